@@ -1,0 +1,4 @@
+//! The command line of icecap.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,2 @@
+//! Folders of photos: scan, decode, orient, resize, split, feature cache.
+#![forbid(unsafe_code)]

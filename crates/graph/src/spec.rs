@@ -1,0 +1,197 @@
+//! The table of MobileNetV2 and the channel counts that a width multiplier makes of it.
+//!
+//! # Source
+//! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", table 2; channel rounding as in
+//! Keras, which truncates `filters * width` before it rounds to a multiple of eight.
+
+use crate::Error;
+
+/// Channels of a photo.
+pub const INPUT_CHANNELS: usize = 3;
+
+/// Pixels of input for one pixel of features, in each direction.
+pub const FEATURE_STRIDE: usize = 32;
+
+/// The smallest input side: one feature pixel.
+pub const MIN_SIDE: usize = 32;
+
+/// Rows of the paper's table: expansion t, output channels c, repeats n, stride s of the first repeat.
+const TABLE: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+
+/// Inverted residual blocks in the table.
+pub const BLOCKS: usize = 17;
+
+/// Channels of the first convolution and of the last one, before the width multiplier.
+const STEM_CHANNELS: usize = 32;
+const HEAD_CHANNELS: usize = 1280;
+
+/// Widths for which weights were published, and those between; a net's width is named where it is one of these.
+const NAMED_WIDTHS: [f32; 12] = [0.1, 0.25, 0.35, 0.5, 0.75, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 2.0];
+
+/// One inverted residual block: expand 1x1, depthwise 3x3, project 1x1, and the input added where shapes allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockSpec {
+    /// What Keras' layer names start with: `expanded_conv`, then `block_1` to `block_16`.
+    pub prefix: String,
+    /// Channels that enter.
+    pub input: usize,
+    /// Channels inside; equal to `input` in the first block, which has no expansion.
+    pub expanded: usize,
+    /// Channels that leave.
+    pub output: usize,
+    /// Stride of the depthwise convolution: 1 or 2.
+    pub stride: usize,
+}
+
+impl BlockSpec {
+    /// Whether the block starts with a 1x1 expansion.
+    #[must_use]
+    pub fn has_expand(&self) -> bool {
+        self.expanded != self.input
+    }
+
+    /// Whether the block adds its input to its output.
+    #[must_use]
+    pub fn is_residual(&self) -> bool {
+        self.stride == 1 && self.input == self.output
+    }
+}
+
+/// The channel counts of one MobileNetV2, whatever its input size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    stem: usize,
+    blocks: Vec<BlockSpec>,
+    head: usize,
+}
+
+impl Spec {
+    /// The net of a width multiplier, with Keras' rounding.
+    ///
+    /// # Errors
+    /// [`Error::Width`] outside (0, 4].
+    pub fn with_width(width: f32) -> Result<Self, Error> {
+        if !(width > 0.0 && width <= 4.0) {
+            return Err(Error::Width { got: width });
+        }
+        // In f64 as Python computes it: 0.35 as f32 would round 32 * 0.35 differently.
+        let width = (f64::from(width) * 1e4).round() / 1e4;
+        let mut outputs = Vec::with_capacity(BLOCKS);
+        for (_, channels, repeats, _) in TABLE {
+            let rounded = make_divisible((channels as f64 * width).floor());
+            outputs.extend(std::iter::repeat_n(rounded, repeats));
+        }
+        let head = if width > 1.0 { make_divisible(HEAD_CHANNELS as f64 * width) } else { HEAD_CHANNELS };
+        Self::from_channels(make_divisible(STEM_CHANNELS as f64 * width), &outputs, head)
+    }
+
+    /// The net whose convolutions have these output channels: the first one, the projection of each block, the
+    /// last one. This is how a weight file without a stated width is understood.
+    ///
+    /// # Errors
+    /// [`Error::Channels`] where a count is 0 or above 2^16, or where there are not [`BLOCKS`] blocks.
+    pub fn from_channels(stem: usize, outputs: &[usize], head: usize) -> Result<Self, Error> {
+        let fits = |channels: usize| (1..=1 << 16).contains(&channels);
+        if outputs.len() != BLOCKS || !outputs.iter().chain([&stem, &head]).all(|&c| fits(c)) {
+            return Err(Error::Channels { stem, outputs: outputs.to_vec(), head });
+        }
+        let rows = TABLE.iter().flat_map(|&(expansion, _, repeats, stride)| {
+            (0..repeats).map(move |repeat| (expansion, if repeat == 0 { stride } else { 1 }))
+        });
+        let mut input = stem;
+        let blocks = rows
+            .zip(outputs)
+            .enumerate()
+            .map(|(index, ((expansion, stride), &output))| {
+                let prefix = if index == 0 { "expanded_conv".to_owned() } else { format!("block_{index}") };
+                let block = BlockSpec { prefix, input, expanded: input * expansion, output, stride };
+                input = output;
+                block
+            })
+            .collect();
+        Ok(Self { stem, blocks, head })
+    }
+
+    /// Channels of the first convolution.
+    #[must_use]
+    pub fn stem_channels(&self) -> usize {
+        self.stem
+    }
+
+    /// The inverted residual blocks in order.
+    #[must_use]
+    pub fn blocks(&self) -> &[BlockSpec] {
+        &self.blocks
+    }
+
+    /// Channels of the last convolution: the length of the pooled features.
+    #[must_use]
+    pub fn feature_channels(&self) -> usize {
+        self.head
+    }
+
+    /// The width multiplier that gives these channels, where it is one that weights are published for.
+    #[must_use]
+    pub fn width(&self) -> Option<f32> {
+        // 1.0 first: small widths may round to the same channels as their neighbours, and none does at 1.0.
+        NAMED_WIDTHS.into_iter().find(|&width| Self::with_width(width).as_ref() == Ok(self))
+    }
+}
+
+/// `value` rounded to a multiple of 8, at least 8, and never down by more than a tenth.
+fn make_divisible(value: f64) -> usize {
+    const DIVISOR: f64 = 8.0;
+    let rounded = ((value + DIVISOR / 2.0) / DIVISOR).floor().max(1.0) * DIVISOR;
+    (if rounded < 0.9 * value { rounded + DIVISOR } else { rounded }) as usize
+}
+
+/// What a side of `n` pixels becomes after the five halvings, each rounded up.
+#[must_use]
+pub fn feature_side(n: usize) -> usize {
+    n.div_ceil(FEATURE_STRIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn width_one_is_the_table_of_the_paper() {
+        let spec = Spec::with_width(1.0).unwrap();
+        assert_eq!((spec.stem_channels(), spec.feature_channels()), (32, 1280));
+        let outputs: Vec<usize> = spec.blocks().iter().map(|b| b.output).collect();
+        assert_eq!(outputs, [16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320]);
+        let strides: Vec<usize> = (0..17).filter(|&i| spec.blocks()[i].stride == 2).collect();
+        assert_eq!(strides, [1, 3, 6, 13]);
+        let residual: Vec<usize> = (0..17).filter(|&i| spec.blocks()[i].is_residual()).collect();
+        assert_eq!(residual, [2, 4, 5, 7, 8, 9, 11, 12, 14, 15]);
+        assert!(!spec.blocks()[0].has_expand() && spec.blocks()[1].has_expand());
+    }
+
+    #[test]
+    fn widths_round_as_in_keras() {
+        let outputs = |width| {
+            let spec = Spec::with_width(width).unwrap();
+            let mut all: Vec<usize> = spec.blocks().iter().map(|b| b.output).collect();
+            all.dedup();
+            (spec.stem_channels(), all, spec.feature_channels())
+        };
+        assert_eq!(outputs(0.35), (16, vec![8, 16, 24, 32, 56, 112], 1280));
+        assert_eq!(outputs(0.5), (16, vec![8, 16, 32, 48, 80, 160], 1280));
+        assert_eq!(outputs(1.4), (48, vec![24, 32, 48, 88, 136, 224, 448], 1792));
+        for width in NAMED_WIDTHS {
+            let spec = Spec::with_width(width).unwrap();
+            assert_eq!(Spec::with_width(spec.width().unwrap()).unwrap(), spec);
+        }
+        assert_eq!(Spec::with_width(0.35).unwrap().width(), Some(0.35));
+        assert!(Spec::with_width(0.0).is_err() && Spec::with_width(f32::NAN).is_err());
+    }
+}

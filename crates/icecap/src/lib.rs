@@ -1,0 +1,2 @@
+//! Transfer learning on CPUs: a small trainable cap on a frozen MobileNetV2.
+#![forbid(unsafe_code)]

@@ -1,0 +1,73 @@
+//! 64-byte aligned storage for f32 values.
+//!
+//! A cache line and an AVX-512 register are both 64 bytes: with every buffer starting on a line, a 16-channel
+//! block is one line and no load of one crosses two.
+
+use std::ops::{Deref, DerefMut};
+
+/// f32 values in one cache line, and in one AVX-512 register.
+pub const LINE: usize = 16;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+/// A fixed-length run of f32 values that starts on a cache line. Dereferences to `[f32]`.
+#[derive(Clone, Default)]
+pub struct Buffer {
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Buffer {
+    /// `len` zeros.
+    #[must_use]
+    pub fn zeros(len: usize) -> Self {
+        Self { lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)], len }
+    }
+
+    /// A copy of `values`.
+    #[must_use]
+    pub fn from_slice(values: &[f32]) -> Self {
+        let mut buffer = Self::zeros(values.len());
+        buffer.copy_from_slice(values);
+        buffer
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: `Line` is `repr(C)` around `[f32; 16]` with size 64 = align, so `lines` is one run of
+        // `lines.len() * 16` initialised f32; `len` never exceeds that, since both constructors round up.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as in `deref`; `&mut self` makes the run ours alone.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({} f32)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_on_a_cache_line_whatever_its_length() {
+        for len in [0, 1, 15, 16, 17, 1000] {
+            let buffer = Buffer::zeros(len);
+            assert_eq!(buffer.len(), len);
+            assert_eq!(buffer.as_ptr() as usize % 64, 0);
+        }
+    }
+}

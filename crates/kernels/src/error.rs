@@ -1,0 +1,87 @@
+//! What can go wrong where a user's shape, file or setting enters the kernels.
+
+use crate::Shape;
+
+/// An error of this crate. A message is lower case and says what to do next where something can be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// More axes than a [`Shape`] holds.
+    #[error("a tensor of {got} axes; at most {max} are supported")]
+    Rank {
+        /// Axes asked for.
+        got: usize,
+        /// Axes supported.
+        max: usize,
+    },
+    /// A shape whose size in bytes does not fit the address space.
+    #[error("a tensor of shape {dims:?} is larger than the address space")]
+    TooLarge {
+        /// The sizes asked for.
+        dims: Vec<usize>,
+    },
+    /// Data whose length is not the product of its shape.
+    #[error("{got} values for a tensor of shape {shape}, which holds {}", shape.elements())]
+    ElementCount {
+        /// The shape stated.
+        shape: Shape,
+        /// Values given.
+        got: usize,
+    },
+    /// A convolution that has no output.
+    #[error(
+        "a {window}-wide window does not fit an input of {height}x{width} with its padding; use a larger image"
+    )]
+    EmptyOutput {
+        /// Side of the window in pixels.
+        window: usize,
+        /// Input rows.
+        height: usize,
+        /// Input columns.
+        width: usize,
+    },
+    /// A name in `ICECAP_ISA` that is not an instruction set of ours.
+    #[error("unknown instruction set '{name}'; use one of {known}")]
+    UnknownIsa {
+        /// The name given.
+        name: String,
+        /// The names known.
+        known: String,
+    },
+    /// An instruction set that this processor lacks.
+    #[error("this processor has no {name}; the best it can run is {best}")]
+    UnsupportedIsa {
+        /// The name given.
+        name: &'static str,
+        /// The best instruction set found.
+        best: &'static str,
+    },
+    /// The operating system gave no threads.
+    #[error("could not start {count} threads: {reason}; ask for fewer")]
+    Threads {
+        /// Threads asked for.
+        count: usize,
+        /// What the system said.
+        reason: String,
+    },
+    /// A file that could not be read, mapped or replaced.
+    #[cfg(feature = "files")]
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file above the size that its reader allows.
+    #[cfg(feature = "files")]
+    #[error("{}: {got} bytes, above the limit of {limit}", path.display())]
+    FileTooLarge {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Its size in bytes.
+        got: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}

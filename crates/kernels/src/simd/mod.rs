@@ -1,0 +1,53 @@
+//! The few vector operations that the kernels are written in, once for each instruction set.
+//!
+//! A kernel's body is generic over [`Vector`] and marked `inline(always)`; a shell in the kernel's module compiles
+//! it with the features of one instruction set (see `isa.rs`), and only a row whose instruction set an
+//! [`Isa`](crate::Isa) token proves is ever called.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2x8;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512x16;
+pub(crate) use portable::Portable8;
+
+/// `LANES` f32 values in registers.
+pub(crate) trait Vector: Copy {
+    /// Values in one vector; divides 16.
+    const LANES: usize;
+
+    /// `value` in every lane.
+    fn splat(value: f32) -> Self;
+
+    /// The `LANES` values at `from`.
+    ///
+    /// # Safety
+    /// `from` points to `LANES` readable f32, and the processor runs the vector's instruction set.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// Writes the `LANES` values to `to`.
+    ///
+    /// # Safety
+    /// `to` points to `LANES` writable f32, and the processor runs the vector's instruction set.
+    unsafe fn store(self, to: *mut f32);
+
+    /// `self * factor + addend`; rounded once where the instruction set has a fused form.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+
+    /// `self + other`.
+    fn add(self, other: Self) -> Self;
+
+    /// `self - other`.
+    fn sub(self, other: Self) -> Self;
+
+    /// `self * other`.
+    fn mul(self, other: Self) -> Self;
+
+    /// `min(max(self, 0), 6)`. What a NaN becomes is the instruction set's matter: 0, 6 or NaN.
+    fn relu6(self) -> Self;
+}
