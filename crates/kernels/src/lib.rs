@@ -1,26 +1,54 @@
 //! Tensors and the arithmetic of MobileNetV2 on CPUs.
+//!
+//! Two layouts: a [`Tensor`] is plain row-major `N H W C`, what the outside sees; between kernels an image is
+//! [`Blocked`], sixteen channels to a cache line. Weights are packed once ([`PackedPointwise`], [`PackedDepthwise`],
+//! [`PackedStem`], [`PackedDense`]). Every operation is a safe function that takes an [`Isa`], asserts its shapes and
+//! chooses a row of the [`kernels`] table.
+//!
+//! This is the only crate with `unsafe` code: vector loads and stores, disjoint splits over threads, one file mapping.
 
+mod blocked;
 mod buffer;
+mod dense;
+mod depthwise;
 mod error;
+mod geometry;
 mod isa;
 #[cfg(feature = "files")]
 mod map;
 pub mod matmul;
+pub mod oracle;
+mod panels;
 mod par;
+mod pointwise;
+mod pool;
+mod registry;
 #[cfg(feature = "files")]
 mod replace;
+mod resize;
 pub mod rng;
 mod shape;
 mod simd;
+mod stem;
 mod tensor;
+mod tile;
 
+pub use blocked::{Blocked, BlockedMut, Layout};
 pub use buffer::{Buffer, LINE};
+pub use dense::{PackedDense, dense};
+pub use depthwise::{PackedDepthwise, depthwise};
 pub use error::Error;
+pub use geometry::{ConvGeometry, Pads, WINDOW};
 pub use isa::{ISA_VARIABLE, Isa};
 #[cfg(feature = "files")]
 pub use map::with_mapped_file;
 pub use par::Threads;
+pub use pointwise::{Epilogue, PackedPointwise, pointwise};
+pub use pool::pool;
+pub use registry::{Kernel, Operation, kernels};
 #[cfg(feature = "files")]
 pub use replace::replace_file;
+pub use resize::{ResizeScratch, Size, resize_bilinear_rgb};
 pub use shape::{MAX_RANK, Shape};
+pub use stem::{PackedStem, Pixel, scale_pixels, scaled_len, stem};
 pub use tensor::{Tensor, TensorMut, TensorRef};

@@ -1,0 +1,257 @@
+//! Activations between kernels: blocks of 16 channels, `[C/16][top + H + bottom][left + W + right][16]`.
+//!
+//! Why not `N H W C`: here the next pixel is always 64 bytes on, whatever the channel count, so a register tile of
+//! many pixels needs one base pointer and short offsets; a channel block is one cache line and one AVX-512 register;
+//! and zeros around the image let the 3x3 kernels run without edge code. Lanes above the channel count are zero.
+//!
+//! # Source
+//! NCHWc layouts in oneDNN and ONNX Runtime's MLAS; the halo is ours.
+
+use crate::{LINE, Pads};
+
+/// Where the values of a blocked image lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    channels: usize,
+    height: usize,
+    width: usize,
+    pads: Pads,
+}
+
+impl Layout {
+    /// An image of `height` x `width` pixels of `channels`, with `pads` pixels of zeros around it.
+    #[must_use]
+    pub fn new(channels: usize, height: usize, width: usize, pads: Pads) -> Self {
+        Self { channels, height, width, pads }
+    }
+
+    /// The same without zeros around it.
+    #[must_use]
+    pub fn compact(channels: usize, height: usize, width: usize) -> Self {
+        Self::new(channels, height, width, Pads::default())
+    }
+
+    /// Channels.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Rows, without padding.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Columns, without padding.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Zeros around the image.
+    #[must_use]
+    pub fn pads(&self) -> Pads {
+        self.pads
+    }
+
+    /// Pixels, without padding.
+    #[must_use]
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Blocks of 16 channels.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.channels.div_ceil(LINE)
+    }
+
+    /// Values from one row to the next.
+    #[must_use]
+    pub fn row_len(&self) -> usize {
+        (self.pads.left + self.width + self.pads.right) * LINE
+    }
+
+    /// Values in one channel block, its padding included.
+    #[must_use]
+    pub fn block_len(&self) -> usize {
+        (self.pads.top + self.height + self.pads.bottom) * self.row_len()
+    }
+
+    /// Values in all.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.blocks() * self.block_len()
+    }
+
+    /// Whether it holds no value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether there are no zeros around the image.
+    #[must_use]
+    pub fn is_compact(&self) -> bool {
+        self.pads == Pads::default()
+    }
+
+    /// The offset of the first pixel in a block.
+    #[must_use]
+    pub fn origin(&self) -> usize {
+        self.pads.top * self.row_len() + self.pads.left * LINE
+    }
+}
+
+/// A blocked image borrowed for reading.
+#[derive(Clone, Copy)]
+pub struct Blocked<'a> {
+    layout: Layout,
+    data: &'a [f32],
+}
+
+impl<'a> Blocked<'a> {
+    /// The first `layout.len()` values of `data`.
+    ///
+    /// # Panics
+    /// Where `data` is shorter.
+    #[must_use]
+    pub fn new(layout: Layout, data: &'a [f32]) -> Self {
+        Self { layout, data: &data[..layout.len()] }
+    }
+
+    /// Where the values lie.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The values, padding included.
+    #[must_use]
+    pub fn data(&self) -> &'a [f32] {
+        self.data
+    }
+
+    /// Writes the image as `H W C` into `output`.
+    ///
+    /// # Panics
+    /// Where `output` does not hold exactly the image.
+    pub fn write_hwc(&self, output: &mut [f32]) {
+        let Layout { channels, height, width, .. } = self.layout;
+        assert_eq!(output.len(), height * width * channels, "an image of {height}x{width}x{channels}");
+        for (block, values) in self.data.chunks_exact(self.layout.block_len().max(1)).enumerate() {
+            let first = block * LINE;
+            let lanes = LINE.min(channels - first);
+            for y in 0..height {
+                let row = &values[self.layout.origin() + y * self.layout.row_len()..];
+                for x in 0..width {
+                    let at = (y * width + x) * channels + first;
+                    output[at..at + lanes].copy_from_slice(&row[x * LINE..x * LINE + lanes]);
+                }
+            }
+        }
+    }
+}
+
+/// A blocked image borrowed for writing.
+pub struct BlockedMut<'a> {
+    layout: Layout,
+    data: &'a mut [f32],
+}
+
+impl<'a> BlockedMut<'a> {
+    /// The first `layout.len()` values of `data`.
+    ///
+    /// # Panics
+    /// Where `data` is shorter.
+    #[must_use]
+    pub fn new(layout: Layout, data: &'a mut [f32]) -> Self {
+        Self { layout, data: &mut data[..layout.len()] }
+    }
+
+    /// Where the values lie.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The values, padding included.
+    pub fn data_mut(&mut self) -> &mut [f32] {
+        self.data
+    }
+
+    /// Sets the pixels around the image to zero. Kernels write the image alone, so once is enough.
+    pub fn clear_pads(&mut self) {
+        let layout = self.layout;
+        let Pads { top, bottom, left, right } = layout.pads;
+        let row_len = layout.row_len();
+        if layout.is_compact() || layout.is_empty() {
+            return;
+        }
+        for block in self.data.chunks_exact_mut(layout.block_len()) {
+            block[..top * row_len].fill(0.0);
+            for row in block[top * row_len..].chunks_exact_mut(row_len).take(layout.height) {
+                row[..left * LINE].fill(0.0);
+                row[row_len - right * LINE..].fill(0.0);
+            }
+            let last = block.len() - bottom * row_len;
+            block[last..].fill(0.0);
+        }
+    }
+
+    /// Copies an `H W C` image in; lanes above the channel count and the padding become zero.
+    ///
+    /// # Panics
+    /// Where `input` does not hold exactly the image.
+    pub fn read_hwc(&mut self, input: &[f32]) {
+        let layout = self.layout;
+        let Layout { channels, height, width, .. } = layout;
+        assert_eq!(input.len(), height * width * channels, "an image of {height}x{width}x{channels}");
+        self.data.fill(0.0);
+        for (block, values) in self.data.chunks_exact_mut(layout.block_len().max(1)).enumerate() {
+            let first = block * LINE;
+            let lanes = LINE.min(channels - first);
+            for y in 0..height {
+                let row = &mut values[layout.origin() + y * layout.row_len()..];
+                for x in 0..width {
+                    let at = (y * width + x) * channels + first;
+                    row[x * LINE..x * LINE + lanes].copy_from_slice(&input[at..at + lanes]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hwc_survives_the_way_in_and_out() {
+        for (channels, height, width) in [(1, 1, 1), (16, 3, 2), (24, 5, 7), (33, 2, 1)] {
+            for pads in [Pads::default(), Pads { top: 0, bottom: 1, left: 2, right: 1 }] {
+                let layout = Layout::new(channels, height, width, pads);
+                let image: Vec<f32> = (1..=channels * height * width).map(|v| v as f32).collect();
+                let mut data = vec![f32::NAN; layout.len()];
+                BlockedMut::new(layout, &mut data).read_hwc(&image);
+                assert_eq!(data.iter().filter(|v| **v != 0.0).count(), image.len());
+                let mut back = vec![f32::NAN; image.len()];
+                Blocked::new(layout, &data).write_hwc(&mut back);
+                assert_eq!(back, image);
+            }
+        }
+    }
+
+    #[test]
+    fn clearing_touches_the_padding_alone() {
+        let layout = Layout::new(20, 3, 2, Pads { top: 1, bottom: 2, left: 0, right: 1 });
+        let mut data = vec![1.0; layout.len()];
+        BlockedMut::new(layout, &mut data).clear_pads();
+        let image = 2 * 3 * 2 * LINE;
+        assert_eq!(data.iter().filter(|v| **v == 1.0).count(), image);
+        let mut hwc = vec![0.0; 3 * 2 * 20];
+        Blocked::new(layout, &data).write_hwc(&mut hwc);
+        assert!(hwc.iter().all(|v| *v == 1.0));
+    }
+}

@@ -1,0 +1,260 @@
+//! Depthwise 3x3 convolution, stride 1 or 2: each channel by its own window.
+//!
+//! ```text
+//! output[y][x][c] = act(bias[c] + sum over i, j of input[s*y + i][s*x + j][c] * weights[i][j][c])
+//! ```
+//!
+//! Departures from that loop:
+//! 1. Sixteen channels are one cache line (`blocked.rs`), and the input has its zeros around it: no edge code.
+//! 2. The nine weights of a block of channels stay in registers.
+//! 3. A tile is two output rows by four pixels: each input pixel is loaded once and serves every window of the tile
+//!    that it lies in, 24 loads for 72 multiply-adds at stride 1, where one pixel at a time would need 72.
+//! 4. The last tile of a row, and the last rows, overlap their neighbours: the same value is written twice, which
+//!    costs less than code for remainders.
+//! 5. An output's sum starts at the bias and takes the window in row order, whatever the tile.
+//!
+//! What it does badly: images narrower than a tile go pixel by pixel. On AVX2 nine weights and eight sums do not fit
+//! sixteen registers, so its tile has two by two.
+//!
+//! # Source
+//! The tile of two rows by four pixels with resident weights is ncnn's.
+
+use std::ops::Range;
+
+use crate::{
+    Blocked, Buffer, ConvGeometry, Isa, LINE,
+    geometry::WINDOW,
+    panels::flush,
+    registry::{Kernel, rows, select},
+    simd::{Portable8, Vector},
+};
+#[cfg(target_arch = "x86_64")]
+use crate::{
+    isa::{shell_avx2, shell_avx512},
+    simd::{Avx2x8, Avx512x16},
+};
+
+/// Weights of one channel.
+const TAPS: usize = WINDOW * WINDOW;
+
+/// Weights of a depthwise 3x3 convolution, packed: `[C/16][9][16]` and a bias.
+#[derive(Clone, Debug)]
+pub struct PackedDepthwise {
+    channels: usize,
+    weights: Buffer,
+    bias: Buffer,
+}
+
+impl PackedDepthwise {
+    /// Packs `weights` [3, 3, channels], row-major, and `bias` [channels].
+    ///
+    /// # Panics
+    /// Where the lengths do not fit.
+    #[must_use]
+    pub fn pack(weights: &[f32], bias: &[f32], channels: usize) -> Self {
+        assert_eq!(weights.len(), TAPS * channels, "depthwise weights of {channels} channels");
+        assert_eq!(bias.len(), channels, "a bias for {channels} channels");
+        let blocks = channels.div_ceil(LINE);
+        let mut packed = Buffer::zeros(blocks * TAPS * LINE);
+        let mut padded = Buffer::zeros(blocks * LINE);
+        for c in 0..channels {
+            let (block, lane) = (c / LINE, c % LINE);
+            for tap in 0..TAPS {
+                packed[(block * TAPS + tap) * LINE + lane] = flush(weights[tap * channels + c]);
+            }
+            padded[c] = flush(bias[c]);
+        }
+        Self { channels, weights: packed, bias: padded }
+    }
+
+    /// Channels.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Blocks of 16 channels.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.channels.div_ceil(LINE)
+    }
+}
+
+/// One block of 16 channels. The pointers are valid for what the walk in [`body`] touches.
+pub(crate) struct Plane {
+    /// The padded input's first value, and values from one of its rows to the next.
+    input: *const f32,
+    input_row: usize,
+    weights: *const f32,
+    bias: *const f32,
+    output: *mut f32,
+    height: usize,
+    width: usize,
+    relu6: bool,
+}
+
+type PlaneFn = unsafe fn(&Plane);
+
+pub(crate) struct DepthwiseRow {
+    pub(crate) kernel: Kernel,
+    stride: usize,
+    plane: PlaneFn,
+}
+
+rows! { DepthwiseRow;
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s1_f32_2x4x16c_avx512: DepthwiseStride1, Avx512, { stride: 1, plane: plane_avx512::<1, 2, 4> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s2_f32_2x4x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, plane: plane_avx512::<2, 2, 4> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s1_f32_2x2x8c_avx2: DepthwiseStride1, Avx2, { stride: 1, plane: plane_avx2::<1, 2, 2> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s2_f32_2x2x8c_avx2: DepthwiseStride2, Avx2, { stride: 2, plane: plane_avx2::<2, 2, 2> };
+    depthwise3x3s1_f32_1x2x8c_portable: DepthwiseStride1, Portable, { stride: 1, plane: plane_portable::<1, 1, 2> };
+    depthwise3x3s2_f32_1x2x8c_portable: DepthwiseStride2, Portable, { stride: 2, plane: plane_portable::<2, 1, 2> };
+}
+
+/// A depthwise convolution of some blocks of channels of one image.
+///
+/// # Shapes
+/// `input` [channels of `blocks`, H, W] with the geometry's padding, zero there; `output` [16 * blocks, H', W']
+/// blocked, without padding.
+///
+/// # Panics
+/// Where the shapes do not fit or the stride is neither 1 nor 2.
+///
+/// # Cost
+/// H' * W' * 9 * 16 multiply-adds a block.
+pub fn depthwise(
+    isa: Isa,
+    geometry: &ConvGeometry,
+    input: Blocked<'_>,
+    weights: &PackedDepthwise,
+    blocks: Range<usize>,
+    relu6: bool,
+    output: &mut [f32],
+) {
+    let from = input.layout();
+    let (height, width) = geometry.output();
+    let plane_len = height * width * LINE;
+    assert_eq!((from.height(), from.width()), geometry.input(), "input pixels of a depthwise convolution");
+    assert_eq!(from.pads(), geometry.pads(), "padding of a depthwise convolution");
+    assert_eq!(from.blocks(), blocks.len(), "input channels of a depthwise convolution");
+    assert!(blocks.end <= weights.blocks(), "blocks {blocks:?} of {}", weights.blocks());
+    assert_eq!(output.len(), blocks.len() * plane_len, "output of a depthwise convolution");
+    let Some(row) = select(ROWS, isa).iter().find(|row| row.stride == geometry.stride()) else {
+        panic!("a depthwise convolution of stride {}", geometry.stride())
+    };
+    let planes = input.data().chunks_exact(from.block_len().max(1)).zip(output.chunks_exact_mut(plane_len));
+    for (block, (input, output)) in blocks.zip(planes) {
+        let plane = Plane {
+            input: input.as_ptr(),
+            input_row: from.row_len(),
+            weights: weights.weights[block * TAPS * LINE..].as_ptr(),
+            bias: weights.bias[block * LINE..].as_ptr(),
+            output: output.as_mut_ptr(),
+            height,
+            width,
+            relu6,
+        };
+        // SAFETY: one padded block in, one compact block out, as asserted above, and `ConvGeometry` proves that every
+        // window of `height` x `width` outputs lies in the padded input; `row` was selected by the token of an
+        // instruction set that this processor runs.
+        unsafe { (row.plane)(&plane) };
+    }
+}
+
+/// A block of channels with stride S, in tiles of R rows by P pixels.
+///
+/// # Safety
+/// `plane` is as its fields say, and the processor runs V's instruction set.
+#[inline(always)]
+unsafe fn body<V: Vector, const S: usize, const R: usize, const P: usize>(plane: &Plane) {
+    for lane in (0..LINE).step_by(V::LANES) {
+        // SAFETY: sixteen channels of bias and of each of nine weights.
+        let (bias, weights) = unsafe {
+            let mut weights = [V::splat(0.0); TAPS];
+            for tap in 0..TAPS {
+                weights[tap] = V::load(plane.weights.add(tap * LINE + lane));
+            }
+            (V::load(plane.bias.add(lane)), weights)
+        };
+        // An image smaller than a tile goes pixel by pixel.
+        let whole = plane.height >= R && plane.width >= P;
+        let (row_step, column_step) = if whole { (R, P) } else { (1, 1) };
+        for y in (0..plane.height).step_by(row_step) {
+            let row = y.min(plane.height - row_step);
+            for x in (0..plane.width).step_by(column_step) {
+                let at = (row, x.min(plane.width - column_step), lane);
+                // SAFETY: the tile lies inside the output.
+                unsafe {
+                    if whole {
+                        tile::<V, S, R, P>(plane, bias, &weights, at);
+                    } else {
+                        tile::<V, S, 1, 1>(plane, bias, &weights, at);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// R x P outputs from `(row, column)` on.
+///
+/// # Safety
+/// The outputs lie inside the plane; otherwise as [`body`].
+#[inline(always)]
+unsafe fn tile<V: Vector, const S: usize, const R: usize, const P: usize>(
+    plane: &Plane,
+    bias: V,
+    weights: &[V; TAPS],
+    (row, column, lane): (usize, usize, usize),
+) {
+    let mut acc = [[bias; P]; R];
+    for i in 0..(R - 1) * S + WINDOW {
+        for j in 0..(P - 1) * S + WINDOW {
+            // SAFETY: row * S + i and column * S + j stay inside the padded input.
+            let value = unsafe {
+                let at = (row * S + i) * plane.input_row + (column * S + j) * LINE + lane;
+                V::load(plane.input.add(at))
+            };
+            for r in 0..R {
+                for p in 0..P {
+                    // This input is tap (i - r*S, j - p*S) of output (r, p), where that lies in the window.
+                    let (tap_row, tap_column) = (i.wrapping_sub(r * S), j.wrapping_sub(p * S));
+                    if tap_row < WINDOW && tap_column < WINDOW {
+                        acc[r][p] = value.mul_add(weights[tap_row * WINDOW + tap_column], acc[r][p]);
+                    }
+                }
+            }
+        }
+    }
+    for r in 0..R {
+        for p in 0..P {
+            let result = if plane.relu6 { acc[r][p].relu6() } else { acc[r][p] };
+            // SAFETY: (row + r, column + p) lies inside the output.
+            unsafe { result.store(plane.output.add(((row + r) * plane.width + column + p) * LINE + lane)) };
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+shell_avx512! {
+    unsafe fn plane_avx512<const S: usize, const R: usize, const P: usize>(plane: &Plane) {
+        // SAFETY: the shell has the features; the rest is the caller's promise.
+        unsafe { body::<Avx512x16, S, R, P>(plane) }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+shell_avx2! {
+    unsafe fn plane_avx2<const S: usize, const R: usize, const P: usize>(plane: &Plane) {
+        // SAFETY: the shell has the features; the rest is the caller's promise.
+        unsafe { body::<Avx2x8, S, R, P>(plane) }
+    }
+}
+
+unsafe fn plane_portable<const S: usize, const R: usize, const P: usize>(plane: &Plane) {
+    // SAFETY: the portable vector needs no feature; the rest is the caller's promise.
+    unsafe { body::<Portable8, S, R, P>(plane) }
+}

@@ -1,0 +1,98 @@
+//! The arithmetic of a 3x3 convolution's sizes. Padding is four numbers, never a mode.
+
+use crate::Error;
+
+/// Side of the window.
+pub const WINDOW: usize = 3;
+
+/// Pixels of zeros around an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pads {
+    /// Rows above.
+    pub top: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns to the left.
+    pub left: usize,
+    /// Columns to the right.
+    pub right: usize,
+}
+
+/// A 3x3 convolution over one image: sizes, padding, stride.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvGeometry {
+    height: usize,
+    width: usize,
+    stride: usize,
+    pads: Pads,
+    output_height: usize,
+    output_width: usize,
+}
+
+impl ConvGeometry {
+    /// The convolution of an image of `height` x `width` pixels.
+    ///
+    /// # Errors
+    /// [`Error::EmptyOutput`] where the padded image is smaller than the window.
+    ///
+    /// # Panics
+    /// Where `stride` is 0.
+    pub fn new(height: usize, width: usize, stride: usize, pads: Pads) -> Result<Self, Error> {
+        assert!(stride > 0, "a stride of 0");
+        let outputs = |n: usize, before: usize, after: usize| {
+            (n + before + after).checked_sub(WINDOW).map(|room| room / stride + 1)
+        };
+        match (outputs(height, pads.top, pads.bottom), outputs(width, pads.left, pads.right)) {
+            (Some(output_height), Some(output_width)) => {
+                Ok(Self { height, width, stride, pads, output_height, output_width })
+            }
+            _ => Err(Error::EmptyOutput { window: WINDOW, height, width }),
+        }
+    }
+
+    /// Rows and columns of the input, without padding.
+    #[must_use]
+    pub fn input(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    /// Rows and columns of the output.
+    #[must_use]
+    pub fn output(&self) -> (usize, usize) {
+        (self.output_height, self.output_width)
+    }
+
+    /// Pixels from one window to the next, in each direction.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Zeros around the input.
+    #[must_use]
+    pub fn pads(&self) -> Pads {
+        self.pads
+    }
+
+    /// Multiply-adds for each pair of an input and an output channel that meet (one pair a channel when depthwise).
+    #[must_use]
+    pub fn macs_per_pair(&self) -> usize {
+        self.output_height * self.output_width * WINDOW * WINDOW
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_padding() {
+        let pads = |top, bottom, left, right| Pads { top, bottom, left, right };
+        let output = |h, w, s, p| ConvGeometry::new(h, w, s, p).unwrap().output();
+        assert_eq!(output(160, 160, 2, pads(0, 1, 0, 1)), (80, 80));
+        assert_eq!(output(97, 131, 2, pads(1, 1, 1, 1)), (49, 66));
+        assert_eq!(output(1, 1, 1, pads(1, 1, 1, 1)), (1, 1));
+        assert_eq!(output(7, 5, 1, pads(1, 1, 1, 1)), (7, 5));
+        assert!(ConvGeometry::new(1, 1, 2, pads(0, 1, 0, 1)).is_err());
+    }
+}

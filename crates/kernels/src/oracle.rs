@@ -1,0 +1,98 @@
+//! The naive truth: loops copied from the formulas, sums in f64, images as plain `H W C`. It shares nothing with the
+//! kernels but the geometry's numbers. For tests and benchmarks, which check an answer before they time it.
+
+use crate::ConvGeometry;
+
+/// 1x1 convolution: `input` [P, K], `weights` [K, N], `bias` [N] to [P, N].
+#[must_use]
+pub fn pointwise(input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
+    let n = bias.len();
+    let k = weights.len() / n;
+    let mut output = Vec::with_capacity(input.len() / k * n);
+    for pixel in input.chunks_exact(k) {
+        for c in 0..n {
+            let mut sum = f64::from(bias[c]);
+            for i in 0..k {
+                sum += f64::from(pixel[i]) * f64::from(weights[i * n + c]);
+            }
+            output.push(sum);
+        }
+    }
+    output
+}
+
+/// 3x3 convolution: `input` [H, W, C], `weights` [3, 3, C, N], `bias` [N] to [H', W', N], zeros around the image.
+#[must_use]
+pub fn conv3x3(geometry: &ConvGeometry, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
+    let n = bias.len();
+    let channels = weights.len() / 9 / n;
+    each_output(geometry, |window| {
+        (0..n)
+            .map(|out| {
+                let mut sum = f64::from(bias[out]);
+                for &(tap, pixel) in window {
+                    for c in 0..channels {
+                        let weight = weights[(tap * channels + c) * n + out];
+                        sum += f64::from(input[pixel * channels + c]) * f64::from(weight);
+                    }
+                }
+                sum
+            })
+            .collect()
+    })
+}
+
+/// Depthwise 3x3 convolution: `input` [H, W, C], `weights` [3, 3, C], `bias` [C] to [H', W', C].
+#[must_use]
+pub fn depthwise(geometry: &ConvGeometry, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
+    let channels = bias.len();
+    each_output(geometry, |window| {
+        (0..channels)
+            .map(|c| {
+                let mut sum = f64::from(bias[c]);
+                for &(tap, pixel) in window {
+                    sum += f64::from(input[pixel * channels + c]) * f64::from(weights[tap * channels + c]);
+                }
+                sum
+            })
+            .collect()
+    })
+}
+
+/// The values of each output pixel, from the (tap, input pixel) pairs of its window that lie inside the image.
+fn each_output(geometry: &ConvGeometry, value: impl Fn(&[(usize, usize)]) -> Vec<f64>) -> Vec<f64> {
+    let ((height, width), (rows, columns)) = (geometry.input(), geometry.output());
+    let pads = geometry.pads();
+    let mut output = Vec::new();
+    for y in 0..rows {
+        for x in 0..columns {
+            let mut window = Vec::with_capacity(9);
+            for i in 0..3 {
+                for j in 0..3 {
+                    let row = (y * geometry.stride() + i).checked_sub(pads.top).filter(|&r| r < height);
+                    let column = (x * geometry.stride() + j).checked_sub(pads.left).filter(|&c| c < width);
+                    if let (Some(row), Some(column)) = (row, column) {
+                        window.push((i * 3 + j, row * width + column));
+                    }
+                }
+            }
+            output.extend(value(&window));
+        }
+    }
+    output
+}
+
+/// Global average pooling: `input` [P, C] to [C].
+#[must_use]
+pub fn pool(input: &[f32], channels: usize) -> Vec<f64> {
+    let pixels = (input.len() / channels) as f64;
+    (0..channels)
+        .map(|c| input.iter().skip(c).step_by(channels).map(|&v| f64::from(v)).sum::<f64>() / pixels)
+        .collect()
+}
+
+/// `min(max(value, 0), 6)`.
+#[must_use]
+pub fn relu6(value: f64) -> f64 {
+    value.clamp(0.0, 6.0)
+}

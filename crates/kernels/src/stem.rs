@@ -1,0 +1,265 @@
+//! The first convolution: 3x3, stride 2, from RGB.
+//!
+//! ```text
+//! output[y][x][n] = act(bias[n] + sum over i, j, c of image[2y + i][2x + j][c] * weights[i][j][c][n])
+//! ```
+//!
+//! Departures from that loop:
+//! 1. The image is scaled once into rows of f32 with zeros around them ([`scale_pixels`]): 27 inputs of a window are
+//!    then three runs of nine values, and the next window is six values on. No im2col, no edge code.
+//! 2. The rest is the register tile of `tile.rs` with K = 27.
+//! 3. Output rows are split over threads, each row cut into even tiles.
+//!
+//! The padding is zero after scaling, as the weights were trained with: not a black pixel.
+
+use crate::{
+    BlockedMut, ConvGeometry, Isa, LINE, Threads,
+    geometry::WINDOW,
+    panels::Panels,
+    pointwise::share,
+    registry::{Kernel, rows, select},
+    tile::{Cut, STEM_STEP, Tile, TileFn, tiles},
+};
+
+/// Channels of a photo.
+const RGB: usize = 3;
+/// Inputs of one window.
+const STEM_INPUTS: usize = WINDOW * WINDOW * RGB;
+/// The stride that the kernels are compiled for.
+const STEM_STRIDE: usize = 2;
+
+/// Weights of the first convolution, packed.
+#[derive(Clone, Debug)]
+pub struct PackedStem(Panels);
+
+impl PackedStem {
+    /// Packs `weights` [3, 3, 3, outputs], row-major, and `bias` [outputs].
+    ///
+    /// # Panics
+    /// Where the lengths do not fit.
+    #[must_use]
+    pub fn pack(weights: &[f32], bias: &[f32], outputs: usize) -> Self {
+        Self(Panels::pack(weights, bias, STEM_INPUTS, outputs))
+    }
+
+    /// Output channels.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.0.n
+    }
+}
+
+pub(crate) struct StemRow {
+    pub(crate) kernel: Kernel,
+    lanes: usize,
+    tiles: &'static [TileFn],
+}
+
+rows! { StemRow;
+    #[cfg(target_arch = "x86_64")]
+    stem3x3s2_f32_14x32_avx512: Stem, Avx512, {
+        lanes: 32, tiles: tiles!(tile_avx512, 2, STEM_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    };
+    #[cfg(target_arch = "x86_64")]
+    stem3x3s2_f32_14x16_avx512: Stem, Avx512, {
+        lanes: 16, tiles: tiles!(tile_avx512, 1, STEM_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    };
+    #[cfg(target_arch = "x86_64")]
+    stem3x3s2_f32_6x16_avx2: Stem, Avx2, {
+        lanes: 16, tiles: tiles!(tile_avx2, 2, STEM_STEP; 1 2 3 4 5 6),
+    };
+    stem3x3s2_f32_4x8_portable: Stem, Portable, {
+        lanes: 8, tiles: tiles!(tile_portable, 1, STEM_STEP; 1 2 3 4),
+    };
+}
+
+/// A pixel as it comes from a decoder or a resize: 0 to 255.
+pub trait Pixel: Copy + Send + Sync + sealed::Sealed {
+    /// Its value.
+    fn value(self) -> f32;
+}
+
+impl Pixel for u8 {
+    #[inline]
+    fn value(self) -> f32 {
+        f32::from(self)
+    }
+}
+
+impl Pixel for f32 {
+    #[inline]
+    fn value(self) -> f32 {
+        self
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for f32 {}
+}
+
+/// Values of the scaled image of a geometry: its rows with the zeros around them.
+#[must_use]
+pub fn scaled_len(geometry: &ConvGeometry) -> usize {
+    let ((height, _), pads) = (geometry.input(), geometry.pads());
+    (pads.top + height + pads.bottom) * scaled_row(geometry)
+}
+
+fn scaled_row(geometry: &ConvGeometry) -> usize {
+    let ((_, width), pads) = (geometry.input(), geometry.pads());
+    (pads.left + width + pads.right) * RGB
+}
+
+/// Scales an image to what the net expects, `v * scale + shift` for each channel, with zeros around it.
+///
+/// # Shapes
+/// `image` [H, W, 3]; `scaled` [`scaled_len`].
+///
+/// # Panics
+/// Where the lengths do not fit.
+pub fn scale_pixels<P: Pixel>(
+    threads: &Threads,
+    geometry: &ConvGeometry,
+    image: &[P],
+    scale: [f32; 3],
+    shift: [f32; 3],
+    scaled: &mut [f32],
+) {
+    let ((height, width), pads) = (geometry.input(), geometry.pads());
+    assert_eq!(image.len(), height * width * RGB, "an image of {height}x{width}x3");
+    assert_eq!(scaled.len(), scaled_len(geometry), "the scaled image of {height}x{width}");
+    // Four pixels are twelve values: a whole number of RGB triples and of SSE vectors.
+    const RUN: usize = 12;
+    let scales: [f32; RUN] = std::array::from_fn(|i| scale[i % RGB]);
+    let shifts: [f32; RUN] = std::array::from_fn(|i| shift[i % RGB]);
+    let rows_in_task = height.div_ceil(threads.count()).max(1);
+    let row_len = scaled_row(geometry);
+    let mut states = vec![(); threads.count()];
+    threads.for_each_chunk(&mut states, scaled, rows_in_task * row_len, |(), task, rows| {
+        for (index, row) in rows.chunks_exact_mut(row_len).enumerate() {
+            let y = task * rows_in_task + index;
+            let Some(y) = y.checked_sub(pads.top).filter(|&y| y < height) else {
+                row.fill(0.0);
+                continue;
+            };
+            let (left, rest) = row.split_at_mut(pads.left * RGB);
+            let (inside, right) = rest.split_at_mut(width * RGB);
+            left.fill(0.0);
+            right.fill(0.0);
+            let from = &image[y * width * RGB..][..width * RGB];
+            let mut to_runs = inside.chunks_exact_mut(RUN);
+            let mut from_runs = from.chunks_exact(RUN);
+            for (to, from) in (&mut to_runs).zip(&mut from_runs) {
+                for i in 0..RUN {
+                    to[i] = from[i].value() * scales[i] + shifts[i];
+                }
+            }
+            for (i, (to, from)) in to_runs.into_remainder().iter_mut().zip(from_runs.remainder()).enumerate()
+            {
+                *to = from.value() * scales[i] + shifts[i];
+            }
+        }
+    });
+}
+
+/// The first convolution of one image.
+///
+/// # Shapes
+/// `scaled` as [`scale_pixels`] leaves it; `output` [outputs, H', W'] with any padding, of which nothing is written.
+///
+/// # Panics
+/// Where the shapes do not fit or the stride is not 2.
+///
+/// # Cost
+/// H' * W' * 27 * outputs multiply-adds.
+pub fn stem(
+    threads: &Threads,
+    isa: Isa,
+    geometry: &ConvGeometry,
+    scaled: &[f32],
+    weights: &PackedStem,
+    relu6: bool,
+    output: &mut BlockedMut<'_>,
+) {
+    let packed = &weights.0;
+    let to = output.layout();
+    assert_eq!(geometry.stride(), STEM_STRIDE, "the stride of the first convolution");
+    assert_eq!(scaled.len(), scaled_len(geometry), "the scaled image of the first convolution");
+    assert_eq!((to.height(), to.width()), geometry.output(), "output pixels of the first convolution");
+    assert_eq!(to.channels(), packed.n, "output channels of the first convolution");
+    if to.is_empty() {
+        return;
+    }
+    let rows = select(ROWS, isa);
+    let work = Work {
+        base: Tile {
+            input: scaled.as_ptr(),
+            segment: WINDOW * RGB,
+            segment_stride: scaled_row(geometry),
+            k: STEM_INPUTS,
+            weights: packed.weights().as_ptr(),
+            panel: packed.panel_len(),
+            bias: packed.bias().as_ptr(),
+            output: output.data_mut()[to.origin()..].as_mut_ptr(),
+            output_block: to.block_len(),
+            column: 0,
+            width: to.width(),
+            gap: 0,
+            residual: std::ptr::null(),
+            residual_block: 0,
+            relu6,
+        },
+        rows,
+        lanes: packed.count() * LINE,
+        row_len: to.row_len(),
+    };
+    let parts = threads.count();
+    threads.for_each(parts, |part| share(to.height(), parts, part).for_each(|y| work.row(y)));
+}
+
+struct Work {
+    base: Tile,
+    rows: &'static [StemRow],
+    lanes: usize,
+    row_len: usize,
+}
+
+// SAFETY: the pointers come from borrows that outlive the call; threads read the inputs and write output rows that no
+// other thread has.
+unsafe impl Sync for Work {}
+
+impl Work {
+    fn row(&self, y: usize) {
+        let base = &self.base;
+        let cut = Cut::new(base.width, self.rows[0].tiles.len());
+        for index in 0..cut.count() {
+            let (column, len) = cut.tile(index);
+            let mut lane = 0;
+            while lane < self.lanes {
+                let left = self.lanes - lane;
+                // The widest tile that fits; the narrowest divides every panel.
+                let Some(row) = self.rows.iter().find(|row| row.lanes <= left) else {
+                    unreachable!("a tile narrower than a panel")
+                };
+                let (panel, within) = (lane / LINE, lane % LINE);
+                let tile = Tile {
+                    input: base
+                        .input
+                        .wrapping_add(y * STEM_STRIDE * base.segment_stride + column * STEM_STEP),
+                    weights: base.weights.wrapping_add(panel * base.panel + within),
+                    bias: base.bias.wrapping_add(lane),
+                    output: base
+                        .output
+                        .wrapping_add(panel * base.output_block + y * self.row_len + column * LINE + within),
+                    column,
+                    ..*base
+                };
+                // SAFETY: `stem` asserted that scaled image, weights and output hold the windows, panels and pixels
+                // of this tile; `row` was selected by the token of an instruction set that this processor runs.
+                unsafe { row.tiles[len - 1](&tile) };
+                lane += row.lanes;
+            }
+        }
+    }
+}
