@@ -1,0 +1,233 @@
+//! The forward pass: a plan's stages one after the other over one image, and batches of images over threads.
+
+use icecap_kernels::{
+    Blocked, BlockedMut, ConvGeometry, Epilogue, LINE, Layout, Pixel, Threads, dense, depthwise, pointwise,
+    pool, scale_pixels, stem,
+};
+
+use crate::{
+    Arena, Error, Plan,
+    net::PackedBlock,
+    plan::{Step, chunk_layout},
+    stage::Stage,
+};
+
+/// What enters a plan, for one image or for several one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Pixels from 0 to 255, [N, H, W, 3].
+    U8(&'a [u8]),
+    /// Pixels from 0 to 255, unrounded, or the values of the layer that the plan starts at, [N, H, W, C].
+    F32(&'a [f32]),
+}
+
+impl<'a> Input<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(values) => values.len(),
+            Self::F32(values) => values.len(),
+        }
+    }
+
+    fn image(&self, index: usize, len: usize) -> Self {
+        match self {
+            Self::U8(values) => Self::U8(&values[index * len..][..len]),
+            Self::F32(values) => Self::F32(&values[index * len..][..len]),
+        }
+    }
+}
+
+impl Plan {
+    /// Runs the plan over a batch.
+    ///
+    /// One image is shared by the threads that its arena was planned for; of several, each is computed by one thread,
+    /// with one arena each. The result has the same bits for any batch, number of threads and number of arenas.
+    ///
+    /// # Shapes
+    /// `input` N times [`Plan::input_shape`], `output` N times [`Plan::output_shape`].
+    ///
+    /// # Errors
+    /// [`Error::InputLength`] where `input` is not a whole number of images, is of u8 where the plan does not start
+    /// with pixels, or does not fit `output`.
+    ///
+    /// # Panics
+    /// Where `arenas` is empty or of another plan.
+    pub fn run(
+        &self,
+        threads: &Threads,
+        input: Input<'_>,
+        arenas: &mut [Arena],
+        output: &mut [f32],
+    ) -> Result<(), Error> {
+        let (input_len, output_len) = (self.input_shape().elements(), self.output_shape().elements());
+        let batch = output.len() / output_len;
+        let of_pixels = self.starts_with_pixels() || matches!(input, Input::F32(_));
+        if !of_pixels || input.len() != batch * input_len || output.len() != batch * output_len {
+            return Err(Error::InputLength { expected: self.input_shape(), got: input.len() });
+        }
+        if batch == 1 {
+            self.image(threads, input, &mut arenas[0], output);
+            return Ok(());
+        }
+        let serial = Threads::serial();
+        threads.for_each_chunk(arenas, output, output_len, |arena, index, output| {
+            self.image(&serial, input.image(index, input_len), arena, output);
+        });
+        Ok(())
+    }
+
+    fn image(&self, threads: &Threads, input: Input<'_>, arena: &mut Arena, output: &mut [f32]) {
+        if let (Input::F32(values), Some(first), false) =
+            (input, self.steps.first(), self.starts_with_pixels())
+        {
+            let mut entry = BlockedMut::new(first.input, &mut arena.values[first.places.input.clone()]);
+            entry.read_hwc(values);
+        }
+        for step in &self.steps {
+            self.step(threads, step, input, arena);
+        }
+        if let Some(last) = self.steps.last() {
+            Blocked::new(last.node.output, &arena.values[last.places.output.clone()]).write_hwc(output);
+        }
+    }
+
+    fn step(&self, threads: &Threads, step: &Step, image: Input<'_>, arena: &mut Arena) {
+        let places = &step.places;
+        let workers = arena.workers;
+        let parts =
+            [places.input.clone(), places.output.clone(), places.chunk.clone(), places.depthwise.clone()];
+        let Ok([input, output, chunk, between]) = arena.values.get_disjoint_mut(parts) else {
+            panic!("an arena of another plan")
+        };
+        let input = Blocked::new(step.input, input);
+        let mut output = BlockedMut::new(step.node.output, output);
+        match &step.node.stage {
+            Stage::Stem(geometry) => {
+                match image {
+                    Input::U8(pixels) => self.scale(threads, geometry, pixels, chunk),
+                    Input::F32(pixels) => self.scale(threads, geometry, pixels, chunk),
+                }
+                output.clear_pads();
+                stem(threads, self.isa, geometry, chunk, &self.net.stem, true, &mut output);
+            }
+            Stage::Block(index, geometry) => {
+                let block = Block {
+                    plan: self,
+                    threads,
+                    packed: &self.net.blocks[*index],
+                    geometry,
+                    chunk_blocks: step.chunk_blocks,
+                    workers,
+                };
+                block.run(input, chunk, between, &mut output, self.net.spec.blocks()[*index].is_residual());
+            }
+            Stage::Head => {
+                let (head, relu6) = (&self.net.head, Epilogue::Relu6);
+                pointwise(threads, self.isa, input, head, 0..head.panels(), relu6, &mut output);
+            }
+            Stage::Pool => {
+                let channels = step.node.output.channels();
+                let values = output.data_mut();
+                pool(self.isa, input, &mut values[..channels]);
+                values[channels..].fill(0.0);
+            }
+            Stage::Top => {
+                if let Some(top) = &self.net.top {
+                    let inputs = top.inputs();
+                    let values = output.data_mut();
+                    dense(self.isa, &input.data()[..inputs], top, &mut values[..top.outputs()]);
+                }
+            }
+        }
+    }
+
+    fn scale<P: Pixel>(&self, threads: &Threads, geometry: &ConvGeometry, pixels: &[P], scaled: &mut [f32]) {
+        let scaling = self.net.numerics.scaling;
+        scale_pixels(threads, geometry, pixels, scaling.scale, scaling.shift, scaled);
+    }
+}
+
+/// One inverted residual block over one image.
+struct Block<'a> {
+    plan: &'a Plan,
+    threads: &'a Threads,
+    packed: &'a PackedBlock,
+    geometry: &'a ConvGeometry,
+    chunk_blocks: usize,
+    workers: usize,
+}
+
+impl Block<'_> {
+    fn run(
+        &self,
+        input: Blocked<'_>,
+        chunks: &mut [f32],
+        between: &mut [f32],
+        output: &mut BlockedMut<'_>,
+        residual: bool,
+    ) {
+        let (height, width) = self.geometry.output();
+        let depthwise = &self.packed.depthwise;
+        let block_len = height * width * LINE;
+        let task_len = self.chunk_blocks * block_len;
+        match &self.packed.expand {
+            Some(_) if self.workers == 1 || self.threads.count() == 1 => {
+                let buffer_len = chunks.len() / self.workers;
+                self.clear(&mut chunks[..buffer_len]);
+                for (task, values) in between.chunks_mut(task_len).enumerate() {
+                    self.chunk(input, &mut chunks[..buffer_len], task, values);
+                }
+            }
+            Some(_) => {
+                let mut buffers: Vec<&mut [f32]> =
+                    chunks.chunks_exact_mut(chunks.len() / self.workers).collect();
+                buffers.iter_mut().for_each(|buffer| self.clear(buffer));
+                self.threads.for_each_chunk(&mut buffers, between, task_len, |buffer, task, values| {
+                    self.chunk(input, buffer, task, values);
+                });
+            }
+            None => {
+                let plane = input.layout().block_len();
+                let isa = self.plan.isa;
+                let mut states = vec![(); self.threads.count()];
+                self.threads.for_each_chunk(&mut states, between, block_len, |(), block, values| {
+                    let layout = chunk_layout(self.geometry, LINE);
+                    let input = Blocked::new(layout, &input.data()[block * plane..][..plane]);
+                    icecap_kernels::depthwise(
+                        isa,
+                        self.geometry,
+                        input,
+                        depthwise,
+                        block..block + 1,
+                        true,
+                        values,
+                    );
+                });
+            }
+        }
+        let project = &self.packed.project;
+        let between = Blocked::new(Layout::compact(depthwise.channels(), height, width), between);
+        let epilogue = if residual { Epilogue::Add(input) } else { Epilogue::Linear };
+        pointwise(self.threads, self.plan.isa, between, project, 0..project.panels(), epilogue, output);
+    }
+
+    /// Sets the zeros around a chunk; its inside is written before it is read.
+    fn clear(&self, buffer: &mut [f32]) {
+        let layout = chunk_layout(self.geometry, self.chunk_blocks * LINE);
+        BlockedMut::new(layout, buffer).clear_pads();
+    }
+
+    /// Expands and convolves the `task`-th chunk of channels.
+    fn chunk(&self, input: Blocked<'_>, buffer: &mut [f32], task: usize, output: &mut [f32]) {
+        let Some(expand) = &self.packed.expand else { return };
+        let first = task * self.chunk_blocks;
+        let last = expand.panels().min(first + self.chunk_blocks);
+        let channels = expand.outputs().min(last * LINE) - first * LINE;
+        let layout = chunk_layout(self.geometry, channels);
+        let mut expanded = BlockedMut::new(layout, &mut *buffer);
+        let (serial, isa) = (Threads::serial(), self.plan.isa);
+        pointwise(&serial, isa, input, expand, first..last, Epilogue::Relu6, &mut expanded);
+        let expanded = Blocked::new(layout, buffer);
+        depthwise(isa, self.geometry, expanded, &self.packed.depthwise, first..last, true, output);
+    }
+}

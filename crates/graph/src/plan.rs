@@ -1,0 +1,182 @@
+//! The plan that runs: a range of stages, their chunks, and the place of every value they need.
+//!
+//! A block of the net is computed a few channels at a time: expand them over the whole image into a buffer with zeros
+//! around it, convolve that depthwise, keep the result; when all channels are done, project. The expanded image, six
+//! times the block's input, never exists as a whole: the buffer of one chunk stays in cache.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use icecap_kernels::{ConvGeometry, Isa, LINE, Layout, Shape};
+
+use crate::{
+    Error, Net,
+    arena::{Arena, Planner},
+    stage::{self, IMAGE, Node, Stage},
+};
+
+/// A chunk's buffer is kept below this where two blocks of channels allow it: what a first-level cache of 32 KiB holds
+/// beside the tile's inputs and outputs, doubled, since half of it is written while the other half is read.
+const CHUNK_BYTES: usize = 48 << 10;
+
+/// Blocks of 16 channels that a chunk has at least: one AVX-512 tile of 32 channels.
+const CHUNK_BLOCKS: usize = 2;
+
+/// Where a stage's values lie in the arena.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// What enters the stage.
+    pub(crate) input: Range<usize>,
+    /// What leaves it.
+    pub(crate) output: Range<usize>,
+    /// The chunk buffers of all workers, one behind the other; the scaled image in the stem.
+    pub(crate) chunk: Range<usize>,
+    /// A block's depthwise result.
+    pub(crate) depthwise: Range<usize>,
+}
+
+/// One stage of a plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) node: Node,
+    pub(crate) input: Layout,
+    /// Blocks of channels in a chunk.
+    pub(crate) chunk_blocks: usize,
+    pub(crate) places: Places,
+}
+
+/// A range of a net's stages for one input size, with every place in memory decided.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) net: Arc<Net>,
+    pub(crate) isa: Isa,
+    pub(crate) steps: Vec<Step>,
+    input_shape: Shape,
+    output_shape: Shape,
+    arena_len: usize,
+    workers: usize,
+}
+
+impl Plan {
+    /// A plan for images of `height` x `width` that starts with the output of layer `from` and ends with that of `to`.
+    ///
+    /// [`IMAGE`] as `from` starts with pixels; other names are those of stages: [`stage::STEM`], a block's last layer
+    /// (`block_2_add`, `block_3_project_BN`), [`stage::FEATURES`], [`stage::POOLED`], [`stage::PREDICTIONS`].
+    /// `workers` threads can share one image.
+    ///
+    /// # Errors
+    /// [`Error::InputSize`]; [`Error::UnknownLayer`] for a name that is no stage's or not after `from`;
+    /// [`Error::NoTop`] for class scores of weights without a top.
+    pub fn new(
+        net: &Arc<Net>,
+        isa: Isa,
+        (height, width): (usize, usize),
+        from: &str,
+        to: &str,
+        workers: usize,
+    ) -> Result<Self, Error> {
+        let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), height, width)?;
+        let position = |name: &str| nodes.iter().position(|node| node.name == name);
+        let unknown = |name: &str, purpose| Error::UnknownLayer { name: name.to_owned(), purpose };
+        let first = match from {
+            IMAGE => 0,
+            _ => position(from).ok_or_else(|| unknown(from, "that a plan can start at"))? + 1,
+        };
+        if to == stage::PREDICTIONS && net.top.is_none() {
+            return Err(Error::NoTop);
+        }
+        let last = position(to).ok_or_else(|| unknown(to, "that a plan can end at"))?;
+        if last < first {
+            return Err(unknown(to, "behind the start of the plan"));
+        }
+        let input_shape = match first {
+            0 => stage::image_shape(height, width),
+            _ => stage::shape_of(&nodes[first - 1]),
+        };
+        let output_shape = stage::shape_of(&nodes[last]);
+        let workers = workers.max(1);
+        let (steps, arena_len) = place(net, nodes, first..last + 1, workers);
+        Ok(Self { net: Arc::clone(net), isa, steps, input_shape, output_shape, arena_len, workers })
+    }
+
+    /// The shape of one image's input: [H, W, 3] pixels, or the values of the layer it starts at.
+    #[must_use]
+    pub fn input_shape(&self) -> Shape {
+        self.input_shape
+    }
+
+    /// The shape of one image's output: [h, w, C], or [C] from pooling on.
+    #[must_use]
+    pub fn output_shape(&self) -> Shape {
+        self.output_shape
+    }
+
+    /// Whether it starts with pixels.
+    #[must_use]
+    pub fn starts_with_pixels(&self) -> bool {
+        matches!(self.steps.first(), Some(Step { node: Node { stage: Stage::Stem(_), .. }, .. }))
+    }
+
+    /// The instruction set it runs on.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Memory for one inference at a time.
+    #[must_use]
+    pub fn arena(&self) -> Arena {
+        Arena { values: icecap_kernels::Buffer::zeros(self.arena_len), workers: self.workers }
+    }
+}
+
+/// The buffer of one chunk of a block: `blocks` blocks of expanded channels with zeros around them.
+pub(crate) fn chunk_layout(depthwise: &ConvGeometry, channels: usize) -> Layout {
+    let (height, width) = depthwise.input();
+    Layout::new(channels, height, width, depthwise.pads())
+}
+
+/// Decides chunks and places for the stages `range`.
+fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (Vec<Step>, usize) {
+    let mut planner = Planner::default();
+    let before = range.start.checked_sub(1).map(|index| nodes[index].output);
+    // Pixels never enter the arena unscaled.
+    let entry = before.unwrap_or(Layout::compact(0, 0, 0));
+    let mut input_request = planner.request(entry.len(), range.start, range.start);
+    let mut input = entry;
+    let mut requests = Vec::with_capacity(range.len());
+    let mut steps = Vec::with_capacity(range.len());
+    for (index, node) in nodes.into_iter().enumerate().take(range.end).skip(range.start) {
+        let output_request = planner.request(node.output.len(), index, index + 1);
+        let (mut chunk_blocks, mut chunk_len, mut depthwise_len) = (0, 0, 0);
+        match &node.stage {
+            Stage::Stem(geometry) => chunk_len = icecap_kernels::scaled_len(geometry),
+            Stage::Block(block, geometry) => {
+                let spec = &net.spec.blocks()[*block];
+                let (height, width) = geometry.output();
+                depthwise_len = Layout::compact(spec.expanded, height, width).len();
+                let blocks = spec.expanded.div_ceil(LINE);
+                let bytes = chunk_layout(geometry, LINE).len() * size_of::<f32>();
+                let fits = (CHUNK_BYTES / bytes) / CHUNK_BLOCKS * CHUNK_BLOCKS;
+                chunk_blocks = fits.max(CHUNK_BLOCKS).min(blocks);
+                if spec.has_expand() {
+                    chunk_len = workers * chunk_layout(geometry, chunk_blocks * LINE).len();
+                }
+            }
+            Stage::Head | Stage::Pool | Stage::Top => {}
+        }
+        let chunk_request = planner.request(chunk_len, index, index);
+        let depthwise_request = planner.request(depthwise_len, index, index);
+        requests.push([input_request, output_request, chunk_request, depthwise_request]);
+        let places = Places { input: 0..0, output: 0..0, chunk: 0..0, depthwise: 0..0 };
+        let output = node.output;
+        steps.push(Step { node, input, chunk_blocks, places });
+        (input, input_request) = (output, output_request);
+    }
+    let (ranges, len) = planner.places();
+    for (step, requests) in steps.iter_mut().zip(requests) {
+        let [input, output, chunk, depthwise] = requests.map(|request| ranges[request].clone());
+        step.places = Places { input, output, chunk, depthwise };
+    }
+    (steps, len)
+}
