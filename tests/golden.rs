@@ -1,0 +1,173 @@
+//! Features, intermediates and class scores against what Keras computed, on every instruction set, with both plans.
+//!
+//! The files under `tests/golden` were made from the starter; those of `ICECAP_TEST_ASSETS` from ImageNet weights.
+
+mod assets;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use assets::{Difference, Golden};
+use icecap_graph::{Input, Net, Plan, ReferencePlan, stage};
+use icecap_kernels::{Isa, Threads};
+
+/// What a comparison allows: the largest difference and, where it says something, the mean one.
+struct Bound {
+    max: f64,
+    mean: f64,
+}
+
+fn net(weights: &Path) -> Arc<Net> {
+    let weights = icecap_weights::open(weights).unwrap_or_else(|error| panic!("{error}"));
+    Arc::new(Net::new(&weights.params))
+}
+
+fn run(net: &Arc<Net>, isa: Isa, golden: &Golden, input: Input<'_>, images: &str, to: &str) -> Vec<f32> {
+    let shape = golden.shape(images);
+    let plan = Plan::new(net, isa, (shape[1], shape[2]), stage::IMAGE, to, 1).unwrap();
+    let mut output = vec![f32::NAN; shape[0] * plan.output_shape().elements()];
+    plan.run(&Threads::serial(), input, &mut [plan.arena()], &mut output).unwrap();
+    output
+}
+
+/// Features and pooled features of the images of one file, by both plans on every instruction set.
+fn check_features(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) {
+    let (bytes, floats);
+    let input = match golden.dtype(images) {
+        "u8" => {
+            bytes = golden.u8s(images);
+            Input::U8(&bytes)
+        }
+        _ => {
+            floats = golden.f32s(images);
+            Input::F32(&floats)
+        }
+    };
+    let shape = golden.shape(images);
+    let image_len = shape[1] * shape[2] * shape[3];
+    for isa in Isa::available() {
+        let name = format!("{} {isa}", golden.name);
+        let features = run(net, isa, golden, input, images, stage::FEATURES);
+        let difference = Difference::between(&features, &golden.f32s("features"));
+        println!("{name}: features {difference}");
+        assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{name}: {difference}");
+        let pooled = run(net, isa, golden, input, images, stage::POOLED);
+        let difference = Difference::between(&pooled, &golden.f32s("pooled"));
+        assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{name}: pooled {difference}");
+
+        // The reference plan gives the same bits.
+        let reference = ReferencePlan::new(net, isa, (shape[1], shape[2])).unwrap();
+        let image = match input {
+            Input::U8(values) => Input::U8(&values[..image_len]),
+            Input::F32(values) => Input::F32(&values[..image_len]),
+        };
+        let trace = reference.run(image).unwrap();
+        let first = trace[stage::FEATURES].data();
+        assert!(first.iter().zip(&features).all(|(a, b)| a.to_bits() == b.to_bits()), "{name}: the plans differ");
+    }
+}
+
+/// Every intermediate that the file has, and the outputs of all blocks by a plan that stops there.
+fn check_trace(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) {
+    let shape = golden.shape(images);
+    let bytes = golden.u8s(images);
+    let mut compared = 0;
+    for isa in Isa::available() {
+        let trace = ReferencePlan::new(net, isa, (shape[1], shape[2])).unwrap().run(Input::U8(&bytes)).unwrap();
+        for name in &golden.names() {
+            if name == images {
+                continue;
+            }
+            let tensor = trace.get(name.as_str()).unwrap_or_else(|| panic!("the reference plan has no '{name}'"));
+            assert_eq!(tensor.shape().dims(), golden.shape(name), "{name}");
+            let difference = Difference::between(tensor.data(), &golden.f32s(name));
+            assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{isa} {name}: {difference}");
+            compared += 1;
+            if let Ok(plan) = Plan::new(net, isa, (shape[1], shape[2]), stage::IMAGE, name, 1) {
+                let mut output = vec![f32::NAN; plan.output_shape().elements()];
+                plan.run(&Threads::serial(), Input::U8(&bytes), &mut [plan.arena()], &mut output).unwrap();
+                assert_eq!(output, tensor.data(), "{isa} {name}: the plans differ");
+            }
+        }
+    }
+    println!("{}: {compared} intermediates compared", golden.name);
+    assert!(compared >= 50 * Isa::available().len());
+}
+
+#[test]
+fn the_starter_agrees_with_keras() {
+    let net = net(&assets::project().join("weights/starter_0.35_96.safetensors"));
+    let golden = Golden::committed("keras_starter");
+    // f32 sums in another order: the starter's features differ by a few 1e-5 at most.
+    let bound = Bound { max: 1e-3, mean: 1e-5 };
+    for size in ["96x96", "64x80", "49x67", "33x32", "unrounded"] {
+        let images = if size == "unrounded" { "pixels" } else { "images" };
+        check_features(&net, &golden.part(size), images, &bound);
+    }
+    let golden = Golden::committed("keras_starter_trace");
+    check_trace(&net, &golden, "images", &Bound { max: 1e-3, mean: 2e-5 });
+}
+
+#[test]
+fn imagenet_weights_agree_with_keras() {
+    let Some(assets) = assets::folder() else { return };
+    let net = net(&assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors"));
+    for size in ["160x160", "224x224", "128x128", "192x192", "97x131", "33x32"] {
+        let golden = Golden::asset(&assets, &format!("keras_imagenet_{size}"));
+        let mean = if size == "33x32" { f64::INFINITY } else { 1e-5 };
+        check_features(&net, &golden, "images", &Bound { max: 1e-3, mean });
+    }
+    let golden = Golden::asset(&assets, "keras_imagenet_160_unrounded");
+    check_features(&net, &golden, "pixels", &Bound { max: 1e-3, mean: f64::INFINITY });
+    let golden = Golden::asset(&assets, "keras_imagenet_96_trace");
+    let images = golden.names().into_iter().find(|name| golden.dtype(name) == "u8").unwrap();
+    check_trace(&net, &golden, &images, &Bound { max: 1e-3, mean: 2e-5 });
+}
+
+#[test]
+fn class_probabilities_agree_with_keras() {
+    let Some(assets) = assets::folder() else { return };
+    let net = net(&assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors"));
+    let golden = Golden::asset(&assets, "keras_imagenet_224x224");
+    let images = golden.u8s("images_top");
+    for isa in Isa::available() {
+        let scores = run(&net, isa, &golden, Input::U8(&images), "images_top", stage::PREDICTIONS);
+        let probabilities: Vec<f32> = scores.chunks_exact(1000).flat_map(assets::softmax).collect();
+        let difference = Difference::between(&probabilities, &golden.f32s("probabilities_top"));
+        println!("{isa}: probabilities {difference}");
+        assert!(difference.max <= 1e-4, "{isa}: {difference}");
+    }
+}
+
+#[test]
+fn other_widths_agree_with_keras() {
+    let Some(assets) = assets::folder() else { return };
+    for width in ["0.35", "0.5"] {
+        let net = net(&assets.join(format!("weights/keras_mobilenet_v2_{width}_scrambled_no_top.safetensors")));
+        let golden = Golden::asset(&assets, &format!("keras_scrambled_{width}_96x96"));
+        check_features(&net, &golden, "images", &Bound { max: 2e-3, mean: 1e-4 });
+    }
+}
+
+/// Features of a plan that starts where another one stopped have the bits of one that runs through.
+#[test]
+fn a_plan_can_be_cut_at_any_block() {
+    let net = net(&assets::project().join("weights/starter_0.35_96.safetensors"));
+    let size = (64, 80);
+    let golden = Golden::committed("keras_starter").part("64x80");
+    let images = golden.u8s("images");
+    let image = &images[..size.0 * size.1 * 3];
+    let threads = Threads::serial();
+    for isa in Isa::available() {
+        let trace = ReferencePlan::new(&net, isa, size).unwrap().run(Input::U8(image)).unwrap();
+        let mut cuts = 0;
+        for (name, tensor) in &trace {
+            let Ok(plan) = Plan::new(&net, isa, size, name, stage::POOLED, 1) else { continue };
+            let mut output = vec![f32::NAN; plan.output_shape().elements()];
+            plan.run(&threads, Input::F32(tensor.data()), &mut [plan.arena()], &mut output).unwrap();
+            assert_eq!(output, trace[stage::POOLED].data(), "{isa}: cut at {name}");
+            cuts += 1;
+        }
+        assert_eq!(cuts, 19, "the stem, seventeen blocks and the features");
+    }
+}
