@@ -1,2 +1,41 @@
 //! Folders of photos: scan, decode, orient, resize, split, feature cache.
+//!
+//! ```text
+//! folder --scan--> samples --split--> parts
+//! file   --Loader::open--> content hash --(not in the Cache)--> pixels f32 [height, width, 3]
+//! ```
+//!
+//! A photo becomes pixels in one way only, whatever door it comes in by: [`Loader`] for files and bytes with buffers
+//! that are kept, [`decode`] and [`pixels`] for a single photo. Threads are the caller's matter; a loader belongs to
+//! one of them. No user's file makes this crate panic, hang or take more memory than [`Limits`] allow.
 #![forbid(unsafe_code)]
+
+mod cache;
+mod color;
+mod decode;
+mod digest;
+mod error;
+mod format;
+mod jpeg;
+mod limits;
+mod loader;
+mod orient;
+mod raster;
+mod resize;
+mod scan;
+mod split;
+mod split_file;
+mod walk;
+
+pub use cache::{Cache, CacheKey, CacheKeyParts};
+pub use decode::{ExifPolicy, Photo, Warning, decode, is_decoding};
+pub use digest::Digest;
+pub use error::{Error, ErrorKind, Result};
+pub use format::Format;
+pub use limits::Limits;
+pub use loader::{Loaded, Loader, OpenPhoto};
+pub use orient::Orientation;
+pub use resize::{ResizeBuffers, ResizeMode, ResizeSpec, pixels};
+pub use scan::{Inventory, MissingClass, Part, Sample, SkipReason, Skipped, scan, scan_known, scan_photos};
+pub use split::split;
+pub use split_file::{SplitRow, read_split, write_split};

@@ -1,0 +1,166 @@
+//! Features kept on disk: they do not change while the backbone is frozen.
+//!
+//! An entry is a file named by a SHA-256 over everything that its values depend on. It is written to a temporary file
+//! beside its place and renamed, and it carries a hash of its content. So an entry is never changed, two processes may
+//! use one folder at once, and a torn, cut, poisoned or exchanged entry is found out by its hash and counts as missing.
+//! Nothing is synced: what a power cut tears is recomputed.
+//!
+//! ```text
+//! FOLDER/3f/3f9c…: magic "icecapF1" | key 32 | count u64 | count x f32 | SHA-256 of all before   (little-endian)
+//! ```
+//!
+//! A folder that cannot be written, or is full, is one warning; the work goes on without it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::Digest;
+
+const MAGIC: &[u8; 8] = b"icecapF1";
+const HEADER_BYTES: usize = MAGIC.len() + 32 + 8;
+const HASH_BYTES: usize = 32;
+
+/// Everything that a feature's values depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheKeyParts<'a> {
+    /// The hash of the photo's file.
+    pub photo: Digest,
+    /// The hash of the net's parameters.
+    pub params: Digest,
+    /// How the photo becomes the net's input: resize rule, EXIF policy, pixel scaling.
+    pub preprocessing: &'a str,
+    /// The layer whose output the feature is.
+    pub tap: &'a str,
+    /// The version of the arithmetic, with the instruction set where results depend on it.
+    pub numerics: &'a str,
+}
+
+/// The name of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CacheKey(Digest);
+
+impl CacheKey {
+    /// The key of these parts. Two keys are equal only where all parts are.
+    #[must_use]
+    pub fn new(parts: &CacheKeyParts<'_>) -> Self {
+        let CacheKeyParts { photo, params, preprocessing, tap, numerics } = parts;
+        let mut text = Vec::with_capacity(256);
+        text.extend(photo.0);
+        text.extend(params.0);
+        // Lengths in front, so that no text can run into the next.
+        for part in [preprocessing, tap, numerics] {
+            text.extend((part.len() as u64).to_le_bytes());
+            text.extend(part.as_bytes());
+        }
+        Self(Digest::of(&text))
+    }
+}
+
+/// A folder of features.
+#[derive(Debug)]
+pub struct Cache {
+    folder: PathBuf,
+    /// Why nothing is written any more.
+    failed: OnceLock<String>,
+}
+
+impl Cache {
+    /// The cache in `folder`, which is made when the first entry is written.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), failed: OnceLock::new() }
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads the entry of `key` into `values`. `false`, and `values` as they were, where there is none, where it does
+    /// not hold as many values, or where it is damaged.
+    pub fn get(&self, key: &CacheKey, values: &mut [f32]) -> bool {
+        let expected = HEADER_BYTES + values.len() * 4 + HASH_BYTES;
+        let mut entry = Vec::with_capacity(expected + 1);
+        let read =
+            File::open(self.path(key)).and_then(|f| f.take(expected as u64 + 1).read_to_end(&mut entry));
+        if read.is_err() || entry.len() != expected {
+            return false;
+        }
+        let (content, hash) = entry.split_at(expected - HASH_BYTES);
+        if content[..HEADER_BYTES] != header(key, values.len()) || Digest::of(content).0 != hash {
+            return false;
+        }
+        for (value, bytes) in values.iter_mut().zip(content[HEADER_BYTES..].as_chunks::<4>().0) {
+            *value = f32::from_le_bytes(*bytes);
+        }
+        true
+    }
+
+    /// Writes the entry of `key`. Where that fails, [`Cache::warning`] says why and nothing more is written.
+    pub fn put(&self, key: &CacheKey, values: &[f32]) {
+        if self.failed.get().is_some() {
+            return;
+        }
+        let mut entry = Vec::with_capacity(HEADER_BYTES + values.len() * 4 + HASH_BYTES);
+        entry.extend(header(key, values.len()));
+        entry.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        entry.extend(Digest::of(&entry).0);
+        if let Err(error) = place(&self.path(key), &entry) {
+            // The first failure is the one that is told.
+            let _ = self.failed.set(format!(
+                "{}: features are not kept: {error}; name another folder or make room",
+                self.folder.display()
+            ));
+        }
+    }
+
+    /// Why entries are not written any more, where that is so.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.failed.get().map(String::as_str)
+    }
+
+    fn path(&self, key: &CacheKey) -> PathBuf {
+        let name = key.0.to_string();
+        self.folder.join(&name[..2]).join(name)
+    }
+}
+
+fn header(key: &CacheKey, values: usize) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..8].copy_from_slice(MAGIC);
+    header[8..40].copy_from_slice(&key.0.0);
+    header[40..].copy_from_slice(&(values as u64).to_le_bytes());
+    header
+}
+
+/// Puts a file in place in one step.
+fn place(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let temporary = folder.join(temporary_name());
+    let create = || OpenOptions::new().write(true).create_new(true).open(&temporary);
+    let mut file = match create() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder)?;
+            create()?
+        }
+        other => other?,
+    };
+    let placed = file.write_all(content).and_then(|()| std::fs::rename(&temporary, path));
+    if placed.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    placed
+}
+
+/// A name that no other thread or process uses, on this machine or on another that shares the folder.
+fn temporary_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    format!(".{}-{}-{now}.part", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}

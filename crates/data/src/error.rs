@@ -1,0 +1,190 @@
+//! What can go wrong between a folder of photos and pixels.
+
+use std::path::{Path, PathBuf};
+
+use crate::Format;
+
+/// The result of this crate's functions.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of this crate. A message is lower case and says what to do next where something can be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An error about one photo, with its path.
+    #[error("{}: {source}", path.display())]
+    Photo {
+        /// The photo's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// A file or folder that could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A photo's file that could not be read.
+    #[error("could not be read: {0}")]
+    Read(std::io::Error),
+    /// Something that is no regular file: a folder, a named pipe, a socket, a device.
+    #[error("not a regular file")]
+    NotAFile,
+    /// A file of no bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// A file in none of the formats that are read.
+    #[error("{found}; the formats read are JPEG, PNG, GIF, BMP and WebP")]
+    UnknownFormat {
+        /// What the first bytes look like.
+        found: &'static str,
+    },
+    /// A variant of a format that is not read.
+    #[error("{format} with {feature} is not supported; save it as a plain {format}")]
+    Unsupported {
+        /// The format.
+        format: Format,
+        /// What is not supported.
+        feature: String,
+    },
+    /// A file that ends, or whose data ends, before all rows of the image.
+    #[error("the {format} ends before the whole image: {reason}; get the file again")]
+    Truncated {
+        /// The format.
+        format: Format,
+        /// What is missing.
+        reason: String,
+    },
+    /// A file that breaks its format's rules.
+    #[error("broken {format}: {reason}")]
+    Broken {
+        /// The format.
+        format: Format,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// A file above one of the [`Limits`](crate::Limits).
+    #[error("{what} of {got} is above the limit of {limit}")]
+    Limit {
+        /// What is limited, with its unit.
+        what: &'static str,
+        /// What the file asks for.
+        got: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A resize rule that cannot be read.
+    #[error(
+        "'{text}' is no resize rule; use squash or center-crop, as in '160x160 squash' or '224x224 center-crop 0.875'"
+    )]
+    ResizeSpec {
+        /// The text given.
+        text: String,
+    },
+    /// A folder that is not there.
+    #[error("{}: no such folder", path.display())]
+    MissingFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder with no class folder in it.
+    #[error("{}: no class folders; put the photos of each class into a folder of its own inside it", path.display())]
+    NoClasses {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder with a single class.
+    #[error("{}: only one class, '{class}'; a classifier needs at least two class folders", path.display())]
+    OneClass {
+        /// The folder.
+        path: PathBuf,
+        /// The class found.
+        class: String,
+    },
+    /// A class folder without a photo.
+    #[error("{}: no photo in this class folder; add photos or remove the folder", path.display())]
+    EmptyClass {
+        /// The class folder.
+        path: PathBuf,
+    },
+    /// A folder without a photo.
+    #[error("{}: no photo found", path.display())]
+    NoPhotos {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A class folder outside the training set whose name is no class of the training set.
+    #[error("{}: '{class}' is no class of the training set ({known}); rename or remove the folder", path.display())]
+    UnknownClass {
+        /// The class folder.
+        path: PathBuf,
+        /// Its name.
+        class: String,
+        /// The classes of the training set.
+        known: String,
+    },
+    /// A path that cannot be written as text.
+    #[error("{}: the name is not valid UTF-8; rename it", path.display())]
+    PathNotText {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A share that is no share.
+    #[error("a validation share of {got} cannot be used; use one from 0 up to, not including, 1")]
+    Share {
+        /// The share given.
+        got: f64,
+    },
+    /// A `split.csv` that cannot be read.
+    #[error("{}: line {line}: {reason}", path.display())]
+    SplitFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// What an [`Error`] means to whoever has to react to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Content that cannot be used: unreadable photos, no photos, one class, unknown classes.
+    Content,
+    /// Content above a limit.
+    Limit,
+    /// A path that is missing, unreadable or unwritable.
+    Path,
+    /// A setting that cannot be used.
+    Setting,
+}
+
+impl Error {
+    /// What the error means to whoever has to react to it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Photo { source, .. } => source.kind(),
+            Self::Limit { .. } => ErrorKind::Limit,
+            Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } => ErrorKind::Path,
+            Self::ResizeSpec { .. } | Self::Share { .. } => ErrorKind::Setting,
+            _ => ErrorKind::Content,
+        }
+    }
+
+    /// The same error with the path of its photo.
+    #[must_use]
+    pub(crate) fn of(self, path: &Path) -> Self {
+        Self::Photo { path: path.to_owned(), source: Box::new(self) }
+    }
+
+    /// A map from what the system said about `path`.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,306 @@
+//! The skeleton of a JPEG file: which segments stand where. Found by walking the markers, without decoding a pixel.
+//!
+//! It answers before any memory is taken: how large is the image, how are its colours to be read, which way up is
+//! it, how many scans are there, does the data of each end where the next marker or the file's end is, and is there
+//! an end marker. Garbage between segments and everything behind the end marker is passed over.
+
+use std::ops::Range;
+
+use crate::limits::check;
+use crate::orient::Orientation;
+use crate::{Error, Format, Limits, Result};
+
+/// Bytes of quantisation and Huffman tables that one file may define. Usual files have 600 for each scan.
+const TABLE_BYTES: u64 = 256 << 10;
+
+pub(super) const SOI: u8 = 0xD8;
+pub(super) const EOI: u8 = 0xD9;
+const DHT: u8 = 0xC4;
+const DAC: u8 = 0xCC;
+const RST0: u8 = 0xD0;
+const RST7: u8 = 0xD7;
+const SOS: u8 = 0xDA;
+const DQT: u8 = 0xDB;
+const DRI: u8 = 0xDD;
+const TEM: u8 = 0x01;
+
+/// One colour channel, as the frame header lists it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Component {
+    pub(super) id: u8,
+    pub(super) across: u8,
+    pub(super) down: u8,
+    pub(super) table: u8,
+}
+
+/// The frame header.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) progressive: bool,
+    pub(super) width: u16,
+    pub(super) height: u16,
+    pub(super) components: Vec<Component>,
+    /// Marker, length and payload.
+    pub(super) segment: Range<usize>,
+}
+
+impl Frame {
+    /// The largest sampling factors, across and down.
+    pub(super) fn largest_sampling(&self) -> (u8, u8) {
+        let largest = |of: fn(&Component) -> u8| self.components.iter().map(of).max().unwrap_or(1);
+        (largest(|c| c.across), largest(|c| c.down))
+    }
+}
+
+/// One scan: its header, the tables defined since the scan before, its data.
+#[derive(Clone, Debug)]
+pub(super) struct Scan {
+    /// Table segments in front of this scan's header.
+    pub(super) tables: Vec<Range<usize>>,
+    /// Marker, length and payload.
+    pub(super) segment: Range<usize>,
+    /// The entropy-coded data with its restart markers.
+    pub(super) data: Range<usize>,
+    /// Indices of the frame's components and the table selectors beside them.
+    pub(super) members: Vec<(usize, u8)>,
+    spectral: (u8, u8),
+    low_bit: u8,
+}
+
+/// What the file says about its colours beside the frame header.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hints {
+    pub(super) jfif: bool,
+    /// Adobe's marker and the transform it names.
+    pub(super) adobe: Option<u8>,
+}
+
+/// The segments of one file.
+#[derive(Clone, Debug)]
+pub(super) struct Skeleton {
+    pub(super) frame: Frame,
+    pub(super) scans: Vec<Scan>,
+    pub(super) hints: Hints,
+    pub(super) orientation: Orientation,
+    /// Whether there is an end marker.
+    pub(super) ended: bool,
+}
+
+pub(super) fn broken(reason: impl Into<String>) -> Error {
+    Error::Broken { format: Format::Jpeg, reason: reason.into() }
+}
+
+pub(super) fn truncated(reason: impl Into<String>) -> Error {
+    Error::Truncated { format: Format::Jpeg, reason: reason.into() }
+}
+
+fn unsupported(feature: impl Into<String>) -> Error {
+    Error::Unsupported { format: Format::Jpeg, feature: feature.into() }
+}
+
+/// What the walk has seen so far.
+#[derive(Default)]
+struct Walk {
+    frame: Option<Frame>,
+    scans: Vec<Scan>,
+    tables: Vec<Range<usize>>,
+    table_bytes: u64,
+    hints: Hints,
+    orientation: Option<Orientation>,
+}
+
+impl Skeleton {
+    /// Walks the markers of `bytes` up to the end marker or the last byte.
+    pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        let mut walk = Walk::default();
+        let mut at = 2;
+        let mut ended = false;
+        while let Some((code, start)) = next_marker(bytes, at) {
+            at = start + 2;
+            if code == EOI {
+                ended = true;
+                break;
+            }
+            if matches!(code, 0 | TEM | SOI | RST0..=RST7) {
+                continue;
+            }
+            // A segment that the file's end cuts is no segment; what is missing shows below.
+            let Some(payload) = segment(bytes, at)? else { break };
+            at = payload.end;
+            walk.segment(bytes, code, start, payload, limits)?;
+            if let Some(scan) = walk.scans.last_mut().filter(|_| code == SOS) {
+                scan.data = at..end_of_data(bytes, at);
+                at = scan.data.end;
+            }
+        }
+        let frame = walk.frame.ok_or_else(|| truncated("there is no image header"))?;
+        if walk.scans.is_empty() {
+            return Err(truncated("there is no image data"));
+        }
+        let orientation = walk.orientation.unwrap_or_default();
+        let skeleton = Self { frame, scans: walk.scans, hints: walk.hints, orientation, ended };
+        skeleton.check_coverage()?;
+        Ok(skeleton)
+    }
+
+    /// Every component must be described by a scan, and a file without its end marker down to the last bit.
+    fn check_coverage(&self) -> Result<()> {
+        if self.missing_bits(0) {
+            return Err(truncated("a colour channel has no data"));
+        }
+        if !self.ended && !self.is_refined() {
+            return Err(truncated("it stops between two passes over the image"));
+        }
+        Ok(())
+    }
+
+    /// Whether every coefficient is described down to its last bit.
+    pub(super) fn is_refined(&self) -> bool {
+        !self.frame.progressive || !(0..64).any(|coefficient| self.exact_bits_missing(coefficient))
+    }
+
+    /// Whether some component lacks a scan with `coefficient`.
+    fn missing_bits(&self, coefficient: u8) -> bool {
+        (0..self.frame.components.len())
+            .any(|index| !self.scans.iter().any(|scan| scan.covers(index, coefficient)))
+    }
+
+    /// Whether some component lacks a scan with the last bit of `coefficient`.
+    fn exact_bits_missing(&self, coefficient: u8) -> bool {
+        (0..self.frame.components.len())
+            .any(|index| !self.scans.iter().any(|scan| scan.low_bit == 0 && scan.covers(index, coefficient)))
+    }
+}
+
+impl Scan {
+    fn covers(&self, component: usize, coefficient: u8) -> bool {
+        (self.spectral.0..=self.spectral.1).contains(&coefficient)
+            && self.members.iter().any(|(index, _)| *index == component)
+    }
+}
+
+impl Walk {
+    fn segment(
+        &mut self,
+        bytes: &[u8],
+        code: u8,
+        start: usize,
+        payload: Range<usize>,
+        limits: &Limits,
+    ) -> Result<()> {
+        let body = &bytes[payload.clone()];
+        let whole = start..payload.end;
+        match code {
+            0xC0..=0xC2 => {
+                let frame = frame(body, code == 0xC2, whole)?;
+                limits.check_size(frame.width.into(), frame.height.into())?;
+                if self.frame.replace(frame).is_some() {
+                    return Err(broken("two image headers"));
+                }
+            }
+            DHT | DQT | DRI => {
+                self.table_bytes += whole.len() as u64;
+                check("the tables' size in bytes", self.table_bytes, TABLE_BYTES)?;
+                self.tables.push(whole);
+            }
+            DAC | 0xC9..=0xCB | 0xCD..=0xCF => return Err(unsupported("arithmetic coding")),
+            0xC3 | 0xC5..=0xC7 => return Err(unsupported("lossless or hierarchical coding")),
+            SOS => {
+                let frame = self.frame.as_ref().ok_or_else(|| broken("data before the image header"))?;
+                let mut scan = scan(body, frame, whole)?;
+                scan.tables = std::mem::take(&mut self.tables);
+                self.scans.push(scan);
+                check("the number of scans", self.scans.len() as u64, limits.scans as u64)?;
+            }
+            0xE0 => self.hints.jfif |= body.starts_with(b"JFIF\0"),
+            0xE1 if self.orientation.is_none() => {
+                self.orientation = body.strip_prefix(b"Exif\0\0").map(Orientation::from_tiff);
+            }
+            0xEE if body.starts_with(b"Adobe") && body.len() >= 12 => self.hints.adobe = Some(body[11]),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The code and the offset of the next marker at or behind `at`.
+fn next_marker(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
+    let mut start = at + position(bytes.get(at..)?, 0xFF)?;
+    // A marker may be preceded by any number of fill bytes.
+    while *bytes.get(start + 1)? == 0xFF {
+        start += 1;
+    }
+    Some((bytes[start + 1], start))
+}
+
+fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
+    bytes.iter().position(|&byte| byte == wanted)
+}
+
+/// The payload of the segment whose length stands at `at`; none where the file ends first.
+fn segment(bytes: &[u8], at: usize) -> Result<Option<Range<usize>>> {
+    let Some(length) = bytes.get(at..at + 2) else { return Ok(None) };
+    let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+    if length < 2 {
+        return Err(broken(format!("a segment of length {length} at byte {at}")));
+    }
+    Ok((at + length <= bytes.len()).then_some(at + 2..at + length))
+}
+
+/// Where entropy-coded data that starts at `at` ends: at a marker that is no restart marker, or at the file's end.
+fn end_of_data(bytes: &[u8], mut at: usize) -> usize {
+    while let Some((code, start)) = next_marker(bytes, at) {
+        if !matches!(code, 0 | RST0..=RST7) {
+            return start;
+        }
+        at = start + 2;
+    }
+    // A lone 0xFF at the end is the first half of a marker.
+    if bytes.last() == Some(&0xFF) { bytes.len() - 1 } else { bytes.len() }
+}
+
+fn frame(body: &[u8], progressive: bool, segment: Range<usize>) -> Result<Frame> {
+    let [precision, h1, h0, w1, w0, count, list @ ..] = body else {
+        return Err(broken("a short image header"));
+    };
+    let (height, width) = (u16::from_be_bytes([*h1, *h0]), u16::from_be_bytes([*w1, *w0]));
+    if *precision != 8 {
+        return Err(unsupported(format!("{precision} bits a channel")));
+    }
+    if width == 0 || height == 0 {
+        return Err(broken(format!("an image of {width}x{height} pixels")));
+    }
+    if !matches!(count, 1 | 3 | 4) {
+        return Err(unsupported(format!("{count} colour channels")));
+    }
+    if list.len() != usize::from(*count) * 3 {
+        return Err(broken("an image header of the wrong length"));
+    }
+    let components: Vec<_> = list
+        .chunks_exact(3)
+        .map(|c| Component { id: c[0], across: c[1] >> 4, down: c[1] & 15, table: c[2] })
+        .collect();
+    if components.iter().any(|c| !(1..=4).contains(&c.across) || !(1..=4).contains(&c.down)) {
+        return Err(broken("a sampling factor outside 1 to 4"));
+    }
+    Ok(Frame { progressive, width, height, components, segment })
+}
+
+fn scan(body: &[u8], frame: &Frame, segment: Range<usize>) -> Result<Scan> {
+    let short = || broken("a scan header of the wrong length");
+    let (count, rest) = body.split_first().ok_or_else(short)?;
+    let count = usize::from(*count);
+    if !(1..=4).contains(&count) || rest.len() != count * 2 + 3 {
+        return Err(short());
+    }
+    let mut members = Vec::with_capacity(count);
+    for pair in rest[..count * 2].chunks_exact(2) {
+        let index = frame.components.iter().position(|c| c.id == pair[0]);
+        members.push((index.ok_or_else(|| broken("a scan of an unknown channel"))?, pair[1]));
+    }
+    let [start, end, bits] = [rest[count * 2], rest[count * 2 + 1], rest[count * 2 + 2]];
+    // What a sequential file says here means nothing; some write zeros.
+    let spectral = if frame.progressive { (start, end) } else { (0, 63) };
+    let low_bit = if frame.progressive { bits & 15 } else { 0 };
+    Ok(Scan { tables: Vec::new(), segment, data: 0..0, members, spectral, low_bit })
+}

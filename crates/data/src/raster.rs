@@ -1,0 +1,89 @@
+//! PNG, GIF, BMP and WebP, by the `image` crate under our limits.
+
+use std::io::Cursor;
+
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::error::{ImageError, UnsupportedErrorKind};
+use image::{ColorType, ImageDecoder};
+
+use crate::color::to_rgb;
+use crate::decode::{Buffers, Header};
+use crate::orient::Orientation;
+use crate::{Error, Format, Limits, Result};
+
+/// Decodes a file of one of these formats into `buffers.rgb`.
+pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mut Buffers) -> Result<Header> {
+    let mut bounds = image::Limits::no_limits();
+    bounds.max_alloc = Some(limits.decoded_bytes);
+    let input = Cursor::new(bytes);
+    let failed = |error| explain(format, error);
+    match format {
+        Format::Png => {
+            let decoder = PngDecoder::with_limits(input, bounds.clone()).map_err(failed)?;
+            read(decoder, format, bounds, limits, buffers)
+        }
+        Format::Gif => read(GifDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
+        Format::Bmp => read(BmpDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
+        Format::WebP => read(WebPDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
+        Format::Jpeg => Err(Error::Broken { format, reason: "not a raster format".to_owned() }),
+    }
+}
+
+fn read(
+    mut decoder: impl ImageDecoder,
+    format: Format,
+    bounds: image::Limits,
+    limits: &Limits,
+    buffers: &mut Buffers,
+) -> Result<Header> {
+    let failed = |error| explain(format, error);
+    let (width, height) = decoder.dimensions();
+    limits.check_size(width, height)?;
+    let color = decoder.color_type();
+    let pixels = u64::from(width) * u64::from(height);
+    let converted = if color == ColorType::Rgb8 { 0 } else { pixels * 3 };
+    limits.check_decoded(decoder.total_bytes().saturating_add(converted))?;
+    decoder.set_limits(bounds).map_err(failed)?;
+    // Metadata that cannot be read is no reason to refuse the pixels.
+    let turned = decoder.orientation().map_or(1, image::metadata::Orientation::to_exif);
+    let orientation = Orientation::from_exif(turned);
+    let Buffers { rgb, raw, .. } = buffers;
+    rgb.resize(pixels as usize * 3, 0);
+    if color == ColorType::Rgb8 {
+        decoder.read_image(rgb).map_err(failed)?;
+    } else {
+        raw.clear();
+        raw.resize(decoder.total_bytes() as usize, 0);
+        decoder.read_image(raw).map_err(failed)?;
+        if !to_rgb(color, raw, rgb) {
+            return Err(Error::Unsupported { format, feature: format!("pixels of type {color:?}") });
+        }
+    }
+    if width == 0 || height == 0 {
+        return Err(Error::Broken { format, reason: format!("an image of {width}x{height} pixels") });
+    }
+    Ok(Header { width, height, orientation })
+}
+
+/// What the decoder said, as an error of ours.
+fn explain(format: Format, error: ImageError) -> Error {
+    match error {
+        ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Error::Truncated { format, reason: "the file is cut off".to_owned() }
+        }
+        ImageError::Unsupported(cause) => Error::Unsupported {
+            format,
+            feature: match cause.kind() {
+                UnsupportedErrorKind::GenericFeature(feature) => feature,
+                UnsupportedErrorKind::Color(color) => format!("pixels of type {color:?}"),
+                _ => "an unknown feature".to_owned(),
+            },
+        },
+        other => Error::Broken { format, reason: one_line(&other.to_string()) },
+    }
+}
+
+/// Decoders quote the file's bytes in their messages; a message of ours is one line of printable text.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

@@ -1,0 +1,240 @@
+//! From a photo of any size to the pixels that a net takes.
+
+use std::str::FromStr;
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use icecap_kernels::{Isa, ResizeScratch, Size, resize_bilinear_rgb};
+
+use crate::decode::Stored;
+use crate::{Error, Photo, Result};
+
+/// How a photo's shape becomes the net's.
+///
+/// As text `squash` or `center-crop 0.875`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ResizeMode {
+    /// The whole photo, its sides scaled apart; bilinear without antialias, not rounded. What Keras does, bit for bit
+    /// up to the order of two roundings.
+    Squash,
+    /// The middle of the photo in its own proportions, antialiased: the photo is reduced so that the net's size is
+    /// `fraction` of it, then the middle is cut out. What torchvision and timm do with pictures: bilinear over all
+    /// source pixels, rounded to 8 bits.
+    CenterCrop {
+        /// The share of the shorter side that is kept, from 0.1 up to 1; 0.875 is customary.
+        fraction: f32,
+    },
+}
+
+/// The customary share of the shorter side.
+const USUAL_FRACTION: f32 = 0.875;
+/// The smallest share. Below it the reduced photo would be a hundred times what is cut out of it.
+const LEAST_FRACTION: f32 = 0.1;
+/// A photo longer than this many times its width is cut to that length first: reduced by its short side, a strip of
+/// 1 x 16,384 pixels would otherwise grow to gigabytes.
+const LONGEST: usize = 8;
+
+/// Size and mode. As text `160x160 squash` (height first) or `224x224 center-crop 0.875`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResizeSpec {
+    /// Rows of the result.
+    pub height: usize,
+    /// Columns of the result.
+    pub width: usize,
+    /// How the photo's shape becomes the result's.
+    pub mode: ResizeMode,
+}
+
+impl ResizeSpec {
+    /// The whole photo at `height` x `width`.
+    #[must_use]
+    pub fn squash(height: usize, width: usize) -> Self {
+        Self { height, width, mode: ResizeMode::Squash }
+    }
+
+    /// Values of one result: `height * width * 3`.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        self.height * self.width * 3
+    }
+}
+
+impl std::fmt::Display for ResizeMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Squash => f.write_str("squash"),
+            Self::CenterCrop { fraction } => write!(f, "center-crop {fraction}"),
+        }
+    }
+}
+
+impl std::fmt::Display for ResizeSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{} {}", self.height, self.width, self.mode)
+    }
+}
+
+impl FromStr for ResizeMode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || Error::ResizeSpec { text: text.to_owned() };
+        let mut words = text.split_whitespace();
+        let mode = match (words.next(), words.next()) {
+            (Some("squash"), None) => Self::Squash,
+            (Some("center-crop"), fraction) => {
+                let fraction: f32 = fraction.map_or(Ok(USUAL_FRACTION), str::parse).map_err(|_| wrong())?;
+                if !(LEAST_FRACTION..=1.0).contains(&fraction) {
+                    return Err(wrong());
+                }
+                Self::CenterCrop { fraction }
+            }
+            _ => return Err(wrong()),
+        };
+        if words.next().is_some() { Err(wrong()) } else { Ok(mode) }
+    }
+}
+
+impl FromStr for ResizeSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || Error::ResizeSpec { text: text.to_owned() };
+        let (size, mode) = text.trim().split_once(char::is_whitespace).ok_or_else(wrong)?;
+        let (height, width) = size.split_once('x').ok_or_else(wrong)?;
+        let side =
+            |text: &str| text.parse().ok().filter(|side| (1..=16_384).contains(side)).ok_or_else(wrong);
+        Ok(Self { height: side(height)?, width: side(width)?, mode: mode.parse().map_err(|_| wrong())? })
+    }
+}
+
+/// Buffers of [`pixels`], kept from photo to photo. One for each thread.
+#[derive(Default)]
+pub struct ResizeBuffers {
+    bilinear: ResizeScratch,
+    lying: Vec<f32>,
+    antialias: Option<Resizer>,
+    reduced: Vec<u8>,
+}
+
+impl std::fmt::Debug for ResizeBuffers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ResizeBuffers")
+    }
+}
+
+/// The pixels of `photo`, upright, at the size and by the rule of `spec`.
+///
+/// # Shapes
+/// `out` `[spec.height, spec.width, 3]`.
+///
+/// # Units
+/// Grey levels from 0 to 255; not rounded where the mode is [`ResizeMode::Squash`].
+///
+/// # Panics
+/// Where `out` is not of that shape or a side of `spec` is 0.
+pub fn pixels(photo: &Photo, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {
+    resample(photo.stored(), spec, isa, buffers, out);
+}
+
+pub(crate) fn resample(
+    photo: Stored<'_>,
+    spec: &ResizeSpec,
+    isa: Isa,
+    buffers: &mut ResizeBuffers,
+    out: &mut [f32],
+) {
+    assert_eq!(out.len(), spec.values(), "pixels for {spec}");
+    match spec.mode {
+        ResizeMode::Squash => squash(photo, spec, isa, buffers, out),
+        ResizeMode::CenterCrop { fraction } => center_crop(photo, spec, fraction, buffers, out),
+    }
+}
+
+fn squash(photo: Stored<'_>, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {
+    let Stored { rgb, width, height, orientation } = photo;
+    let from = Size { height, width };
+    if orientation.is_upright() {
+        let to = Size { height: spec.height, width: spec.width };
+        resize_bilinear_rgb(isa, rgb, from, out, to, &mut buffers.bilinear);
+        return;
+    }
+    let (width, height) = orientation.sides(spec.width, spec.height);
+    buffers.lying.resize(out.len(), 0.0);
+    resize_bilinear_rgb(isa, rgb, from, &mut buffers.lying, Size { height, width }, &mut buffers.bilinear);
+    orientation.apply(&buffers.lying, width, height, out);
+}
+
+fn center_crop(
+    photo: Stored<'_>,
+    spec: &ResizeSpec,
+    fraction: f32,
+    buffers: &mut ResizeBuffers,
+    out: &mut [f32],
+) {
+    let Stored { rgb, width, height, orientation } = photo;
+    // Everything is thought of upright; only the source and the reduced image lie as stored.
+    let kept = (width.min(height * LONGEST), height.min(width * LONGEST));
+    let (across, down) = orientation.sides(kept.0, kept.1);
+    let (reduced_across, reduced_down) = reduced_size(across, down, spec, fraction);
+    let (reduced_width, reduced_height) = orientation.sides(reduced_across, reduced_down);
+    buffers.reduced.resize(reduced_width * reduced_height * 3, 0);
+    let resizer = buffers.antialias.get_or_insert_with(Resizer::new);
+    reduce(rgb, (width, height), kept, &mut buffers.reduced, (reduced_width, reduced_height), resizer);
+    let (left, top) = (half(reduced_across - spec.width), half(reduced_down - spec.height));
+    for (y, row) in out.chunks_exact_mut(spec.width * 3).enumerate() {
+        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+            let (from_x, from_y) = orientation.stored(left + x, top + y, reduced_width, reduced_height);
+            let start = (from_y * reduced_width + from_x) * 3;
+            for (to, &from) in pixel.iter_mut().zip(&buffers.reduced[start..start + 3]) {
+                *to = f32::from(from);
+            }
+        }
+    }
+}
+
+/// Half of the surplus, a half rounded to the even neighbour, as Python rounds.
+fn half(surplus: usize) -> usize {
+    (surplus as f64 / 2.0).round_ties_even() as usize
+}
+
+/// The size, across and down, to which a photo is reduced so that `spec` is `fraction` of its tighter side. Never
+/// smaller than `spec`.
+fn reduced_size(across: usize, down: usize, spec: &ResizeSpec, fraction: f32) -> (usize, usize) {
+    let whole = |side: usize| ((side as f64 / f64::from(fraction)).floor() as usize).max(side);
+    let (wanted_across, wanted_down) = (whole(spec.width), whole(spec.height));
+    // The tighter side is met exactly; the other one follows in proportion, rounded down as torchvision does.
+    let follow =
+        |wanted: usize, side: usize, other: usize| (wanted as u64 * other as u64 / side as u64) as usize;
+    if wanted_across as u64 * down as u64 >= wanted_down as u64 * across as u64 {
+        (wanted_across, follow(wanted_across, across, down).max(spec.height))
+    } else {
+        (follow(wanted_down, down, across).max(spec.width), wanted_down)
+    }
+}
+
+/// Antialiased bilinear resampling of the middle `kept` of an 8-bit RGB image; sizes are width and height.
+fn reduce(
+    rgb: &[u8],
+    from: (usize, usize),
+    kept: (usize, usize),
+    out: &mut [u8],
+    to: (usize, usize),
+    resizer: &mut Resizer,
+) {
+    let middle = |whole: usize, part: usize| ((whole - part) / 2) as f64;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
+        middle(from.0, kept.0),
+        middle(from.1, kept.1),
+        kept.0 as f64,
+        kept.1 as f64,
+    );
+    let source = ImageRef::new(from.0 as u32, from.1 as u32, rgb, PixelType::U8x3);
+    let target = Image::from_slice_u8(to.0 as u32, to.1 as u32, out, PixelType::U8x3);
+    let done = match (source, target) {
+        (Ok(source), Ok(mut target)) => resizer.resize(&source, &mut target, &options).is_ok(),
+        _ => false,
+    };
+    assert!(done, "buffers of {from:?} and {to:?} pixels hold other sizes");
+}

@@ -1,0 +1,289 @@
+//! Which photos there are, of which class, in which part of the data.
+//!
+//! ```text
+//! DIR/ants/*.jpg DIR/bees/*.jpg             a folder for each class
+//! DIR/train/ants/… DIR/val/ants/…           parts inside it; `test/` as well, `valid` and `validation` are `val`
+//! ```
+//!
+//! Names are sorted naturally (`img_2` before `img_10`), so that a folder gives the same samples in the same order on
+//! every machine. Nothing is opened here but folders: what a file is shows when it is decoded.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::walk::{natural, photos_below, visible_folders};
+use crate::{Error, Result};
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// What the head learns from.
+    Train,
+    /// What it is watched on while it learns.
+    Val,
+    /// What it is tried on at the end.
+    Test,
+}
+
+impl Part {
+    /// Its name: `train`, `val` or `test`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Val => "val",
+            Self::Test => "test",
+        }
+    }
+
+    /// The part of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Train, Self::Val, Self::Test].into_iter().find(|part| part.name() == name)
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One photo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Its file.
+    pub path: PathBuf,
+    /// The index of its class.
+    pub class: usize,
+}
+
+/// A file or folder that is passed over, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why a file or folder is passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// Its name starts with a dot, or it is one of the files that systems leave in every folder (`Thumbs.db`).
+    Hidden,
+    /// A named pipe, a socket or a device.
+    NotAFile,
+    /// A link to nothing, or to a folder that has been visited.
+    Link,
+    /// A file whose name says that it is no photo, by its extension.
+    Foreign(String),
+    /// It could not be looked at; what the system said.
+    Unreadable(String),
+    /// A photo that lies beside the class folders.
+    NoClass,
+}
+
+impl SkipReason {
+    /// Whether this is what systems leave behind and nobody would call a photo.
+    #[must_use]
+    pub fn is_clutter(&self) -> bool {
+        matches!(self, Self::Hidden)
+    }
+}
+
+impl std::fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hidden => f.write_str("a hidden file"),
+            Self::NotAFile => f.write_str("not a regular file"),
+            Self::Link => f.write_str("a link to nothing or in a circle"),
+            Self::Foreign(extension) => write!(f, "a .{extension} file, no photo"),
+            Self::Unreadable(cause) => write!(f, "could not be read: {cause}"),
+            Self::NoClass => f.write_str("outside the class folders"),
+        }
+    }
+}
+
+/// A part without photos of a class that the training set has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingClass {
+    /// The part.
+    pub part: Part,
+    /// The class.
+    pub class: String,
+}
+
+impl std::fmt::Display for MissingClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no photo of class '{}' in {}", self.class, self.part)
+    }
+}
+
+/// The samples of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// The names of the classes, naturally sorted; a sample's class is an index into them.
+    pub classes: Vec<String>,
+    /// The training samples, by class and then naturally by path.
+    pub train: Vec<Sample>,
+    /// The validation samples, where the folder or the caller names some.
+    pub val: Option<Vec<Sample>>,
+    /// The test samples, where the folder has some.
+    pub test: Option<Vec<Sample>>,
+    /// What is passed over.
+    pub skipped: Vec<Skipped>,
+    /// Classes of the training set that another part lacks.
+    pub missing: Vec<MissingClass>,
+}
+
+impl Inventory {
+    /// Photos of each class among `samples`.
+    #[must_use]
+    pub fn counts(&self, samples: &[Sample]) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for sample in samples {
+            counts[sample.class] += 1;
+        }
+        counts
+    }
+}
+
+/// Finds the samples of `folder`, with those of `val` as its validation part where one is given.
+///
+/// # Errors
+/// [`Error::MissingFolder`], [`Error::NoClasses`], [`Error::OneClass`], [`Error::EmptyClass`], [`Error::UnknownClass`],
+/// [`Error::PathNotText`] for a class folder, [`Error::Io`] for a folder that cannot be listed.
+pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
+    let parts = parts_of(folder)?;
+    let mut inventory = Inventory::default();
+    let train = parts.as_ref().map_or(folder, |parts| &parts.train);
+    inventory.train = training_samples(train, &mut inventory)?;
+    if let Some(val) = val.or(parts.as_ref().and_then(|parts| parts.val.as_deref())) {
+        inventory.val = Some(other_samples(val, Part::Val, &mut inventory)?);
+    }
+    if let Some(test) = parts.as_ref().and_then(|parts| parts.test.as_deref()) {
+        inventory.test = Some(other_samples(test, Part::Test, &mut inventory)?);
+    }
+    Ok(inventory)
+}
+
+/// Finds the samples of a folder whose classes are those of `classes`, as for the evaluation of a trained model. A
+/// folder with parts gives its `test/`, else its `val/`.
+///
+/// # Errors
+/// As [`scan`], and [`Error::NoPhotos`].
+pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inventory)> {
+    let mut inventory = Inventory { classes: classes.to_vec(), ..Inventory::default() };
+    let (folder, part) = match parts_of(folder)? {
+        Some(Parts { test: Some(test), .. }) => (test, Part::Test),
+        Some(Parts { val: Some(val), .. }) => (val, Part::Val),
+        _ => (folder.to_owned(), Part::Test),
+    };
+    let samples = other_samples(&folder, part, &mut inventory)?;
+    Ok((samples, inventory))
+}
+
+/// Finds every photo in and below `folder`, whatever its class, or `folder` itself where it is a file.
+///
+/// # Errors
+/// [`Error::MissingFolder`], [`Error::Io`].
+pub fn scan_photos(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Skipped>)> {
+    let about = std::fs::metadata(folder).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::MissingFolder { path: folder.to_owned() },
+        _ => Error::Io { path: folder.to_owned(), source },
+    })?;
+    if !about.is_dir() {
+        return Ok((vec![folder.to_owned()], Vec::new()));
+    }
+    let mut skipped = Vec::new();
+    let photos = photos_below(folder, &mut skipped)?;
+    Ok((photos, skipped))
+}
+
+/// The folders of the parts.
+struct Parts {
+    train: PathBuf,
+    val: Option<PathBuf>,
+    test: Option<PathBuf>,
+}
+
+/// Names under which validation parts are found in the wild.
+const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
+
+/// The parts of `folder`; none where its folders are classes. `train` may be a class, too (of vehicles, say): it is a
+/// part where it holds folders and a validation or test folder stands beside it, or nothing does.
+fn parts_of(folder: &Path) -> Result<Option<Parts>> {
+    let folders = visible_folders(folder, &mut Vec::new())?;
+    let named = |names: &[&str]| {
+        folders.iter().find(|path| path.file_name().is_some_and(|n| names.iter().any(|name| n == *name)))
+    };
+    let Some(train) = named(&["train"]) else { return Ok(None) };
+    let (val, test) = (named(&VAL_NAMES).cloned(), named(&["test"]).cloned());
+    let alone = folders.len() == 1 || val.is_some() || test.is_some();
+    if !alone || visible_folders(train, &mut Vec::new())?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Parts { train: train.clone(), val, test }))
+}
+
+/// The training samples; fills in the classes.
+fn training_samples(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Sample>> {
+    let folders = class_folders(folder, &mut inventory.skipped)?;
+    match &folders[..] {
+        [] => return Err(Error::NoClasses { path: folder.to_owned() }),
+        [(class, _)] => return Err(Error::OneClass { path: folder.to_owned(), class: class.clone() }),
+        _ => {}
+    }
+    let mut samples = Vec::new();
+    for (index, (class, path)) in folders.into_iter().enumerate() {
+        let photos = photos_below(&path, &mut inventory.skipped)?;
+        if photos.is_empty() {
+            return Err(Error::EmptyClass { path });
+        }
+        samples.extend(photos.into_iter().map(|path| Sample { path, class: index }));
+        inventory.classes.push(class);
+    }
+    Ok(samples)
+}
+
+/// The samples of another part, their classes mapped by name.
+fn other_samples(folder: &Path, part: Part, inventory: &mut Inventory) -> Result<Vec<Sample>> {
+    let mut samples = Vec::new();
+    let mut found = HashSet::new();
+    for (class, path) in class_folders(folder, &mut inventory.skipped)? {
+        let photos = photos_below(&path, &mut inventory.skipped)?;
+        let Some(index) = inventory.classes.iter().position(|known| *known == class) else {
+            return Err(Error::UnknownClass { path, class, known: inventory.classes.join(", ") });
+        };
+        if !photos.is_empty() {
+            found.insert(index);
+        }
+        samples.extend(photos.into_iter().map(|path| Sample { path, class: index }));
+    }
+    if samples.is_empty() {
+        return Err(Error::NoPhotos { path: folder.to_owned() });
+    }
+    samples.sort_by_key(|sample| sample.class);
+    let missing = inventory.classes.iter().enumerate().filter(|(index, _)| !found.contains(index));
+    inventory.missing.extend(missing.map(|(_, class)| MissingClass { part, class: class.clone() }));
+    Ok(samples)
+}
+
+/// The class folders in `folder` with their names, naturally sorted. Photos that lie beside them are passed over;
+/// other files there (a README, a list of labels) belong there and are not reported.
+fn class_folders(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<(String, PathBuf)>> {
+    let mut folders = Vec::new();
+    let mut beside = Vec::new();
+    let found = visible_folders(folder, &mut beside)?;
+    skipped.extend(beside.into_iter().filter(|file| file.reason == SkipReason::NoClass));
+    for path in found {
+        match path.file_name().and_then(|name| name.to_str()) {
+            Some(name) => folders.push((name.to_owned(), path)),
+            None => return Err(Error::PathNotText { path }),
+        }
+    }
+    folders.sort_by(|a, b| natural(&a.1, &b.1));
+    Ok(folders)
+}

@@ -1,0 +1,185 @@
+//! Walking through folders: naturally sorted, in no circle, opening nothing.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::fs::{DirEntry, FileType};
+use std::path::{Path, PathBuf};
+
+use crate::scan::{SkipReason, Skipped};
+use crate::{Error, Result};
+
+/// Folders inside folders beyond this are taken for a circle that hides from us.
+const DEEPEST: usize = 64;
+
+/// Files that systems leave in every folder under a visible name.
+const CLUTTER: [&str; 4] = ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"];
+
+/// Extensions of files that are certainly no photos. Anything else is tried, because photos come without an extension
+/// and with wrong ones.
+const FOREIGN: [&str; 44] = [
+    "txt",
+    "csv",
+    "tsv",
+    "json",
+    "jsonl",
+    "xml",
+    "html",
+    "htm",
+    "md",
+    "pdf",
+    "db",
+    "ini",
+    "log",
+    "zip",
+    "gz",
+    "tar",
+    "tgz",
+    "7z",
+    "rar",
+    "py",
+    "rs",
+    "ipynb",
+    "mp4",
+    "mov",
+    "avi",
+    "mkv",
+    "webm",
+    "mp3",
+    "wav",
+    "doc",
+    "docx",
+    "xls",
+    "xlsx",
+    "npy",
+    "npz",
+    "pkl",
+    "h5",
+    "safetensors",
+    "yaml",
+    "yml",
+    "toml",
+    "lock",
+    "part",
+    "sh",
+];
+
+/// Natural order of paths: component by component, numbers by their value; what that leaves equal, byte by byte.
+pub(crate) fn natural(a: &Path, b: &Path) -> Ordering {
+    let mut components = a.components().zip(b.components());
+    let by_name = components.find_map(|(a, b)| {
+        let (a, b) = (a.as_os_str().to_string_lossy(), b.as_os_str().to_string_lossy());
+        Some(natord::compare(&a, &b)).filter(|order| order.is_ne())
+    });
+    by_name.unwrap_or_else(|| a.cmp(b))
+}
+
+/// What stands in a folder, naturally sorted.
+struct Listing {
+    folders: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+/// The folders in `folder` that are not hidden, naturally sorted; files beside them that look like photos are
+/// reported as outside of every class.
+pub(crate) fn visible_folders(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<PathBuf>> {
+    let listing = list(folder, skipped)?;
+    skipped.extend(listing.files.into_iter().map(|path| Skipped { path, reason: SkipReason::NoClass }));
+    Ok(listing.folders)
+}
+
+/// Every file in and below `folder` that may be a photo, naturally sorted.
+pub(crate) fn photos_below(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<PathBuf>> {
+    let mut walk = Walk { visited: HashSet::new(), photos: Vec::new(), skipped };
+    walk.folder(folder, 0)?;
+    let mut photos = walk.photos;
+    photos.sort_by(|a, b| natural(a, b));
+    Ok(photos)
+}
+
+struct Walk<'a> {
+    /// Real paths of the folders that have been visited.
+    visited: HashSet<PathBuf>,
+    photos: Vec<PathBuf>,
+    skipped: &'a mut Vec<Skipped>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path, depth: usize) -> Result<()> {
+        let real = std::fs::canonicalize(folder).map_err(Error::io(folder))?;
+        if depth > DEEPEST || !self.visited.insert(real) {
+            self.skipped.push(Skipped { path: folder.to_owned(), reason: SkipReason::Link });
+            return Ok(());
+        }
+        let listing = list(folder, self.skipped)?;
+        self.photos.extend(listing.files);
+        for inner in listing.folders {
+            if let Err(error) = self.folder(&inner, depth + 1) {
+                let reason = SkipReason::Unreadable(cause(error));
+                self.skipped.push(Skipped { path: inner, reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the system said, without the path that stands beside it.
+fn cause(error: Error) -> String {
+    match error {
+        Error::Io { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing> {
+    let entries = std::fs::read_dir(folder).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::MissingFolder { path: folder.to_owned() },
+        _ => Error::Io { path: folder.to_owned(), source },
+    })?;
+    let mut listing = Listing { folders: Vec::new(), files: Vec::new() };
+    let mut passed = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io(folder))?;
+        match sort_in(&entry) {
+            Ok(kind) if kind.is_dir() => listing.folders.push(entry.path()),
+            Ok(_) => listing.files.push(entry.path()),
+            Err(reason) => passed.push(Skipped { path: entry.path(), reason }),
+        }
+    }
+    listing.folders.sort_by(|a, b| natural(a, b));
+    listing.files.sort_by(|a, b| natural(a, b));
+    passed.sort_by(|a, b| natural(&a.path, &b.path));
+    skipped.extend(passed);
+    Ok(listing)
+}
+
+/// Whether an entry is a folder or a file that may be a photo, or why it is passed over.
+fn sort_in(entry: &DirEntry) -> std::result::Result<FileType, SkipReason> {
+    let unreadable = |error: std::io::Error| SkipReason::Unreadable(error.to_string());
+    let name = entry.file_name();
+    let name = name.to_string_lossy();
+    if name.starts_with('.') || CLUTTER.iter().any(|clutter| name.eq_ignore_ascii_case(clutter)) {
+        return Err(SkipReason::Hidden);
+    }
+    let mut kind = entry.file_type().map_err(unreadable)?;
+    if kind.is_symlink() {
+        kind = match std::fs::metadata(entry.path()) {
+            Ok(target) => target.file_type(),
+            // A link to nothing, or to itself.
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(unreadable(error));
+            }
+            Err(_) => return Err(SkipReason::Link),
+        };
+    }
+    if kind.is_dir() {
+        return Ok(kind);
+    }
+    if !kind.is_file() {
+        return Err(SkipReason::NotAFile);
+    }
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    match extension.filter(|extension| FOREIGN.contains(&extension.as_str())) {
+        Some(extension) => Err(SkipReason::Foreign(extension)),
+        None => Ok(kind),
+    }
+}
