@@ -1,0 +1,134 @@
+//! The model file: what training leaves behind, in one safetensors file that needs nothing beside it.
+//!
+//! Head, backbone (or the hash of the one it needs), class names, preprocessing and provenance. The format is
+//! specified in `docs/model-file.md`; format 1 is read forever.
+
+mod read;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use icecap_graph::Params;
+use icecap_kernels::Tensor;
+
+use crate::{Digest, Record};
+
+/// The format that is written, and the latest that is read.
+pub const FORMAT: u64 = 1;
+
+/// The metadata keys of a model file beside its record's.
+mod key {
+    pub(super) const FORMAT: &str = "format";
+    pub(super) const CLASSES: &str = "classes";
+    pub(super) const BACKBONE: &str = "backbone";
+    pub(super) const INPUT_SIZE: &str = "input_size";
+    pub(super) const INPUT_RESIZE: &str = "input_resize";
+    pub(super) const INPUT_EXIF: &str = "input_exif";
+    pub(super) const WEIGHTS_FILE_SHA256: &str = "weights_file_sha256";
+    pub(super) const TOOL_VERSION: &str = "tool_version";
+    pub(super) const DATA_FINGERPRINT: &str = "data_fingerprint";
+    pub(super) const TRAINING_PREFIX: &str = "training.";
+}
+
+const EMBEDDED: &str = "embedded";
+const PINNED: &str = "pinned";
+const HEAD_KERNEL: &str = "head/kernel";
+const HEAD_BIAS: &str = "head/bias";
+
+/// A trained classifier.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The names of the classes, at least two, in the order of their indices.
+    pub classes: Vec<String>,
+    /// Shape [features, logits]: one logit for two classes (above 0 is the second), else one per class.
+    pub head_kernel: Tensor,
+    /// One value per logit.
+    pub head_bias: Vec<f32>,
+    /// The net below the head, or the promise to bring it.
+    pub backbone: BackbonePart,
+    /// The record of the backbone's weights: `file_sha256` is that of the file they came in.
+    pub record: Record,
+    /// How a photo becomes the backbone's input.
+    pub preprocessing: Preprocessing,
+    /// The version of the program that wrote the model.
+    pub tool_version: String,
+    /// What identifies the photos that it was trained on.
+    pub data_fingerprint: String,
+    /// Anything else that is worth keeping of the training, by name.
+    pub training: BTreeMap<String, String>,
+}
+
+/// Where a model's backbone is.
+#[derive(Clone, Debug)]
+pub enum BackbonePart {
+    /// In the file, without a classification top.
+    Embedded(Arc<Params>),
+    /// Elsewhere: the net with this `params_sha256`, and no other.
+    Pinned(Digest),
+}
+
+/// How a photo becomes the backbone's input, in plain values; pixel scaling belongs to the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preprocessing {
+    /// Rows and columns.
+    pub size: [usize; 2],
+    /// The resize rule: `squash`, for instance.
+    pub resize: String,
+    /// What becomes of an EXIF orientation: `apply`, for instance.
+    pub exif: String,
+}
+
+impl Model {
+    /// Logits of the head: one for two classes, else one per class.
+    #[must_use]
+    pub fn logits(&self) -> usize {
+        logits(self.classes.len())
+    }
+
+    /// What does not fit among classes, head and backbone, and what to do about it.
+    fn check(&self) -> Result<(), String> {
+        check_classes(&self.classes)?;
+        let (shape, logits) = (self.head_kernel.shape(), self.logits());
+        let features = shape.dims().first().copied().unwrap_or(0);
+        if shape.dims() != [features, logits] || features == 0 || self.head_bias.len() != logits {
+            return Err(format!(
+                "a head of shape {shape} with {} biases for {} classes; expected [features, {logits}] and {logits}",
+                self.head_bias.len(),
+                self.classes.len()
+            ));
+        }
+        for (name, values) in [(HEAD_KERNEL, self.head_kernel.data()), (HEAD_BIAS, &self.head_bias)] {
+            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                let value = values[index];
+                return Err(format!(
+                    "'{name}' holds {value} at index {index}; training diverged, use a smaller learning rate"
+                ));
+            }
+        }
+        if let BackbonePart::Embedded(params) = &self.backbone {
+            let channels = params.spec().feature_channels();
+            if features != channels {
+                return Err(format!("a head for {features} features on a backbone with {channels}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn logits(classes: usize) -> usize {
+    if classes == 2 { 1 } else { classes }
+}
+
+fn check_classes(classes: &[String]) -> Result<(), String> {
+    if classes.len() < 2 {
+        return Err("a classifier has at least two classes".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    for name in classes {
+        if name.is_empty() || !seen.insert(name) {
+            return Err(format!("class name {:?} is empty or stands twice", crate::error::shown(name)));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Saving a model. The same model always gives the same bytes: nothing in the file depends on the time, the
+//! machine or the order of a hash map.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use icecap_kernels::Shape;
+
+use super::read::preprocessing;
+use super::{BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, key};
+use crate::digest::for_each_le_chunk;
+use crate::record::{Metadata, key as record_key};
+use crate::{Digest, Error, Layout, safetensors, vocabulary};
+
+impl Model {
+    /// Writes the model file at `path` in one step: a reader finds the old file or the whole new one.
+    ///
+    /// # Errors
+    /// [`Error::File`] where it cannot be written; [`Error::Model`] where the model does not fit together, which
+    /// includes a head with NaN; [`Error::Limit`] where the class names do not fit the header.
+    #[cfg(feature = "files")]
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let header = self.header(path)?;
+        Ok(icecap_kernels::replace_file(path, |mut out| self.write(&header, &mut out))?)
+    }
+
+    /// The model file's bytes.
+    ///
+    /// # Errors
+    /// As [`Model::save`], except for what only a file can do.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let path = Path::new("the model");
+        let header = self.header(path)?;
+        let mut bytes = Vec::new();
+        let failed = |error: std::io::Error| Error::Model { path: path.into(), reason: error.to_string() };
+        self.write(&header, &mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    fn header(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let refuse = |reason| Error::Model { path: path.into(), reason };
+        self.check().map_err(refuse)?;
+        self.check_record().map_err(refuse)?;
+        let metadata = self.metadata();
+        // What was written must be readable: the reader's own checks, on the same texts.
+        let texts = Metadata { path, map: &metadata };
+        texts.record(self.record.layout, self.record.file_sha256, self.record.params_sha256)?;
+        preprocessing(&texts)?;
+        let tensors: Vec<_> = self.tensors().into_iter().map(|(name, (shape, _))| (name, shape)).collect();
+        let header = safetensors::header(&metadata, &tensors);
+        safetensors::check_header_length(path, header.len())?;
+        Ok(header)
+    }
+
+    /// The record must be that of the backbone: the file states it, and the reader checks it.
+    fn check_record(&self) -> Result<(), String> {
+        let stated = self.record.params_sha256;
+        let (got, numerics) = match &self.backbone {
+            BackbonePart::Pinned(pinned) => (*pinned, &self.record.numerics),
+            BackbonePart::Embedded(params) => (Digest::of_params(params), params.numerics()),
+        };
+        if got != stated {
+            return Err(format!("the backbone's params_sha256 is {got}, and the record says {stated}"));
+        }
+        if *numerics != self.record.numerics {
+            return Err("the record's epsilon, padding or scaling is not the backbone's".to_owned());
+        }
+        Ok(())
+    }
+
+    fn write(&self, header: &[u8], out: &mut impl Write) -> std::io::Result<()> {
+        out.write_all(header)?;
+        for (_, values) in self.tensors().into_values() {
+            let mut result = Ok(());
+            for_each_le_chunk(values, |bytes| {
+                if result.is_ok() {
+                    result = out.write_all(bytes);
+                }
+            });
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Shape and values of every tensor of the file by name.
+    fn tensors(&self) -> BTreeMap<&str, (Shape, &[f32])> {
+        let mut tensors = BTreeMap::from([
+            (HEAD_KERNEL, (self.head_kernel.shape(), self.head_kernel.data())),
+            (HEAD_BIAS, (Shape::of([self.head_bias.len()]), &*self.head_bias)),
+        ]);
+        if let BackbonePart::Embedded(params) = &self.backbone {
+            tensors.extend(params.backbone_tensors().map(|(name, t)| (name, (t.shape(), t.data()))));
+        }
+        tensors
+    }
+
+    fn metadata(&self) -> BTreeMap<String, String> {
+        let mut metadata = self.record.to_metadata();
+        // The layout of this file's names; the backbone's own is kept beside it.
+        metadata.insert(record_key::LAYOUT.to_owned(), Layout::Keras.to_string());
+        let backbone = match self.backbone {
+            BackbonePart::Embedded(_) => EMBEDDED,
+            BackbonePart::Pinned(_) => PINNED,
+        };
+        let input = &self.preprocessing;
+        for (key, value) in [
+            (key::FORMAT, FORMAT.to_string()),
+            (key::CLASSES, serde_json::Value::from(self.classes.clone()).to_string()),
+            (key::BACKBONE, backbone.to_owned()),
+            (key::INPUT_SIZE, vocabulary::size_text(input.size)),
+            (key::INPUT_RESIZE, input.resize.clone()),
+            (key::INPUT_EXIF, input.exif.clone()),
+            (key::WEIGHTS_FILE_SHA256, self.record.file_sha256.to_string()),
+            (record_key::WEIGHTS_LAYOUT, self.record.layout.to_string()),
+            (key::TOOL_VERSION, self.tool_version.clone()),
+            (key::DATA_FINGERPRINT, self.data_fingerprint.clone()),
+        ] {
+            metadata.insert(key.to_owned(), value);
+        }
+        for (name, value) in &self.training {
+            metadata.insert(format!("{}{name}", key::TRAINING_PREFIX), value.clone());
+        }
+        metadata
+    }
+}

@@ -1,0 +1,219 @@
+//! What can go wrong between a weight file, a model file and a net.
+
+use std::path::PathBuf;
+
+/// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that cannot be read, mapped or replaced, or that is too large.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    File(#[from] icecap_kernels::Error),
+    /// Something above the limit that is set before memory is taken for it.
+    #[error("{}: {got} {what}, above the limit of {limit}", path.display())]
+    Limit {
+        /// The file.
+        path: PathBuf,
+        /// What was counted.
+        what: &'static str,
+        /// How many there are.
+        got: u64,
+        /// How many are allowed.
+        limit: u64,
+    },
+    /// A file whose container is damaged, or that is no safetensors file.
+    #[error("{}: {reason} at byte {offset}; the file is damaged or not safetensors", path.display())]
+    Container {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A tensor that the container describes wrongly.
+    #[error("{}: tensor '{tensor}' at byte {offset}: {reason}", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// Its name in the file.
+        tensor: String,
+        /// Where its values start, or should start.
+        offset: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tensor whose values are not f32.
+    #[error("{}: tensor '{tensor}' at byte {offset} is {dtype}; convert it to F32", path.display())]
+    Dtype {
+        /// The file.
+        path: PathBuf,
+        /// Its name in the file.
+        tensor: String,
+        /// Where its values start.
+        offset: u64,
+        /// The element type that the file states.
+        dtype: String,
+    },
+    /// Tensor names of no layout that is read.
+    #[error(
+        "{}: its tensors ({names}) are named in no known layout; known: keras ('Conv1/kernel', …)",
+        path.display()
+    )]
+    UnknownLayout {
+        /// The file.
+        path: PathBuf,
+        /// The first names in it.
+        names: String,
+    },
+    /// A tensor that is not there, and whose shape nothing else in the file tells.
+    #[error("{}: tensor '{tensor}' is missing", path.display())]
+    MissingTensor {
+        /// The file.
+        path: PathBuf,
+        /// Its Keras name.
+        tensor: String,
+    },
+    /// A classification top whose two tensors do not fit each other or the net.
+    #[error(
+        "{}: 'predictions/kernel' has shape {kernel} and 'predictions/bias' {bias}; \
+         expected [{features}, classes] and [classes]",
+        path.display()
+    )]
+    Top {
+        /// The file.
+        path: PathBuf,
+        /// The kernel's shape.
+        kernel: String,
+        /// The bias' shape.
+        bias: String,
+        /// Channels of the last convolution.
+        features: usize,
+    },
+    /// Tensors that make no MobileNetV2.
+    #[error("{}: {source}{}", path.display(), at_byte(*.offset))]
+    Net {
+        /// The file.
+        path: PathBuf,
+        /// Where the tensor's values, or the wrong one among them, stand.
+        offset: Option<u64>,
+        /// Which tensor, and why.
+        source: Box<icecap_graph::Error>,
+    },
+    /// A metadata value that cannot be used.
+    #[error("{}: metadata '{key}' is '{value}': {reason}", path.display())]
+    Metadata {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Its value, cut short where it is long.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A metadata key that a model file must have.
+    #[error("{}: metadata '{key}' is missing; the file is no whole model", path.display())]
+    MissingMetadata {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+    },
+    /// A file that was not written as a model.
+    #[error("{}: no model file of ours: {reason}; a file with weights alone goes to --weights", path.display())]
+    NotAModel {
+        /// The file.
+        path: PathBuf,
+        /// How that shows.
+        reason: String,
+    },
+    /// A model file of a later format.
+    #[error("{}: model format {got}, and this program reads up to {known}; update icecap", path.display())]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        got: u64,
+        /// The latest format read here.
+        known: u64,
+    },
+    /// A model whose parts do not fit each other, or cannot be saved.
+    #[error("{}: {reason}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// Which part, why, and what to do.
+        reason: String,
+    },
+    /// A model file without a backbone, opened as weights.
+    #[error(
+        "{}: this model was saved without its backbone; open the weights that it was trained on \
+         (params_sha256 {params_sha256})",
+        path.display()
+    )]
+    NoBackbone {
+        /// The file.
+        path: PathBuf,
+        /// The hash of the net that it was trained on, where it says so.
+        params_sha256: String,
+    },
+    /// An entry of the manifest that cannot be used.
+    #[error("manifest, {entry}: {reason}")]
+    Manifest {
+        /// The entry's name, or where in the file.
+        entry: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn at_byte(offset: Option<u64>) -> String {
+    offset.map(|offset| format!(" (byte {offset} of the file)")).unwrap_or_default()
+}
+
+/// What an error is about, for an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The file's content is not usable.
+    Content,
+    /// It is above a limit.
+    Limit,
+    /// It is not there, not readable or not writable.
+    Io,
+}
+
+impl Error {
+    /// What the error is about.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            #[cfg(feature = "files")]
+            Self::File(icecap_kernels::Error::Io { .. }) => Kind::Io,
+            #[cfg(feature = "files")]
+            Self::File(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
+            Self::Limit { .. } => Kind::Limit,
+            _ => Kind::Content,
+        }
+    }
+}
+
+/// The longest piece of a file's text that an error repeats, in characters.
+const SHOWN: usize = 100;
+
+/// `text` from a file, fit for one line of an error: what does not print is escaped, what is long is cut.
+pub(crate) fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut line = String::new();
+    for char in chars.by_ref().take(SHOWN) {
+        match char {
+            '\'' | '"' | '\\' => line.push(char),
+            _ => line.extend(char.escape_debug()),
+        }
+    }
+    if chars.next().is_some() {
+        line.push('…');
+    }
+    line
+}

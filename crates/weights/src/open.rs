@@ -1,0 +1,100 @@
+//! A weight file opened: its net, checked, and its record.
+
+#[cfg(feature = "files")]
+use std::path::Path;
+
+use icecap_graph::{Error as NetError, Params};
+
+use crate::record::{Metadata, key};
+use crate::safetensors::File;
+use crate::{Digest, Error, Layout, Record, layout};
+
+/// A net as it was trained, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// Its tensors, epsilon, padding and pixel scaling. Every name, shape and value was checked.
+    pub params: Params,
+    /// Where it comes from and how it wants to be used.
+    pub record: Record,
+}
+
+/// Opens the weight file, or the model file with its backbone, at `path`.
+///
+/// The file is mapped only while it is hashed and copied.
+///
+/// # Errors
+/// An [`Error`] that names the file, and the tensor, key or byte that is wrong.
+///
+/// # Cost
+/// One SHA-256 pass over the file and one over the net, and one copy.
+#[cfg(feature = "files")]
+pub fn open(path: impl AsRef<Path>) -> Result<Weights, Error> {
+    let path = path.as_ref();
+    icecap_kernels::with_mapped_file(path, crate::safetensors::MAX_FILE, |bytes| read(bytes, path))?
+}
+
+/// Opens a weight file, or a model file with its backbone, held in memory. Errors call it `label`.
+///
+/// # Errors
+/// As [`open`], except for what only a file can do.
+pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Weights, Error> {
+    read(bytes, label.as_ref())
+}
+
+/// The starter backbone that is compiled in: width 0.35, made for 96x96. Small, and weak beside ImageNet weights.
+///
+/// # Errors
+/// None, as long as this crate's tests pass.
+#[cfg(feature = "starter")]
+pub fn starter() -> Result<Weights, Error> {
+    from_bytes(STARTER, "the starter backbone")
+}
+
+#[cfg(feature = "starter")]
+const STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
+
+fn read(bytes: &[u8], path: &std::path::Path) -> Result<Weights, Error> {
+    let file = File::parse(bytes, path)?;
+    let metadata = Metadata { path, map: file.metadata() };
+    let layout = recognise(&file)?;
+    let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
+    if stated.is_some_and(|stated| stated != layout) {
+        return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
+    }
+    let params = params(&file, layout)?;
+    // A model file has Keras' names, whatever its backbone was published in.
+    let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
+    let record = metadata.record_of(published, &params, Digest::of_file(bytes))?;
+    Ok(Weights { params, record })
+}
+
+fn recognise(file: &File<'_>) -> Result<Layout, Error> {
+    if let Some(layout) = Layout::recognise(file.names()) {
+        return Ok(layout);
+    }
+    let path = file.path().to_owned();
+    if file.names().next().is_some() && file.names().all(|name| name.starts_with(layout::HEAD_PREFIX)) {
+        let params_sha256 = file.metadata().get(key::PARAMS_SHA256).map_or("unknown", String::as_str);
+        return Err(Error::NoBackbone { path, params_sha256: crate::error::shown(params_sha256) });
+    }
+    const NAMES: usize = 3;
+    let names: Vec<String> = file.names().take(NAMES).map(crate::error::shown).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { format!("{}, …", names.join(", ")) };
+    Err(Error::UnknownLayout { path, names })
+}
+
+/// The net in a file, with the numbers that its metadata or its layout states.
+pub(crate) fn params(file: &File<'_>, layout: Layout) -> Result<Params, Error> {
+    let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
+    let (spec, tensors) = layout.read(file)?;
+    Params::new(spec, numerics, tensors).map_err(|source| {
+        let offset = match &source {
+            NetError::TensorShape { name, .. } | NetError::ExtraTensor { name } => file.offset(name),
+            NetError::TensorValue { name, index, .. } => {
+                file.offset(name).map(|start| start + (index * size_of::<f32>()) as u64)
+            }
+            _ => None,
+        };
+        Error::Net { path: file.path().into(), offset, source: Box::new(source) }
+    })
+}

@@ -1,0 +1,173 @@
+//! The record: plain values that travel with weights, because the tensors alone do not say how to use them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use icecap_graph::{Numerics, Params, Spec};
+
+use crate::error::shown;
+use crate::{Digest, Error, Layout, vocabulary};
+
+/// The metadata keys of a record, the same in weight files and in model files.
+pub(crate) mod key {
+    pub(crate) const NAME: &str = "name";
+    pub(crate) const LICENCE: &str = "licence";
+    pub(crate) const LAYOUT: &str = "layout";
+    pub(crate) const WIDTH: &str = "width";
+    pub(crate) const EPSILON: &str = "bn_epsilon";
+    pub(crate) const PADDING: &str = "padding";
+    pub(crate) const SCALING: &str = "scaling";
+    pub(crate) const SIZE: &str = "size";
+    pub(crate) const RESIZE: &str = "resize";
+    pub(crate) const WEIGHTS_LAYOUT: &str = "weights_layout";
+    pub(crate) const PARAMS_SHA256: &str = "params_sha256";
+}
+
+/// What is known of a set of weights beside its tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// What its maker calls it.
+    pub name: Option<String>,
+    /// Under which licence it may be used.
+    pub licence: Option<String>,
+    /// The layout that the weights were published in: it gives what the record does not state.
+    pub layout: Layout,
+    /// The width multiplier, where the channel counts are those of a published one.
+    pub width: Option<f32>,
+    /// BatchNorm's epsilon, padding, pixel scaling: stated by the file, else its layout's.
+    pub numerics: Numerics,
+    /// Rows and columns that the weights were made for, where the file states them.
+    pub size: Option<[usize; 2]>,
+    /// How a photo becomes that size, where the file states it: `squash`, for instance.
+    pub resize: Option<String>,
+    /// The hash of the file that the weights came in.
+    pub file_sha256: Digest,
+    /// The hash of the net, whatever the file: see [`Digest::of_params`].
+    pub params_sha256: Digest,
+}
+
+impl Record {
+    /// Rows and columns to train on: the file's, else the layout's.
+    #[must_use]
+    pub fn train_size(&self) -> [usize; 2] {
+        self.size.unwrap_or_else(|| self.layout.train_size())
+    }
+
+    /// Rows and columns for the classification top: the file's, else the layout's.
+    #[must_use]
+    pub fn classify_size(&self) -> [usize; 2] {
+        self.size.unwrap_or_else(|| self.layout.classify_size())
+    }
+
+    /// How a photo becomes that size: the file's rule, else the layout's.
+    #[must_use]
+    pub fn resize_rule(&self) -> &str {
+        self.resize.as_deref().unwrap_or_else(|| self.layout.resize())
+    }
+
+    /// The record as metadata, `file_sha256` left out: a file cannot state its own hash.
+    #[must_use]
+    pub fn to_metadata(&self) -> BTreeMap<String, String> {
+        let mut metadata = BTreeMap::new();
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                metadata.insert(key.to_owned(), value);
+            }
+        };
+        put(key::NAME, self.name.clone());
+        put(key::LICENCE, self.licence.clone());
+        put(key::LAYOUT, Some(self.layout.to_string()));
+        put(key::WIDTH, self.width.map(|width| width.to_string()));
+        put(key::EPSILON, Some(self.numerics.epsilon.to_string()));
+        put(key::PADDING, Some(vocabulary::padding_text(self.numerics.padding).to_owned()));
+        put(key::SCALING, Some(vocabulary::scaling_text(&self.numerics.scaling)));
+        put(key::SIZE, self.size.map(vocabulary::size_text));
+        put(key::RESIZE, self.resize.clone());
+        put(key::PARAMS_SHA256, Some(self.params_sha256.to_string()));
+        metadata
+    }
+}
+
+/// A file's metadata, read key by key; an error names the file and the key.
+#[derive(Clone, Copy)]
+pub(crate) struct Metadata<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) map: &'a BTreeMap<String, String>,
+}
+
+impl<'a> Metadata<'a> {
+    /// The value of a key, where the file has it.
+    pub(crate) fn get<T>(
+        &self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Error> {
+        self.map.get(key).map(|value| parse(value).map_err(|reason| self.refuse(key, reason))).transpose()
+    }
+
+    /// The value of a key that the file must have.
+    pub(crate) fn need<T>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, Error> {
+        self.get(key, parse)?.ok_or_else(|| Error::MissingMetadata { path: self.path.into(), key })
+    }
+
+    /// The error for a key's value.
+    pub(crate) fn refuse(&self, key: &str, reason: String) -> Error {
+        let value = shown(self.map.get(key).map_or("", String::as_str));
+        Error::Metadata { path: self.path.into(), key: key.to_owned(), value, reason }
+    }
+
+    /// Epsilon, padding and pixel scaling, each the file's, else the layout's.
+    pub(crate) fn numerics(&self, layout: Layout) -> Result<Numerics, Error> {
+        let defaults = layout.numerics();
+        Ok(Numerics {
+            epsilon: self.get(key::EPSILON, vocabulary::epsilon)?.unwrap_or(defaults.epsilon),
+            padding: self.get(key::PADDING, vocabulary::padding)?.unwrap_or(defaults.padding),
+            scaling: self.get(key::SCALING, vocabulary::scaling)?.unwrap_or(defaults.scaling),
+        })
+    }
+
+    /// The record of a file that holds no net of its own, hashes given.
+    pub(crate) fn record(
+        &self,
+        layout: Layout,
+        file_sha256: Digest,
+        params_sha256: Digest,
+    ) -> Result<Record, Error> {
+        Ok(Record {
+            name: self.get(key::NAME, vocabulary::line)?,
+            licence: self.get(key::LICENCE, vocabulary::line)?,
+            layout,
+            width: self.get(key::WIDTH, vocabulary::width)?,
+            numerics: self.numerics(layout)?,
+            size: self.get(key::SIZE, vocabulary::size)?,
+            resize: self.get(key::RESIZE, vocabulary::line)?,
+            file_sha256,
+            params_sha256,
+        })
+    }
+
+    /// The record of a file that holds `params`: what the metadata states must be true of them.
+    pub(crate) fn record_of(
+        &self,
+        layout: Layout,
+        params: &Params,
+        file_sha256: Digest,
+    ) -> Result<Record, Error> {
+        let params_sha256 = Digest::of_params(params);
+        let mut record = self.record(layout, file_sha256, params_sha256)?;
+        if record.width.is_some_and(|width| Spec::with_width(width).as_ref() != Ok(params.spec())) {
+            return Err(self.refuse(key::WIDTH, "the tensors have the channels of another width".to_owned()));
+        }
+        record.width = record.width.or_else(|| params.spec().width());
+        let stated = self.get(key::PARAMS_SHA256, vocabulary::digest)?;
+        if stated.is_some_and(|stated| stated != params_sha256) {
+            let reason = format!("the tensors hash to {params_sha256}; the file is damaged, copy it again");
+            return Err(self.refuse(key::PARAMS_SHA256, reason));
+        }
+        Ok(record)
+    }
+}

@@ -1,0 +1,275 @@
+//! The model file: what is written is read back, format 1 stays readable, and a wrong file is refused by name.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use icecap_graph::{Numerics, Spec};
+use icecap_kernels::{Shape, Tensor};
+use icecap_weights::{
+    BackbonePart, Digest, Error, FORMAT, Kind, Layout, Model, Preprocessing, Record, from_bytes,
+};
+
+use crate::net;
+
+/// The backbone of the golden file: multiples of eight, as every published net has them.
+fn golden_spec() -> Spec {
+    Spec::from_channels(8, &[8; 17], 16).unwrap()
+}
+
+/// A model on a small net; the golden files hold these values.
+pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
+    let params = net::params(&golden_spec());
+    let logits = if classes.len() == 2 { 1 } else { classes.len() };
+    let kernel: Vec<f32> = (0..16 * logits).map(|index| index as f32 / 32.0 - 0.75).collect();
+    let params_sha256 = Digest::of_params(&params);
+    Model {
+        classes: classes.iter().map(|&name| name.to_owned()).collect(),
+        head_kernel: Tensor::from_slice(Shape::of([16, logits]), &kernel).unwrap(),
+        head_bias: (0..logits).map(|index| 0.5 - index as f32).collect(),
+        backbone: match embedded {
+            true => BackbonePart::Embedded(Arc::new(params)),
+            false => BackbonePart::Pinned(params_sha256),
+        },
+        record: Record {
+            name: Some("golden".to_owned()),
+            licence: Some("MIT OR Apache-2.0".to_owned()),
+            layout: Layout::Keras,
+            width: None,
+            numerics: Numerics::KERAS,
+            size: Some([64, 96]),
+            resize: None,
+            file_sha256: Digest::of_file(b"the file that the backbone came in"),
+            params_sha256,
+        },
+        preprocessing: Preprocessing {
+            size: [64, 96],
+            resize: "squash".to_owned(),
+            exif: "apply".to_owned(),
+        },
+        tool_version: "0.1.0".to_owned(),
+        data_fingerprint: "0123456789abcdef".to_owned(),
+        training: BTreeMap::from([
+            ("epochs".to_owned(), "10".to_owned()),
+            ("seed".to_owned(), "0".to_owned()),
+        ]),
+    }
+}
+
+pub(crate) fn assert_same(got: &Model, expected: &Model) {
+    assert_eq!(got.classes, expected.classes);
+    assert_eq!(got.head_kernel.shape(), expected.head_kernel.shape());
+    assert_eq!(got.head_kernel.data(), expected.head_kernel.data());
+    assert_eq!(got.head_bias, expected.head_bias);
+    assert_eq!(got.record, expected.record);
+    assert_eq!(got.preprocessing, expected.preprocessing);
+    assert_eq!(got.tool_version, expected.tool_version);
+    assert_eq!(got.data_fingerprint, expected.data_fingerprint);
+    assert_eq!(got.training, expected.training);
+    match (&got.backbone, &expected.backbone) {
+        (BackbonePart::Pinned(got), BackbonePart::Pinned(expected)) => assert_eq!(got, expected),
+        (BackbonePart::Embedded(got), BackbonePart::Embedded(expected)) => {
+            assert_eq!((got.spec(), got.numerics()), (expected.spec(), expected.numerics()));
+            assert!(
+                got.tensors()
+                    .zip(expected.backbone_tensors())
+                    .all(|(a, b)| a.0 == b.0 && a.1.data() == b.1.data())
+            );
+            assert_eq!(got.tensors().count(), expected.backbone_tensors().count());
+        }
+        _ => panic!("the backbone is embedded in one and not in the other"),
+    }
+}
+
+/// The golden files of format 1 with what they hold.
+fn golden() -> [(PathBuf, Model); 2] {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    [
+        (folder.join("format_1_embedded.safetensors"), model(&["ants", "bees"], true)),
+        (folder.join("format_1_pinned.safetensors"), model(&["daisy", "rose", "été \"x\"\n"], false)),
+    ]
+}
+
+#[test]
+fn the_golden_files_of_format_1_load() {
+    for (path, expected) in golden() {
+        assert_same(&Model::load(&path).unwrap(), &expected);
+    }
+}
+
+#[test]
+fn what_is_written_is_format_1_byte_for_byte() {
+    assert_eq!(FORMAT, 1);
+    for (path, model) in golden() {
+        assert!(model.to_bytes().unwrap() == std::fs::read(&path).unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+#[ignore = "writes the golden files; once committed, those of a format never change"]
+fn write_the_golden_files() {
+    for (path, model) in golden() {
+        model.save(path).unwrap();
+    }
+}
+
+#[test]
+fn an_embedded_model_opens_as_weights() {
+    let expected = model(&["a", "b", "c"], true);
+    let weights = from_bytes(&expected.to_bytes().unwrap(), "model").unwrap();
+    assert_eq!(weights.record.params_sha256, expected.record.params_sha256);
+    assert_eq!((weights.record.size, weights.record.name.as_deref()), (Some([64, 96]), Some("golden")));
+    let BackbonePart::Embedded(params) = &expected.backbone else { panic!("embedded") };
+    assert_eq!(weights.params.spec(), params.spec());
+
+    let pinned = model(&["a", "b"], false);
+    let error = from_bytes(&pinned.to_bytes().unwrap(), "model").unwrap_err();
+    assert!(error.to_string().contains(&pinned.record.params_sha256.to_string()), "{error}");
+}
+
+#[test]
+fn a_classification_top_is_left_out() {
+    let mut with_top = model(&["a", "b"], true);
+    let (spec, plain) = (golden_spec(), with_top.to_bytes().unwrap());
+    let params =
+        icecap_graph::Params::new(spec.clone(), Numerics::KERAS, net::tensors(&spec, Some(7))).unwrap();
+    with_top.backbone = BackbonePart::Embedded(Arc::new(params));
+    assert!(with_top.to_bytes().unwrap() == plain);
+}
+
+/// A model file taken apart and put together with changes.
+fn rewritten(
+    model: &Model,
+    change: impl FnOnce(&mut BTreeMap<String, String>, &mut net::Tensors),
+) -> Result<Model, Error> {
+    let bytes = model.to_bytes().unwrap();
+    let file = icecap_weights::safetensors::File::parse(&bytes, "model".as_ref()).unwrap();
+    let mut metadata = file.metadata().clone();
+    let mut tensors = file.names().map(|name| (name.to_owned(), file.tensor(name).unwrap())).collect();
+    change(&mut metadata, &mut tensors);
+    Model::from_bytes(&net::file(&metadata, &tensors), "model")
+}
+
+#[test]
+fn every_required_key_is_missed_by_name() {
+    let optional = ["name", "licence", "size", "layout"];
+    for embedded in [true, false] {
+        let model = model(&["a", "b"], embedded);
+        let bytes = model.to_bytes().unwrap();
+        let file = icecap_weights::safetensors::File::parse(&bytes, "model".as_ref()).unwrap();
+        let keys: Vec<String> = file.metadata().keys().cloned().collect();
+        assert_eq!(keys.len(), 20);
+        for key in keys {
+            let result = rewritten(&model, |metadata, _| {
+                metadata.remove(&key);
+            });
+            if optional.contains(&&*key) || key.starts_with("training.") {
+                result.unwrap();
+            } else {
+                let error = result.unwrap_err().to_string();
+                assert!(
+                    error.starts_with("model: ") && error.contains(&format!("'{key}'")),
+                    "{key}: {error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_key() {
+    let model = model(&["a", "b"], true);
+    for (key, value) in [
+        ("classes", "a, b"),
+        ("classes", "[1, 2]"),
+        ("classes", "[\"a\"]"),
+        ("classes", "[\"a\", \"a\"]"),
+        ("classes", "[\"a\", \"\"]"),
+        ("backbone", "borrowed"),
+        ("input_size", "16"),
+        ("input_resize", ""),
+        ("input_exif", "\n"),
+        ("params_sha256", "0"),
+        ("params_sha256", &"0".repeat(64)),
+        ("weights_file_sha256", "none"),
+        ("weights_layout", "caffe"),
+        ("bn_epsilon", "0"),
+        ("padding", "none"),
+        ("scaling", "none"),
+        ("size", "none"),
+    ] {
+        let error = rewritten(&model, |metadata, _| {
+            metadata.insert(key.to_owned(), value.to_owned());
+        });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(&format!("metadata '{key}'")) && !error.contains('\n'), "{key}: {error}");
+    }
+}
+
+#[test]
+fn a_model_of_another_format_says_what_to_do() {
+    let model = model(&["a", "b"], false);
+    let with_format = |text: &str| {
+        rewritten(&model, |metadata, _| {
+            metadata.insert("format".to_owned(), text.to_owned());
+        })
+    };
+    let newer = with_format("2").unwrap_err();
+    assert!(matches!(newer, Error::NewerFormat { got: 2, known: 1, .. }));
+    assert!(newer.to_string().contains("update icecap"), "{newer}");
+    for foreign in ["pt", "0", "-1", "1.0", ""] {
+        assert!(matches!(with_format(foreign), Err(Error::NotAModel { .. })), "{foreign}");
+    }
+    let weights = net::file(&net::texts(&[]), &net::tensors(&net::tiny(), None));
+    assert!(matches!(Model::from_bytes(&weights, "weights"), Err(Error::NotAModel { .. })));
+}
+
+#[test]
+fn a_wrong_tensor_is_named() {
+    let shape = |dims: &[usize]| Tensor::zeros(Shape::new(dims).unwrap());
+    let three = model(&["a", "b", "c"], true);
+    for (name, dims) in [
+        ("head/kernel", &[16, 2][..]),
+        ("head/kernel", &[15, 3]),
+        ("head/kernel", &[48]),
+        ("head/kernel", &[1, 16, 3]),
+        ("head/kernel", &[0, 3]),
+        ("head/bias", &[2]),
+        ("head/bias", &[3, 1]),
+        ("head/bias", &[]),
+        ("head/scale", &[1]),
+        ("predictions/kernel", &[16, 10]),
+        ("Conv1/kernel", &[3, 3, 3, 9]),
+        ("extra/kernel", &[1]),
+    ] {
+        let error = rewritten(&three, |_, tensors| {
+            tensors.insert(name.to_owned(), shape(dims));
+        });
+        let error = error.expect_err(name);
+        assert_eq!(error.kind(), Kind::Content);
+        let text = error.to_string();
+        // A head that does not fit is described as a whole: kernel, bias and classes.
+        assert!(text.contains(name) || text.contains("a head "), "{name} {dims:?}: {text}");
+    }
+    for name in ["head/kernel", "head/bias", "Conv_1/kernel"] {
+        let error = rewritten(&three, |_, tensors| {
+            tensors.remove(name);
+        });
+        assert!(error.unwrap_err().to_string().contains(&format!("'{name}' is missing")));
+        let error = rewritten(&three, |_, tensors| tensors.get_mut(name).unwrap().data_mut()[1] = f32::NAN);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(&format!("'{name}' holds NaN at index 1")), "{error}");
+    }
+    let pinned = model(&["a", "b"], false);
+    let error = rewritten(&pinned, |_, tensors| {
+        tensors.insert("Conv1/kernel".to_owned(), shape(&[1]));
+    });
+    assert!(matches!(error, Err(Error::Tensor { tensor, .. }) if tensor == "Conv1/kernel"));
+}
+
+#[test]
+fn a_changed_backbone_is_found_by_its_hash() {
+    let model = model(&["a", "b"], true);
+    let error = rewritten(&model, |_, tensors| tensors.get_mut("Conv1/kernel").unwrap().data_mut()[7] += 1.0);
+    assert!(matches!(error, Err(Error::Metadata { key, .. }) if key == "params_sha256"));
+}
