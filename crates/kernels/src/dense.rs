@@ -80,7 +80,7 @@ pub fn dense(isa: Isa, input: &[f32], weights: &PackedDense, output: &mut [f32])
     let (k, n) = (packed.k, packed.n);
     assert!(k > 0 && n > 0, "a dense layer of {k} inputs and {n} outputs");
     assert!(
-        input.len() % k == 0 && input.len() / k * n == output.len(),
+        input.len().is_multiple_of(k) && input.len() / k * n == output.len(),
         "{} inputs for {} outputs",
         input.len(),
         output.len()

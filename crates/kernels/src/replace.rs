@@ -1,12 +1,14 @@
 //! Writing a file so that a reader sees the old one or the whole new one, never a part, even after a power cut:
 //! a temporary file beside it, fsync, rename, fsync of the folder.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use crate::Error;
 
-/// Writes the file at `path` through `write` and puts it in place in one step.
+/// Writes the file at `path` through `write` and puts it in place in one step. The writer can go back, to fill in what
+/// is known only at the end.
 ///
 /// Two processes that write one path at once both succeed; the later rename stands.
 ///
@@ -14,12 +16,12 @@ use crate::Error;
 /// [`Error::Io`] with `path` where any step fails; what stood at `path` is then untouched.
 pub fn replace_file(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<()>,
 ) -> Result<(), Error> {
     replace(path, write).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
-fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<()>) -> std::io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -39,7 +41,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()
     // The rename itself lives in the folder. Some file systems refuse to open or sync one; the file is whole then
     // all the same.
     #[cfg(unix)]
-    if let Ok(folder) = std::fs::File::open(folder) {
+    if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
     Ok(())

@@ -42,9 +42,6 @@ pub(crate) trait Vector: Copy {
     /// `self + other`.
     fn add(self, other: Self) -> Self;
 
-    /// `self - other`.
-    fn sub(self, other: Self) -> Self;
-
     /// `self * other`.
     fn mul(self, other: Self) -> Self;
 

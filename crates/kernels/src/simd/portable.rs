@@ -38,11 +38,6 @@ impl Vector for Portable8 {
     }
 
     #[inline(always)]
-    fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
-    }
-
-    #[inline(always)]
     fn mul(self, other: Self) -> Self {
         Self(self.0 * other.0)
     }

@@ -1,0 +1,130 @@
+//! `icecap summary`: the layers of a net as Keras lists them, the cap on top, frozen and trainable parameters.
+
+use clap::Args;
+use icecap::graph::{LayerKind, layers};
+use icecap::{Head, Preprocessing};
+use serde::Serialize;
+
+use crate::failure::{Code, Failure};
+use crate::input::{BackboneOptions, InputOptions};
+use crate::table::{print, table};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    backbone: BackboneOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    /// Classes of the head
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    classes: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Row {
+    layer: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    output: String,
+    parameters: usize,
+    trainable: bool,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    weights: Option<String>,
+    width: Option<f32>,
+    params_sha256: String,
+    input: String,
+    layers: Vec<Row>,
+    frozen_parameters: usize,
+    trainable_parameters: usize,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    if options.classes < 2 {
+        return Err(Failure::new(Code::Arguments, "--classes: a head has at least two classes"));
+    }
+    let backbone = options.backbone.open()?;
+    let record = backbone.record();
+    let input = options.input.over(Preprocessing::for_training(&backbone)?);
+    let [height, width] = input.size();
+    let spec = backbone.params().spec();
+    let all = layers(spec, record.numerics.padding, None, (height, width))?;
+    let head = Head::untrained(backbone.features(), options.classes, 0)?;
+    let row = |layer: &str, kind, output: String, parameters, trainable| Row {
+        layer: layer.to_owned(),
+        kind,
+        output,
+        parameters,
+        trainable,
+    };
+    let mut rows = vec![row("input", "Input", format!("[1, {height}, {width}, 3]"), 0, false)];
+    rows.extend(all.iter().map(|l| row(&l.name, l.kind.name(), l.output.to_string(), l.parameters, false)));
+    let features = format!("[1, {}]", backbone.features());
+    rows.push(row("dropout", "Dropout", features, 0, false));
+    let dense = LayerKind::Dense { inputs: backbone.features() };
+    let parameters = head.kernel().data().len() + head.bias().data().len();
+    rows.push(row("head", dense.name(), format!("[1, {}]", head.logits()), parameters, true));
+    let sum =
+        |trainable| rows.iter().filter(|row| row.trainable == trainable).map(|row| row.parameters).sum();
+    let summary = Summary {
+        weights: record.name.clone(),
+        width: record.width,
+        params_sha256: record.params_sha256.to_string(),
+        input: input.to_string(),
+        frozen_parameters: sum(false),
+        trainable_parameters: sum(true),
+        layers: rows,
+    };
+    if options.json {
+        return print(&format!("{}\n", serde_json::json!(summary)));
+    }
+    print(&text(&summary))
+}
+
+fn text(summary: &Summary) -> String {
+    let lines = summary.layers.iter().map(|row| {
+        let parameters = if row.parameters == 0 { String::new() } else { grouped(row.parameters) };
+        let trainable = if row.trainable { "trainable" } else { "" };
+        vec![row.layer.clone(), row.kind.to_owned(), row.output.clone(), parameters, trainable.to_owned()]
+    });
+    let table = table(&["layer", "type", "output", "parameters", ""], &[3], lines);
+    let width = summary.width.map_or("other".to_owned(), |width| width.to_string());
+    format!(
+        "MobileNetV2, width {width}, weights {}\ninput {}\n\n{table}\n\n{} frozen and {} trainable parameters\n",
+        summary.weights.as_deref().unwrap_or(&summary.params_sha256[..12]),
+        summary.input,
+        grouped(summary.frozen_parameters),
+        grouped(summary.trainable_parameters),
+    )
+}
+
+/// A number with commas between its thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(
+            [grouped(0), grouped(999), grouped(1_281), grouped(2_257_984)],
+            ["0", "999", "1,281", "2,257,984"]
+        );
+    }
+}

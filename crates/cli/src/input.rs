@@ -1,0 +1,134 @@
+//! Options that several commands share: weights, size, threads.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use icecap::data::{ExifPolicy, ResizeMode};
+use icecap::{Backbone, Preprocessing, Settings};
+
+use crate::failure::Failure;
+
+/// The environment variable that names a weight file.
+const WEIGHTS_VARIABLE: &str = "ICECAP_WEIGHTS";
+
+/// Which backbone, and what it runs on.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BackboneOptions {
+    /// Weight file of the backbone [default: $ICECAP_WEIGHTS, else the built-in starter]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadOptions,
+}
+
+/// What a command runs on.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ThreadOptions {
+    /// Threads, 0 for as many as there are processors
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) threads: usize,
+}
+
+impl ThreadOptions {
+    pub(crate) fn settings(self) -> Settings {
+        Settings::threads(self.threads)
+    }
+}
+
+impl BackboneOptions {
+    /// The file that was asked for: the option's, else the environment's; none means the starter.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os(WEIGHTS_VARIABLE).filter(|value| !value.is_empty());
+        self.weights.clone().or_else(|| variable().map(PathBuf::from))
+    }
+
+    /// Opens the backbone: `--weights`, else `$ICECAP_WEIGHTS`, else the starter, of which a line on standard error
+    /// tells that it is weak.
+    pub(crate) fn open(&self) -> Result<Backbone, Failure> {
+        let settings = self.threads.settings();
+        match self.file() {
+            Some(path) => Ok(Backbone::open(path, settings)?),
+            None => {
+                eprintln!(
+                    "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
+                     name a weight file with --weights or {WEIGHTS_VARIABLE}"
+                );
+                Ok(Backbone::starter(settings)?)
+            }
+        }
+    }
+}
+
+/// How photos become the backbone's input, where that should not be as its record says.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InputOptions {
+    /// Side of the input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
+    #[arg(long, value_name = "S")]
+    pub(crate) size: Option<InputSize>,
+    /// How a photo becomes that size: squash or center-crop [default: what the weights were made for]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) resize: Option<ResizeMode>,
+    /// Whether a photo is turned as its EXIF orientation says: apply or ignore
+    #[arg(long, value_name = "POLICY", value_parser = exif, default_value = "apply")]
+    pub(crate) exif: ExifPolicy,
+}
+
+impl InputOptions {
+    /// `preprocessing` with what the options override.
+    pub(crate) fn over(&self, mut preprocessing: Preprocessing) -> Preprocessing {
+        if let Some(InputSize([height, width])) = self.size {
+            (preprocessing.resize.height, preprocessing.resize.width) = (height, width);
+        }
+        if let Some(mode) = self.resize {
+            preprocessing.resize.mode = mode;
+        }
+        preprocessing.exif = self.exif;
+        preprocessing
+    }
+}
+
+/// Rows and columns: `160` or `96x128`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InputSize(pub(crate) [usize; 2]);
+
+impl FromStr for InputSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (height, width) = text.split_once('x').unwrap_or((text, text));
+        let side = |side: &str| {
+            let range = icecap::graph::MIN_SIDE..=icecap::graph::stage::MAX_SIDE;
+            side.parse().ok().filter(|side| range.contains(side)).ok_or_else(|| {
+                format!(
+                    "sides from {} to {} pixels are supported, as in 160 or 96x128",
+                    range.start(),
+                    range.end()
+                )
+            })
+        };
+        Ok(Self([side(height)?, side(width)?]))
+    }
+}
+
+fn exif(text: &str) -> Result<ExifPolicy, String> {
+    match text {
+        "apply" => Ok(ExifPolicy::Apply),
+        "ignore" => Ok(ExifPolicy::Ignore),
+        _ => Err("use apply or ignore".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_a_side_or_two() {
+        assert_eq!("160".parse(), Ok(InputSize([160, 160])));
+        assert_eq!("96x128".parse(), Ok(InputSize([96, 128])));
+        for wrong in ["", "31", "96x", "x96", "96x96x3", "-160", "4096", "1e2"] {
+            assert!(wrong.parse::<InputSize>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! A backbone with its trained cap: photos to labels.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec};
+use icecap_graph::stage;
+use icecap_kernels::{PackedDense, Shape, Tensor, dense};
+use icecap_weights::{BackbonePart, Model, Record};
+
+use crate::{
+    Backbone, Error, Extractor, Head, Preprocessing, Progress, Settings, Source, TrainOptions,
+    metrics::{predicted, probabilities},
+};
+
+/// What a classifier says of one photo.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The index of the predicted class.
+    pub class: usize,
+    /// Its name.
+    pub label: String,
+    /// Its probability.
+    pub probability: f32,
+    /// The probability of each class, in the order of the classes.
+    pub probabilities: Vec<f32>,
+    /// The head's logits: one for two classes, else one per class.
+    pub logits: Vec<f32>,
+}
+
+/// A trained classifier. Immutable: share it, and take a [`Predictor`] for each concurrent caller.
+#[derive(Debug)]
+pub struct Classifier {
+    backbone: Backbone,
+    head: Head,
+    packed: PackedDense,
+    classes: Vec<String>,
+    preprocessing: Preprocessing,
+    record: Record,
+    data_fingerprint: String,
+    training: BTreeMap<String, String>,
+}
+
+/// What becomes of the backbone when a classifier is saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SaveBackbone {
+    /// It goes into the file, which then needs nothing beside it.
+    #[default]
+    Embedded,
+    /// Only its hash does; who opens the file must bring it.
+    Pinned,
+}
+
+impl Classifier {
+    /// Opens a model file on all processors.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] with the file and what is wrong with it; [`Error::NeedsBackbone`] for one saved without its
+    /// backbone.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, Settings::default())
+    }
+
+    /// Opens a model file that has its backbone inside.
+    ///
+    /// # Errors
+    /// As [`Classifier::open`].
+    pub fn open_with(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
+        let path = path.as_ref();
+        Self::of_model(Model::load(path)?, path, settings)
+    }
+
+    /// Opens a model file held in memory; errors call it `label`.
+    ///
+    /// # Errors
+    /// As [`Classifier::open`].
+    pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
+        Self::of_model(Model::from_bytes(bytes, label)?, Path::new(label), settings)
+    }
+
+    fn of_model(model: Model, path: &Path, settings: Settings) -> Result<Self, Error> {
+        match &model.backbone {
+            BackbonePart::Embedded(params) => {
+                let backbone = Backbone::shared(Arc::clone(params), model.record.clone(), settings)?;
+                Self::assemble(model, backbone)
+            }
+            BackbonePart::Pinned(digest) => {
+                Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256: digest.to_string() })
+            }
+        }
+    }
+
+    /// Opens a model file over a backbone that is at hand, as one saved without its own needs.
+    ///
+    /// # Errors
+    /// [`Error::OtherBackbone`] where the model was trained on another; otherwise as [`Classifier::open`].
+    pub fn open_over(path: impl AsRef<Path>, backbone: &Backbone) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let model = Model::load(path)?;
+        let (expected, got) = (model.record.params_sha256, backbone.record().params_sha256);
+        if expected != got {
+            let (expected, got) = (expected.to_string(), got.to_string());
+            return Err(Error::OtherBackbone { path: path.to_owned(), expected, got });
+        }
+        Self::assemble(model, backbone.clone())
+    }
+
+    fn assemble(model: Model, backbone: Backbone) -> Result<Self, Error> {
+        let mode: ResizeMode = model.preprocessing.resize.parse()?;
+        let [height, width] = model.preprocessing.size;
+        let exif = match model.preprocessing.exif.as_str() {
+            "apply" => ExifPolicy::Apply,
+            "ignore" => ExifPolicy::Ignore,
+            other => {
+                let reason = format!("'{other}' in the model file is neither apply nor ignore");
+                return Err(Error::Setting { what: "exif", reason });
+            }
+        };
+        let bias = Tensor::from_slice(Shape::of([model.head_bias.len()]), &model.head_bias)?;
+        let head = Head::from_parts(model.head_kernel, bias, model.classes.len());
+        Ok(Self {
+            packed: head.packed(),
+            head,
+            backbone,
+            classes: model.classes,
+            preprocessing: Preprocessing { resize: ResizeSpec { height, width, mode }, exif },
+            record: model.record,
+            data_fingerprint: model.data_fingerprint,
+            training: model.training,
+        })
+    }
+
+    pub(crate) fn trained(
+        backbone: &Backbone,
+        preprocessing: Preprocessing,
+        head: Head,
+        classes: Vec<String>,
+        data_fingerprint: String,
+        options: &TrainOptions,
+    ) -> Result<Self, Error> {
+        let training = [
+            ("epochs", options.epochs.to_string()),
+            ("learning_rate", options.learning_rate.to_string()),
+            ("batch", options.batch.to_string()),
+            ("dropout", options.dropout.to_string()),
+            ("optimizer", options.optimizer.clone()),
+            ("schedule", options.decay.to_string()),
+            ("seed", options.seed.to_string()),
+        ];
+        Ok(Self {
+            packed: head.packed(),
+            head,
+            classes,
+            preprocessing,
+            record: backbone.record().clone(),
+            backbone: backbone.clone(),
+            data_fingerprint,
+            training: training.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        })
+    }
+
+    /// Saves the classifier, in one step: the old file or the whole new one is seen at `path`, never a part.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where the file cannot be written or the head holds values that are not numbers.
+    pub fn save(&self, path: impl AsRef<Path>, backbone: SaveBackbone) -> Result<(), Error> {
+        Ok(self.model(backbone).save(path)?)
+    }
+
+    /// The bytes of the model file.
+    ///
+    /// # Errors
+    /// As [`Classifier::save`].
+    pub fn to_bytes(&self, backbone: SaveBackbone) -> Result<Vec<u8>, Error> {
+        Ok(self.model(backbone).to_bytes()?)
+    }
+
+    fn model(&self, backbone: SaveBackbone) -> Model {
+        let params = self.backbone.params();
+        let part = match backbone {
+            SaveBackbone::Pinned => BackbonePart::Pinned(self.record.params_sha256),
+            SaveBackbone::Embedded if params.classes().is_none() => {
+                BackbonePart::Embedded(Arc::clone(params))
+            }
+            SaveBackbone::Embedded => BackbonePart::Embedded(Arc::new(params.as_ref().clone().without_top())),
+        };
+        Model {
+            classes: self.classes.clone(),
+            head_kernel: self.head.kernel().clone(),
+            head_bias: self.head.bias().data().to_vec(),
+            backbone: part,
+            record: self.record.clone(),
+            preprocessing: icecap_weights::Preprocessing {
+                size: self.preprocessing.size(),
+                resize: self.preprocessing.resize.mode.to_string(),
+                exif: self.preprocessing.exif.to_string(),
+            },
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            data_fingerprint: self.data_fingerprint.clone(),
+            training: self.training.clone(),
+        }
+    }
+
+    /// The names of the classes.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// Its backbone.
+    #[must_use]
+    pub fn backbone(&self) -> &Backbone {
+        &self.backbone
+    }
+
+    /// Its head.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// How a photo becomes its input.
+    #[must_use]
+    pub fn preprocessing(&self) -> Preprocessing {
+        self.preprocessing
+    }
+
+    /// What is known of its training, by name.
+    #[must_use]
+    pub fn training(&self) -> &BTreeMap<String, String> {
+        &self.training
+    }
+
+    /// The class of one photo's file. For many photos take a [`Predictor`].
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the path and the reason where it cannot be read.
+    pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction, Error> {
+        self.predict(Source::Path(path.as_ref()))
+    }
+
+    /// The class of one photo from its file's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the reason where they cannot be read.
+    pub fn predict_bytes(&self, bytes: &[u8]) -> Result<Prediction, Error> {
+        self.predict(Source::Bytes(bytes))
+    }
+
+    fn predict(&self, photo: Source<'_>) -> Result<Prediction, Error> {
+        let mut all = self.predictor()?.predict(&[photo], &|_| ControlFlow::Continue(()))?;
+        match all.pop() {
+            Some(prediction) => Ok(prediction?),
+            None => Err(Error::Stopped),
+        }
+    }
+
+    /// A predictor: what one caller needs to predict many photos with the same memory.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where the model's size does not fit its net.
+    pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
+        let extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?;
+        Ok(Predictor { classifier: self, extractor, rows: Vec::new() })
+    }
+
+    /// What the head says of one row of pooled features.
+    #[must_use]
+    pub fn of_features(&self, row: &[f32]) -> Prediction {
+        let mut logits = vec![0.0; self.head.logits()];
+        dense(self.backbone.isa(), row, &self.packed, &mut logits);
+        let (class, probabilities) = (predicted(&logits), probabilities(&logits));
+        let (label, probability) = (self.classes[class].clone(), probabilities[class]);
+        Prediction { class, label, probability, probabilities, logits }
+    }
+}
+
+/// Predicts photos in batches, on all threads of the classifier's backbone.
+pub struct Predictor<'a> {
+    classifier: &'a Classifier,
+    extractor: Extractor,
+    rows: Vec<f32>,
+}
+
+impl Predictor<'_> {
+    /// Keeps features in `cache` and takes them from there.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Arc<icecap_data::Cache>>) -> Self {
+        self.extractor = self.extractor.with_cache(cache);
+        self
+    }
+
+    /// The class of each photo, or why it cannot be read. `progress` is called by the threads after each photo and can
+    /// stop the work.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] where `progress` breaks.
+    pub fn predict(
+        &mut self,
+        photos: &[Source<'_>],
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<Result<Prediction, icecap_data::Error>>, Error> {
+        let len = self.extractor.row_len();
+        self.rows.resize(photos.len() * len, 0.0);
+        let outcomes = self.extractor.extract(photos, &mut self.rows, progress)?;
+        let rows = self.rows.chunks_exact(len);
+        Ok(outcomes
+            .into_iter()
+            .zip(rows)
+            .map(|(o, row)| o.map(|_| self.classifier.of_features(row)))
+            .collect())
+    }
+}

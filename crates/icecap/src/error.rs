@@ -1,0 +1,120 @@
+//! What can go wrong between a folder of photos and a classifier.
+
+use std::path::PathBuf;
+
+/// An error of this crate, most of them those of the floor below with their path, tensor or number.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Of a weight or model file.
+    #[error(transparent)]
+    Weights(#[from] icecap_weights::Error),
+    /// Of a photo, a folder of photos, a split or a cache.
+    #[error(transparent)]
+    Data(#[from] icecap_data::Error),
+    /// Of a size, a layer or a net.
+    #[error(transparent)]
+    Graph(#[from] icecap_graph::Error),
+    /// Of a training setting.
+    #[error(transparent)]
+    Autograd(#[from] icecap_autograd::Error),
+    /// Of a shape, an instruction set or threads.
+    #[error(transparent)]
+    Kernel(#[from] icecap_kernels::Error),
+    /// A model file without its backbone, opened without one.
+    #[error("{}: the backbone is not in this file; give the weights whose params_sha256 is {params_sha256}", path.display())]
+    NeedsBackbone {
+        /// The model file.
+        path: PathBuf,
+        /// The hash of the net it was trained on.
+        params_sha256: String,
+    },
+    /// A model file without its backbone, opened with another than it was trained on.
+    #[error("{}: trained on the weights {expected}, these are {got}", path.display())]
+    OtherBackbone {
+        /// The model file.
+        path: PathBuf,
+        /// The hash of the net it was trained on.
+        expected: String,
+        /// The hash of the net given.
+        got: String,
+    },
+    /// No photo of a class could be read.
+    #[error("class '{class}' has no readable photo for {part}; add photos or remove the class")]
+    EmptyClass {
+        /// The class.
+        class: String,
+        /// What the photos were for: training or validation.
+        part: &'static str,
+    },
+    /// No photo at all could be read.
+    #[error("no readable photo for {part}")]
+    NoPhotos {
+        /// What the photos were for.
+        part: &'static str,
+    },
+    /// A photo that could not be read where that was asked to be an error.
+    #[error("{skipped} of {photos} photos cannot be read, the first: {first}")]
+    Skipped {
+        /// Photos that cannot be read.
+        skipped: usize,
+        /// Photos in all.
+        photos: usize,
+        /// The first one's error.
+        first: String,
+    },
+    /// A value that cannot be used where it was given.
+    #[error("{what}: {reason}")]
+    Setting {
+        /// Which setting.
+        what: &'static str,
+        /// Why it cannot be used, and what could.
+        reason: String,
+    },
+    /// Stopped by its caller.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// What an [`Error`] means to whoever has to react to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A setting that cannot be used.
+    Setting,
+    /// Content that cannot be used.
+    Content,
+    /// Content above a limit.
+    Limit,
+    /// A path that is missing, unreadable or unwritable.
+    Path,
+    /// Stopped by its caller.
+    Stopped,
+}
+
+impl Error {
+    /// What the error means to whoever has to react to it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Weights(error) => match error.kind() {
+                icecap_weights::Kind::Limit => Kind::Limit,
+                icecap_weights::Kind::Io => Kind::Path,
+                _ => Kind::Content,
+            },
+            Self::Data(error) => match error.kind() {
+                icecap_data::ErrorKind::Limit => Kind::Limit,
+                icecap_data::ErrorKind::Path => Kind::Path,
+                icecap_data::ErrorKind::Setting => Kind::Setting,
+                _ => Kind::Content,
+            },
+            Self::Kernel(icecap_kernels::Error::Io { .. }) => Kind::Path,
+            Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
+            Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
+            Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) | Self::Setting { .. } => Kind::Setting,
+            Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } => Kind::Content,
+            Self::EmptyClass { .. } | Self::NoPhotos { .. } | Self::Skipped { .. } => Kind::Content,
+            Self::Stopped => Kind::Stopped,
+        }
+    }
+}
