@@ -76,6 +76,14 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// A file whose decoder would need more than the [`Limits`](crate::Limits).
+    #[error("the {format} asks for more than the limits allow: {reason}")]
+    OverLimit {
+        /// The format.
+        format: Format,
+        /// What the decoder said.
+        reason: String,
+    },
     /// A resize rule that cannot be read.
     #[error(
         "'{text}' is no resize rule; use squash or center-crop, as in '160x160 squash' or '224x224 center-crop 0.875'"
@@ -85,7 +93,7 @@ pub enum Error {
         text: String,
     },
     /// A folder that is not there.
-    #[error("{}: no such folder", path.display())]
+    #[error("{}: no such file or folder", path.display())]
     MissingFolder {
         /// The folder.
         path: PathBuf,
@@ -170,7 +178,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Photo { source, .. } => source.kind(),
-            Self::Limit { .. } => ErrorKind::Limit,
+            Self::Limit { .. } | Self::OverLimit { .. } => ErrorKind::Limit,
             Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } => ErrorKind::Path,
             Self::ResizeSpec { .. } | Self::Share { .. } => ErrorKind::Setting,
             _ => ErrorKind::Content,

@@ -15,6 +15,8 @@ use crate::{Error, Format, Limits, Result};
 pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mut Buffers) -> Result<Header> {
     let mut bounds = image::Limits::no_limits();
     bounds.max_alloc = Some(limits.decoded_bytes);
+    bounds.max_image_width = Some(limits.side);
+    bounds.max_image_height = Some(limits.side);
     let input = Cursor::new(bytes);
     let failed = |error| explain(format, error);
     match format {
@@ -79,6 +81,7 @@ fn explain(format: Format, error: ImageError) -> Error {
                 _ => "an unknown feature".to_owned(),
             },
         },
+        ImageError::Limits(cause) => Error::OverLimit { format, reason: one_line(&cause.to_string()) },
         other => Error::Broken { format, reason: one_line(&other.to_string()) },
     }
 }

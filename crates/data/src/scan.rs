@@ -203,10 +203,10 @@ pub fn scan_photos(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Skipped>)> {
 }
 
 /// The folders of the parts.
-struct Parts {
-    train: PathBuf,
-    val: Option<PathBuf>,
-    test: Option<PathBuf>,
+pub(crate) struct Parts {
+    pub(crate) train: PathBuf,
+    pub(crate) val: Option<PathBuf>,
+    pub(crate) test: Option<PathBuf>,
 }
 
 /// Names under which validation parts are found in the wild.
@@ -214,7 +214,7 @@ const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 
 /// The parts of `folder`; none where its folders are classes. `train` may be a class, too (of vehicles, say): it is a
 /// part where it holds folders and a validation or test folder stands beside it, or nothing does.
-fn parts_of(folder: &Path) -> Result<Option<Parts>> {
+pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
     let folders = visible_folders(folder, &mut Vec::new())?;
     let named = |names: &[&str]| {
         folders.iter().find(|path| path.file_name().is_some_and(|n| names.iter().any(|name| n == *name)))

@@ -1,5 +1,6 @@
 //! `split.csv`: which photo was in which part of a run. Columns `part,class,path`, quoted as RFC 4180 says.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::limits::check;

@@ -1,0 +1,168 @@
+//! Colours, orientations and formats made here, against what was drawn.
+
+use icecap_data::{ExifPolicy, Format, Limits, Photo, decode};
+use image::ExtendedColorType as Color;
+use jpeg_encoder::{ColorType, SamplingFactor};
+
+use crate::bytes_difference;
+use crate::make::{
+    Jpeg, Kind, exif_block, jpeg, picture, raster, rgb_jpeg, rgb_raster, with_exif, with_segment,
+};
+
+fn read(bytes: &[u8]) -> Photo {
+    decode(bytes, &Limits::default(), ExifPolicy::Apply).unwrap()
+}
+
+#[test]
+fn lossless_formats_give_back_what_was_drawn_whatever_their_name() {
+    let drawn = picture(23, 17);
+    for kind in [Kind::Png, Kind::Bmp, Kind::WebP] {
+        let file = rgb_raster(kind, 23, 17);
+        assert!(read(&file).to_rgb() == drawn, "{kind:?}");
+        assert_eq!(Format::of(&file).unwrap().to_string().to_lowercase(), format!("{kind:?}").to_lowercase());
+    }
+    let (_, mean) = bytes_difference(&read(&rgb_raster(Kind::Gif, 23, 17)).to_rgb(), &drawn);
+    assert!(mean < 8.0, "a palette of 256 colours: {mean}");
+}
+
+#[test]
+fn grey_alpha_and_depth_follow_the_table() {
+    let drawn = picture(23, 17);
+    let size = (23, 17);
+    let grey: Vec<u8> = drawn.chunks(3).map(|p| p[0]).collect();
+    let grey_rgb: Vec<u8> = grey.iter().flat_map(|&v| [v; 3]).collect();
+    let grey_alpha: Vec<u8> = grey.iter().enumerate().flat_map(|(at, &v)| [v, at as u8]).collect();
+    let alpha: Vec<u8> =
+        drawn.chunks(3).enumerate().flat_map(|(at, p)| [p[0], p[1], p[2], at as u8]).collect();
+    let wide = |values: &[u8]| {
+        values
+            .iter()
+            .flat_map(|&v| (u16::from(v) * 257).saturating_add(128).to_ne_bytes())
+            .collect::<Vec<_>>()
+    };
+    for (kind, samples, color, expected) in [
+        (Kind::Png, &grey, Color::L8, &grey_rgb),
+        (Kind::Bmp, &grey, Color::L8, &grey_rgb),
+        (Kind::Png, &grey_alpha, Color::La8, &grey_rgb),
+        (Kind::Png, &alpha, Color::Rgba8, &drawn),
+        (Kind::WebP, &alpha, Color::Rgba8, &drawn),
+        (Kind::Bmp, &alpha, Color::Rgba8, &drawn),
+        // v * 257 + 128 is nearest to v.
+        (Kind::Png, &wide(&grey), Color::L16, &grey_rgb),
+        (Kind::Png, &wide(&drawn), Color::Rgb16, &drawn),
+        (Kind::Png, &wide(&alpha), Color::Rgba16, &drawn),
+    ] {
+        assert!(read(&raster(kind, samples, size, color, None)).to_rgb() == *expected, "{kind:?} {color:?}");
+    }
+}
+
+#[test]
+fn jpegs_of_every_structure_show_the_same_picture() {
+    for (width, height) in [(1, 1), (8, 8), (9, 23), (45, 37), (70, 33)] {
+        let drawn = picture(width, height);
+        for sampling in
+            [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_2_2]
+        {
+            let make = |progressive, apart| {
+                let how = Jpeg { sampling, progressive, apart, restart: 0 };
+                read(&rgb_jpeg(width, height, how)).to_rgb()
+            };
+            let plain = make(false, false);
+            let (_, mean) = bytes_difference(&plain, &drawn);
+            let most = if width.min(height) < 16 { 16.0 } else { 6.0 };
+            assert!(mean < most, "{width}x{height} {sampling:?}: {mean}");
+            assert!(make(true, false) == plain, "{width}x{height} {sampling:?} progressive");
+            // Channels in scans of their own: our own filter between samples, in other rounding.
+            let (largest, mean) = bytes_difference(&make(false, true), &plain);
+            assert!(largest <= 24.0 && mean < 1.5, "{width}x{height} {sampling:?} apart: {largest}, {mean}");
+        }
+    }
+}
+
+#[test]
+fn four_channels_follow_the_table() {
+    let (width, height) = (40, 24);
+    let ink: Vec<u8> = picture(width * 4 / 3 + 1, height)[..width * height * 4].to_vec();
+    let expected = |inverted: bool| -> Vec<u8> {
+        let level = |a: u8, k: u8| (u16::from(a) * u16::from(k) / 255) as u8;
+        let flip = |v: u8| if inverted { v } else { 255 - v };
+        ink.chunks(4).flat_map(|p| [0, 1, 2].map(|c| level(flip(p[c]), flip(p[3])))).collect()
+    };
+    // The encoder takes ink amounts, stores them inverted and puts Adobe's marker in front.
+    for (color, name) in [(ColorType::Cmyk, "cmyk"), (ColorType::CmykAsYcck, "ycck")] {
+        for progressive in [false, true] {
+            let file = jpeg(&ink, width, height, color, Jpeg { progressive, ..Jpeg::PLAIN });
+            let (largest, mean) = bytes_difference(&read(&file).to_rgb(), &expected(false));
+            println!("{name}: largest {largest}, mean {mean:.2}");
+            assert!(mean < 5.0, "{name}: {mean}");
+        }
+    }
+    // Without Adobe's marker the stored values are ink amounts.
+    let mut file = jpeg(&ink, width, height, ColorType::Cmyk, Jpeg::PLAIN);
+    let marker = file.windows(2).position(|pair| pair == [0xFF, 0xEE]).unwrap();
+    file.drain(marker..marker + 16);
+    let (_, mean) = bytes_difference(&read(&file).to_rgb(), &expected(true));
+    assert!(mean < 4.0, "{mean}");
+}
+
+#[test]
+fn a_jpeg_that_stores_rgb_is_not_converted() {
+    let (width, height) = (24, 16);
+    // The same samples read as RGB and as YCbCr.
+    let file = rgb_jpeg(width, height, Jpeg::PLAIN);
+    let jfif = file.windows(4).position(|bytes| bytes == b"JFIF").unwrap();
+    let without = [&file[..jfif - 4], &file[jfif + 14..]].concat();
+    let stored = read(&with_segment(&without, 0xEE, b"Adobe\0\x64\0\0\0\0\0")).to_rgb();
+    let converted = read(&with_segment(&without, 0xEE, b"Adobe\0\x64\0\0\0\0\x01")).to_rgb();
+    assert!(converted == read(&file).to_rgb());
+    for (ycc, rgb) in stored.chunks(3).zip(converted.chunks(3)) {
+        let luma = 0.299 * f64::from(rgb[0]) + 0.587 * f64::from(rgb[1]) + 0.114 * f64::from(rgb[2]);
+        assert!((luma - f64::from(ycc[0])).abs() < 3.0, "{ycc:?} {rgb:?}");
+    }
+}
+
+/// Turns an upright picture into what a camera stores for this EXIF value.
+fn stored(upright: &[u8], width: usize, height: usize, value: u8) -> (Vec<u8>, usize, usize) {
+    // Where the stored pixel (x, y) is taken from, by the standard's description of rows and columns.
+    let (across, down) = if value >= 5 { (height, width) } else { (width, height) };
+    let mut out = Vec::new();
+    for y in 0..down {
+        for x in 0..across {
+            let (from_x, from_y) = match value {
+                1 => (x, y),
+                2 => (width - 1 - x, y),
+                3 => (width - 1 - x, height - 1 - y),
+                4 => (x, height - 1 - y),
+                5 => (y, x),
+                6 => (width - 1 - y, x),
+                7 => (width - 1 - y, height - 1 - x),
+                _ => (y, height - 1 - x),
+            };
+            out.extend(&upright[(from_y * width + from_x) * 3..][..3]);
+        }
+    }
+    (out, across, down)
+}
+
+#[test]
+fn each_exif_orientation_is_turned_upright_in_every_format_that_has_one() {
+    let (width, height) = (24, 16);
+    let upright = picture(width, height);
+    for value in 1..=8u8 {
+        let (lying, across, down) = stored(&upright, width, height, value);
+        let size = (across as u32, down as u32);
+        for kind in [Kind::Png, Kind::WebP] {
+            let file = raster(kind, &lying, size, Color::Rgb8, Some(exif_block(value, false)));
+            let photo = read(&file);
+            assert_eq!((photo.width(), photo.height()), (width, height), "{kind:?} {value}");
+            assert!(photo.to_rgb() == upright, "{kind:?} {value}");
+            let ignored = decode(&file, &Limits::default(), ExifPolicy::Ignore).unwrap();
+            assert!(ignored.to_rgb() == lying, "{kind:?} {value} ignored");
+        }
+        for big_endian in [false, true] {
+            let file = with_exif(&jpeg(&lying, across, down, ColorType::Rgb, Jpeg::PLAIN), value, big_endian);
+            let (_, mean) = bytes_difference(&read(&file).to_rgb(), &upright);
+            assert!(mean < 5.0, "JPEG {value}: {mean}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Files made to break a decoder: claims of huge sizes, endless scans, random damage.
+
+use std::time::{Duration, Instant};
+
+use icecap_data::{Error, ErrorKind, ExifPolicy, Limits, Loader, decode, is_decoding};
+use icecap_kernels::Isa;
+use icecap_kernels::rng::{Purpose, Stream};
+use proptest::prelude::*;
+
+use crate::golden_folder;
+use crate::make::{Jpeg, Kind, rgb_jpeg, rgb_raster, with_exif, with_segment};
+
+/// Keeps the log free of the panics that are caught and become errors.
+fn hush() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !is_decoding() {
+                usual(info);
+            }
+        }));
+    });
+}
+
+/// The file with the image header's size changed to `width` x `height`.
+fn jpeg_of(width: u16, height: u16) -> Vec<u8> {
+    let mut file = rgb_jpeg(16, 16, Jpeg::PLAIN);
+    let header = file.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    file[header + 5..header + 7].copy_from_slice(&height.to_be_bytes());
+    file[header + 7..header + 9].copy_from_slice(&width.to_be_bytes());
+    file
+}
+
+fn png_of(width: u32, height: u32) -> Vec<u8> {
+    let mut file = rgb_raster(Kind::Png, 8, 8);
+    file[16..20].copy_from_slice(&width.to_be_bytes());
+    file[20..24].copy_from_slice(&height.to_be_bytes());
+    let sum = crc(&file[12..29]);
+    file[29..33].copy_from_slice(&sum.to_be_bytes());
+    file
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| (sum >> 1) ^ (0xEDB8_8320 & (sum & 1).wrapping_neg()))
+    })
+}
+
+fn bmp_of(width: i32, height: i32) -> Vec<u8> {
+    let mut file = rgb_raster(Kind::Bmp, 8, 8);
+    file[18..22].copy_from_slice(&width.to_le_bytes());
+    file[22..26].copy_from_slice(&height.to_le_bytes());
+    file
+}
+
+fn gif_of(width: u16, height: u16) -> Vec<u8> {
+    let mut file = rgb_raster(Kind::Gif, 8, 8);
+    file[6..8].copy_from_slice(&width.to_le_bytes());
+    file[8..10].copy_from_slice(&height.to_le_bytes());
+    file
+}
+
+/// An extended WebP whose canvas is of this size.
+fn webp_of(width: u32, height: u32) -> Vec<u8> {
+    let plain = rgb_raster(Kind::WebP, 8, 8);
+    let mut body = b"WEBPVP8X\x0A\0\0\0\0\0\0\0".to_vec();
+    body.extend(&(width - 1).to_le_bytes()[..3]);
+    body.extend(&(height - 1).to_le_bytes()[..3]);
+    body.extend(&plain[12..]);
+    [b"RIFF".to_vec(), (body.len() as u32).to_le_bytes().to_vec(), body].concat()
+}
+
+#[test]
+fn huge_sizes_are_refused_by_the_header_alone() {
+    hush();
+    let bombs = [
+        ("jpeg", jpeg_of(65_535, 65_535)),
+        ("long jpeg", jpeg_of(16_385, 1)),
+        ("large jpeg", jpeg_of(16_384, 16_384)),
+        ("png", png_of(0x7FFF_FFFF, 0x7FFF_FFFF)),
+        ("large png", png_of(16_000, 16_000)),
+        ("gif", gif_of(65_535, 65_535)),
+        ("large gif", gif_of(10_000, 10_000)),
+        ("bmp", bmp_of(i32::MAX, i32::MAX)),
+        ("large bmp", bmp_of(16_000, 16_000)),
+        ("webp", webp_of(1 << 24, 100)),
+        ("large webp", webp_of(16_000, 16_000)),
+    ];
+    for (name, file) in bombs {
+        let start = Instant::now();
+        let error = decode(&file, &Limits::default(), ExifPolicy::Apply).unwrap_err();
+        // A BMP of 2^31 pixels a side is refused by its decoder, as broken.
+        let refused =
+            error.kind() == ErrorKind::Limit || (name == "bmp" && matches!(error, Error::Broken { .. }));
+        println!("{name}: {error}");
+        assert!(refused, "{name}: {error}");
+        assert!(start.elapsed() < Duration::from_millis(500), "{name}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_stated_size_without_its_data_is_an_error_and_not_grey() {
+    hush();
+    for file in [jpeg_of(16, 24), jpeg_of(200, 16), png_of(8, 9), bmp_of(8, 9), webp_of(8, 9)] {
+        assert!(decode(&file, &Limits::default(), ExifPolicy::Apply).is_err());
+    }
+}
+
+#[test]
+fn each_limit_is_kept() {
+    let file = rgb_jpeg(40, 30, Jpeg { progressive: true, ..Jpeg::PLAIN });
+    let check = |change: fn(&mut Limits), fits: bool| {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        let result = decode(&file, &limits, ExifPolicy::Apply);
+        assert_eq!(result.is_ok(), fits, "{limits:?}");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        }
+    };
+    check(|l| l.side = 40, true);
+    check(|l| l.side = 39, false);
+    check(|l| l.pixels = 1200, true);
+    check(|l| l.pixels = 1199, false);
+    // 1,200 pixels of 3 bytes, and 40 x 32 coefficients of 2 bytes in each of 3 channels.
+    check(|l| l.decoded_bytes = 3600 + 7680, true);
+    check(|l| l.decoded_bytes = 3600 + 7679, false);
+    check(|l| l.scans = 3, false);
+    check(|l| l.file_bytes = 100, false);
+}
+
+#[test]
+fn endless_scans_and_tables_are_refused() {
+    let file = rgb_jpeg(40, 30, Jpeg { progressive: true, ..Jpeg::PLAIN });
+    let scan = file.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let next = (scan + 2..).find(|&at| file[at] == 0xFF && file[at + 1] != 0).unwrap();
+    let scans = [&file[..scan], &file[scan..next].repeat(10_000), &file[next..]].concat();
+    let table = file.windows(2).position(|pair| pair == [0xFF, 0xC4]).unwrap();
+    let length = usize::from(u16::from_be_bytes([file[table + 2], file[table + 3]])) + 2;
+    let tables = [&file[..table], &file[table..table + length].repeat(40_000), &file[table..]].concat();
+    for bomb in [scans, tables] {
+        let start = Instant::now();
+        let error = decode(&bomb, &Limits::default(), ExifPolicy::Apply).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        assert!(start.elapsed() < Duration::from_millis(500));
+    }
+}
+
+/// A limit for damaged files, so that a flipped bit in a size does not make the test slow.
+fn small() -> Limits {
+    let mut limits = Limits::default();
+    limits.pixels = 1 << 16;
+    limits.decoded_bytes = 1 << 21;
+    limits
+}
+
+#[test]
+fn random_damage_never_panics() {
+    hush();
+    let mut seeds: Vec<(String, Vec<u8>)> = Vec::new();
+    for how in [
+        Jpeg::PLAIN,
+        Jpeg { progressive: true, ..Jpeg::PLAIN },
+        Jpeg { apart: true, ..Jpeg::PLAIN },
+        Jpeg { restart: 2, ..Jpeg::PLAIN },
+    ] {
+        seeds.push((format!("{how:?}"), with_exif(&rgb_jpeg(24, 20, how), 6, true)));
+    }
+    for kind in [Kind::Png, Kind::Gif, Kind::Bmp, Kind::WebP] {
+        seeds.push((format!("{kind:?}"), rgb_raster(kind, 12, 10)));
+    }
+    for entry in std::fs::read_dir(golden_folder().join("tf_decode")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension != "safetensors") {
+            seeds.push((path.display().to_string(), std::fs::read(path).unwrap()));
+        }
+    }
+    for (index, (name, seed)) in seeds.iter().enumerate() {
+        // 2,000 for each format; there are several seeds of some.
+        let rounds = if index < 8 { 2000 } else { 200 };
+        let mut errors = 0;
+        for round in 0..rounds {
+            let mut stream = Stream::new(index as u64, Purpose::Test, 7, round);
+            let damaged = damage(seed, &mut stream);
+            match decode(&damaged, &small(), ExifPolicy::Apply) {
+                Ok(photo) => assert_eq!(photo.to_rgb().len(), photo.width() * photo.height() * 3),
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(!text.contains(char::is_control) && !text.is_empty(), "{name}: {text:?}");
+                    errors += 1;
+                }
+            }
+        }
+        println!("{name}: {errors} of {rounds} damaged files are errors");
+        assert!(errors > 0, "{name}");
+    }
+}
+
+/// A few bytes changed, removed, doubled or exchanged; in half of the PNGs the checksums are put right again.
+fn damage(file: &[u8], stream: &mut Stream) -> Vec<u8> {
+    let mut out = file.to_vec();
+    for _ in 0..=stream.below(4) {
+        let at = stream.below(out.len() as u32) as usize;
+        let length = (stream.below(8) as usize + 1).min(out.len() - at);
+        match stream.below(6) {
+            0 => out[at] ^= 1 << stream.below(8),
+            1 => out[at] = [0, 0xFF, 0x7F, 0x80, 1][stream.below(5) as usize],
+            2 => drop(out.drain(at..at + length)),
+            3 => out.splice(at..at, file[..length].to_vec()).for_each(drop),
+            4 => out.truncate(at.max(4)),
+            _ => out[at..at + length].reverse(),
+        }
+        if out.is_empty() {
+            break;
+        }
+    }
+    if out.starts_with(b"\x89PNG") && stream.below(2) == 0 {
+        mend_checksums(&mut out);
+    }
+    out
+}
+
+fn mend_checksums(png: &mut [u8]) {
+    let mut at = 8;
+    while at + 12 <= png.len() {
+        let length = u32::from_be_bytes([png[at], png[at + 1], png[at + 2], png[at + 3]]) as usize;
+        let Some(end) = length.checked_add(at + 12).filter(|&end| end <= png.len()) else { break };
+        let sum = crc(&png[at + 4..end - 4]).to_be_bytes();
+        png[end - 4..end].copy_from_slice(&sum);
+        at = end;
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_behind_a_magic_number_are_an_error_or_a_photo(which in 0usize..5, tail: Vec<u8>) {
+        hush();
+        let magic: [&[u8]; 5] = [b"\xFF\xD8\xFF", b"\x89PNG\r\n\x1A\n", b"GIF89a", b"BM", b"RIFF\x20\0\0\0WEBP"];
+        let _ = decode(&[magic[which], &tail].concat(), &small(), ExifPolicy::Apply);
+    }
+}
+
+#[test]
+fn profiles_and_odd_segments_are_passed_over() {
+    let plain = rgb_jpeg(24, 20, Jpeg::PLAIN);
+    let read = |bytes: &[u8]| decode(bytes, &Limits::default(), ExifPolicy::Apply).unwrap().to_rgb();
+    let expected = read(&plain);
+    for (code, payload) in [
+        (0xE2, &b"ICC_PROFILE\0\x01"[..]),
+        (0xED, b"Photoshop 3.0\0x"),
+        (0xE1, b"Exif\0\0"),
+        (0xFE, b""),
+        (0xEE, b"Adobe"),
+    ] {
+        assert!(read(&with_segment(&plain, code, payload)) == expected, "{code:x}");
+    }
+    // Garbage between segments, and fill bytes in front of a marker.
+    let second = 2 + 2 + 16;
+    assert_eq!(plain[second], 0xFF);
+    let garbage = [&plain[..second], b"garbage\xFF\xFF\xFF", &plain[second..]].concat();
+    assert!(read(&garbage) == expected);
+}
+
+#[test]
+fn a_loader_names_the_file_and_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jpg");
+    let mut loader = Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply);
+    let spec = "32x32 squash".parse().unwrap();
+    let mut said = |bytes: Option<&[u8]>| {
+        if let Some(bytes) = bytes {
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let error = loader.load(&path, &spec).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("a.jpg"), "{text}");
+        (text, error.kind())
+    };
+    assert_eq!(said(None).1, ErrorKind::Path);
+    assert!(said(Some(b"")).0.contains("empty"));
+    assert!(said(Some(b"<html>")).0.contains("web page"));
+    let jpeg = rgb_jpeg(24, 20, Jpeg::PLAIN);
+    assert!(said(Some(&jpeg[..jpeg.len() / 2])).0.contains("ends before the whole image"));
+    assert_eq!(said(Some(&jpeg_of(20_000, 1))).1, ErrorKind::Limit);
+    std::fs::write(&path, &jpeg).unwrap();
+    assert!(loader.load(&path, &spec).is_ok(), "a loader goes on after errors");
+    assert!(matches!(loader.load(folder.path(), &spec), Err(Error::Photo { .. })));
+}
