@@ -48,7 +48,9 @@ impl Model {
         let texts = Metadata { path, map: &metadata };
         texts.record(self.record.layout, self.record.file_sha256, self.record.params_sha256)?;
         preprocessing(&texts)?;
-        let tensors: Vec<_> = self.tensors().into_iter().map(|(name, (shape, _))| (name, shape)).collect();
+        let tensors = self.tensors();
+        let tensors: Vec<_> =
+            tensors.into_iter().map(|(name, (shape, _))| (name, safetensors::Element::F32, shape)).collect();
         let header = safetensors::header(&metadata, &tensors);
         safetensors::check_header_length(path, header.len())?;
         Ok(header)

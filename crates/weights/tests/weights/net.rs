@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use icecap_graph::{Numerics, Params, Spec, tensor_shapes};
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::safetensors::header;
+use icecap_weights::safetensors::{Element, header};
 
 pub(crate) type Tensors = BTreeMap<String, Tensor>;
 
@@ -39,7 +39,8 @@ pub(crate) fn file<'a>(
     tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
 ) -> Vec<u8> {
     let tensors: Vec<_> = tensors.into_iter().collect();
-    let shapes: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.shape())).collect();
+    let shapes: Vec<_> =
+        tensors.iter().map(|(name, tensor)| (name.as_str(), Element::F32, tensor.shape())).collect();
     let mut bytes = header(metadata, &shapes);
     for (_, tensor) in tensors {
         bytes.extend(tensor.data().iter().flat_map(|value| value.to_le_bytes()));
