@@ -61,23 +61,12 @@ fn copy_scan(bytes: &[u8], scan: &Scan, out: &mut Vec<u8>) {
 
 /// A scan's data, with ones in front of each restart marker and at the end.
 pub(super) fn copy_data(bytes: &[u8], scan: &Scan, out: &mut Vec<u8>) {
-    let data = &bytes[scan.data.clone()];
-    let mut done = 0;
-    let mut at = 0;
-    while let Some(found) = data[at..].iter().position(|&byte| byte == 0xFF) {
-        at += found;
-        // Stuffed bytes are by far the most common; everything else in a scan's data is a restart marker or its fill.
-        if data.get(at + 1) == Some(&0) {
-            at += 2;
-            continue;
-        }
-        out.extend(&data[done..at]);
+    let mut at = scan.data.start;
+    for &restart in &scan.restarts {
+        out.extend(&bytes[at..restart]);
         out.extend([ONES; FILLER].as_flattened());
-        let marker =
-            data[at..].iter().position(|&byte| byte != 0xFF).map_or(data.len(), |fill| at + fill + 1);
-        out.extend(&data[at..marker]);
-        (done, at) = (marker, marker);
+        at = restart;
     }
-    out.extend(&data[done..]);
+    out.extend(&bytes[at..scan.data.end]);
     out.extend([ONES; FILLER].as_flattened());
 }

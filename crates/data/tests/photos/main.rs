@@ -2,6 +2,7 @@
 //!
 //! One binary for all of them, because linking the decoders takes longer than running the tests.
 //! `ICECAP_TEST_ASSETS` names a folder with large assets; tests that need it say so and return without it.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod cache;
 mod cuts;

@@ -73,12 +73,16 @@ pub(crate) fn raster(
     match kind {
         Kind::Png => {
             let mut encoder = PngEncoder::new(&mut out);
-            exif.map(|block| encoder.set_exif_metadata(block).unwrap());
+            if let Some(block) = exif {
+                encoder.set_exif_metadata(block).unwrap();
+            }
             encoder.write_image(samples, width, height, color).unwrap();
         }
         Kind::WebP => {
             let mut encoder = WebPEncoder::new_lossless(&mut out);
-            exif.map(|block| encoder.set_exif_metadata(block).unwrap());
+            if let Some(block) = exif {
+                encoder.set_exif_metadata(block).unwrap();
+            }
             encoder.write_image(samples, width, height, color).unwrap();
         }
         Kind::Bmp => BmpEncoder::new(&mut out).write_image(samples, width, height, color).unwrap(),
