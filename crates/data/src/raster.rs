@@ -11,6 +11,10 @@ use crate::decode::{Buffers, Header};
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result};
 
+/// What a PNG's compressed metadata and its row buffers may take. A colour profile has a few megabytes at most; without
+/// this bound a profile of 1 MB unpacks to all memory that the pixels may have.
+const PNG_METADATA_BYTES: u64 = 8 << 20;
+
 /// Decodes a file of one of these formats into `buffers.rgb`.
 pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mut Buffers) -> Result<Header> {
     let mut bounds = image::Limits::no_limits();
@@ -21,7 +25,9 @@ pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mu
     let failed = |error| explain(format, error);
     match format {
         Format::Png => {
-            let decoder = PngDecoder::with_limits(input, bounds.clone()).map_err(failed)?;
+            let mut metadata = bounds.clone();
+            metadata.max_alloc = Some(PNG_METADATA_BYTES);
+            let decoder = PngDecoder::with_limits(input, metadata).map_err(failed)?;
             read(decoder, format, bounds, limits, buffers)
         }
         Format::Gif => read(GifDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
