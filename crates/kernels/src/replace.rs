@@ -7,24 +7,24 @@ use std::path::Path;
 
 use crate::Error;
 
-/// Writes the file at `path` through `write` and puts it in place in one step. The writer can go back, to fill in what
-/// is known only at the end.
+/// Writes the file at `path` through `write` and puts it in place in one step; gives what
+/// `write` gives. The writer can go back, to fill in what is known only at the end.
 ///
 /// Two processes that write one path at once both succeed; the later rename stands.
 ///
 /// # Errors
 /// [`Error::Io`] with `path` where any step fails; what stood at `path` is then untouched.
-pub fn replace_file(
+pub fn replace_file<T>(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<()>,
-) -> Result<(), Error> {
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
+) -> Result<T, Error> {
     replace(path, write).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
-fn replace(
+fn replace<T>(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<()>,
-) -> std::io::Result<()> {
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
+) -> std::io::Result<T> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -36,7 +36,7 @@ fn replace(
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut temporary = builder.tempfile_in(folder)?;
     let mut writer = BufWriter::new(temporary.as_file_mut());
-    write(&mut writer)?;
+    let written = write(&mut writer)?;
     writer.flush()?;
     drop(writer);
     temporary.as_file().sync_all()?;
@@ -47,7 +47,7 @@ fn replace(
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
-    Ok(())
+    Ok(written)
 }
 
 #[cfg(test)]
@@ -61,7 +61,7 @@ mod tests {
         replace_file(&path, |w| w.write_all(b"old")).unwrap();
         let failed = replace_file(&path, |w| {
             w.write_all(b"half")?;
-            Err(std::io::Error::other("disk full"))
+            Err::<(), _>(std::io::Error::other("disk full"))
         });
         assert!(matches!(failed, Err(Error::Io { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
