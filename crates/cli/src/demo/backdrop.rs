@@ -1,6 +1,6 @@
 //! What stands behind a figure: a plain, shaded, cloudy or cluttered ground, whatever the figure is.
 
-use icecap::rng::Stream;
+use icecap::kernels::rng::Stream;
 
 use super::{
     colour::{self, Palette, Rgb, mix},

@@ -1,9 +1,13 @@
-//! The sample set of `icecap demo`: photos drawn by code, so that a newcomer needs none.
+//! The sample set of `icecap demo`: photos drawn by code, so that a newcomer needs none, and the sheet that shows what
+//! became of them.
 
 mod backdrop;
 mod colour;
 pub(crate) mod draw;
 mod figure;
+pub(crate) mod folder;
+mod letters;
 mod noise;
 #[cfg(test)]
 mod separability;
+pub(crate) mod sheet;

@@ -1,0 +1,182 @@
+//! `icecap extract`: the features of photos as a file, for whatever else can be done with them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use icecap::data::{Labelled, SkipReason, scan_labelled};
+use icecap::graph::stage;
+use icecap::kernels::{Shape, replace_file};
+use icecap::{Backbone, Extractor, Preprocessing};
+
+use crate::cache_folder;
+use crate::failure::{Code, Failure};
+use crate::feature_file::{self, FeatureFile};
+use crate::input::{BackboneOptions, InputOptions};
+use crate::note::note;
+use crate::skipped;
+use crate::table::print;
+use crate::windows::for_each_photo;
+use crate::wording::plain_path;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Folders of photos, or photos
+    #[arg(required = true, value_name = "PATH")]
+    photos: Vec<PathBuf>,
+    /// The file to write, in the safetensors format
+    #[arg(short, long = "output", value_name = "FILE")]
+    output: PathBuf,
+    /// Write whole feature maps [N, h, w, C] instead of pooled features [N, C]
+    #[arg(long)]
+    maps: bool,
+    #[command(flatten)]
+    backbone: BackboneOptions,
+    #[command(flatten)]
+    input: InputOptions,
+    /// Take a photo that cannot be read for an error
+    #[arg(long)]
+    strict: bool,
+    /// Neither take features from the cache nor keep them there
+    #[arg(long)]
+    no_cache: bool,
+}
+
+impl Options {
+    fn tap(&self) -> &'static str {
+        if self.maps { stage::FEATURES } else { stage::POOLED }
+    }
+}
+
+/// What was written.
+struct Written {
+    rows: usize,
+    cached: usize,
+    row: Shape,
+    seconds: f64,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let found = find(options)?;
+    if options.output.is_dir() {
+        return Err(Failure::path(&options.output, "is a folder; name a file to write"));
+    }
+    let backbone = options.backbone.open()?;
+    let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
+    // Maps are fifty times as large as what is pooled of them, too large to be kept for a later run.
+    let cache = if options.maps || options.no_cache { None } else { cache_folder::open() };
+    let extractor = Extractor::new(&backbone, preprocessing, options.tap())?.with_cache(cache.clone());
+    let metadata = metadata(options, &backbone, preprocessing, &found.classes);
+
+    // A failure of ours goes past the error that keeps the half-written file from being put in place.
+    let mut failure = None;
+    let replaced = replace_file(&options.output, |out| {
+        write(options, out, &backbone, extractor, metadata, &found).map_err(|own| {
+            failure = Some(own);
+            std::io::Error::other("given up")
+        })
+    });
+    cache_folder::tell(cache.as_ref());
+    let Written { rows, cached, row, seconds } = match failure {
+        Some(failure) => return Err(failure),
+        None => replaced?,
+    };
+    let dims: Vec<String> = row.dims().iter().map(usize::to_string).collect();
+    let skipped = found.photos.len() - rows;
+    print(&format!(
+        "{}: features [{rows}, {}], {} classes; {cached} photos from the cache, {skipped} skipped, \
+         {seconds:.1} s, {:.0} photos/s\n",
+        plain_path(&options.output),
+        dims.join(", "),
+        found.classes.len(),
+        rows as f64 / seconds.max(1e-9)
+    ))
+}
+
+/// The photos to use, those whose names cannot be written down left out.
+fn find(options: &Options) -> Result<Labelled, Failure> {
+    let mut found = scan_labelled(&options.photos)?;
+    skipped::clutter(&found.skipped);
+    let unreadable = found.skipped.iter().find(|passed| matches!(passed.reason, SkipReason::Unreadable(_)));
+    if let (true, Some(first)) = (options.strict, unreadable) {
+        return Err(Failure::new(Code::Content, format!("{}: {}", first.path.display(), first.reason)));
+    }
+    let mut refused = None;
+    found.photos.retain(|(path, _)| {
+        let Some(reason) = feature_file::refuse(path) else { return true };
+        note(&format!("skipped {reason}"));
+        refused = Some(reason);
+        false
+    });
+    match refused {
+        Some(reason) if options.strict => Err(Failure::new(Code::Content, reason)),
+        _ if found.photos.is_empty() => Err(Failure::new(Code::Content, "no photo found")),
+        _ => Ok(found),
+    }
+}
+
+/// What a reader must know to make such features again.
+fn metadata(
+    options: &Options,
+    backbone: &Backbone,
+    preprocessing: Preprocessing,
+    classes: &[String],
+) -> BTreeMap<String, String> {
+    let record = backbone.record();
+    let file = options.backbone.file();
+    let stem = file.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy());
+    let weights = record.name.clone().or(stem.map(|stem| stem.into_owned())).unwrap_or_default();
+    let texts = [
+        ("features_format", feature_file::FORMAT.to_owned()),
+        ("weights", weights),
+        ("params_sha256", record.params_sha256.to_string()),
+        ("preprocessing", preprocessing.to_string()),
+        ("tap", options.tap().to_owned()),
+        ("isa", backbone.isa().to_string()),
+        ("classes", serde_json::json!(classes).to_string()),
+        ("tool_version", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    texts.into_iter().map(|(key, text)| (key.to_owned(), text)).collect()
+}
+
+fn write(
+    options: &Options,
+    out: &mut BufWriter<&mut File>,
+    backbone: &Backbone,
+    mut extractor: Extractor,
+    metadata: BTreeMap<String, String>,
+    found: &Labelled,
+) -> Result<Written, Failure> {
+    let started = Instant::now();
+    let failed = |error: std::io::Error| Failure::path(&options.output, error);
+    let photos: Vec<PathBuf> = found.photos.iter().map(|(path, _)| path.clone()).collect();
+    let name = |path: &'_ PathBuf| path.to_str().unwrap_or_default().to_owned();
+    let row = extractor.row_shape();
+    let names: Vec<String> = photos.iter().map(name).collect();
+    let mut file =
+        FeatureFile::begin(out, metadata, row, names.iter().map(String::as_str)).map_err(failed)?;
+    let mut cached = 0;
+    for_each_photo(&mut extractor, backbone.threads().count(), &photos, |index, outcome| match outcome {
+        Ok((features, photo)) => {
+            for warning in &photo.warnings {
+                note(&format!("warning: {}: {warning}", names[index]));
+            }
+            cached += usize::from(photo.cached);
+            file.push(&names[index], found.photos[index].1, features).map_err(failed)
+        }
+        Err(error) if options.strict => Err(Failure::new(Code::Content, error.to_string())),
+        Err(error) => {
+            note(&format!("skipped {error}"));
+            Ok(())
+        }
+    })?;
+    let rows = file.rows();
+    if rows == 0 {
+        return Err(Failure::new(Code::Content, format!("none of {} photos could be used", photos.len())));
+    }
+    file.finish().map_err(failed)?;
+    Ok(Written { rows, cached, row, seconds: started.elapsed().as_secs_f64() })
+}
