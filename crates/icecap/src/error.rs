@@ -48,7 +48,7 @@ pub enum Error {
         part: &'static str,
     },
     /// No photo at all could be read.
-    #[error("no readable photo for {part}")]
+    #[error("no readable photo for {part}; add some to it")]
     NoPhotos {
         /// What the photos were for.
         part: &'static str,
@@ -70,6 +70,14 @@ pub enum Error {
         what: &'static str,
         /// Why it cannot be used, and what could.
         reason: String,
+    },
+    /// A head whose loss is no number any more.
+    #[error("the training diverged in epoch {epoch}: the loss is {loss}; use a smaller learning rate")]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: u32,
+        /// The loss.
+        loss: f32,
     },
     /// Stopped by its caller.
     #[error("stopped")]
@@ -111,7 +119,8 @@ impl Error {
             Self::Kernel(icecap_kernels::Error::Io { .. }) => Kind::Path,
             Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
-            Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) | Self::Setting { .. } => Kind::Setting,
+            Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,
+            Self::Setting { .. } | Self::Diverged { .. } => Kind::Setting,
             Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } => Kind::Content,
             Self::EmptyClass { .. } | Self::NoPhotos { .. } | Self::Skipped { .. } => Kind::Content,
             Self::Stopped => Kind::Stopped,

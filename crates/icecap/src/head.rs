@@ -1,7 +1,6 @@
 //! The cap: dropout and a dense layer on pooled features, and the loop that trains it.
 
 use std::ops::ControlFlow;
-use std::str::FromStr;
 
 use icecap_autograd::{
     CrossEntropy, Dense, Dropout, Loss, Optimiser, Schedule, Tape, Workspace, glorot_uniform, optim,
@@ -9,103 +8,7 @@ use icecap_autograd::{
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, PackedDense, Shape, Tensor, dense};
 
-use crate::{Error, Metrics};
-
-/// How the learning rate changes over the epochs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Decay {
-    /// It does not.
-    Constant,
-    /// Down to zero along a cosine.
-    Cosine,
-    /// Times `factor` after every `epochs`.
-    Step {
-        /// Epochs between two multiplications.
-        epochs: u32,
-        /// The factor.
-        factor: f64,
-    },
-}
-
-impl Decay {
-    /// A step without numbers: halved after every five epochs.
-    const STEP: Self = Self::Step { epochs: 5, factor: 0.5 };
-}
-
-/// As text `constant`, `cosine`, `step`, `step:EPOCHS` or `step:EPOCHS:FACTOR`.
-impl FromStr for Decay {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::Setting {
-            what: "schedule",
-            reason: format!(
-                "'{text}' is none; use constant, cosine or step:EPOCHS:FACTOR, as in step:5:0.5 (epochs from 1, \
-                 factor above 0 and up to 1)"
-            ),
-        };
-        let mut words = text.split(':');
-        let decay = match (words.next(), words.next(), words.next()) {
-            (Some("constant"), None, None) => Self::Constant,
-            (Some("cosine"), None, None) => Self::Cosine,
-            (Some("step"), None, None) => Self::STEP,
-            (Some("step"), Some(epochs), factor) => {
-                let epochs = epochs.parse().ok().filter(|epochs| *epochs >= 1).ok_or_else(wrong)?;
-                let factor: f64 = factor.unwrap_or("0.5").parse().map_err(|_| wrong())?;
-                if !(factor > 0.0 && factor <= 1.0) {
-                    return Err(wrong());
-                }
-                Self::Step { epochs, factor }
-            }
-            _ => return Err(wrong()),
-        };
-        if words.next().is_some() { Err(wrong()) } else { Ok(decay) }
-    }
-}
-
-impl std::fmt::Display for Decay {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Constant => f.write_str("constant"),
-            Self::Cosine => f.write_str("cosine"),
-            Self::Step { epochs, factor } => write!(f, "step:{epochs}:{factor}"),
-        }
-    }
-}
-
-/// How a head is trained.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TrainOptions {
-    /// Passes over the training photos.
-    pub epochs: u32,
-    /// The learning rate at the start.
-    pub learning_rate: f32,
-    /// Photos in a step.
-    pub batch: usize,
-    /// The share of features that dropout sets to zero, in [0, 1).
-    pub dropout: f32,
-    /// `adam`, `adamw`, `sgd` or `rmsprop`.
-    pub optimizer: String,
-    /// How the learning rate changes.
-    pub decay: Decay,
-    /// What the head's first weights, the order of photos and dropout are drawn from.
-    pub seed: u64,
-}
-
-impl Default for TrainOptions {
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            learning_rate: 1e-3,
-            batch: 32,
-            dropout: 0.2,
-            optimizer: "adam".to_owned(),
-            decay: Decay::Constant,
-            seed: 0,
-        }
-    }
-}
+use crate::{Decay, Error, Metrics, TrainOptions};
 
 /// Pooled features of some photos with their classes.
 #[derive(Clone, Debug)]
@@ -243,8 +146,8 @@ impl Head {
     /// the same bits.
     ///
     /// # Errors
-    /// [`Error::Autograd`] for settings out of range or an optimiser of no name; [`Error::Stopped`] where `report`
-    /// breaks.
+    /// [`Error::Autograd`] for settings out of range or an optimiser of no name; [`Error::Diverged`] where the loss is no
+    /// number any more; [`Error::Stopped`] where `report` breaks.
     pub fn train(
         &mut self,
         isa: Isa,
@@ -275,6 +178,10 @@ impl Head {
                 train: self.evaluate(isa, train)?,
                 validation: self.evaluate(isa, validation)?,
             };
+            let losses = [running.loss, report_of.train.loss, report_of.validation.loss];
+            if let Some(&loss) = losses.iter().find(|loss| !loss.is_finite()) {
+                return Err(Error::Diverged { epoch: epoch + 1, loss });
+            }
             history.push(report_of);
             if report(&report_of).is_break() {
                 return Err(Error::Stopped);
@@ -322,17 +229,71 @@ impl Head {
 mod tests {
     use super::*;
 
+    /// Two clouds of features, apart by a little.
+    fn clouds(photos: u32, shift: f32) -> FeatureSet {
+        const FEATURES: usize = 20;
+        let mut values = Vec::new();
+        for photo in 0..photos {
+            let mut stream = Stream::new(4, Purpose::Test, 0, photo);
+            let side = if photo % 2 == 0 { shift } else { -shift };
+            values.extend((0..FEATURES).map(|_| stream.range(-1.0, 1.0) + side));
+        }
+        let shape = Shape::of([photos as usize, FEATURES]);
+        let features = Tensor::from_slice(shape, &values).unwrap();
+        FeatureSet::new(features, (0..photos).map(|photo| photo % 2).collect()).unwrap()
+    }
+
     #[test]
-    fn a_schedule_is_read_as_it_is_written() {
-        let step = |epochs, factor| Decay::Step { epochs, factor };
-        for decay in [Decay::Constant, Decay::Cosine, step(3, 0.1), step(1, 1.0)] {
-            assert_eq!(decay.to_string().parse::<Decay>().unwrap(), decay);
+    fn training_learns_and_reports_each_epoch() {
+        let (train, validation) = (clouds(64, 0.3), clouds(40, 0.3));
+        let isa = Isa::best();
+        for (classes, optimizer) in [(2, "adam"), (3, "sgd"), (2, "rmsprop"), (2, "adamw")] {
+            let options = TrainOptions {
+                epochs: 30,
+                learning_rate: 1e-2,
+                optimizer: optimizer.into(),
+                ..Default::default()
+            };
+            let mut head = Head::untrained(20, classes, 0).unwrap();
+            let before = head.evaluate(isa, &validation).unwrap();
+            let mut seen = 0;
+            let history = head.train(isa, &train, &validation, &options, |epoch| {
+                seen += 1;
+                assert_eq!(epoch.epoch, seen);
+                ControlFlow::Continue(())
+            });
+            let history = history.unwrap();
+            let last = history[29];
+            assert!(
+                last.validation.accuracy > 0.9 && last.validation.loss < before.loss,
+                "{optimizer}: {last:?}"
+            );
+            assert_eq!(last.validation, head.evaluate(isa, &validation).unwrap());
         }
-        assert_eq!("step".parse::<Decay>().unwrap(), step(5, 0.5));
-        assert_eq!("step:2".parse::<Decay>().unwrap(), step(2, 0.5));
-        for wrong in ["", "linear", "cosine:3", "step:0", "step:2:0", "step:2:1.5", "step:2:nan", "step:2:0.5:1"]
-        {
-            assert!(wrong.parse::<Decay>().is_err(), "{wrong}");
-        }
+    }
+
+    #[test]
+    fn a_diverging_training_is_an_error() {
+        let set = clouds(64, 0.1);
+        let options = TrainOptions { learning_rate: 3e38, optimizer: "sgd".into(), ..Default::default() };
+        let mut head = Head::untrained(20, 3, 0).unwrap();
+        let result = head.train(Isa::best(), &set, &set, &options, |_| ControlFlow::Continue(()));
+        assert!(matches!(result, Err(Error::Diverged { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn the_learning_rate_follows_its_schedule() {
+        let set = clouds(10, 0.1);
+        let rates = |decay| {
+            let options = TrainOptions { epochs: 4, batch: 5, decay, ..Default::default() };
+            let mut head = Head::untrained(20, 2, 0).unwrap();
+            let history =
+                head.train(Isa::best(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
+            history.iter().map(|epoch| epoch.learning_rate).collect::<Vec<_>>()
+        };
+        assert_eq!(rates(Decay::Constant), [1e-3; 4]);
+        assert_eq!(rates(Decay::Step { epochs: 2, factor: 0.5 }), [1e-3, 1e-3, 5e-4, 5e-4]);
+        let cosine = rates(Decay::Cosine);
+        assert!(cosine.windows(2).all(|pair| pair[1] < pair[0]) && cosine[3] < 1e-4, "{cosine:?}");
     }
 }

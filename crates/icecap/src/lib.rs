@@ -35,6 +35,7 @@ mod error;
 mod features;
 mod head;
 mod metrics;
+mod options;
 mod train;
 
 pub use backbone::{Backbone, Session, Settings};
@@ -42,8 +43,9 @@ pub use classifier::{Classifier, Prediction, Predictor, SaveBackbone};
 pub use dataset::Dataset;
 pub use error::{Error, Kind};
 pub use features::{Extracted, Extractor, Preprocessing, Progress, Source};
-pub use head::{Decay, Epoch, FeatureSet, Head, TrainOptions};
+pub use head::{Epoch, FeatureSet, Head};
 pub use metrics::{Metrics, THRESHOLD, predicted, probabilities};
+pub use options::{Decay, TrainOptions};
 pub use train::{Event, PhotoReport, SkippedPhoto, Trained, Trainer};
 
 pub use icecap_autograd as autograd;
