@@ -42,7 +42,7 @@ pub use geometry::{ConvGeometry, Pads, WINDOW};
 pub use isa::{ISA_VARIABLE, Isa};
 #[cfg(feature = "files")]
 pub use map::with_mapped_file;
-pub use par::Threads;
+pub use par::{MAX_THREADS, Threads};
 pub use pointwise::{Epilogue, PackedPointwise, pointwise};
 pub use pool::pool;
 pub use registry::{Kernel, Operation, kernels};

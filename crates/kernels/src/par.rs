@@ -4,6 +4,9 @@
 
 use crate::Error;
 
+/// The most threads of one pool. Above it somebody mistyped: the largest servers have fewer processors.
+pub const MAX_THREADS: usize = 1024;
+
 /// A lease on worker threads. One thread means the caller's own: none is started.
 pub struct Threads {
     count: usize,
@@ -25,10 +28,13 @@ impl Threads {
     /// `count` threads, at least one. Built without the feature `rayon` there is only the caller's.
     ///
     /// # Errors
-    /// [`Error::Threads`] where the system gives none.
+    /// [`Error::Threads`] above [`MAX_THREADS`], or where the system gives none.
     pub fn new(count: usize) -> Result<Self, Error> {
         if count <= 1 {
             return Ok(Self::serial());
+        }
+        if count > MAX_THREADS {
+            return Err(Error::Threads { count, reason: format!("at most {MAX_THREADS} are supported") });
         }
         #[cfg(feature = "rayon")]
         {
@@ -108,6 +114,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn a_mistyped_number_of_threads_is_an_error() {
+        assert!(matches!(Threads::new(100_000_000), Err(Error::Threads { count: 100_000_000, .. })));
+    }
 
     #[test]
     fn every_task_runs_once_and_every_chunk_is_seen_with_its_index() {
