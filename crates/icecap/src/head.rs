@@ -166,7 +166,7 @@ impl Head {
                 Schedule::Step { every: steps_per_epoch * u64::from(epochs), factor }
             }
         };
-        let mut history = Vec::with_capacity(options.epochs as usize);
+        let mut history = Vec::new();
         for epoch in 0..options.epochs {
             let first = u64::from(epoch) * steps_per_epoch;
             let rate = |step: u64| schedule.learning_rate(options.learning_rate, first + step);

@@ -5,7 +5,7 @@ use icecap::graph::{LayerKind, layers};
 use icecap::{Head, Preprocessing};
 use serde::Serialize;
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::input::{BackboneOptions, InputOptions};
 use crate::table::{print, table};
 
@@ -16,8 +16,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     input: InputOptions,
     /// Classes of the head
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    classes: usize,
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    classes: u32,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -45,16 +45,13 @@ struct Summary {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    if options.classes < 2 {
-        return Err(Failure::new(Code::Arguments, "--classes: a head has at least two classes"));
-    }
     let backbone = options.backbone.open()?;
     let record = backbone.record();
     let input = options.input.over(Preprocessing::for_training(&backbone)?);
     let [height, width] = input.size();
     let spec = backbone.params().spec();
     let all = layers(spec, record.numerics.padding, None, (height, width))?;
-    let head = Head::untrained(backbone.features(), options.classes, 0)?;
+    let head = Head::untrained(backbone.features(), options.classes as usize, 0)?;
     let row = |layer: &str, kind, output: String, parameters, trainable| Row {
         layer: layer.to_owned(),
         kind,
