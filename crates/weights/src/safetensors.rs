@@ -75,6 +75,10 @@ impl<'a> File<'a> {
             return Err(container(bytes.len(), "the file ends before the header's length".to_owned()));
         };
         let length = u64::from_le_bytes(*prefix);
+        // In a file of another kind the length is noise, and to call it too large would mislead.
+        if rest.first().is_some_and(|first| *first != b'{') {
+            return Err(container(PREFIX, "no header starts".to_owned()));
+        }
         limit(path, "bytes of header", length, MAX_HEADER)?;
         let Some((text, data)) = rest.split_at_checked(length as usize) else {
             return Err(container(bytes.len(), format!("the file ends inside its header of {length} bytes")));
