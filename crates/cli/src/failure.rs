@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use icecap::{Error, Kind};
 
+use crate::note::note;
+
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -39,9 +41,7 @@ impl Failure {
 
     /// Prints the line and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        // A message of one line, whatever a file name holds.
-        let line: String = self.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        eprintln!("icecap: {line}");
+        note(&format!("icecap: {}", self.message));
         ExitCode::from(self.code as u8)
     }
 }

@@ -8,6 +8,7 @@ use icecap::data::{ExifPolicy, ResizeMode};
 use icecap::{Backbone, Preprocessing, Settings};
 
 use crate::failure::Failure;
+use crate::note::note;
 
 /// The environment variable that names a weight file.
 const WEIGHTS_VARIABLE: &str = "ICECAP_WEIGHTS";
@@ -26,7 +27,7 @@ pub(crate) struct BackboneOptions {
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct ThreadOptions {
     /// Threads, 0 for as many as there are processors
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads)]
     pub(crate) threads: usize,
 }
 
@@ -50,10 +51,10 @@ impl BackboneOptions {
         match self.file() {
             Some(path) => Ok(Backbone::open(path, settings)?),
             None => {
-                eprintln!(
+                note(&format!(
                     "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
                      name a weight file with --weights or {WEIGHTS_VARIABLE}"
-                );
+                ));
                 Ok(Backbone::starter(settings)?)
             }
         }
@@ -109,6 +110,14 @@ impl FromStr for InputSize {
         };
         Ok(Self([side(height)?, side(width)?]))
     }
+}
+
+/// More threads than any machine has processors cost memory and nothing else.
+const MOST_THREADS: usize = 1024;
+
+fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| *threads <= MOST_THREADS);
+    threads.ok_or_else(|| format!("use a number up to {MOST_THREADS}, 0 for as many as there are processors"))
 }
 
 fn exif(text: &str) -> Result<ExifPolicy, String> {

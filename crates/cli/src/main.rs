@@ -1,12 +1,24 @@
 //! The command line of icecap: photos in folders in, a trained classifier out.
 #![forbid(unsafe_code)]
 
+mod cache_folder;
+mod class_folder;
 mod commands;
+mod crash;
+mod csv;
+mod demo;
 mod failure;
+mod feature_file;
+mod imagenet;
 mod input;
 mod interrupt;
+mod model_file;
+mod note;
 mod progress;
+mod skipped;
 mod table;
+mod windows;
+mod wording;
 
 use std::process::ExitCode;
 
@@ -30,6 +42,10 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    crash::contained(run)
+}
+
+fn run() -> ExitCode {
     // clap itself ends with code 2 and a message on standard error where the arguments are off.
     let cli = Cli::parse();
     match interrupt::watch().and_then(|()| cli.command.run()) {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::note::note;
+
 /// Time between two plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
@@ -35,6 +37,11 @@ impl Progress {
         Self { what, total, bar, started: now, last_line: Mutex::new(now) }
     }
 
+    /// Time since its start.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
     /// `done` photos are done. Called by several threads.
     pub(crate) fn set(&self, done: usize) {
         if let Some(bar) = &self.bar {
@@ -46,7 +53,10 @@ impl Progress {
             *last = Instant::now();
             let rate = done as f64 / self.started.elapsed().as_secs_f64();
             let left = (self.total - done) as f64 / rate.max(1e-9);
-            eprintln!("{}: {done} of {} photos, {rate:.0} a second, {left:.0} s left", self.what, self.total);
+            note(&format!(
+                "{}: {done} of {} photos, {rate:.0} a second, {left:.0} s left",
+                self.what, self.total
+            ));
         }
     }
 }

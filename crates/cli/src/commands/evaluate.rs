@@ -1,0 +1,240 @@
+//! `icecap evaluate`: how good a trained model is on photos whose classes are known.
+
+mod confusion;
+mod learned;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use icecap::data::{Inventory, Sample, scan_known};
+use icecap::graph::stage;
+use icecap::{Classifier, Extractor, Metrics, SkippedPhoto};
+use serde::Serialize;
+
+use crate::class_folder::parent_of_class;
+use crate::failure::{Code, Failure};
+use crate::model_file::ModelOptions;
+use crate::note::note;
+use crate::table::{print, table};
+use crate::windows::for_each_photo;
+use crate::wording::{counted, plain, plain_path};
+use crate::{cache_folder, skipped};
+
+use confusion::Confusion;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Folder with a folder of photos for each class; one with train/ and val/ or test/ gives its test/, else its val/
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Fail where a photo cannot be read, instead of leaving it out
+    #[arg(long)]
+    strict: bool,
+    /// Neither take features from the cache nor keep them there
+    #[arg(long)]
+    no_cache: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let classifier = options.model.open()?;
+    let (samples, inventory) = scan_known(&options.folder, classifier.classes())?;
+    skipped::passed_over(&inventory);
+    if let Some(known) = learned::known(&options.model.model, &samples) {
+        note(&format!(
+            "warning: the model has learned from {known} of these {}, by the split.csv beside it; it does better on \
+             them than on others",
+            counted(samples.len(), "photo")
+        ));
+    }
+    let evaluation = evaluate(options, &classifier, &samples)?;
+    let skipped = evaluation.skipped.len();
+    match evaluation.skipped.first() {
+        Some(first) if options.strict || skipped == samples.len() => {
+            return Err(icecap::Error::Skipped {
+                skipped,
+                photos: samples.len(),
+                first: first.reason.clone(),
+            }
+            .into());
+        }
+        _ => {}
+    }
+    let classes = classifier.classes();
+    if options.json {
+        return print(&json(options, &evaluation, classes)?);
+    }
+    print(&text(&evaluation, classes, &samples, &inventory))
+}
+
+/// What came out.
+struct Evaluation {
+    metrics: Metrics,
+    confusion: Confusion,
+    skipped: Vec<SkippedPhoto>,
+}
+
+fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> Result<Evaluation, Failure> {
+    let cache = if options.no_cache { None } else { cache_folder::open() };
+    let backbone = classifier.backbone();
+    let mut extractor =
+        Extractor::new(backbone, classifier.preprocessing(), stage::POOLED)?.with_cache(cache.clone());
+    let photos: Vec<PathBuf> = samples.iter().map(|sample| sample.path.clone()).collect();
+    let mut confusion = Confusion::new(classifier.classes().len());
+    let (mut logits, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let mut warnings = Vec::new();
+    for_each_photo(&mut extractor, backbone.threads().count(), &photos, |index, outcome| {
+        let Sample { path, class } = &samples[index];
+        match outcome {
+            Ok((row, photo)) => {
+                let prediction = classifier.of_features(row);
+                confusion.add(*class, prediction.class);
+                logits.extend(prediction.logits);
+                labels.push(*class as u32);
+                warnings.extend(photo.warnings.iter().map(|warning| (path.clone(), *warning)));
+            }
+            Err(error) => skipped.push(SkippedPhoto { path: path.clone(), reason: error.to_string() }),
+        }
+        Ok(())
+    })?;
+    cache_folder::tell(cache.as_ref());
+    skipped::photos(&skipped);
+    skipped::warnings(&warnings);
+    let metrics = Metrics::of(&logits, &labels, classifier.classes().len())?;
+    Ok(Evaluation { metrics, confusion, skipped })
+}
+
+/// More classes than this make a matrix that nobody reads; the worst of it is told instead.
+const MATRIX_CLASSES: usize = 12;
+/// So many confusions are told then.
+const WORST: usize = 20;
+
+fn text(evaluation: &Evaluation, classes: &[String], samples: &[Sample], inventory: &Inventory) -> String {
+    let Evaluation { metrics, confusion, skipped } = evaluation;
+    let root =
+        samples.first().and_then(|first| parent_of_class(&first.path, &inventory.classes[first.class]));
+    let left_out = if skipped.is_empty() { String::new() } else { format!(", {} skipped", skipped.len()) };
+    let mut text = format!(
+        "photos    {} in {}{left_out}\nloss      {:.4}\naccuracy  {:.4}, {} right\n",
+        confusion.photos(),
+        plain_path(root.unwrap_or(Path::new("."))),
+        metrics.loss,
+        metrics.accuracy,
+        confusion.right(),
+    );
+    if let Some(balanced) = confusion.balanced_accuracy().filter(|_| classes.len() > 1) {
+        text += &format!("balanced  {balanced:.4}, the mean of the recalls\n");
+    }
+    text += "\n";
+    let rows = classes.iter().enumerate().map(|(index, name)| {
+        vec![
+            index.to_string(),
+            plain(name).into_owned(),
+            confusion.of_class(index).to_string(),
+            confusion.cell(index, index).to_string(),
+            share(confusion.recall(index)),
+            share(confusion.precision(index)),
+        ]
+    });
+    text += &table(&["", "class", "photos", "right", "recall", "precision"], &[0, 2, 3, 4, 5], rows);
+    text += "\n\n";
+    if classes.len() <= MATRIX_CLASSES {
+        text += &matrix(confusion, classes);
+    } else {
+        text += &worst(confusion, classes);
+    }
+    text
+}
+
+fn matrix(confusion: &Confusion, classes: &[String]) -> String {
+    let names: Vec<String> = classes.iter().map(|name| plain(name).into_owned()).collect();
+    let header: Vec<&str> =
+        std::iter::once("true \\ predicted").chain(names.iter().map(String::as_str)).collect();
+    let right: Vec<usize> = (1..header.len()).collect();
+    let rows = names.iter().enumerate().map(|(of, name)| {
+        let cells = (0..names.len()).map(|taken_for| confusion.cell(of, taken_for).to_string());
+        std::iter::once(name.clone()).chain(cells).collect()
+    });
+    table(&header, &right, rows) + "\n"
+}
+
+fn worst(confusion: &Confusion, classes: &[String]) -> String {
+    let worst = confusion.worst();
+    if worst.is_empty() {
+        return String::new();
+    }
+    let rows = worst.iter().take(WORST).map(|&(of, taken_for, count)| {
+        vec![plain(&classes[of]).into_owned(), plain(&classes[taken_for]).into_owned(), count.to_string()]
+    });
+    table(&["true", "taken for", "photos"], &[2], rows) + "\nthe whole matrix: --json\n"
+}
+
+fn share(share: Option<f64>) -> String {
+    share.map_or("-".to_owned(), |share| format!("{share:.4}"))
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    model: String,
+    folder: String,
+    photos: usize,
+    right: usize,
+    loss: f32,
+    accuracy: f32,
+    balanced_accuracy: Option<f64>,
+    classes: Vec<Class<'a>>,
+    /// A row for each true class, a column for each predicted one.
+    confusion: Vec<Vec<usize>>,
+    skipped: usize,
+    skipped_photos: Vec<Skipped<'a>>,
+}
+
+#[derive(Serialize)]
+struct Class<'a> {
+    name: &'a str,
+    photos: usize,
+    right: usize,
+    recall: Option<f64>,
+    precision: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Skipped<'a> {
+    path: String,
+    reason: &'a str,
+}
+
+fn json<'a>(options: &Options, evaluation: &'a Evaluation, classes: &'a [String]) -> Result<String, Failure> {
+    let Evaluation { metrics, confusion, skipped } = evaluation;
+    let class = |(index, name): (usize, &'a String)| Class {
+        name,
+        photos: confusion.of_class(index),
+        right: confusion.cell(index, index),
+        recall: confusion.recall(index),
+        precision: confusion.precision(index),
+    };
+    let row = |of| (0..classes.len()).map(|taken_for| confusion.cell(of, taken_for)).collect();
+    let left_out = |photo: &'a SkippedPhoto| Skipped {
+        path: photo.path.to_string_lossy().into_owned(),
+        reason: &photo.reason,
+    };
+    let report = Report {
+        model: options.model.model.to_string_lossy().into_owned(),
+        folder: options.folder.to_string_lossy().into_owned(),
+        photos: confusion.photos(),
+        right: confusion.right(),
+        loss: metrics.loss,
+        accuracy: metrics.accuracy,
+        balanced_accuracy: confusion.balanced_accuracy(),
+        classes: classes.iter().enumerate().map(class).collect(),
+        confusion: (0..classes.len()).map(row).collect(),
+        skipped: skipped.len(),
+        skipped_photos: skipped.iter().map(left_out).collect(),
+    };
+    let text = serde_json::to_string(&report);
+    text.map(|text| text + "\n").map_err(|error| Failure::new(Code::Content, error.to_string()))
+}

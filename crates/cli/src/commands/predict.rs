@@ -1,0 +1,157 @@
+//! `icecap predict`: what a trained model says of photos, row by row.
+
+mod photos;
+mod rows;
+
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use icecap::kernels::replace_file;
+use icecap::{Predictor, Source};
+
+use crate::failure::{Code, Failure};
+use crate::model_file::ModelOptions;
+use crate::note::note;
+use crate::progress::Progress;
+use crate::wording::counted;
+use crate::{cache_folder, interrupt};
+
+use photos::Photos;
+use rows::{Format, Rows, Tally};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Photos, folders of photos, or - for a list on standard input, one path a line
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// How rows are written [default: by the name of --out, else table]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Classes told for each photo, the most probable first
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
+    /// File for the rows, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Take features from the cache and keep them there
+    #[arg(long)]
+    cache: bool,
+    /// Fail where a photo cannot be read, after the rows of all
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Photos in a window: rows come after each, and no more than these are in memory.
+const WINDOW: usize = 256;
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let photos = Photos::new(&options.paths)?;
+    let classifier = options.model.open()?;
+    let cache = if options.cache { cache_folder::open() } else { None };
+    let format = options.format.unwrap_or_else(|| Format::of_file(options.out.as_deref()));
+    let work = Work {
+        predictor: classifier.predictor()?.with_cache(cache.clone()),
+        rows: Rows::new(format, classifier.classes(), usize::from(options.top)),
+        // Rows on a terminal are progress enough.
+        progress: photos
+            .known()
+            .filter(|_| options.out.is_some() || !std::io::stdout().is_terminal())
+            .map(|photos| Progress::new("predicting", photos)),
+        photos,
+    };
+    let tally = match &options.out {
+        Some(file) => work.into_file(file)?,
+        None => work.into_standard_output()?,
+    };
+    cache_folder::tell(cache.as_ref());
+    judge(&tally, options.strict)
+}
+
+fn judge(tally: &Tally, strict: bool) -> Result<(), Failure> {
+    let Tally { photos, unreadable, labelled, right, first_error } = tally;
+    if *photos == 0 {
+        return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
+    }
+    if *labelled > 0 {
+        let share = *right as f64 / *labelled as f64;
+        note(&format!("{right} of {labelled} right ({share:.4}), by the names of their folders"));
+    }
+    match first_error {
+        Some(first) if strict || unreadable == photos => {
+            Err(icecap::Error::Skipped { skipped: *unreadable, photos: *photos, first: first.clone() }.into())
+        }
+        Some(first) => {
+            note(&format!("{} cannot be read, the first: {first}", counted(*unreadable, "photo")));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Everything that makes rows of photos.
+struct Work<'a> {
+    photos: Photos,
+    predictor: Predictor<'a>,
+    rows: Rows<'a>,
+    progress: Option<Progress>,
+}
+
+impl Work<'_> {
+    fn into_standard_output(self) -> Result<Tally, Failure> {
+        let mut out = std::io::stdout().lock();
+        self.each_window(|text| match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => Ok(true),
+            // Nobody reads on: no reason to work on.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::output(&error)),
+        })
+    }
+
+    fn into_file(self, file: &Path) -> Result<Tally, Failure> {
+        if file.is_dir() {
+            return Err(Failure::path(file, "is a folder; name a file with --out"));
+        }
+        let mut result = None;
+        let written = replace_file(file, |out| {
+            let told = self.each_window(|text| match out.write_all(text.as_bytes()) {
+                Ok(()) => Ok(true),
+                Err(error) => Err(Failure::path(file, error)),
+            });
+            let failed = told.is_err();
+            result = Some(told);
+            if failed { Err(std::io::Error::other("no rows")) } else { Ok(()) }
+        });
+        match (result, written) {
+            (Some(Err(failure)), _) => Err(failure),
+            (_, Err(error)) => Err(error.into()),
+            (Some(Ok(tally)), Ok(())) => Ok(tally),
+            (None, Ok(())) => unreachable!("a file that was put in place was written"),
+        }
+    }
+
+    /// Hands the rows of each window to `write`, which says whether to go on.
+    fn each_window(mut self, mut write: impl FnMut(&str) -> Result<bool, Failure>) -> Result<Tally, Failure> {
+        let mut tally = Tally::default();
+        loop {
+            let paths = self.photos.window(WINDOW)?;
+            if paths.is_empty() {
+                return Ok(tally);
+            }
+            let sources: Vec<Source<'_>> = paths.iter().map(|path| Source::Path(path)).collect();
+            let before = tally.photos;
+            let predictions = self.predictor.predict(&sources, &|now| {
+                if let Some(progress) = &self.progress {
+                    progress.set(before + now.done);
+                }
+                interrupt::flow()
+            })?;
+            let text = self.rows.window(&paths, &predictions, &mut tally);
+            if !write(&text)? {
+                return Ok(tally);
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What a run leaves beside its model: metrics for people's plots and for programs, and its arguments.
+
+use std::path::Path;
+
+use icecap::data::Part;
+use icecap::{Backbone, Dataset, Epoch, Preprocessing, SkippedPhoto, Trained};
+use serde::Serialize;
+
+use super::{Options, RunFolder};
+use crate::csv;
+use crate::failure::{Code, Failure};
+use crate::wording::typed;
+
+/// Seconds by phase.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Seconds {
+    pub(super) scan: f64,
+    pub(super) weights: f64,
+    pub(super) features: f64,
+    pub(super) head: f64,
+    pub(super) save: f64,
+    pub(super) total: f64,
+}
+
+/// `metrics.json`.
+#[derive(Serialize)]
+pub(super) struct Record<'a> {
+    version: &'static str,
+    model: String,
+    classes: Vec<Class<'a>>,
+    /// On the validation photos before training.
+    loss_0: f32,
+    accuracy_0: f32,
+    /// After the last epoch, dropout off.
+    train_loss: Option<f32>,
+    train_accuracy: Option<f32>,
+    val_loss: Option<f32>,
+    val_accuracy: Option<f32>,
+    test_loss: Option<f32>,
+    test_accuracy: Option<f32>,
+    seconds: Seconds,
+    photos: Photos,
+    skipped: usize,
+    skipped_photos: Vec<Skipped<'a>>,
+    history: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Class<'a> {
+    name: &'a str,
+    train: usize,
+    val: usize,
+    test: usize,
+}
+
+#[derive(Serialize)]
+struct Photos {
+    read: usize,
+    cached: usize,
+    skipped: usize,
+}
+
+#[derive(Serialize)]
+struct Skipped<'a> {
+    path: String,
+    reason: &'a str,
+}
+
+/// An epoch, in `metrics.json` and as a line of `metrics.csv`.
+#[derive(Serialize)]
+struct Row {
+    epoch: u32,
+    learning_rate: f32,
+    running_loss: f32,
+    running_accuracy: f32,
+    train_loss: f32,
+    train_accuracy: f32,
+    val_loss: f32,
+    val_accuracy: f32,
+}
+
+const COLUMNS: [&str; 8] = [
+    "epoch",
+    "learning_rate",
+    "running_loss",
+    "running_accuracy",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+];
+
+impl Row {
+    fn new(epoch: &Epoch) -> Self {
+        Self {
+            epoch: epoch.epoch,
+            learning_rate: epoch.learning_rate,
+            running_loss: epoch.running.loss,
+            running_accuracy: epoch.running.accuracy,
+            train_loss: epoch.train.loss,
+            train_accuracy: epoch.train.accuracy,
+            val_loss: epoch.validation.loss,
+            val_accuracy: epoch.validation.accuracy,
+        }
+    }
+}
+
+/// `metrics.csv`: a line for each epoch.
+pub(super) fn csv(history: &[Epoch]) -> String {
+    let mut text = csv::record(COLUMNS);
+    for row in history.iter().map(Row::new) {
+        let values = [
+            row.learning_rate,
+            row.running_loss,
+            row.running_accuracy,
+            row.train_loss,
+            row.train_accuracy,
+            row.val_loss,
+            row.val_accuracy,
+        ];
+        let values = values.iter().map(f32::to_string);
+        text += &csv::record(std::iter::once(row.epoch.to_string()).chain(values));
+    }
+    text
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn new(dataset: &'a Dataset, trained: &'a Trained, seconds: Seconds, model: &Path) -> Self {
+        let last = trained.history.last();
+        let [train, val, test] = [Part::Train, Part::Val, Part::Test].map(|part| dataset.counts(part));
+        let class = |(index, name)| Class { name, train: train[index], val: val[index], test: test[index] };
+        let photos = &trained.photos;
+        let skipped = |photo: &'a SkippedPhoto| Skipped {
+            path: photo.path.to_string_lossy().into_owned(),
+            reason: &photo.reason,
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            model: model.to_string_lossy().into_owned(),
+            classes: dataset.classes.iter().map(String::as_str).enumerate().map(class).collect(),
+            loss_0: trained.before.loss,
+            accuracy_0: trained.before.accuracy,
+            train_loss: last.map(|epoch| epoch.train.loss),
+            train_accuracy: last.map(|epoch| epoch.train.accuracy),
+            val_loss: last.map(|epoch| epoch.validation.loss),
+            val_accuracy: last.map(|epoch| epoch.validation.accuracy),
+            test_loss: trained.test.map(|test| test.loss),
+            test_accuracy: trained.test.map(|test| test.accuracy),
+            seconds,
+            photos: Photos { read: photos.read, cached: photos.cached, skipped: photos.skipped.len() },
+            skipped: photos.skipped.len(),
+            skipped_photos: photos.skipped.iter().map(skipped).collect(),
+            history: trained.history.iter().map(Row::new).collect(),
+        }
+    }
+
+    /// For people.
+    pub(super) fn json(&self) -> Result<String, Failure> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(unwritable)
+    }
+
+    /// For programs, on one line.
+    pub(super) fn line(&self) -> Result<String, Failure> {
+        serde_json::to_string(self).map(|text| text + "\n").map_err(unwritable)
+    }
+}
+
+/// `args.toml`: everything that the run depends on.
+#[derive(Serialize)]
+pub(super) struct Arguments {
+    version: &'static str,
+    command: String,
+    folder: String,
+    val: Option<String>,
+    weights: String,
+    params_sha256: String,
+    size: [usize; 2],
+    resize: String,
+    exif: String,
+    epochs: u32,
+    lr: f64,
+    batch: u32,
+    dropout: f64,
+    optimizer: String,
+    schedule: String,
+    seed: u64,
+    val_split: f64,
+    threads: usize,
+    isa: &'static str,
+    out: String,
+    strict: bool,
+    cache: bool,
+    head_only: bool,
+}
+
+impl Arguments {
+    pub(super) fn new(
+        options: &Options,
+        backbone: &Backbone,
+        preprocessing: &Preprocessing,
+        folder: &RunFolder,
+    ) -> Self {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let words: Vec<String> = std::env::args_os().skip(1).map(|word| text(word.as_ref())).collect();
+        let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            command: format!("icecap {}", words.join(" ")),
+            folder: text(&options.folder),
+            val: options.val.as_deref().map(text),
+            weights: options.backbone.file().map_or("starter".to_owned(), |file| text(&file)),
+            params_sha256: backbone.record().params_sha256.to_string(),
+            size: preprocessing.size(),
+            resize: preprocessing.resize.mode.to_string(),
+            exif: preprocessing.exif.to_string(),
+            epochs: options.epochs,
+            lr: options.lr,
+            batch: options.batch,
+            dropout: options.dropout,
+            optimizer: options.optimizer.clone(),
+            schedule: options.schedule.to_string(),
+            seed: options.seed,
+            val_split: options.val_split,
+            threads: backbone.threads().count(),
+            isa: backbone.isa().name(),
+            out: text(folder.path()),
+            strict: options.strict,
+            cache: !options.no_cache,
+            head_only: options.head_only,
+        }
+    }
+
+    pub(super) fn toml(&self) -> Result<String, Failure> {
+        toml::to_string(self).map_err(unwritable)
+    }
+}
+
+fn unwritable(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::Content, format!("the run's record cannot be written: {error}"))
+}

@@ -1,0 +1,227 @@
+//! What a training tells while it runs: the photos, each epoch, what to do next.
+
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use icecap::data::{Inventory, Part};
+use icecap::{Backbone, Dataset, Decay, Epoch, Event, PhotoReport, Preprocessing, Trained};
+
+use super::{MODEL, Options, RunFolder};
+use crate::class_folder::parent_of_class;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::table::{print, table};
+use crate::wording::{counted, plain, plain_path, typed_path};
+use crate::{interrupt, skipped};
+
+/// Why validation can look better than the running numbers, which makes everybody wonder once.
+const WHY: &str = "\
+The running numbers are means over the epoch, with dropout on and the head still learning; the others are taken at
+its end, dropout off. So validation can look better than running: compare it with training.
+";
+
+/// Tells about a training on standard output, or, for JSON, only what belongs on standard error.
+pub(super) struct Report<'a> {
+    options: &'a Options,
+    dataset: &'a Dataset,
+    progress: Mutex<Option<Progress>>,
+    /// Why the training was stopped from here.
+    failure: Mutex<Option<Failure>>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(options: &'a Options, dataset: &'a Dataset) -> Self {
+        Self { options, dataset, progress: Mutex::new(None), failure: Mutex::new(None) }
+    }
+
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        if self.options.json { Ok(()) } else { print(text) }
+    }
+
+    /// What is trained on, and what with.
+    pub(super) fn header(
+        &self,
+        inventory: &Inventory,
+        backbone: &Backbone,
+        preprocessing: &Preprocessing,
+    ) -> Result<(), Failure> {
+        let record = backbone.record();
+        let file = self.options.backbone.file();
+        let file = file.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy());
+        let weights = match (&file, &record.name) {
+            (Some(file), _) => file.as_ref(),
+            (None, Some(name)) => name,
+            (None, None) => "starter",
+        };
+        let width = record.width.map_or("of its own".to_owned(), |width| format!("{width:?}"));
+        let photos = self.dataset.samples().count();
+        self.say(&format!(
+            "photos      {photos} of {} classes in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
+             input       {preprocessing}\nruns on     {}, {}\n",
+            self.dataset.classes.len(),
+            plain_path(&self.options.folder),
+            self.classes(),
+            self.validation(inventory),
+            plain(weights),
+            backbone.isa(),
+            counted(backbone.threads().count(), "thread"),
+        ))?;
+        *lock(&self.progress) = Some(Progress::new("features", photos));
+        Ok(())
+    }
+
+    /// The table of classes: index, name, photos in each part.
+    fn classes(&self) -> String {
+        let mut parts = vec![Part::Train, Part::Val];
+        if !self.dataset.test.is_empty() {
+            parts.push(Part::Test);
+        }
+        let counts: Vec<Vec<usize>> = parts.iter().map(|part| self.dataset.counts(*part)).collect();
+        let row = |index: String, name: String, count: &dyn Fn(&Vec<usize>) -> usize| {
+            let mut row = vec![index, name];
+            row.extend(counts.iter().map(|counts| count(counts).to_string()));
+            row
+        };
+        let mut rows: Vec<_> = (self.dataset.classes.iter().enumerate())
+            .map(|(index, name)| {
+                row(format!("   {index}"), plain(name).into_owned(), &|counts| counts[index])
+            })
+            .collect();
+        rows.push(row(String::new(), "all".to_owned(), &|counts| counts.iter().sum()));
+        let header: Vec<&str> =
+            ["", "class"].into_iter().chain(parts.iter().map(|part| part.name())).collect();
+        let right: Vec<usize> = std::iter::once(0).chain(2..header.len()).collect();
+        table(&header, &right, rows)
+    }
+
+    /// Where the validation photos come from.
+    fn validation(&self, inventory: &Inventory) -> String {
+        match (&self.options.val, &inventory.val) {
+            (Some(folder), _) => format!("the photos in {}", plain_path(folder)),
+            (None, Some(_)) => "the folder's own part".to_owned(),
+            (None, None) => {
+                let share = 100.0 * self.options.val_split;
+                format!("{share:.0} % of each class, drawn by seed {}", self.options.seed)
+            }
+        }
+    }
+
+    /// Tells of something that happens. Breaks where somebody pressed Ctrl-C or nothing can be told any more.
+    pub(super) fn event(&self, event: Event<'_>) -> ControlFlow<()> {
+        let told = match event {
+            Event::Extracting(now) => {
+                if let Some(progress) = &*lock(&self.progress) {
+                    progress.set(now.done);
+                }
+                Ok(())
+            }
+            Event::Extracted(photos) => self.extracted(photos),
+            Event::Before(metrics) => self.say(&format!(
+                "before training: validation loss {:.4}, accuracy {:.4}\n\n{}",
+                metrics.loss,
+                metrics.accuracy,
+                self.epoch_header()
+            )),
+            Event::Epoch(epoch) => self.epoch(epoch),
+            _ => Ok(()),
+        };
+        match told {
+            Ok(()) => interrupt::flow(),
+            Err(failure) => {
+                *lock(&self.failure) = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Why the training was stopped from here, if it was.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        lock(&self.progress).take();
+        lock(&self.failure).take()
+    }
+
+    fn extracted(&self, photos: &PhotoReport) -> Result<(), Failure> {
+        // Away with the bar before anything else is told.
+        let seconds = lock(&self.progress).take().map_or(0.0, |progress| progress.seconds());
+        skipped::photos(&photos.skipped);
+        skipped::warnings(&photos.warnings);
+        let left_out = match photos.skipped.len() {
+            0 => String::new(),
+            skipped => format!(", {skipped} skipped"),
+        };
+        self.say(&format!(
+            "\nfeatures    of {} in {seconds:.2} s, {} of them from the cache{left_out}\n",
+            counted(photos.read, "photo"),
+            photos.cached
+        ))
+    }
+
+    /// Whether the learning rate is worth a column.
+    fn rate_changes(&self) -> bool {
+        self.options.schedule != Decay::Constant
+    }
+
+    fn epoch_header(&self) -> String {
+        let rate = if self.rate_changes() { "  learning" } else { "" };
+        let rate_below = if self.rate_changes() { "      rate" } else { "" };
+        format!(
+            "       {:>16}  {:>8}  {:>16}{rate}\nepoch  {:>6}  {:>8}  {:>8}  {:>6}  {:>8}{rate_below}\n",
+            "running", "training", "validation", "loss", "accuracy", "accuracy", "loss", "accuracy"
+        )
+    }
+
+    fn epoch(&self, epoch: &Epoch) -> Result<(), Failure> {
+        let Epoch { running, train, validation, .. } = epoch;
+        let rate = match self.rate_changes() {
+            true => format!("  {:>8.2e}", epoch.learning_rate),
+            false => String::new(),
+        };
+        self.say(&format!(
+            "{:>5}  {:>6.4}  {:>8.4}  {:>8.4}  {:>6.4}  {:>8.4}{rate}\n",
+            epoch.epoch, running.loss, running.accuracy, train.accuracy, validation.loss, validation.accuracy
+        ))
+    }
+
+    /// What came out, where it lies, what to do with it.
+    pub(super) fn footer(
+        &self,
+        inventory: &Inventory,
+        trained: &Trained,
+        folder: &RunFolder,
+    ) -> Result<(), Failure> {
+        let mut text = format!("\n{WHY}\n");
+        if let Some(test) = trained.test {
+            text += &format!(
+                "test        loss {:.4}, accuracy {:.4} on {} that had no part in the training\n",
+                test.loss,
+                test.accuracy,
+                counted(self.dataset.test.len(), "photo")
+            );
+        }
+        let model = folder.file(MODEL);
+        let size = std::fs::metadata(&model).map_or(0.0, |about| about.len() as f64 / 1e6);
+        let needs =
+            if self.options.head_only { "needs its weights beside it" } else { "needs nothing beside it" };
+        text += &format!("model       {} ({size:.1} MB, {needs})\n", plain_path(&model));
+        let weights = match (self.options.head_only, self.options.backbone.file()) {
+            (true, Some(file)) => format!(" --weights {}", typed_path(&file)),
+            _ => String::new(),
+        };
+        let model = typed_path(&model);
+        // A photo or a folder of photos that the head has not learned from.
+        let val = self.dataset.val.first();
+        let root = val.and_then(|first| parent_of_class(&first.path, &self.dataset.classes[first.class]));
+        let (one, all) = match (&inventory.val, root) {
+            (Some(_), Some(root)) => (typed_path(root), typed_path(root)),
+            _ => (val.map_or_else(String::new, |first| typed_path(&first.path)), "OTHER_PHOTOS".to_owned()),
+        };
+        text += &format!(
+            "next        icecap predict {model} {one}{weights}\n            icecap evaluate {model} {all}{weights}\n"
+        );
+        self.say(&text)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

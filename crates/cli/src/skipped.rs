@@ -1,0 +1,116 @@
+//! What is left out, told in few lines: a folder of a million broken files must not bury the result.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use icecap::SkippedPhoto;
+use icecap::data::{self, Inventory, SkipReason, Skipped, Warning};
+
+use crate::csv;
+use crate::note::note;
+use crate::wording::counted;
+
+/// Lines about single photos; the others are counted.
+const LINES: usize = 20;
+
+/// Tells lines about single photos, the first of them word for word.
+#[derive(Default)]
+pub(crate) struct Lines {
+    told: usize,
+    more: usize,
+}
+
+impl Lines {
+    pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
+        if self.told < LINES {
+            self.told += 1;
+            note(&line());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Tells how many were not told. `what` they are.
+    pub(crate) fn end(self, what: &str) {
+        if self.more > 0 {
+            note(&format!("… and {} more {what}", self.more));
+        }
+    }
+}
+
+/// Names the photos that cannot be read.
+pub(crate) fn photos(skipped: &[SkippedPhoto]) {
+    let mut lines = Lines::default();
+    for photo in skipped {
+        lines.tell(|| format!("skipped {}", photo.reason));
+    }
+    lines.end("skipped photos");
+}
+
+/// Names the photos that are used although something is odd about them.
+pub(crate) fn warnings(warnings: &[(PathBuf, Warning)]) {
+    let mut lines = Lines::default();
+    for (path, warning) in warnings {
+        lines.tell(|| format!("warning: {}: {warning}", path.display()));
+    }
+    lines.end("such warnings");
+}
+
+/// Tells in a line what a scan passed over, and in a line each which classes a part lacks.
+pub(crate) fn passed_over(inventory: &Inventory) {
+    clutter(&inventory.skipped);
+    let mut lines = Lines::default();
+    for missing in &inventory.missing {
+        lines.tell(|| format!("warning: {missing}"));
+    }
+    lines.end("missing classes");
+}
+
+/// Tells what a scan passed over in one line, how many of a kind, with an example where it may be a surprise; what it
+/// could not look into by name.
+pub(crate) fn clutter(skipped: &[Skipped]) {
+    let mut kinds: BTreeMap<String, (usize, &Skipped)> = BTreeMap::new();
+    let mut lines = Lines::default();
+    let mut files = 0;
+    for item in skipped {
+        let kind = match &item.reason {
+            SkipReason::Hidden => "hidden".to_owned(),
+            SkipReason::Foreign(extension) => format!(".{extension}"),
+            SkipReason::Unreadable(_) => {
+                lines.tell(|| format!("warning: {}: {}", item.path.display(), item.reason));
+                continue;
+            }
+            other => other.to_string(),
+        };
+        files += 1;
+        kinds.entry(kind).or_insert((0, item)).0 += 1;
+    }
+    lines.end("such warnings");
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, (count, first))| match first.reason {
+            SkipReason::Hidden => format!("{count} {kind}"),
+            _ => format!("{count} {kind} ({})", first.path.display()),
+        })
+        .collect();
+    if files > 0 {
+        note(&format!("passed over {}: {}", counted(files, "file"), kinds.join(", ")));
+    }
+}
+
+/// Why a photo cannot be read, without its path.
+pub(crate) fn reason(error: &data::Error) -> String {
+    match error {
+        data::Error::Photo { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A file of the photos that cannot be read: path, reason.
+pub(crate) fn file<'a>(skipped: impl IntoIterator<Item = (&'a Path, &'a str)>) -> String {
+    let mut text = csv::record(["path", "reason"]);
+    for (path, reason) in skipped {
+        text += &csv::record([path.to_string_lossy().as_ref(), reason]);
+    }
+    text
+}

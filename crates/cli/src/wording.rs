@@ -1,0 +1,53 @@
+//! Words for people: counts, names that may hold anything, commands to type.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+/// `1 photo`, `2 photos`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A name on one line: what a terminal would take for a command to itself becomes a space.
+pub(crate) fn plain(name: &str) -> Cow<'_, str> {
+    if name.contains(char::is_control) {
+        name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().into()
+    } else {
+        name.into()
+    }
+}
+
+/// The same for a path.
+pub(crate) fn plain_path(path: &Path) -> String {
+    plain(&path.to_string_lossy()).into_owned()
+}
+
+/// A word as one types it in a shell.
+pub(crate) fn typed(word: &str) -> Cow<'_, str> {
+    let simple = |c: char| c.is_alphanumeric() || "-_./+=:@,%".contains(c);
+    if !word.is_empty() && word.chars().all(simple) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''")).into()
+    }
+}
+
+/// A path as one types it in a shell.
+pub(crate) fn typed_path(path: &Path) -> String {
+    typed(&path.to_string_lossy()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_split_them() {
+        assert_eq!(typed("run-2/model.safetensors"), "run-2/model.safetensors");
+        assert_eq!(typed("my photos"), "'my photos'");
+        assert_eq!(typed("it's"), r"'it'\''s'");
+        assert_eq!(typed(""), "''");
+        assert_eq!(counted(1, "photo") + &counted(0, " file"), "1 photo0  files");
+        assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
+    }
+}
