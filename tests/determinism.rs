@@ -1,4 +1,5 @@
 //! The same bits for any number of threads, any batch, any session; and no deadlock inside somebody else's pool.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod assets;
 
@@ -72,7 +73,7 @@ fn photos(folder: &std::path::Path) {
             let tint = stream.below(200) as u8;
             let image = image::RgbImage::from_fn(width, height, |x, y| {
                 let at = if class == 0 { y } else { x };
-                let on = if at / step % 2 == 0 { 255 - tint } else { tint / 2 };
+                let on = if (at / step).is_multiple_of(2) { 255 - tint } else { tint / 2 };
                 image::Rgb([on, tint, 255 - on])
             });
             image.save(folder.join(name).join(format!("{index}.png"))).unwrap();

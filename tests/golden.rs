@@ -1,6 +1,7 @@
 //! Features, intermediates and class scores against what Keras computed, on every instruction set, with both plans.
 //!
 //! The files under `tests/golden` were made from the starter; those of `ICECAP_TEST_ASSETS` from ImageNet weights.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 mod assets;
 
@@ -63,7 +64,10 @@ fn check_features(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) 
         };
         let trace = reference.run(image).unwrap();
         let first = trace[stage::FEATURES].data();
-        assert!(first.iter().zip(&features).all(|(a, b)| a.to_bits() == b.to_bits()), "{name}: the plans differ");
+        assert!(
+            first.iter().zip(&features).all(|(a, b)| a.to_bits() == b.to_bits()),
+            "{name}: the plans differ"
+        );
     }
 }
 
@@ -73,15 +77,20 @@ fn check_trace(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) {
     let bytes = golden.u8s(images);
     let mut compared = 0;
     for isa in Isa::available() {
-        let trace = ReferencePlan::new(net, isa, (shape[1], shape[2])).unwrap().run(Input::U8(&bytes)).unwrap();
+        let trace =
+            ReferencePlan::new(net, isa, (shape[1], shape[2])).unwrap().run(Input::U8(&bytes)).unwrap();
         for name in &golden.names() {
             if name == images {
                 continue;
             }
-            let tensor = trace.get(name.as_str()).unwrap_or_else(|| panic!("the reference plan has no '{name}'"));
+            let tensor =
+                trace.get(name.as_str()).unwrap_or_else(|| panic!("the reference plan has no '{name}'"));
             assert_eq!(tensor.shape().dims(), golden.shape(name), "{name}");
             let difference = Difference::between(tensor.data(), &golden.f32s(name));
-            assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{isa} {name}: {difference}");
+            assert!(
+                difference.max <= bound.max && difference.mean <= bound.mean,
+                "{isa} {name}: {difference}"
+            );
             compared += 1;
             if let Ok(plan) = Plan::new(net, isa, (shape[1], shape[2]), stage::IMAGE, name, 1) {
                 let mut output = vec![f32::NAN; plan.output_shape().elements()];
@@ -143,7 +152,8 @@ fn class_probabilities_agree_with_keras() {
 fn other_widths_agree_with_keras() {
     let Some(assets) = assets::folder() else { return };
     for width in ["0.35", "0.5"] {
-        let net = net(&assets.join(format!("weights/keras_mobilenet_v2_{width}_scrambled_no_top.safetensors")));
+        let net =
+            net(&assets.join(format!("weights/keras_mobilenet_v2_{width}_scrambled_no_top.safetensors")));
         let golden = Golden::asset(&assets, &format!("keras_scrambled_{width}_96x96"));
         check_features(&net, &golden, "images", &Bound { max: 2e-3, mean: 1e-4 });
     }

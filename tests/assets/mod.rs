@@ -1,4 +1,5 @@
 //! Golden files: those committed under `tests/golden`, and those of the folder that `ICECAP_TEST_ASSETS` names.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::fmt;
