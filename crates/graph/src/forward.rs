@@ -66,7 +66,7 @@ impl Plan {
             return Err(Error::InputLength { expected: self.input_shape(), got: input.len() });
         }
         if batch == 1 {
-            self.image(threads, input, &mut arenas[0], output);
+            threads.enter(|| self.image(threads, input, &mut arenas[0], output));
             return Ok(());
         }
         let serial = Threads::serial();
