@@ -196,8 +196,8 @@ fn resampling(c: &mut Criterion) {
     let mut scratch = ResizeScratch::default();
     let mut group = c.benchmark_group("resize 500x375 to 160x160");
     group.throughput(Throughput::Elements(pixels.len() as u64));
-    for isa in Isa::available() {
-        group.bench_function(format!("resize_bilinear_rgb_{isa}"), |b| {
+    for (isa, name) in runs(Operation::Resize) {
+        group.bench_function(name, |b| {
             b.iter(|| resize_bilinear_rgb(isa, black_box(&photo), from, &mut pixels, to, &mut scratch));
         });
     }

@@ -2,7 +2,7 @@
 //!
 //! A name is `operation_type_tile_isa`; it is the row's symbol, its test case, its bench id and its log line.
 
-use crate::{Isa, dense, depthwise, isa::Level, pointwise, pool, stem};
+use crate::{Isa, dense, depthwise, isa::Level, pointwise, pool, resize, stem};
 
 /// What a kernel computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,8 @@ pub enum Operation {
     Pool,
     /// A dense layer's logits.
     Dense,
+    /// Bilinear resampling of a photo.
+    Resize,
 }
 
 /// What a kernel is called and what it needs.
@@ -49,6 +51,7 @@ pub fn kernels() -> Vec<Kernel> {
     all.extend(stem::ROWS.iter().map(|row| row.kernel));
     all.extend(pool::ROWS.iter().map(|row| row.kernel));
     all.extend(dense::ROWS.iter().map(|row| row.kernel));
+    all.extend(resize::ROWS.iter().map(|row| row.kernel));
     all
 }
 

@@ -27,9 +27,9 @@
 //! TensorFlow, `core/kernels/image/resize_bilinear_op.cc` and `image_resizer_state.h` (`HalfPixelScaler`).
 
 use crate::Isa;
-use crate::isa::Level;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::{shell_avx2, shell_avx512};
+use crate::registry::{Kernel, rows, select};
 
 /// Red, green, blue.
 const CHANNELS: usize = 3;
@@ -111,15 +111,8 @@ pub fn resize_bilinear_rgb(
     // One value more, because the last pixel is gathered as four.
     scratch.blended.resize(from.width * CHANNELS + MOVED - CHANNELS, 0.0);
     let job = Job { pixels, from, to };
-    match isa.level() {
-        Level::Portable => resize_rows(job, scratch, out),
-        // SAFETY: the token proves avx2.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { resize_rows_f32_avx2(job, scratch, out) },
-        // SAFETY: the token proves avx512f.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { resize_rows_f32_avx512(job, scratch, out) },
-    }
+    // SAFETY: the row was selected by the token of an instruction set that this processor runs.
+    unsafe { (select(ROWS, isa)[0].resample)(job, scratch, out) }
 }
 
 /// What is resampled to what.
@@ -130,16 +123,31 @@ struct Job<'a> {
     to: Size,
 }
 
+type ResampleFn = unsafe fn(Job<'_>, &mut ResizeScratch, &mut [f32]);
+
+pub(crate) struct ResizeRow {
+    pub(crate) kernel: Kernel,
+    resample: ResampleFn,
+}
+
+rows! { ResizeRow;
+    #[cfg(target_arch = "x86_64")]
+    resize_f32_rows_avx512: Resize, Avx512, { resample: resize_rows_avx512 };
+    #[cfg(target_arch = "x86_64")]
+    resize_f32_rows_avx2: Resize, Avx2, { resample: resize_rows_avx2 };
+    resize_f32_rows_portable: Resize, Portable, { resample: resize_rows };
+}
+
 #[cfg(target_arch = "x86_64")]
 shell_avx2! {
-    fn resize_rows_f32_avx2(job: Job<'_>, scratch: &mut ResizeScratch, out: &mut [f32]) {
+    fn resize_rows_avx2(job: Job<'_>, scratch: &mut ResizeScratch, out: &mut [f32]) {
         resize_rows(job, scratch, out);
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 shell_avx512! {
-    fn resize_rows_f32_avx512(job: Job<'_>, scratch: &mut ResizeScratch, out: &mut [f32]) {
+    fn resize_rows_avx512(job: Job<'_>, scratch: &mut ResizeScratch, out: &mut [f32]) {
         resize_rows(job, scratch, out);
     }
 }
