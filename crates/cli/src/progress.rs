@@ -1,10 +1,11 @@
 //! Progress on standard error: a bar with rate and time left on a terminal, a plain line now and then elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::note::note;
 
@@ -27,9 +28,13 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(total as u64);
             if let Ok(style) = ProgressStyle::with_template(
-                "{msg:10} {wide_bar:.cyan} {pos}/{len} photos  {per_sec}  {eta} left",
+                "{msg:10} {wide_bar:.cyan} {pos}/{len} photos  {rate}  {eta} left",
             ) {
-                bar.set_style(style.progress_chars("━╸ "));
+                let rate = |state: &ProgressState, out: &mut dyn Write| {
+                    // A line that cannot be drawn is no reason to stop.
+                    let _ = write!(out, "{:.0} a second", state.per_sec());
+                };
+                bar.set_style(style.with_key("rate", rate).progress_chars("━╸ "));
             }
             bar.set_message(what);
             bar

@@ -37,6 +37,11 @@ pub(crate) fn typed_path(path: &Path) -> String {
     typed(&path.to_string_lossy()).into_owned()
 }
 
+/// This program as it was called: what somebody on `cargo run` has to type, too.
+pub(crate) fn program() -> String {
+    std::env::args_os().next().map_or("icecap".to_owned(), |name| typed_path(Path::new(&name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ use crate::input::ThreadOptions;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::table::{print, table};
-use crate::wording::{plain_path, typed, typed_path};
+use crate::wording::{plain_path, program, typed_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -188,9 +188,7 @@ fn draw_sheet(classes: &[String], seen: &[Seen<'_>], file: &Path) -> Result<(), 
 
 /// What to type next.
 fn next(folder: &DemoFolder, dataset: &Dataset) -> String {
-    // As it was called itself, so that it can be typed as it stands.
-    let program = std::env::args().next().unwrap_or_else(|| "icecap".to_owned());
-    let (program, model) = (typed(&program), typed_path(&folder.file("model.safetensors")));
+    let (program, model) = (program(), typed_path(&folder.file("model.safetensors")));
     let photo = dataset.val.first().map_or(String::new(), |photo| typed_path(&photo.path));
     format!(
         "next        {program} predict {model} {photo}\n            {program} train PHOTOS\n\

@@ -11,7 +11,7 @@ use crate::class_folder::parent_of_class;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::table::{print, table};
-use crate::wording::{counted, plain, plain_path, typed_path};
+use crate::wording::{counted, plain, plain_path, program, typed_path};
 use crate::{interrupt, skipped};
 
 /// Why validation can look better than the running numbers, which makes everybody wonder once.
@@ -215,8 +215,9 @@ impl<'a> Report<'a> {
             (Some(_), Some(root)) => (typed_path(root), typed_path(root)),
             _ => (val.map_or_else(String::new, |first| typed_path(&first.path)), "OTHER_PHOTOS".to_owned()),
         };
+        let program = program();
         text += &format!(
-            "next        icecap predict {model} {one}{weights}\n            icecap evaluate {model} {all}{weights}\n"
+            "next        {program} predict {model} {one}{weights}\n            {program} evaluate {model} {all}{weights}\n"
         );
         self.say(&text)
     }
