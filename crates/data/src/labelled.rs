@@ -1,8 +1,9 @@
 //! Every photo of some files and folders, with its class where a folder names one.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use crate::class::class_below;
 use crate::scan::{Parts, parts_of};
 use crate::walk::natural;
 use crate::{Result, Skipped, scan_photos};
@@ -32,7 +33,7 @@ pub fn scan_labelled(inputs: &[PathBuf]) -> Result<Labelled> {
         skipped.extend(passed);
         let roots = if input.is_dir() { roots(input)? } else { Vec::new() };
         found.extend(photos.into_iter().map(|photo| {
-            let class = roots.iter().find_map(|root| class_below(root, &photo));
+            let class = roots.iter().find_map(|root| class_below(root, &photo)).map(str::to_owned);
             (photo, class)
         }));
     }
@@ -50,15 +51,6 @@ fn roots(folder: &Path) -> Result<Vec<PathBuf>> {
         Some(Parts { train, val, test }) => [Some(train), val, test].into_iter().flatten().collect(),
         None => vec![folder.to_owned()],
     })
-}
-
-/// The name of the folder right below `root` in which `photo` lies.
-fn class_below(root: &Path, photo: &Path) -> Option<String> {
-    let mut below = photo.strip_prefix(root).ok()?.components();
-    match (below.next(), below.next()) {
-        (Some(Component::Normal(class)), Some(_)) => class.to_str().map(str::to_owned),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

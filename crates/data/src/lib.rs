@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod class;
 mod color;
 mod decode;
 mod digest;
@@ -29,6 +30,7 @@ mod split_file;
 mod walk;
 
 pub use cache::{Cache, CacheKey, CacheKeyParts};
+pub use class::class_of;
 pub use decode::{ExifPolicy, Photo, Warning, decode, is_decoding};
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};
