@@ -146,12 +146,11 @@ impl ReferencePlan {
         let (height, width) = geometry.output();
         let between = Blocked::new(Layout::compact(spec.expanded, height, width), &between);
         let name = format!("{prefix}_project_BN");
-        let mut output = self.conv(&packed.project, between, Epilogue::Linear, node.output, &name, trace);
-        if spec.is_residual() {
-            output.iter_mut().zip(input.data()).for_each(|(value, added)| *value += added);
-            keep(trace, &node.name, node.output, &output);
+        let output = self.conv(&packed.project, between, Epilogue::Linear, node.output, &name, trace);
+        if !spec.is_residual() {
+            return output;
         }
-        output
+        self.conv(&packed.project, between, Epilogue::Add(input), node.output, &node.name, trace)
     }
 
     fn conv(

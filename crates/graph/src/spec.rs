@@ -26,6 +26,10 @@ const TABLE: [(usize, usize, usize, usize); 7] = [
     (6, 320, 1, 1),
 ];
 
+/// The largest width multiplier: four times the paper's net is far beyond any that was published, and what a file of
+/// more channels would need in memory is out of proportion to its size.
+const MAX_WIDTH: f32 = 4.0;
+
 /// Inverted residual blocks in the table.
 pub const BLOCKS: usize = 17;
 
@@ -79,7 +83,7 @@ impl Spec {
     /// # Errors
     /// [`Error::Width`] outside (0, 4].
     pub fn with_width(width: f32) -> Result<Self, Error> {
-        if !(width > 0.0 && width <= 4.0) {
+        if !(width > 0.0 && width <= MAX_WIDTH) {
             return Err(Error::Width { got: width });
         }
         // In f64 as Python computes it: 0.35 as f32 would round 32 * 0.35 differently.
@@ -97,10 +101,15 @@ impl Spec {
     /// last one. This is how a weight file without a stated width is understood.
     ///
     /// # Errors
-    /// [`Error::Channels`] where a count is 0 or above 2^16, or where there are not [`BLOCKS`] blocks.
+    /// [`Error::Channels`] where a count is 0 or above that of the largest width, or where there are not [`BLOCKS`]
+    /// blocks.
     pub fn from_channels(stem: usize, outputs: &[usize], head: usize) -> Result<Self, Error> {
-        let fits = |channels: usize| (1..=1 << 16).contains(&channels);
-        if outputs.len() != BLOCKS || !outputs.iter().chain([&stem, &head]).all(|&c| fits(c)) {
+        let fits = |channels: usize, table: usize| (1..=MAX_WIDTH as usize * table).contains(&channels);
+        let table =
+            TABLE.iter().flat_map(|&(_, channels, repeats, _)| std::iter::repeat_n(channels, repeats));
+        let blocks_fit =
+            outputs.len() == BLOCKS && outputs.iter().zip(table).all(|(&c, table)| fits(c, table));
+        if !blocks_fit || !fits(stem, STEM_CHANNELS) || !fits(head, HEAD_CHANNELS) {
             return Err(Error::Channels { stem, outputs: outputs.to_vec(), head });
         }
         let rows = TABLE.iter().flat_map(|&(expansion, _, repeats, stride)| {
@@ -141,7 +150,7 @@ impl Spec {
     /// The width multiplier that gives these channels, where it is one that weights are published for.
     #[must_use]
     pub fn width(&self) -> Option<f32> {
-        // 1.0 first: small widths may round to the same channels as their neighbours, and none does at 1.0.
+        // The smallest of those that round to the same channels.
         NAMED_WIDTHS.into_iter().find(|&width| Self::with_width(width).as_ref() == Ok(self))
     }
 }
@@ -193,5 +202,7 @@ mod tests {
         }
         assert_eq!(Spec::with_width(0.35).unwrap().width(), Some(0.35));
         assert!(Spec::with_width(0.0).is_err() && Spec::with_width(f32::NAN).is_err());
+        assert!(Spec::with_width(4.0).is_ok());
+        assert!(Spec::from_channels(65_536, &[8; 17], 1280).is_err());
     }
 }

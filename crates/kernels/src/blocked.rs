@@ -20,8 +20,23 @@ pub struct Layout {
 
 impl Layout {
     /// An image of `height` x `width` pixels of `channels`, with `pads` pixels of zeros around it.
+    ///
+    /// # Panics
+    /// Where it would not fit the address space: every size and offset below is a part of that product.
     #[must_use]
     pub fn new(channels: usize, height: usize, width: usize, pads: Pads) -> Self {
+        let sum = |n: usize, before: usize, after: usize| n.checked_add(before)?.checked_add(after);
+        let bytes = || {
+            let rows = sum(height, pads.top, pads.bottom)?;
+            let columns = sum(width, pads.left, pads.right)?;
+            let pixels = rows.checked_mul(columns)?.max(rows).max(columns);
+            let lanes = channels.checked_next_multiple_of(LINE)?.max(LINE);
+            pixels.checked_mul(lanes)?.checked_mul(size_of::<f32>())
+        };
+        assert!(
+            bytes().is_some(),
+            "an image of {channels}x{height}x{width} is larger than the address space"
+        );
         Self { channels, height, width, pads }
     }
 
@@ -71,6 +86,12 @@ impl Layout {
     #[must_use]
     pub fn row_len(&self) -> usize {
         (self.pads.left + self.width + self.pads.right) * LINE
+    }
+
+    /// Values between a row's last pixel and the next row's first.
+    #[must_use]
+    pub fn row_gap(&self) -> usize {
+        (self.pads.left + self.pads.right) * LINE
     }
 
     /// Values in one channel block, its padding included.
@@ -241,6 +262,12 @@ mod tests {
                 assert_eq!(back, image);
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "larger than the address space")]
+    fn a_size_that_wraps_around_is_refused() {
+        let _ = Layout::compact(1, 1, (1 << 60) + 1);
     }
 
     #[test]

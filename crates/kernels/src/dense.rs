@@ -110,7 +110,8 @@ unsafe fn body<V: Vector>(
     output: *mut f32,
 ) {
     for lane in (0..LINE).step_by(V::LANES) {
-        let mut sums = [V::splat(0.0); CHAINS];
+        // SAFETY: by the contract.
+        let mut sums = [unsafe { V::splat(0.0) }; CHAINS];
         let whole = k - k % CHAINS;
         for first in (0..whole).step_by(CHAINS) {
             for chain in 0..CHAINS {

@@ -1,6 +1,6 @@
 //! The arithmetic of a 3x3 convolution's sizes. Padding is four numbers, never a mode.
 
-use crate::Error;
+use crate::{Error, LINE};
 
 /// Side of the window.
 pub const WINDOW: usize = 3;
@@ -33,16 +33,25 @@ impl ConvGeometry {
     /// The convolution of an image of `height` x `width` pixels.
     ///
     /// # Errors
-    /// [`Error::EmptyOutput`] where the padded image is smaller than the window.
+    /// [`Error::EmptyOutput`] where the padded image is smaller than the window; [`Error::TooLarge`] where it would not
+    /// fit the address space.
     ///
     /// # Panics
     /// Where `stride` is 0.
     pub fn new(height: usize, width: usize, stride: usize, pads: Pads) -> Result<Self, Error> {
         assert!(stride > 0, "a stride of 0");
-        let outputs = |n: usize, before: usize, after: usize| {
-            (n + before + after).checked_sub(WINDOW).map(|room| room / stride + 1)
+        let sum = |n: usize, before: usize, after: usize| n.checked_add(before)?.checked_add(after);
+        let rows = sum(height, pads.top, pads.bottom);
+        let columns = sum(width, pads.left, pads.right);
+        let padded = rows.zip(columns).filter(|&(rows, columns)| {
+            let bytes = rows.checked_mul(columns).and_then(|n| n.checked_mul(LINE * size_of::<f32>()));
+            bytes.is_some()
+        });
+        let Some((rows, columns)) = padded else {
+            return Err(Error::TooLarge { dims: vec![height, width] });
         };
-        match (outputs(height, pads.top, pads.bottom), outputs(width, pads.left, pads.right)) {
+        let outputs = |padded: usize| padded.checked_sub(WINDOW).map(|room| room / stride + 1);
+        match (outputs(rows), outputs(columns)) {
             (Some(output_height), Some(output_width)) => {
                 Ok(Self { height, width, stride, pads, output_height, output_width })
             }
@@ -94,5 +103,9 @@ mod tests {
         assert_eq!(output(1, 1, 1, pads(1, 1, 1, 1)), (1, 1));
         assert_eq!(output(7, 5, 1, pads(1, 1, 1, 1)), (7, 5));
         assert!(ConvGeometry::new(1, 1, 2, pads(0, 1, 0, 1)).is_err());
+        let huge = ConvGeometry::new(1 << 33, 1 << 33, 2, pads(0, 1, 0, 1));
+        assert!(matches!(huge, Err(Error::TooLarge { .. })));
+        let wrapping = ConvGeometry::new(usize::MAX, 5, 2, pads(1, 1, 1, 1));
+        assert!(matches!(wrapping, Err(Error::TooLarge { .. })));
     }
 }

@@ -31,7 +31,7 @@ pub fn with_mapped_file<R>(path: &Path, limit: u64, read: impl FnOnce(&[u8]) -> 
     }
     // SAFETY: the mapping is private and read-only, lives only in this function and is lent to `read` for its
     // duration; that nobody truncates or writes the file meanwhile is the limit stated in the module's head.
-    let mapping = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
+    let mapping = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.map_err(io)?;
     Ok(read(&mapping))
 }
 

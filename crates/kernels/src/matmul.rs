@@ -19,7 +19,7 @@ impl<'a> Matrix<'a> {
     /// Where `data` does not hold exactly that many.
     #[must_use]
     pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(data.len(), rows * columns, "a matrix of {rows}x{columns}");
+        assert_eq!(rows.checked_mul(columns), Some(data.len()), "a matrix of {rows}x{columns}");
         Self { data, rows, columns, transposed: false }
     }
 

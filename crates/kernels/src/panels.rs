@@ -22,7 +22,7 @@ impl Panels {
     /// # Panics
     /// Where the lengths do not fit.
     pub(crate) fn pack(weights: &[f32], bias: &[f32], k: usize, n: usize) -> Self {
-        assert_eq!(weights.len(), k * n, "weights of {k} inputs and {n} outputs");
+        assert_eq!(k.checked_mul(n), Some(weights.len()), "weights of {k} inputs and {n} outputs");
         assert_eq!(bias.len(), n, "a bias for {n} outputs");
         let panels = n.div_ceil(LINE);
         let mut packed = Buffer::zeros(panels * k * LINE);

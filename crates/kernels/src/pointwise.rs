@@ -16,7 +16,7 @@
 use std::ops::Range;
 
 use crate::{
-    Blocked, BlockedMut, Isa, LINE, Threads,
+    Blocked, BlockedMut, Isa, LINE, Layout, Threads,
     panels::Panels,
     registry::{Kernel, rows, select},
     tile::{Cut, POINTWISE_STEP, Tile, TileFn, tiles},
@@ -98,7 +98,7 @@ const RESIDENT_BYTES: usize = 24 << 10;
 ///
 /// # Shapes
 /// `input` [inputs, H, W] without padding; `output` [the panels' channels, H, W], with any padding, of which nothing
-/// is written; a residual as `output`, without padding.
+/// is written; a residual as `output`, with any padding.
 ///
 /// # Panics
 /// Where the shapes do not fit.
@@ -120,18 +120,18 @@ pub fn pointwise(
     assert_eq!(from.channels(), packed.k, "input channels of a pointwise convolution");
     assert!(panels.end <= packed.count() && panels.len() == to.blocks(), "panels {panels:?} for {to:?}");
     assert_eq!((from.height(), from.width()), (to.height(), to.width()), "pixels of a pointwise convolution");
-    let (residual, residual_block) = match epilogue {
-        Epilogue::Add(added) => {
-            let layout = added.layout();
-            assert!(layout.is_compact(), "a residual is an image without padding");
-            assert_eq!((layout.blocks(), layout.pixels()), (to.blocks(), to.pixels()), "a residual's shape");
-            (added.data().as_ptr(), layout.block_len())
-        }
-        _ => (std::ptr::null(), 0),
-    };
     if to.is_empty() {
         return;
     }
+    let (residual, residual_block, residual_gap) = match epilogue {
+        Epilogue::Add(added) => {
+            let layout = added.layout();
+            let shape = |of: Layout| (of.blocks(), of.height(), of.width());
+            assert_eq!(shape(layout), shape(to), "a residual's shape");
+            (added.data()[layout.origin()..].as_ptr(), layout.block_len(), layout.row_gap())
+        }
+        _ => (std::ptr::null(), 0, 0),
+    };
     let rows = select(ROWS, isa);
     let (wide, narrow) = (&rows[0], &rows[rows.len() - 1]);
     let first = panels.start;
@@ -148,9 +148,10 @@ pub fn pointwise(
             output_block: to.block_len(),
             column: 0,
             width: to.width(),
-            gap: to.row_len() - to.width() * LINE,
+            gap: to.row_gap(),
             residual,
             residual_block,
+            residual_gap,
             relu6: matches!(epilogue, Epilogue::Relu6),
         },
         wide,
@@ -224,7 +225,8 @@ impl Work {
         let residual = if base.residual.is_null() {
             base.residual
         } else {
-            base.residual.wrapping_add(panel * base.residual_block + pixel * LINE + within)
+            base.residual
+                .wrapping_add(panel * base.residual_block + pixel * LINE + y * base.residual_gap + within)
         };
         let tile = Tile {
             input: base.input.wrapping_add(pixel * LINE),

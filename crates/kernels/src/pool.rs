@@ -58,7 +58,8 @@ pub fn pool(isa: Isa, input: Blocked<'_>, output: &mut [f32]) {
 #[inline(always)]
 unsafe fn body<V: Vector>(input: *const f32, pixels: usize, count: f32, output: *mut f32) {
     for lane in (0..LINE).step_by(V::LANES) {
-        let mut sum = V::splat(0.0);
+        // SAFETY: by the contract.
+        let mut sum = unsafe { V::splat(0.0) };
         for pixel in 0..pixels {
             // SAFETY: by the contract.
             sum = sum.add(unsafe { V::load(input.add(pixel * LINE + lane)) });

@@ -208,6 +208,7 @@ pub fn stem(
             gap: 0,
             residual: std::ptr::null(),
             residual_block: 0,
+            residual_gap: 0,
             relu6,
         },
         rows,

@@ -49,6 +49,8 @@ pub(crate) struct Tile {
     /// The first pixel's first lane of what is added at the end, or null, and values between its channel blocks.
     pub(crate) residual: *const f32,
     pub(crate) residual_block: usize,
+    /// Values between a row's end and the next row of what is added.
+    pub(crate) residual_gap: usize,
     /// Whether the result is clamped to [0, 6].
     pub(crate) relu6: bool,
 }
@@ -64,15 +66,18 @@ pub(crate) const STEM_STEP: usize = 6;
 ///
 /// # Safety
 /// Every value that the walk reads or writes lies in a live allocation: for pixel p, segment s, j below `segment`,
-/// `input[s * segment_stride + p * STEP + j]`; for vector v and k, `weights[panel_of(v) + k * 16]` and `LANES` more;
-/// outputs and residuals of each pixel and vector likewise. The processor runs V's instruction set.
+/// `input[s * segment_stride + p * STEP + j]`; for vector v and k, the `LANES` values from
+/// `weights[panel_of(v) * panel + k * 16 + lane_of(v)]` on; outputs and residuals of each pixel and vector likewise.
+/// The processor runs V's instruction set.
 #[inline(always)]
 unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
     // Vector v covers the lanes from v * LANES on: in which panel, and where in it.
     let panel_of = |v: usize| v * V::LANES / LINE;
     let lane_of = |v: usize| v * V::LANES % LINE;
 
-    let mut acc = [[V::splat(0.0); NV]; MR];
+    // SAFETY: the processor runs V's instruction set, by the contract.
+    let zero = unsafe { V::splat(0.0) };
+    let mut acc = [[zero; NV]; MR];
     for v in 0..NV {
         // SAFETY: the bias has a value for every lane of the group.
         let bias = unsafe { V::load(tile.bias.add(v * V::LANES)) };
@@ -90,7 +95,7 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(t
         for _ in 0..steps {
             // SAFETY: by the function's contract; the offsets are those that it names.
             unsafe {
-                let mut row = [V::splat(0.0); NV];
+                let mut row = [zero; NV];
                 for v in 0..NV {
                     row[v] = V::load(weights.add(panel_of(v) * tile.panel + lane_of(v)));
                 }
@@ -100,23 +105,26 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(t
                         acc[p][v] = value.mul_add(row[v], acc[p][v]);
                     }
                 }
-                pixel = pixel.add(1);
-                weights = weights.add(LINE);
             }
+            // Past the last step these point behind what was read; wrapping arithmetic allows that.
+            pixel = pixel.wrapping_add(1);
+            weights = weights.wrapping_add(LINE);
         }
         input = input.wrapping_add(tile.segment_stride);
         left -= steps;
     }
 
     if !tile.residual.is_null() {
+        let mut walk = RowWalk::new(tile, tile.residual_gap);
         for p in 0..MR {
             for v in 0..NV {
-                // SAFETY: the residual has the output's pixels and lanes, without gaps between its rows.
+                // SAFETY: the residual has the output's pixels and lanes; the walk skips what lies between its rows.
                 let added = unsafe {
-                    V::load(tile.residual.add(panel_of(v) * tile.residual_block + p * LINE + lane_of(v)))
+                    V::load(tile.residual.add(panel_of(v) * tile.residual_block + walk.offset + lane_of(v)))
                 };
                 acc[p][v] = acc[p][v].add(added);
             }
+            walk.next();
         }
     }
     if tile.relu6 {
@@ -126,19 +134,37 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(t
             }
         }
     }
-    let mut column = tile.column;
-    let mut offset = 0;
+    let mut walk = RowWalk::new(tile, tile.gap);
     for p in 0..MR {
         for v in 0..NV {
-            // SAFETY: by the contract; `offset` skips the padding between rows.
-            unsafe {
-                acc[p][v].store(tile.output.add(panel_of(v) * tile.output_block + offset + lane_of(v)))
-            };
+            let at = panel_of(v) * tile.output_block + walk.offset + lane_of(v);
+            // SAFETY: by the contract; the walk skips the padding between rows.
+            unsafe { acc[p][v].store(tile.output.add(at)) };
         }
-        column += 1;
-        let wrapped = column == tile.width;
-        offset += LINE + if wrapped { tile.gap } else { 0 };
-        column = if wrapped { 0 } else { column };
+        walk.next();
+    }
+}
+
+/// The offsets of a tile's pixels in an image whose rows may have a gap between them.
+struct RowWalk {
+    offset: usize,
+    column: usize,
+    width: usize,
+    gap: usize,
+}
+
+impl RowWalk {
+    #[inline(always)]
+    fn new(tile: &Tile, gap: usize) -> Self {
+        Self { offset: 0, column: tile.column, width: tile.width, gap }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) {
+        self.column += 1;
+        let wrapped = self.column == self.width;
+        self.offset += LINE + if wrapped { self.gap } else { 0 };
+        self.column = if wrapped { 0 } else { self.column };
     }
 }
 

@@ -119,8 +119,10 @@ fn pointwise_agrees_with_the_oracle() {
                                 }
                             }
                             let to = Layout::new(n, height, width, pad);
-                            let flat = Layout::compact(n, height, width);
-                            let residual = blocked(flat, &added);
+
+                            // What is added may have zeros around it, too.
+                            let around = Layout::new(n, height, width, pads(0, index, index, 2 * index));
+                            let residual = blocked(around, &added);
                             let exact = oracle::pointwise(&image, &weights, &bias);
                             let mut size =
                                 oracle::pointwise(&absolute(&image), &absolute(&weights), &absolute(&bias));
@@ -130,7 +132,7 @@ fn pointwise_agrees_with_the_oracle() {
                             for (name, epilogue) in [
                                 ("linear", Epilogue::Linear),
                                 ("relu6", Epilogue::Relu6),
-                                ("add", Epilogue::Add(Blocked::new(flat, &residual))),
+                                ("add", Epilogue::Add(Blocked::new(around, &residual))),
                             ] {
                                 let mut output = guarded(to.len());
                                 let mut view = BlockedMut::new(to, &mut output);
@@ -272,6 +274,31 @@ fn depthwise_agrees_with_the_oracle() {
                                     &absolute(&bias),
                                 );
                                 compare(&hwc(to, &output), &expected, &size, 10, values, &case);
+                                // A plan asks for some blocks at a time.
+                                let plane = to.block_len();
+                                for block in 0..packed.blocks() {
+                                    let lanes = LINE.min(channels - block * LINE);
+                                    let part = Layout::new(lanes, height, width, pad);
+                                    let input = &input.data()[block * part.len()..];
+                                    let mut alone = guarded(plane);
+                                    let view = &mut alone[..plane];
+                                    let range = block..block + 1;
+                                    depthwise(
+                                        isa,
+                                        &geometry,
+                                        Blocked::new(part, input),
+                                        &packed,
+                                        range,
+                                        relu6,
+                                        view,
+                                    );
+                                    check_guards(&alone, &case);
+                                    assert_eq!(
+                                        bits(&alone[..plane]),
+                                        bits(&output[block * plane..][..plane]),
+                                        "{case}"
+                                    );
+                                }
                                 cases += 1;
                             }
                         }
@@ -416,4 +443,33 @@ fn every_kernel_of_the_registry_has_an_operation_that_is_tested() {
     assert!(portable >= tested.len(), "each operation has a portable form");
     let names: BTreeSet<&str> = kernels().iter().map(|kernel| kernel.name).collect();
     assert_eq!(names.len(), kernels().len(), "two kernels of one name");
+    // The shapes above reach each of these: every count of panels, pixels and columns around their tiles. A kernel
+    // that is not among them needs shapes of its own first.
+    let reached = [
+        "pointwise_f32_14x32_avx512",
+        "pointwise_f32_14x16_avx512",
+        "pointwise_f32_6x16_avx2",
+        "pointwise_f32_4x8_portable",
+        "depthwise3x3s1_f32_2x4x16c_avx512",
+        "depthwise3x3s2_f32_2x4x16c_avx512",
+        "depthwise3x3s1_f32_2x2x8c_avx2",
+        "depthwise3x3s2_f32_2x2x8c_avx2",
+        "depthwise3x3s1_f32_1x2x8c_portable",
+        "depthwise3x3s2_f32_1x2x8c_portable",
+        "stem3x3s2_f32_14x32_avx512",
+        "stem3x3s2_f32_14x16_avx512",
+        "stem3x3s2_f32_6x16_avx2",
+        "stem3x3s2_f32_4x8_portable",
+        "pool_f32_16c_avx512",
+        "pool_f32_8c_avx2",
+        "pool_f32_8c_portable",
+        "dense_f32_1x16_avx512",
+        "dense_f32_1x8_avx2",
+        "dense_f32_1x8_portable",
+        "resize_f32_rows_avx512",
+        "resize_f32_rows_avx2",
+        "resize_f32_rows_portable",
+    ];
+    let unknown: Vec<_> = names.iter().filter(|name| !reached.contains(name)).collect();
+    assert!(unknown.is_empty(), "no test was written for the shapes of {unknown:?}");
 }

@@ -10,50 +10,50 @@ use super::Vector;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2x8(__m256);
 
-// SAFETY of every block below: this type is only named by the shells of the level `Avx2`, which run after
-// an `Isa` token has proved avx2 and fma; `load` and `store` pass their caller's promise on.
+// SAFETY of the blocks below: `splat` and `load` ask their caller for the instruction set, and every other method has
+// a vector that one of them made.
 impl Vector for Avx2x8 {
     const LANES: usize = 8;
 
     #[inline(always)]
-    fn splat(value: f32) -> Self {
-        // SAFETY: avx2 and fma are proved by the token, as above.
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: avx2 and fma are proved by the vector, as above.
         Self(unsafe { _mm256_set1_ps(value) })
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: avx2 and fma are proved by the token; the caller promises 8 readable values.
+        // SAFETY: avx2 and fma are proved by the caller, who also promises 8 readable values.
         Self(unsafe { _mm256_loadu_ps(from) })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: avx2 and fma are proved by the token; the caller promises 8 writable values.
+        // SAFETY: avx2 and fma are proved by the caller, who also promises 8 writable values.
         unsafe { _mm256_storeu_ps(to, self.0) }
     }
 
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
-        // SAFETY: avx2 and fma are proved by the token, as above.
+        // SAFETY: avx2 and fma are proved by the vector, as above.
         Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        // SAFETY: avx2 and fma are proved by the token, as above.
+        // SAFETY: avx2 and fma are proved by the vector, as above.
         Self(unsafe { _mm256_add_ps(self.0, other.0) })
     }
 
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        // SAFETY: avx2 and fma are proved by the token, as above.
+        // SAFETY: avx2 and fma are proved by the vector, as above.
         Self(unsafe { _mm256_mul_ps(self.0, other.0) })
     }
 
     #[inline(always)]
     fn relu6(self) -> Self {
-        // SAFETY: avx2 and fma are proved by the token, as above.
+        // SAFETY: avx2 and fma are proved by the vector, as above.
         Self(unsafe { _mm256_min_ps(_mm256_max_ps(self.0, _mm256_setzero_ps()), _mm256_set1_ps(6.0)) })
     }
 }

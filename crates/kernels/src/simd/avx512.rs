@@ -10,50 +10,50 @@ use super::Vector;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512x16(__m512);
 
-// SAFETY of every block below: this type is only named by the shells of the level `Avx512`, which run after
-// an `Isa` token has proved avx512f; `load` and `store` pass their caller's promise on.
+// SAFETY of the blocks below: `splat` and `load` ask their caller for the instruction set, and every other method has
+// a vector that one of them made.
 impl Vector for Avx512x16 {
     const LANES: usize = 16;
 
     #[inline(always)]
-    fn splat(value: f32) -> Self {
-        // SAFETY: avx512f is proved by the token, as above.
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: avx512f is proved by the vector, as above.
         Self(unsafe { _mm512_set1_ps(value) })
     }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: avx512f is proved by the token; the caller promises 16 readable values.
+        // SAFETY: avx512f is proved by the caller, who also promises 16 readable values.
         Self(unsafe { _mm512_loadu_ps(from) })
     }
 
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
-        // SAFETY: avx512f is proved by the token; the caller promises 16 writable values.
+        // SAFETY: avx512f is proved by the caller, who also promises 16 writable values.
         unsafe { _mm512_storeu_ps(to, self.0) }
     }
 
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
-        // SAFETY: avx512f is proved by the token, as above.
+        // SAFETY: avx512f is proved by the vector, as above.
         Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
     }
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        // SAFETY: avx512f is proved by the token, as above.
+        // SAFETY: avx512f is proved by the vector, as above.
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }
 
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        // SAFETY: avx512f is proved by the token, as above.
+        // SAFETY: avx512f is proved by the vector, as above.
         Self(unsafe { _mm512_mul_ps(self.0, other.0) })
     }
 
     #[inline(always)]
     fn relu6(self) -> Self {
-        // SAFETY: avx512f is proved by the token, as above.
+        // SAFETY: avx512f is proved by the vector, as above.
         Self(unsafe { _mm512_min_ps(_mm512_max_ps(self.0, _mm512_setzero_ps()), _mm512_set1_ps(6.0)) })
     }
 }

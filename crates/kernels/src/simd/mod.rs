@@ -16,13 +16,17 @@ pub(crate) use avx2::Avx2x8;
 pub(crate) use avx512::Avx512x16;
 pub(crate) use portable::Portable8;
 
-/// `LANES` f32 values in registers.
+/// `LANES` f32 values in registers. Making one asks for the instruction set; having one proves it, so what is done
+/// with it is safe.
 pub(crate) trait Vector: Copy {
     /// Values in one vector; divides 16.
     const LANES: usize;
 
     /// `value` in every lane.
-    fn splat(value: f32) -> Self;
+    ///
+    /// # Safety
+    /// The processor runs the vector's instruction set.
+    unsafe fn splat(value: f32) -> Self;
 
     /// The `LANES` values at `from`.
     ///

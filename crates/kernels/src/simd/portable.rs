@@ -11,7 +11,7 @@ impl Vector for Portable8 {
     const LANES: usize = 8;
 
     #[inline(always)]
-    fn splat(value: f32) -> Self {
+    unsafe fn splat(value: f32) -> Self {
         Self(f32x8::splat(value))
     }
 
