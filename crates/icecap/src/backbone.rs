@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_graph::{Input, Net, Params, Plan};
-use icecap_kernels::{Isa, Threads};
+use icecap_kernels::{Isa, MAX_THREADS, Threads};
 use icecap_weights::{Record, Weights};
 
 use crate::Error;
@@ -56,7 +56,7 @@ impl Backbone {
             None => Isa::from_env()?,
         };
         let count = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
             count => count,
         };
         let net = Arc::new(Net::new(&params));

@@ -84,7 +84,7 @@ impl Classifier {
         match &model.backbone {
             BackbonePart::Embedded(params) => {
                 let backbone = Backbone::shared(Arc::clone(params), model.record.clone(), settings)?;
-                Self::assemble(model, backbone)
+                Self::assemble(model, path, backbone)
             }
             BackbonePart::Pinned(digest) => {
                 Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256: digest.to_string() })
@@ -95,7 +95,8 @@ impl Classifier {
     /// Opens a model file over a backbone that is at hand, as one saved without its own needs.
     ///
     /// # Errors
-    /// [`Error::OtherBackbone`] where the model was trained on another; otherwise as [`Classifier::open`].
+    /// [`Error::OtherBackbone`] where the model was trained on another; [`Error::OtherFeatures`] where its head does not
+    /// fit the features; otherwise as [`Classifier::open`].
     pub fn open_over(path: impl AsRef<Path>, backbone: &Backbone) -> Result<Self, Error> {
         let path = path.as_ref();
         let model = Model::load(path)?;
@@ -104,10 +105,14 @@ impl Classifier {
             let (expected, got) = (expected.to_string(), got.to_string());
             return Err(Error::OtherBackbone { path: path.to_owned(), expected, got });
         }
-        Self::assemble(model, backbone.clone())
+        Self::assemble(model, path, backbone.clone())
     }
 
-    fn assemble(model: Model, backbone: Backbone) -> Result<Self, Error> {
+    fn assemble(model: Model, path: &Path, backbone: Backbone) -> Result<Self, Error> {
+        let (got, expected) = (model.head_kernel.shape().dims()[0], backbone.features());
+        if got != expected {
+            return Err(Error::OtherFeatures { path: path.to_owned(), expected, got });
+        }
         let mode: ResizeMode = model.preprocessing.resize.parse()?;
         let [height, width] = model.preprocessing.size;
         let exif = match model.preprocessing.exif.as_str() {

@@ -30,7 +30,7 @@ pub enum Error {
         params_sha256: String,
     },
     /// A model file without its backbone, opened with another than it was trained on.
-    #[error("{}: trained on the weights {expected}, these are {got}", path.display())]
+    #[error("{}: trained on the weights with params_sha256 {expected}, these have {got}; give those with --weights", path.display())]
     OtherBackbone {
         /// The model file.
         path: PathBuf,
@@ -38,6 +38,16 @@ pub enum Error {
         expected: String,
         /// The hash of the net given.
         got: String,
+    },
+    /// A model file whose head is for features of another length than its backbone gives.
+    #[error("{}: a head for {got} features on a backbone that gives {expected}; the file is damaged", path.display())]
+    OtherFeatures {
+        /// The model file.
+        path: PathBuf,
+        /// Features of the backbone.
+        expected: usize,
+        /// Features of the head.
+        got: usize,
     },
     /// No photo of a class could be read.
     #[error("class '{class}' has no readable photo for {part}; add photos or remove the class")]
@@ -121,7 +131,9 @@ impl Error {
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
             Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,
             Self::Setting { .. } | Self::Diverged { .. } => Kind::Setting,
-            Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } => Kind::Content,
+            Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } | Self::OtherFeatures { .. } => {
+                Kind::Content
+            }
             Self::EmptyClass { .. } | Self::NoPhotos { .. } | Self::Skipped { .. } => Kind::Content,
             Self::Stopped => Kind::Stopped,
         }

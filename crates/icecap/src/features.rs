@@ -247,7 +247,8 @@ impl Shared<'_> {
         if let Err(error) = self.plan.run(&Threads::serial(), input, &mut worker.arenas, row) {
             unreachable!("pixels and row were sized by the plan: {error}");
         }
-        if let Some((cache, key)) = &slot {
+        // An entry has no room for a warning, and a warning should be told each time.
+        if let (Some((cache, key)), true) = (&slot, warnings.is_empty()) {
             cache.put(key, row);
         }
         Ok(Extracted { sha256, warnings, cached: false })

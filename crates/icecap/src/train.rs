@@ -278,5 +278,6 @@ fn check_options(options: &TrainOptions) -> Result<(), Error> {
     if !(0.0..1.0).contains(&options.dropout) {
         return refuse("dropout", "use a share from 0 up to, not including, 1");
     }
+    icecap_autograd::optim::named(&options.optimizer)?;
     Ok(())
 }
