@@ -29,7 +29,8 @@ impl Failure {
         Self { message: message.into(), code }
     }
 
-    /// Standard output could not be written. A reader that closed it early, as `head` does, is no failure.
+    /// Standard output could not be written. Whoever writes it has told a reader that went away, which is no failure,
+    /// from this.
     pub(crate) fn output(error: &std::io::Error) -> Self {
         Self::new(Code::Path, format!("standard output: {error}"))
     }

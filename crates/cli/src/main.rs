@@ -12,6 +12,7 @@ mod feature_file;
 mod imagenet;
 mod input;
 mod interrupt;
+mod lock;
 mod model_file;
 mod note;
 mod progress;

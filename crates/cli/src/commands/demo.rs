@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Args;
@@ -19,6 +19,7 @@ use crate::demo::sheet::{Tile, sheet};
 use crate::failure::Failure;
 use crate::input::ThreadOptions;
 use crate::interrupt;
+use crate::lock::lock;
 use crate::progress::Progress;
 use crate::table::{print, table};
 use crate::wording::{plain_path, program, typed_path};
@@ -137,10 +138,6 @@ fn line(event: Event<'_>) -> String {
         ),
         _ => String::new(),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn predict<'a>(classifier: &Classifier, photos: &'a [Sample]) -> Result<Vec<Seen<'a>>, Failure> {

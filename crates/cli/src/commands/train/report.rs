@@ -1,7 +1,7 @@
 //! What a training tells while it runs: the photos, each epoch, what to do next.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use icecap::data::{Inventory, Part};
 use icecap::{Backbone, Dataset, Decay, Epoch, Event, PhotoReport, Preprocessing, Trained};
@@ -9,6 +9,7 @@ use icecap::{Backbone, Dataset, Decay, Epoch, Event, PhotoReport, Preprocessing,
 use super::{MODEL, Options, RunFolder};
 use crate::class_folder::parent_of_class;
 use crate::failure::Failure;
+use crate::lock::lock;
 use crate::progress::Progress;
 use crate::table::{print, table};
 use crate::wording::{counted, plain, plain_path, program, typed_path};
@@ -221,8 +222,4 @@ impl<'a> Report<'a> {
         );
         self.say(&text)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
