@@ -193,6 +193,19 @@ fn extract_says_what_is_wrong_and_leaves_nothing_half_written() {
 }
 
 #[test]
+fn a_few_skipped_photos_are_named_and_the_others_counted() {
+    let place = Place::new();
+    photo(&place.path("photos/good.png"), 1);
+    for number in 0..25 {
+        std::fs::write(place.path(format!("photos/{number}.jpg")), "no photo").unwrap();
+    }
+    let run = place.icecap(&["extract", "photos", "-o", "f", "--size", "32", "--no-cache"]).succeeds();
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("skipped ")).count(), 20);
+    assert!(run.stderr.contains("and 5 more skipped photos"), "{}", run.stderr);
+    assert!(run.stdout.contains("25 skipped"), "{}", run.stdout);
+}
+
+#[test]
 fn classify_needs_weights_with_a_top() {
     let place = Place::new();
     photo(&place.path("1.png"), 1);
@@ -248,7 +261,7 @@ fn summary_counts_frozen_and_trainable_parameters() {
 fn bench_model_tells_times_and_an_answer_to_check() {
     let place = Place::new();
     let arguments =
-        ["bench", "model", "--size", "96", "--batch", "2", "--threads", "1", "--seconds", "0", "--json"];
+        ["bench", "model", "--size", "96", "--batch", "2", "--threads", "1", "--seconds", "0.01", "--json"];
     let text = place.icecap(&arguments).succeeds().stdout;
     let report: Value = serde_json::from_str(&text).unwrap();
     let number = |key: &str| report[key].as_f64().unwrap_or_else(|| panic!("no {key} in {report}"));
@@ -257,4 +270,11 @@ fn bench_model_tells_times_and_an_answer_to_check() {
     let pooled = report["pooled_first"].as_array().unwrap();
     assert_eq!(pooled.len(), 16);
     assert!(pooled.iter().any(|value| value.as_f64().unwrap() > 0.0));
+    for wrong in
+        ["--seconds=inf", "--seconds=nan", "--seconds=-1", "--seconds=0", "--seconds=3601", "--threads=1025"]
+    {
+        let run = place.icecap(&["bench", "model", wrong]);
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains(wrong.split('=').next().unwrap()), "{run:?}");
+    }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use icecap::data::{ExifPolicy, ResizeMode};
+use icecap::kernels::MAX_THREADS;
 use icecap::{Backbone, Preprocessing, Settings};
 
 use crate::failure::Failure;
@@ -112,12 +113,9 @@ impl FromStr for InputSize {
     }
 }
 
-/// More threads than any machine has processors cost memory and nothing else.
-const MOST_THREADS: usize = 1024;
-
 fn threads(text: &str) -> Result<usize, String> {
-    let threads = text.parse().ok().filter(|threads| *threads <= MOST_THREADS);
-    threads.ok_or_else(|| format!("use a number up to {MOST_THREADS}, 0 for as many as there are processors"))
+    let threads = text.parse().ok().filter(|threads| *threads <= MAX_THREADS);
+    threads.ok_or_else(|| format!("use a number up to {MAX_THREADS}, 0 for as many as there are processors"))
 }
 
 fn exif(text: &str) -> Result<ExifPolicy, String> {

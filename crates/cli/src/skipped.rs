@@ -7,6 +7,7 @@ use icecap::SkippedPhoto;
 use icecap::data::{self, Inventory, SkipReason, Skipped, Warning};
 
 use crate::csv;
+use crate::failure::{Code, Failure};
 use crate::note::note;
 use crate::wording::counted;
 
@@ -96,6 +97,13 @@ pub(crate) fn clutter(skipped: &[Skipped]) {
     if files > 0 {
         note(&format!("passed over {}: {}", counted(files, "file"), kinds.join(", ")));
     }
+}
+
+/// What `--strict` says of a scan: the first file or folder that could not be looked into is an error, as a photo that
+/// cannot be read is. Files that are no photos are none.
+pub(crate) fn unreadable(skipped: &[Skipped]) -> Option<Failure> {
+    let first = skipped.iter().find(|item| matches!(item.reason, SkipReason::Unreadable(_)))?;
+    Some(Failure::new(Code::Content, format!("{}: {}", first.path.display(), first.reason)))
 }
 
 /// Why a photo cannot be read, without its path.

@@ -28,7 +28,7 @@ pub(crate) struct ModelOptions {
     #[arg(long, value_name = "B", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
     /// How long to measure
-    #[arg(long, value_name = "X", default_value_t = 2.0)]
+    #[arg(long, value_name = "X", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Print one JSON object
     #[arg(long)]
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let mut times = Vec::new();
     let started = Instant::now();
-    let limit = Duration::try_from_secs_f64(options.seconds).unwrap_or_default();
+    let limit = Duration::from_secs_f64(options.seconds);
     while times.len() < FEWEST || started.elapsed() < limit {
         times.push(pass()?);
     }
@@ -108,6 +108,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         report.passes,
         report.images_per_second
     ))
+}
+
+/// The longest measurement: nobody waits for more.
+const MOST_SECONDS: f64 = 3600.0;
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && *seconds <= MOST_SECONDS);
+    seconds.ok_or_else(|| format!("use a number above 0, up to {MOST_SECONDS}"))
 }
 
 /// Pixels that any program can make again: value i is the top byte of i times Knuth's multiplier, modulo 2^32.

@@ -11,8 +11,7 @@ use serde::Serialize;
 use crate::failure::{Code, Failure};
 use crate::imagenet::label;
 use crate::input::{BackboneOptions, InputOptions};
-use crate::note::note;
-use crate::skipped;
+use crate::skipped::{self, Lines};
 use crate::table::{print, table};
 use crate::windows::for_each_photo;
 use crate::wording::plain;
@@ -65,6 +64,9 @@ struct Skipped {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let found = scan_labelled(&options.images)?;
     skipped::clutter(&found.skipped);
+    if let Some(failure) = skipped::unreadable(&found.skipped).filter(|_| options.strict) {
+        return Err(failure);
+    }
     let photos: Vec<PathBuf> = found.photos.into_iter().map(|(path, _)| path).collect();
     let backbone = options.backbone.open()?;
     if backbone.classes().is_none() {
@@ -98,23 +100,26 @@ fn classify(
 ) -> Result<Report, Failure> {
     let mut extractor = Extractor::new(backbone, preprocessing, stage::PREDICTIONS)?;
     let mut report = Report { photos: Vec::new(), skipped: Vec::new() };
+    let (mut warnings, mut left_out) = (Lines::default(), Lines::default());
     for_each_photo(&mut extractor, backbone.threads().count(), photos, |index, outcome| {
         let path = photos[index].display().to_string();
         match outcome {
             Ok((scores, photo)) => {
                 for warning in &photo.warnings {
-                    note(&format!("warning: {path}: {warning}"));
+                    warnings.tell(|| format!("warning: {path}: {warning}"));
                 }
                 report.photos.push(Photo { path, predictions: best(scores, usize::from(options.top)) });
             }
             Err(error) if options.strict => return Err(Failure::new(Code::Content, error.to_string())),
             Err(error) => {
-                note(&format!("skipped {error}"));
+                left_out.tell(|| format!("skipped {error}"));
                 report.skipped.push(Skipped { path, reason: skipped::reason(&error) });
             }
         }
         Ok(())
     })?;
+    warnings.end("such warnings");
+    left_out.end("skipped photos");
     Ok(report)
 }
 

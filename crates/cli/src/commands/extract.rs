@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use icecap::data::{Labelled, SkipReason, scan_labelled};
+use icecap::data::{Labelled, scan_labelled};
 use icecap::graph::stage;
 use icecap::kernels::{Shape, replace_file};
 use icecap::{Backbone, Extractor, Preprocessing};
@@ -16,8 +16,7 @@ use crate::cache_folder;
 use crate::failure::{Code, Failure};
 use crate::feature_file::{self, FeatureFile};
 use crate::input::{BackboneOptions, InputOptions};
-use crate::note::note;
-use crate::skipped;
+use crate::skipped::{self, Lines};
 use crate::table::print;
 use crate::windows::for_each_photo;
 use crate::wording::plain_path;
@@ -100,17 +99,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 fn find(options: &Options) -> Result<Labelled, Failure> {
     let mut found = scan_labelled(&options.photos)?;
     skipped::clutter(&found.skipped);
-    let unreadable = found.skipped.iter().find(|passed| matches!(passed.reason, SkipReason::Unreadable(_)));
-    if let (true, Some(first)) = (options.strict, unreadable) {
-        return Err(Failure::new(Code::Content, format!("{}: {}", first.path.display(), first.reason)));
+    if let Some(failure) = skipped::unreadable(&found.skipped).filter(|_| options.strict) {
+        return Err(failure);
     }
     let mut refused = None;
+    let mut lines = Lines::default();
     found.photos.retain(|(path, _)| {
         let Some(reason) = feature_file::refuse(path) else { return true };
-        note(&format!("skipped {reason}"));
-        refused = Some(reason);
+        lines.tell(|| format!("skipped {reason}"));
+        refused.get_or_insert(reason);
         false
     });
+    lines.end("skipped photos");
     match refused {
         Some(reason) if options.strict => Err(Failure::new(Code::Content, reason)),
         _ if found.photos.is_empty() => Err(Failure::new(Code::Content, "no photo found")),
@@ -159,20 +159,23 @@ fn write(
     let mut file =
         FeatureFile::begin(out, metadata, row, names.iter().map(String::as_str)).map_err(failed)?;
     let mut cached = 0;
+    let (mut warnings, mut left_out) = (Lines::default(), Lines::default());
     for_each_photo(&mut extractor, backbone.threads().count(), &photos, |index, outcome| match outcome {
         Ok((features, photo)) => {
             for warning in &photo.warnings {
-                note(&format!("warning: {}: {warning}", names[index]));
+                warnings.tell(|| format!("warning: {}: {warning}", names[index]));
             }
             cached += usize::from(photo.cached);
             file.push(&names[index], found.photos[index].1, features).map_err(failed)
         }
         Err(error) if options.strict => Err(Failure::new(Code::Content, error.to_string())),
         Err(error) => {
-            note(&format!("skipped {error}"));
+            left_out.tell(|| format!("skipped {error}"));
             Ok(())
         }
     })?;
+    warnings.end("such warnings");
+    left_out.end("skipped photos");
     let rows = file.rows();
     if rows == 0 {
         return Err(Failure::new(Code::Content, format!("none of {} photos could be used", photos.len())));
