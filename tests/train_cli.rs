@@ -148,9 +148,13 @@ fn a_run_is_overwritten_only_where_that_was_asked_for() {
     fs::write(place.path("photos/red/broken.jpg"), "no photo").unwrap();
     train(&[]).succeeds();
     fs::create_dir(place.path("icecap-run-2")).unwrap();
+    // Another run is at work there.
+    fs::create_dir(place.path("icecap-run-3")).unwrap();
+    fs::write(place.path("icecap-run-3/.icecap-run.lock"), "").unwrap();
     train(&[]).succeeds();
     train(&[]).succeeds();
-    for run in ["icecap-run", "icecap-run-2", "icecap-run-3"] {
+    assert_eq!(names(&place, "icecap-run-3"), [".icecap-run.lock"]);
+    for run in ["icecap-run", "icecap-run-2", "icecap-run-4"] {
         assert!(place.path(run).join("model.safetensors").exists(), "{run}");
     }
     assert!(place.path("icecap-run/skipped.csv").exists());
@@ -189,6 +193,37 @@ fn an_unreadable_photo_is_named_and_skipped_and_an_error_where_that_is_asked_for
     place.icecap(&["predict", model, "photos", "--strict"]).fails(3);
 }
 
+/// A folder with a path longer than the system takes: nobody can look into it.
+#[cfg(target_os = "linux")]
+#[test]
+fn strict_takes_a_folder_that_cannot_be_looked_into_for_an_error_in_every_command() {
+    let place = two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+    let name = "d".repeat(250);
+    let deep = |root: &str| (0..9).fold(place.path(root), |path, _| path.join(&name));
+    fs::create_dir_all(deep("below")).unwrap();
+    fs::create_dir_all(deep("photos/red/above")).unwrap();
+    fs::rename(place.path("below"), deep("photos/red/above").join("below")).unwrap();
+    let model = "run/model.safetensors";
+    for arguments in [
+        &["train", "photos", "--out", "again", "--epochs", "1"][..],
+        &["extract", "photos", "-o", "features"],
+        &["evaluate", model, "photos"],
+        &["predict", model, "photos"],
+        &["classify", "photos"],
+    ] {
+        let strict = place.icecap(&[arguments, &["--strict"]].concat());
+        let line = strict.fails(3);
+        assert!(line.contains("photos/red/above/ddd") && line.contains("could not be read"), "{line}");
+        // The rows of the others still come.
+        assert_eq!(strict.stdout.lines().count(), if arguments[0] == "predict" { 21 } else { 0 });
+        if arguments[0] != "classify" {
+            let run = place.icecap(arguments).succeeds();
+            assert!(run.stderr.contains("warning: photos/red/above/ddd"), "{}", run.stderr);
+        }
+    }
+}
+
 #[test]
 fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
     let place = two_classes();
@@ -200,6 +235,10 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
     fs::create_dir_all(place.path("broken/blue")).unwrap();
     fs::write(place.path("broken/blue/x.jpg"), "no photo").unwrap();
     place.draw("other/green", "red", 2);
+    for photo in ["unreadable/red/x.jpg", "unreadable/blue/y.jpg"] {
+        fs::create_dir_all(place.path(photo).parent().unwrap()).unwrap();
+        fs::write(place.path(photo), "no photo").unwrap();
+    }
     fs::create_dir_all(place.path("nothing")).unwrap();
     fs::write(place.path("garbage"), [7; 64]).unwrap();
     // Above the limit of a weight file, and no byte of it on disk.
@@ -214,6 +253,7 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
         (&["train", "photos", "--val", "other"], 3, "other/green"),
         (&["train", "photos", "--lr", "1e38"], 2, "smaller learning rate"),
         (&["evaluate", model, "other"], 3, "other/green"),
+        (&["evaluate", model, "unreadable"], 3, "unreadable: none of 2 photos can be read"),
         (&["evaluate", "garbage", "photos"], 3, "garbage"),
         (&["predict", "garbage", "photos"], 3, "garbage"),
         (&["predict", model, "nothing"], 3, "no photo"),
@@ -253,6 +293,7 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         ["--size", "31"],
         ["--resize", "stretch"],
         ["--threads", "100000000"],
+        ["--exif", "turn"],
         ["--sede", "1"],
     ] {
         let run = place.icecap(&["train", "photos", &format!("{}={}", wrong[0], wrong[1])]);
@@ -303,6 +344,44 @@ fn rows_come_in_the_order_of_a_list_and_fields_are_quoted() {
     let table = predict(&[]);
     assert!(table.stdout.contains("unreadable: could not be read"), "{}", table.stdout);
     assert!(table.stderr.contains("1 photo cannot be read, the first: missing.jpg"), "{}", table.stderr);
+}
+
+#[test]
+fn a_list_is_answered_as_it_comes_and_a_line_without_end_is_refused() {
+    use std::io::{BufRead, BufReader, Write};
+    let place = two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+    let arguments = ["predict", "run/model.safetensors", "-", "--format", "jsonl"];
+    let mut command = place.command(&arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut rows = BufReader::new(child.stdout.take().unwrap()).lines();
+    // The second line begins before the first is answered.
+    for (part, path) in [("photos/red/0.png\nphotos/", "red/0.png"), ("blue/0.png\n", "blue/0.png")] {
+        input.write_all(part.as_bytes()).unwrap();
+        let row = rows.next().unwrap().unwrap();
+        assert!(row.contains(path), "{row}");
+    }
+    drop(input);
+    assert!(rows.next().is_none());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    let longest = "x".repeat(64 << 10);
+    let run = place.icecap_with(&arguments, format!("{longest}\nphotos/red/0.png\n").as_bytes()).succeeds();
+    assert_eq!(run.stdout.lines().count(), 2);
+    let run = place.icecap_with(&arguments, format!("{longest}x").as_bytes());
+    assert!(run.fails(4).contains("standard input"));
+}
+
+#[test]
+fn the_class_of_a_photo_is_the_nearest_folder_of_that_name() {
+    let place = two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+    place.draw("more/blue/red/deep/er", "red", 1);
+    let run = place.icecap(&["predict", "run/model.safetensors", "more", "--format", "jsonl"]).succeeds();
+    let row: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(row["true_label"], "red");
 }
 
 #[test]

@@ -9,25 +9,15 @@ pub(crate) fn parent_of_class<'a>(photo: &'a Path, class: &str) -> Option<&'a Pa
     folder.and_then(Path::parent)
 }
 
-/// The class that the folder of `photo` is named after.
-pub(crate) fn class_of(photo: &Path, classes: &[String]) -> Option<usize> {
-    let folder = photo.parent()?.file_name()?;
-    classes.iter().position(|class| folder == class.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_path_tells_its_class_and_what_holds_the_classes() {
-        let classes = ["ants".to_owned(), "bees".to_owned()];
+    fn a_path_tells_what_holds_the_classes() {
         let photo = Path::new("photos/val/bees/1.jpg");
-        assert_eq!(class_of(photo, &classes), Some(1));
         assert_eq!(parent_of_class(photo, "bees"), Some(Path::new("photos/val")));
         assert_eq!(parent_of_class(Path::new("p/bees/deep/1.jpg"), "bees"), Some(Path::new("p")));
-        assert_eq!(class_of(Path::new("bees/deep/1.jpg"), &classes), None);
-        assert_eq!(class_of(Path::new("1.jpg"), &classes), None);
         assert_eq!(parent_of_class(Path::new("ants"), "ants"), None);
     }
 }

@@ -44,6 +44,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classifier = options.model.open()?;
     let (samples, inventory) = scan_known(&options.folder, classifier.classes())?;
     skipped::passed_over(&inventory);
+    if let Some(failure) = skipped::unreadable(&inventory.skipped).filter(|_| options.strict) {
+        return Err(failure);
+    }
     if let Some(known) = learned::known(&options.model.model, &samples) {
         note(&format!(
             "warning: the model has learned from {known} of these {}, by the split.csv beside it; it does better on \
@@ -54,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let evaluation = evaluate(options, &classifier, &samples)?;
     let skipped = evaluation.skipped.len();
     match evaluation.skipped.first() {
-        Some(first) if options.strict || skipped == samples.len() => {
+        Some(first) if options.strict => {
             return Err(icecap::Error::Skipped {
                 skipped,
                 photos: samples.len(),
@@ -104,6 +107,11 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
     cache_folder::tell(cache.as_ref());
     skipped::photos(&skipped);
     skipped::warnings(&warnings);
+    if labels.is_empty() {
+        let first = skipped.first().map_or("", |first| first.reason.as_str());
+        let message = format!("none of {} can be read, the first: {first}", counted(photos.len(), "photo"));
+        return Err(Failure::new(Code::Content, format!("{}: {message}", options.folder.display())));
+    }
     let metrics = Metrics::of(&logits, &labels, classifier.classes().len())?;
     Ok(Evaluation { metrics, confusion, skipped })
 }

@@ -67,27 +67,30 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => work.into_standard_output()?,
     };
     cache_folder::tell(cache.as_ref());
-    judge(&tally, options.strict)
+    judge(tally, options.strict)
 }
 
-fn judge(tally: &Tally, strict: bool) -> Result<(), Failure> {
-    let Tally { photos, unreadable, labelled, right, first_error } = tally;
-    if *photos == 0 {
+fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
+    let Tally { photos, unreadable, labelled, right, first_error, not_scanned } = tally;
+    if photos == 0 {
         return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
     }
-    if *labelled > 0 {
-        let share = *right as f64 / *labelled as f64;
+    if labelled > 0 {
+        let share = right as f64 / labelled as f64;
         note(&format!("{right} of {labelled} right ({share:.4}), by the names of their folders"));
     }
     match first_error {
         Some(first) if strict || unreadable == photos => {
-            Err(icecap::Error::Skipped { skipped: *unreadable, photos: *photos, first: first.clone() }.into())
+            return Err(icecap::Error::Skipped { skipped: unreadable, photos, first }.into());
         }
         Some(first) => {
-            note(&format!("{} cannot be read, the first: {first}", counted(*unreadable, "photo")));
-            Ok(())
+            note(&format!("{} cannot be read, the first: {first}", counted(unreadable, "photo")));
         }
-        None => Ok(()),
+        None => {}
+    }
+    match not_scanned {
+        Some(failure) if strict => Err(failure),
+        _ => Ok(()),
     }
 }
 
@@ -138,6 +141,7 @@ impl Work<'_> {
         loop {
             let paths = self.photos.window(WINDOW)?;
             if paths.is_empty() {
+                tally.not_scanned = self.photos.unreadable();
                 return Ok(tally);
             }
             let sources: Vec<Source<'_>> = paths.iter().map(|path| Source::Path(path)).collect();

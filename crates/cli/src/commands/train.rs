@@ -10,10 +10,10 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use icecap::autograd::optim;
-use icecap::data::{self, Inventory, SkipReason, scan};
+use icecap::data::{self, Inventory, scan};
 use icecap::{Dataset, Decay, Preprocessing, SaveBackbone, TrainOptions, Trained, Trainer};
 
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::input::{BackboneOptions, InputOptions};
 use crate::table::print;
 use crate::{cache_folder, skipped};
@@ -139,12 +139,8 @@ fn check_photos(inventory: &Inventory, dataset: &Dataset, strict: bool) -> Resul
     if let Some((_, sample)) = dataset.samples().find(|(_, sample)| sample.path.to_str().is_none()) {
         return Err(data::Error::PathNotText { path: sample.path.clone() }.into());
     }
-    let unreadable = inventory.skipped.iter().find(|s| matches!(s.reason, SkipReason::Unreadable(_)));
-    match unreadable {
-        Some(found) if strict => {
-            let message = format!("{}: {}", found.path.display(), found.reason);
-            Err(Failure::new(Code::Content, message))
-        }
+    match skipped::unreadable(&inventory.skipped) {
+        Some(failure) if strict => Err(failure),
         _ => Ok(()),
     }
 }

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use icecap::{Prediction, data};
 use serde::Serialize;
 
-use crate::class_folder::class_of;
 use crate::csv;
+use crate::failure::Failure;
 use crate::skipped::reason;
 use crate::wording::{plain, plain_path};
 
@@ -39,11 +39,13 @@ impl Format {
 pub(super) struct Tally {
     pub(super) photos: usize,
     pub(super) unreadable: usize,
-    /// Photos whose folder has a class's name, and those of them that were predicted so.
+    /// Photos that lie in a folder with a class's name, and those of them that were predicted so.
     pub(super) labelled: usize,
     pub(super) right: usize,
     /// Why the first unreadable photo is so, its path included.
     pub(super) first_error: Option<String>,
+    /// Why a file or folder could not be looked into.
+    pub(super) not_scanned: Option<Failure>,
 }
 
 /// Writes rows, window by window.
@@ -106,7 +108,7 @@ impl<'a> Rows<'a> {
         'a: 'b,
     {
         tally.photos += 1;
-        let truth = class_of(path, self.classes);
+        let truth = data::class_of(path, self.classes);
         let name = |class: usize| self.classes[class].as_str();
         match prediction {
             Ok(prediction) => {
@@ -279,16 +281,16 @@ mod tests {
         let classes = ["ant".to_owned(), "wasp".to_owned()];
         let mut rows = Rows::new(Format::Table, &classes, 1);
         let mut tally = Tally::default();
-        let paths = ["p/ant/1", "p/wasp/long name", "x"].map(PathBuf::from);
+        let paths = ["p/ant/1", "p/wasp/a/long", "x"].map(PathBuf::from);
         let predictions =
             [Ok(prediction(0, &[0.75, 0.25])), Ok(prediction(0, &[1.0, 0.0])), Err(data::Error::Empty)];
         let text = rows.window(&paths, &predictions, &mut tally);
         assert_eq!(
             text,
-            "photo             predicted  probability  true\n\
-             p/ant/1           ant             0.7500  ant\n\
-             p/wasp/long name  ant             1.0000  wasp  wrong\n\
-             x                 -                    -        unreadable: the file is empty\n"
+            "photo          predicted  probability  true\n\
+             p/ant/1        ant             0.7500  ant\n\
+             p/wasp/a/long  ant             1.0000  wasp  wrong\n\
+             x              -                    -        unreadable: the file is empty\n"
         );
         assert_eq!((tally.photos, tally.unreadable, tally.labelled, tally.right), (3, 1, 2, 1));
     }
