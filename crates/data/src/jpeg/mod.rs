@@ -15,7 +15,7 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use self::skeleton::{Frame, Skeleton, broken, truncated};
+use self::skeleton::{Frame, RESTART_BYTES, Skeleton, broken, truncated};
 use crate::color::{FourChannels, four_to_rgb};
 use crate::decode::{Buffers, Header};
 use crate::{Limits, Result, Warning};
@@ -34,7 +34,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
     let skeleton = Skeleton::read(bytes, limits)?;
     let frame = &skeleton.frame;
     let model = color_model(&skeleton);
-    limits.check_decoded(held_bytes(frame))?;
+    limits.check_decoded(held_bytes(frame) + skeleton.restarts * RESTART_BYTES)?;
     let pixels = usize::from(frame.width) * usize::from(frame.height);
     let Buffers { rgb, raw, stream, warnings } = buffers;
     rgb.resize(pixels * 3, 0);

@@ -6,12 +6,16 @@
 
 use std::ops::Range;
 
+use super::stream::FILLER_BYTES;
 use crate::limits::check;
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result};
 
 /// Bytes of quantisation and Huffman tables that one file may define. Usual files have 600 for each scan.
 const TABLE_BYTES: u64 = 256 << 10;
+
+/// Bytes that one restart marker takes: its offset here, and the filler that `stream.rs` puts in front of it.
+pub(super) const RESTART_BYTES: u64 = (size_of::<usize>() + FILLER_BYTES) as u64;
 
 pub(super) const SOI: u8 = 0xD8;
 pub(super) const EOI: u8 = 0xD9;
@@ -50,6 +54,11 @@ impl Frame {
         let largest = |of: fn(&Component) -> u8| self.components.iter().map(of).max().unwrap_or(1);
         (largest(|c| c.across), largest(|c| c.down))
     }
+
+    /// The most units that a scan may be cut into by restart markers: blocks of 8x8 pixels.
+    fn blocks(&self) -> u64 {
+        u64::from(self.width).div_ceil(8) * u64::from(self.height).div_ceil(8)
+    }
 }
 
 /// One scan: its header, the tables defined since the scan before, its data.
@@ -86,6 +95,8 @@ pub(super) struct Skeleton {
     pub(super) orientation: Orientation,
     /// Whether there is an end marker.
     pub(super) ended: bool,
+    /// Restart markers in all scans.
+    pub(super) restarts: u64,
 }
 
 pub(super) fn broken(reason: impl Into<String>) -> Error {
@@ -107,6 +118,7 @@ struct Walk {
     scans: Vec<Scan>,
     tables: Vec<Range<usize>>,
     table_bytes: u64,
+    restarts: u64,
     hints: Hints,
     orientation: Option<Orientation>,
 }
@@ -130,9 +142,8 @@ impl Skeleton {
             let Some(payload) = segment(bytes, at)? else { break };
             at = payload.end;
             walk.segment(bytes, code, start, payload, limits)?;
-            if let Some(scan) = walk.scans.last_mut().filter(|_| code == SOS) {
-                scan.data = at..end_of_data(bytes, at, &mut scan.restarts);
-                at = scan.data.end;
+            if code == SOS {
+                at = walk.data(bytes, at, limits)?;
             }
         }
         let frame = walk.frame.ok_or_else(|| truncated("there is no image header"))?;
@@ -140,7 +151,8 @@ impl Skeleton {
             return Err(truncated("there is no image data"));
         }
         let orientation = walk.orientation.unwrap_or_default();
-        let skeleton = Self { frame, scans: walk.scans, hints: walk.hints, orientation, ended };
+        let Walk { scans, hints, restarts, .. } = walk;
+        let skeleton = Self { frame, scans, hints, orientation, ended, restarts };
         skeleton.check_coverage()?;
         Ok(skeleton)
     }
@@ -223,6 +235,34 @@ impl Walk {
         }
         Ok(())
     }
+
+    /// Notes the last scan's data, which starts at `start`, and its restart markers. Returns where it ends: at a
+    /// marker that is no restart marker, or at the file's end.
+    fn data(&mut self, bytes: &[u8], start: usize, limits: &Limits) -> Result<usize> {
+        let (Some(frame), Some(scan)) = (&self.frame, self.scans.last_mut()) else { return Ok(start) };
+        // A file may be nothing but restart markers, and each takes more memory here than in the file.
+        let most = frame.blocks().min(limits.decoded_bytes / RESTART_BYTES - self.restarts);
+        let mut at = start;
+        // A lone 0xFF at the end is the first half of a marker.
+        let mut end = if bytes.last() == Some(&0xFF) { bytes.len() - 1 } else { bytes.len() };
+        while let Some((code, marker)) = next_marker(bytes, at) {
+            match code {
+                0 => {}
+                RST0..=RST7 => {
+                    check("the number of restart markers", scan.restarts.len() as u64 + 1, most)?;
+                    scan.restarts.push(marker);
+                }
+                _ => {
+                    end = marker;
+                    break;
+                }
+            }
+            at = marker + 2;
+        }
+        self.restarts += scan.restarts.len() as u64;
+        scan.data = start..end;
+        Ok(end)
+    }
 }
 
 /// The code and the offset of the next marker at or behind `at`.
@@ -258,21 +298,6 @@ fn segment(bytes: &[u8], at: usize) -> Result<Option<Range<usize>>> {
         return Err(broken(format!("a segment of length {length} at byte {at}")));
     }
     Ok((at + length <= bytes.len()).then_some(at + 2..at + length))
-}
-
-/// Where entropy-coded data that starts at `at` ends: at a marker that is no restart marker, or at the file's end.
-/// Notes the restart markers.
-fn end_of_data(bytes: &[u8], mut at: usize, restarts: &mut Vec<usize>) -> usize {
-    while let Some((code, start)) = next_marker(bytes, at) {
-        match code {
-            0 => {}
-            RST0..=RST7 => restarts.push(start),
-            _ => return start,
-        }
-        at = start + 2;
-    }
-    // A lone 0xFF at the end is the first half of a marker.
-    if bytes.last() == Some(&0xFF) { bytes.len() - 1 } else { bytes.len() }
 }
 
 fn frame(body: &[u8], progressive: bool, segment: Range<usize>) -> Result<Frame> {

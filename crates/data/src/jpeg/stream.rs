@@ -18,6 +18,8 @@ use super::skeleton::{EOI, SOI, Scan, Skeleton};
 const ONES: [u8; 2] = [0xFF, 0x00];
 /// 16 bytes of ones: more than a decoder's look-ahead of 8 and a symbol of 4.
 const FILLER: usize = 16;
+/// The same in bytes of the stream.
+pub(super) const FILLER_BYTES: usize = FILLER * ONES.len();
 
 /// Writes the whole file into `out`.
 pub(super) fn rewrite(bytes: &[u8], skeleton: &Skeleton, out: &mut Vec<u8>) {

@@ -139,12 +139,29 @@ fn endless_scans_and_tables_are_refused() {
     let table = file.windows(2).position(|pair| pair == [0xFF, 0xC4]).unwrap();
     let length = usize::from(u16::from_be_bytes([file[table + 2], file[table + 3]])) + 2;
     let tables = [&file[..table], &file[table..table + length].repeat(40_000), &file[table..]].concat();
-    for bomb in [scans, tables] {
+    let plain = rgb_jpeg(40, 30, Jpeg { restart: 2, ..Jpeg::PLAIN });
+    let restart = plain.windows(2).position(|pair| pair == [0xFF, 0xD0]).unwrap();
+    let restarts = [&plain[..restart], &[0xFF, 0xD0].repeat(20 << 20), &plain[restart..]].concat();
+    for bomb in [scans, tables, restarts] {
         let start = Instant::now();
         let error = decode(&bomb, &Limits::default(), ExifPolicy::Apply).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
         assert!(start.elapsed() < Duration::from_millis(500));
     }
+}
+
+#[test]
+fn restart_markers_count_towards_the_decoded_bytes() {
+    // A marker behind each of the 5 x 4 blocks but the last.
+    let file = rgb_jpeg(40, 30, Jpeg { restart: 1, ..Jpeg::PLAIN });
+    let error = |bytes| {
+        let mut limits = Limits::default();
+        limits.decoded_bytes = bytes;
+        decode(&file, &limits, ExifPolicy::Apply).err().map(|error| error.kind())
+    };
+    let markers = 19 * (32 + size_of::<usize>() as u64);
+    assert_eq!(error(3600 + markers), None);
+    assert_eq!(error(3600 + markers - 1), Some(ErrorKind::Limit));
 }
 
 /// A limit for damaged files, so that a flipped bit in a size does not make the test slow.
