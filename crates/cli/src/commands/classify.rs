@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Classes to show of each photo
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
-    /// Take a photo that cannot be read for an error
+    /// Fail where a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Print one JSON object

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Folder with a folder of photos for each class; one with train/ and val/ or test/ gives its test/, else its val/
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Fail where a photo cannot be read, instead of leaving it out
+    /// Fail where a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there

@@ -36,7 +36,7 @@ pub(crate) struct Options {
     backbone: BackboneOptions,
     #[command(flatten)]
     input: InputOptions,
-    /// Take a photo that cannot be read for an error
+    /// Fail where a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there

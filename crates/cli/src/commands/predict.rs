@@ -39,7 +39,7 @@ pub(crate) struct Options {
     /// Take features from the cache and keep them there
     #[arg(long)]
     cache: bool,
-    /// Fail where a photo cannot be read, after the rows of all
+    /// Fail where a photo or a folder cannot be read, after the rows of all
     #[arg(long)]
     strict: bool,
 }

@@ -64,7 +64,7 @@ pub(crate) struct Options {
     /// Folder for the model and what is known of the run [default: icecap-run, icecap-run-2, …]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Fail where a photo cannot be read, instead of leaving it out
+    /// Fail where a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there
