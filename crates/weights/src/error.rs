@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::layout::HEAD_PREFIX;
+
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -68,7 +70,7 @@ pub enum Error {
         names: String,
     },
     /// A tensor that is not there, and whose shape nothing else in the file tells.
-    #[error("{}: tensor '{tensor}' is missing", path.display())]
+    #[error("{}: tensor '{tensor}' is missing; {}", path.display(), hint(tensor))]
     MissingTensor {
         /// The file.
         path: PathBuf,
@@ -92,7 +94,7 @@ pub enum Error {
         features: usize,
     },
     /// Tensors that make no MobileNetV2.
-    #[error("{}: {source}{}", path.display(), at_byte(*.offset))]
+    #[error("{}: {source}{}{}", path.display(), at_byte(*.offset), net_hint(source))]
     Net {
         /// The file.
         path: PathBuf,
@@ -167,6 +169,24 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// What to do about a tensor that is not there.
+fn hint(tensor: &str) -> &'static str {
+    if tensor.starts_with(HEAD_PREFIX) {
+        "the file is no whole model; copy it again or train anew"
+    } else {
+        "is this a whole MobileNetV2 in Keras' layout?"
+    }
+}
+
+/// What to do about tensors that make no net, where their names are the trouble.
+fn net_hint(source: &icecap_graph::Error) -> String {
+    match source {
+        icecap_graph::Error::MissingTensor { name, .. } => format!("; {}", hint(name)),
+        icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2 in Keras' layout?".to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn at_byte(offset: Option<u64>) -> String {

@@ -4,9 +4,9 @@
 use icecap_graph::{Numerics, Spec};
 use serde::Deserialize;
 
-use crate::{Digest, Error, Layout, vocabulary};
+use crate::{Digest, Error, Layout, Record, vocabulary};
 
-const BUILT_IN: &str = include_str!("../../../weights/manifest.toml");
+pub(crate) const BUILT_IN: &str = include_str!("../../../weights/manifest.toml");
 
 /// The weights that are known by name, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +94,15 @@ impl Manifest {
     pub fn find_file(&self, sha256: Digest) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.sha256 == Some(sha256))
     }
+
+    /// Gives a record what its file does not state and the file's entry does: name, licence, size, resize rule.
+    pub(crate) fn complete(&self, record: &mut Record) {
+        let Some(entry) = self.find_file(record.file_sha256) else { return };
+        record.name.get_or_insert_with(|| entry.name.clone());
+        record.licence.get_or_insert_with(|| entry.licence.clone());
+        record.size.get_or_insert(entry.size);
+        record.resize.get_or_insert_with(|| entry.resize.clone());
+    }
 }
 
 fn refuse(entry: &str, reason: String) -> Error {
@@ -154,7 +163,7 @@ impl RawEntry {
                 scaling: vocabulary::scaling(&self.scaling).map_err(of("scaling"))?,
             },
             size: vocabulary::size(&self.size).map_err(of("size"))?,
-            resize: vocabulary::line(&self.resize).map_err(of("resize"))?,
+            resize: vocabulary::resize(&self.resize).map_err(of("resize"))?,
             name: self.name,
             file: self.file,
             url: self.url,
@@ -214,6 +223,7 @@ mod tests {
             ("width = 0.35", "width = 0.0", "width"),
             ("bn_epsilon = 0.001", "bn_epsilon = -1.0", "bn_epsilon"),
             ("size = \"96\"", "size = \"9\"", "size"),
+            ("resize = \"squash\"", "resize = \"squeeze\"", "resize"),
             ("name = \"keras-0.5-224\"", "name = \"keras-0.35-224\"", "'keras-0.35-224'"),
             ("top = false", "tops = false", "tops"),
         ] {

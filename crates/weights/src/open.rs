@@ -7,7 +7,7 @@ use icecap_graph::{Error as NetError, Params};
 
 use crate::record::{Metadata, key};
 use crate::safetensors::File;
-use crate::{Digest, Error, Layout, Record, layout};
+use crate::{Digest, Error, Layout, Manifest, Record, layout};
 
 /// A net as it was trained, and what is known of it.
 #[derive(Clone, Debug)]
@@ -20,7 +20,8 @@ pub struct Weights {
 
 /// Opens the weight file, or the model file with its backbone, at `path`.
 ///
-/// The file is mapped only while it is hashed and copied.
+/// The file is mapped only while it is hashed and copied. Of a file that the built-in [`Manifest`] lists by its hash, the
+/// record takes from there what the file does not state.
 ///
 /// # Errors
 /// An [`Error`] that names the file, and the tensor, key or byte that is wrong.
@@ -54,6 +55,14 @@ pub fn starter() -> Result<Weights, Error> {
 const STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
 
 fn read(bytes: &[u8], path: &std::path::Path) -> Result<Weights, Error> {
+    read_known(bytes, path, Manifest::built_in)
+}
+
+fn read_known(
+    bytes: &[u8],
+    path: &std::path::Path,
+    manifest: impl FnOnce() -> Result<Manifest, Error>,
+) -> Result<Weights, Error> {
     let file = File::parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let layout = recognise(&file)?;
@@ -64,7 +73,8 @@ fn read(bytes: &[u8], path: &std::path::Path) -> Result<Weights, Error> {
     let params = params(&file, layout)?;
     // A model file has Keras' names, whatever its backbone was published in.
     let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
-    let record = metadata.record_of(published, &params, Digest::of_file(bytes))?;
+    let mut record = metadata.record_of(published, &params, Digest::of_file(bytes))?;
+    manifest()?.complete(&mut record);
     Ok(Weights { params, record })
 }
 
@@ -97,4 +107,49 @@ pub(crate) fn params(file: &File<'_>, layout: Layout) -> Result<Params, Error> {
         };
         Error::Net { path: file.path().into(), offset, source: Box::new(source) }
     })
+}
+
+#[cfg(all(test, feature = "starter"))]
+mod tests {
+    use super::*;
+    use crate::manifest::BUILT_IN;
+
+    /// The starter with `metadata` for its own, and the built-in manifest with this file's hash for the starter's.
+    fn starter_with(metadata: &str) -> (Vec<u8>, Manifest) {
+        let length = u64::from_le_bytes(STARTER[..8].try_into().unwrap()) as usize;
+        let mut header: serde_json::Value = serde_json::from_slice(&STARTER[8..8 + length]).unwrap();
+        header["__metadata__"] = serde_json::from_str(metadata).unwrap();
+        let mut text = header.to_string();
+        text.extend(std::iter::repeat_n(' ', text.len().next_multiple_of(8) - text.len()));
+        let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(text.bytes());
+        bytes.extend(&STARTER[8 + length..]);
+        let old = Digest::of_file(STARTER).to_string();
+        let listed = BUILT_IN.replace(&old, &Digest::of_file(&bytes).to_string());
+        assert_ne!(listed, BUILT_IN, "the starter is listed");
+        (bytes, Manifest::parse(&listed).unwrap())
+    }
+
+    #[test]
+    fn a_listed_file_that_states_nothing_gets_what_the_manifest_states() {
+        let (bytes, manifest) = starter_with("{}");
+        let record = read_known(&bytes, "file".as_ref(), || Ok(manifest)).unwrap().record;
+        assert_eq!(record.name.as_deref(), Some("starter"));
+        assert_eq!(record.licence.as_deref(), Some("MIT OR Apache-2.0"));
+        assert_eq!((record.size, record.resize.as_deref()), (Some([96; 2]), Some("squash")));
+        // The built-in one lists another hash.
+        let record = read(&bytes, "file".as_ref()).unwrap().record;
+        assert_eq!((record.name, record.licence, record.size, record.resize), (None, None, None, None));
+    }
+
+    #[test]
+    fn what_a_listed_file_states_stands() {
+        let stated = r#"{"name": "own", "licence": "own terms", "size": "64", "resize": "center-crop 0.5"}"#;
+        let (bytes, manifest) = starter_with(stated);
+        let record = read_known(&bytes, "file".as_ref(), || Ok(manifest)).unwrap().record;
+        assert_eq!((record.name.as_deref(), record.licence.as_deref()), (Some("own"), Some("own terms")));
+        assert_eq!((record.size, record.resize.as_deref()), (Some([64; 2]), Some("center-crop 0.5")));
+        // The starter itself states no resize rule; its entry does.
+        assert_eq!(starter().unwrap().record.resize.as_deref(), Some("squash"));
+    }
 }

@@ -144,7 +144,7 @@ impl<'a> Metadata<'a> {
             width: self.get(key::WIDTH, vocabulary::width)?,
             numerics: self.numerics(layout)?,
             size: self.get(key::SIZE, vocabulary::size)?,
-            resize: self.get(key::RESIZE, vocabulary::line)?,
+            resize: self.get(key::RESIZE, vocabulary::resize)?,
             file_sha256,
             params_sha256,
         })

@@ -5,18 +5,22 @@
 //! | epsilon | a positive number: `0.001` |
 //! | padding | `same` (TensorFlow), `symmetric` (PyTorch) |
 //! | scaling | `-1..1`; `mean 0.485,0.456,0.406 std 0.229,0.224,0.225`; `scale R,G,B shift R,G,B` |
-//! | size | `160`, or rows x columns: `96x128` |
+//! | size | `160`, or rows x columns: `96x128`; sides that a net can run, 32 to 2048 |
+//! | resize | `squash`; `center-crop FRACTION`, the fraction from 0.1 to 1, or 0.875 where it is left out |
+//! | exif | `apply`, `ignore` |
 //!
 //! Every value has one text that is written, and reading that text gives back the same bits.
 
-use icecap_graph::{MIN_SIDE, Padding, Scaling, Spec};
+use std::ops::RangeInclusive;
+
+use icecap_graph::{MIN_SIDE, Padding, Scaling, Spec, stage::MAX_SIDE};
 
 use crate::{Digest, NotADigest};
 
-/// The largest side that a record may state, in pixels. What a net can run is the plan's affair.
-const MAX_SIDE: usize = 16_384;
+/// The share of the shorter side that a centre crop may keep.
+const FRACTIONS: RangeInclusive<f32> = 0.1..=1.0;
 
-/// The longest free text: a name, a licence, a rule.
+/// The longest free text: a name, a licence.
 const MAX_TEXT: usize = 4096;
 
 pub(crate) fn epsilon(text: &str) -> Result<f32, String> {
@@ -95,6 +99,28 @@ pub(crate) fn digest(text: &str) -> Result<Digest, String> {
     text.parse().map_err(|error: NotADigest| error.to_string())
 }
 
+/// A resize rule. It stays a text: who resizes photos reads it, and knows the rules that are let through here.
+pub(crate) fn resize(text: &str) -> Result<String, String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let known = match words[..] {
+        ["squash"] | ["center-crop"] => true,
+        ["center-crop", fraction] => fraction.parse().is_ok_and(|fraction| FRACTIONS.contains(&fraction)),
+        _ => false,
+    };
+    let (least, most) = (FRACTIONS.start(), FRACTIONS.end());
+    known.then(|| text.to_owned()).ok_or_else(|| {
+        format!("expected 'squash' or 'center-crop FRACTION' with a fraction from {least} to {most}")
+    })
+}
+
+/// What becomes of an EXIF orientation.
+pub(crate) fn exif(text: &str) -> Result<String, String> {
+    match text {
+        "apply" | "ignore" => Ok(text.to_owned()),
+        _ => Err("expected 'apply' or 'ignore'".to_owned()),
+    }
+}
+
 /// A free text of one line.
 pub(crate) fn line(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.len() > MAX_TEXT || text.chars().any(char::is_control) {
@@ -117,6 +143,10 @@ mod tests {
         assert_eq!((size("160"), size("96x128")), (Ok([160; 2]), Ok([96, 128])));
         assert_eq!((epsilon("0.001"), width("0.35")), (Ok(1e-3), Ok(0.35)));
         assert_eq!(padding("symmetric"), Ok(Padding::Symmetric));
+        for rule in ["squash", "center-crop", "center-crop 0.875", "center-crop 0.1", "center-crop 1"] {
+            assert_eq!(resize(rule).as_deref(), Ok(rule));
+        }
+        assert!(exif("apply").is_ok() && exif("ignore").is_ok());
     }
 
     #[test]
@@ -124,11 +154,21 @@ mod tests {
         for bad in ["", "0..1", "mean 1,2 std 1,2,3", "mean 0,0,0 std 0,1,1", "scale nan,1,1 shift 0,0,0"] {
             assert!(scaling(bad).is_err(), "{bad}");
         }
-        for bad in ["", "31", "16385", "160x", "160 x 160", "-160", "1e3", "99999999999999999999"] {
+        for bad in ["", "31", "2049", "160x2049", "160x", "160 x 160", "-160", "1e3", "99999999999999999999"]
+        {
             assert!(size(bad).is_err(), "{bad}");
         }
         for bad in ["", "0", "-1", "inf", "NaN", "1e-60", "one"] {
             assert!(epsilon(bad).is_err() && width(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "crop", "squash 1", "Squash", "center-crop 0", "center-crop 0.09", "center-crop 1.01"]
+        {
+            assert!(resize(bad).is_err(), "{bad}");
+        }
+        for bad in
+            ["center-crop NaN", "center-crop half", "center-crop -1", "center-crop 0.5 0.5", "squash\0"]
+        {
+            assert!(resize(bad).is_err() && exif(bad).is_err(), "{bad}");
         }
         assert!(padding("valid").is_err() && line("a\nb").is_err() && line(" ").is_err());
     }

@@ -73,9 +73,9 @@ pub enum BackbonePart {
 pub struct Preprocessing {
     /// Rows and columns.
     pub size: [usize; 2],
-    /// The resize rule: `squash`, for instance.
+    /// The resize rule: `squash`, or `center-crop` and the share of the shorter side that is kept.
     pub resize: String,
-    /// What becomes of an EXIF orientation: `apply`, for instance.
+    /// What becomes of an EXIF orientation: `apply` or `ignore`.
     pub exif: String,
 }
 

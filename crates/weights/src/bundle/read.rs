@@ -117,8 +117,8 @@ fn read_backbone(file: &File<'_>, metadata: &Metadata<'_>) -> Result<(BackbonePa
 pub(super) fn preprocessing(metadata: &Metadata<'_>) -> Result<Preprocessing, Error> {
     Ok(Preprocessing {
         size: metadata.need(key::INPUT_SIZE, vocabulary::size)?,
-        resize: metadata.need(key::INPUT_RESIZE, vocabulary::line)?,
-        exif: metadata.need(key::INPUT_EXIF, vocabulary::line)?,
+        resize: metadata.need(key::INPUT_RESIZE, vocabulary::resize)?,
+        exif: metadata.need(key::INPUT_EXIF, vocabulary::exif)?,
     })
 }
 

@@ -88,7 +88,7 @@ fn a_record_comes_from_metadata_else_from_the_layout() {
         ("name", "mine"),
         ("licence", "MIT"),
         ("size", "96x128"),
-        ("resize", "crop"),
+        ("resize", "center-crop 0.9"),
         ("else", "x"),
     ]);
     let opened = from_bytes(&net::file(&stated, &tensors), "file").unwrap();
@@ -96,7 +96,7 @@ fn a_record_comes_from_metadata_else_from_the_layout() {
     assert_eq!((record.name.as_deref(), record.licence.as_deref()), (Some("mine"), Some("MIT")));
     assert_eq!(
         (record.train_size(), record.classify_size(), record.resize_rule()),
-        ([96, 128], [96, 128], "crop")
+        ([96, 128], [96, 128], "center-crop 0.9")
     );
 
     let again = from_bytes(&net::file(&record.to_metadata(), &tensors), "file").unwrap().record;

@@ -41,7 +41,8 @@ fn a_missing_tensor_is_named() {
     let mut tensors = full();
     for (name, tensor) in full() {
         tensors.remove(&name);
-        refused(&tensors, &name, "missing");
+        let error = refused(&tensors, &name, "missing");
+        assert!(error.ends_with("; is this a whole MobileNetV2 in Keras' layout?"), "{error}");
         tensors.insert(name, tensor);
     }
 }

@@ -187,8 +187,14 @@ fn a_bad_value_is_named_with_its_key() {
         ("classes", "[\"a\", \"\"]"),
         ("backbone", "borrowed"),
         ("input_size", "16"),
+        ("input_size", "2049"),
+        ("input_size", "64x31"),
         ("input_resize", ""),
+        ("input_resize", "squeeze"),
+        ("input_resize", "center-crop 0"),
+        ("input_resize", "center-crop 1.5"),
         ("input_exif", "\n"),
+        ("input_exif", "rotate"),
         ("params_sha256", "0"),
         ("params_sha256", &"0".repeat(64)),
         ("weights_file_sha256", "none"),
@@ -197,12 +203,16 @@ fn a_bad_value_is_named_with_its_key() {
         ("padding", "none"),
         ("scaling", "none"),
         ("size", "none"),
+        ("size", "4096"),
+        ("resize", "letterbox"),
     ] {
         let error = rewritten(&model, |metadata, _| {
             metadata.insert(key.to_owned(), value.to_owned());
         });
-        let error = error.unwrap_err().to_string();
-        assert!(error.contains(&format!("metadata '{key}'")) && !error.contains('\n'), "{key}: {error}");
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), Kind::Content);
+        let error = error.to_string();
+        assert!(error.starts_with(&format!("model: metadata '{key}'")) && !error.contains('\n'), "{error}");
     }
 }
 
@@ -255,7 +265,9 @@ fn a_wrong_tensor_is_named() {
         let error = rewritten(&three, |_, tensors| {
             tensors.remove(name);
         });
-        assert!(error.unwrap_err().to_string().contains(&format!("'{name}' is missing")));
+        let error = error.unwrap_err().to_string();
+        let advice = if name.starts_with("head/") { "no whole model" } else { "Keras' layout?" };
+        assert!(error.contains(&format!("'{name}' is missing")) && error.contains(advice), "{error}");
         let error = rewritten(&three, |_, tensors| tensors.get_mut(name).unwrap().data_mut()[1] = f32::NAN);
         let error = error.unwrap_err().to_string();
         assert!(error.contains(&format!("'{name}' holds NaN at index 1")), "{error}");
