@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Our forward pass beside ONNX Runtime and OpenVINO: same net, same pixels, same threads, in turn, answers checked.
+"""Our forward pass beside ONNX Runtime, OpenVINO and LiteRT: same net, same pixels, same threads, in turn, answers checked.
 
 Every round runs each contender once, in a process of its own, every second round backwards, so that a machine that
 slows down slows all of them. A row is a contender: the best pass of all rounds, the median over rounds of the rounds'
@@ -7,8 +7,11 @@ medians, and how wide those lie apart. A contender that fails, or whose answer d
 than 1e-3, is named and makes the exit code 1. Several versions of ours may stand in one run: --ours NAME=COMMAND.
 
 usage: compare.py --weights W.safetensors [--ours target/release/icecap] [--ours old=PATH/icecap]
-                  [--size 160] [--batch 1] [--threads 1] [--rounds 5] [--seconds 1] [--engines onnxruntime,openvino]
-needs: pip install numpy onnx safetensors onnxruntime openvino
+                  [--tflite NET.tflite] [--size 160] [--batch 1] [--threads 1] [--rounds 5] [--seconds 1]
+                  [--engines onnxruntime,openvino]
+needs: pip install numpy onnx safetensors onnxruntime openvino, and ai-edge-litert for --tflite
+The ONNX file is made here from the weights. LiteRT needs one of its own, which TensorFlow converts from Keras: the same
+weights, pixels [1, size, size, 3] in -1..1 in, the last features or their mean out, f32; one file per size.
 On a machine that does anything else at the same time the figures mean little.
 """
 
@@ -29,6 +32,7 @@ TOLERANCE = 1e-3
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", required=True)
+    parser.add_argument("--tflite", metavar="FILE", help="the same net for LiteRT, which then runs, too")
     parser.add_argument("--ours", action="append", default=[], metavar="[NAME=]COMMAND")
     for name, default in (("size", 160), ("batch", 1), ("threads", 1), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -37,6 +41,10 @@ def arguments():
     args = parser.parse_args()
     if args.engines is None:
         args.engines = "onnxruntime,openvino" + (",openvino-streams" if args.batch > 1 else "")
+    if args.tflite and "litert" not in args.engines.split(","):
+        args.engines += ",litert"
+    if "litert" in args.engines.split(",") and not args.tflite:
+        parser.error("litert needs --tflite FILE")
     return args
 
 
@@ -45,12 +53,13 @@ def contenders(args, folder):
     numbers = [str(args.size), str(args.batch), str(args.threads), str(args.seconds)]
     commands = {}
     engines = [name for name in args.engines.split(",") if name]
-    if engines:
+    if any(name != "litert" for name in engines):
         model = os.path.join(folder, "model.onnx")
         build = [sys.executable, HERE / "onnx_model.py", args.weights, numbers[0], numbers[1], model]
         subprocess.run(build, check=True)
-        for name in engines:
-            commands[name] = [sys.executable, HERE / "engine.py", name, model, *numbers]
+    for name in engines:
+        path = args.tflite if name == "litert" else model
+        commands[name] = [sys.executable, HERE / "engine.py", name, path, *numbers]
     flags = ["--size", "--batch", "--threads", "--seconds"]
     for number, given in enumerate(args.ours):
         name, command = given.split("=", 1) if "=" in given else (f"ours{number or ''}", given)
