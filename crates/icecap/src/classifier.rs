@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec};
+use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec, Warning};
 use icecap_graph::stage;
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
 use icecap_weights::{BackbonePart, Model, Record};
 
 use crate::{
-    Backbone, Error, Extractor, Head, Preprocessing, Progress, Settings, Source, TrainOptions,
+    Backbone, Error, Extracted, Extractor, Head, Preprocessing, Progress, Settings, Source, TrainOptions,
     metrics::{predicted, probabilities},
 };
 
@@ -28,6 +28,8 @@ pub struct Prediction {
     pub probabilities: Vec<f32>,
     /// The head's logits: one for two classes, else one per class.
     pub logits: Vec<f32>,
+    /// What is odd about the photo's file.
+    pub warnings: Vec<Warning>,
 }
 
 /// A trained classifier. Immutable: share it, and take a [`Predictor`] for each concurrent caller.
@@ -278,7 +280,7 @@ impl Classifier {
         dense(self.backbone.isa(), row, &self.packed, &mut logits);
         let (class, probabilities) = (predicted(&logits), probabilities(&logits));
         let (label, probability) = (self.classes[class].clone(), probabilities[class]);
-        Prediction { class, label, probability, probabilities, logits }
+        Prediction { class, label, probability, probabilities, logits, warnings: Vec::new() }
     }
 }
 
@@ -311,10 +313,14 @@ impl Predictor<'_> {
         self.rows.resize(photos.len() * len, 0.0);
         let outcomes = self.extractor.extract(photos, &mut self.rows, progress)?;
         let rows = self.rows.chunks_exact(len);
+        let predict = |photo: Extracted, row| Prediction {
+            warnings: photo.warnings,
+            ..self.classifier.of_features(row)
+        };
         Ok(outcomes
             .into_iter()
             .zip(rows)
-            .map(|(o, row)| o.map(|_| self.classifier.of_features(row)))
+            .map(|(photo, row)| photo.map(|photo| predict(photo, row)))
             .collect())
     }
 }

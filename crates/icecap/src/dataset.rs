@@ -24,7 +24,7 @@ impl Dataset {
     /// held back, drawn by `seed`.
     ///
     /// # Errors
-    /// [`Error::Data`] for a share outside [0, 1); [`Error::NoPhotos`] where nothing is left to validate with.
+    /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] where nothing is left to validate with.
     pub fn new(inventory: &Inventory, share: f64, seed: u64) -> Result<Self, Error> {
         let classes = inventory.classes.clone();
         let test = inventory.test.clone().unwrap_or_default();
@@ -39,7 +39,7 @@ impl Dataset {
         };
         let dataset = Self { classes, train: of(Part::Train), val: of(Part::Val), test };
         if dataset.val.is_empty() {
-            return Err(Error::NoPhotos { part: "validation" });
+            return Err(Error::NoValidation { share });
         }
         Ok(dataset)
     }

@@ -57,6 +57,15 @@ pub enum Error {
         /// What the photos were for: training or validation.
         part: &'static str,
     },
+    /// Nothing is left to validate with.
+    #[error(
+        "no photo is left for validation: a share of {share} of classes this small is none; \
+         each class needs two photos, or name validation photos of their own"
+    )]
+    NoValidation {
+        /// The share of the photos that was to be held back.
+        share: f64,
+    },
     /// No photo at all could be read.
     #[error("no readable photo for {part}; add some to it")]
     NoPhotos {
@@ -134,7 +143,10 @@ impl Error {
             Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } | Self::OtherFeatures { .. } => {
                 Kind::Content
             }
-            Self::EmptyClass { .. } | Self::NoPhotos { .. } | Self::Skipped { .. } => Kind::Content,
+            Self::NoValidation { .. }
+            | Self::EmptyClass { .. }
+            | Self::NoPhotos { .. }
+            | Self::Skipped { .. } => Kind::Content,
             Self::Stopped => Kind::Stopped,
         }
     }

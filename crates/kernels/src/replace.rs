@@ -2,8 +2,8 @@
 //! a temporary file beside it, fsync, rename, fsync of the folder.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use crate::Error;
 
@@ -13,7 +13,8 @@ use crate::Error;
 /// Two processes that write one path at once both succeed; the later rename stands.
 ///
 /// # Errors
-/// [`Error::Io`] with `path` where any step fails; what stood at `path` is then untouched.
+/// [`Error::Io`] with `path` where any step fails, or where something stands there that is no regular file: a device
+/// or a pipe must not be replaced. What stood at `path` is then untouched. A link is followed: its target is replaced.
 pub fn replace_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
@@ -25,10 +26,15 @@ fn replace<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
 ) -> std::io::Result<T> {
+    let target = target_of(path)?;
+    let path = target.as_path();
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if !folder.is_dir() {
+        return Err(std::io::Error::new(ErrorKind::NotFound, "no such folder; make it or name another"));
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".icecap-").suffix(".part");
     // A temporary file is private by default; what we write is as public as the user's umask says.
@@ -50,6 +56,17 @@ fn replace<T>(
     Ok(written)
 }
 
+/// Where the file really lies: behind links, and not in the place of a device.
+fn target_of(path: &Path) -> std::io::Result<PathBuf> {
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => {
+            Err(std::io::Error::other("not a regular file, and not to be replaced by one; name another"))
+        }
+        Ok(_) => std::fs::canonicalize(path),
+        Err(_) => Ok(path.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +85,23 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         replace_file(&path, |w| w.write_all(b"new")).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_stays_and_a_link_is_followed() {
+        use std::os::unix::fs::FileTypeExt;
+        assert!(replace_file(Path::new("/dev/null"), |w| w.write_all(b"no")).is_err());
+        assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        std::fs::write(&target, b"old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        replace_file(&link, |w| w.write_all(b"new")).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(replace_file(folder.path(), |_| Ok(())).is_err());
     }
 
     #[test]
