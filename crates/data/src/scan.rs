@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Names are sorted naturally (`img_2` before `img_10`), so that a folder gives the same samples in the same order on
-//! every machine. Nothing is opened here but folders: what a file is shows when it is decoded.
+//! every machine. What a file is shows when it is decoded; here only files with the extension of something else (`.txt`, `.zip`)
+//! are opened, and passed over unless they start as a photo does.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -77,7 +78,7 @@ pub enum SkipReason {
     NotAFile,
     /// A link to nothing, or to a folder that has been visited.
     Link,
-    /// A file whose name says that it is no photo, by its extension.
+    /// A file that is no photo by its extension and by its first bytes.
     Foreign(String),
     /// It could not be looked at; what the system said.
     Unreadable(String),
@@ -170,7 +171,7 @@ pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
 }
 
 /// Finds the samples of a folder whose classes are those of `classes`, as for the evaluation of a trained model. A
-/// folder with parts gives its `test/`, else its `val/`.
+/// folder with parts gives its `test/`, else its `val/`, else its `train/`.
 ///
 /// # Errors
 /// As [`scan`], and [`Error::NoPhotos`].
@@ -179,6 +180,8 @@ pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inv
     let (folder, part) = match parts_of(folder)? {
         Some(Parts { test: Some(test), .. }) => (test, Part::Test),
         Some(Parts { val: Some(val), .. }) => (val, Part::Val),
+        // Photos of the model's class `train`, of vehicles, say, may lie in folders of their own.
+        Some(Parts { train, .. }) if !classes.iter().any(|class| class == "train") => (train, Part::Train),
         _ => (folder.to_owned(), Part::Test),
     };
     let samples = other_samples(&folder, part, &mut inventory)?;

@@ -1,12 +1,14 @@
-//! Walking through folders: naturally sorted, in no circle, opening nothing.
+//! Walking through folders: naturally sorted, in no circle, opening nothing but files whose name says that they are no
+//! photos, to see whether the name is right.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::fs::{DirEntry, FileType};
+use std::fs::{DirEntry, File, FileType};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::scan::{SkipReason, Skipped};
-use crate::{Error, Result};
+use crate::{Error, Format, Result};
 
 /// Folders inside folders beyond this are taken for a circle that hides from us.
 const DEEPEST: usize = 64;
@@ -14,8 +16,8 @@ const DEEPEST: usize = 64;
 /// Files that systems leave in every folder under a visible name.
 const CLUTTER: [&str; 4] = ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"];
 
-/// Extensions of files that are certainly no photos. Anything else is tried, because photos come without an extension
-/// and with wrong ones.
+/// Extensions of files that are hardly ever photos: these are passed over where their first bytes are no photo's, too.
+/// Anything else is a photo until it is decoded, so that a damaged one is told of and not passed over.
 const FOREIGN: [&str; 44] = [
     "txt",
     "csv",
@@ -182,9 +184,18 @@ fn sort_in(entry: &DirEntry) -> std::result::Result<FileType, SkipReason> {
     }
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.filter(|extension| FOREIGN.contains(&extension.as_str())) {
-        Some(extension) => Err(SkipReason::Foreign(extension)),
-        None => Ok(kind),
+        Some(extension) if !starts_as_photo(&entry.path()).map_err(unreadable)? => {
+            Err(SkipReason::Foreign(extension))
+        }
+        _ => Ok(kind),
     }
+}
+
+/// Whether the first bytes of a regular file are those of a format that is read.
+fn starts_as_photo(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::with_capacity(16);
+    File::open(path)?.take(16).read_to_end(&mut start)?;
+    Ok(Format::of(&start).is_ok())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use icecap_data::{Error, Inventory, Part, SkipReason, scan, scan_known, scan_photos};
 
+use crate::make::{Jpeg, rgb_jpeg};
+
 /// A folder with these files, each holding its own path.
 fn tree(files: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -106,6 +108,32 @@ fn evaluation_uses_the_models_classes_and_the_test_part_first() {
 }
 
 #[test]
+fn evaluation_of_a_folder_with_training_photos_only_takes_these() {
+    let names_of = |classes: [&str; 2]| classes.map(ToOwned::to_owned).to_vec();
+    let folder = tree(&["train/a/1.jpg", "train/b/2.jpg", "README.md"]);
+    let (samples, about) = scan_known(folder.path(), &names_of(["b", "a"])).unwrap();
+    assert_eq!(samples.iter().map(|s| s.class).collect::<Vec<_>>(), [0, 1]);
+    assert!(about.missing.is_empty() && about.skipped.is_empty());
+    // Of a model that knows a class of that name, it is the class.
+    let (samples, _) = scan_known(folder.path(), &names_of(["bus", "train"])).unwrap();
+    assert_eq!(samples.iter().map(|s| s.class).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn a_photo_under_the_name_of_something_else_is_found() {
+    let folder = tree(&["a/notes.txt", "a/empty.csv", "a/page.html"]);
+    let jpeg = rgb_jpeg(8, 8, Jpeg::PLAIN);
+    fs::write(folder.path().join("a/x.txt"), &jpeg).unwrap();
+    fs::write(folder.path().join("a/cut.zip"), &jpeg[..9]).unwrap();
+    fs::write(folder.path().join("a/empty.csv"), "").unwrap();
+    fs::write(folder.path().join("a/page.html"), "<!DOCTYPE html>").unwrap();
+    let (photos, skipped) = scan_photos(folder.path()).unwrap();
+    assert_eq!(names(folder.path(), photos.into_iter()), ["a/cut.zip", "a/x.txt"]);
+    let foreign = ["csv", "txt", "html"].map(|extension| SkipReason::Foreign(extension.to_owned()));
+    assert_eq!(skipped.into_iter().map(|s| s.reason).collect::<Vec<_>>(), foreign);
+}
+
+#[test]
 fn errors_say_what_to_do() {
     let said = |files: &[&str], folders: &[&str]| {
         let folder = tree(files);
@@ -168,7 +196,7 @@ fn pipes_sockets_and_links_in_circles_hang_nothing() {
     use std::os::unix::fs::symlink;
     let folder = tree(&["a/1.jpg", "b/1.jpg"]);
     let a = folder.path().join("a");
-    let made = std::process::Command::new("mkfifo").arg(a.join("pipe.jpg")).status();
+    let made = std::process::Command::new("mkfifo").args([a.join("pipe.jpg"), a.join("pipe.txt")]).status();
     let _socket = std::os::unix::net::UnixListener::bind(a.join("socket.jpg")).unwrap();
     symlink(&a, a.join("circle")).unwrap();
     symlink(folder.path(), a.join("wider circle")).unwrap();
@@ -180,7 +208,7 @@ fn pipes_sockets_and_links_in_circles_hang_nothing() {
     let expected = ["a/1.jpg", "a/2.jpg", "a/wider circle/b/1.jpg", "b/1.jpg"];
     assert_eq!(train(folder.path(), &found), expected);
     let reasons = |reason: SkipReason| found.skipped.iter().filter(|s| s.reason == reason).count();
-    assert_eq!(reasons(SkipReason::NotAFile), 1 + usize::from(made.is_ok_and(|status| status.success())));
+    assert_eq!(reasons(SkipReason::NotAFile), 1 + 2 * usize::from(made.is_ok_and(|status| status.success())));
     assert_eq!(reasons(SkipReason::Link), 4);
 }
 
