@@ -2,11 +2,14 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::FromStr;
 
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result, jpeg, raster};
 
 /// Whether a photo is turned as its EXIF orientation says.
+///
+/// As text `apply` or `ignore`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ExifPolicy {
     /// Turned upright, as every viewer shows it.
@@ -22,6 +25,18 @@ impl std::fmt::Display for ExifPolicy {
             Self::Apply => "apply",
             Self::Ignore => "ignore",
         })
+    }
+}
+
+impl FromStr for ExifPolicy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "apply" => Ok(Self::Apply),
+            "ignore" => Ok(Self::Ignore),
+            _ => Err(Error::ExifPolicy { text: text.to_owned() }),
+        }
     }
 }
 
@@ -194,4 +209,22 @@ fn contained<T>(format: Format, decoder: impl FnOnce() -> Result<T>) -> Result<T
     let result = catch_unwind(AssertUnwindSafe(decoder));
     DECODING.set(outer);
     result.unwrap_or_else(|_| Err(Error::Broken { format, reason: "the decoder gave up".to_owned() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn the_rule_for_exif_is_written_and_read_as_text() {
+        for policy in [ExifPolicy::Apply, ExifPolicy::Ignore] {
+            assert_eq!(policy.to_string().parse::<ExifPolicy>().unwrap(), policy);
+        }
+        for wrong in ["", "Apply", "ignore ", "no"] {
+            let error = wrong.parse::<ExifPolicy>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Setting);
+            assert!(error.to_string().ends_with("use apply or ignore"), "{error}");
+        }
+    }
 }

@@ -92,6 +92,12 @@ pub enum Error {
         /// The text given.
         text: String,
     },
+    /// A rule for EXIF orientation that cannot be read.
+    #[error("'{text}' is no rule for EXIF orientation; use apply or ignore")]
+    ExifPolicy {
+        /// The text given.
+        text: String,
+    },
     /// A folder that is not there.
     #[error("{}: no such file or folder", path.display())]
     MissingFolder {
@@ -180,7 +186,7 @@ impl Error {
             Self::Photo { source, .. } => source.kind(),
             Self::Limit { .. } | Self::OverLimit { .. } => ErrorKind::Limit,
             Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } => ErrorKind::Path,
-            Self::ResizeSpec { .. } | Self::Share { .. } => ErrorKind::Setting,
+            Self::ResizeSpec { .. } | Self::ExifPolicy { .. } | Self::Share { .. } => ErrorKind::Setting,
             _ => ErrorKind::Content,
         }
     }
