@@ -13,13 +13,15 @@ mod make;
 mod resize;
 mod scan;
 
+use std::io::Write;
 use std::path::PathBuf;
 
 /// The folder of large assets. Without it, says in one line that the test is skipped.
 fn assets() -> Option<PathBuf> {
     let folder = std::env::var_os("ICECAP_TEST_ASSETS").filter(|value| !value.is_empty()).map(PathBuf::from);
     if folder.is_none() {
-        println!("skipped: ICECAP_TEST_ASSETS is not set");
+        // Not `println!`, which the test harness keeps to itself.
+        writeln!(std::io::stderr(), "skipped: ICECAP_TEST_ASSETS is not set").unwrap();
     }
     folder
 }
@@ -29,12 +31,17 @@ fn golden_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden")
 }
 
-/// Largest and mean difference.
-fn difference(a: impl Iterator<Item = f64>, b: impl Iterator<Item = f64>) -> (f64, f64) {
+/// Largest and mean difference, NaN where a value is, of as many values on both sides.
+fn difference(mut a: impl Iterator<Item = f64>, mut b: impl Iterator<Item = f64>) -> (f64, f64) {
     let (mut largest, mut sum, mut count) = (0.0f64, 0.0, 0usize);
-    for (a, b) in a.zip(b) {
-        largest = largest.max((a - b).abs());
-        sum += (a - b).abs();
+    loop {
+        let off = match (a.next(), b.next()) {
+            (Some(a), Some(b)) => (a - b).abs(),
+            (None, None) => break,
+            _ => panic!("one side has {count} values, the other one more"),
+        };
+        largest = if off > largest || off.is_nan() { off } else { largest };
+        sum += off;
         count += 1;
     }
     assert!(count > 0, "nothing to compare");
@@ -44,4 +51,17 @@ fn difference(a: impl Iterator<Item = f64>, b: impl Iterator<Item = f64>) -> (f6
 fn bytes_difference(a: &[u8], b: &[u8]) -> (f64, f64) {
     assert_eq!(a.len(), b.len());
     difference(a.iter().map(|&v| f64::from(v)), b.iter().map(|&v| f64::from(v)))
+}
+
+#[test]
+fn a_difference_hides_no_nan() {
+    let nan = [0.0, f64::NAN, 1.0];
+    assert!(difference(nan.into_iter(), [0.0; 3].into_iter()).0.is_nan());
+    assert_eq!(difference([1.0, 4.0].into_iter(), [2.0, 2.0].into_iter()), (2.0, 1.5));
+}
+
+#[test]
+#[should_panic(expected = "one side has 1 values")]
+fn a_difference_misses_no_value() {
+    difference([1.0].into_iter(), [1.0, 2.0].into_iter());
 }
