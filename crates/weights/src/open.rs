@@ -109,7 +109,8 @@ pub(crate) fn params(file: &File<'_>, layout: Layout) -> Result<Params, Error> {
     })
 }
 
-#[cfg(all(test, feature = "starter"))]
+#[cfg(feature = "starter")]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::manifest::BUILT_IN;
