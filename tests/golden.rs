@@ -181,3 +181,34 @@ fn a_plan_can_be_cut_at_any_block() {
         assert_eq!(cuts, 19, "the stem, seventeen blocks and the features");
     }
 }
+
+/// Features kept in a cache are taken for those that would be computed. Where a decoder, a resize or a kernel changes
+/// their bits, `NUMERIC_VERSION` in `crates/icecap/src/features.rs` has to change with them, and then this hash.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_bits_of_a_photo_are_those_of_the_numeric_version() {
+    use icecap::data::Digest;
+    let folder = assets::project().join("tests/golden/tf_decode");
+    for isa in Isa::available() {
+        let settings = icecap::Settings { threads: 1, isa: Some(isa) };
+        let backbone = icecap::Backbone::starter(settings).unwrap();
+        let preprocessing = icecap::Preprocessing::for_training(&backbone).unwrap();
+        let mut extractor = icecap::Extractor::new(&backbone, preprocessing, stage::POOLED).unwrap();
+        let files = ["rgb_420.jpg", "rgb_progressive.jpg", "palette.png"].map(|name| folder.join(name));
+        let sources = [0, 1, 2].map(|index| icecap::Source::Path(&files[index]));
+        let mut rows = vec![0.0; sources.len() * extractor.row_len()];
+        for outcome in
+            extractor.extract(&sources, &mut rows, &|_| std::ops::ControlFlow::Continue(())).unwrap()
+        {
+            outcome.unwrap();
+        }
+        let bytes: Vec<u8> = rows.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let expected = if isa.name() == "portable" { PORTABLE } else { FUSED };
+        assert_eq!(Digest::of(&bytes).to_string(), expected, "{isa}: bump NUMERIC_VERSION, then this hash");
+    }
+}
+/// Without and with fused multiply-add.
+#[cfg(target_arch = "x86_64")]
+const PORTABLE: &str = "ea517bc02ecb7f35617f34ffc8834605384be20cbca85c6c9fcf9912c48d2836";
+#[cfg(target_arch = "x86_64")]
+const FUSED: &str = "9b5dbf998190038da50b30312c4a8956202dd66809fcbde7446720bc07abb2ab";

@@ -139,7 +139,13 @@ impl Classifier {
         })
     }
 
-    pub(crate) fn trained(
+    /// A classifier from a head that was trained on features of `backbone`, those of photos in memory for instance.
+    ///
+    /// `data_fingerprint` is any text that tells the photos of the training from others.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where head, classes and backbone do not fit.
+    pub fn from_head(
         backbone: &Backbone,
         preprocessing: Preprocessing,
         head: Head,
@@ -147,6 +153,14 @@ impl Classifier {
         data_fingerprint: String,
         options: &TrainOptions,
     ) -> Result<Self, Error> {
+        let (features, inputs) = (backbone.features(), head.kernel().shape().dims()[0]);
+        if inputs != features || head.classes() != classes.len() {
+            let (names, outputs) = (classes.len(), head.classes());
+            let reason = format!(
+                "{inputs} features and {outputs} classes, on a backbone of {features} with {names} names"
+            );
+            return Err(Error::Setting { what: "head", reason });
+        }
         let training = [
             ("epochs", options.epochs.to_string()),
             ("learning_rate", options.learning_rate.to_string()),

@@ -149,7 +149,7 @@ impl Trainer {
             false => Some(head.evaluate(isa, &photos.test)?),
         };
         let head_time = started.elapsed();
-        let classifier = Classifier::trained(
+        let classifier = Classifier::from_head(
             &self.backbone,
             self.preprocessing,
             head,
