@@ -74,7 +74,7 @@ fn runs(operation: Operation, outputs: usize) -> Vec<(Isa, String)> {
         match rows[..] {
             [] => None,
             [wide, .., narrow] if padded < lanes(wide) => Some(narrow.to_owned()),
-            [wide, .., narrow] if padded % lanes(wide) != 0 => Some(format!("{wide}+{narrow}")),
+            [wide, .., narrow] if !padded.is_multiple_of(lanes(wide)) => Some(format!("{wide}+{narrow}")),
             [first, ..] => Some(first.to_owned()),
         }
     };
