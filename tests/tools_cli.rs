@@ -177,7 +177,7 @@ fn extract_says_what_is_wrong_and_leaves_nothing_half_written() {
     std::fs::write(at("old"), "old").unwrap();
     let run =
         |arguments: &[&str]| place.icecap(&[&["extract", "--size", "32", "--no-cache"], arguments].concat());
-    fails(&run(&["good", "-o", "none/f"]), 5, "none/f: No such file");
+    fails(&run(&["good", "-o", "none/f"]), 5, "none/f: no such folder");
     fails(&run(&["good", "-o", "empty"]), 5, "is a folder");
     fails(&run(&["missing", "-o", "f"]), 5, "missing: no such file or folder");
     fails(&run(&["empty", "-o", "f"]), 3, "no photo found");

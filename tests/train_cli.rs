@@ -159,7 +159,8 @@ fn a_run_is_overwritten_only_where_that_was_asked_for() {
     }
     assert!(place.path("icecap-run/skipped.csv").exists());
     fs::remove_file(place.path("photos/red/broken.jpg")).unwrap();
-    train(&["--out", "icecap-run", "--seed", "9"]).succeeds();
+    let again = train(&["--out", "icecap-run", "--seed", "9"]).succeeds();
+    assert!(again.stderr.contains("note: replacing the run in icecap-run"), "{}", again.stderr);
     assert!(place.text("icecap-run/args.toml").contains("seed = 9"));
     // What the earlier run skipped is no matter of this one.
     assert!(!place.path("icecap-run/skipped.csv").exists());
@@ -176,6 +177,7 @@ fn an_unreadable_photo_is_named_and_skipped_and_an_error_where_that_is_asked_for
     let metrics = place.json("run/metrics.json");
     assert_eq!(metrics["skipped"], 2);
     assert_eq!(metrics["skipped_photos"][0]["path"], "photos/blue/empty.png");
+    assert_eq!(metrics["skipped_photos"][0]["reason"], "the file is empty");
     let listed = place.text("run/skipped.csv");
     assert!(listed.starts_with("path,reason\nphotos/blue/empty.png,"), "{listed}");
 
@@ -241,6 +243,12 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
     }
     fs::create_dir_all(place.path("nothing")).unwrap();
     fs::write(place.path("garbage"), [7; 64]).unwrap();
+    // A header that promises more pixels than are read: 60000 to a side.
+    let mut png = fs::read(place.path("photos/red/0.png")).unwrap();
+    png[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    // The checksum of that header.
+    png[29..33].copy_from_slice(&0x0fb0e215_u32.to_be_bytes());
+    fs::write(place.path("wide.png"), png).unwrap();
     // Above the limit of a weight file, and no byte of it on disk.
     fs::File::create(place.path("huge")).unwrap().set_len((1 << 30) + 1).unwrap();
     let model = "run/model.safetensors";
@@ -254,6 +262,13 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
         (&["train", "photos", "--lr", "1e38"], 2, "smaller learning rate"),
         (&["evaluate", model, "other"], 3, "other/green"),
         (&["evaluate", model, "unreadable"], 3, "unreadable: none of 2 photos can be read"),
+        (&["evaluate", model, "photos/red"], 3, "no class folders"),
+        (&["predict", model, "wide.png"], 4, "wide.png"),
+        (
+            &["predict", model, "photos", "--out", "rows.xlsx"],
+            2,
+            ".xlsx; name a file with .csv, .jsonl or .txt",
+        ),
         (&["evaluate", "garbage", "photos"], 3, "garbage"),
         (&["predict", "garbage", "photos"], 3, "garbage"),
         (&["predict", model, "nothing"], 3, "no photo"),
@@ -300,6 +315,11 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         assert_eq!(run.code, Some(2), "{wrong:?}");
         assert!(run.stderr.contains(wrong[0]), "{}", run.stderr);
     }
+    for wrong in [["--epochs", "-3"], ["--lr", "-1"], ["--threads", "-2"]] {
+        let run = place.icecap(&["train", "photos", wrong[0], wrong[1]]);
+        assert_eq!(run.code, Some(2), "{wrong:?}");
+        assert!(run.stderr.contains("invalid value '-"), "{}", run.stderr);
+    }
     assert!(place.icecap(&["train", "photos", "--sede", "1"]).stderr.contains("'--seed'"));
 }
 
@@ -342,7 +362,11 @@ fn rows_come_in_the_order_of_a_list_and_fields_are_quoted() {
     assert_eq!(top[0]["label"], rows[0]["label"]);
 
     let table = predict(&[]);
-    assert!(table.stdout.contains("unreadable: could not be read"), "{}", table.stdout);
+    assert!(
+        table.stdout.lines().any(|line| line.starts_with("missing.jpg") && line.ends_with("unreadable")),
+        "{}",
+        table.stdout
+    );
     assert!(table.stderr.contains("1 photo cannot be read, the first: missing.jpg"), "{}", table.stderr);
 }
 
@@ -372,6 +396,16 @@ fn a_list_is_answered_as_it_comes_and_a_line_without_end_is_refused() {
     assert_eq!(run.stdout.lines().count(), 2);
     let run = place.icecap_with(&arguments, format!("{longest}x").as_bytes());
     assert!(run.fails(4).contains("standard input"));
+}
+
+#[test]
+fn predict_warns_of_a_photo_that_ends_early() {
+    let place = two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+    let jpeg = fs::read(place.path("photos/red/1.jpg")).unwrap();
+    fs::write(place.path("cut.jpg"), &jpeg[..jpeg.len() - 2]).unwrap();
+    let run = place.icecap(&["predict", "run/model.safetensors", "cut.jpg"]).succeeds();
+    assert!(run.stderr.contains("warning: cut.jpg: "), "{}", run.stderr);
 }
 
 #[test]

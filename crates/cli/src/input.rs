@@ -28,7 +28,7 @@ pub(crate) struct BackboneOptions {
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct ThreadOptions {
     /// Threads, 0 for as many as there are processors
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = threads)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = threads)]
     pub(crate) threads: usize,
 }
 
@@ -66,13 +66,13 @@ impl BackboneOptions {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InputOptions {
     /// Side of the input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) size: Option<InputSize>,
     /// How a photo becomes that size: squash or center-crop [default: what the weights were made for]
     #[arg(long, value_name = "RULE")]
     pub(crate) resize: Option<ResizeMode>,
     /// Whether a photo is turned as its EXIF orientation says: apply or ignore
-    #[arg(long, value_name = "POLICY", value_parser = exif, default_value = "apply")]
+    #[arg(long, value_name = "POLICY", default_value = "apply")]
     pub(crate) exif: ExifPolicy,
 }
 
@@ -116,14 +116,6 @@ impl FromStr for InputSize {
 fn threads(text: &str) -> Result<usize, String> {
     let threads = text.parse().ok().filter(|threads| *threads <= MAX_THREADS);
     threads.ok_or_else(|| format!("use a number up to {MAX_THREADS}, 0 for as many as there are processors"))
-}
-
-fn exif(text: &str) -> Result<ExifPolicy, String> {
-    match text {
-        "apply" => Ok(ExifPolicy::Apply),
-        "ignore" => Ok(ExifPolicy::Ignore),
-        _ => Err("use apply or ignore".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -106,6 +106,18 @@ pub(crate) fn unreadable(skipped: &[Skipped]) -> Option<Failure> {
     Some(Failure::new(Code::Content, format!("{}: {}", first.path.display(), first.reason)))
 }
 
+/// Why a photo is left out, without its path, which stands beside it.
+pub(crate) fn bare(photo: &SkippedPhoto) -> &str {
+    let path = photo.path.to_string_lossy();
+    let bare = photo.reason.strip_prefix(path.as_ref()).and_then(|rest| rest.strip_prefix(": "));
+    bare.unwrap_or(&photo.reason)
+}
+
+/// Whether an error is that of a photo above a limit.
+pub(crate) fn is_limit(error: &data::Error) -> bool {
+    error.kind() == data::ErrorKind::Limit
+}
+
 /// Why a photo cannot be read, without its path.
 pub(crate) fn reason(error: &data::Error) -> String {
     match error {

@@ -22,13 +22,13 @@ pub(crate) struct ModelOptions {
     #[command(flatten)]
     backbone: BackboneOptions,
     /// Side of the input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     size: Option<InputSize>,
     /// Images in a pass
-    #[arg(long, value_name = "B", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "B", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
     /// How long to measure
-    #[arg(long, value_name = "X", default_value_t = 2.0, value_parser = seconds)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Print one JSON object
     #[arg(long)]

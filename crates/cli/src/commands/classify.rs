@@ -26,7 +26,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     input: InputOptions,
     /// Classes to show of each photo
-    #[arg(long, value_name = "K", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     /// Fail where a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
@@ -40,6 +40,9 @@ pub(crate) struct Options {
 struct Report {
     photos: Vec<Photo>,
     skipped: Vec<Skipped>,
+    /// Those of the skipped photos that are above a limit.
+    #[serde(skip)]
+    over_limit: usize,
 }
 
 #[derive(Serialize)]
@@ -75,7 +78,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let preprocessing = options.input.over(Preprocessing::for_classification(&backbone)?);
     let report = classify(options, &backbone, preprocessing, &photos)?;
     if report.photos.is_empty() {
-        return Err(Failure::new(Code::Content, format!("none of {} photos could be used", photos.len())));
+        let code = if report.over_limit == photos.len() { Code::Limit } else { Code::Content };
+        return Err(Failure::new(code, format!("none of {} photos could be used", photos.len())));
     }
     if options.json {
         return print(&format!("{}\n", serde_json::json!(report)));
@@ -99,7 +103,7 @@ fn classify(
     photos: &[PathBuf],
 ) -> Result<Report, Failure> {
     let mut extractor = Extractor::new(backbone, preprocessing, stage::PREDICTIONS)?;
-    let mut report = Report { photos: Vec::new(), skipped: Vec::new() };
+    let mut report = Report { photos: Vec::new(), skipped: Vec::new(), over_limit: 0 };
     let (mut warnings, mut left_out) = (Lines::default(), Lines::default());
     for_each_photo(&mut extractor, backbone.threads().count(), photos, |index, outcome| {
         let path = photos[index].display().to_string();
@@ -112,6 +116,7 @@ fn classify(
             }
             Err(error) if options.strict => return Err(Failure::new(Code::Content, error.to_string())),
             Err(error) => {
+                report.over_limit += usize::from(skipped::is_limit(&error));
                 left_out.tell(|| format!("skipped {error}"));
                 report.skipped.push(Skipped { path, reason: skipped::reason(&error) });
             }

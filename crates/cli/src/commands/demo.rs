@@ -30,7 +30,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "RUN", default_value = "icecap-demo")]
     out: PathBuf,
     /// What photos, split and training are drawn from
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     #[command(flatten)]
     threads: ThreadOptions,

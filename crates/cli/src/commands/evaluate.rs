@@ -3,10 +3,11 @@
 mod confusion;
 mod learned;
 
+use std::fs::{DirEntry, read_dir};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::{Inventory, Sample, scan_known};
+use icecap::data::{self, Inventory, Sample, scan_known};
 use icecap::graph::stage;
 use icecap::{Classifier, Extractor, Metrics, SkippedPhoto};
 use serde::Serialize;
@@ -42,7 +43,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classifier = options.model.open()?;
-    let (samples, inventory) = scan_known(&options.folder, classifier.classes())?;
+    let (samples, inventory) = scan_known(&options.folder, classifier.classes()).map_err(no_classes)?;
     skipped::passed_over(&inventory);
     if let Some(failure) = skipped::unreadable(&inventory.skipped).filter(|_| options.strict) {
         return Err(failure);
@@ -72,6 +73,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return print(&json(options, &evaluation, classes)?);
     }
     print(&text(&evaluation, classes, &samples, &inventory))
+}
+
+/// A folder in which nothing is found because it has no folders is told as `icecap train` does.
+fn no_classes(error: data::Error) -> data::Error {
+    let folder = |entry: std::io::Result<DirEntry>| entry.is_ok_and(|entry| entry.path().is_dir());
+    match error {
+        data::Error::NoPhotos { path } if read_dir(&path).is_ok_and(|mut entries| !entries.any(folder)) => {
+            data::Error::NoClasses { path }
+        }
+        other => other,
+    }
 }
 
 /// What came out.
@@ -228,7 +240,7 @@ fn json<'a>(options: &Options, evaluation: &'a Evaluation, classes: &'a [String]
     let row = |of| (0..classes.len()).map(|taken_for| confusion.cell(of, taken_for)).collect();
     let left_out = |photo: &'a SkippedPhoto| Skipped {
         path: photo.path.to_string_lossy().into_owned(),
-        reason: &photo.reason,
+        reason: skipped::bare(photo),
     };
     let report = Report {
         model: options.model.model.to_string_lossy().into_owned(),

@@ -14,7 +14,8 @@ use crate::failure::{Code, Failure};
 use crate::model_file::ModelOptions;
 use crate::note::note;
 use crate::progress::Progress;
-use crate::wording::counted;
+use crate::skipped::Lines;
+use crate::wording::{counted, plain_path};
 use crate::{cache_folder, interrupt};
 
 use photos::Photos;
@@ -31,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Classes told for each photo, the most probable first
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     /// File for the rows, instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -48,10 +49,13 @@ pub(crate) struct Options {
 const WINDOW: usize = 256;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let format = match options.format {
+        Some(format) => format,
+        None => Format::of_file(options.out.as_deref())?,
+    };
     let photos = Photos::new(&options.paths)?;
     let classifier = options.model.open()?;
     let cache = if options.cache { cache_folder::open() } else { None };
-    let format = options.format.unwrap_or_else(|| Format::of_file(options.out.as_deref()));
     let work = Work {
         predictor: classifier.predictor()?.with_cache(cache.clone()),
         rows: Rows::new(format, classifier.classes(), usize::from(options.top)),
@@ -71,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
-    let Tally { photos, unreadable, labelled, right, first_error, not_scanned } = tally;
+    let Tally { photos, unreadable, labelled, right, over_limit, first_error, not_scanned } = tally;
     if photos == 0 {
         return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
     }
@@ -80,6 +84,10 @@ fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
         note(&format!("{right} of {labelled} right ({share:.4}), by the names of their folders"));
     }
     match first_error {
+        Some(first) if over_limit == photos => {
+            let message = format!("none of {} can be used, the first: {first}", counted(photos, "photo"));
+            return Err(Failure::new(Code::Limit, message));
+        }
         Some(first) if strict || unreadable == photos => {
             return Err(icecap::Error::Skipped { skipped: unreadable, photos, first }.into());
         }
@@ -138,10 +146,12 @@ impl Work<'_> {
     /// Hands the rows of each window to `write`, which says whether to go on.
     fn each_window(mut self, mut write: impl FnMut(&str) -> Result<bool, Failure>) -> Result<Tally, Failure> {
         let mut tally = Tally::default();
+        let mut warnings = Lines::default();
         loop {
             let paths = self.photos.window(WINDOW)?;
             if paths.is_empty() {
                 tally.not_scanned = self.photos.unreadable();
+                warnings.end("such warnings");
                 return Ok(tally);
             }
             let sources: Vec<Source<'_>> = paths.iter().map(|path| Source::Path(path)).collect();
@@ -155,6 +165,11 @@ impl Work<'_> {
             let text = self.rows.window(&paths, &predictions, &mut tally);
             if !write(&text)? {
                 return Ok(tally);
+            }
+            for (path, prediction) in paths.iter().zip(&predictions) {
+                for warning in prediction.iter().flat_map(|prediction| &prediction.warnings) {
+                    warnings.tell(|| format!("warning: {}: {warning}", plain_path(path)));
+                }
             }
         }
     }

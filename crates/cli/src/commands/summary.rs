@@ -16,7 +16,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     input: InputOptions,
     /// Classes of the head
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     classes: u32,
     /// Print one JSON object
     #[arg(long)]

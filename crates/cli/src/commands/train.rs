@@ -15,7 +15,9 @@ use icecap::{Dataset, Decay, Preprocessing, SaveBackbone, TrainOptions, Trained,
 
 use crate::failure::Failure;
 use crate::input::{BackboneOptions, InputOptions};
+use crate::note::note;
 use crate::table::print;
+use crate::wording::plain_path;
 use crate::{cache_folder, skipped};
 
 use record::{Arguments, Record, Seconds};
@@ -38,16 +40,16 @@ pub(crate) struct Options {
     #[command(flatten)]
     input: InputOptions,
     /// Passes over the training photos
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     epochs: u32,
     /// Learning rate
-    #[arg(long, value_name = "RATE", default_value = "1e-3", value_parser = rate)]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, default_value = "1e-3", value_parser = rate)]
     lr: f64,
     /// Photos in a step
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Share of the features that dropout sets to zero in training
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = share)]
     dropout: f64,
     /// Optimiser
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(optim::NAMES))]
@@ -56,10 +58,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "RULE", default_value = "constant")]
     schedule: Decay,
     /// What the split, the first weights, the order of the photos and dropout are drawn from
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
     seed: u64,
     /// Share of each class that is held back for validation where the folder has no validation photos
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = held_back)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back)]
     val_split: f64,
     /// Folder for the model and what is known of the run [default: icecap-run, icecap-run-2, …]
     #[arg(long, value_name = "RUN")]
@@ -90,6 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
     seconds.weights = opening.elapsed().as_secs_f64();
     let folder = RunFolder::create(options.out.as_deref())?;
+    if folder.file(MODEL).exists() {
+        note(&format!("note: replacing the run in {}", plain_path(folder.path())));
+    }
     let cache = if options.no_cache { None } else { cache_folder::open() };
 
     let report = Report::new(options, &dataset);
@@ -162,7 +167,7 @@ fn save(
     let skipped = || match left_out.is_empty() {
         true => folder.remove("skipped.csv"),
         false => {
-            let rows = left_out.iter().map(|photo| (photo.path.as_path(), photo.reason.as_str()));
+            let rows = left_out.iter().map(|photo| (photo.path.as_path(), skipped::bare(photo)));
             folder.write("skipped.csv", &skipped::file(rows))
         }
     };

@@ -7,8 +7,8 @@ use icecap::{Prediction, data};
 use serde::Serialize;
 
 use crate::csv;
-use crate::failure::Failure;
-use crate::skipped::reason;
+use crate::failure::{Code, Failure};
+use crate::skipped::{is_limit, reason};
 use crate::wording::{plain, plain_path};
 
 /// How rows are written.
@@ -23,13 +23,19 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// The format that the name of a file asks for.
-    pub(super) fn of_file(file: Option<&Path>) -> Self {
+    /// The format that the name of a file asks for; a table where there is no file or no extension.
+    pub(super) fn of_file(file: Option<&Path>) -> Result<Self, Failure> {
         let extension = file.and_then(Path::extension).and_then(|e| e.to_str()).unwrap_or_default();
         match extension.to_ascii_lowercase().as_str() {
-            "csv" => Self::Csv,
-            "jsonl" | "ndjson" | "json" => Self::Jsonl,
-            _ => Self::Table,
+            "csv" => Ok(Self::Csv),
+            "jsonl" | "ndjson" | "json" => Ok(Self::Jsonl),
+            "txt" | "" => Ok(Self::Table),
+            other => Err(Failure::new(
+                Code::Arguments,
+                format!(
+                    "no format goes by .{other}; name a file with .csv, .jsonl or .txt, or give --format"
+                ),
+            )),
         }
     }
 }
@@ -39,6 +45,8 @@ impl Format {
 pub(super) struct Tally {
     pub(super) photos: usize,
     pub(super) unreadable: usize,
+    /// Those of them that are above a limit.
+    pub(super) over_limit: usize,
     /// Photos that lie in a folder with a class's name, and those of them that were predicted so.
     pub(super) labelled: usize,
     pub(super) right: usize,
@@ -120,6 +128,7 @@ impl<'a> Rows<'a> {
             }
             Err(error) => {
                 tally.unreadable += 1;
+                tally.over_limit += usize::from(is_limit(error));
                 tally.first_error.get_or_insert_with(|| error.to_string());
                 Row { path, choices: Vec::new(), truth: truth.map(name), error: Some(reason(error)) }
             }
@@ -225,7 +234,8 @@ impl<'a> Rows<'a> {
         }
         cells.push(row.truth.map_or(String::new(), |truth| plain(truth).into_owned()));
         cells.push(match &row.error {
-            Some(error) => format!("unreadable: {}", plain(error)),
+            // Why, in full, would be wider than a terminal.
+            Some(_) => "unreadable".to_owned(),
             None if row.is_wrong() => "wrong".to_owned(),
             None => String::new(),
         });
@@ -267,6 +277,7 @@ mod tests {
             probability: probabilities[class],
             probabilities,
             logits: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -290,7 +301,7 @@ mod tests {
             "photo          predicted  probability  true\n\
              p/ant/1        ant             0.7500  ant\n\
              p/wasp/a/long  ant             1.0000  wasp  wrong\n\
-             x              -                    -        unreadable: the file is empty\n"
+             x              -                    -        unreadable\n"
         );
         assert_eq!((tally.photos, tally.unreadable, tally.labelled, tally.right), (3, 1, 2, 1));
     }

@@ -7,9 +7,9 @@ use icecap::{Backbone, Dataset, Epoch, Preprocessing, SkippedPhoto, Trained};
 use serde::Serialize;
 
 use super::{Options, RunFolder};
-use crate::csv;
 use crate::failure::{Code, Failure};
 use crate::wording::typed;
+use crate::{csv, skipped};
 
 /// Seconds by phase.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -132,7 +132,7 @@ impl<'a> Record<'a> {
         let photos = &trained.photos;
         let skipped = |photo: &'a SkippedPhoto| Skipped {
             path: photo.path.to_string_lossy().into_owned(),
-            reason: &photo.reason,
+            reason: skipped::bare(photo),
         };
         Self {
             version: env!("CARGO_PKG_VERSION"),
