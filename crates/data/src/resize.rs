@@ -29,11 +29,8 @@ pub enum ResizeMode {
 
 /// The customary share of the shorter side.
 const USUAL_FRACTION: f32 = 0.875;
-/// The smallest share. Below it the reduced photo would be a hundred times what is cut out of it.
+/// The smallest share. Below it less than a hundredth of the photo would be seen.
 const LEAST_FRACTION: f32 = 0.1;
-/// A photo longer than this many times its width is cut to that length first: reduced by its short side, a strip of
-/// 1 x 16,384 pixels would otherwise grow to gigabytes.
-const LONGEST: usize = 8;
 
 /// Size and mode. As text `160x160 squash` (height first) or `224x224 center-crop 0.875`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -174,23 +171,47 @@ fn center_crop(
     out: &mut [f32],
 ) {
     let Stored { rgb, width, height, orientation } = photo;
-    // Everything is thought of upright; only the source and the reduced image lie as stored.
-    let kept = (width.min(height * LONGEST), height.min(width * LONGEST));
-    let (across, down) = orientation.sides(kept.0, kept.1);
-    let (reduced_across, reduced_down) = reduced_size(across, down, spec, fraction);
-    let (reduced_width, reduced_height) = orientation.sides(reduced_across, reduced_down);
-    buffers.reduced.resize(reduced_width * reduced_height * 3, 0);
+    // Everything is thought of upright; only the source and what is cut out of it lie as stored.
+    let (across, down) = orientation.sides(width, height);
+    let reduced = reduced_size(across, down, spec, fraction);
+    let (left, top) = (half(reduced.0 - spec.width), half(reduced.1 - spec.height));
+    let (reduced_width, reduced_height) = orientation.sides(reduced.0, reduced.1);
+    let corner = |x, y| orientation.stored(x, y, reduced_width, reduced_height);
+    let (first, last) = (corner(left, top), corner(left + spec.width - 1, top + spec.height - 1));
+    let (cut_width, cut_height) = orientation.sides(spec.width, spec.height);
+    buffers.reduced.resize(out.len(), 0);
     let resizer = buffers.antialias.get_or_insert_with(Resizer::new);
-    reduce(rgb, (width, height), kept, &mut buffers.reduced, (reduced_width, reduced_height), resizer);
-    let (left, top) = (half(reduced_across - spec.width), half(reduced_down - spec.height));
+    let columns = Span { first: first.0.min(last.0), count: cut_width, of: reduced_width };
+    let rows = Span { first: first.1.min(last.1), count: cut_height, of: reduced_height };
+    reduce(rgb, (width, height), &mut buffers.reduced, (columns, rows), resizer);
     for (y, row) in out.chunks_exact_mut(spec.width * 3).enumerate() {
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-            let (from_x, from_y) = orientation.stored(left + x, top + y, reduced_width, reduced_height);
-            let start = (from_y * reduced_width + from_x) * 3;
+            let (from_x, from_y) = orientation.stored(x, y, cut_width, cut_height);
+            let start = (from_y * cut_width + from_x) * 3;
             for (to, &from) in pixel.iter_mut().zip(&buffers.reduced[start..start + 3]) {
                 *to = f32::from(from);
             }
         }
+    }
+}
+
+/// The columns or rows that are cut out of the reduced photo, of which nothing else is ever made: reduced by its short
+/// side, a strip of 1 x 16,384 pixels would grow to gigabytes.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: usize,
+    count: usize,
+    /// Those of the whole reduced photo.
+    of: usize,
+}
+
+impl Span {
+    /// Where the span starts among the `side` columns or rows of the source, and how long it is there.
+    fn of_source(self, side: usize) -> (f64, f64) {
+        let at = |index: usize| index as f64 * side as f64 / self.of as f64;
+        let start = at(self.first);
+        // Rounding must not carry it over the edge.
+        (start, at(self.count).min(side as f64 - start))
     }
 }
 
@@ -214,27 +235,20 @@ fn reduced_size(across: usize, down: usize, spec: &ResizeSpec, fraction: f32) ->
     }
 }
 
-/// Antialiased bilinear resampling of the middle `kept` of an 8-bit RGB image; sizes are width and height.
-fn reduce(
-    rgb: &[u8],
-    from: (usize, usize),
-    kept: (usize, usize),
-    out: &mut [u8],
-    to: (usize, usize),
-    resizer: &mut Resizer,
-) {
-    let middle = |whole: usize, part: usize| ((whole - part) / 2) as f64;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
-        middle(from.0, kept.0),
-        middle(from.1, kept.1),
-        kept.0 as f64,
-        kept.1 as f64,
-    );
+/// Antialiased bilinear resampling of an 8-bit RGB image of `from` columns and rows to the columns
+/// and rows of `to`. Pixels beside the span count where the filter reaches them, as if all of the reduced photo were
+/// made.
+fn reduce(rgb: &[u8], from: (usize, usize), out: &mut [u8], to: (Span, Span), resizer: &mut Resizer) {
+    let (columns, rows) = to;
+    let ((left, width), (top, height)) = (columns.of_source(from.0), rows.of_source(from.1));
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(left, top, width, height);
     let source = ImageRef::new(from.0 as u32, from.1 as u32, rgb, PixelType::U8x3);
-    let target = Image::from_slice_u8(to.0 as u32, to.1 as u32, out, PixelType::U8x3);
+    let target = Image::from_slice_u8(columns.count as u32, rows.count as u32, out, PixelType::U8x3);
     let done = match (source, target) {
         (Ok(source), Ok(mut target)) => resizer.resize(&source, &mut target, &options).is_ok(),
         _ => false,
     };
-    assert!(done, "buffers of {from:?} and {to:?} pixels hold other sizes");
+    assert!(done, "buffers of {from:?} pixels and of {to:?} hold other sizes");
 }

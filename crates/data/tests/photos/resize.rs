@@ -84,6 +84,18 @@ fn any_shape_can_be_cropped_and_squashed() {
     }
 }
 
+/// The whole reduced photo would take 10 GB here; what is cut out of it takes 12 MB.
+#[test]
+fn nothing_is_made_of_a_long_photo_but_what_is_cut_out() {
+    let start = std::time::Instant::now();
+    for (width, height) in [(800, 100), (100, 800), (1, 16_384)] {
+        let photo = Photo::from_rgb(width, height, [9, 90, 200].repeat(width * height));
+        let out = resized(&photo, &crop(2048, 2048, 0.1));
+        assert!(out.chunks_exact(3).all(|pixel| pixel == [9.0, 90.0, 200.0]), "{width}x{height}");
+    }
+    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
 #[test]
 fn a_turned_photo_gives_the_pixels_of_the_upright_one() {
     for value in 1..=8u8 {
