@@ -20,8 +20,8 @@ use std::path::PathBuf;
 fn assets() -> Option<PathBuf> {
     let folder = std::env::var_os("ICECAP_TEST_ASSETS").filter(|value| !value.is_empty()).map(PathBuf::from);
     if folder.is_none() {
-        // Not `println!`, which the test harness keeps to itself.
-        writeln!(std::io::stderr(), "skipped: ICECAP_TEST_ASSETS is not set").unwrap();
+        // Not `println!` or `eprintln!`, which the test harness keeps to itself.
+        std::io::stderr().write_all(b"skipped: ICECAP_TEST_ASSETS is not set\n").unwrap();
     }
     folder
 }
