@@ -220,7 +220,11 @@ const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
     let folders = visible_folders(folder, &mut Vec::new())?;
     let named = |names: &[&str]| {
-        folders.iter().find(|path| path.file_name().is_some_and(|n| names.iter().any(|name| n == *name)))
+        let is_named = |path: &Path| {
+            let own = path.file_name().unwrap_or_default();
+            names.iter().any(|name| own.eq_ignore_ascii_case(name))
+        };
+        folders.iter().find(|path| is_named(path))
     };
     let Some(train) = named(&["train"]) else { return Ok(None) };
     let (val, test) = (named(&VAL_NAMES).cloned(), named(&["test"]).cloned());

@@ -13,8 +13,9 @@ use crate::{Error, Format, Result};
 /// Folders inside folders beyond this are taken for a circle that hides from us.
 const DEEPEST: usize = 64;
 
-/// Files that systems leave in every folder under a visible name.
-const CLUTTER: [&str; 4] = ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"];
+/// Files and folders that systems leave in every folder under a visible name; the last two are folders, of macOS' zip
+/// archives and of network drives.
+const CLUTTER: [&str; 6] = ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir"];
 
 /// Extensions of files that are hardly ever photos: these are passed over where their first bytes are no photo's, too.
 /// Anything else is a photo until it is decoded, so that a damaged one is told of and not passed over.

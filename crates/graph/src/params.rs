@@ -83,7 +83,7 @@ impl Params {
     /// The classification top is there where `predictions/kernel` is.
     ///
     /// # Shapes
-    /// Convolutions [height, width, in, out], depthwise [3, 3, channels, 1], BatchNorm vectors [channels],
+    /// Convolutions [height, width, in, out], depthwise [3, 3, channels, 1], BatchNorm vectors `[channels]`,
     /// `predictions/kernel` [features, classes].
     ///
     /// # Errors

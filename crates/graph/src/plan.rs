@@ -105,7 +105,7 @@ impl Plan {
         self.input_shape
     }
 
-    /// The shape of one image's output: [h, w, C], or [C] from pooling on.
+    /// The shape of one image's output: [h, w, C], or `[C]` from pooling on.
     #[must_use]
     pub fn output_shape(&self) -> Shape {
         self.output_shape

@@ -137,7 +137,7 @@ impl Extractor {
         self.plan.output_shape().elements()
     }
 
-    /// The shape of one photo's features: [C] from pooling on, else [h, w, C].
+    /// The shape of one photo's features: `[C]` from pooling on, else [h, w, C].
     #[must_use]
     pub fn row_shape(&self) -> icecap_kernels::Shape {
         self.plan.output_shape()

@@ -104,7 +104,7 @@ impl Head {
         &self.parameters[0]
     }
 
-    /// The bias, [logits].
+    /// The bias, `[logits]`.
     #[must_use]
     pub fn bias(&self) -> &Tensor {
         &self.parameters[1]

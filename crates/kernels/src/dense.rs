@@ -31,7 +31,7 @@ const CHAINS: usize = 4;
 pub struct PackedDense(Panels);
 
 impl PackedDense {
-    /// Packs `weights` [inputs, outputs], row-major, and `bias` [outputs].
+    /// Packs `weights` [inputs, outputs], row-major, and `bias` `[outputs]`.
     ///
     /// # Panics
     /// Where the lengths do not fit.

@@ -46,7 +46,7 @@ pub struct PackedDepthwise {
 }
 
 impl PackedDepthwise {
-    /// Packs `weights` [3, 3, channels], row-major, and `bias` [channels].
+    /// Packs `weights` [3, 3, channels], row-major, and `bias` `[channels]`.
     ///
     /// # Panics
     /// Where the lengths do not fit.

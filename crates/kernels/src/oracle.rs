@@ -3,7 +3,7 @@
 
 use crate::ConvGeometry;
 
-/// 1x1 convolution: `input` [P, K], `weights` [K, N], `bias` [N] to [P, N].
+/// 1x1 convolution: `input` [P, K], `weights` [K, N], `bias` `[N]` to [P, N].
 #[must_use]
 pub fn pointwise(input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
     let n = bias.len();
@@ -21,7 +21,7 @@ pub fn pointwise(input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
     output
 }
 
-/// 3x3 convolution: `input` [H, W, C], `weights` [3, 3, C, N], `bias` [N] to [H', W', N], zeros around the image.
+/// 3x3 convolution: `input` [H, W, C], `weights` [3, 3, C, N], `bias` `[N]` to [H', W', N], zeros around the image.
 #[must_use]
 pub fn conv3x3(geometry: &ConvGeometry, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
     let n = bias.len();
@@ -42,7 +42,7 @@ pub fn conv3x3(geometry: &ConvGeometry, input: &[f32], weights: &[f32], bias: &[
     })
 }
 
-/// Depthwise 3x3 convolution: `input` [H, W, C], `weights` [3, 3, C], `bias` [C] to [H', W', C].
+/// Depthwise 3x3 convolution: `input` [H, W, C], `weights` [3, 3, C], `bias` `[C]` to [H', W', C].
 #[must_use]
 pub fn depthwise(geometry: &ConvGeometry, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
     let channels = bias.len();
@@ -82,7 +82,7 @@ fn each_output(geometry: &ConvGeometry, value: impl Fn(&[(usize, usize)]) -> Vec
     output
 }
 
-/// Global average pooling: `input` [P, C] to [C].
+/// Global average pooling: `input` [P, C] to `[C]`.
 #[must_use]
 pub fn pool(input: &[f32], channels: usize) -> Vec<f64> {
     let pixels = (input.len() / channels) as f64;

@@ -27,7 +27,7 @@ use crate::{
 pub struct PackedPointwise(Panels);
 
 impl PackedPointwise {
-    /// Packs `weights` [inputs, outputs], row-major, and `bias` [outputs].
+    /// Packs `weights` [inputs, outputs], row-major, and `bias` `[outputs]`.
     ///
     /// # Panics
     /// Where the lengths do not fit.

@@ -35,7 +35,7 @@ rows! { PoolRow;
 /// The mean of each channel of one image.
 ///
 /// # Shapes
-/// `input` [C, H, W] without padding; `output` [C].
+/// `input` [C, H, W] without padding; `output` `[C]`.
 ///
 /// # Panics
 /// Where the shapes do not fit or the image has no pixel.

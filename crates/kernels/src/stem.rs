@@ -33,7 +33,7 @@ const STEM_STRIDE: usize = 2;
 pub struct PackedStem(Panels);
 
 impl PackedStem {
-    /// Packs `weights` [3, 3, 3, outputs], row-major, and `bias` [outputs].
+    /// Packs `weights` [3, 3, 3, outputs], row-major, and `bias` `[outputs]`.
     ///
     /// # Panics
     /// Where the lengths do not fit.

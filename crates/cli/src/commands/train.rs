@@ -54,7 +54,7 @@ pub(crate) struct Options {
     /// Optimiser
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(optim::NAMES))]
     optimizer: String,
-    /// Learning rate over the epochs: constant, cosine or step[:EPOCHS[:FACTOR]]
+    /// Learning rate over the epochs: constant, cosine, step, step:EPOCHS or step:EPOCHS:FACTOR
     #[arg(long, value_name = "RULE", default_value = "constant")]
     schedule: Decay,
     /// What the split, the first weights, the order of the photos and dropout are drawn from

@@ -78,6 +78,22 @@ fn parts_are_found_and_mapped_by_name() {
 }
 
 #[test]
+fn parts_may_be_capitalised_and_what_systems_leave_is_no_class() {
+    let folder = tree(&[
+        "Train/a/1.jpg",
+        "Train/b/2.jpg",
+        "Train/__MACOSX/._1.jpg",
+        "VAL/a/3.jpg",
+        "VAL/b/4.jpg",
+        "__MACOSX/x/5.jpg",
+    ]);
+    let found = scan(folder.path(), None).unwrap();
+    assert_eq!(found.classes, ["a", "b"]);
+    assert_eq!((found.train.len(), found.val.map(|val| val.len())), (2, Some(2)));
+    assert!(found.skipped.iter().all(|skipped| skipped.reason.is_clutter()));
+}
+
+#[test]
 fn a_validation_folder_of_the_callers_comes_before_one_inside() {
     let folder = tree(&["data/train/a/1.jpg", "data/train/b/1.jpg", "data/val/a/2.jpg", "other/b/3.jpg"]);
     let found = scan(&folder.path().join("data"), Some(&folder.path().join("other"))).unwrap();
