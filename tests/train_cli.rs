@@ -142,6 +142,27 @@ fn the_same_seed_gives_the_same_bytes_with_any_threads_and_with_or_without_the_c
 }
 
 #[test]
+fn another_pixel_scaling_makes_other_features_and_goes_with_the_model() {
+    let place = two_classes();
+    place.icecap(&["train", "photos", "--out", "plain"]).succeeds();
+    let scaling = "mean 0.485,0.456,0.406 std 0.229,0.224,0.225";
+    let run =
+        place.icecap(&["train", "photos", "--out", "scaled", "--scaling", scaling, "--json"]).succeeds();
+    let metrics: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(metrics["photos"]["cached"], 0, "features of another scaling are not these");
+    let bytes = fs::read(place.path("scaled/model.safetensors")).unwrap();
+    let header = String::from_utf8_lossy(&bytes[..bytes.len().min(60_000)]).into_owned();
+    assert!(
+        header.contains(r#""scaling":"scale "#) || header.contains(r#""scaling":"mean "#),
+        "saved with it"
+    );
+    let args = fs::read_to_string(place.path("scaled/args.toml")).unwrap();
+    assert!(args.contains("scaling = "), "{args}");
+    place.icecap(&["predict", "scaled/model.safetensors", "photos"]).succeeds();
+    assert_eq!(place.icecap(&["train", "photos", "--scaling", "loud"]).code, Some(2));
+}
+
+#[test]
 fn a_run_is_overwritten_only_where_that_was_asked_for() {
     let place = two_classes();
     let train = |options: &[&str]| place.icecap(&[&["train", "photos", "--epochs", "1"], options].concat());

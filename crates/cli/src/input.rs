@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use clap::Args;
 use icecap::data::{ExifPolicy, ResizeMode};
+use icecap::graph::Scaling;
 use icecap::kernels::MAX_THREADS;
+use icecap::weights::Weights;
 use icecap::{Backbone, Preprocessing, Settings};
 
 use crate::failure::Failure;
@@ -20,6 +22,9 @@ pub(crate) struct BackboneOptions {
     /// Weight file of the backbone [default: $ICECAP_WEIGHTS, else the built-in starter]
     #[arg(long, value_name = "FILE")]
     pub(crate) weights: Option<PathBuf>,
+    /// Pixel scaling: '-1..1' or 'mean R,G,B std R,G,B' [default: what the weights were trained with]
+    #[arg(long, value_name = "RULE", value_parser = icecap::weights::parse_scaling, allow_hyphen_values = true)]
+    pub(crate) scaling: Option<Scaling>,
     #[command(flatten)]
     pub(crate) threads: ThreadOptions,
 }
@@ -50,15 +55,24 @@ impl BackboneOptions {
     pub(crate) fn open(&self) -> Result<Backbone, Failure> {
         let settings = self.threads.settings();
         match self.file() {
-            Some(path) => Ok(Backbone::open(path, settings)?),
+            Some(path) => self.scaled(icecap::weights::open(path)?, settings),
             None => {
                 note(&format!(
                     "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
                      name a weight file with --weights or {WEIGHTS_VARIABLE}"
                 ));
-                Ok(Backbone::starter(settings)?)
+                self.scaled(icecap::weights::starter()?, settings)
             }
         }
+    }
+
+    /// The backbone of opened weights, its pixels scaled otherwise where that was asked for.
+    fn scaled(&self, weights: Weights, settings: Settings) -> Result<Backbone, Failure> {
+        let weights = match self.scaling {
+            Some(scaling) => weights.with_scaling(scaling)?,
+            None => weights,
+        };
+        Ok(Backbone::new(weights, settings)?)
     }
 }
 

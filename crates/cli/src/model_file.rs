@@ -36,7 +36,7 @@ impl ModelOptions {
     }
 
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
-        let around = BackboneOptions { weights: None, threads: self.threads };
+        let around = BackboneOptions { weights: None, scaling: None, threads: self.threads };
         let backbone = match around.file() {
             Some(file) => Backbone::open(file, self.threads.settings())?,
             None => Backbone::starter(self.threads.settings())?,

@@ -137,6 +137,16 @@ impl Params {
         self.tensors().filter(|(name, _)| !is_top(name))
     }
 
+    /// The same tensors under other numbers.
+    ///
+    /// # Errors
+    /// [`Error::Numerics`] for one that cannot be used.
+    pub fn with_numerics(mut self, numerics: Numerics) -> Result<Self, Error> {
+        check_numerics(&numerics)?;
+        self.numerics = numerics;
+        Ok(self)
+    }
+
     /// Leaves the classification top out.
     #[must_use]
     pub fn without_top(mut self) -> Self {

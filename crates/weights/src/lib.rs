@@ -25,5 +25,5 @@ pub use manifest::{Entry, Manifest};
 pub use open::open;
 #[cfg(feature = "starter")]
 pub use open::starter;
-pub use open::{Weights, from_bytes};
+pub use open::{Weights, from_bytes, parse_scaling};
 pub use record::Record;

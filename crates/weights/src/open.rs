@@ -3,7 +3,7 @@
 #[cfg(feature = "files")]
 use std::path::Path;
 
-use icecap_graph::{Error as NetError, Params};
+use icecap_graph::{Error as NetError, Params, Scaling};
 
 use crate::record::{Metadata, key};
 use crate::safetensors::File;
@@ -16,6 +16,28 @@ pub struct Weights {
     pub params: Params,
     /// Where it comes from and how it wants to be used.
     pub record: Record,
+}
+
+impl Weights {
+    /// The same weights fed with pixels scaled as `scaling` says, whatever their file or layout states. The net is then
+    /// another one, with a `params_sha256` of its own.
+    ///
+    /// # Errors
+    /// [`icecap_graph::Error::Numerics`] for a scaling that cannot be used.
+    pub fn with_scaling(mut self, scaling: Scaling) -> Result<Self, NetError> {
+        self.record.numerics.scaling = scaling;
+        self.params = self.params.with_numerics(self.record.numerics)?;
+        self.record.params_sha256 = Digest::of_params(&self.params);
+        Ok(self)
+    }
+}
+
+/// Reads a pixel scaling as records write it: `-1..1`, `mean R,G,B std R,G,B` or `scale R,G,B shift R,G,B`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse_scaling(text: &str) -> Result<Scaling, String> {
+    crate::vocabulary::scaling(text)
 }
 
 /// Opens the weight file, or the model file with its backbone, at `path`.
