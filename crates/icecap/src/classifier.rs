@@ -117,14 +117,7 @@ impl Classifier {
         }
         let mode: ResizeMode = model.preprocessing.resize.parse()?;
         let [height, width] = model.preprocessing.size;
-        let exif = match model.preprocessing.exif.as_str() {
-            "apply" => ExifPolicy::Apply,
-            "ignore" => ExifPolicy::Ignore,
-            other => {
-                let reason = format!("'{other}' in the model file is neither apply nor ignore");
-                return Err(Error::Setting { what: "exif", reason });
-            }
-        };
+        let exif: ExifPolicy = model.preprocessing.exif.parse()?;
         let bias = Tensor::from_slice(Shape::of([model.head_bias.len()]), &model.head_bias)?;
         let head = Head::from_parts(model.head_kernel, bias, model.classes.len());
         Ok(Self {
