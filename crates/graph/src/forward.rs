@@ -1,5 +1,7 @@
 //! The forward pass: a plan's stages one after the other over one image, and batches of images over threads.
 
+use std::time::{Duration, Instant};
+
 use icecap_kernels::{
     Blocked, BlockedMut, ConvGeometry, Epilogue, LINE, Layout, Pixel, Threads, dense, depthwise, pointwise,
     pool, scale_pixels, stem,
@@ -61,22 +63,61 @@ impl Plan {
     ) -> Result<(), Error> {
         let (input_len, output_len) = (self.input_shape().elements(), self.output_shape().elements());
         let batch = output.len() / output_len;
-        let of_pixels = self.starts_with_pixels() || matches!(input, Input::F32(_));
-        if !of_pixels || input.len() != batch * input_len || output.len() != batch * output_len {
-            return Err(Error::InputLength { expected: self.input_shape(), got: input.len() });
-        }
+        self.check(input, batch, output)?;
         if batch == 1 {
-            threads.enter(|| self.image(threads, input, &mut arenas[0], output));
+            threads.enter(|| self.image(threads, input, &mut arenas[0], output, |_| {}));
             return Ok(());
         }
         let serial = Threads::serial();
         threads.for_each_chunk(arenas, output, output_len, |arena, index, output| {
-            self.image(&serial, input.image(index, input_len), arena, output);
+            self.image(&serial, input.image(index, input_len), arena, output, |_| {});
         });
         Ok(())
     }
 
-    fn image(&self, threads: &Threads, input: Input<'_>, arena: &mut Arena, output: &mut [f32]) {
+    /// Runs the plan over one image and tells what each of its steps took, by the name of what leaves the step.
+    ///
+    /// # Shapes
+    /// As [`Plan::run`] with a batch of one.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn profile(
+        &self,
+        threads: &Threads,
+        input: Input<'_>,
+        arena: &mut Arena,
+        output: &mut [f32],
+    ) -> Result<Vec<(String, Duration)>, Error> {
+        self.check(input, 1, output)?;
+        Ok(threads.enter(|| {
+            let mut times = Vec::with_capacity(self.steps.len());
+            let mut started = Instant::now();
+            self.image(threads, input, arena, output, |step| {
+                times.push((step.node.name.clone(), started.elapsed()));
+                started = Instant::now();
+            });
+            times
+        }))
+    }
+
+    fn check(&self, input: Input<'_>, batch: usize, output: &[f32]) -> Result<(), Error> {
+        let (input_len, output_len) = (self.input_shape().elements(), self.output_shape().elements());
+        let of_pixels = self.starts_with_pixels() || matches!(input, Input::F32(_));
+        if !of_pixels || input.len() != batch * input_len || output.len() != batch * output_len {
+            return Err(Error::InputLength { expected: self.input_shape(), got: input.len() });
+        }
+        Ok(())
+    }
+
+    fn image(
+        &self,
+        threads: &Threads,
+        input: Input<'_>,
+        arena: &mut Arena,
+        output: &mut [f32],
+        mut done: impl FnMut(&Step),
+    ) {
         if let (Input::F32(values), Some(first), false) =
             (input, self.steps.first(), self.starts_with_pixels())
         {
@@ -85,6 +126,7 @@ impl Plan {
         }
         for step in &self.steps {
             self.step(threads, step, input, arena);
+            done(step);
         }
         if let Some(last) = self.steps.last() {
             Blocked::new(last.node.output, &arena.values[last.places.output.clone()]).write_hwc(output);
