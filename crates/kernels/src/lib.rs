@@ -27,6 +27,7 @@ mod registry;
 mod replace;
 mod resize;
 pub mod rng;
+pub mod roofline;
 mod shape;
 mod simd;
 mod stem;
