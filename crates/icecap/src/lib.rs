@@ -25,10 +25,12 @@
 //! it. There is no global state, nothing is printed, and whatever takes long tells its progress to a callback that can
 //! stop it. Results have the same bits for any number of threads and any batch.
 //!
-//! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`].
+//! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`]; [`bench`] measures this
+//! machine.
 #![forbid(unsafe_code)]
 
 mod backbone;
+pub mod bench;
 mod classifier;
 mod dataset;
 mod error;

@@ -42,13 +42,14 @@ const UNROLL: usize = 4;
 const SUMS: usize = 8;
 /// Bytes of a working set come in multiples of this: one step of the widest vectors.
 const STEP_BYTES: usize = SUMS * LINE * size_of::<f32>();
-/// What one repeat lasts.
-const SPAN: Duration = Duration::from_millis(10);
+/// What one repeat lasts: a thousand times what the start takes, and less than a processor's turn, so that on a shared
+/// machine some repeats are undisturbed.
+const SPAN: Duration = Duration::from_millis(4);
 /// Repeats that the best and the median are taken of.
-const REPEATS: usize = 9;
+const REPEATS: usize = 25;
 /// Repeats that settle the clock, and the shortest that tells a rate.
-const WARM_UP: usize = 2;
-const SHORTEST: Duration = Duration::from_millis(2);
+const WARM_UP: usize = 5;
+const SHORTEST: Duration = Duration::from_millis(1);
 /// Looks at a barrier between two offers of the processor to others.
 const SPINS: usize = 1 << 10;
 
