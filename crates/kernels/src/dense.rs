@@ -14,7 +14,7 @@
 use crate::{
     Isa, LINE,
     panels::Panels,
-    registry::{Kernel, rows, select},
+    registry::{Kernel, row, rows, select},
     simd::{Portable8, Vector},
 };
 #[cfg(target_arch = "x86_64")]
@@ -59,6 +59,8 @@ pub(crate) struct DenseRow {
     pub(crate) kernel: Kernel,
     panel: PanelFn,
 }
+
+row!(DenseRow);
 
 rows! { DenseRow;
     #[cfg(target_arch = "x86_64")]

@@ -25,7 +25,7 @@ use crate::{
     Blocked, Buffer, ConvGeometry, Isa, LINE,
     geometry::WINDOW,
     panels::flush,
-    registry::{Kernel, rows, select},
+    registry::{Kernel, row, rows, select},
     simd::{Portable8, Vector},
 };
 #[cfg(target_arch = "x86_64")]
@@ -100,6 +100,8 @@ pub(crate) struct DepthwiseRow {
     stride: usize,
     plane: PlaneFn,
 }
+
+row!(DepthwiseRow);
 
 rows! { DepthwiseRow;
     #[cfg(target_arch = "x86_64")]

@@ -9,6 +9,7 @@
 
 mod blocked;
 mod buffer;
+mod cover;
 mod dense;
 mod depthwise;
 mod error;

@@ -17,9 +17,10 @@ use std::ops::Range;
 
 use crate::{
     Blocked, BlockedMut, Isa, LINE, Layout, Threads,
+    cover::{Segment, cover},
     panels::Panels,
-    registry::{Kernel, rows, select},
-    tile::{Cut, POINTWISE_STEP, Tile, TileFn, tiles},
+    registry::{rows, select},
+    tile::{Cut, POINTWISE_STEP, Step, Tile, TileRow, tiles},
 };
 
 /// Weights of a 1x1 convolution, packed.
@@ -66,14 +67,7 @@ pub enum Epilogue<'a> {
     Add(Blocked<'a>),
 }
 
-pub(crate) struct PointwiseRow {
-    pub(crate) kernel: Kernel,
-    /// Output channels of a tile, and its functions for 1, 2, … pixels.
-    lanes: usize,
-    tiles: &'static [TileFn],
-}
-
-rows! { PointwiseRow;
+rows! { TileRow;
     #[cfg(target_arch = "x86_64")]
     pointwise_f32_14x32_avx512: Pointwise, Avx512, {
         lanes: 32, tiles: tiles!(tile_avx512, 2, POINTWISE_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
@@ -83,8 +77,20 @@ rows! { PointwiseRow;
         lanes: 16, tiles: tiles!(tile_avx512, 1, POINTWISE_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
     };
     #[cfg(target_arch = "x86_64")]
+    pointwise_f32_14x8_avx512: Pointwise, Avx512, {
+        lanes: 8, tiles: tiles!(tile_avx512_half, 1, POINTWISE_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+    };
+    #[cfg(target_arch = "x86_64")]
+    pointwise_f32_4x24_avx2: Pointwise, Avx2, {
+        lanes: 24, tiles: tiles!(tile_avx2, 3, POINTWISE_STEP; 1 2 3 4),
+    };
+    #[cfg(target_arch = "x86_64")]
     pointwise_f32_6x16_avx2: Pointwise, Avx2, {
         lanes: 16, tiles: tiles!(tile_avx2, 2, POINTWISE_STEP; 1 2 3 4 5 6),
+    };
+    #[cfg(target_arch = "x86_64")]
+    pointwise_f32_12x8_avx2: Pointwise, Avx2, {
+        lanes: 8, tiles: tiles!(tile_avx2, 1, POINTWISE_STEP; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     pointwise_f32_4x8_portable: Pointwise, Portable, {
         lanes: 8, tiles: tiles!(tile_portable, 1, POINTWISE_STEP; 1 2 3 4),
@@ -132,9 +138,11 @@ pub fn pointwise(
         }
         _ => (std::ptr::null(), 0, 0),
     };
-    let rows = select(ROWS, isa);
-    let (wide, narrow) = (&rows[0], &rows[rows.len() - 1]);
+    let lanes = (packed.n - panels.start * LINE).min(panels.len() * LINE);
     let first = panels.start;
+    // Without a gap anywhere the image is one long row.
+    let compact = to.row_gap() == 0 && residual_gap == 0;
+    let width = if compact { to.pixels() } else { to.width() };
     let work = Work {
         base: Tile {
             input: input.data().as_ptr(),
@@ -147,30 +155,32 @@ pub fn pointwise(
             output: output.data_mut()[to.origin()..].as_mut_ptr(),
             output_block: to.block_len(),
             column: 0,
-            width: to.width(),
+            width,
             gap: to.row_gap(),
             residual,
             residual_block,
             residual_gap,
             relu6: matches!(epilogue, Epilogue::Relu6),
+            count: 1,
+            step: Step::default(),
+            ahead: 0,
         },
-        wide,
-        narrow,
-        wide_groups: panels.len() * LINE / wide.lanes,
-        groups: panels.len() * LINE / wide.lanes + panels.len() * LINE % wide.lanes / narrow.lanes,
+        cover: cover(select(ROWS, isa), packed.k, lanes),
+        line: if width < NARROW { to.pixels() } else { width },
         weights_resident: panels.len() * packed.panel_len() * size_of::<f32>() <= RESIDENT_BYTES,
     };
     work.run(threads, to.pixels());
 }
 
+/// Rows of a padded image that are shorter than this are not worth tiles of their own.
+const NARROW: usize = 8;
+
 /// One call's tiles: groups of output channels times cuts of pixels.
 struct Work {
     base: Tile,
-    /// Tiles as wide as the instruction set has them, and the narrowest for the channels that remain.
-    wide: &'static PointwiseRow,
-    narrow: &'static PointwiseRow,
-    wide_groups: usize,
-    groups: usize,
+    cover: [Segment; 3],
+    /// Pixels that are cut into tiles together: a row, or all.
+    line: usize,
     weights_resident: bool,
 }
 
@@ -181,47 +191,116 @@ unsafe impl Sync for Work {}
 impl Work {
     fn run(&self, threads: &Threads, pixels: usize) {
         let parts = threads.count();
+        let groups = self.cover.iter().map(|segment| segment.count).sum();
         if parts == 1 {
-            self.tiles(0..self.groups, 0..pixels);
-        } else if self.groups >= 4 * parts {
+            self.tiles(0..groups, 0..pixels);
+        } else if groups >= 4 * parts {
             // Many output channels: each thread reads only its own weights.
-            threads.for_each(parts, |part| self.tiles(share(self.groups, parts, part), 0..pixels));
+            threads.for_each(parts, |part| self.tiles(share(groups, parts, part), 0..pixels));
         } else {
-            threads.for_each(parts, |part| self.tiles(0..self.groups, share(pixels, parts, part)));
+            threads.for_each(parts, |part| {
+                let lines = share(pixels / self.line, parts, part);
+                let pixels = match pixels / self.line {
+                    1 => share(pixels, parts, part),
+                    _ => lines.start * self.line..lines.end * self.line,
+                };
+                self.tiles(0..groups, pixels);
+            });
         }
     }
 
     fn tiles(&self, groups: Range<usize>, pixels: Range<usize>) {
-        if pixels.is_empty() {
-            return;
+        let mut first = 0;
+        for segment in &self.cover {
+            let own = first..first + segment.count;
+            first = own.end;
+            let (start, end) = (groups.start.max(own.start), groups.end.min(own.end));
+            if start < end && !pixels.is_empty() {
+                self.segment(segment, start - own.start..end - own.start, &pixels);
+            }
         }
-        let cut = Cut::new(pixels.len(), self.wide.tiles.len());
-        if self.weights_resident {
-            for index in 0..cut.count() {
-                for group in groups.clone() {
-                    self.tile(group, pixels.start, cut.tile(index));
+    }
+
+    /// Some of a segment's groups for some pixels: whole lines, or a part of the only one.
+    fn segment(&self, segment: &Segment, groups: Range<usize>, pixels: &Range<usize>) {
+        let (row, base) = (segment.row, &self.base);
+        let line = self.line.min(pixels.len());
+        let cut = Cut::new(line, row.tiles.len());
+        let lines = pixels.clone().step_by(line);
+        let lane = |group: usize| segment.lane + group * row.lanes;
+        if self.weights_resident && groups.len() > 1 && row.lanes % LINE == 0 {
+            let step = self.lanes_step(row.lanes);
+            for start in lines {
+                for (first, len) in (0..cut.count()).map(|index| cut.tile(index)) {
+                    self.walk(row, lane(groups.start), start + first, len, (groups.len(), step, 0));
                 }
             }
-        } else {
-            for group in groups {
-                for index in 0..cut.count() {
-                    self.tile(group, pixels.start, cut.tile(index));
+            return;
+        }
+        let next = row.lanes.div_ceil(LINE) * base.panel;
+        for group in groups {
+            let lane = lane(group);
+            if cut.count() == 1 && line == base.width {
+                // Every line is one tile: all of them in one walk.
+                let step = self.pixels_step(line, true);
+                self.walk(row, lane, pixels.start, line, (pixels.len() / line, step, next));
+                continue;
+            }
+            for start in lines.clone() {
+                for (first, len, count) in cut.runs() {
+                    let (first, last) = (start + first, start + first + len * count == pixels.end);
+                    let ahead = if last { next } else { 0 };
+                    if line <= base.width {
+                        self.walk(row, lane, first, len, (count, self.pixels_step(len, false), ahead));
+                        continue;
+                    }
+                    // Tiles that run over row ends differ in their columns.
+                    for index in 0..count {
+                        self.walk(row, lane, first + index * len, len, (1, Step::default(), ahead));
+                    }
                 }
             }
         }
     }
 
-    fn tile(&self, group: usize, from: usize, (first, len): (usize, usize)) {
-        let (row, lane) = if group < self.wide_groups {
-            (self.wide, group * self.wide.lanes)
-        } else {
-            let lane = self.wide_groups * self.wide.lanes + (group - self.wide_groups) * self.narrow.lanes;
-            (self.narrow, lane)
-        };
-        let (panel, within) = (lane / LINE, lane % LINE);
-        let pixel = from + first;
+    /// From one tile to the next output channels of the same pixels.
+    fn lanes_step(&self, lanes: usize) -> Step {
+        let blocks = |block: usize| lanes / LINE * block + lanes % LINE;
         let base = &self.base;
-        let (y, column) = (pixel / base.width, pixel % base.width);
+        Step {
+            input: 0,
+            weights: blocks(base.panel),
+            bias: lanes,
+            output: blocks(base.output_block),
+            residual: blocks(base.residual_block),
+        }
+    }
+
+    /// From one tile to the next `len` pixels of the same output channels, at the end of a row or inside it.
+    fn pixels_step(&self, len: usize, row_end: bool) -> Step {
+        let (gap, residual_gap) = if row_end { (self.base.gap, self.base.residual_gap) } else { (0, 0) };
+        Step {
+            input: len * LINE,
+            weights: 0,
+            bias: 0,
+            output: len * LINE + gap,
+            residual: len * LINE + residual_gap,
+        }
+    }
+
+    /// Some tiles of `len` pixels each: how many, the step between them, and what to ask for ahead.
+    fn walk(
+        &self,
+        row: &TileRow,
+        lane: usize,
+        pixel: usize,
+        len: usize,
+        (count, step, ahead): (usize, Step, usize),
+    ) {
+        let (panel, within) = (lane / LINE, lane % LINE);
+        let base = &self.base;
+        let (y, column) =
+            if pixel < base.width { (0, pixel) } else { (pixel / base.width, pixel % base.width) };
         let residual = if base.residual.is_null() {
             base.residual
         } else {
@@ -237,10 +316,13 @@ impl Work {
                 .wrapping_add(panel * base.output_block + pixel * LINE + y * base.gap + within),
             column,
             residual,
+            count,
+            step,
+            ahead,
             ..*base
         };
         // SAFETY: `pointwise` asserted that input, weights, bias, residual and output hold the pixels and panels that
-        // this tile names; `row` was selected by the token of an instruction set that this processor runs.
+        // these tiles name; the row was selected by the token of an instruction set that this processor runs.
         unsafe { row.tiles[len - 1](&tile) }
     }
 }

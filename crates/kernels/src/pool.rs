@@ -8,7 +8,7 @@
 
 use crate::{
     Blocked, Isa, LINE,
-    registry::{Kernel, rows, select},
+    registry::{Kernel, row, rows, select},
     simd::{Portable8, Vector},
 };
 #[cfg(target_arch = "x86_64")]
@@ -23,6 +23,8 @@ pub(crate) struct PoolRow {
     pub(crate) kernel: Kernel,
     mean: SumFn,
 }
+
+row!(PoolRow);
 
 rows! { PoolRow;
     #[cfg(target_arch = "x86_64")]

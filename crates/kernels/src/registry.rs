@@ -85,7 +85,13 @@ macro_rules! rows {
                 $($field: $value),*
             },
         )+];
+    };
+}
+pub(crate) use rows;
 
+/// Says that `$Row` is a table's row: it has the field `kernel`.
+macro_rules! row {
+    ($Row:ident) => {
         impl $crate::registry::Row for $Row {
             fn kernel(&self) -> &$crate::registry::Kernel {
                 &self.kernel
@@ -93,4 +99,4 @@ macro_rules! rows {
         }
     };
 }
-pub(crate) use rows;
+pub(crate) use row;

@@ -29,7 +29,7 @@
 use crate::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::isa::{shell_avx2, shell_avx512};
-use crate::registry::{Kernel, rows, select};
+use crate::registry::{Kernel, row, rows, select};
 
 /// Red, green, blue.
 const CHANNELS: usize = 3;
@@ -129,6 +129,8 @@ pub(crate) struct ResizeRow {
     pub(crate) kernel: Kernel,
     resample: ResampleFn,
 }
+
+row!(ResizeRow);
 
 rows! { ResizeRow;
     #[cfg(target_arch = "x86_64")]

@@ -14,11 +14,12 @@
 
 use crate::{
     BlockedMut, ConvGeometry, Isa, LINE, Threads,
+    cover::{Segment, cover},
     geometry::WINDOW,
     panels::Panels,
     pointwise::share,
-    registry::{Kernel, rows, select},
-    tile::{Cut, STEM_STEP, Tile, TileFn, tiles},
+    registry::{rows, select},
+    tile::{Cut, STEM_STEP, Step, Tile, TileRow, tiles},
 };
 
 /// Channels of a photo.
@@ -49,17 +50,7 @@ impl PackedStem {
     }
 }
 
-pub(crate) struct StemRow {
-    pub(crate) kernel: Kernel,
-    lanes: usize,
-    tiles: &'static [TileFn],
-}
-
-rows! { StemRow;
-    #[cfg(target_arch = "x86_64")]
-    stem3x3s2_f32_14x32_avx512: Stem, Avx512, {
-        lanes: 32, tiles: tiles!(tile_avx512, 2, STEM_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-    };
+rows! { TileRow;
     #[cfg(target_arch = "x86_64")]
     stem3x3s2_f32_14x16_avx512: Stem, Avx512, {
         lanes: 16, tiles: tiles!(tile_avx512, 1, STEM_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
@@ -191,7 +182,7 @@ pub fn stem(
     if to.is_empty() {
         return;
     }
-    let rows = select(ROWS, isa);
+    let lanes = packed.count() * LINE;
     let work = Work {
         base: Tile {
             input: scaled.as_ptr(),
@@ -210,9 +201,11 @@ pub fn stem(
             residual_block: 0,
             residual_gap: 0,
             relu6,
+            count: 1,
+            step: Step::default(),
+            ahead: 0,
         },
-        rows,
-        lanes: packed.count() * LINE,
+        cover: cover(select(ROWS, isa), STEM_INPUTS, lanes),
         row_len: to.row_len(),
     };
     let parts = threads.count();
@@ -221,8 +214,7 @@ pub fn stem(
 
 struct Work {
     base: Tile,
-    rows: &'static [StemRow],
-    lanes: usize,
+    cover: [Segment; 3],
     row_len: usize,
 }
 
@@ -232,34 +224,39 @@ unsafe impl Sync for Work {}
 
 impl Work {
     fn row(&self, y: usize) {
-        let base = &self.base;
-        let cut = Cut::new(base.width, self.rows[0].tiles.len());
-        for index in 0..cut.count() {
-            let (column, len) = cut.tile(index);
-            let mut lane = 0;
-            while lane < self.lanes {
-                let left = self.lanes - lane;
-                // The widest tile that fits; the narrowest divides every panel.
-                let Some(row) = self.rows.iter().find(|row| row.lanes <= left) else {
-                    unreachable!("a tile narrower than a panel")
-                };
-                let (panel, within) = (lane / LINE, lane % LINE);
-                let tile = Tile {
-                    input: base
-                        .input
-                        .wrapping_add(y * STEM_STRIDE * base.segment_stride + column * STEM_STEP),
-                    weights: base.weights.wrapping_add(panel * base.panel + within),
-                    bias: base.bias.wrapping_add(lane),
-                    output: base
-                        .output
-                        .wrapping_add(panel * base.output_block + y * self.row_len + column * LINE + within),
-                    column,
-                    ..*base
-                };
-                // SAFETY: `stem` asserted that scaled image, weights and output hold the windows, panels and pixels
-                // of this tile; `row` was selected by the token of an instruction set that this processor runs.
-                unsafe { row.tiles[len - 1](&tile) };
-                lane += row.lanes;
+        for segment in self.cover.iter().filter(|segment| segment.count > 0) {
+            let (base, lanes) = (&self.base, segment.row.lanes);
+            // Tiles narrower than a panel are too uneven a step apart for one walk.
+            let (walks, count) = if lanes % LINE == 0 { (1, segment.count) } else { (segment.count, 1) };
+            let panels = lanes / LINE;
+            let step = Step {
+                weights: panels * base.panel,
+                bias: lanes,
+                output: panels * base.output_block,
+                ..Step::default()
+            };
+            let cut = Cut::new(base.width, segment.row.tiles.len());
+            for (column, len) in (0..cut.count()).map(|index| cut.tile(index)) {
+                for walk in 0..walks {
+                    let lane = segment.lane + walk * lanes;
+                    let (panel, within) = (lane / LINE, lane % LINE);
+                    let input = y * STEM_STRIDE * base.segment_stride + column * STEM_STEP;
+                    let output = panel * base.output_block + y * self.row_len + column * LINE + within;
+                    let tile = Tile {
+                        input: base.input.wrapping_add(input),
+                        weights: base.weights.wrapping_add(panel * base.panel + within),
+                        bias: base.bias.wrapping_add(lane),
+                        output: base.output.wrapping_add(output),
+                        column,
+                        count,
+                        step,
+                        ..*base
+                    };
+                    // SAFETY: `stem` asserted that scaled image, weights and output hold the windows, panels and
+                    // pixels of these tiles; the row was selected by the token of an instruction set that this
+                    // processor runs.
+                    unsafe { segment.row.tiles[len - 1](&tile) };
+                }
             }
         }
     }

@@ -17,14 +17,20 @@
 //!
 //! What it does badly: the first load of a tile waits for the caller's, and K below 32 leaves the stores in sight.
 
-use crate::{LINE, simd::Portable8, simd::Vector};
+use std::mem::MaybeUninit;
+
+use crate::{
+    LINE,
+    registry::{Kernel, Row},
+    simd::{Portable8, Vector, prefetch},
+};
 #[cfg(target_arch = "x86_64")]
 use crate::{
     isa::{shell_avx2, shell_avx512},
     simd::{Avx2x8, Avx512x16},
 };
 
-/// Where one tile's values lie. The pointers are valid for what the walk in [`body`] touches.
+/// Where a walk over tiles starts and what it steps by. The pointers are valid for what [`body`] touches.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile {
     /// The first pixel's first input.
@@ -53,51 +59,143 @@ pub(crate) struct Tile {
     pub(crate) residual_gap: usize,
     /// Whether the result is clamped to [0, 6].
     pub(crate) relu6: bool,
+    /// How many tiles one call computes, all of them at the first one's column.
+    pub(crate) count: usize,
+    /// From one tile to the next.
+    pub(crate) step: Step,
+    /// Values from the weights in use to those that are needed after the last tile; 0 where nothing is known of them.
+    pub(crate) ahead: usize,
 }
 
-/// A compiled tile. Calling it asks for the row's instruction set and for a valid [`Tile`].
+/// Values from one tile of a walk to the next.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Step {
+    pub(crate) input: usize,
+    pub(crate) weights: usize,
+    pub(crate) bias: usize,
+    pub(crate) output: usize,
+    pub(crate) residual: usize,
+}
+
+/// A compiled walk over tiles. Calling it asks for the row's instruction set and for a valid [`Tile`].
 pub(crate) type TileFn = unsafe fn(&Tile);
+
+/// The tiles of one kernel.
+pub(crate) struct TileRow {
+    pub(crate) kernel: Kernel,
+    /// Output channels of a tile.
+    pub(crate) lanes: usize,
+    /// The functions for 1, 2, … pixels.
+    pub(crate) tiles: &'static [TileFn],
+}
+
+impl Row for TileRow {
+    fn kernel(&self) -> &Kernel {
+        &self.kernel
+    }
+}
 
 /// Values from one pixel's inputs to the next: a block of channels, or two RGB pixels.
 pub(crate) const POINTWISE_STEP: usize = LINE;
 pub(crate) const STEM_STEP: usize = 6;
 
-/// The arithmetic of one tile; compiled for an instruction set by the shells below.
+/// Lines that the largest tile has.
+const ASIDE: usize = 28;
+
+/// Which panel vector `v` of a tile lies in, and at which of its lanes.
+#[inline(always)]
+fn lane_of<V: Vector>(v: usize) -> (usize, usize) {
+    (v * V::LANES / LINE, v * V::LANES % LINE)
+}
+
+/// The walk of one call; compiled for an instruction set by the shells below.
 ///
 /// # Safety
-/// Every value that the walk reads or writes lies in a live allocation: for pixel p, segment s, j below `segment`,
-/// `input[s * segment_stride + p * STEP + j]`; for vector v and k, the `LANES` values from
-/// `weights[panel_of(v) * panel + k * 16 + lane_of(v)]` on; outputs and residuals of each pixel and vector likewise.
+/// Every value that the walk reads or writes lies in a live allocation: for each of its tiles, pixel p, segment s, j below
+/// `segment`, `input[s * segment_stride + p * STEP + j]`; for vector v and k, the `LANES` values from
+/// `weights[panel * v's panel + k * 16 + v's lane]` on; outputs and residuals of each pixel and vector likewise.
 /// The processor runs V's instruction set.
 #[inline(always)]
-unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
-    // Vector v covers the lanes from v * LANES on: in which panel, and where in it.
-    let panel_of = |v: usize| v * V::LANES / LINE;
-    let lane_of = |v: usize| v * V::LANES % LINE;
+unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(walk: &Tile) {
+    let (mut input, mut weights, mut bias) = (walk.input, walk.weights, walk.bias);
+    let (mut output, mut residual) = (walk.output, walk.residual);
+    let straight = walk.column + MR <= walk.width;
+    let mut aside = [const { MaybeUninit::<[f32; LINE]>::uninit() }; ASIDE];
+    const { assert!(MR * (NV * V::LANES).div_ceil(LINE) <= ASIDE && NV * V::LANES <= 32) };
+    let mut left = walk.count;
+    while left > 0 {
+        left -= 1;
+        let ahead = if left == 0 { walk.ahead } else { 0 };
+        // SAFETY: by the contract; the pixels of `aside` lie one behind the other.
+        unsafe {
+            let mut acc = products::<V, MR, NV, STEP>(walk, input, weights, bias, ahead);
+            let (to, added) = if straight {
+                ((output, walk.output_block), (residual, walk.residual_block))
+            } else {
+                ((aside.as_mut_ptr().cast(), MR * LINE), (std::ptr::null(), 0))
+            };
+            finish(&mut acc, walk.relu6, to, added);
+            if !straight {
+                let done = aside.as_ptr().cast();
+                match NV * V::LANES {
+                    8 => spread::<MR, 8>(walk, done, output, residual),
+                    16 => spread::<MR, 16>(walk, done, output, residual),
+                    24 => spread::<MR, 24>(walk, done, output, residual),
+                    _ => spread::<MR, 32>(walk, done, output, residual),
+                }
+            }
+        }
+        // Past the last tile these point behind what was used; wrapping arithmetic allows that.
+        input = input.wrapping_add(walk.step.input);
+        weights = weights.wrapping_add(walk.step.weights);
+        bias = bias.wrapping_add(walk.step.bias);
+        output = output.wrapping_add(walk.step.output);
+        if !walk.residual.is_null() {
+            residual = residual.wrapping_add(walk.step.residual);
+        }
+    }
+}
 
+/// The sums of one tile.
+///
+/// # Safety
+/// As [`body`].
+#[inline(always)]
+unsafe fn products<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(
+    tile: &Tile,
+    mut input: *const f32,
+    mut weights: *const f32,
+    bias: *const f32,
+    ahead: usize,
+) -> [[V; NV]; MR] {
     // SAFETY: the processor runs V's instruction set, by the contract.
     let zero = unsafe { V::splat(0.0) };
     let mut acc = [[zero; NV]; MR];
     for v in 0..NV {
         // SAFETY: the bias has a value for every lane of the group.
-        let bias = unsafe { V::load(tile.bias.add(v * V::LANES)) };
+        let bias = unsafe { V::load(bias.add(v * V::LANES)) };
         for p in 0..MR {
             acc[p][v] = bias;
         }
     }
-
-    let mut input = tile.input;
-    let mut weights = tile.weights;
     let mut left = tile.k;
     while left > 0 {
         let steps = left.min(tile.segment);
         let mut pixel = input;
+        if ahead > 0 {
+            for panel in 0..(NV * V::LANES).div_ceil(LINE) {
+                for line in 0..LINE {
+                    prefetch(weights.wrapping_add(panel * tile.panel + line * LINE + ahead));
+                }
+            }
+        }
         for _ in 0..steps {
             // SAFETY: by the function's contract; the offsets are those that it names.
             unsafe {
                 let mut row = [zero; NV];
                 for v in 0..NV {
-                    row[v] = V::load(weights.add(panel_of(v) * tile.panel + lane_of(v)));
+                    let (panel, lane) = lane_of::<V>(v);
+                    row[v] = V::load(weights.add(panel * tile.panel + lane));
                 }
                 for p in 0..MR {
                     let value = V::splat(*pixel.add(p * STEP));
@@ -113,58 +211,82 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(t
         input = input.wrapping_add(tile.segment_stride);
         left -= steps;
     }
+    acc
+}
 
-    if !tile.residual.is_null() {
-        let mut walk = RowWalk::new(tile, tile.residual_gap);
+/// Adds, clamps and stores the sums of one tile whose pixels lie one behind the other, in the output and in what is
+/// added: the offsets are constants.
+///
+/// # Safety
+/// As [`body`].
+#[inline(always)]
+unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
+    acc: &mut [[V; NV]; MR],
+    relu6: bool,
+    (output, output_block): (*mut f32, usize),
+    (residual, residual_block): (*const f32, usize),
+) {
+    if !residual.is_null() {
         for p in 0..MR {
             for v in 0..NV {
-                // SAFETY: the residual has the output's pixels and lanes; the walk skips what lies between its rows.
-                let added = unsafe {
-                    V::load(tile.residual.add(panel_of(v) * tile.residual_block + walk.offset + lane_of(v)))
-                };
+                let (panel, lane) = lane_of::<V>(v);
+                // SAFETY: the residual has the output's pixels and lanes.
+                let added = unsafe { V::load(residual.add(panel * residual_block + p * LINE + lane)) };
                 acc[p][v] = acc[p][v].add(added);
             }
-            walk.next();
         }
     }
-    if tile.relu6 {
+    if relu6 {
         for p in 0..MR {
             for v in 0..NV {
                 acc[p][v] = acc[p][v].relu6();
             }
         }
     }
-    let mut walk = RowWalk::new(tile, tile.gap);
     for p in 0..MR {
         for v in 0..NV {
-            let at = panel_of(v) * tile.output_block + walk.offset + lane_of(v);
-            // SAFETY: by the contract; the walk skips the padding between rows.
-            unsafe { acc[p][v].store(tile.output.add(at)) };
+            let (panel, lane) = lane_of::<V>(v);
+            // SAFETY: by the contract.
+            unsafe { acc[p][v].store(output.add(panel * output_block + p * LINE + lane)) };
         }
-        walk.next();
     }
 }
 
-/// The offsets of a tile's pixels in an image whose rows may have a gap between them.
-struct RowWalk {
-    offset: usize,
-    column: usize,
-    width: usize,
-    gap: usize,
-}
-
-impl RowWalk {
-    #[inline(always)]
-    fn new(tile: &Tile, gap: usize) -> Self {
-        Self { offset: 0, column: tile.column, width: tile.width, gap }
-    }
-
-    #[inline(always)]
-    fn next(&mut self) {
-        self.column += 1;
-        let wrapped = self.column == self.width;
-        self.offset += LINE + if wrapped { self.gap } else { 0 };
-        self.column = if wrapped { 0 } else { self.column };
+/// Puts a tile that runs over row ends where it belongs: LANES channels of MR pixels, from `done`, in which the channel
+/// blocks lie MR lines apart. What is added comes in here too.
+///
+/// # Safety
+/// As [`body`].
+#[inline(never)]
+unsafe fn spread<const MR: usize, const LANES: usize>(
+    tile: &Tile,
+    done: *const f32,
+    output: *mut f32,
+    residual: *const f32,
+) {
+    for panel in 0..LANES.div_ceil(LINE) {
+        let lanes = (LANES - panel * LINE).min(LINE);
+        let (mut column, mut at, mut added) = (tile.column, 0, 0);
+        for p in 0..MR {
+            // SAFETY: the tile's pixels and lanes lie in all three, at the offsets that skip what is between rows.
+            unsafe {
+                let (from, to) =
+                    (done.add((panel * MR + p) * LINE), output.add(panel * tile.output_block + at));
+                if tile.residual.is_null() {
+                    std::ptr::copy_nonoverlapping(from, to, lanes);
+                } else {
+                    for lane in 0..lanes {
+                        *to.add(lane) =
+                            *from.add(lane) + *residual.add(panel * tile.residual_block + added + lane);
+                    }
+                }
+            }
+            column += 1;
+            let wrapped = column == tile.width;
+            at += LINE + if wrapped { tile.gap } else { 0 };
+            added += LINE + if wrapped { tile.residual_gap } else { 0 };
+            column = if wrapped { 0 } else { column };
+        }
     }
 }
 
@@ -173,6 +295,15 @@ shell_avx512! {
     pub(crate) unsafe fn tile_avx512<const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
         // SAFETY: the shell has the features; the rest is the caller's promise.
         unsafe { body::<Avx512x16, MR, NV, STEP>(tile) }
+    }
+}
+
+// Half a register: where the processor splits 512 bits into two halves, eight channels cost half of sixteen.
+#[cfg(target_arch = "x86_64")]
+shell_avx512! {
+    pub(crate) unsafe fn tile_avx512_half<const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
+        // SAFETY: the shell has the features; the rest is the caller's promise.
+        unsafe { body::<Avx2x8, MR, NV, STEP>(tile) }
     }
 }
 
@@ -213,6 +344,13 @@ impl Cut {
 
     pub(crate) fn count(self) -> usize {
         self.count
+    }
+
+    /// The tiles of one size together: the first pixel, the pixels of each, and how many there are.
+    pub(crate) fn runs(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let longer = (0, self.base + 1, self.extra);
+        let others = (self.extra * (self.base + 1), self.base, self.count - self.extra);
+        [longer, others].into_iter().filter(|run| run.2 > 0 && run.1 > 0)
     }
 
     /// The first pixel of a tile and its number of pixels.

@@ -52,3 +52,15 @@ pub(crate) trait Vector: Copy {
     /// `min(max(self, 0), 6)`. What a NaN becomes is the instruction set's matter: 0, 6 or NaN.
     fn relu6(self) -> Self;
 }
+
+/// Asks for the cache line at `at` to be brought near, as far as the processor can; any address will do.
+#[inline(always)]
+pub(crate) fn prefetch(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing that the program could see, faults on no address, and every x86-64 has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
