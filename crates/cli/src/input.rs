@@ -55,6 +55,7 @@ impl BackboneOptions {
     pub(crate) fn open(&self) -> Result<Backbone, Failure> {
         let settings = self.threads.settings();
         match self.file() {
+            Some(path) if self.scaling.is_none() => Ok(Backbone::open(path, settings)?),
             Some(path) => self.scaled(icecap::weights::open(path)?, settings),
             None => {
                 note(&format!(

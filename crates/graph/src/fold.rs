@@ -30,10 +30,11 @@ pub(crate) fn fold(params: &Params, conv: &str, norm: &str) -> Folded {
         .zip(&scale)
         .map(|((beta, mean), scale)| (beta - mean * scale) as f32)
         .collect();
-    let weights = params
-        .values(conv, "kernel")
-        .chunks_exact(scale.len())
-        .flat_map(|outputs| outputs.iter().zip(&scale).map(|(&w, scale)| (f64::from(w) * scale) as f32))
-        .collect();
+    let kernel = params.values(conv, "kernel");
+    // Reserved whole and filled row by row: a flattened iterator has no length to reserve by, and is no vector loop.
+    let mut weights = Vec::with_capacity(kernel.len());
+    for outputs in kernel.chunks_exact(scale.len()) {
+        weights.extend(outputs.iter().zip(&scale).map(|(&w, scale)| (f64::from(w) * scale) as f32));
+    }
     Folded { weights, bias }
 }

@@ -26,6 +26,26 @@ impl Settings {
     }
 }
 
+/// What [`Settings`] come to on this machine.
+pub(crate) struct Runner {
+    isa: Isa,
+    pub(crate) threads: Threads,
+}
+
+impl Runner {
+    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
+        let isa = match settings.isa {
+            Some(isa) => isa,
+            None => Isa::from_env()?,
+        };
+        let count = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
+            count => count,
+        };
+        Ok(Self { isa, threads: Threads::new(count)? })
+    }
+}
+
 /// A frozen MobileNetV2. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Backbone {
@@ -47,29 +67,25 @@ impl Backbone {
     /// # Errors
     /// [`Error::Kernel`] for an instruction set that the processor lacks, or threads that the system does not give.
     pub fn new(weights: Weights, settings: Settings) -> Result<Self, Error> {
-        Self::shared(Arc::new(weights.params), weights.record, settings)
+        let runner = Runner::new(settings)?;
+        let net = Net::new(&weights.params);
+        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
     }
 
-    pub(crate) fn shared(params: Arc<Params>, record: Record, settings: Settings) -> Result<Self, Error> {
-        let isa = match settings.isa {
-            Some(isa) => isa,
-            None => Isa::from_env()?,
-        };
-        let count = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
-            count => count,
-        };
-        let net = Arc::new(Net::new(&params));
-        let threads = Threads::new(count)?;
-        Ok(Self { inner: Arc::new(Inner { params, net, record, isa, threads }) })
+    pub(crate) fn of(params: Arc<Params>, net: Net, record: Record, runner: Runner) -> Self {
+        let Runner { isa, threads } = runner;
+        Self { inner: Arc::new(Inner { params, net: Arc::new(net), record, isa, threads }) }
     }
 
-    /// Opens a weight file, or a model file for its backbone.
+    /// Opens a weight file, or a model file for its backbone. The threads copy the file, and fold and hash the net at
+    /// the same time.
     ///
     /// # Errors
     /// [`Error::Weights`] with the file and what is wrong with it; otherwise as [`Backbone::new`].
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
-        Self::new(icecap_weights::open(path)?, settings)
+        let runner = Runner::new(settings)?;
+        let (weights, net) = icecap_weights::open_while(path, &runner.threads, Net::new)?;
+        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
     }
 
     /// Opens a weight file held in memory; errors call it `label`.
@@ -77,7 +93,9 @@ impl Backbone {
     /// # Errors
     /// As [`Backbone::open`].
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
-        Self::new(icecap_weights::from_bytes(bytes, label)?, settings)
+        let runner = Runner::new(settings)?;
+        let (weights, net) = icecap_weights::from_bytes_while(bytes, label, &runner.threads, Net::new)?;
+        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
     }
 
     /// The starter backbone that is compiled in: width 0.35, made for 96x96. Small, and weak beside ImageNet weights.

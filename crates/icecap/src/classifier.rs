@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec, Warning};
-use icecap_graph::stage;
+use icecap_graph::{Net, stage};
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
 use icecap_weights::{BackbonePart, Model, Record};
 
+use crate::backbone::Runner;
 use crate::{
     Backbone, Error, Extracted, Extractor, Head, Preprocessing, Progress, Settings, Source, TrainOptions,
     metrics::{predicted, probabilities},
@@ -70,8 +71,9 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::open`].
     pub fn open_with(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
-        let path = path.as_ref();
-        Self::of_model(Model::load(path)?, path, settings)
+        let (path, runner) = (path.as_ref(), Runner::new(settings)?);
+        let loaded = Model::load_while(path, &runner.threads, Net::new)?;
+        Self::of_model(loaded, path, runner)
     }
 
     /// Opens a model file held in memory; errors call it `label`.
@@ -79,13 +81,16 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::open`].
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
-        Self::of_model(Model::from_bytes(bytes, label)?, Path::new(label), settings)
+        let runner = Runner::new(settings)?;
+        let loaded = Model::from_bytes_while(bytes, label, &runner.threads, Net::new)?;
+        Self::of_model(loaded, Path::new(label), runner)
     }
 
-    fn of_model(model: Model, path: &Path, settings: Settings) -> Result<Self, Error> {
+    fn of_model((model, net): (Model, Option<Net>), path: &Path, runner: Runner) -> Result<Self, Error> {
         match &model.backbone {
             BackbonePart::Embedded(params) => {
-                let backbone = Backbone::shared(Arc::clone(params), model.record.clone(), settings)?;
+                let net = net.unwrap_or_else(|| Net::new(params));
+                let backbone = Backbone::of(Arc::clone(params), net, model.record.clone(), runner);
                 Self::assemble(model, path, backbone)
             }
             BackbonePart::Pinned(digest) => {
@@ -195,10 +200,8 @@ impl Classifier {
         let params = self.backbone.params();
         let part = match backbone {
             SaveBackbone::Pinned => BackbonePart::Pinned(self.record.params_sha256),
-            SaveBackbone::Embedded if params.classes().is_none() => {
-                BackbonePart::Embedded(Arc::clone(params))
-            }
-            SaveBackbone::Embedded => BackbonePart::Embedded(Arc::new(params.as_ref().clone().without_top())),
+            // A classification top is left out when it is written.
+            SaveBackbone::Embedded => BackbonePart::Embedded(Arc::clone(params)),
         };
         Model {
             classes: self.classes.clone(),

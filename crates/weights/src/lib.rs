@@ -21,9 +21,9 @@ pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
 pub use layout::Layout;
 pub use manifest::{Entry, Manifest};
-#[cfg(feature = "files")]
-pub use open::open;
 #[cfg(feature = "starter")]
 pub use open::starter;
-pub use open::{Weights, from_bytes, parse_scaling};
+pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};
+#[cfg(feature = "files")]
+pub use open::{open, open_while};
 pub use record::Record;

@@ -4,7 +4,9 @@
 use std::path::Path;
 
 use icecap_graph::{Error as NetError, Params, Scaling};
+use icecap_kernels::Threads;
 
+use crate::digest::digests_while;
 use crate::record::{Metadata, key};
 use crate::safetensors::File;
 use crate::{Digest, Error, Layout, Manifest, Record, layout};
@@ -52,8 +54,23 @@ pub fn parse_scaling(text: &str) -> Result<Scaling, String> {
 /// One SHA-256 pass over the file and one over the net, and one copy.
 #[cfg(feature = "files")]
 pub fn open(path: impl AsRef<Path>) -> Result<Weights, Error> {
+    Ok(open_while(path, &Threads::serial(), |_| ())?.0)
+}
+
+/// The same on `threads`, and while the file and the net are hashed, `prepare` makes something of the net. Where a hash
+/// turns out not to be the one that is stated, that is dropped with the net.
+///
+/// # Errors
+/// As [`open`].
+#[cfg(feature = "files")]
+pub fn open_while<R: Send>(
+    path: impl AsRef<Path>,
+    threads: &Threads,
+    prepare: impl FnOnce(&Params) -> R + Send,
+) -> Result<(Weights, R), Error> {
     let path = path.as_ref();
-    icecap_kernels::with_mapped_file(path, crate::safetensors::MAX_FILE, |bytes| read(bytes, path))?
+    let read = |bytes: &[u8]| read(bytes, path, threads, prepare);
+    icecap_kernels::with_mapped_file(path, crate::safetensors::MAX_FILE, read)?
 }
 
 /// Opens a weight file, or a model file with its backbone, held in memory. Errors call it `label`.
@@ -61,7 +78,20 @@ pub fn open(path: impl AsRef<Path>) -> Result<Weights, Error> {
 /// # Errors
 /// As [`open`], except for what only a file can do.
 pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Weights, Error> {
-    read(bytes, label.as_ref())
+    Ok(from_bytes_while(bytes, label, &Threads::serial(), |_| ())?.0)
+}
+
+/// The same on `threads`, and `prepare` as in [`open_while`].
+///
+/// # Errors
+/// As [`from_bytes`].
+pub fn from_bytes_while<R: Send>(
+    bytes: &[u8],
+    label: &str,
+    threads: &Threads,
+    prepare: impl FnOnce(&Params) -> R + Send,
+) -> Result<(Weights, R), Error> {
+    read(bytes, label.as_ref(), threads, prepare)
 }
 
 /// The starter backbone that is compiled in: width 0.35, made for 96x96. Small, and weak beside ImageNet weights.
@@ -76,15 +106,22 @@ pub fn starter() -> Result<Weights, Error> {
 #[cfg(feature = "starter")]
 const STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
 
-fn read(bytes: &[u8], path: &std::path::Path) -> Result<Weights, Error> {
-    read_known(bytes, path, Manifest::built_in)
+fn read<R: Send>(
+    bytes: &[u8],
+    path: &std::path::Path,
+    threads: &Threads,
+    prepare: impl FnOnce(&Params) -> R + Send,
+) -> Result<(Weights, R), Error> {
+    read_known(bytes, path, Manifest::built_in, threads, prepare)
 }
 
-fn read_known(
+fn read_known<R: Send>(
     bytes: &[u8],
     path: &std::path::Path,
     manifest: impl FnOnce() -> Result<Manifest, Error>,
-) -> Result<Weights, Error> {
+    threads: &Threads,
+    prepare: impl FnOnce(&Params) -> R + Send,
+) -> Result<(Weights, R), Error> {
     let file = File::parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let layout = recognise(&file)?;
@@ -92,12 +129,14 @@ fn read_known(
     if stated.is_some_and(|stated| stated != layout) {
         return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
     }
-    let params = params(&file, layout)?;
+    let params = params(&file, layout, threads)?;
+    let (params_sha256, file_sha256, prepared) = digests_while(threads, Some(bytes), &params, prepare);
+    let file_sha256 = file_sha256.unwrap_or_else(|| Digest::of_file(bytes));
     // A model file has Keras' names, whatever its backbone was published in.
     let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
-    let mut record = metadata.record_of(published, &params, Digest::of_file(bytes))?;
+    let mut record = metadata.record_of(published, &params, file_sha256, params_sha256)?;
     manifest()?.complete(&mut record);
-    Ok(Weights { params, record })
+    Ok((Weights { params, record }, prepared))
 }
 
 fn recognise(file: &File<'_>) -> Result<Layout, Error> {
@@ -116,9 +155,9 @@ fn recognise(file: &File<'_>) -> Result<Layout, Error> {
 }
 
 /// The net in a file, with the numbers that its metadata or its layout states.
-pub(crate) fn params(file: &File<'_>, layout: Layout) -> Result<Params, Error> {
+pub(crate) fn params(file: &File<'_>, layout: Layout, threads: &Threads) -> Result<Params, Error> {
     let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
-    let (spec, tensors) = layout.read(file)?;
+    let (spec, tensors) = layout.read(file, threads)?;
     Params::new(spec, numerics, tensors).map_err(|source| {
         let offset = match &source {
             NetError::TensorShape { name, .. } | NetError::ExtraTensor { name } => file.offset(name),
@@ -153,15 +192,20 @@ mod tests {
         (bytes, Manifest::parse(&listed).unwrap())
     }
 
+    fn record_of(bytes: &[u8], manifest: Manifest) -> Record {
+        let threads = Threads::serial();
+        read_known(bytes, "file".as_ref(), || Ok(manifest), &threads, |_| ()).unwrap().0.record
+    }
+
     #[test]
     fn a_listed_file_that_states_nothing_gets_what_the_manifest_states() {
         let (bytes, manifest) = starter_with("{}");
-        let record = read_known(&bytes, "file".as_ref(), || Ok(manifest)).unwrap().record;
+        let record = record_of(&bytes, manifest);
         assert_eq!(record.name.as_deref(), Some("starter"));
         assert_eq!(record.licence.as_deref(), Some("MIT OR Apache-2.0"));
         assert_eq!((record.size, record.resize.as_deref()), (Some([96; 2]), Some("squash")));
         // The built-in one lists another hash.
-        let record = read(&bytes, "file".as_ref()).unwrap().record;
+        let record = from_bytes(&bytes, "file").unwrap().record;
         assert_eq!((record.name, record.licence, record.size, record.resize), (None, None, None, None));
     }
 
@@ -169,7 +213,7 @@ mod tests {
     fn what_a_listed_file_states_stands() {
         let stated = r#"{"name": "own", "licence": "own terms", "size": "64", "resize": "center-crop 0.5"}"#;
         let (bytes, manifest) = starter_with(stated);
-        let record = read_known(&bytes, "file".as_ref(), || Ok(manifest)).unwrap().record;
+        let record = record_of(&bytes, manifest);
         assert_eq!((record.name.as_deref(), record.licence.as_deref()), (Some("own"), Some("own terms")));
         assert_eq!((record.size, record.resize.as_deref()), (Some([64; 2]), Some("center-crop 0.5")));
         // The starter itself states no resize rule; its entry does.

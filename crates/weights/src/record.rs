@@ -150,14 +150,15 @@ impl<'a> Metadata<'a> {
         })
     }
 
-    /// The record of a file that holds `params`: what the metadata states must be true of them.
+    /// The record of a file that holds `params`, which hash to `params_sha256`: what the metadata states must be true of
+    /// them.
     pub(crate) fn record_of(
         &self,
         layout: Layout,
         params: &Params,
         file_sha256: Digest,
+        params_sha256: Digest,
     ) -> Result<Record, Error> {
-        let params_sha256 = Digest::of_params(params);
         let mut record = self.record(layout, file_sha256, params_sha256)?;
         if record.width.is_some_and(|width| Spec::with_width(width).as_ref() != Ok(params.spec())) {
             return Err(self.refuse(key::WIDTH, "the tensors have the channels of another width".to_owned()));

@@ -15,12 +15,13 @@
 //! # Source
 //! The format's page in huggingface/safetensors; the attacks kept beside it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ::safetensors::{Dtype, SafeTensors};
-use icecap_kernels::{Shape, Tensor};
+use icecap_kernels::{Shape, Tensor, Threads};
 use serde::de::{Deserialize, Error as _, MapAccess, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
@@ -145,6 +146,28 @@ impl<'a> File<'a> {
             *value = f32::from_le_bytes(*bytes);
         }
         Ok(tensor)
+    }
+
+    /// Copies of several tensors by name, made on `threads`: most of the time goes into memory that is touched for the
+    /// first time.
+    ///
+    /// # Errors
+    /// As [`File::tensor`], of the first of `names` that has one.
+    pub fn tensors<'n>(
+        &self,
+        names: impl Iterator<Item = &'n str>,
+        threads: &Threads,
+    ) -> Result<BTreeMap<String, Tensor>, Error> {
+        let mut copies: Vec<_> = names.enumerate().map(|(place, name)| (place, name, None)).collect();
+        // The largest first, so that no thread is left alone with one at the end.
+        copies.sort_by_key(|(_, name, _)| Reverse(self.shape(name).map_or(0, |shape| shape.elements())));
+        threads.for_each_chunk(&mut vec![(); threads.count()], &mut copies, 1, |(), _, copy| {
+            let (_, name, tensor) = &mut copy[0];
+            *tensor = Some(self.tensor(name));
+        });
+        copies.sort_by_key(|(place, ..)| *place);
+        let tensor = |name, copy: Option<_>| copy.unwrap_or_else(|| self.tensor(name));
+        copies.into_iter().map(|(_, name, copy)| Ok((name.to_owned(), tensor(name, copy)?))).collect()
     }
 }
 

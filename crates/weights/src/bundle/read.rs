@@ -3,9 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use icecap_graph::Params;
+use icecap_kernels::Threads;
+
 use super::{
     BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, Preprocessing, check_classes, key,
 };
+use crate::digest::digests_while;
 use crate::error::shown;
 use crate::layout::HEAD_PREFIX;
 use crate::record::{Metadata, key as record_key};
@@ -20,8 +24,23 @@ impl Model {
     /// [`Error`] that names the tensor, key or byte that is wrong.
     #[cfg(feature = "files")]
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self::load_while(path, &Threads::serial(), |_| ())?.0)
+    }
+
+    /// The same on `threads`, and while the net is hashed, where there is one in the file, `prepare` makes something of
+    /// it. Where the hash turns out not to be the one that is stated, that is dropped with the net.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    #[cfg(feature = "files")]
+    pub fn load_while<R: Send>(
+        path: impl AsRef<Path>,
+        threads: &Threads,
+        prepare: impl FnOnce(&Params) -> R + Send,
+    ) -> Result<(Self, Option<R>), Error> {
         let path = path.as_ref();
-        icecap_kernels::with_mapped_file(path, crate::safetensors::MAX_FILE, |bytes| read(bytes, path))?
+        let read = |bytes: &[u8]| read(bytes, path, threads, prepare);
+        icecap_kernels::with_mapped_file(path, crate::safetensors::MAX_FILE, read)?
     }
 
     /// Reads a model file held in memory. Errors call it `label`.
@@ -29,18 +48,36 @@ impl Model {
     /// # Errors
     /// As [`Model::load`], except for what only a file can do.
     pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Self, Error> {
-        read(bytes, label.as_ref())
+        Ok(Self::from_bytes_while(bytes, label, &Threads::serial(), |_| ())?.0)
+    }
+
+    /// The same on `threads`, and `prepare` as in [`Model::load_while`].
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`].
+    pub fn from_bytes_while<R: Send>(
+        bytes: &[u8],
+        label: &str,
+        threads: &Threads,
+        prepare: impl FnOnce(&Params) -> R + Send,
+    ) -> Result<(Self, Option<R>), Error> {
+        read(bytes, label.as_ref(), threads, prepare)
     }
 }
 
-fn read(bytes: &[u8], path: &Path) -> Result<Model, Error> {
+fn read<R: Send>(
+    bytes: &[u8],
+    path: &Path,
+    threads: &Threads,
+    prepare: impl FnOnce(&Params) -> R + Send,
+) -> Result<(Model, Option<R>), Error> {
     let file = File::parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     check_format(&metadata)?;
     for key in [record_key::EPSILON, record_key::PADDING, record_key::SCALING] {
         metadata.need(key, vocabulary::line)?;
     }
-    let (backbone, record) = read_backbone(&file, &metadata)?;
+    let (backbone, record, prepared) = read_backbone(&file, &metadata, threads, prepare)?;
     let kernel = file.tensor(HEAD_KERNEL)?;
     let bias = file.tensor(HEAD_BIAS)?;
     let model = Model {
@@ -67,7 +104,7 @@ fn read(bytes: &[u8], path: &Path) -> Result<Model, Error> {
             return Err(Error::Model { path: path.into(), reason });
         }
     }
-    Ok(model)
+    Ok((model, prepared))
 }
 
 fn check_format(metadata: &Metadata<'_>) -> Result<(), Error> {
@@ -83,7 +120,13 @@ fn check_format(metadata: &Metadata<'_>) -> Result<(), Error> {
     }
 }
 
-fn read_backbone(file: &File<'_>, metadata: &Metadata<'_>) -> Result<(BackbonePart, Record), Error> {
+/// The backbone, its record, and what `prepare` made of it where it is in the file.
+fn read_backbone<R: Send>(
+    file: &File<'_>,
+    metadata: &Metadata<'_>,
+    threads: &Threads,
+    prepare: impl FnOnce(&Params) -> R + Send,
+) -> Result<(BackbonePart, Record, Option<R>), Error> {
     let embedded = metadata.need(key::BACKBONE, |text| match text {
         EMBEDDED => Ok(true),
         PINNED => Ok(false),
@@ -106,11 +149,12 @@ fn read_backbone(file: &File<'_>, metadata: &Metadata<'_>) -> Result<(BackbonePa
     let pinned: Digest = metadata.need(record_key::PARAMS_SHA256, vocabulary::digest)?;
     if !embedded {
         let record = metadata.record(layout, file_sha256, pinned)?;
-        return Ok((BackbonePart::Pinned(pinned), record));
+        return Ok((BackbonePart::Pinned(pinned), record, None));
     }
-    let params = open::params(file, Layout::Keras)?;
-    let record = metadata.record_of(layout, &params, file_sha256)?;
-    Ok((BackbonePart::Embedded(Arc::new(params)), record))
+    let params = open::params(file, Layout::Keras, threads)?;
+    let (params_sha256, _, prepared) = digests_while(threads, None, &params, prepare);
+    let record = metadata.record_of(layout, &params, file_sha256, params_sha256)?;
+    Ok((BackbonePart::Embedded(Arc::new(params)), record, Some(prepared)))
 }
 
 /// How a photo becomes the backbone's input, as the metadata states it.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use icecap_graph::{BATCH_NORM, BLOCKS, Spec};
-use icecap_kernels::{Shape, Tensor};
+use icecap_kernels::{Shape, Tensor, Threads};
 
 use super::HEAD_PREFIX;
 use crate::Error;
@@ -27,12 +27,11 @@ pub(super) fn owns(name: &str) -> bool {
     })
 }
 
-pub(super) fn read(file: &File<'_>) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
+pub(super) fn read(file: &File<'_>, threads: &Threads) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
     let spec = spec(file)?;
     check_top(file, spec.feature_channels())?;
     let names = file.names().filter(|name| !name.starts_with(HEAD_PREFIX));
-    let tensors: Result<_, Error> = names.map(|name| Ok((name.to_owned(), file.tensor(name)?))).collect();
-    Ok((spec, tensors?))
+    Ok((spec, file.tensors(names, threads)?))
 }
 
 fn spec(file: &File<'_>) -> Result<Spec, Error> {

@@ -11,7 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use icecap_graph::{Numerics, Spec};
-use icecap_kernels::Tensor;
+use icecap_kernels::{Tensor, Threads};
 
 use crate::Error;
 use crate::safetensors::File;
@@ -89,9 +89,13 @@ impl Layout {
     }
 
     /// The channel counts that a file's shapes tell, and its tensors by Keras name, without a model file's head.
-    pub(crate) fn read(self, file: &File<'_>) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
+    pub(crate) fn read(
+        self,
+        file: &File<'_>,
+        threads: &Threads,
+    ) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
         match self {
-            Self::Keras => keras::read(file),
+            Self::Keras => keras::read(file, threads),
         }
     }
 }

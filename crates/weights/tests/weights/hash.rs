@@ -1,7 +1,8 @@
 //! `params_sha256` follows the net and nothing else.
 
 use icecap_graph::{Numerics, Padding, Params, Scaling};
-use icecap_weights::{Digest, Layout, from_bytes};
+use icecap_kernels::Threads;
+use icecap_weights::{Digest, Error, Layout, from_bytes, from_bytes_while};
 
 use crate::net;
 
@@ -32,6 +33,32 @@ fn container_order_alignment_metadata_and_top_do_not_matter() {
         shifted.extend(std::iter::repeat_n(b' ', spaces as usize));
         shifted.extend_from_slice(&plain[8 + length as usize..]);
         assert_eq!(of(&shifted), expected, "data at {spaces} bytes past a multiple of 8");
+    }
+}
+
+#[test]
+fn threads_change_nothing_and_what_is_made_meanwhile_is_dropped_with_a_wrong_hash() {
+    let tensors = net::tensors(&net::tiny(), Some(10));
+    let file = |stated: &str| net::file(&net::texts(&[("params_sha256", stated)]), &tensors);
+    let alone = from_bytes(&net::file(&net::texts(&[]), &tensors), "file").unwrap();
+    let right = file(&alone.record.params_sha256.to_string());
+    let wrong = file(&Digest::of_file(b"another net").to_string());
+    let mut bad = right.clone();
+    bad.splice(right.len() - 4.., f32::NAN.to_le_bytes());
+    for count in [1, 2, 3] {
+        let threads = Threads::new(count).unwrap();
+        let values = |params: &Params| -> Vec<Vec<f32>> {
+            params.tensors().map(|(_, tensor)| tensor.data().to_vec()).collect()
+        };
+        let (weights, made) = from_bytes_while(&right, "file", &threads, values).unwrap();
+        assert_eq!(weights.record.params_sha256, alone.record.params_sha256);
+        assert_eq!(weights.record.file_sha256, Digest::of_file(&right));
+        assert_eq!(values(&weights.params), values(&alone.params));
+        assert_eq!(made, values(&alone.params));
+        let error = from_bytes_while(&wrong, "file", &threads, values).unwrap_err();
+        assert!(matches!(&error, Error::Metadata { key, .. } if key == "params_sha256"), "{error}");
+        let error = from_bytes_while(&bad, "file", &threads, |_| panic!("an unchecked net")).unwrap_err();
+        assert!(matches!(error, Error::Net { .. }), "{error}");
     }
 }
 
