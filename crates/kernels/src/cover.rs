@@ -24,7 +24,7 @@ pub(crate) fn cover(rows: &'static [TileRow], k: usize, lanes: usize) -> [Segmen
     let (mut lane, mut left) = (0, lanes.next_multiple_of(LINE / 2));
     for segment in &mut cover {
         // A tile that is no whole number of panels, nor an even part of one, can only come last.
-        let even = |row: &&TileRow| row.lanes % LINE == 0 || LINE % row.lanes == 0;
+        let even = |row: &&TileRow| row.lanes.is_multiple_of(LINE) || LINE.is_multiple_of(row.lanes);
         let exact = rows.iter().find(|row| row.lanes == left && left <= most);
         let widest =
             || rows.iter().filter(even).filter(|row| row.lanes <= left.min(most)).max_by_key(|row| row.lanes);

@@ -98,6 +98,9 @@ type PlaneFn = unsafe fn(&Plane);
 pub(crate) struct DepthwiseRow {
     pub(crate) kernel: Kernel,
     stride: usize,
+    /// Rows and columns of a tile.
+    rows: usize,
+    columns: usize,
     plane: PlaneFn,
 }
 
@@ -105,15 +108,27 @@ row!(DepthwiseRow);
 
 rows! { DepthwiseRow;
     #[cfg(target_arch = "x86_64")]
-    depthwise3x3s1_f32_2x4x16c_avx512: DepthwiseStride1, Avx512, { stride: 1, plane: plane_avx512::<1, 2, 4> };
+    depthwise3x3s1_f32_2x7x16c_avx512: DepthwiseStride1, Avx512, { stride: 1, rows: 2, columns: 7, plane: plane_avx512::<1, 2, 7> };
     #[cfg(target_arch = "x86_64")]
-    depthwise3x3s2_f32_2x4x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, plane: plane_avx512::<2, 2, 4> };
+    depthwise3x3s1_f32_2x5x16c_avx512: DepthwiseStride1, Avx512, { stride: 1, rows: 2, columns: 5, plane: plane_avx512::<1, 2, 5> };
     #[cfg(target_arch = "x86_64")]
-    depthwise3x3s1_f32_2x2x8c_avx2: DepthwiseStride1, Avx2, { stride: 1, plane: plane_avx2::<1, 2, 2> };
+    depthwise3x3s1_f32_2x4x16c_avx512: DepthwiseStride1, Avx512, { stride: 1, rows: 2, columns: 4, plane: plane_avx512::<1, 2, 4> };
     #[cfg(target_arch = "x86_64")]
-    depthwise3x3s2_f32_2x2x8c_avx2: DepthwiseStride2, Avx2, { stride: 2, plane: plane_avx2::<2, 2, 2> };
-    depthwise3x3s1_f32_1x2x8c_portable: DepthwiseStride1, Portable, { stride: 1, plane: plane_portable::<1, 1, 2> };
-    depthwise3x3s2_f32_1x2x8c_portable: DepthwiseStride2, Portable, { stride: 2, plane: plane_portable::<2, 1, 2> };
+    depthwise3x3s2_f32_2x7x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, rows: 2, columns: 7, plane: plane_avx512::<2, 2, 7> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s2_f32_2x5x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, rows: 2, columns: 5, plane: plane_avx512::<2, 2, 5> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s2_f32_2x4x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, rows: 2, columns: 4, plane: plane_avx512::<2, 2, 4> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s1_f32_1x5x8c_avx2: DepthwiseStride1, Avx2, { stride: 1, rows: 1, columns: 5, plane: plane_avx2::<1, 1, 5> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s1_f32_2x2x8c_avx2: DepthwiseStride1, Avx2, { stride: 1, rows: 2, columns: 2, plane: plane_avx2::<1, 2, 2> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s2_f32_1x5x8c_avx2: DepthwiseStride2, Avx2, { stride: 2, rows: 1, columns: 5, plane: plane_avx2::<2, 1, 5> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s2_f32_2x2x8c_avx2: DepthwiseStride2, Avx2, { stride: 2, rows: 2, columns: 2, plane: plane_avx2::<2, 2, 2> };
+    depthwise3x3s1_f32_1x2x8c_portable: DepthwiseStride1, Portable, { stride: 1, rows: 1, columns: 2, plane: plane_portable::<1, 1, 2> };
+    depthwise3x3s2_f32_1x2x8c_portable: DepthwiseStride2, Portable, { stride: 2, rows: 1, columns: 2, plane: plane_portable::<2, 1, 2> };
 }
 
 /// A depthwise convolution of some blocks of channels of one image.
@@ -144,7 +159,9 @@ pub fn depthwise(
     assert_eq!(from.blocks(), blocks.len(), "input channels of a depthwise convolution");
     assert!(blocks.end <= weights.blocks(), "blocks {blocks:?} of {}", weights.blocks());
     assert_eq!(output.len(), blocks.len() * plane_len, "output of a depthwise convolution");
-    let Some(row) = select(ROWS, isa).iter().find(|row| row.stride == geometry.stride()) else {
+    let rows = select(ROWS, isa).iter().filter(|row| row.stride == geometry.stride());
+    // The fewest columns computed twice, then the fewest rows that are no whole tile; of equals the first.
+    let Some(row) = rows.min_by_key(|row| (width.next_multiple_of(row.columns), height % row.rows)) else {
         panic!("a depthwise convolution of stride {}", geometry.stride())
     };
     let planes = input.data().chunks_exact(from.block_len().max(1)).zip(output.chunks_exact_mut(plane_len));
@@ -172,32 +189,35 @@ pub fn depthwise(
 /// `plane` is as its fields say, and the processor runs V's instruction set.
 #[inline(always)]
 unsafe fn body<V: Vector, const S: usize, const R: usize, const P: usize>(plane: &Plane) {
-    for lane in (0..LINE).step_by(V::LANES) {
-        // SAFETY: sixteen channels of bias and of each of nine weights.
-        let (bias, weights) = unsafe {
-            let mut weights = [V::splat(0.0); TAPS];
-            for tap in 0..TAPS {
-                weights[tap] = V::load(plane.weights.add(tap * LINE + lane));
-            }
-            (V::load(plane.bias.add(lane)), weights)
-        };
-        // An image smaller than a tile goes pixel by pixel.
-        let whole = plane.height >= R && plane.width >= P;
-        let (row_step, column_step) = if whole { (R, P) } else { (1, 1) };
-        for y in (0..plane.height).step_by(row_step) {
-            let row = y.min(plane.height - row_step);
+    // An image narrower than a tile goes pixel by pixel.
+    let column_step = if plane.width >= P { P } else { 1 };
+    let mut row = 0;
+    while row < plane.height {
+        let row_step = if row + R <= plane.height && column_step == P { R } else { 1 };
+        for lane in (0..LINE).step_by(V::LANES) {
+            // SAFETY: sixteen channels of bias and of each of nine weights.
+            let (bias, weights) = unsafe {
+                let mut weights = [V::splat(0.0); TAPS];
+                for tap in 0..TAPS {
+                    weights[tap] = V::load(plane.weights.add(tap * LINE + lane));
+                }
+                (V::load(plane.bias.add(lane)), weights)
+            };
             for x in (0..plane.width).step_by(column_step) {
                 let at = (row, x.min(plane.width - column_step), lane);
                 // SAFETY: the tile lies inside the output.
                 unsafe {
-                    if whole {
+                    if row_step == R && column_step == P {
                         tile::<V, S, R, P>(plane, bias, &weights, at);
+                    } else if column_step == P {
+                        tile::<V, S, 1, P>(plane, bias, &weights, at);
                     } else {
                         tile::<V, S, 1, 1>(plane, bias, &weights, at);
                     }
                 }
             }
         }
+        row += row_step;
     }
 }
 

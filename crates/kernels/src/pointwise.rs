@@ -228,7 +228,7 @@ impl Work {
         let cut = Cut::new(line, row.tiles.len());
         let lines = pixels.clone().step_by(line);
         let lane = |group: usize| segment.lane + group * row.lanes;
-        if self.weights_resident && groups.len() > 1 && row.lanes % LINE == 0 {
+        if self.weights_resident && groups.len() > 1 && row.lanes.is_multiple_of(LINE) {
             let step = self.lanes_step(row.lanes);
             for start in lines {
                 for (first, len) in (0..cut.count()).map(|index| cut.tile(index)) {
