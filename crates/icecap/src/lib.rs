@@ -25,8 +25,8 @@
 //! it. There is no global state, nothing is printed, and whatever takes long tells its progress to a callback that can
 //! stop it. Results have the same bits for any number of threads and any batch.
 //!
-//! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`]; [`bench`] measures this
-//! machine.
+//! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`].
+//! [`bench`](mod@bench) measures the machine.
 #![forbid(unsafe_code)]
 
 mod backbone;

@@ -15,7 +15,7 @@ use crate::Error;
 use crate::rng::{Purpose, Stream};
 
 pub use cases::{Case, Prepared, cases, row_names};
-pub use net::{Pass, check_pooled, drawn_net, portable_pooled};
+pub use net::{Pass, check_pooled, drawn_net, drawn_params, portable_pooled};
 pub use steps::{StepTime, macs, steps};
 
 /// What a kernel, a step or a pass took.

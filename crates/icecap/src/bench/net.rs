@@ -10,11 +10,19 @@ use icecap_kernels::{Isa, Tensor, Threads};
 use crate::Error;
 use crate::rng::{Purpose, Stream};
 
-/// A MobileNetV2 of drawn weights without a top, padded as in Keras.
+/// A MobileNetV2 of drawn weights without a top, ready to run; see [`drawn_params`].
+///
+/// # Errors
+/// As [`drawn_params`].
+pub fn drawn_net(width: f32) -> Result<Arc<Net>, Error> {
+    Ok(Arc::new(Net::new(&drawn_params(width)?)))
+}
+
+/// The tensors of a MobileNetV2 without a top, drawn, and padded as in Keras.
 ///
 /// # Errors
 /// [`Error::Graph`] for a width that the paper's rounding has no channels for.
-pub fn drawn_net(width: f32) -> Result<Arc<Net>, Error> {
+pub fn drawn_params(width: f32) -> Result<Params, Error> {
     let spec = Spec::with_width(width)?;
     let mut stream = Stream::new(1, Purpose::Test, 0, 0);
     let tensors: BTreeMap<String, Tensor> = tensor_shapes(&spec, None)
@@ -32,7 +40,7 @@ pub fn drawn_net(width: f32) -> Result<Arc<Net>, Error> {
             (name, tensor)
         })
         .collect();
-    Ok(Arc::new(Net::new(&Params::new(spec, Numerics::KERAS, tensors)?)))
+    Ok(Params::new(spec, Numerics::KERAS, tensors)?)
 }
 
 /// A plan from u8 pixels to pooled features with all that it needs to run again and again.
