@@ -52,6 +52,8 @@ const WARM_UP: usize = 5;
 const SHORTEST: Duration = Duration::from_millis(1);
 /// Looks at a barrier between two offers of the processor to others.
 const SPINS: usize = 1 << 10;
+/// How long a thread waits there at most.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A rate in units of 10^9 a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -151,13 +153,17 @@ impl Roofline {
         let arrived = AtomicUsize::new(0);
         let now = Instant::now();
         let mut spans = vec![(now, now); count];
-        // The pool is ours alone, so all its threads come, one to a span, and none waits for ever.
+        // The pool is ours alone, so all its threads come, one to a span. Should the system hold one back, the others go
+        // ahead: the interval then tells a low rate, and nobody waits for ever.
         self.threads.for_each_chunk(states, &mut spans, 1, |state, _, span| {
             arrived.fetch_add(1, Ordering::AcqRel);
             let mut looks = 0;
             while arrived.load(Ordering::Acquire) < count {
                 looks += 1;
                 if looks % SPINS == 0 {
+                    if now.elapsed() > PATIENCE {
+                        break;
+                    }
                     std::thread::yield_now();
                 }
                 spin_loop();
