@@ -213,18 +213,12 @@ impl Block<'_> {
         let block_len = height * width * LINE;
         let task_len = self.chunk_blocks * block_len;
         match &self.packed.expand {
-            Some(_) if self.workers == 1 || self.threads.count() == 1 => {
-                let buffer_len = chunks.len() / self.workers;
-                self.clear(&mut chunks[..buffer_len]);
-                for (task, values) in between.chunks_mut(task_len).enumerate() {
-                    self.chunk(input, &mut chunks[..buffer_len], task, values);
-                }
-            }
             Some(_) => {
-                let mut buffers: Vec<&mut [f32]> =
-                    chunks.chunks_exact_mut(chunks.len() / self.workers).collect();
-                buffers.iter_mut().for_each(|buffer| self.clear(buffer));
-                self.threads.for_each_chunk(&mut buffers, between, task_len, |buffer, task, values| {
+                let buffer_len = chunks.len() / self.workers;
+                // A layer's zeros are where another one had values.
+                chunks.chunks_exact_mut(buffer_len).for_each(|buffer| self.clear(buffer));
+                let threads = self.threads;
+                threads.for_each_chunk_with(chunks, buffer_len, between, task_len, |buffer, task, values| {
                     self.chunk(input, buffer, task, values);
                 });
             }

@@ -136,6 +136,14 @@ pub(crate) fn chunk_layout(depthwise: &ConvGeometry, channels: usize) -> Layout 
     Layout::new(channels, height, width, depthwise.pads())
 }
 
+/// Into chunks of how many blocks `blocks` are cut, where `fits` go into the cache: a multiple of a tile's, as many as
+/// fit, unless that leaves one of the workers with much less to do than another.
+fn blocks_in_chunk(blocks: usize, fits: usize, workers: usize) -> usize {
+    let most = (fits / CHUNK_BLOCKS * CHUNK_BLOCKS).max(CHUNK_BLOCKS).min(blocks);
+    let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;
+    (1..=most).min_by_key(|&size| (longest(size), std::cmp::Reverse(size))).unwrap_or(most)
+}
+
 /// Decides chunks and places for the stages `range`.
 fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (Vec<Step>, usize) {
     let mut planner = Planner::default();
@@ -157,8 +165,7 @@ fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (V
                 depthwise_len = Layout::compact(spec.expanded, height, width).len();
                 let blocks = spec.expanded.div_ceil(LINE);
                 let bytes = chunk_layout(geometry, LINE).len() * size_of::<f32>();
-                let fits = (CHUNK_BYTES / bytes) / CHUNK_BLOCKS * CHUNK_BLOCKS;
-                chunk_blocks = fits.max(CHUNK_BLOCKS).min(blocks);
+                chunk_blocks = blocks_in_chunk(blocks, CHUNK_BYTES / bytes, workers);
                 if spec.has_expand() {
                     chunk_len = workers * chunk_layout(geometry, chunk_blocks * LINE).len();
                 }

@@ -32,6 +32,8 @@ pub mod roofline;
 mod shape;
 mod simd;
 mod stem;
+#[cfg(feature = "rayon")]
+mod team;
 mod tensor;
 mod tile;
 

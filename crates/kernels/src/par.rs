@@ -1,17 +1,24 @@
 //! Worker threads: one pool per owner, sized by its user, never a global one.
 //!
 //! Work is split over outputs, never over a sum, so a result has the same bits for any number of threads.
+//!
+//! The pool's threads belong to one caller at a time. Whoever finds them taken, be it another session of the same
+//! backbone or a task of the very work that took them, computes on its own thread: nothing waits for a turn, so nothing
+//! can wait for ever, and no processor gets two threads' work.
 
 use crate::Error;
+#[cfg(feature = "rayon")]
+use crate::team::{Lease, Team};
 
 /// The most threads of one pool. Above it somebody mistyped: the largest servers have fewer processors.
 pub const MAX_THREADS: usize = 1024;
 
-/// A lease on worker threads. One thread means the caller's own: none is started.
+/// Worker threads that are leased to one caller at a time. One thread means the caller's own: none is started.
 pub struct Threads {
     count: usize,
+    /// One thread fewer than `count`: the caller is the first.
     #[cfg(feature = "rayon")]
-    pool: Option<rayon::ThreadPool>,
+    pool: Option<(rayon::ThreadPool, Lease)>,
 }
 
 impl Threads {
@@ -39,11 +46,11 @@ impl Threads {
         #[cfg(feature = "rayon")]
         {
             let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(count)
-                .thread_name(|index| format!("icecap-{index}"))
+                .num_threads(count - 1)
+                .thread_name(|index| format!("icecap-{}", index + 1))
                 .build()
                 .map_err(|error| Error::Threads { count, reason: error.to_string() })?;
-            Ok(Self { count, pool: Some(pool) })
+            Ok(Self { count, pool: Some((pool, Lease::default())) })
         }
         #[cfg(not(feature = "rayon"))]
         Ok(Self::serial())
@@ -55,23 +62,33 @@ impl Threads {
         self.count
     }
 
-    /// Runs `work` on one of the threads. What it shares out then starts there: going in once costs less than going in
-    /// for each of many small steps.
-    pub fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+    /// Runs `work` on the caller's thread with the others at hand: what it shares out with [`Threads::for_each`] starts
+    /// at once, for they are entered once and then watch for the next share without going to sleep. For a row of many
+    /// short steps, such as an inference; between calls they sleep.
+    pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         #[cfg(feature = "rayon")]
-        if let Some(pool) = &self.pool {
-            return pool.install(work);
+        if let Some((pool, lease)) = &self.pool {
+            return match lease.take() {
+                Some(_guard) => Team::gather(pool, lease, |_| work()),
+                None => work(),
+            };
         }
         work()
     }
 
     /// Calls `work(task)` for every `task` below `tasks`, each once, in any order, and returns when all are done.
+    ///
+    /// # Panics
+    /// Where a task panics, when the others are done.
     pub fn for_each(&self, tasks: usize, work: impl Fn(usize) + Sync) {
         #[cfg(feature = "rayon")]
-        if let Some(pool) = self.pool.as_ref().filter(|_| tasks > 1) {
-            use rayon::prelude::*;
-            pool.install(|| (0..tasks).into_par_iter().with_max_len(1).for_each(&work));
-            return;
+        if let Some((pool, lease)) = self.pool.as_ref().filter(|_| tasks > 1) {
+            if let Some(shared) = lease.of_this_thread(|team| team.share(tasks, &work)) {
+                return shared;
+            }
+            if let Some(_guard) = lease.take() {
+                return Team::gather(pool, lease, |team| team.share(tasks, &work));
+            }
         }
         (0..tasks).for_each(work);
     }
@@ -89,26 +106,33 @@ impl Threads {
         chunk: usize,
         work: impl Fn(&mut S, usize, &mut [T]) + Sync,
     ) {
-        assert!(!states.is_empty(), "no state to work with");
+        self.for_each_chunk_with(states, 1, data, chunk, |state, index, part| {
+            work(&mut state[0], index, part)
+        });
+    }
+
+    /// As [`Threads::for_each_chunk`], with a state being `per` values of `scratch`.
+    ///
+    /// # Panics
+    /// Where `scratch` holds no whole state or `chunk` is 0.
+    pub fn for_each_chunk_with<S: Send, T: Send>(
+        &self,
+        scratch: &mut [S],
+        per: usize,
+        data: &mut [T],
+        chunk: usize,
+        work: impl Fn(&mut [S], usize, &mut [T]) + Sync,
+    ) {
+        let states = scratch.len().checked_div(per).unwrap_or(0);
+        assert!(states > 0, "no state to work with");
+        let chunks = data.len().div_ceil(chunk);
         #[cfg(feature = "rayon")]
-        if let Some(pool) = self.pool.as_ref().filter(|_| states.len() > 1 && data.len() > chunk) {
-            let queue = std::sync::Mutex::new(data.chunks_mut(chunk).enumerate());
-            let next = || queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-            pool.scope(|scope| {
-                for state in states {
-                    let (next, work) = (&next, &work);
-                    scope.spawn(move |_| {
-                        while let Some((index, part)) = next() {
-                            work(state, index, part);
-                        }
-                    });
-                }
-            });
-            return;
+        if self.pool.is_some() && states.min(chunks) > 1 {
+            return crate::team::chunks(self, states.min(chunks), (scratch, per), (data, chunk), &work);
         }
-        let state = &mut states[0];
+        let _ = chunks;
         for (index, part) in data.chunks_mut(chunk).enumerate() {
-            work(state, index, part);
+            work(&mut scratch[..per], index, part);
         }
     }
 }
@@ -130,24 +154,65 @@ mod tests {
         assert!(matches!(Threads::new(100_000_000), Err(Error::Threads { count: 100_000_000, .. })));
     }
 
+    fn every_task_runs_once(threads: &Threads) {
+        let calls: Vec<AtomicUsize> = (0..17).map(|_| AtomicUsize::new(0)).collect();
+        threads.for_each(17, |task| {
+            calls[task].fetch_add(1, Ordering::Relaxed);
+        });
+        assert!(calls.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+    }
+
     #[test]
     fn every_task_runs_once_and_every_chunk_is_seen_with_its_index() {
         for count in [1, 2, 3] {
             let threads = Threads::new(count).unwrap();
-            let calls: Vec<AtomicUsize> = (0..17).map(|_| AtomicUsize::new(0)).collect();
-            threads.for_each(17, |task| {
-                calls[task].fetch_add(1, Ordering::Relaxed);
-            });
-            assert!(calls.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+            every_task_runs_once(&threads);
+            threads.enter(|| (0..100).for_each(|_| every_task_runs_once(&threads)));
 
             let mut data = vec![0usize; 10];
-            let mut states = vec![0usize; count];
-            threads.for_each_chunk(&mut states, &mut data, 3, |calls, index, part| {
-                *calls += 1;
+            let mut states = vec![0usize; 2 * count];
+            threads.for_each_chunk_with(&mut states, 2, &mut data, 3, |calls, index, part| {
+                calls[0] += 1;
+                calls[1] += part.len();
                 part.fill(index + 1);
             });
             assert_eq!(data, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4]);
-            assert_eq!(states.iter().sum::<usize>(), 4);
+            assert_eq!(states.iter().step_by(2).sum::<usize>(), 4);
+            assert_eq!(states.iter().skip(1).step_by(2).sum::<usize>(), 10);
+        }
+    }
+
+    #[test]
+    fn work_inside_work_and_callers_side_by_side_all_end() {
+        let threads = Threads::new(3).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        threads.for_each(3, |_| every_task_runs_once(&threads));
+                        threads.enter(|| every_task_runs_once(&threads));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_threads_go_on() {
+        let threads = Threads::new(3).unwrap();
+        for bad in 0..6 {
+            let done = AtomicUsize::new(0);
+            let call = std::panic::AssertUnwindSafe(|| {
+                threads.enter(|| {
+                    threads.for_each(6, |task| {
+                        assert!(task != bad, "task {task} fails");
+                        done.fetch_add(1, Ordering::Relaxed);
+                    });
+                });
+            });
+            assert!(std::panic::catch_unwind(call).is_err());
+            assert_eq!(done.load(Ordering::Relaxed), 5);
+            every_task_runs_once(&threads);
         }
     }
 }

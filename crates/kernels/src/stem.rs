@@ -227,7 +227,8 @@ impl Work {
         for segment in self.cover.iter().filter(|segment| segment.count > 0) {
             let (base, lanes) = (&self.base, segment.row.lanes);
             // Tiles narrower than a panel are too uneven a step apart for one walk.
-            let (walks, count) = if lanes.is_multiple_of(LINE) { (1, segment.count) } else { (segment.count, 1) };
+            let (walks, count) =
+                if lanes.is_multiple_of(LINE) { (1, segment.count) } else { (segment.count, 1) };
             let panels = lanes / LINE;
             let step = Step {
                 weights: panels * base.panel,

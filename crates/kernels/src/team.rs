@@ -1,0 +1,263 @@
+//! The caller and its leased worker threads, sharing out one short step after another without going to sleep between.
+//!
+//! 1. Workers enter once ([`Team::gather`]) and then watch one word: which step it is, how many tasks it has, which is
+//!    next. A task is claimed by moving that word on, so each is claimed once, and a worker that comes late finds none.
+//! 2. The caller claims tasks like everybody else: where the system has not woken the workers yet, it is not held up.
+//! 3. A step is over when all its tasks are counted as done; only then may what they borrow go away.
+//!
+//! What it does badly: a waiting worker spins. It gives its processor up after a while ([`SPINS`]), and it only waits
+//! while the caller is inside one call.
+
+use std::cell::{Cell, UnsafeCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use crate::Threads;
+
+/// Looks at the shared word before a waiting thread lets others have its processor: some tens of microseconds, more
+/// than a step's uneven end, less than a time slice.
+const SPINS: usize = 1 << 12;
+
+/// The word: the step's number above, then its tasks, then the next one to be claimed.
+const TASK_BITS: u32 = 16;
+const MASK: u64 = (1 << TASK_BITS) - 1;
+
+type Job<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// Caller and workers during one lease.
+pub(crate) struct Team {
+    word: Padded<AtomicU64>,
+    done: Padded<AtomicUsize>,
+    over: AtomicBool,
+    failed: AtomicBool,
+    /// What the current step runs: valid while not all of its tasks are done.
+    job: UnsafeCell<Option<*const Job<'static>>>,
+}
+
+/// A value with a cache line, and the one that is fetched with it, to itself.
+#[repr(align(128))]
+struct Padded<T>(T);
+
+// SAFETY: `job` is written by the thread that made the team, when no task of the last step is left, and read by a thread
+// that has claimed a task of the present one: the claim orders it behind the write, and the next write waits for the task.
+unsafe impl Sync for Team {}
+
+impl Team {
+    /// Runs `work` on this thread with `pool`'s threads watching for shares.
+    pub(crate) fn gather<R>(pool: &rayon::ThreadPool, lease: &Lease, work: impl FnOnce(&Self) -> R) -> R {
+        let team = Self {
+            word: Padded(AtomicU64::new(0)),
+            done: Padded(AtomicUsize::new(0)),
+            over: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            job: UnsafeCell::new(None),
+        };
+        // The scope must not end before the workers are told, whichever way `work` ends.
+        struct Over<'a>(&'a Team);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.over.store(true, Ordering::Release);
+            }
+        }
+        pool.in_place_scope(|scope| {
+            scope.spawn_broadcast(|_, _| team.watch());
+            let _over = Over(&team);
+            let _led = lease.led_by_this_thread(&team);
+            work(&team)
+        })
+    }
+
+    /// Runs `work(task)` for each task, here and on the workers, and returns when all are done. For the thread that
+    /// gathered the team.
+    pub(crate) fn share(&self, tasks: usize, work: &Job<'_>) {
+        let _busy = Busy::mark(true);
+        // More tasks than the word can count go in rounds.
+        let most = MASK as usize;
+        for first in (0..tasks).step_by(most) {
+            self.round(most.min(tasks - first), &|task| work(first + task));
+        }
+    }
+
+    fn round(&self, tasks: usize, work: &Job<'_>) {
+        // SAFETY: only the lifetime changes. The pointer is followed by threads that have claimed a task which is not
+        // done, and this function waits for all tasks before it returns, or unwinds.
+        let job = unsafe { std::mem::transmute::<&Job<'_>, &Job<'static>>(work) };
+        // SAFETY: no task of the last step is left, so nobody reads it.
+        unsafe { *self.job.get() = Some(std::ptr::from_ref(job)) };
+        self.done.0.store(0, Ordering::Relaxed);
+        let step = (self.word.0.load(Ordering::Relaxed) >> (2 * TASK_BITS)) + 1;
+        self.word.0.store((step << (2 * TASK_BITS)) | ((tasks as u64) << TASK_BITS), Ordering::Release);
+        let mut panic = None;
+        while let Some(task) = self.claim() {
+            let result = catch_unwind(AssertUnwindSafe(|| work(task)));
+            self.done.0.fetch_add(1, Ordering::Release);
+            panic = panic.or(result.err());
+        }
+        let mut wait = Wait::default();
+        while self.done.0.load(Ordering::Acquire) < tasks {
+            wait.a_little();
+        }
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        assert!(!self.failed.swap(false, Ordering::Relaxed), "a worker thread panicked");
+    }
+
+    /// The next task of the present step.
+    fn claim(&self) -> Option<usize> {
+        let mut word = self.word.0.load(Ordering::Acquire);
+        loop {
+            let (tasks, next) = ((word >> TASK_BITS) & MASK, word & MASK);
+            if next >= tasks {
+                return None;
+            }
+            match self.word.0.compare_exchange_weak(word, word + 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(next as usize),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// A worker's part: tasks as they come, until the caller has no more.
+    fn watch(&self) {
+        let mut wait = Wait::default();
+        while !self.over.load(Ordering::Acquire) {
+            let Some(task) = self.claim() else {
+                wait.a_little();
+                continue;
+            };
+            // SAFETY: the job was written before the word that this task was claimed from, and is valid until the task
+            // is counted as done.
+            let work = unsafe { (*self.job.get()).map(|job| &*job) };
+            if let Some(work) = work
+                && catch_unwind(AssertUnwindSafe(|| work(task))).is_err()
+            {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            self.done.0.fetch_add(1, Ordering::Release);
+            wait = Wait::default();
+        }
+    }
+}
+
+/// A thread that waits for another one's store.
+#[derive(Default)]
+struct Wait(usize);
+
+impl Wait {
+    fn a_little(&mut self) {
+        self.0 += 1;
+        if self.0 < SPINS {
+            std::hint::spin_loop();
+        } else {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Who has the workers.
+#[derive(Default)]
+pub(crate) struct Lease(AtomicBool);
+
+thread_local! {
+    /// The lease that this thread holds, and its team.
+    static LED: Cell<Option<(*const Lease, *const Team)>> = const { Cell::new(None) };
+}
+
+impl Lease {
+    /// The workers, until the guard is dropped, or nothing where somebody has them.
+    pub(crate) fn take(&self) -> Option<Guard<'_>> {
+        (!self.0.swap(true, Ordering::Acquire)).then(|| Guard(self))
+    }
+
+    /// What `work` makes of the team that this thread leads under this lease.
+    pub(crate) fn of_this_thread<R>(&self, work: impl FnOnce(&Team) -> R) -> Option<R> {
+        let (lease, team) = LED.get()?;
+        // Inside its own tasks the leader leads nobody: the step's word is in use.
+        // SAFETY: the team is on this thread's stack below us: `Led` takes the pointer back before it goes.
+        (std::ptr::eq(lease, self) && !BUSY.get()).then(|| work(unsafe { &*team }))
+    }
+
+    fn led_by_this_thread(&self, team: &Team) -> Led {
+        let before = LED.replace(Some((std::ptr::from_ref(self), std::ptr::from_ref(team))));
+        Led { before, _idle: Busy::mark(false) }
+    }
+}
+
+thread_local! {
+    /// Whether this thread is inside a step that it shares out.
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks this thread until it is dropped.
+struct Busy(bool);
+
+impl Busy {
+    fn mark(busy: bool) -> Self {
+        Self(BUSY.replace(busy))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        BUSY.set(self.0);
+    }
+}
+
+/// Ends a thread's lead.
+struct Led {
+    before: Option<(*const Lease, *const Team)>,
+    _idle: Busy,
+}
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        LED.set(self.before);
+    }
+}
+
+/// Gives the workers back.
+pub(crate) struct Guard<'a>(&'a Lease);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Release);
+    }
+}
+
+/// The chunks of `data`, each worked on once, with a piece of `scratch` for each of `states` that work at once.
+pub(crate) fn chunks<S: Send, T: Send>(
+    threads: &Threads,
+    states: usize,
+    (scratch, per): (&mut [S], usize),
+    (data, chunk): (&mut [T], usize),
+    work: &(dyn Fn(&mut [S], usize, &mut [T]) + Sync),
+) {
+    struct Shared<T>(*mut T);
+    // SAFETY: what lies behind is handed out in disjoint pieces, each to one thread, and is Send.
+    unsafe impl<T: Send> Sync for Shared<T> {}
+    impl<T> Shared<T> {
+        /// # Safety
+        /// The values from `first` on are in the slice that the pointer was made of, and nobody else has them.
+        #[expect(clippy::mut_from_ref, reason = "the caller promises that the pieces are disjoint")]
+        unsafe fn piece(&self, first: usize, len: usize) -> &mut [T] {
+            // SAFETY: by the contract.
+            unsafe { std::slice::from_raw_parts_mut(self.0.add(first), len) }
+        }
+    }
+    let (len, next) = (data.len(), AtomicUsize::new(0));
+    let (scratch, data) = (Shared(scratch.as_mut_ptr()), Shared(data.as_mut_ptr()));
+    threads.for_each(states, |state| {
+        // SAFETY: each task has a state of its own, and `states` of them fit the scratch.
+        let own = unsafe { scratch.piece(state * per, per) };
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let first = index.saturating_mul(chunk);
+            if first >= len {
+                break;
+            }
+            // SAFETY: an index is drawn once, and chunks are disjoint.
+            work(own, index, unsafe { data.piece(first, chunk.min(len - first)) });
+        }
+    });
+}
