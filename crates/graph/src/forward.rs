@@ -1,5 +1,6 @@
 //! The forward pass: a plan's stages one after the other over one image, and batches of images over threads.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use icecap_kernels::{
@@ -9,6 +10,7 @@ use icecap_kernels::{
 
 use crate::{
     Arena, Error, Plan,
+    bands::{Bands, Source},
     net::PackedBlock,
     plan::{Step, chunk_layout},
     stage::Stage,
@@ -125,22 +127,38 @@ impl Plan {
             entry.read_hwc(values);
         }
         for step in &self.steps {
-            self.step(threads, step, input, arena);
-            done(step);
+            if self.step(threads, step, input, arena) {
+                done(step);
+            }
         }
         if let Some(last) = self.steps.last() {
             Blocked::new(last.node.output, &arena.values[last.places.output.clone()]).write_hwc(output);
         }
     }
 
-    fn step(&self, threads: &Threads, step: &Step, image: Input<'_>, arena: &mut Arena) {
+    /// Computes a step, unless the next one brings it along.
+    fn step(&self, threads: &Threads, step: &Step, image: Input<'_>, arena: &mut Arena) -> bool {
+        let alone = threads.count() == 1;
+        if alone
+            && matches!(step.node.stage, Stage::Stem(_))
+            && self.steps.get(1).is_some_and(|next| next.stem.is_some())
+        {
+            return false;
+        }
         let places = &step.places;
         let workers = arena.workers;
-        let parts =
-            [places.input.clone(), places.output.clone(), places.chunk.clone(), places.depthwise.clone()];
-        let Ok([input, output, chunk, between]) = arena.values.get_disjoint_mut(parts) else {
+        let parts = [&places.input, &places.output, &places.chunk, &places.depthwise, &places.bands];
+        let Ok([input, output, chunk, between, bands]) =
+            arena.values.get_disjoint_mut(parts.map(Range::clone))
+        else {
             panic!("an arena of another plan")
         };
+        if let (true, Some(by), Stage::Block(index, _)) = (alone, &step.bands, &step.node.stage) {
+            let input = if step.stem.is_some() { None } else { Some(Blocked::new(step.input, input)) };
+            let output = BlockedMut::new(step.node.output, output);
+            self.by_bands(by, *index, (input, step.stem.as_ref(), image), bands, output);
+            return true;
+        }
         let input = Blocked::new(step.input, input);
         let mut output = BlockedMut::new(step.node.output, output);
         match &step.node.stage {
@@ -181,11 +199,49 @@ impl Plan {
                 }
             }
         }
+        true
+    }
+
+    /// A block by bands of rows: over its input, or over the first convolution of the image.
+    fn by_bands(
+        &self,
+        bands: &Bands,
+        index: usize,
+        (input, stem, image): (Option<Blocked<'_>>, Option<&ConvGeometry>, Input<'_>),
+        scratch: &mut [f32],
+        mut output: BlockedMut<'_>,
+    ) {
+        let packed = &self.net.blocks[index];
+        let source = match (input, &packed.expand, stem) {
+            (Some(input), Some(expand), _) => Source::Expand { input, expand },
+            (_, _, Some(geometry)) => Source::Stem { net: &self.net, geometry, image },
+            _ => {
+                unreachable!("bands are planned for blocks that expand, or that follow the first convolution")
+            }
+        };
+        let residual = input.filter(|_| self.net.spec.blocks()[index].is_residual());
+        let project = &packed.project;
+        bands.run(self.isa, packed, &source, scratch, |between, rows| {
+            let epilogue = match residual {
+                Some(input) => Epilogue::Add(input.rows(rows.clone())),
+                None => Epilogue::Linear,
+            };
+            let mut output = output.rows(rows);
+            pointwise(
+                &Threads::serial(),
+                self.isa,
+                between,
+                project,
+                0..project.panels(),
+                epilogue,
+                &mut output,
+            );
+        });
     }
 
     fn scale<P: Pixel>(&self, threads: &Threads, geometry: &ConvGeometry, pixels: &[P], scaled: &mut [f32]) {
         let scaling = self.net.numerics.scaling;
-        scale_pixels(threads, geometry, pixels, scaling.scale, scaling.shift, scaled);
+        scale_pixels(threads, self.isa, geometry, pixels, (scaling.scale, scaling.shift), scaled);
     }
 }
 

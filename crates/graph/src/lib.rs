@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod arena;
+mod bands;
 mod error;
 mod fold;
 mod forward;

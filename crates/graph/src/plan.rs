@@ -12,6 +12,7 @@ use icecap_kernels::{ConvGeometry, Isa, LINE, Layout, Shape};
 use crate::{
     Error, Net,
     arena::{Arena, Planner},
+    bands::Bands,
     stage::{self, IMAGE, Node, Stage},
 };
 
@@ -21,6 +22,10 @@ const CHUNK_BYTES: usize = 48 << 10;
 
 /// Blocks of 16 channels that a chunk has at least: one AVX-512 tile of 32 channels.
 const CHUNK_BLOCKS: usize = 2;
+
+/// A chunk larger than this, in bytes, is a matter for bands: written and read again, it would not stay in a second-level
+/// cache of 1 MiB. Below, chunks are the faster ones: a layer runs over the whole image in one call.
+const BANDS_FROM: usize = 512 << 10;
 
 /// Where a stage's values lie in the arena.
 #[derive(Clone, Debug)]
@@ -33,6 +38,8 @@ pub(crate) struct Places {
     pub(crate) chunk: Range<usize>,
     /// A block's depthwise result.
     pub(crate) depthwise: Range<usize>,
+    /// What a block by bands needs.
+    pub(crate) bands: Range<usize>,
 }
 
 /// One stage of a plan.
@@ -42,6 +49,11 @@ pub(crate) struct Step {
     pub(crate) input: Layout,
     /// Blocks of channels in a chunk.
     pub(crate) chunk_blocks: usize,
+    /// How a thread that has the image alone computes the block, where its channels over the whole image are too much
+    /// for a cache.
+    pub(crate) bands: Option<Bands>,
+    /// The first convolution, where the bands take it in.
+    pub(crate) stem: Option<ConvGeometry>,
     pub(crate) places: Places,
 }
 
@@ -144,7 +156,7 @@ fn blocks_in_chunk(blocks: usize, fits: usize, workers: usize) -> usize {
     (1..=most).min_by_key(|&size| (longest(size), std::cmp::Reverse(size))).unwrap_or(most)
 }
 
-/// Decides chunks and places for the stages `range`.
+/// Decides chunks, bands and places for the stages `range`.
 fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (Vec<Step>, usize) {
     let mut planner = Planner::default();
     let before = range.start.checked_sub(1).map(|index| nodes[index].output);
@@ -153,37 +165,55 @@ fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (V
     let mut input_request = planner.request(entry.len(), range.start, range.start);
     let mut input = entry;
     let mut requests = Vec::with_capacity(range.len());
-    let mut steps = Vec::with_capacity(range.len());
+    let mut steps: Vec<Step> = Vec::with_capacity(range.len());
+    // The first convolution's own step is left out by a thread alone: its rows come with the first block's.
+    // Not where that block adds what it read to what it gives, as in the narrowest nets: the rows are gone by then.
+    let first_block = &net.spec.blocks()[0];
+    let joined = range.start == 0 && range.end > 1 && !first_block.has_expand() && !first_block.is_residual();
     for (index, node) in nodes.into_iter().enumerate().take(range.end).skip(range.start) {
-        let output_request = planner.request(node.output.len(), index, index + 1);
+        let alone = workers == 1 && index == 0 && joined;
+        let needed = |len: usize| if alone { 0 } else { len };
+        let output_request = planner.request(needed(node.output.len()), index, index + 1);
         let (mut chunk_blocks, mut chunk_len, mut depthwise_len) = (0, 0, 0);
+        let (mut bands, mut stem) = (None, None);
         match &node.stage {
-            Stage::Stem(geometry) => chunk_len = icecap_kernels::scaled_len(geometry),
+            Stage::Stem(geometry) => chunk_len = needed(icecap_kernels::scaled_len(geometry)),
             Stage::Block(block, geometry) => {
                 let spec = &net.spec.blocks()[*block];
                 let (height, width) = geometry.output();
-                depthwise_len = Layout::compact(spec.expanded, height, width).len();
                 let blocks = spec.expanded.div_ceil(LINE);
                 let bytes = chunk_layout(geometry, LINE).len() * size_of::<f32>();
                 chunk_blocks = blocks_in_chunk(blocks, CHUNK_BYTES / bytes, workers);
-                if spec.has_expand() {
-                    chunk_len = workers * chunk_layout(geometry, chunk_blocks * LINE).len();
+                stem = match steps.first().map(|step| &step.node.stage) {
+                    Some(Stage::Stem(first)) if joined && *block == 0 => Some(*first),
+                    _ => None,
+                };
+                if stem.is_some() || (spec.has_expand() && chunk_blocks * bytes > BANDS_FROM) {
+                    let plain = Bands::new(*geometry, spec.expanded);
+                    bands = Some(stem.iter().fold(plain, Bands::with_stem));
+                }
+                if workers > 1 || bands.is_none() {
+                    depthwise_len = Layout::compact(spec.expanded, height, width).len();
+                    if spec.has_expand() {
+                        chunk_len = workers * chunk_layout(geometry, chunk_blocks * LINE).len();
+                    }
                 }
             }
             Stage::Head | Stage::Pool | Stage::Top => {}
         }
         let chunk_request = planner.request(chunk_len, index, index);
         let depthwise_request = planner.request(depthwise_len, index, index);
-        requests.push([input_request, output_request, chunk_request, depthwise_request]);
-        let places = Places { input: 0..0, output: 0..0, chunk: 0..0, depthwise: 0..0 };
+        let bands_request = planner.request(bands.as_ref().map_or(0, Bands::len), index, index);
+        requests.push([input_request, output_request, chunk_request, depthwise_request, bands_request]);
+        let places = Places { input: 0..0, output: 0..0, chunk: 0..0, depthwise: 0..0, bands: 0..0 };
         let output = node.output;
-        steps.push(Step { node, input, chunk_blocks, places });
+        steps.push(Step { node, input, chunk_blocks, bands, stem, places });
         (input, input_request) = (output, output_request);
     }
     let (ranges, len) = planner.places();
     for (step, requests) in steps.iter_mut().zip(requests) {
-        let [input, output, chunk, depthwise] = requests.map(|request| ranges[request].clone());
-        step.places = Places { input, output, chunk, depthwise };
+        let [input, output, chunk, depthwise, bands] = requests.map(|request| ranges[request].clone());
+        step.places = Places { input, output, chunk, depthwise, bands };
     }
     (steps, len)
 }

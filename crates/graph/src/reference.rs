@@ -90,10 +90,24 @@ impl ReferencePlan {
         let mut scaled = vec![0.0; scaled_len(geometry)];
         match image {
             Input::U8(pixels) if pixels.len() == expected.elements() => {
-                scale_pixels(&threads, geometry, pixels, scaling.scale, scaling.shift, &mut scaled);
+                scale_pixels(
+                    &threads,
+                    self.isa,
+                    geometry,
+                    pixels,
+                    (scaling.scale, scaling.shift),
+                    &mut scaled,
+                );
             }
             Input::F32(pixels) if pixels.len() == expected.elements() => {
-                scale_pixels(&threads, geometry, pixels, scaling.scale, scaling.shift, &mut scaled);
+                scale_pixels(
+                    &threads,
+                    self.isa,
+                    geometry,
+                    pixels,
+                    (scaling.scale, scaling.shift),
+                    &mut scaled,
+                );
             }
             Input::U8(pixels) => return Err(Error::InputLength { expected, got: pixels.len() }),
             Input::F32(pixels) => return Err(Error::InputLength { expected, got: pixels.len() }),

@@ -7,6 +7,8 @@
 //! # Source
 //! NCHWc layouts in oneDNN and ONNX Runtime's MLAS; the halo is ours.
 
+use std::ops::Range;
+
 use crate::{LINE, Pads};
 
 /// Where the values of a blocked image lie.
@@ -16,6 +18,8 @@ pub struct Layout {
     height: usize,
     width: usize,
     pads: Pads,
+    /// Values from one channel block to the next: those of the block, or more in a band of a higher image.
+    block_len: usize,
 }
 
 impl Layout {
@@ -37,13 +41,38 @@ impl Layout {
             bytes().is_some(),
             "an image of {channels}x{height}x{width} is larger than the address space"
         );
-        Self { channels, height, width, pads }
+        let rows = pads.top + height + pads.bottom;
+        let block_len = rows * (pads.left + width + pads.right) * LINE;
+        Self { channels, height, width, pads, block_len }
+    }
+
+    /// Some rows of this image where they lie: the layout of the band, whose channel blocks are as far apart as the
+    /// image's, and the offset of its first value.
+    ///
+    /// # Panics
+    /// Where the image does not have the rows.
+    #[must_use]
+    pub fn band(&self, rows: Range<usize>) -> (Self, usize) {
+        assert!(rows.start <= rows.end && rows.end <= self.height, "rows {rows:?} of {}", self.height);
+        let offset = (self.pads.top + rows.start) * self.row_len();
+        let pads = Pads { top: 0, bottom: 0, ..self.pads };
+        (Self { height: rows.len(), pads, ..*self }, offset)
     }
 
     /// The same without zeros around it.
     #[must_use]
     pub fn compact(channels: usize, height: usize, width: usize) -> Self {
         Self::new(channels, height, width, Pads::default())
+    }
+
+    /// Some of its channel blocks where they lie.
+    ///
+    /// # Panics
+    /// Where the image does not have them.
+    #[must_use]
+    pub fn blocks_of(&self, blocks: Range<usize>) -> Self {
+        assert!(blocks.start < blocks.end && blocks.end <= self.blocks(), "blocks {blocks:?} of {self:?}");
+        Self { channels: self.channels.min(blocks.end * LINE) - blocks.start * LINE, ..*self }
     }
 
     /// Channels.
@@ -94,16 +123,27 @@ impl Layout {
         (self.pads.left + self.pads.right) * LINE
     }
 
-    /// Values in one channel block, its padding included.
+    /// Values from one channel block to the next; those of a block with its padding, unless it is a band.
     #[must_use]
     pub fn block_len(&self) -> usize {
+        self.block_len
+    }
+
+    /// Values of one block's rows, its padding included.
+    fn rows_len(&self) -> usize {
         (self.pads.top + self.height + self.pads.bottom) * self.row_len()
     }
 
-    /// Values in all.
+    /// Values in all, from the first block's first to the last block's last.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.blocks() * self.block_len()
+        self.blocks().checked_sub(1).map_or(0, |others| others * self.block_len + self.rows_len())
+    }
+
+    /// Whether it is a whole image: nothing lies between its channel blocks.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.block_len == self.rows_len()
     }
 
     /// Whether it holds no value.
@@ -154,11 +194,22 @@ impl<'a> Blocked<'a> {
         self.data
     }
 
+    /// Some of its rows.
+    ///
+    /// # Panics
+    /// Where it does not have them.
+    #[must_use]
+    pub fn rows(self, rows: Range<usize>) -> Self {
+        let (layout, offset) = self.layout.band(rows);
+        Self::new(layout, &self.data[offset.min(self.data.len())..])
+    }
+
     /// Writes the image as `H W C` into `output`.
     ///
     /// # Panics
-    /// Where `output` does not hold exactly the image.
+    /// Where `output` does not hold exactly the image, or this is a band.
     pub fn write_hwc(&self, output: &mut [f32]) {
+        assert!(self.layout.is_whole(), "a band is no whole image");
         let Layout { channels, height, width, .. } = self.layout;
         assert_eq!(output.len(), height * width * channels, "an image of {height}x{width}x{channels}");
         for (block, values) in self.data.chunks_exact(self.layout.block_len().max(1)).enumerate() {
@@ -202,8 +253,52 @@ impl<'a> BlockedMut<'a> {
         self.data
     }
 
+    /// Some of its rows.
+    ///
+    /// # Panics
+    /// Where it does not have them.
+    pub fn rows(&mut self, rows: Range<usize>) -> BlockedMut<'_> {
+        let (layout, offset) = self.layout.band(rows);
+        let offset = offset.min(self.data.len());
+        BlockedMut::new(layout, &mut self.data[offset..])
+    }
+
+    /// For reading.
+    #[must_use]
+    pub fn reborrow(&self) -> Blocked<'_> {
+        Blocked { layout: self.layout, data: self.data }
+    }
+
+    /// Sets some rows to zero, with the zeros beside them.
+    ///
+    /// # Panics
+    /// Where it does not have them.
+    pub fn clear_rows(&mut self, rows: Range<usize>) {
+        let (layout, offset) = self.layout.band(rows);
+        for block in 0..layout.blocks() {
+            self.data[offset + block * layout.block_len()..][..layout.rows_len()].fill(0.0);
+        }
+    }
+
+    /// Copies some rows, with what is beside them, to those from `to` on.
+    ///
+    /// # Panics
+    /// Where it does not have them.
+    pub fn copy_rows(&mut self, rows: Range<usize>, to: usize) {
+        let (layout, from) = self.layout.band(rows.clone());
+        let (_, to) = self.layout.band(to..to + rows.len());
+        for block in 0..layout.blocks() {
+            let at = block * layout.block_len();
+            self.data.copy_within(at + from..at + from + layout.rows_len(), at + to);
+        }
+    }
+
     /// Sets the pixels around the image to zero. Kernels write the image alone, so once is enough.
+    ///
+    /// # Panics
+    /// Where this is a band.
     pub fn clear_pads(&mut self) {
+        assert!(self.layout.is_whole(), "a band is no whole image");
         let layout = self.layout;
         let Pads { top, bottom, left, right } = layout.pads;
         let row_len = layout.row_len();
@@ -228,6 +323,7 @@ impl<'a> BlockedMut<'a> {
     pub fn read_hwc(&mut self, input: &[f32]) {
         let layout = self.layout;
         let Layout { channels, height, width, .. } = layout;
+        assert!(layout.is_whole(), "a band is no whole image");
         assert_eq!(input.len(), height * width * channels, "an image of {height}x{width}x{channels}");
         self.data.fill(0.0);
         for (block, values) in self.data.chunks_exact_mut(layout.block_len().max(1)).enumerate() {
@@ -260,6 +356,28 @@ mod tests {
                 let mut back = vec![f32::NAN; image.len()];
                 Blocked::new(layout, &data).write_hwc(&mut back);
                 assert_eq!(back, image);
+            }
+        }
+    }
+
+    #[test]
+    fn a_band_is_those_rows_of_every_block() {
+        let layout = Layout::new(40, 5, 3, Pads { top: 1, bottom: 0, left: 1, right: 1 });
+        let image: Vec<f32> = (1..=5 * 3 * 40).map(|v| v as f32).collect();
+        let mut data = vec![0.0; layout.len()];
+        let mut whole = BlockedMut::new(layout, &mut data);
+        whole.read_hwc(&image);
+        whole.copy_rows(3..5, 0);
+        whole.clear_rows(2..3);
+        let band = whole.rows(1..4);
+        assert_eq!((band.layout().height(), band.layout().is_whole()), (3, false));
+        let band = band.reborrow();
+        for (row, from) in [(0, Some(4)), (1, None), (2, Some(3))] {
+            for (block, x) in [(0, 0), (1, 2), (2, 1)] {
+                let at =
+                    band.layout().origin() + block * layout.block_len() + row * layout.row_len() + x * LINE;
+                let expected = from.map_or(0.0, |y| image[(y * 3 + x) * 40 + block * LINE]);
+                assert_eq!(band.data()[at], expected, "row {row}, block {block}, column {x}");
             }
         }
     }

@@ -114,7 +114,7 @@ rows! { DepthwiseRow;
     #[cfg(target_arch = "x86_64")]
     depthwise3x3s1_f32_2x4x16c_avx512: DepthwiseStride1, Avx512, { stride: 1, rows: 2, columns: 4, plane: plane_avx512::<1, 2, 4> };
     #[cfg(target_arch = "x86_64")]
-    depthwise3x3s2_f32_2x7x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, rows: 2, columns: 7, plane: plane_avx512::<2, 2, 7> };
+    depthwise3x3s2_f32_1x7x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, rows: 1, columns: 7, plane: plane_avx512::<2, 1, 7> };
     #[cfg(target_arch = "x86_64")]
     depthwise3x3s2_f32_2x5x16c_avx512: DepthwiseStride2, Avx512, { stride: 2, rows: 2, columns: 5, plane: plane_avx512::<2, 2, 5> };
     #[cfg(target_arch = "x86_64")]
@@ -134,7 +134,7 @@ rows! { DepthwiseRow;
 /// A depthwise convolution of some blocks of channels of one image.
 ///
 /// # Shapes
-/// `input` [channels of `blocks`, H, W] with the geometry's padding, zero there; `output` [16 * blocks, H', W']
+/// `input` [channels of `blocks`, H, W], a band or a whole image, with the geometry's padding, zero there; `output` [16 * blocks, H', W']
 /// blocked, without padding.
 ///
 /// # Panics
@@ -164,8 +164,8 @@ pub fn depthwise(
     let Some(row) = rows.min_by_key(|row| (width.next_multiple_of(row.columns), height % row.rows)) else {
         panic!("a depthwise convolution of stride {}", geometry.stride())
     };
-    let planes = input.data().chunks_exact(from.block_len().max(1)).zip(output.chunks_exact_mut(plane_len));
-    for (block, (input, output)) in blocks.zip(planes) {
+    for (index, (block, output)) in blocks.zip(output.chunks_exact_mut(plane_len)).enumerate() {
+        let input = &input.data()[index * from.block_len()..];
         let plane = Plane {
             input: input.as_ptr(),
             input_row: from.row_len(),

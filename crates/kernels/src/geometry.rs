@@ -1,5 +1,7 @@
 //! The arithmetic of a 3x3 convolution's sizes. Padding is four numbers, never a mode.
 
+use std::ops::Range;
+
 use crate::{Error, LINE};
 
 /// Side of the window.
@@ -83,6 +85,30 @@ impl ConvGeometry {
         self.pads
     }
 
+    /// The output rows `rows` alone, as a convolution of their own, and the rows of the input that it reads. Zeros stay
+    /// above and below where the image ends there.
+    ///
+    /// # Panics
+    /// Where there are no such rows.
+    #[must_use]
+    pub fn band(&self, rows: Range<usize>) -> (Self, Range<usize>) {
+        assert!(rows.start < rows.end && rows.end <= self.output_height, "output rows {rows:?}");
+        let first = rows.start * self.stride;
+        let last = (rows.end - 1) * self.stride + WINDOW;
+        // Rows count from the first one of zeros.
+        let (start, end) = (self.pads.top, self.pads.top + self.height);
+        let top = start.saturating_sub(first);
+        let bottom = last.saturating_sub(end);
+        let from = (first + top).min(end) - start..last.clamp(start, end) - start;
+        let band = Self {
+            height: from.len(),
+            pads: Pads { top, bottom, ..self.pads },
+            output_height: rows.len(),
+            ..*self
+        };
+        (band, from)
+    }
+
     /// Multiply-adds for each pair of an input and an output channel that meet (one pair a channel when depthwise).
     #[must_use]
     pub fn macs_per_pair(&self) -> usize {
@@ -93,6 +119,28 @@ impl ConvGeometry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bands_of_any_height_read_what_the_whole_reads() {
+        for (height, stride, top, bottom) in
+            [(7, 1, 1, 1), (8, 2, 0, 1), (9, 2, 1, 1), (5, 1, 0, 0), (6, 2, 2, 3), (1, 1, 1, 1)]
+        {
+            let whole =
+                ConvGeometry::new(height, 4, stride, Pads { top, bottom, left: 1, right: 1 }).unwrap();
+            let rows = whole.output().0;
+            for (start, end) in (0..rows).flat_map(|start| (start + 1..=rows).map(move |end| (start, end))) {
+                let (band, from) = whole.band(start..end);
+                assert_eq!(band, ConvGeometry::new(from.len(), 4, stride, band.pads()).unwrap());
+                assert_eq!(band.output(), (end - start, whole.output().1));
+                // The first window's first row, counted from the image's first row.
+                let first = (start * stride) as isize - top as isize;
+                assert_eq!(
+                    from.start as isize - band.pads().top as isize,
+                    first.max(first.min(height as isize))
+                );
+            }
+        }
+    }
 
     #[test]
     fn sizes_follow_the_padding() {

@@ -29,6 +29,7 @@ mod replace;
 mod resize;
 pub mod rng;
 pub mod roofline;
+mod scale;
 mod shape;
 mod simd;
 mod stem;
@@ -53,6 +54,7 @@ pub use registry::{Kernel, Operation, kernels};
 #[cfg(feature = "files")]
 pub use replace::replace_file;
 pub use resize::{ResizeScratch, Size, resize_bilinear_rgb};
+pub use scale::{Pixel, scale_pixels, scaled_len};
 pub use shape::{MAX_RANK, Shape};
-pub use stem::{PackedStem, Pixel, scale_pixels, scaled_len, stem};
+pub use stem::{PackedStem, stem};
 pub use tensor::{Tensor, TensorMut, TensorRef};

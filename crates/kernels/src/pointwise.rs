@@ -104,7 +104,7 @@ const RESIDENT_BYTES: usize = 24 << 10;
 ///
 /// # Shapes
 /// `input` [inputs, H, W] without padding; `output` [the panels' channels, H, W], with any padding, of which nothing
-/// is written; a residual as `output`, with any padding.
+/// is written; a residual as `output`, with any padding. Each may be a band.
 ///
 /// # Panics
 /// Where the shapes do not fit.

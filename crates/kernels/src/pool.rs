@@ -43,7 +43,10 @@ rows! { PoolRow;
 /// Where the shapes do not fit or the image has no pixel.
 pub fn pool(isa: Isa, input: Blocked<'_>, output: &mut [f32]) {
     let layout = input.layout();
-    assert!(layout.is_compact() && layout.pixels() > 0, "pooling reads an image without padding");
+    assert!(
+        layout.is_compact() && layout.is_whole() && layout.pixels() > 0,
+        "pooling reads an image without padding"
+    );
     assert_eq!(output.len(), layout.channels(), "pooled channels");
     let mean = select(ROWS, isa)[0].mean;
     for (block, channels) in input.data().chunks_exact(layout.block_len()).zip(output.chunks_mut(LINE)) {

@@ -2,7 +2,7 @@
 //!
 //! A name is `operation_type_tile_isa`; it is the row's symbol, its test case, its bench id and its log line.
 
-use crate::{Isa, dense, depthwise, isa::Level, pointwise, pool, resize, stem};
+use crate::{Isa, dense, depthwise, isa::Level, pointwise, pool, resize, scale, stem};
 
 /// What a kernel computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,8 @@ pub enum Operation {
     DepthwiseStride1,
     /// 3x3 depthwise convolution, stride 2.
     DepthwiseStride2,
+    /// Pixels scaled to what the net expects.
+    Scale,
     /// The first 3x3 convolution, from RGB.
     Stem,
     /// Global average pooling.
@@ -48,6 +50,7 @@ pub fn kernels() -> Vec<Kernel> {
     let mut all = Vec::new();
     all.extend(pointwise::ROWS.iter().map(|row| row.kernel));
     all.extend(depthwise::ROWS.iter().map(|row| row.kernel));
+    all.extend(scale::ROWS.iter().map(|row| row.kernel));
     all.extend(stem::ROWS.iter().map(|row| row.kernel));
     all.extend(pool::ROWS.iter().map(|row| row.kernel));
     all.extend(dense::ROWS.iter().map(|row| row.kernel));

@@ -19,11 +19,12 @@ use crate::{
     panels::Panels,
     pointwise::share,
     registry::{rows, select},
+    scale::{scaled_len, scaled_row},
     tile::{Cut, STEM_STEP, Step, Tile, TileRow, tiles},
 };
 
 /// Channels of a photo.
-const RGB: usize = 3;
+pub(crate) const RGB: usize = 3;
 /// Inputs of one window.
 const STEM_INPUTS: usize = WINDOW * WINDOW * RGB;
 /// The stride that the kernels are compiled for.
@@ -62,96 +63,6 @@ rows! { TileRow;
     stem3x3s2_f32_4x8_portable: Stem, Portable, {
         lanes: 8, tiles: tiles!(tile_portable, 1, STEM_STEP; 1 2 3 4),
     };
-}
-
-/// A pixel as it comes from a decoder or a resize: 0 to 255.
-pub trait Pixel: Copy + Send + Sync + sealed::Sealed {
-    /// Its value.
-    fn value(self) -> f32;
-}
-
-impl Pixel for u8 {
-    #[inline]
-    fn value(self) -> f32 {
-        f32::from(self)
-    }
-}
-
-impl Pixel for f32 {
-    #[inline]
-    fn value(self) -> f32 {
-        self
-    }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for u8 {}
-    impl Sealed for f32 {}
-}
-
-/// Values of the scaled image of a geometry: its rows with the zeros around them.
-#[must_use]
-pub fn scaled_len(geometry: &ConvGeometry) -> usize {
-    let ((height, _), pads) = (geometry.input(), geometry.pads());
-    (pads.top + height + pads.bottom) * scaled_row(geometry)
-}
-
-fn scaled_row(geometry: &ConvGeometry) -> usize {
-    let ((_, width), pads) = (geometry.input(), geometry.pads());
-    (pads.left + width + pads.right) * RGB
-}
-
-/// Scales an image to what the net expects, `v * scale + shift` for each channel, with zeros around it.
-///
-/// # Shapes
-/// `image` [H, W, 3]; `scaled` [`scaled_len`].
-///
-/// # Panics
-/// Where the lengths do not fit.
-pub fn scale_pixels<P: Pixel>(
-    threads: &Threads,
-    geometry: &ConvGeometry,
-    image: &[P],
-    scale: [f32; 3],
-    shift: [f32; 3],
-    scaled: &mut [f32],
-) {
-    let ((height, width), pads) = (geometry.input(), geometry.pads());
-    assert_eq!(image.len(), height * width * RGB, "an image of {height}x{width}x3");
-    assert_eq!(scaled.len(), scaled_len(geometry), "the scaled image of {height}x{width}");
-    // Four pixels are twelve values: a whole number of RGB triples and of SSE vectors.
-    const RUN: usize = 12;
-    let scales: [f32; RUN] = std::array::from_fn(|i| scale[i % RGB]);
-    let shifts: [f32; RUN] = std::array::from_fn(|i| shift[i % RGB]);
-    let rows_in_task = height.div_ceil(threads.count()).max(1);
-    let row_len = scaled_row(geometry);
-    let mut states = vec![(); threads.count()];
-    threads.for_each_chunk(&mut states, scaled, rows_in_task * row_len, |(), task, rows| {
-        for (index, row) in rows.chunks_exact_mut(row_len).enumerate() {
-            let y = task * rows_in_task + index;
-            let Some(y) = y.checked_sub(pads.top).filter(|&y| y < height) else {
-                row.fill(0.0);
-                continue;
-            };
-            let (left, rest) = row.split_at_mut(pads.left * RGB);
-            let (inside, right) = rest.split_at_mut(width * RGB);
-            left.fill(0.0);
-            right.fill(0.0);
-            let from = &image[y * width * RGB..][..width * RGB];
-            let mut to_runs = inside.chunks_exact_mut(RUN);
-            let mut from_runs = from.chunks_exact(RUN);
-            for (to, from) in (&mut to_runs).zip(&mut from_runs) {
-                for i in 0..RUN {
-                    to[i] = from[i].value() * scales[i] + shifts[i];
-                }
-            }
-            for (i, (to, from)) in to_runs.into_remainder().iter_mut().zip(from_runs.remainder()).enumerate()
-            {
-                *to = from.value() * scales[i] + shifts[i];
-            }
-        }
-    });
 }
 
 /// The first convolution of one image.

@@ -225,13 +225,16 @@ impl Drop for Guard<'_> {
     }
 }
 
+/// What is done with a state, the number of a chunk, and the chunk.
+type OnChunk<'a, S, T> = dyn Fn(&mut [S], usize, &mut [T]) + Sync + 'a;
+
 /// The chunks of `data`, each worked on once, with a piece of `scratch` for each of `states` that work at once.
 pub(crate) fn chunks<S: Send, T: Send>(
     threads: &Threads,
     states: usize,
     (scratch, per): (&mut [S], usize),
     (data, chunk): (&mut [T], usize),
-    work: &(dyn Fn(&mut [S], usize, &mut [T]) + Sync),
+    work: &OnChunk<'_, S, T>,
 ) {
     struct Shared<T>(*mut T);
     // SAFETY: what lies behind is handed out in disjoint pieces, each to one thread, and is Send.

@@ -334,11 +334,18 @@ fn the_stem_agrees_with_the_oracle() {
 
                         let mut scaled = guarded(scaled_len(&geometry));
                         let len = scaled.len() - GUARDS;
-                        scale_pixels(&threads, &geometry, &pixels, scale, shift, &mut scaled[..len]);
+                        scale_pixels(&threads, isa, &geometry, &pixels, (scale, shift), &mut scaled[..len]);
                         check_guards(&scaled, &case);
                         let floats: Vec<f32> = pixels.iter().map(|&p| f32::from(p)).collect();
                         let mut from_floats = guarded(len);
-                        scale_pixels(&threads, &geometry, &floats, scale, shift, &mut from_floats[..len]);
+                        scale_pixels(
+                            &threads,
+                            isa,
+                            &geometry,
+                            &floats,
+                            (scale, shift),
+                            &mut from_floats[..len],
+                        );
                         assert_eq!(
                             bits(&scaled),
                             bits(&from_floats),
@@ -426,6 +433,7 @@ fn every_kernel_of_the_registry_has_an_operation_that_is_tested() {
         Operation::Pointwise,
         Operation::DepthwiseStride1,
         Operation::DepthwiseStride2,
+        Operation::Scale,
         Operation::Stem,
         Operation::Pool,
         Operation::Dense,
@@ -456,7 +464,7 @@ fn every_kernel_of_the_registry_has_an_operation_that_is_tested() {
         "depthwise3x3s1_f32_2x7x16c_avx512",
         "depthwise3x3s1_f32_2x5x16c_avx512",
         "depthwise3x3s1_f32_2x4x16c_avx512",
-        "depthwise3x3s2_f32_2x7x16c_avx512",
+        "depthwise3x3s2_f32_1x7x16c_avx512",
         "depthwise3x3s2_f32_2x5x16c_avx512",
         "depthwise3x3s2_f32_2x4x16c_avx512",
         "depthwise3x3s1_f32_1x5x8c_avx2",
@@ -465,6 +473,9 @@ fn every_kernel_of_the_registry_has_an_operation_that_is_tested() {
         "depthwise3x3s2_f32_2x2x8c_avx2",
         "depthwise3x3s1_f32_1x2x8c_portable",
         "depthwise3x3s2_f32_1x2x8c_portable",
+        "scale_f32_48_avx512",
+        "scale_f32_48_avx2",
+        "scale_f32_48_portable",
         "stem3x3s2_f32_14x16_avx512",
         "stem3x3s2_f32_6x16_avx2",
         "stem3x3s2_f32_4x8_portable",

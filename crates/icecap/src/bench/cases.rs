@@ -229,7 +229,7 @@ impl Prepared {
                 depthwise(isa, geometry, input, weights, 0..weights.blocks(), true, output);
             }
             Job::Stem { image, scaled, geometry, to, weights } => {
-                scale_pixels(&serial, geometry, black_box(&image[..]), [1.0; 3], [0.0; 3], scaled);
+                scale_pixels(&serial, isa, geometry, black_box(&image[..]), ([1.0; 3], [0.0; 3]), scaled);
                 stem(&serial, isa, geometry, scaled, weights, true, &mut BlockedMut::new(*to, output));
             }
             Job::Pool { input, from } => pool(isa, Blocked::new(*from, black_box(&input[..])), output),
