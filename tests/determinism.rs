@@ -1,62 +1,112 @@
-//! The same bits for any number of threads, any batch, any session; and no deadlock inside somebody else's pool.
+//! The same bits for any number of threads, any batch, any session.
 #![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use icecap::bench::drawn_params;
 use icecap::graph::{Input, stage};
 use icecap::kernels::Isa;
 use icecap::rng::{Purpose, Stream};
+use icecap::weights::{Weights, starter};
 use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, TrainOptions, Trainer, data};
+
+/// More threads than this machine may have processors, and more than an image has parts.
+const THREADS: [usize; 5] = [1, 2, 3, 4, 8];
+/// Batches that leave a rest among [`IMAGES`], and such that do not.
+const BATCHES: [usize; 5] = [1, 2, 3, 8, 32];
+const IMAGES: usize = 32;
 
 fn pixels(seed: u64, len: usize) -> Vec<u8> {
     let mut stream = Stream::new(seed, Purpose::Test, 0, 0);
     (0..len).map(|_| stream.next_u32() as u8).collect()
 }
 
-fn backbone(threads: usize, isa: Isa) -> Backbone {
-    let settings = Settings { threads, isa: Some(isa) };
-    // The large net where it is at hand, the starter everywhere.
-    match std::env::var_os("ICECAP_TEST_ASSETS").filter(|folder| !folder.is_empty()) {
-        Some(folder) => {
-            let file = "weights/keras_mobilenet_v2_1.0_imagenet.safetensors";
-            Backbone::open(std::path::Path::new(&folder).join(file), settings).unwrap()
-        }
-        None => Backbone::starter(settings).unwrap(),
-    }
-}
-
 fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-#[test]
-fn features_have_the_same_bits_for_any_threads_and_batch() {
-    const IMAGES: usize = 32;
-    for isa in Isa::available() {
-        for (size, to) in [([96, 96], stage::POOLED), ([65, 80], stage::FEATURES)] {
-            let reference = backbone(1, isa);
-            let mut session = reference.session(size, to).unwrap();
-            let (input_len, output_len) = (session.input_len(), session.output_len());
-            let images = pixels(1, IMAGES * input_len);
-            let mut expected = vec![f32::NAN; IMAGES * output_len];
-            for (image, row) in images.chunks_exact(input_len).zip(expected.chunks_exact_mut(output_len)) {
-                session.run(Input::U8(image), row).unwrap();
+/// Which runs gave which bits.
+#[derive(Default)]
+struct Hashes(BTreeMap<u64, Vec<String>>);
+
+impl Hashes {
+    fn add(&mut self, run: String, values: &[f32]) {
+        let mut hasher = DefaultHasher::new();
+        bits(values).hash(&mut hasher);
+        self.0.entry(hasher.finish()).or_default().push(run);
+    }
+
+    #[track_caller]
+    fn is_one(&self, runs: usize) {
+        assert_eq!(self.0.len(), 1, "{:#?}", self.0);
+        assert_eq!(self.0.values().map(Vec::len).sum::<usize>(), runs);
+    }
+}
+
+/// The same images with every number of threads and every batch, and each of them alone in a session of its own.
+fn one_hash(weights: &Weights, isa: Isa, size: [usize; 2], to: &str, threads: &[usize], batches: &[usize]) {
+    let image_len = size[0] * size[1] * 3;
+    let images = pixels(1, IMAGES * image_len);
+    let unrounded: Vec<f32> = images.iter().map(|&value| f32::from(value)).collect();
+    // Features leave from the door of unrounded pixels, so that both doors are walked through.
+    let input = |range: std::ops::Range<usize>| match to {
+        stage::FEATURES => Input::F32(&unrounded[range]),
+        _ => Input::U8(&images[range]),
+    };
+    let backbone = |threads| Backbone::new(weights.clone(), Settings { threads, isa: Some(isa) }).unwrap();
+
+    let mut hashes = Hashes::default();
+    let alone = backbone(1);
+    let row_len = alone.session(size, to).unwrap().output_len();
+    let mut rows = vec![f32::NAN; IMAGES * row_len];
+    for (image, row) in rows.chunks_exact_mut(row_len).enumerate() {
+        let range = image * image_len..(image + 1) * image_len;
+        alone.session(size, to).unwrap().run(input(range), row).unwrap();
+    }
+    // Images that gave the same row could be exchanged, and nobody would see it.
+    assert!(rows.iter().all(|value| value.is_finite()));
+    let mut different: Vec<_> = rows.chunks_exact(row_len).map(bits).collect();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), IMAGES);
+    hashes.add(format!("{isa}, each image alone"), &rows);
+
+    for &threads in threads {
+        let backbone = backbone(threads);
+        for &batch in batches {
+            let mut session = backbone.session(size, to).unwrap();
+            rows.fill(f32::NAN);
+            for (index, rows) in rows.chunks_mut(batch * row_len).enumerate() {
+                let first = index * batch * image_len;
+                session.run(input(first..first + rows.len() / row_len * image_len), rows).unwrap();
             }
-            assert!(expected.iter().all(|value| value.is_finite()));
-            for threads in [1, 2, 3] {
-                let backbone = backbone(threads, isa);
-                for batch in [1, 5, 32] {
-                    let mut session = backbone.session(size, to).unwrap();
-                    let mut got = vec![f32::NAN; IMAGES * output_len];
-                    let parts = images.chunks(batch * input_len).zip(got.chunks_mut(batch * output_len));
-                    for (images, rows) in parts {
-                        session.run(Input::U8(images), rows).unwrap();
-                    }
-                    assert_eq!(bits(&got), bits(&expected), "{isa}, {threads} threads, batch {batch}");
-                }
-            }
+            hashes.add(format!("{isa}, {threads} threads, batch {batch}"), &rows);
         }
+    }
+    hashes.is_one(1 + threads.len() * batches.len());
+}
+
+#[test]
+fn features_of_the_starter_have_one_hash_for_any_threads_and_batch() {
+    let weights = starter().unwrap();
+    for isa in Isa::available() {
+        one_hash(&weights, isa, [96, 96], stage::POOLED, &THREADS, &BATCHES);
+        // Odd sides, of which no tile is whole; every pixel of the map.
+        one_hash(&weights, isa, [65, 80], stage::FEATURES, &[2, 3], &[1, 5]);
+    }
+}
+
+#[test]
+fn features_of_a_wide_net_have_one_hash_for_any_threads_and_batch() {
+    let weights = Weights { params: drawn_params(1.0).unwrap(), record: starter().unwrap().record };
+    for isa in Isa::available() {
+        // The plainest kernels are several times slower, and split their work where the others do.
+        let (threads, batches) =
+            if isa == Isa::best() { (&THREADS[..], &BATCHES[..]) } else { (&[2, 3][..], &[1, 8][..]) };
+        one_hash(&weights, isa, [64, 64], stage::POOLED, threads, batches);
     }
 }
 
@@ -119,67 +169,4 @@ fn training_and_logits_have_the_same_bits_for_any_threads_and_batch() {
             assert_eq!(at, files.len());
         }
     }
-}
-
-/// Eight callers with two backbones of two threads each, all inside a pool of their own.
-#[test]
-fn callers_inside_a_foreign_pool_neither_deadlock_nor_disturb_each_other() {
-    let backbones: Vec<Backbone> = (0..2).map(|_| Backbone::starter(Settings::threads(2)).unwrap()).collect();
-    let size = [64, 64];
-    let image = pixels(2, 64 * 64 * 3);
-    let mut session = backbones[0].session(size, stage::POOLED).unwrap();
-    let mut expected = vec![0.0; session.output_len()];
-    session.run(Input::U8(&image), &mut expected).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
-    pool.scope(|scope| {
-        for caller in 0..8 {
-            let (backbone, image, expected) = (&backbones[caller % 2], &image, &expected);
-            scope.spawn(move |_| {
-                let mut session = backbone.session(size, stage::POOLED).unwrap();
-                for round in 0..5 {
-                    let batch = 1 + (caller + round) % 3;
-                    let mut rows = vec![0.0; batch * expected.len()];
-                    session.run(Input::U8(&image.repeat(batch)), &mut rows).unwrap();
-                    for row in rows.chunks_exact(expected.len()) {
-                        assert_eq!(bits(row), bits(expected));
-                    }
-                }
-            });
-        }
-    });
-}
-
-#[test]
-fn one_thread_starts_none() {
-    let count = || std::fs::read_dir("/proc/self/task").map(Iterator::count).ok();
-    // Other tests of this binary start threads of their own at the same time: ask a process of its own.
-    if std::env::var_os("ICECAP_TEST_ALONE").is_none() {
-        let this = std::env::current_exe().unwrap();
-        let run = std::process::Command::new(this)
-            .args(["--exact", "one_thread_starts_none", "--test-threads=1"])
-            .env("ICECAP_TEST_ALONE", "1")
-            .status()
-            .unwrap();
-        assert!(run.success());
-        return;
-    }
-    let before = count();
-    let backbone = Backbone::starter(Settings::threads(1)).unwrap();
-    let mut session = backbone.session([64, 64], stage::POOLED).unwrap();
-    let mut rows = vec![0.0; 3 * session.output_len()];
-    session.run(Input::U8(&pixels(3, 3 * 64 * 64 * 3)), &mut rows).unwrap();
-    assert_eq!(count(), before);
-}
-
-#[test]
-fn a_callback_can_stop_the_work() {
-    let folder = tempfile::tempdir().unwrap();
-    photos(folder.path());
-    let dataset = Dataset::new(&data::scan(folder.path(), None).unwrap(), 0.25, 3).unwrap();
-    let backbone = Backbone::starter(Settings::threads(2)).unwrap();
-    let stopped = Trainer::new(&backbone).unwrap().train(&dataset, &|event| match event {
-        icecap::Event::Extracting(progress) if progress.done >= 3 => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    assert!(matches!(stopped, Err(icecap::Error::Stopped)));
 }
