@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use icecap_kernels::{ConvGeometry, Isa, LINE, Layout, Shape};
+use icecap_kernels::{Buffer, ConvGeometry, Isa, LINE, Layout, Shape, in_slabs};
 
 use crate::{
     Error, Net,
@@ -138,7 +138,8 @@ impl Plan {
     /// Memory for one inference at a time.
     #[must_use]
     pub fn arena(&self) -> Arena {
-        Arena { values: icecap_kernels::Buffer::zeros(self.arena_len), workers: self.workers }
+        let values = in_slabs(|| Buffer::zeros(self.arena_len));
+        Arena { values, workers: self.workers }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_graph::{Input, Net, Params, Plan};
-use icecap_kernels::{Isa, MAX_THREADS, Threads};
+use icecap_kernels::{Isa, MAX_THREADS, Threads, in_slabs};
 use icecap_weights::{Record, Weights};
 
 use crate::Error;
@@ -24,6 +24,11 @@ impl Settings {
     pub fn threads(threads: usize) -> Self {
         Self { threads, isa: None }
     }
+}
+
+/// The net of `params`, its weights in large pages.
+pub(crate) fn pack(params: &Params) -> Net {
+    in_slabs(|| Net::new(params))
 }
 
 /// What [`Settings`] come to on this machine.
@@ -68,7 +73,7 @@ impl Backbone {
     /// [`Error::Kernel`] for an instruction set that the processor lacks, or threads that the system does not give.
     pub fn new(weights: Weights, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let net = Net::new(&weights.params);
+        let net = pack(&weights.params);
         Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
     }
 
@@ -84,7 +89,7 @@ impl Backbone {
     /// [`Error::Weights`] with the file and what is wrong with it; otherwise as [`Backbone::new`].
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let (weights, net) = icecap_weights::open_while(path, &runner.threads, Net::new)?;
+        let (weights, net) = icecap_weights::open_while(path, &runner.threads, pack)?;
         Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
     }
 
@@ -94,7 +99,7 @@ impl Backbone {
     /// As [`Backbone::open`].
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let (weights, net) = icecap_weights::from_bytes_while(bytes, label, &runner.threads, Net::new)?;
+        let (weights, net) = icecap_weights::from_bytes_while(bytes, label, &runner.threads, pack)?;
         Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
     }
 

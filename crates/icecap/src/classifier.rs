@@ -10,7 +10,7 @@ use icecap_graph::{Net, stage};
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
 use icecap_weights::{BackbonePart, Model, Record};
 
-use crate::backbone::Runner;
+use crate::backbone::{Runner, pack};
 use crate::{
     Backbone, Error, Extracted, Extractor, Head, Preprocessing, Progress, Settings, Source, TrainOptions,
     metrics::{predicted, probabilities},
@@ -72,7 +72,7 @@ impl Classifier {
     /// As [`Classifier::open`].
     pub fn open_with(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let (path, runner) = (path.as_ref(), Runner::new(settings)?);
-        let loaded = Model::load_while(path, &runner.threads, Net::new)?;
+        let loaded = Model::load_while(path, &runner.threads, pack)?;
         Self::of_model(loaded, path, runner)
     }
 
@@ -82,14 +82,14 @@ impl Classifier {
     /// As [`Classifier::open`].
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let loaded = Model::from_bytes_while(bytes, label, &runner.threads, Net::new)?;
+        let loaded = Model::from_bytes_while(bytes, label, &runner.threads, pack)?;
         Self::of_model(loaded, Path::new(label), runner)
     }
 
     fn of_model((model, net): (Model, Option<Net>), path: &Path, runner: Runner) -> Result<Self, Error> {
         match &model.backbone {
             BackbonePart::Embedded(params) => {
-                let net = net.unwrap_or_else(|| Net::new(params));
+                let net = net.unwrap_or_else(|| pack(params));
                 let backbone = Backbone::of(Arc::clone(params), net, model.record.clone(), runner);
                 Self::assemble(model, path, backbone)
             }

@@ -10,20 +10,43 @@ pub const LINE: usize = 16;
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([f32; LINE]);
+pub(crate) struct Line([f32; LINE]);
 
 /// A fixed-length run of f32 values that starts on a cache line. Dereferences to `[f32]`.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Buffer {
-    lines: Vec<Line>,
+    lines: Lines,
     len: usize,
+}
+
+/// Where a buffer's lines are.
+enum Lines {
+    Own(Vec<Line>),
+    #[cfg(feature = "files")]
+    InSlab(crate::slab::Piece),
+}
+
+impl Lines {
+    fn zeros(count: usize) -> Self {
+        #[cfg(feature = "files")]
+        if let Some(piece) = crate::slab::Piece::zeros(count) {
+            return Self::InSlab(piece);
+        }
+        Self::Own(vec![Line([0.0; LINE]); count])
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
 }
 
 impl Buffer {
     /// `len` zeros.
     #[must_use]
     pub fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)], len }
+        Self { lines: Lines::zeros(len.div_ceil(LINE)), len }
     }
 
     /// A copy of `values`.
@@ -35,20 +58,42 @@ impl Buffer {
     }
 }
 
+/// Calls `work`: without file mappings there are no slabs.
+#[cfg(not(feature = "files"))]
+pub fn in_slabs<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        Self::from_slice(self)
+    }
+}
+
 impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: `Line` is `repr(C)` around `[f32; 16]` with size 64 = align, so `lines` is one run of
-        // `lines.len() * 16` initialised f32; `len` never exceeds that, since both constructors round up.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        let start = match &self.lines {
+            Lines::Own(lines) => lines.as_ptr(),
+            #[cfg(feature = "files")]
+            Lines::InSlab(piece) => piece.start().cast_const(),
+        };
+        // SAFETY: `Line` is `repr(C)` around `[f32; 16]` with size 64 = align, so the lines are one run of 16 initialised
+        // f32 each; `len` never exceeds that, since both constructors round up.
+        unsafe { std::slice::from_raw_parts(start.cast(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
+        let start = match &mut self.lines {
+            Lines::Own(lines) => lines.as_mut_ptr(),
+            #[cfg(feature = "files")]
+            Lines::InSlab(piece) => piece.start(),
+        };
         // SAFETY: as in `deref`; `&mut self` makes the run ours alone.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(start.cast(), self.len) }
     }
 }
 

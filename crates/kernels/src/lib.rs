@@ -32,6 +32,8 @@ pub mod roofline;
 mod scale;
 mod shape;
 mod simd;
+#[cfg(feature = "files")]
+mod slab;
 mod stem;
 #[cfg(feature = "rayon")]
 mod team;
@@ -39,6 +41,8 @@ mod tensor;
 mod tile;
 
 pub use blocked::{Blocked, BlockedMut, Layout};
+#[cfg(not(feature = "files"))]
+pub use buffer::in_slabs;
 pub use buffer::{Buffer, LINE};
 pub use dense::{PackedDense, dense};
 pub use depthwise::{PackedDepthwise, depthwise};
@@ -56,5 +60,7 @@ pub use replace::replace_file;
 pub use resize::{ResizeScratch, Size, resize_bilinear_rgb};
 pub use scale::{Pixel, scale_pixels, scaled_len};
 pub use shape::{MAX_RANK, Shape};
+#[cfg(feature = "files")]
+pub use slab::in_slabs;
 pub use stem::{PackedStem, stem};
 pub use tensor::{Tensor, TensorMut, TensorRef};

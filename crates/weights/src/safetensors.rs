@@ -19,9 +19,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use ::safetensors::{Dtype, SafeTensors};
-use icecap_kernels::{Shape, Tensor, Threads};
+use icecap_kernels::{Shape, Tensor, Threads, in_slabs};
 use serde::de::{Deserialize, Error as _, MapAccess, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 
@@ -135,17 +136,29 @@ impl<'a> File<'a> {
     /// # Errors
     /// [`Error::MissingTensor`]; [`Error::Dtype`] where its values are not f32.
     pub fn tensor(&self, name: &str) -> Result<Tensor, Error> {
+        let mut tensor = self.zeros(name)?;
+        self.copy_to(name, &mut tensor)?;
+        Ok(tensor)
+    }
+
+    /// Zeros in the shape of a tensor.
+    fn zeros(&self, name: &str) -> Result<Tensor, Error> {
         let missing = || Error::MissingTensor { path: self.path.clone(), tensor: shown(name) };
         let entry = self.entries.get(name).ok_or_else(missing)?;
         if entry.dtype != Dtype::F32 {
             return Err(dtype_error(&self.path, name, entry.offset, &entry.dtype.to_string()));
         }
+        Ok(Tensor::zeros(entry.shape))
+    }
+
+    /// Copies the values of a tensor into what [`File::zeros`] made for it.
+    fn copy_to(&self, name: &str, tensor: &mut Tensor) -> Result<(), Error> {
+        let missing = || Error::MissingTensor { path: self.path.clone(), tensor: shown(name) };
         let view = self.views.tensor(name).map_err(|_| missing())?;
-        let mut tensor = Tensor::zeros(entry.shape);
         for (value, bytes) in tensor.data_mut().iter_mut().zip(view.data().as_chunks::<4>().0) {
             *value = f32::from_le_bytes(*bytes);
         }
-        Ok(tensor)
+        Ok(())
     }
 
     /// Copies of several tensors by name, made on `threads`: most of the time goes into memory that is touched for the
@@ -158,16 +171,23 @@ impl<'a> File<'a> {
         names: impl Iterator<Item = &'n str>,
         threads: &Threads,
     ) -> Result<BTreeMap<String, Tensor>, Error> {
-        let mut copies: Vec<_> = names.enumerate().map(|(place, name)| (place, name, None)).collect();
+        let mut copies = in_slabs(|| {
+            let zeros = names.map(|name| Ok((name, self.zeros(name)?)));
+            zeros.collect::<Result<Vec<_>, Error>>()
+        })?;
         // The largest first, so that no thread is left alone with one at the end.
-        copies.sort_by_key(|(_, name, _)| Reverse(self.shape(name).map_or(0, |shape| shape.elements())));
+        copies.sort_by_key(|(_, tensor)| Reverse(tensor.data().len()));
+        let failed = OnceLock::new();
         threads.for_each_chunk(&mut vec![(); threads.count()], &mut copies, 1, |(), _, copy| {
-            let (_, name, tensor) = &mut copy[0];
-            *tensor = Some(self.tensor(name));
+            let (name, tensor) = &mut copy[0];
+            if let Err(error) = self.copy_to(name, tensor) {
+                let _ = failed.set(error);
+            }
         });
-        copies.sort_by_key(|(place, ..)| *place);
-        let tensor = |name, copy: Option<_>| copy.unwrap_or_else(|| self.tensor(name));
-        copies.into_iter().map(|(_, name, copy)| Ok((name.to_owned(), tensor(name, copy)?))).collect()
+        match failed.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(copies.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect()),
+        }
     }
 }
 
