@@ -20,12 +20,51 @@ pub(crate) fn assets() -> Option<PathBuf> {
     folder
 }
 
+/// Photos of each class in [`Place::two_classes`].
+pub(crate) const EACH: u32 = 10;
+
 /// A temporary folder; the binary runs in it, with its cache in it and the starter as its backbone.
 pub(crate) struct Place(TempDir);
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A place with `photos/red` and `photos/blue`.
+    pub(crate) fn two_classes() -> Self {
+        let place = Self::new();
+        place.draw("photos/red", "red", EACH);
+        place.draw("photos/blue", "blue", EACH);
+        place
+    }
+
+    /// Two classes, a model of them in `run`, and beside them what no command can use.
+    pub(crate) fn with_bad_input() -> Self {
+        let place = Self::two_classes();
+        place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+        place.draw("one/red", "red", 2);
+        place.draw("empty/red", "red", 2);
+        fs::create_dir_all(place.path("empty/blue")).unwrap();
+        place.draw("broken/red", "red", 2);
+        fs::create_dir_all(place.path("broken/blue")).unwrap();
+        fs::write(place.path("broken/blue/x.jpg"), "no photo").unwrap();
+        place.draw("other/green", "red", 2);
+        for photo in ["unreadable/red/x.jpg", "unreadable/blue/y.jpg"] {
+            fs::create_dir_all(place.path(photo).parent().unwrap()).unwrap();
+            fs::write(place.path(photo), "no photo").unwrap();
+        }
+        fs::create_dir_all(place.path("nothing")).unwrap();
+        fs::write(place.path("garbage"), [7; 64]).unwrap();
+        // A header that promises more pixels than are read: 60000 to a side.
+        let mut png = fs::read(place.path("photos/red/0.png")).unwrap();
+        png[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+        // The checksum of that header.
+        png[29..33].copy_from_slice(&0x0fb0e215_u32.to_be_bytes());
+        fs::write(place.path("wide.png"), png).unwrap();
+        // Above the limit of a weight file, and no byte of it on disk.
+        fs::File::create(place.path("huge")).unwrap().set_len((1 << 30) + 1).unwrap();
+        place
     }
 
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
@@ -40,6 +79,15 @@ impl Place {
         serde_json::from_str(&self.text(name)).unwrap()
     }
 
+    /// What is in `folder`, by name.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_icecap"));
         command.args(arguments).current_dir(self.0.path()).env("ICECAP_CACHE", self.path("cache"));
@@ -49,6 +97,16 @@ impl Place {
 
     pub(crate) fn icecap(&self, arguments: &[&str]) -> Run {
         Run::of(self.command(arguments).stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// Each ends with the code beside it and a line that holds what is named there.
+    #[track_caller]
+    pub(crate) fn each_fails(&self, cases: &[(&[&str], i32, &str)]) {
+        for (arguments, code, named) in cases {
+            let run = self.icecap(arguments);
+            let line = run.fails(*code);
+            assert!(line.contains(named), "{arguments:?}: {line}");
+        }
     }
 
     /// Runs the binary with `input` on its standard input.
