@@ -35,6 +35,7 @@ pub struct Case {
 enum Shape {
     Pointwise { height: usize, width: usize, inputs: usize, outputs: usize },
     Depthwise { geometry: ConvGeometry, channels: usize },
+    Scale { geometry: ConvGeometry },
     Stem { geometry: ConvGeometry, outputs: usize },
     Pool { pixels: usize, channels: usize },
     Dense { inputs: usize, outputs: usize },
@@ -57,13 +58,23 @@ pub fn cases(sides: &[usize]) -> Result<Vec<Case>, Error> {
         let all = layers(&spec, Padding::Same, Some(CLASSES), (side, side))?;
         let before = std::iter::once(None).chain(all.iter().map(Some));
         for (layer, before) in all.iter().zip(before) {
-            let Some(case) = case(layer, before) else { continue };
-            if !found.iter().any(|other| other.shape == case.shape) {
-                found.push(case);
+            let scaling = scaling(layer);
+            for case in scaling.into_iter().chain(case(layer, before)) {
+                if !found.iter().any(|other| other.shape == case.shape) {
+                    found.push(case);
+                }
             }
         }
     }
     Ok(found)
+}
+
+/// The pixels that the first convolution reads are scaled before it.
+fn scaling(layer: &Layer) -> Option<Case> {
+    let LayerKind::Conv { geometry, .. } = layer.kind else { return None };
+    let ((height, width), layer) = (geometry.input(), "scale".to_owned());
+    let (geometry, shape) = (format!("{height}x{width}x3"), Shape::Scale { geometry });
+    Some(Case { operation: Operation::Scale, geometry, macs: None, layer, shape })
 }
 
 /// The case of a layer, where a kernel computes it.
@@ -134,11 +145,16 @@ pub struct Prepared {
 enum Job {
     Pointwise { input: Buffer, from: Layout, to: Layout, weights: PackedPointwise },
     Depthwise { input: Buffer, from: Layout, geometry: ConvGeometry, weights: PackedDepthwise },
-    Stem { image: Vec<f32>, scaled: Buffer, geometry: ConvGeometry, to: Layout, weights: PackedStem },
+    Scale { image: Vec<u8>, geometry: ConvGeometry },
+    Stem { scaled: Buffer, geometry: ConvGeometry, to: Layout, weights: PackedStem },
     Pool { input: Buffer, from: Layout },
     Dense { input: Vec<f32>, weights: PackedDense },
     Resize { photo: Vec<u8>, to: Size, scratch: ResizeScratch },
 }
+
+/// What pixels are scaled by: to [-1, 1].
+const SCALE: f32 = 1.0 / 127.5;
+const SHIFT: f32 = -1.0;
 
 /// How far a sum of f32 may lie from the oracle's: inputs and weights lie between -1 and 1.
 const TOLERANCE: f64 = 1e-3;
@@ -178,13 +194,25 @@ impl Case {
                 let to = Layout::compact(outputs, geometry.output().0, geometry.output().1);
                 let expected = clamped(oracle::conv3x3(&geometry, &image, &weights, &bias));
                 let weights = PackedStem::pack(&weights, &bias, outputs);
-                let scaled = Buffer::zeros(scaled_len(&geometry));
-                Prepared::new(
-                    Job::Stem { image, scaled, geometry, to, weights },
-                    to.len(),
-                    Some(to),
-                    expected,
-                )
+                let mut scaled = Buffer::zeros(scaled_len(&geometry));
+                let (threads, as_they_are) = (Threads::serial(), ([1.0; 3], [0.0; 3]));
+                scale_pixels(&threads, Isa::best(), &geometry, &image, as_they_are, &mut scaled);
+                let job = Job::Stem { scaled, geometry, to, weights };
+                Prepared::new(job, to.len(), Some(to), expected)
+            }
+            Shape::Scale { geometry } => {
+                let (height, width) = geometry.input();
+                let image = pixels(height * width * 3);
+                let row = scaled_len(&geometry) / (height + geometry.pads().top + geometry.pads().bottom);
+                let mut expected = vec![0.0; scaled_len(&geometry)];
+                for (y, pixels) in image.chunks_exact(width * 3).enumerate() {
+                    let start = (y + geometry.pads().top) * row + geometry.pads().left * 3;
+                    for (to, &pixel) in expected[start..].iter_mut().zip(pixels) {
+                        *to = f64::from(pixel) * f64::from(SCALE) + f64::from(SHIFT);
+                    }
+                }
+                let len = expected.len();
+                Prepared::new(Job::Scale { image, geometry }, len, None, expected)
             }
             Shape::Pool { pixels, channels } => {
                 let image = values(pixels * channels);
@@ -228,8 +256,12 @@ impl Prepared {
                 let input = Blocked::new(*from, black_box(&input[..]));
                 depthwise(isa, geometry, input, weights, 0..weights.blocks(), true, output);
             }
-            Job::Stem { image, scaled, geometry, to, weights } => {
-                scale_pixels(&serial, isa, geometry, black_box(&image[..]), ([1.0; 3], [0.0; 3]), scaled);
+            Job::Scale { image, geometry } => {
+                let factors = ([SCALE; 3], [SHIFT; 3]);
+                scale_pixels(&serial, isa, geometry, black_box(&image[..]), factors, output);
+            }
+            Job::Stem { scaled, geometry, to, weights } => {
+                let scaled = black_box(&scaled[..]);
                 stem(&serial, isa, geometry, scaled, weights, true, &mut BlockedMut::new(*to, output));
             }
             Job::Pool { input, from } => pool(isa, Blocked::new(*from, black_box(&input[..])), output),
