@@ -361,8 +361,8 @@ mod tests {
     #[test]
     fn geometries_are_distinct_and_their_answers_right() {
         let all = cases(&[160, 224]).unwrap();
-        // 19 pointwise, 10 depthwise, stem, mean, resize at each size, the dense layer once.
-        assert_eq!(all.len(), 2 * 32 + 1);
+        // 19 pointwise, 10 depthwise, scaling, stem, mean, resize at each size, the dense layer once.
+        assert_eq!(all.len(), 2 * 33 + 1);
         let names: std::collections::BTreeSet<_> =
             all.iter().map(|case| format!("{:?} {}", case.operation, case.geometry)).collect();
         assert_eq!(names.len(), all.len());
