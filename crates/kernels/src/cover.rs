@@ -16,20 +16,16 @@ pub(crate) struct Segment {
     pub(crate) count: usize,
 }
 
-/// Which kernels cover `lanes` output channels: as many tiles as go of the one that suits K inputs, then what is
-/// narrower, the last one exact where there is one.
+/// Which kernels cover `lanes` output channels: as many tiles as go of the widest that suits K inputs, then what is
+/// narrower, down to half a panel.
 pub(crate) fn cover(rows: &'static [TileRow], k: usize, lanes: usize) -> [Segment; 3] {
-    let most = if k <= SHORT { LINE + LINE / 2 } else { 2 * LINE };
+    let most = if k <= SHORT { LINE } else { 2 * LINE };
     let mut cover = [Segment { row: &rows[0], lane: 0, count: 0 }; 3];
     let (mut lane, mut left) = (0, lanes.next_multiple_of(LINE / 2));
     for segment in &mut cover {
-        // A tile that is no whole number of panels, nor an even part of one, can only come last.
-        let even = |row: &&TileRow| row.lanes.is_multiple_of(LINE) || LINE.is_multiple_of(row.lanes);
-        let exact = rows.iter().find(|row| row.lanes == left && left <= most);
-        let widest =
-            || rows.iter().filter(even).filter(|row| row.lanes <= left.min(most)).max_by_key(|row| row.lanes);
+        let widest = rows.iter().filter(|row| row.lanes <= left.min(most)).max_by_key(|row| row.lanes);
         let narrowest = || rows.iter().min_by_key(|row| row.lanes);
-        let Some(row) = exact.or_else(widest).or_else(narrowest).filter(|_| left > 0) else { break };
+        let Some(row) = widest.or_else(narrowest).filter(|_| left > 0) else { break };
         *segment = Segment { row, lane, count: (left / row.lanes).max(1) };
         lane += segment.count * row.lanes;
         left = left.saturating_sub(segment.count * row.lanes);

@@ -81,10 +81,6 @@ rows! { TileRow;
         lanes: 8, tiles: tiles!(tile_avx512_half, 1, POINTWISE_STEP; 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
     };
     #[cfg(target_arch = "x86_64")]
-    pointwise_f32_4x24_avx2: Pointwise, Avx2, {
-        lanes: 24, tiles: tiles!(tile_avx2, 3, POINTWISE_STEP; 1 2 3 4),
-    };
-    #[cfg(target_arch = "x86_64")]
     pointwise_f32_6x16_avx2: Pointwise, Avx2, {
         lanes: 16, tiles: tiles!(tile_avx2, 2, POINTWISE_STEP; 1 2 3 4 5 6),
     };

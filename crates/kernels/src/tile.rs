@@ -140,7 +140,6 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(w
                 match NV * V::LANES {
                     8 => spread::<MR, 8>(walk, done, output, residual),
                     16 => spread::<MR, 16>(walk, done, output, residual),
-                    24 => spread::<MR, 24>(walk, done, output, residual),
                     _ => spread::<MR, 32>(walk, done, output, residual),
                 }
             }

@@ -457,7 +457,6 @@ fn every_kernel_of_the_registry_has_an_operation_that_is_tested() {
         "pointwise_f32_14x32_avx512",
         "pointwise_f32_14x16_avx512",
         "pointwise_f32_14x8_avx512",
-        "pointwise_f32_4x24_avx2",
         "pointwise_f32_6x16_avx2",
         "pointwise_f32_12x8_avx2",
         "pointwise_f32_4x8_portable",
