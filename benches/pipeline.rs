@@ -1,6 +1,6 @@
 //! From photos to features, images a second, with one thread and two: hash and decode, resize and forward pass each alone,
 //! then all together as `icecap extract` does it. The photos are drawn and encoded here: JPEGs of 500x375, smooth with some
-//! noise, so that no assets are needed. All together must give the features that the parts give one after the other.
+//! noise, so that no assets are needed; `ICECAP_BENCH_PHOTOS=FOLDER` takes the JPEGs of a folder instead. All together must give the features that the parts give one after the other.
 //! Before criterion times them, a table tells the parts, what they add up to, and how much of that is reached.
 //!
 //! ```text
@@ -8,6 +8,7 @@
 //! ```
 
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -52,6 +53,19 @@ fn photo(number: usize) -> Vec<u8> {
     let encoder = Encoder::new(&mut jpeg, QUALITY);
     encoder.encode(&rgb, WIDTH, HEIGHT, ColorType::Rgb).expect("a photo that fits a JPEG");
     jpeg
+}
+
+/// The folder's JPEGs, those of its folders too, in the order of their names.
+fn photos_of(folder: &Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(folder).expect("a folder of photos");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    let photos = |path: PathBuf| match path.extension() {
+        _ if path.is_dir() => photos_of(&path),
+        Some(extension) if extension == "jpg" => vec![std::fs::read(&path).expect("a photo")],
+        _ => Vec::new(),
+    };
+    paths.into_iter().flat_map(photos).collect()
 }
 
 /// MobileNetV2 1.0 with drawn weights.
@@ -147,7 +161,11 @@ fn together(extractor: &mut Extractor, sources: &[Source<'_>], rows: &mut [f32])
 }
 
 fn pipeline(c: &mut Criterion) {
-    let jpegs: Vec<Vec<u8>> = (0..PHOTOS).map(photo).collect();
+    let (jpegs, of): (Vec<Vec<u8>>, _) = match std::env::var_os("ICECAP_BENCH_PHOTOS") {
+        Some(folder) => (photos_of(folder.as_ref()), folder.to_string_lossy().into_owned()),
+        None => ((0..PHOTOS).map(photo).collect(), format!("{WIDTH}x{HEIGHT}")),
+    };
+    let count = jpegs.len();
     let sources: Vec<Source<'_>> = jpegs.iter().map(|jpeg| Source::Bytes(jpeg)).collect();
     let spec = ResizeSpec { height: SIDE, width: SIDE, mode: ResizeMode::Squash };
     for threads in THREADS {
@@ -160,14 +178,14 @@ fn pipeline(c: &mut Criterion) {
         together(&mut extractor, &sources, &mut rows);
         assert!(rows == parts.rows, "other features than those of the parts");
 
-        let title = format!("{PHOTOS} photos {WIDTH}x{HEIGHT} to {SIDE}x{SIDE} threads {threads}");
+        let title = format!("{count} photos {of} to {SIDE}x{SIDE} threads {threads}");
         let all = time(BUDGET, || together(&mut extractor, &sources, &mut rows));
         let alone = [
             ("hash and decode", time(BUDGET, || parts.decode())),
             ("resize", time(BUDGET, || parts.resize())),
             ("forward", time(BUDGET, || parts.forward())),
         ];
-        let rate = |ns: f64| PHOTOS as f64 / ns * 1e9;
+        let rate = |ns: f64| count as f64 / ns * 1e9;
         let sum: f64 = alone.iter().map(|(_, timing)| timing.best_ns).sum();
         println!("\n{title}, {}: images a second, best", backbone.isa());
         for (name, timing) in alone {
@@ -177,7 +195,7 @@ fn pipeline(c: &mut Criterion) {
         println!("{:<18} {:>8.0}   {:.2} of the sum", "all together", rate(all.best_ns), sum / all.best_ns);
 
         let mut group = c.benchmark_group(&title);
-        group.throughput(Throughput::Elements(PHOTOS as u64)).sample_size(10);
+        group.throughput(Throughput::Elements(count as u64)).sample_size(10);
         group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
         group.bench_function("hash and decode", |b| b.iter(|| parts.decode()));
         group.bench_function("resize", |b| b.iter(|| parts.resize()));
