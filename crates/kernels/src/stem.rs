@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Departures from that loop:
-//! 1. The image is scaled once into rows of f32 with zeros around them ([`scale_pixels`]): 27 inputs of a window are
-//!    then three runs of nine values, and the next window is six values on. No im2col, no edge code.
+//! 1. The image is scaled before, into rows of f32 with zeros around them ([`scale_pixels`](crate::scale_pixels)): 27
+//!    inputs of a window are then three runs of nine values, and the next window is six values on. No im2col, no edge
+//!    code.
 //! 2. The rest is the register tile of `tile.rs` with K = 27.
 //! 3. Output rows are split over threads, each row cut into even tiles.
 //!
@@ -68,7 +69,7 @@ rows! { TileRow;
 /// The first convolution of one image.
 ///
 /// # Shapes
-/// `scaled` as [`scale_pixels`] leaves it; `output` [outputs, H', W'] with any padding, of which nothing is written.
+/// `scaled` as [`scale_pixels`](crate::scale_pixels) leaves it; `output` [outputs, H', W'] with any padding, of which nothing is written.
 ///
 /// # Panics
 /// Where the shapes do not fit or the stride is not 2.
