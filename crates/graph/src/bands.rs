@@ -70,7 +70,8 @@ impl Bands {
     /// With the first convolution computed band by band as well.
     pub(crate) fn with_stem(mut self, stem: &ConvGeometry) -> Self {
         let rows = self.window.height().min(stem.output().0);
-        // The first band has the image's upper zeros, another one more rows of the image: either may be the larger.
+        // The first band has the image's upper zeros, another one more rows of the image: either may be the larger. What
+        // a band asks for, less the rows that are kept, is a part of one of these.
         self.scaled =
             (0..=stem.output().0 - rows).map(|y| scaled_len(&stem.band(y..y + rows).0)).max().unwrap_or(0);
         self

@@ -7,14 +7,16 @@
 //! Departures from that loop:
 //! 1. Sixteen channels are one cache line (`blocked.rs`), and the input has its zeros around it: no edge code.
 //! 2. The nine weights of a block of channels stay in registers.
-//! 3. A tile is two output rows by four pixels: each input pixel is loaded once and serves every window of the tile
-//!    that it lies in, 24 loads for 72 multiply-adds at stride 1, where one pixel at a time would need 72.
-//! 4. The last tile of a row, and the last rows, overlap their neighbours: the same value is written twice, which
-//!    costs less than code for remainders.
+//! 3. A tile is one or two output rows by several pixels: each input pixel is loaded once and serves every window of
+//!    the tile that it lies in. Two rows by four pixels at stride 1 take 24 loads for 72 multiply-adds, where one pixel
+//!    at a time would need 72. Tiles of 7, 5 and 4 columns make whole rows of 7, 14, 28, 56, of 5, 10, 20, 40.
+//! 4. Where no tile divides a row, the last one overlaps its neighbour: the same value is written twice, which costs
+//!    less than code for remainders. Rows that are left over go one at a time.
 //! 5. An output's sum starts at the bias and takes the window in row order, whatever the tile.
 //!
 //! What it does badly: images narrower than a tile go pixel by pixel. On AVX2 nine weights and eight sums do not fit
-//! sixteen registers, so its tile has two by two.
+//! sixteen registers, so its tiles have four or five sums. Stride 2 with two rows by seven pixels is not kept in
+//! registers by the compiler, hence one row.
 //!
 //! # Source
 //! The tile of two rows by four pixels with resident weights is ncnn's.
@@ -160,7 +162,8 @@ pub fn depthwise(
     assert!(blocks.end <= weights.blocks(), "blocks {blocks:?} of {}", weights.blocks());
     assert_eq!(output.len(), blocks.len() * plane_len, "output of a depthwise convolution");
     let rows = select(ROWS, isa).iter().filter(|row| row.stride == geometry.stride());
-    // The fewest columns computed twice, then the fewest rows that are no whole tile; of equals the first.
+    // The fewest columns computed twice (of a row narrower than the tile, all of them alone), then the fewest rows that
+    // are no whole tile; of equals the first.
     let Some(row) = rows.min_by_key(|row| (width.next_multiple_of(row.columns), height % row.rows)) else {
         panic!("a depthwise convolution of stride {}", geometry.stride())
     };

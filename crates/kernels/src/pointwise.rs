@@ -122,6 +122,8 @@ pub fn pointwise(
     assert_eq!(from.channels(), packed.k, "input channels of a pointwise convolution");
     assert!(panels.end <= packed.count() && panels.len() == to.blocks(), "panels {panels:?} for {to:?}");
     assert_eq!((from.height(), from.width()), (to.height(), to.width()), "pixels of a pointwise convolution");
+    let lanes = packed.n.min(panels.end * LINE).saturating_sub(panels.start * LINE);
+    assert_eq!(to.channels(), lanes, "output channels of a pointwise convolution");
     if to.is_empty() {
         return;
     }
@@ -134,7 +136,6 @@ pub fn pointwise(
         }
         _ => (std::ptr::null(), 0, 0),
     };
-    let lanes = (packed.n - panels.start * LINE).min(panels.len() * LINE);
     let first = panels.start;
     // Without a gap anywhere the image is one long row.
     let compact = to.row_gap() == 0 && residual_gap == 0;
@@ -223,6 +224,8 @@ impl Work {
         let line = self.line.min(pixels.len());
         let cut = Cut::new(line, row.tiles.len());
         let lines = pixels.clone().step_by(line);
+        // Else a share of the pixels may start anywhere in a row, however short it is.
+        let in_rows = self.line <= base.width;
         let lane = |group: usize| segment.lane + group * row.lanes;
         if self.weights_resident && groups.len() > 1 && row.lanes.is_multiple_of(LINE) {
             let step = self.lanes_step(row.lanes);
@@ -236,7 +239,7 @@ impl Work {
         let next = row.lanes.div_ceil(LINE) * base.panel;
         for group in groups {
             let lane = lane(group);
-            if cut.count() == 1 && line == base.width {
+            if cut.count() == 1 && in_rows && line == base.width {
                 // Every line is one tile: all of them in one walk.
                 let step = self.pixels_step(line, true);
                 self.walk(row, lane, pixels.start, line, (pixels.len() / line, step, next));
@@ -246,7 +249,7 @@ impl Work {
                 for (first, len, count) in cut.runs() {
                     let (first, last) = (start + first, start + first + len * count == pixels.end);
                     let ahead = if last { next } else { 0 };
-                    if line <= base.width {
+                    if in_rows {
                         self.walk(row, lane, first, len, (count, self.pixels_step(len, false), ahead));
                         continue;
                     }

@@ -5,12 +5,14 @@
 //! 2. The caller claims tasks like everybody else: where the system has not woken the workers yet, it is not held up.
 //! 3. A step is over when all its tasks are counted as done; only then may what they borrow go away.
 //!
-//! What it does badly: a waiting worker spins. It gives its processor up after a while ([`SPINS`]), and it only waits
-//! while the caller is inside one call.
+//! What it does badly: a waiting worker spins, for [`SPINS`] looks. Then it offers its processor to others, and where the
+//! caller goes on alone it naps between looks. It only waits while the caller is inside one call.
 
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::Threads;
 
@@ -18,9 +20,16 @@ use crate::Threads;
 /// than a step's uneven end, less than a time slice.
 const SPINS: usize = 1 << 12;
 
+/// After so many offers of its processor a waiting thread naps between looks: the others are busy for long.
+const YIELDS: usize = 1 << 10;
+const NAP: Duration = Duration::from_micros(50);
+
 /// The word: the step's number above, then its tasks, then the next one to be claimed.
 const TASK_BITS: u32 = 16;
 const MASK: u64 = (1 << TASK_BITS) - 1;
+
+/// What a task has thrown.
+type Panic = Box<dyn std::any::Any + Send>;
 
 type Job<'a> = dyn Fn(usize) + Sync + 'a;
 
@@ -29,7 +38,8 @@ pub(crate) struct Team {
     word: Padded<AtomicU64>,
     done: Padded<AtomicUsize>,
     over: AtomicBool,
-    failed: AtomicBool,
+    /// The first panic of the current step.
+    panic: Mutex<Option<Panic>>,
     /// What the current step runs: valid while not all of its tasks are done.
     job: UnsafeCell<Option<*const Job<'static>>>,
 }
@@ -49,7 +59,7 @@ impl Team {
             word: Padded(AtomicU64::new(0)),
             done: Padded(AtomicUsize::new(0)),
             over: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
+            panic: Mutex::new(None),
             job: UnsafeCell::new(None),
         };
         // The scope must not end before the workers are told, whichever way `work` ends.
@@ -87,20 +97,33 @@ impl Team {
         self.done.0.store(0, Ordering::Relaxed);
         let step = (self.word.0.load(Ordering::Relaxed) >> (2 * TASK_BITS)) + 1;
         self.word.0.store((step << (2 * TASK_BITS)) | ((tasks as u64) << TASK_BITS), Ordering::Release);
-        let mut panic = None;
         while let Some(task) = self.claim() {
-            let result = catch_unwind(AssertUnwindSafe(|| work(task)));
-            self.done.0.fetch_add(1, Ordering::Release);
-            panic = panic.or(result.err());
+            self.run(task, work);
         }
         let mut wait = Wait::default();
         while self.done.0.load(Ordering::Acquire) < tasks {
             wait.a_little();
         }
-        if let Some(panic) = panic {
+        if let Some(panic) = self.panic().take() {
             resume_unwind(panic);
         }
-        assert!(!self.failed.swap(false, Ordering::Relaxed), "a worker thread panicked");
+    }
+
+    /// Runs a claimed task and counts it as done, whatever comes of it: nothing here unwinds.
+    fn run(&self, task: usize, work: &Job<'_>) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(task))) {
+            let mut first = self.panic();
+            match *first {
+                None => *first = Some(panic),
+                // Dropping what somebody else has thrown may itself panic.
+                Some(_) => std::mem::forget(panic),
+            }
+        }
+        self.done.0.fetch_add(1, Ordering::Release);
+    }
+
+    fn panic(&self) -> MutexGuard<'_, Option<Panic>> {
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next task of the present step.
@@ -129,12 +152,9 @@ impl Team {
             // SAFETY: the job was written before the word that this task was claimed from, and is valid until the task
             // is counted as done.
             let work = unsafe { (*self.job.get()).map(|job| &*job) };
-            if let Some(work) = work
-                && catch_unwind(AssertUnwindSafe(|| work(task))).is_err()
-            {
-                self.failed.store(true, Ordering::Relaxed);
+            if let Some(work) = work {
+                self.run(task, work);
             }
-            self.done.0.fetch_add(1, Ordering::Release);
             wait = Wait::default();
         }
     }
@@ -149,8 +169,10 @@ impl Wait {
         self.0 += 1;
         if self.0 < SPINS {
             std::hint::spin_loop();
-        } else {
+        } else if self.0 < SPINS + YIELDS {
             std::thread::yield_now();
+        } else {
+            std::thread::sleep(NAP);
         }
     }
 }
@@ -236,6 +258,8 @@ pub(crate) fn chunks<S: Send, T: Send>(
     (data, chunk): (&mut [T], usize),
     work: &OnChunk<'_, S, T>,
 ) {
+    assert!(chunk > 0, "chunks of nothing");
+    assert!(states.checked_mul(per).is_some_and(|len| len <= scratch.len()), "{states} states of {per}");
     struct Shared<T>(*mut T);
     // SAFETY: what lies behind is handed out in disjoint pieces, each to one thread, and is Send.
     unsafe impl<T: Send> Sync for Shared<T> {}
@@ -251,7 +275,7 @@ pub(crate) fn chunks<S: Send, T: Send>(
     let (len, next) = (data.len(), AtomicUsize::new(0));
     let (scratch, data) = (Shared(scratch.as_mut_ptr()), Shared(data.as_mut_ptr()));
     threads.for_each(states, |state| {
-        // SAFETY: each task has a state of its own, and `states` of them fit the scratch.
+        // SAFETY: each task has a state of its own, and `states` of them fit the scratch, as asserted.
         let own = unsafe { scratch.piece(state * per, per) };
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);

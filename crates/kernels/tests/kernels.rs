@@ -230,6 +230,36 @@ fn a_range_of_panels_and_any_number_of_threads_give_the_same_bits() {
     }
 }
 
+/// Shares of a narrow padded image start in the middle of rows.
+#[test]
+fn narrow_images_have_the_same_bits_for_any_number_of_threads() {
+    let mut stream = Stream::new(SEED, Purpose::Test, 6, 0);
+    let pools: Vec<Threads> = (1..=8).map(|count| Threads::new(count).unwrap()).collect();
+    for isa in Isa::available() {
+        for (width, (k, n)) in (1..=9).flat_map(|width| [(20, 40), (70, 48), (33, 200)].map(|kn| (width, kn)))
+        {
+            let height = 7;
+            let image = draw(&mut stream, Values::Reals, height * width * k);
+            let weights = draw(&mut stream, Values::Reals, k * n);
+            let packed = PackedPointwise::pack(&weights, &draw(&mut stream, Values::Reals, n), k, n);
+            let (from, to) =
+                (Layout::compact(k, height, width), Layout::new(n, height, width, pads(1, 1, 1, 1)));
+            let input = blocked(from, &image);
+            let added = blocked(to, &draw(&mut stream, Values::Reals, height * width * n));
+            let mut first: Option<Vec<u32>> = None;
+            for threads in &pools {
+                let mut output = vec![0.0; to.len()];
+                let (input, epilogue) = (Blocked::new(from, &input), Epilogue::Add(Blocked::new(to, &added)));
+                let mut view = BlockedMut::new(to, &mut output);
+                pointwise(threads, isa, input, &packed, 0..packed.panels(), epilogue, &mut view);
+                let got = bits(&output);
+                let expected = first.get_or_insert_with(|| got.clone());
+                assert!(got == *expected, "{isa} {height}x{width} {k}->{n}, {threads:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn depthwise_agrees_with_the_oracle() {
     let mut stream = Stream::new(SEED, Purpose::Test, 2, 0);
