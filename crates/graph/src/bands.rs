@@ -17,10 +17,10 @@ use std::ops::Range;
 
 use icecap_kernels::{
     Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, LINE, Layout, PackedPointwise, Pads, Threads, WINDOW,
-    depthwise, pointwise, scale_pixels, scaled_len, stem,
+    depthwise, pointwise, scaled_len, stem,
 };
 
-use crate::{Input, Net, Scaling, net::PackedBlock, spec::INPUT_CHANNELS};
+use crate::{Input, Net, net::PackedBlock};
 
 /// Values that the window and the depthwise rows of a band have together at most, where one row of output allows it:
 /// half of a second-level cache of 1 MiB.
@@ -198,18 +198,8 @@ impl Source<'_> {
             }
             Self::Stem { net, geometry, image } => {
                 let (band, from) = geometry.band(rows);
-                let row = band.input().1 * INPUT_CHANNELS;
-                let pixels = from.start * row..from.end * row;
                 let scaled = &mut scaled[..scaled_len(&band)];
-                let Scaling { scale, shift } = net.numerics.scaling;
-                match image {
-                    Input::U8(image) => {
-                        scale_pixels(&serial, isa, &band, &image[pixels], (scale, shift), scaled)
-                    }
-                    Input::F32(image) => {
-                        scale_pixels(&serial, isa, &band, &image[pixels], (scale, shift), scaled)
-                    }
-                }
+                image.scale(&serial, isa, &band, from, &net.numerics.scaling, scaled);
                 stem(&serial, isa, &band, scaled, &net.stem, true, target);
             }
         }

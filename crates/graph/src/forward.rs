@@ -4,15 +4,16 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, LINE, Layout, Pixel, Threads, dense, depthwise, pointwise,
+    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, LINE, Layout, Threads, dense, depthwise, pointwise,
     pool, scale_pixels, stem,
 };
 
 use crate::{
-    Arena, Error, Plan,
+    Arena, Error, Plan, Scaling,
     bands::{Bands, Source},
     net::PackedBlock,
     plan::{Step, chunk_layout},
+    spec::INPUT_CHANNELS,
     stage::Stage,
 };
 
@@ -26,7 +27,7 @@ pub enum Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::U8(values) => values.len(),
             Self::F32(values) => values.len(),
@@ -37,6 +38,26 @@ impl<'a> Input<'a> {
         match self {
             Self::U8(values) => Self::U8(&values[index * len..][..len]),
             Self::F32(values) => Self::F32(&values[index * len..][..len]),
+        }
+    }
+}
+
+impl Input<'_> {
+    /// Scales some rows of an image, as `geometry` reads them, to what `scaling` says.
+    pub(crate) fn scale(
+        &self,
+        threads: &Threads,
+        isa: Isa,
+        geometry: &ConvGeometry,
+        rows: Range<usize>,
+        scaling: &Scaling,
+        scaled: &mut [f32],
+    ) {
+        let row = geometry.input().1 * INPUT_CHANNELS;
+        let (pixels, factors) = (rows.start * row..rows.end * row, (scaling.scale, scaling.shift));
+        match self {
+            Self::U8(image) => scale_pixels(threads, isa, geometry, &image[pixels], factors, scaled),
+            Self::F32(image) => scale_pixels(threads, isa, geometry, &image[pixels], factors, scaled),
         }
     }
 }
@@ -154,19 +175,27 @@ impl Plan {
             panic!("an arena of another plan")
         };
         if let (true, Some(by), Stage::Block(index, _)) = (alone, &step.bands, &step.node.stage) {
-            let input = if step.stem.is_some() { None } else { Some(Blocked::new(step.input, input)) };
+            let packed = &self.net.blocks[*index];
             let output = BlockedMut::new(step.node.output, output);
-            self.by_bands(by, *index, (input, step.stem.as_ref(), image), bands, output);
+            // The first block never adds its input when it takes the first convolution in: see `plan::place`.
+            let (source, residual) = match (&step.stem, &packed.expand) {
+                (Some(geometry), _) => (Source::Stem { net: &self.net, geometry, image }, None),
+                (None, Some(expand)) => {
+                    let input = Blocked::new(step.input, input);
+                    let adds = self.net.spec.blocks()[*index].is_residual();
+                    (Source::Expand { input, expand }, adds.then_some(input))
+                }
+                (None, None) => unreachable!("bands are planned for blocks that expand, or follow the stem"),
+            };
+            self.by_bands(by, packed, (&source, residual), bands, output);
             return true;
         }
         let input = Blocked::new(step.input, input);
         let mut output = BlockedMut::new(step.node.output, output);
         match &step.node.stage {
             Stage::Stem(geometry) => {
-                match image {
-                    Input::U8(pixels) => self.scale(threads, geometry, pixels, chunk),
-                    Input::F32(pixels) => self.scale(threads, geometry, pixels, chunk),
-                }
+                let (rows, scaling) = (0..geometry.input().0, &self.net.numerics.scaling);
+                image.scale(threads, self.isa, geometry, rows, scaling, chunk);
                 output.clear_pads();
                 stem(threads, self.isa, geometry, chunk, &self.net.stem, true, &mut output);
             }
@@ -202,26 +231,17 @@ impl Plan {
         true
     }
 
-    /// A block by bands of rows: over its input, or over the first convolution of the image.
+    /// A block by bands of rows, and what is added to each.
     fn by_bands(
         &self,
         bands: &Bands,
-        index: usize,
-        (input, stem, image): (Option<Blocked<'_>>, Option<&ConvGeometry>, Input<'_>),
+        packed: &PackedBlock,
+        (source, residual): (&Source<'_>, Option<Blocked<'_>>),
         scratch: &mut [f32],
         mut output: BlockedMut<'_>,
     ) {
-        let packed = &self.net.blocks[index];
-        let source = match (input, &packed.expand, stem) {
-            (Some(input), Some(expand), _) => Source::Expand { input, expand },
-            (_, _, Some(geometry)) => Source::Stem { net: &self.net, geometry, image },
-            _ => {
-                unreachable!("bands are planned for blocks that expand, or that follow the first convolution")
-            }
-        };
-        let residual = input.filter(|_| self.net.spec.blocks()[index].is_residual());
         let project = &packed.project;
-        bands.run(self.isa, packed, &source, scratch, |between, rows| {
+        bands.run(self.isa, packed, source, scratch, |between, rows| {
             let epilogue = match residual {
                 Some(input) => Epilogue::Add(input.rows(rows.clone())),
                 None => Epilogue::Linear,
@@ -237,11 +257,6 @@ impl Plan {
                 &mut output,
             );
         });
-    }
-
-    fn scale<P: Pixel>(&self, threads: &Threads, geometry: &ConvGeometry, pixels: &[P], scaled: &mut [f32]) {
-        let scaling = self.net.numerics.scaling;
-        scale_pixels(threads, self.isa, geometry, pixels, (scaling.scale, scaling.shift), scaled);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use icecap_kernels::{
     Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, Layout, PackedDepthwise, PackedPointwise, Shape,
-    Tensor, Threads, dense, depthwise, pointwise, pool, scale_pixels, scaled_len, stem,
+    Tensor, Threads, dense, depthwise, pointwise, pool, scaled_len, stem,
 };
 
 use crate::{
@@ -86,32 +86,12 @@ impl ReferencePlan {
     ) -> Result<Vec<f32>, Error> {
         let threads = Threads::serial();
         let expected = stage::image_shape(self.height, self.width);
-        let scaling = self.net.numerics.scaling;
-        let mut scaled = vec![0.0; scaled_len(geometry)];
-        match image {
-            Input::U8(pixels) if pixels.len() == expected.elements() => {
-                scale_pixels(
-                    &threads,
-                    self.isa,
-                    geometry,
-                    pixels,
-                    (scaling.scale, scaling.shift),
-                    &mut scaled,
-                );
-            }
-            Input::F32(pixels) if pixels.len() == expected.elements() => {
-                scale_pixels(
-                    &threads,
-                    self.isa,
-                    geometry,
-                    pixels,
-                    (scaling.scale, scaling.shift),
-                    &mut scaled,
-                );
-            }
-            Input::U8(pixels) => return Err(Error::InputLength { expected, got: pixels.len() }),
-            Input::F32(pixels) => return Err(Error::InputLength { expected, got: pixels.len() }),
+        if image.len() != expected.elements() {
+            return Err(Error::InputLength { expected, got: image.len() });
         }
+        let mut scaled = vec![0.0; scaled_len(geometry)];
+        let scaling = &self.net.numerics.scaling;
+        image.scale(&threads, self.isa, geometry, 0..self.height, scaling, &mut scaled);
         let mut values = vec![0.0; node.output.len()];
         for (relu6, name) in [(false, "bn_Conv1"), (true, node.name.as_str())] {
             let mut output = BlockedMut::new(node.output, &mut values);

@@ -228,7 +228,7 @@ impl Work {
         let in_rows = self.line <= base.width;
         let lane = |group: usize| segment.lane + group * row.lanes;
         if self.weights_resident && groups.len() > 1 && row.lanes.is_multiple_of(LINE) {
-            let step = self.lanes_step(row.lanes);
+            let step = base.beside(row.lanes);
             for start in lines {
                 for (first, len) in (0..cut.count()).map(|index| cut.tile(index)) {
                     self.walk(row, lane(groups.start), start + first, len, (groups.len(), step, 0));
@@ -255,23 +255,11 @@ impl Work {
                     }
                     // Tiles that run over row ends differ in their columns.
                     for index in 0..count {
+                        let ahead = if index + 1 == count { ahead } else { 0 };
                         self.walk(row, lane, first + index * len, len, (1, Step::default(), ahead));
                     }
                 }
             }
-        }
-    }
-
-    /// From one tile to the next output channels of the same pixels.
-    fn lanes_step(&self, lanes: usize) -> Step {
-        let blocks = |block: usize| lanes / LINE * block + lanes % LINE;
-        let base = &self.base;
-        Step {
-            input: 0,
-            weights: blocks(base.panel),
-            bias: lanes,
-            output: blocks(base.output_block),
-            residual: blocks(base.residual_block),
         }
     }
 

@@ -141,13 +141,7 @@ impl Work {
             // Tiles narrower than a panel are too uneven a step apart for one walk.
             let (walks, count) =
                 if lanes.is_multiple_of(LINE) { (1, segment.count) } else { (segment.count, 1) };
-            let panels = lanes / LINE;
-            let step = Step {
-                weights: panels * base.panel,
-                bias: lanes,
-                output: panels * base.output_block,
-                ..Step::default()
-            };
+            let step = base.beside(lanes);
             let cut = Cut::new(base.width, segment.row.tiles.len());
             for (column, len) in (0..cut.count()).map(|index| cut.tile(index)) {
                 for walk in 0..walks {

@@ -77,6 +77,20 @@ pub(crate) struct Step {
     pub(crate) residual: usize,
 }
 
+impl Tile {
+    /// From one tile of `lanes` output channels, whole panels, to the next ones of the same pixels.
+    pub(crate) fn beside(&self, lanes: usize) -> Step {
+        let panels = lanes / LINE;
+        Step {
+            input: 0,
+            weights: panels * self.panel,
+            bias: lanes,
+            output: panels * self.output_block,
+            residual: panels * self.residual_block,
+        }
+    }
+}
+
 /// A compiled walk over tiles. Calling it asks for the row's instruction set and for a valid [`Tile`].
 pub(crate) type TileFn = unsafe fn(&Tile);
 
