@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::container::ContainerKind;
 use crate::layout::HEAD_PREFIX;
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
@@ -24,11 +25,19 @@ pub enum Error {
         /// How many are allowed.
         limit: u64,
     },
-    /// A file whose container is damaged, or that is no safetensors file.
-    #[error("{}: {reason} at byte {offset}; the file is damaged or not safetensors", path.display())]
+    /// A file that is none of the containers that are read.
+    #[error("{}: no weight file: its first bytes are none of safetensors'", path.display())]
+    UnknownContainer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file whose container is damaged.
+    #[error("{}: {reason} at byte {offset}; the file is damaged or not {kind}", path.display())]
     Container {
         /// The file.
         path: PathBuf,
+        /// What it was read as.
+        kind: ContainerKind,
         /// Where in it.
         offset: u64,
         /// What is wrong there.
@@ -94,12 +103,14 @@ pub enum Error {
         features: usize,
     },
     /// Tensors that make no MobileNetV2.
-    #[error("{}: {source}{}{}", path.display(), at_byte(*.offset), net_hint(source))]
+    #[error("{}: {source}{}{}{}", path.display(), called(.here.as_deref()), at_byte(*.offset), net_hint(source))]
     Net {
         /// The file.
         path: PathBuf,
         /// Where the tensor's values, or the wrong one among them, stand.
         offset: Option<u64>,
+        /// What the file calls the tensor, where that is not Keras' name.
+        here: Option<String>,
         /// Which tensor, and why.
         source: Box<icecap_graph::Error>,
     },
@@ -187,6 +198,10 @@ fn net_hint(source: &icecap_graph::Error) -> String {
         icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2 in Keras' layout?".to_owned(),
         _ => String::new(),
     }
+}
+
+fn called(here: Option<&str>) -> String {
+    here.map(|here| format!(" (here '{}')", shown(here))).unwrap_or_default()
 }
 
 fn at_byte(offset: Option<u64>) -> String {

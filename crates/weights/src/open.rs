@@ -6,9 +6,9 @@ use std::path::Path;
 use icecap_graph::{Error as NetError, Params, Scaling};
 use icecap_kernels::Threads;
 
+use crate::container::{Container, MAX_FILE};
 use crate::digest::digests_while;
 use crate::record::{Metadata, key};
-use crate::safetensors::File;
 use crate::{Digest, Error, Layout, Manifest, Record, layout};
 
 /// A net as it was trained, and what is known of it.
@@ -70,7 +70,7 @@ pub fn open_while<R: Send>(
 ) -> Result<(Weights, R), Error> {
     let path = path.as_ref();
     let read = |bytes: &[u8]| read(bytes, path, threads, prepare);
-    icecap_kernels::with_mapped_file(path, crate::safetensors::MAX_FILE, read)?
+    icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
 }
 
 /// Opens a weight file, or a model file with its backbone, held in memory. Errors call it `label`.
@@ -122,7 +122,7 @@ fn read_known<R: Send>(
     threads: &Threads,
     prepare: impl FnOnce(&Params) -> R + Send,
 ) -> Result<(Weights, R), Error> {
-    let file = File::parse(bytes, path)?;
+    let file = Container::parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let layout = recognise(&file)?;
     let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
@@ -139,7 +139,7 @@ fn read_known<R: Send>(
     Ok((Weights { params, record }, prepared))
 }
 
-fn recognise(file: &File<'_>) -> Result<Layout, Error> {
+fn recognise(file: &Container<'_>) -> Result<Layout, Error> {
     if let Some(layout) = Layout::recognise(file.names()) {
         return Ok(layout);
     }
@@ -155,19 +155,11 @@ fn recognise(file: &File<'_>) -> Result<Layout, Error> {
 }
 
 /// The net in a file, with the numbers that its metadata or its layout states.
-pub(crate) fn params(file: &File<'_>, layout: Layout, threads: &Threads) -> Result<Params, Error> {
+pub(crate) fn params(file: &Container<'_>, layout: Layout, threads: &Threads) -> Result<Params, Error> {
     let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
-    let (spec, tensors) = layout.read(file, threads)?;
-    Params::new(spec, numerics, tensors).map_err(|source| {
-        let offset = match &source {
-            NetError::TensorShape { name, .. } | NetError::ExtraTensor { name } => file.offset(name),
-            NetError::TensorValue { name, index, .. } => {
-                file.offset(name).map(|start| start + (index * size_of::<f32>()) as u64)
-            }
-            _ => None,
-        };
-        Error::Net { path: file.path().into(), offset, source: Box::new(source) }
-    })
+    let named = layout.named(file);
+    let (spec, tensors) = named.read(threads)?;
+    Params::new(spec, numerics, tensors).map_err(|source| named.net_error(source))
 }
 
 #[cfg(feature = "starter")]

@@ -9,11 +9,11 @@ use icecap_kernels::Threads;
 use super::{
     BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, Preprocessing, check_classes, key,
 };
+use crate::container::{Container, ContainerKind, MAX_FILE, safetensors};
 use crate::digest::digests_while;
 use crate::error::shown;
 use crate::layout::HEAD_PREFIX;
 use crate::record::{Metadata, key as record_key};
-use crate::safetensors::File;
 use crate::{Digest, Error, Layout, Record, open, vocabulary};
 
 impl Model {
@@ -40,7 +40,7 @@ impl Model {
     ) -> Result<(Self, Option<R>), Error> {
         let path = path.as_ref();
         let read = |bytes: &[u8]| read(bytes, path, threads, prepare);
-        icecap_kernels::with_mapped_file(path, crate::safetensors::MAX_FILE, read)?
+        icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
     }
 
     /// Reads a model file held in memory. Errors call it `label`.
@@ -71,7 +71,10 @@ fn read<R: Send>(
     threads: &Threads,
     prepare: impl FnOnce(&Params) -> R + Send,
 ) -> Result<(Model, Option<R>), Error> {
-    let file = File::parse(bytes, path)?;
+    if let Some(other) = ContainerKind::recognise(bytes).filter(|kind| *kind != ContainerKind::Safetensors) {
+        return Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") });
+    }
+    let file = safetensors::parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     check_format(&metadata)?;
     for key in [record_key::EPSILON, record_key::PADDING, record_key::SCALING] {
@@ -122,7 +125,7 @@ fn check_format(metadata: &Metadata<'_>) -> Result<(), Error> {
 
 /// The backbone, its record, and what `prepare` made of it where it is in the file.
 fn read_backbone<R: Send>(
-    file: &File<'_>,
+    file: &Container<'_>,
     metadata: &Metadata<'_>,
     threads: &Threads,
     prepare: impl FnOnce(&Params) -> R + Send,

@@ -1,20 +1,22 @@
 //! Layouts: how a framework names a MobileNetV2's tensors, and the numbers that its weights were trained with.
 //!
-//! A layout is recognised by the tensor names in a file, never by the file's name. It turns a file into tensors
-//! under Keras' names and shapes, which are the canonical ones here, and brings epsilon, padding, pixel scaling,
+//! A layout is recognised by the tensor names in a file, never by the file's name. It says
+//! which tensor is which of Keras', whose names and shapes are the canonical ones here, and brings epsilon, padding, pixel scaling,
 //! size and resize rule for files whose metadata does not state them.
 
 mod keras;
+mod named;
+mod order;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use icecap_graph::{Numerics, Spec};
-use icecap_kernels::{Tensor, Threads};
+use icecap_graph::Numerics;
 
-use crate::Error;
-use crate::safetensors::File;
+use crate::container::Container;
+pub(crate) use named::{Named, Source};
+pub(crate) use order::AxisOrder;
 
 /// What the names of a head's tensors start with in a model file. They belong to no backbone.
 pub(crate) const HEAD_PREFIX: &str = "head/";
@@ -88,15 +90,12 @@ impl Layout {
         }
     }
 
-    /// The channel counts that a file's shapes tell, and its tensors by Keras name, without a model file's head.
-    pub(crate) fn read(
-        self,
-        file: &File<'_>,
-        threads: &Threads,
-    ) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
-        match self {
-            Self::Keras => keras::read(file, threads),
-        }
+    /// A file's tensors under Keras' names, without a model file's head.
+    pub(crate) fn named<'f>(self, file: &'f Container<'f>) -> Named<'f> {
+        let sources: BTreeMap<String, Source> = match self {
+            Self::Keras => keras::sources(file),
+        };
+        Named::new(file, sources)
     }
 }
 

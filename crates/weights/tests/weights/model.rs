@@ -143,7 +143,7 @@ fn rewritten(
     change: impl FnOnce(&mut BTreeMap<String, String>, &mut net::Tensors),
 ) -> Result<Model, Error> {
     let bytes = model.to_bytes().unwrap();
-    let file = icecap_weights::safetensors::File::parse(&bytes, "model".as_ref()).unwrap();
+    let file = icecap_weights::safetensors::parse(&bytes, "model".as_ref()).unwrap();
     let mut metadata = file.metadata().clone();
     let mut tensors = file.names().map(|name| (name.to_owned(), file.tensor(name).unwrap())).collect();
     change(&mut metadata, &mut tensors);
@@ -156,7 +156,7 @@ fn every_required_key_is_missed_by_name() {
     for embedded in [true, false] {
         let model = model(&["a", "b"], embedded);
         let bytes = model.to_bytes().unwrap();
-        let file = icecap_weights::safetensors::File::parse(&bytes, "model".as_ref()).unwrap();
+        let file = icecap_weights::safetensors::parse(&bytes, "model".as_ref()).unwrap();
         let keys: Vec<String> = file.metadata().keys().cloned().collect();
         assert_eq!(keys.len(), 20);
         for key in keys {

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use icecap_kernels::rng::{Purpose, Stream};
-use icecap_weights::safetensors::File;
+use icecap_weights::safetensors::parse;
 use icecap_weights::{Error, Model, from_bytes};
 use safetensors::{Dtype, SafeTensors};
 
@@ -179,7 +179,7 @@ fn is_stricter(error: &Error) -> bool {
 }
 
 fn assert_agrees(bytes: &[u8], index: u32) -> bool {
-    match File::parse(bytes, "file".as_ref()) {
+    match parse(bytes, "file".as_ref()) {
         Err(error) => {
             assert_readable(&error);
             // Near 2^64 the crate's own sum of the last offset and the header overflows: not a file to ask it about.

@@ -1,0 +1,85 @@
+//! Writing a header.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use icecap_kernels::Shape;
+use serde::{Serialize, Serializer};
+
+use super::{MAX_HEADER, METADATA, PREFIX};
+use crate::Error;
+use crate::container::limit;
+
+/// The type of a tensor's values, of those that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit floating point.
+    F32,
+    /// 64-bit integers.
+    I64,
+    /// Bytes.
+    U8,
+}
+
+impl Element {
+    /// What the format calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::I64 => "I64",
+            Self::U8 => "U8",
+        }
+    }
+
+    /// Bytes of a value.
+    fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::I64 => 8,
+            Self::U8 => 1,
+        }
+    }
+}
+
+/// The bytes before the data of a file with these tensors, which follow in the order given.
+///
+/// The same content always gives the same bytes: metadata stands in the order of its keys. The header is padded
+/// with spaces so that the data starts at a multiple of 8.
+#[must_use]
+pub fn header(metadata: &BTreeMap<String, String>, tensors: &[(&str, Element, Shape)]) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Item<'a> {
+        Metadata(&'a BTreeMap<String, String>),
+        Tensor { dtype: &'static str, shape: &'a [usize], data_offsets: [usize; 2] },
+    }
+    let mut end = 0;
+    let tensors = tensors.iter().map(|(name, element, shape)| {
+        let from = end;
+        end += shape.elements() * element.size();
+        (*name, Item::Tensor { dtype: element.name(), shape: shape.dims(), data_offsets: [from, end] })
+    });
+    let items = std::iter::once((METADATA, Item::Metadata(metadata))).chain(tensors);
+    let mut bytes = vec![0; PREFIX];
+    // Writing texts and numbers into memory has no way to fail.
+    let written = serde_json::Serializer::new(&mut bytes).collect_map(items);
+    debug_assert!(written.is_ok());
+    pad_header(&mut bytes, PREFIX);
+    bytes
+}
+
+/// Pads what [`header`] gave with spaces to at least `length` bytes in all, for a file whose data was written before
+/// its header was known.
+pub fn pad_header(header: &mut Vec<u8>, length: usize) {
+    header.resize(header.len().max(length).next_multiple_of(PREFIX), b' ');
+    let text = (header.len() - PREFIX) as u64;
+    header[..PREFIX].copy_from_slice(&text.to_le_bytes());
+}
+
+/// Refuses to write a header, length included, that [`parse`](super::parse) would not read.
+///
+/// # Errors
+/// [`Error::Limit`].
+pub fn check_header_length(path: &Path, length: usize) -> Result<(), Error> {
+    limit(path, "bytes of header", length.saturating_sub(PREFIX) as u64, MAX_HEADER)
+}
