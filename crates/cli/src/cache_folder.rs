@@ -1,9 +1,10 @@
 //! Where features are kept between runs: `$ICECAP_CACHE`, else the platform's cache folder.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use icecap::data::Cache;
+use icecap::weights::PackStore;
 
 use crate::note::note;
 
@@ -12,7 +13,7 @@ const VARIABLE: &str = "ICECAP_CACHE";
 
 /// The cache of features; none where the platform has no such folder.
 pub(crate) fn open() -> Option<Arc<Cache>> {
-    let folder = folder();
+    let folder = folder().map(|folder| folder.join("features"));
     if folder.is_none() {
         note(&format!("note: features are not kept, this user has no cache folder; name one in {VARIABLE}"));
     }
@@ -26,11 +27,12 @@ pub(crate) fn tell(cache: Option<&Arc<Cache>>) {
     }
 }
 
-fn folder() -> Option<PathBuf> {
-    let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    named.or_else(|| dirs::cache_dir().map(|platform| platform.join("icecap"))).map(features)
+/// The store of packed nets; none where the platform has no cache folder.
+pub(crate) fn packed() -> Option<PackStore> {
+    folder().map(|folder| PackStore::new(&folder))
 }
 
-fn features(folder: impl AsRef<Path>) -> PathBuf {
-    folder.as_ref().join("features")
+fn folder() -> Option<PathBuf> {
+    let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    named.or_else(|| dirs::cache_dir().map(|platform| platform.join("icecap")))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use icecap::{Backbone, Classifier, Error};
 
+use crate::cache_folder;
 use crate::failure::{Code, Failure};
 use crate::input::{BackboneOptions, ThreadOptions};
 
@@ -29,7 +30,11 @@ impl ModelOptions {
         if let Some(weights) = &self.weights {
             return Ok(Classifier::open_over(&self.model, &Backbone::open(weights, settings)?)?);
         }
-        match Classifier::open_with(&self.model, settings) {
+        let opened = match cache_folder::packed() {
+            Some(store) => Classifier::open_packed(&self.model, settings, &store),
+            None => Classifier::open_with(&self.model, settings),
+        };
+        match opened {
             Err(Error::NeedsBackbone { params_sha256, .. }) => self.open_pinned(&params_sha256),
             other => Ok(other?),
         }

@@ -17,6 +17,7 @@ mod fold;
 mod forward;
 mod layers;
 mod net;
+mod packed;
 mod params;
 mod plan;
 mod reference;

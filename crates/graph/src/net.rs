@@ -71,7 +71,7 @@ impl Net {
 }
 
 /// Channels that enter the last convolution.
-fn last_channels(spec: &Spec) -> usize {
+pub(crate) fn last_channels(spec: &Spec) -> usize {
     spec.blocks().last().map_or(spec.stem_channels(), |block| block.output)
 }
 

@@ -1,11 +1,11 @@
 //! The frozen base: a net with its record, an instruction set and a pool of threads. Immutable and shared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use icecap_graph::{Input, Net, Params, Plan};
+use icecap_graph::{Input, Net, Params, Plan, Spec};
 use icecap_kernels::{Isa, MAX_THREADS, Threads, in_slabs};
-use icecap_weights::{Record, Weights};
+use icecap_weights::{PackStore, Record, Weights};
 
 use crate::Error;
 
@@ -51,6 +51,14 @@ impl Runner {
     }
 }
 
+/// Where a backbone's params are.
+#[derive(Debug)]
+enum ParamsPlace {
+    Here(Arc<Params>),
+    /// In a model file; they were not needed yet.
+    InModel(PathBuf),
+}
+
 /// A frozen MobileNetV2. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Backbone {
@@ -59,7 +67,7 @@ pub struct Backbone {
 
 #[derive(Debug)]
 struct Inner {
-    params: Arc<Params>,
+    params: ParamsPlace,
     net: Arc<Net>,
     record: Record,
     isa: Isa,
@@ -78,6 +86,15 @@ impl Backbone {
     }
 
     pub(crate) fn of(params: Arc<Params>, net: Net, record: Record, runner: Runner) -> Self {
+        Self::with(ParamsPlace::Here(params), net, record, runner)
+    }
+
+    /// The backbone of the model file at `path`, whose net was found packed.
+    pub(crate) fn packed(path: &Path, net: Net, record: Record, runner: Runner) -> Self {
+        Self::with(ParamsPlace::InModel(path.to_owned()), net, record, runner)
+    }
+
+    fn with(params: ParamsPlace, net: Net, record: Record, runner: Runner) -> Self {
         let Runner { isa, threads } = runner;
         Self { inner: Arc::new(Inner { params, net: Arc::new(net), record, isa, threads }) }
     }
@@ -111,10 +128,50 @@ impl Backbone {
         Self::new(icecap_weights::starter()?, settings)
     }
 
-    /// The net as it was trained.
+    /// The net as it was trained. One that was found packed is read from its model file now.
+    ///
+    /// # Errors
+    /// None, but for a packed net's: as [`icecap_weights::open`], and [`Error::OtherBackbone`] where the file holds another
+    /// net by now.
+    pub fn params(&self) -> Result<Arc<Params>, Error> {
+        let path = match &self.inner.params {
+            ParamsPlace::Here(params) => return Ok(Arc::clone(params)),
+            ParamsPlace::InModel(path) => path,
+        };
+        let weights = icecap_weights::open_while(path, self.threads(), |_| ())?.0;
+        let (expected, got) = (self.record().params_sha256, weights.record.params_sha256);
+        if got != expected {
+            let (expected, got) = (expected.to_string(), got.to_string());
+            return Err(Error::OtherBackbone { path: path.clone(), expected, got });
+        }
+        Ok(Arc::new(weights.params))
+    }
+
+    /// The net's channel counts.
     #[must_use]
-    pub fn params(&self) -> &Arc<Params> {
-        &self.inner.params
+    pub fn spec(&self) -> &Spec {
+        self.inner.net.spec()
+    }
+
+    /// Keeps the net packed in `store`, so that [`Classifier::open_packed`](crate::Classifier::open_packed) finds it,
+    /// where a file of its hash is not there yet. Gives the file.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] where it cannot be written.
+    pub fn keep_packed(&self, store: &PackStore) -> Result<PathBuf, Error> {
+        let path = store.path(self.record().params_sha256);
+        if path.is_file() {
+            return Ok(path);
+        }
+        self.repack(store)
+    }
+
+    /// Keeps the net packed in `store`, in place of what may be there.
+    ///
+    /// # Errors
+    /// As [`Backbone::keep_packed`].
+    pub fn repack(&self, store: &PackStore) -> Result<PathBuf, Error> {
+        Ok(store.keep(self.record().params_sha256, &self.inner.net)?)
     }
 
     /// What is known of the weights.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec, Warning};
 use icecap_graph::{Net, stage};
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
-use icecap_weights::{BackbonePart, Model, Record};
+use icecap_weights::{BackbonePart, Model, PackStore, Record};
 
 use crate::backbone::{Runner, pack};
 use crate::{
@@ -74,6 +74,29 @@ impl Classifier {
         let (path, runner) = (path.as_ref(), Runner::new(settings)?);
         let loaded = Model::load_while(path, &runner.threads, pack)?;
         Self::of_model(loaded, path, runner)
+    }
+
+    /// Opens a model file that has its backbone inside, which is taken from `store` where it is kept there packed, and
+    /// put there where not: the next who opens a model on that backbone need not read, fold and pack it.
+    ///
+    /// A backbone from the store is the one whose hash the file states; the file's own is then not looked at. A store that
+    /// cannot be written is as good as none.
+    ///
+    /// # Errors
+    /// As [`Classifier::open`].
+    pub fn open_packed(path: impl AsRef<Path>, settings: Settings, store: &PackStore) -> Result<Self, Error> {
+        let path = path.as_ref();
+        if let Some(mut model) = Model::load_head(path)?
+            && let Some(net) = store.find(model.record.params_sha256)
+            && *net.numerics() == model.record.numerics
+        {
+            model.record.width = model.record.width.or_else(|| net.spec().width());
+            let backbone = Backbone::packed(path, net, model.record.clone(), Runner::new(settings)?);
+            return Self::assemble(model, path, backbone);
+        }
+        let classifier = Self::open_with(path, settings)?;
+        let _ = classifier.backbone.repack(store);
+        Ok(classifier)
     }
 
     /// Opens a model file held in memory; errors call it `label`.
@@ -185,7 +208,7 @@ impl Classifier {
     /// # Errors
     /// [`Error::Weights`] where the file cannot be written or the head holds values that are not numbers.
     pub fn save(&self, path: impl AsRef<Path>, backbone: SaveBackbone) -> Result<(), Error> {
-        Ok(self.model(backbone).save(path)?)
+        Ok(self.model(backbone)?.save(path)?)
     }
 
     /// The bytes of the model file.
@@ -193,17 +216,16 @@ impl Classifier {
     /// # Errors
     /// As [`Classifier::save`].
     pub fn to_bytes(&self, backbone: SaveBackbone) -> Result<Vec<u8>, Error> {
-        Ok(self.model(backbone).to_bytes()?)
+        Ok(self.model(backbone)?.to_bytes()?)
     }
 
-    fn model(&self, backbone: SaveBackbone) -> Model {
-        let params = self.backbone.params();
+    fn model(&self, backbone: SaveBackbone) -> Result<Model, Error> {
         let part = match backbone {
             SaveBackbone::Pinned => BackbonePart::Pinned(self.record.params_sha256),
             // A classification top is left out when it is written.
-            SaveBackbone::Embedded => BackbonePart::Embedded(Arc::clone(params)),
+            SaveBackbone::Embedded => BackbonePart::Embedded(self.backbone.params()?),
         };
-        Model {
+        Ok(Model {
             classes: self.classes.clone(),
             head_kernel: self.head.kernel().clone(),
             head_bias: self.head.bias().data().to_vec(),
@@ -217,7 +239,7 @@ impl Classifier {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             data_fingerprint: self.data_fingerprint.clone(),
             training: self.training.clone(),
-        }
+        })
     }
 
     /// The names of the classes.

@@ -24,6 +24,8 @@ enum Lines {
     Own(Vec<Line>),
     #[cfg(feature = "files")]
     InSlab(crate::slab::Piece),
+    #[cfg(feature = "files")]
+    InFile(crate::map::Extent),
 }
 
 impl Lines {
@@ -47,6 +49,13 @@ impl Buffer {
     #[must_use]
     pub fn zeros(len: usize) -> Self {
         Self { lines: Lines::zeros(len.div_ceil(LINE)), len }
+    }
+
+    /// `len` values that lie in a file.
+    #[cfg(feature = "files")]
+    pub(crate) fn in_file(extent: crate::map::Extent, len: usize) -> Self {
+        assert_eq!(extent.lines(), len.div_ceil(LINE), "lines of {len} values");
+        Self { lines: Lines::InFile(extent), len }
     }
 
     /// A copy of `values`.
@@ -78,19 +87,28 @@ impl Deref for Buffer {
             Lines::Own(lines) => lines.as_ptr(),
             #[cfg(feature = "files")]
             Lines::InSlab(piece) => piece.start().cast_const(),
+            #[cfg(feature = "files")]
+            Lines::InFile(extent) => extent.start(),
         };
         // SAFETY: `Line` is `repr(C)` around `[f32; 16]` with size 64 = align, so the lines are one run of 16 initialised
-        // f32 each; `len` never exceeds that, since both constructors round up.
+        // f32 each; `len` never exceeds that, since all constructors round up.
         unsafe { std::slice::from_raw_parts(start.cast(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
+    /// Values that lie in a file become a copy first.
     fn deref_mut(&mut self) -> &mut [f32] {
+        #[cfg(feature = "files")]
+        if matches!(self.lines, Lines::InFile(_)) {
+            *self = self.clone();
+        }
         let start = match &mut self.lines {
             Lines::Own(lines) => lines.as_mut_ptr(),
             #[cfg(feature = "files")]
             Lines::InSlab(piece) => piece.start(),
+            #[cfg(feature = "files")]
+            Lines::InFile(_) => unreachable!("a copy was made"),
         };
         // SAFETY: as in `deref`; `&mut self` makes the run ours alone.
         unsafe { std::slice::from_raw_parts_mut(start.cast(), self.len) }

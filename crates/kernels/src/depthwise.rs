@@ -69,6 +69,22 @@ impl PackedDepthwise {
         Self { channels, weights: packed, bias: padded }
     }
 
+    /// Packed weights again from what `values` gave: `take` gives the next buffer, of as many values as it is asked for.
+    /// None where it gives none, or one of another length.
+    #[must_use]
+    pub fn unpack(channels: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
+        let blocks = channels.div_ceil(LINE);
+        let (weights, bias) = (take(blocks.checked_mul(TAPS * LINE)?)?, take(blocks * LINE)?);
+        let fits = weights.len() == blocks * TAPS * LINE && bias.len() == blocks * LINE;
+        fits.then_some(Self { channels, weights, bias })
+    }
+
+    /// All that is packed, in the order of memory. Its layout is that of [`PACK_VERSION`](crate::PACK_VERSION).
+    #[must_use]
+    pub fn values(&self) -> [&[f32]; 2] {
+        [&self.weights, &self.bias]
+    }
+
     /// Channels.
     #[must_use]
     pub fn channels(&self) -> usize {

@@ -50,13 +50,14 @@ pub use error::Error;
 pub use geometry::{ConvGeometry, Pads, WINDOW};
 pub use isa::{ISA_VARIABLE, Isa};
 #[cfg(feature = "files")]
-pub use map::with_mapped_file;
+pub use map::{KeptFile, with_mapped_file};
+pub use panels::PACK_VERSION;
 pub use par::{MAX_THREADS, Threads};
 pub use pointwise::{Epilogue, PackedPointwise, pointwise};
 pub use pool::pool;
 pub use registry::{Kernel, Operation, kernels};
 #[cfg(feature = "files")]
-pub use replace::replace_file;
+pub use replace::{cache_file, replace_file};
 pub use resize::{ResizeScratch, Size, resize_bilinear_rgb};
 pub use scale::{Pixel, scale_pixels, scaled_len};
 pub use shape::{MAX_RANK, Shape};

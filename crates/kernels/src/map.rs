@@ -1,13 +1,16 @@
 //! The only file mapping of the project.
 //!
 //! A mapped file that is cut short while it is read ends the process with SIGBUS, and one that is changed shows
-//! other bytes than were checked. So a mapping is held only while a file's content is copied and packed, and never
-//! handed on.
+//! other bytes than were checked. So the mapping of somebody's file is held only while its content is copied and packed,
+//! and never handed on. Files of our own in a cache, which are only ever replaced by another that takes their name,
+//! are the exception: [`KeptFile`] stays mapped, and buffers lie in it.
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::Error;
+use crate::buffer::Line;
+use crate::{Buffer, Error, LINE};
 
 /// Maps the file at `path` for reading, hands its bytes to `read`, unmaps it, returns what `read` returned.
 ///
@@ -15,6 +18,14 @@ use crate::Error;
 /// [`Error::Io`] where it cannot be opened, is no regular file or cannot be mapped; [`Error::FileTooLarge`] above
 /// `limit` bytes.
 pub fn with_mapped_file<R>(path: &Path, limit: u64, read: impl FnOnce(&[u8]) -> R) -> Result<R, Error> {
+    match map(path, limit)? {
+        Some(mapping) => Ok(read(&mapping)),
+        None => Ok(read(&[])),
+    }
+}
+
+/// The mapping of a file; none of an empty one.
+fn map(path: &Path, limit: u64) -> Result<Option<memmap2::Mmap>, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     // Before opening: a named pipe would block the open until somebody writes to it.
     let before = std::fs::metadata(path).map_err(io)?;
@@ -27,12 +38,75 @@ pub fn with_mapped_file<R>(path: &Path, limit: u64, read: impl FnOnce(&[u8]) -> 
         return Err(Error::FileTooLarge { path: path.to_owned(), got: len, limit });
     }
     if len == 0 {
-        return Ok(read(&[]));
+        return Ok(None);
     }
-    // SAFETY: the mapping is private and read-only, lives only in this function and is lent to `read` for its
-    // duration; that nobody truncates or writes the file meanwhile is the limit stated in the module's head.
+    // SAFETY: the mapping is private and read-only; that nobody truncates or writes the file while it is held is the
+    // limit stated in the module's head, which both callers keep as short as they can.
     let mapping = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.map_err(io)?;
-    Ok(read(&mapping))
+    Ok(Some(mapping))
+}
+
+/// A file of our own, mapped as long as it or a buffer in it lives.
+///
+/// Only for files that are written once, beside their place, and renamed into it: then what is mapped never changes,
+/// whatever takes its name later.
+#[derive(Clone, Debug)]
+pub struct KeptFile {
+    mapping: Arc<memmap2::Mmap>,
+}
+
+impl KeptFile {
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    /// As [`with_mapped_file`]; an empty file cannot be mapped.
+    pub fn open(path: &Path, limit: u64) -> Result<Self, Error> {
+        let empty = || Error::Io { path: path.to_owned(), source: std::io::Error::other("an empty file") };
+        Ok(Self { mapping: Arc::new(map(path, limit)?.ok_or_else(empty)?) })
+    }
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.mapping
+    }
+
+    /// `len` values in the machine's own byte order from byte `offset` on, in place; none where `offset` is not a
+    /// multiple of 64, or where the file ends before the last cache line of them.
+    #[must_use]
+    pub fn buffer(&self, offset: usize, len: usize) -> Option<Buffer> {
+        let lines = len.div_ceil(LINE);
+        let end = lines.checked_mul(size_of::<Line>())?.checked_add(offset)?;
+        if !offset.is_multiple_of(size_of::<Line>()) || end > self.mapping.len() {
+            return None;
+        }
+        let start = self.mapping[offset..].as_ptr().cast::<Line>();
+        // A mapping starts on a page, and a line divides a page.
+        assert!(start.is_aligned(), "a mapping starts on a page");
+        Some(Buffer::in_file(Extent { start, lines, _mapping: Arc::clone(&self.mapping) }, len))
+    }
+}
+
+/// Lines of a [`KeptFile`].
+pub(crate) struct Extent {
+    start: *const Line,
+    lines: usize,
+    _mapping: Arc<memmap2::Mmap>,
+}
+
+// SAFETY: an extent points into a read-only mapping that it keeps alive itself; nothing is ever written through it.
+unsafe impl Send for Extent {}
+// SAFETY: as above.
+unsafe impl Sync for Extent {}
+
+impl Extent {
+    pub(crate) fn start(&self) -> *const Line {
+        self.start
+    }
+
+    pub(crate) fn lines(&self) -> usize {
+        self.lines
+    }
 }
 
 #[cfg(test)]
@@ -52,5 +126,28 @@ mod tests {
         assert!(matches!(with_mapped_file(folder.path(), 9, |_| ()), Err(Error::Io { .. })));
         std::fs::write(&path, b"").unwrap();
         assert_eq!(with_mapped_file(&path, 6, <[u8]>::len).unwrap(), 0);
+    }
+    #[test]
+    fn buffers_lie_in_a_kept_file_and_outlive_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let values: Vec<f32> = (0..48).map(|i| i as f32).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = KeptFile::open(&path, 1000).unwrap();
+        assert_eq!(file.bytes(), bytes);
+        let mut buffer = file.buffer(64, 17).unwrap();
+        for (offset, len) in [(4, 1), (192, 1), (64, 33), (0, usize::MAX), (usize::MAX - 63, 16)] {
+            assert!(file.buffer(offset, len).is_none(), "{offset} {len}");
+        }
+        drop(file);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(&buffer[..], &values[16..33]);
+        // What is written goes to a copy.
+        let other = buffer.clone();
+        buffer[0] = -1.0;
+        assert_eq!((buffer[0], buffer[1], other[0]), (-1.0, 17.0, 16.0));
+        std::fs::write(&path, b"").unwrap();
+        assert!(KeptFile::open(&path, 1000).is_err());
     }
 }

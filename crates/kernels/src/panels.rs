@@ -7,6 +7,9 @@
 
 use crate::{Buffer, LINE};
 
+/// The version of what packed weights hold, and in which order. Files of packed weights state it.
+pub const PACK_VERSION: u32 = 1;
+
 /// Weights of a product with K inputs and N outputs.
 #[derive(Clone, Debug)]
 pub(crate) struct Panels {
@@ -41,6 +44,21 @@ impl Panels {
             *to = flush(value);
         }
         Self { k, n, weights: packed, bias: padded }
+    }
+
+    /// What [`Panels::values`] gave, taken up again: `take` gives the next buffer, of as many values as it is asked for.
+    /// None where it does.
+    pub(crate) fn unpack(k: usize, n: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
+        let panels = n.div_ceil(LINE);
+        let weights = take(panels.checked_mul(k)?.checked_mul(LINE)?)?;
+        let bias = take(panels * LINE)?;
+        let fits = weights.len() == panels * k * LINE && bias.len() == panels * LINE;
+        fits.then_some(Self { k, n, weights, bias })
+    }
+
+    /// All that is packed, in the order of memory.
+    pub(crate) fn values(&self) -> [&[f32]; 2] {
+        [&self.weights, &self.bias]
     }
 
     /// How many panels there are.

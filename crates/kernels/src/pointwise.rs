@@ -16,7 +16,7 @@
 use std::ops::Range;
 
 use crate::{
-    Blocked, BlockedMut, Isa, LINE, Layout, Threads,
+    Blocked, BlockedMut, Buffer, Isa, LINE, Layout, Threads,
     cover::{Segment, cover},
     panels::Panels,
     registry::{rows, select},
@@ -35,6 +35,23 @@ impl PackedPointwise {
     #[must_use]
     pub fn pack(weights: &[f32], bias: &[f32], inputs: usize, outputs: usize) -> Self {
         Self(Panels::pack(weights, bias, inputs, outputs))
+    }
+
+    /// Packed weights again from what `values` gave: `take` gives the next buffer, of as many values as it is asked for.
+    /// None where it gives none, or one of another length.
+    #[must_use]
+    pub fn unpack(
+        inputs: usize,
+        outputs: usize,
+        take: &mut dyn FnMut(usize) -> Option<Buffer>,
+    ) -> Option<Self> {
+        Panels::unpack(inputs, outputs, take).map(Self)
+    }
+
+    /// All that is packed, in the order of memory. Its layout is that of [`PACK_VERSION`](crate::PACK_VERSION).
+    #[must_use]
+    pub fn values(&self) -> [&[f32]; 2] {
+        self.0.values()
     }
 
     /// Input channels.

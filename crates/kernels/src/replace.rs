@@ -19,11 +19,24 @@ pub fn replace_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
 ) -> Result<T, Error> {
-    replace(path, write).map_err(|source| Error::Io { path: path.to_owned(), source })
+    replace(path, true, write).map_err(|source| Error::Io { path: path.to_owned(), source })
+}
+
+/// The same without waiting for the disk, for files in a cache that are checked whole when they are read: after a power
+/// cut there may be a torn one.
+///
+/// # Errors
+/// As [`replace_file`].
+pub fn cache_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
+) -> Result<T, Error> {
+    replace(path, false, write).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
 fn replace<T>(
     path: &Path,
+    sync: bool,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
 ) -> std::io::Result<T> {
     let target = target_of(path)?;
@@ -45,12 +58,14 @@ fn replace<T>(
     let written = write(&mut writer)?;
     writer.flush()?;
     drop(writer);
-    temporary.as_file().sync_all()?;
+    if sync {
+        temporary.as_file().sync_all()?;
+    }
     temporary.persist(path).map_err(|error| error.error)?;
     // The rename itself lives in the folder. Some file systems refuse to open or sync one; the file is whole then
     // all the same.
     #[cfg(unix)]
-    if let Ok(folder) = File::open(folder) {
+    if sync && let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
     Ok(written)

@@ -14,7 +14,7 @@
 //! The padding is zero after scaling, as the weights were trained with: not a black pixel.
 
 use crate::{
-    BlockedMut, ConvGeometry, Isa, LINE, Threads,
+    BlockedMut, Buffer, ConvGeometry, Isa, LINE, Threads,
     cover::{Segment, cover},
     geometry::WINDOW,
     panels::Panels,
@@ -43,6 +43,19 @@ impl PackedStem {
     #[must_use]
     pub fn pack(weights: &[f32], bias: &[f32], outputs: usize) -> Self {
         Self(Panels::pack(weights, bias, STEM_INPUTS, outputs))
+    }
+
+    /// Packed weights again from what `values` gave: `take` gives the next buffer, of as many values as it is asked for.
+    /// None where it gives none, or one of another length.
+    #[must_use]
+    pub fn unpack(outputs: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
+        Panels::unpack(STEM_INPUTS, outputs, take).map(Self)
+    }
+
+    /// All that is packed, in the order of memory. Its layout is that of [`PACK_VERSION`](crate::PACK_VERSION).
+    #[must_use]
+    pub fn values(&self) -> [&[f32]; 2] {
+        self.0.values()
     }
 
     /// Output channels.

@@ -13,6 +13,8 @@ mod error;
 mod layout;
 mod manifest;
 mod open;
+#[cfg(feature = "files")]
+mod prepacked;
 mod record;
 mod vocabulary;
 
@@ -27,4 +29,6 @@ pub use open::starter;
 pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, open_while};
+#[cfg(feature = "files")]
+pub use prepacked::PackStore;
 pub use record::Record;

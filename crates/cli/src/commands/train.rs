@@ -171,8 +171,16 @@ fn save(
             folder.write("skipped.csv", &skipped::file(rows))
         }
     };
-    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 5] =
-        [&model, &split, &history, &arguments, &skipped];
+    // For the first prediction. A cache that cannot be written is none.
+    let packed = || {
+        let store = cache_folder::packed().filter(|_| !options.no_cache && !options.head_only);
+        if let Some(store) = store {
+            let _ = trained.classifier.backbone().keep_packed(&store);
+        }
+        Ok(())
+    };
+    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 6] =
+        [&model, &split, &history, &arguments, &skipped, &packed];
     std::thread::scope(|scope| {
         let writers = files.map(|file| scope.spawn(file));
         writers

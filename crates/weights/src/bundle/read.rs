@@ -43,6 +43,20 @@ impl Model {
         icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
     }
 
+    /// Reads the model file at `path` but for its backbone, which is then [`BackbonePart::Pinned`], for those who have that
+    /// net at hand. None where the file has no backbone inside.
+    ///
+    /// The container is checked whole; the backbone's tensors are not looked at.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    #[cfg(feature = "files")]
+    pub fn load_head(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
+        let path = path.as_ref();
+        let read = |bytes: &[u8]| read_head(bytes, path);
+        icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
+    }
+
     /// Reads a model file held in memory. Errors call it `label`.
     ///
     /// # Errors
@@ -71,6 +85,34 @@ fn read<R: Send>(
     threads: &Threads,
     prepare: impl FnOnce(&Params) -> R + Send,
 ) -> Result<(Model, Option<R>), Error> {
+    let file = parse(bytes, path)?;
+    let metadata = Metadata { path, map: file.metadata() };
+    let pinned = PinnedBackbone::of(&metadata)?;
+    if !is_embedded(&file, &metadata)? {
+        return Ok((
+            model(&file, BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?)?,
+            None,
+        ));
+    }
+    let params = open::params(&file, Layout::Keras, threads)?;
+    let (params_sha256, _, prepared) = digests_while(threads, None, &params, prepare);
+    let record = metadata.record_of(pinned.layout, &params, pinned.file_sha256, params_sha256)?;
+    Ok((model(&file, BackbonePart::Embedded(Arc::new(params)), record)?, Some(prepared)))
+}
+
+#[cfg(feature = "files")]
+fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
+    let file = parse(bytes, path)?;
+    let metadata = Metadata { path, map: file.metadata() };
+    let pinned = PinnedBackbone::of(&metadata)?;
+    if !is_embedded(&file, &metadata)? {
+        return Ok(None);
+    }
+    model(&file, BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?).map(Some)
+}
+
+/// The file's container, and metadata that every model has.
+fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     if let Some(other) = ContainerKind::recognise(bytes).filter(|kind| *kind != ContainerKind::Safetensors) {
         return Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") });
     }
@@ -80,9 +122,19 @@ fn read<R: Send>(
     for key in [record_key::EPSILON, record_key::PADDING, record_key::SCALING] {
         metadata.need(key, vocabulary::line)?;
     }
-    let (backbone, record, prepared) = read_backbone(&file, &metadata, threads, prepare)?;
+    Ok(file)
+}
+
+/// The model of a file whose backbone was read, or is elsewhere.
+fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result<Model, Error> {
+    let path = file.path();
+    let metadata = Metadata { path, map: file.metadata() };
     let kernel = file.tensor(HEAD_KERNEL)?;
     let bias = file.tensor(HEAD_BIAS)?;
+    let training = metadata
+        .map
+        .iter()
+        .filter_map(|(key, value)| Some((key.strip_prefix(key::TRAINING_PREFIX)?.to_owned(), value.clone())));
     let model = Model {
         classes: metadata.need(key::CLASSES, classes)?,
         head_kernel: kernel,
@@ -92,13 +144,7 @@ fn read<R: Send>(
         preprocessing: preprocessing(&metadata)?,
         tool_version: metadata.need(key::TOOL_VERSION, any)?,
         data_fingerprint: metadata.need(key::DATA_FINGERPRINT, any)?,
-        training: metadata
-            .map
-            .iter()
-            .filter_map(|(key, value)| {
-                Some((key.strip_prefix(key::TRAINING_PREFIX)?.to_owned(), value.clone()))
-            })
-            .collect(),
+        training: training.collect(),
     };
     match bias.shape().rank() {
         1 => model.check().map_err(|reason| Error::Model { path: path.into(), reason })?,
@@ -107,7 +153,7 @@ fn read<R: Send>(
             return Err(Error::Model { path: path.into(), reason });
         }
     }
-    Ok((model, prepared))
+    Ok(model)
 }
 
 fn check_format(metadata: &Metadata<'_>) -> Result<(), Error> {
@@ -123,13 +169,29 @@ fn check_format(metadata: &Metadata<'_>) -> Result<(), Error> {
     }
 }
 
-/// The backbone, its record, and what `prepare` made of it where it is in the file.
-fn read_backbone<R: Send>(
-    file: &Container<'_>,
-    metadata: &Metadata<'_>,
-    threads: &Threads,
-    prepare: impl FnOnce(&Params) -> R + Send,
-) -> Result<(BackbonePart, Record, Option<R>), Error> {
+/// What a model file states of its backbone, wherever that is.
+struct PinnedBackbone {
+    layout: Layout,
+    file_sha256: Digest,
+    params_sha256: Digest,
+}
+
+impl PinnedBackbone {
+    fn of(metadata: &Metadata<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            layout: metadata.need(record_key::WEIGHTS_LAYOUT, str::parse)?,
+            file_sha256: metadata.need(key::WEIGHTS_FILE_SHA256, vocabulary::digest)?,
+            params_sha256: metadata.need(record_key::PARAMS_SHA256, vocabulary::digest)?,
+        })
+    }
+
+    fn record(&self, metadata: &Metadata<'_>) -> Result<Record, Error> {
+        metadata.record(self.layout, self.file_sha256, self.params_sha256)
+    }
+}
+
+/// Whether the backbone is in the file. A tensor that belongs to no part of the model is an error.
+fn is_embedded(file: &Container<'_>, metadata: &Metadata<'_>) -> Result<bool, Error> {
     let embedded = metadata.need(key::BACKBONE, |text| match text {
         EMBEDDED => Ok(true),
         PINNED => Ok(false),
@@ -147,17 +209,7 @@ fn read_backbone<R: Send>(
             reason: "it belongs to no part of this model".to_owned(),
         });
     }
-    let layout: Layout = metadata.need(record_key::WEIGHTS_LAYOUT, str::parse)?;
-    let file_sha256 = metadata.need(key::WEIGHTS_FILE_SHA256, vocabulary::digest)?;
-    let pinned: Digest = metadata.need(record_key::PARAMS_SHA256, vocabulary::digest)?;
-    if !embedded {
-        let record = metadata.record(layout, file_sha256, pinned)?;
-        return Ok((BackbonePart::Pinned(pinned), record, None));
-    }
-    let params = open::params(file, Layout::Keras, threads)?;
-    let (params_sha256, _, prepared) = digests_while(threads, None, &params, prepare);
-    let record = metadata.record_of(layout, &params, file_sha256, params_sha256)?;
-    Ok((BackbonePart::Embedded(Arc::new(params)), record, Some(prepared)))
+    Ok(embedded)
 }
 
 /// How a photo becomes the backbone's input, as the metadata states it.

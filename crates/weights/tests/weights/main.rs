@@ -8,4 +8,5 @@ mod keras;
 mod model;
 mod mutants;
 mod net;
+mod packed;
 mod saving;

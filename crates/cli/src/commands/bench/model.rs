@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (peak_gflops, (timing, pooled)) =
         with_peak(backbone.isa(), threads, || passes(&backbone, size, batch, options.seconds))?;
     let padding = backbone.record().numerics.padding;
-    let layers = layers(backbone.params().spec(), padding, None, (size[0], size[1]))?;
+    let layers = layers(backbone.spec(), padding, None, (size[0], size[1]))?;
     let macs = batch * layers.iter().map(|layer| layer.macs).sum::<usize>();
     let gflops = timing.gflops(macs);
     let report = Report {

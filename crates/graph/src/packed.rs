@@ -1,0 +1,56 @@
+//! A net's packed weights as one run of values, for a file from which a later run takes them up in place: nothing is
+//! read, folded or packed again.
+//!
+//! The run is the net's buffers in the order in which an inference reads them, weights before bias:
+//!
+//! ```text
+//! stem | of each block: expand, where it has one; depthwise; project | last convolution
+//! ```
+//!
+//! Their lengths follow from the channel counts. A classification top is left out: the hash that names a net leaves it
+//! out too.
+
+use icecap_kernels::{Buffer, PackedDepthwise, PackedPointwise, PackedStem};
+
+use crate::net::{PackedBlock, last_channels};
+use crate::{BlockSpec, Net, Numerics, Spec};
+
+impl Net {
+    /// The packed weights, buffer by buffer, without those of a classification top.
+    pub fn packed_values(&self) -> impl Iterator<Item = &[f32]> {
+        let blocks = self.blocks.iter().flat_map(|block| {
+            let expand = block.expand.iter().flat_map(PackedPointwise::values);
+            expand.chain(block.depthwise.values()).chain(block.project.values())
+        });
+        self.stem.values().into_iter().chain(blocks).chain(self.head.values())
+    }
+
+    /// A net without a classification top from what [`Net::packed_values`] gave: `take` gives the next buffer, of as many
+    /// values as it is asked for. None where it does.
+    ///
+    /// The values are believed: whoever brings them knows that they were packed from params with this spec and these
+    /// numerics, under this [`PACK_VERSION`](icecap_kernels::PACK_VERSION).
+    pub fn from_packed(
+        spec: Spec,
+        numerics: Numerics,
+        take: &mut dyn FnMut(usize) -> Option<Buffer>,
+    ) -> Option<Self> {
+        let stem = PackedStem::unpack(spec.stem_channels(), take)?;
+        let blocks: Option<Vec<PackedBlock>> =
+            spec.blocks().iter().map(|block| unpack_block(block, take)).collect();
+        let head = PackedPointwise::unpack(last_channels(&spec), spec.feature_channels(), take)?;
+        Some(Self { stem, blocks: blocks?, head, top: None, numerics, spec })
+    }
+}
+
+fn unpack_block(block: &BlockSpec, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<PackedBlock> {
+    let expand = match block.has_expand() {
+        true => Some(PackedPointwise::unpack(block.input, block.expanded, take)?),
+        false => None,
+    };
+    Some(PackedBlock {
+        expand,
+        depthwise: PackedDepthwise::unpack(block.expanded, take)?,
+        project: PackedPointwise::unpack(block.expanded, block.output, take)?,
+    })
+}

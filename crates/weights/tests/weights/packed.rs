@@ -1,0 +1,106 @@
+//! Packed nets kept on disk: the same bits come back, or nothing does.
+
+use icecap_graph::{Input, Net, Numerics, Padding, Plan, Scaling, stage};
+use icecap_kernels::{Isa, PACK_VERSION, Threads};
+use icecap_weights::{Digest, PackStore, starter};
+
+use crate::net;
+
+fn features(net: Net, size: usize) -> Vec<u32> {
+    let net = std::sync::Arc::new(net);
+    let isa = Isa::from_env().unwrap();
+    let plan = Plan::new(&net, isa, (size, size), stage::IMAGE, stage::FEATURES, 1).unwrap();
+    let pixels: Vec<u8> = (0..size * size * 3).map(|index| (index * 89 % 251) as u8).collect();
+    let mut output = vec![f32::NAN; plan.output_shape().elements()];
+    plan.run(&Threads::serial(), Input::U8(&pixels), &mut [plan.arena()], &mut output).unwrap();
+    output.into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn what_is_kept_comes_back_with_its_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PackStore::new(folder.path());
+    let scaling = Scaling::mean_std([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+    let other = Numerics { epsilon: 1e-5, padding: Padding::Symmetric, scaling };
+    for params in [
+        net::params(&net::tiny()),
+        net::params(&net::tiny()).with_numerics(other).unwrap(),
+        starter().unwrap().params,
+    ] {
+        let digest = Digest::of_params(&params);
+        assert!(store.find(digest).is_none(), "nothing is there yet");
+        let packed = Net::new(&params);
+        let path = store.keep(digest, &packed).unwrap();
+        assert_eq!(path, store.path(digest));
+        let found = store.find(digest).unwrap();
+        assert_eq!((found.spec(), found.numerics()), (packed.spec(), packed.numerics()));
+        // In place: each buffer is where the file says, on a cache line.
+        assert!(found.packed_values().all(|values| (values.as_ptr() as usize).is_multiple_of(64)));
+        assert!(found.packed_values().eq(packed.packed_values()));
+        assert_eq!(features(found, 64), features(packed, 64));
+    }
+    // A pack outlives its file: who maps it keeps it.
+    let digest = Digest::of_params(&net::params(&net::tiny()));
+    let found = store.find(digest).unwrap();
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(features(found, 64), features(Net::new(&net::params(&net::tiny())), 64));
+}
+
+#[test]
+fn a_top_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PackStore::new(folder.path());
+    let spec = net::tiny();
+    let params =
+        icecap_graph::Params::new(spec.clone(), Numerics::KERAS, net::tensors(&spec, Some(10))).unwrap();
+    let digest = Digest::of_params(&params);
+    store.keep(digest, &Net::new(&params)).unwrap();
+    assert_eq!(store.find(digest).unwrap().classes(), None);
+}
+
+#[test]
+fn a_damaged_or_stale_file_counts_as_missing_and_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PackStore::new(folder.path());
+    let params = net::params(&net::tiny());
+    let (digest, packed) = (Digest::of_params(&params), Net::new(&params));
+    let path = store.keep(digest, &packed).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let refused = |bytes: &[u8], what: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        assert!(store.find(digest).is_none(), "{what}");
+    };
+    // Any byte of the header, and every 97th of the values.
+    for at in (0..160).chain((160..whole.len()).step_by(97)) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        refused(&bytes, &format!("byte {at}"));
+    }
+    for length in [0, 7, 100, 4095, 4096, 4160, whole.len() - 64, whole.len() - 1] {
+        refused(&whole[..length], &format!("{length} bytes"));
+    }
+    refused(&[&whole[..], &[0; 64]].concat(), "longer");
+    let mut newer = whole.clone();
+    newer[8..12].copy_from_slice(&(PACK_VERSION + 1).to_ne_bytes());
+    refused(&newer, "another pack version");
+    // A sound file under another net's name.
+    let other = params.with_numerics(Numerics { epsilon: 0.5, ..Numerics::KERAS }).unwrap();
+    std::fs::write(store.path(Digest::of_params(&other)), &whole).unwrap();
+    assert!(store.find(Digest::of_params(&other)).is_none());
+
+    store.keep(digest, &packed).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), whole, "the same net gives the same bytes");
+    assert!(store.find(digest).is_some());
+}
+
+/// Where this hash changes, packed weights are not what they were: `PACK_VERSION` in `crates/kernels/src/panels.rs` has
+/// to change with them, and then this hash.
+#[test]
+fn the_pack_version_stands_for_these_bytes() {
+    let bytes: Vec<u8> = Net::new(&starter().unwrap().params)
+        .packed_values()
+        .flat_map(|values| values.iter().flat_map(|value| value.to_le_bytes()))
+        .collect();
+    let expected = "6101b08e49b0571369f0dd1c2d29b1da1e3186384c0f000604291500267a1797";
+    assert_eq!((PACK_VERSION, Digest::of_file(&bytes).to_string().as_str()), (1, expected));
+}
