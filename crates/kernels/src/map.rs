@@ -40,8 +40,9 @@ fn map(path: &Path, limit: u64) -> Result<Option<memmap2::Mmap>, Error> {
     if len == 0 {
         return Ok(None);
     }
-    // SAFETY: the mapping is private and read-only; that nobody truncates or writes the file while it is held is the
-    // limit stated in the module's head, which both callers keep as short as they can.
+    // SAFETY: the mapping is private and read-only. That nobody truncates or writes the file while it is held is the limit
+    // stated in the module's head: `with_mapped_file` holds it only while it reads, and a `KeptFile` is by contract a
+    // file that nobody writes in place.
     let mapping = unsafe { memmap2::MmapOptions::new().map_copy_read_only(&file) }.map_err(io)?;
     Ok(Some(mapping))
 }
