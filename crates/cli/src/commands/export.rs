@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use icecap::Classifier;
-use icecap::graph::Padding;
+use icecap::graph::{Padding, Scaling};
 use icecap::kernels::replace_file;
 use icecap::weights::{HeadLayout, OnnxPixels};
 use serde::Serialize;
@@ -295,6 +295,15 @@ impl Content {
             ),
         }
     }
+}
+
+/// What is to be done with a pixel.
+fn scaled(scaling: Scaling) -> String {
+    let each = |values: [f32; 3]| match values {
+        [r, g, b] if r == g && g == b => r.to_string(),
+        _ => format!("[{}]", values.map(|value| value.to_string()).join(", ")),
+    };
+    format!("RGB of 0 to 255, times {} plus {}", each(scaling.scale), each(scaling.shift))
 }
 
 /// Says so where the framework's own MobileNetV2 makes other features than those that the head was trained on.
