@@ -275,6 +275,34 @@ fn onnx_runtime_agrees_on_twenty_photos() {
 }
 
 #[test]
+fn weights_with_a_top_are_a_classifier_and_leave_as_one() {
+    let Some(assets) = assets() else { return };
+    let weights =
+        icecap::weights::open(assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors")).unwrap();
+    let names: Vec<String> = (0..1000).map(|class| format!("class {class}")).collect();
+    let classifier = Classifier::from_weights(weights, names, Settings::default()).unwrap();
+    assert_eq!(classifier.preprocessing().size(), [224, 224]);
+    assert_eq!(classifier.backbone().classes(), None);
+
+    // What Keras says of four photos.
+    let golden = fs::read(assets.join("golden/keras_imagenet_224x224.safetensors")).unwrap();
+    let golden = safetensors::SafeTensors::deserialize(&golden).unwrap();
+    let tensor = |name: &str| golden.tensor(name).unwrap().data().to_vec();
+    let (images, expected) = (tensor("images_top"), tensor("probabilities_top"));
+    let expected = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    let mut pooled = vec![0.0; 4 * 1280];
+    let mut session = classifier.backbone().session([224, 224], stage::POOLED).unwrap();
+    session.run(Input::U8(&images), &mut pooled).unwrap();
+    let (probabilities, _) = scores(&classifier, &pooled);
+    assert_eq!(probabilities.len(), expected.len());
+    let apart = probabilities.iter().zip(expected).map(|(got, expected)| (got - expected).abs());
+    assert!(apart.fold(0.0, f32::max) < 1e-3);
+    let pixels: Vec<f32> = images.iter().map(|&value| f32::from(value)).collect();
+    let place = Place::new();
+    compare("imagenet", &place.path("."), &classifier, &pixels);
+}
+
+#[test]
 fn onnx_runtime_agrees_on_any_padding_size_and_number_of_classes() {
     let Some(_) = python() else { return };
     let place = Place::two_classes();

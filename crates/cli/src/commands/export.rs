@@ -270,10 +270,8 @@ impl Content {
             Self::Onnx(pixels) => {
                 let [a, b, c] = pixels.shape(classifier.preprocessing().size());
                 let values = match pixels {
-                    OnnxPixels::Scaled => {
-                        "RGB, each value times input_scale plus input_shift of the metadata"
-                    }
-                    OnnxPixels::Bytes => "RGB as decoded, 0 to 255",
+                    OnnxPixels::Scaled => scaled(classifier.backbone().params().numerics().scaling),
+                    OnnxPixels::Bytes => "RGB of 0 to 255 as they are".to_owned(),
                 };
                 format!(
                     "backbone and head for ONNX Runtime and others\n  \
