@@ -12,7 +12,7 @@ use std::process::Command;
 
 use icecap::data::{Limits, Loader, ResizeMode, scan_photos};
 use icecap::graph::{Input, Numerics, Padding, Scaling, stage};
-use icecap::kernels::{Isa, Shape, Tensor};
+use icecap::kernels::{Shape, Tensor};
 use icecap::rng::{Purpose, Stream};
 use icecap::weights::{Digest, HeadLayout, OnnxPixels, Weights, starter};
 use icecap::{Backbone, Classifier, FeatureSet, Head, Preprocessing, Settings, TrainOptions};
@@ -207,7 +207,7 @@ fn compare(name: &str, folder: &Path, classifier: &Classifier, pixels: &[f32]) {
 /// Resized pixels of photos, as the classifier's own loader makes them.
 fn load(classifier: &Classifier, photos: &[PathBuf]) -> Vec<f32> {
     let Preprocessing { resize, exif } = classifier.preprocessing();
-    let mut loader = Loader::new(Isa::best(), Limits::default(), exif);
+    let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), exif);
     photos.iter().flat_map(|photo| loader.load(photo, &resize).unwrap().pixels).collect()
 }
 

@@ -79,8 +79,10 @@ def keras_head(tensors, features):
     import keras
 
     kernel, bias = tensors["dense/kernel"], tensors["dense/bias"]
-    model = keras.Sequential([keras.Input([kernel.shape[0]]), keras.layers.Dropout(0.2), keras.layers.Dense(kernel.shape[1])])
-    model.layers[-1].set_weights([kernel, bias])
+    features_in, logits_out = kernel.shape
+    dense = keras.layers.Dense(logits_out)
+    model = keras.Sequential([keras.Input([features_in]), keras.layers.Dropout(0.2), dense])
+    dense.set_weights([kernel, bias])
     logits = model.predict(features, verbose=0)
     if logits.shape[1] > 1:
         return logits, softmax(logits)
