@@ -17,7 +17,7 @@ pub(crate) struct ModelOptions {
     pub(crate) model: PathBuf,
     /// Weight file, for a model that was saved with --head-only
     #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
+    pub(crate) weights: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadOptions,
 }

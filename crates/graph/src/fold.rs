@@ -10,15 +10,22 @@
 use crate::Params;
 
 /// A convolution with its BatchNorm folded in: weights in the kernel's order, output channels last.
-pub(crate) struct Folded {
-    pub(crate) weights: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folded {
+    /// In the order and shape of the convolution's kernel.
+    pub weights: Vec<f32>,
+    /// One value per output channel.
+    pub bias: Vec<f32>,
 }
 
 /// Folds the BatchNorm `norm` into the convolution `conv`, both by Keras name.
 ///
 /// Works for depthwise kernels too: [3, 3, C, 1] has the channel last as [.., C] does.
-pub(crate) fn fold(params: &Params, conv: &str, norm: &str) -> Folded {
+///
+/// # Panics
+/// Where the net has no layers of these names; [`layers`](crate::layers) lists those that it has.
+#[must_use]
+pub fn fold(params: &Params, conv: &str, norm: &str) -> Folded {
     let vector = |variable| params.values(norm, variable).iter().map(|&v| f64::from(v));
     let epsilon = f64::from(params.numerics().epsilon);
     let scale: Vec<f64> = vector("gamma")

@@ -26,6 +26,7 @@ pub mod stage;
 
 pub use arena::Arena;
 pub use error::Error;
+pub use fold::{Folded, fold};
 pub use forward::Input;
 pub use layers::{Layer, LayerKind, layers};
 pub use net::Net;

@@ -174,14 +174,6 @@ impl Classifier {
         data_fingerprint: String,
         options: &TrainOptions,
     ) -> Result<Self, Error> {
-        let (features, inputs) = (backbone.features(), head.kernel().shape().dims()[0]);
-        if inputs != features || head.classes() != classes.len() {
-            let (names, outputs) = (classes.len(), head.classes());
-            let reason = format!(
-                "{inputs} features and {outputs} classes, on a backbone of {features} with {names} names"
-            );
-            return Err(Error::Setting { what: "head", reason });
-        }
         let training = [
             ("epochs", options.epochs.to_string()),
             ("learning_rate", options.learning_rate.to_string()),
@@ -191,6 +183,26 @@ impl Classifier {
             ("schedule", options.decay.to_string()),
             ("seed", options.seed.to_string()),
         ];
+        let training = training.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        Self::of_head(backbone, preprocessing, head, classes, data_fingerprint, training)
+    }
+
+    pub(crate) fn of_head(
+        backbone: &Backbone,
+        preprocessing: Preprocessing,
+        head: Head,
+        classes: Vec<String>,
+        data_fingerprint: String,
+        training: BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let (features, inputs) = (backbone.features(), head.kernel().shape().dims()[0]);
+        if inputs != features || head.classes() != classes.len() {
+            let (names, outputs) = (classes.len(), head.classes());
+            let reason = format!(
+                "{inputs} features and {outputs} classes, on a backbone of {features} with {names} names"
+            );
+            return Err(Error::Setting { what: "head", reason });
+        }
         Ok(Self {
             packed: head.packed(),
             head,
@@ -199,7 +211,7 @@ impl Classifier {
             record: backbone.record().clone(),
             backbone: backbone.clone(),
             data_fingerprint,
-            training: training.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            training,
         })
     }
 
@@ -219,7 +231,7 @@ impl Classifier {
         Ok(self.model(backbone)?.to_bytes()?)
     }
 
-    fn model(&self, backbone: SaveBackbone) -> Result<Model, Error> {
+    pub(crate) fn model(&self, backbone: SaveBackbone) -> Result<Model, Error> {
         let part = match backbone {
             SaveBackbone::Pinned => BackbonePart::Pinned(self.record.params_sha256),
             // A classification top is left out when it is written.

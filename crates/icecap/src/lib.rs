@@ -34,10 +34,12 @@ pub mod bench;
 mod classifier;
 mod dataset;
 mod error;
+mod export;
 mod features;
 mod head;
 mod metrics;
 mod options;
+mod top;
 mod train;
 
 pub use backbone::{Backbone, Session, Settings};

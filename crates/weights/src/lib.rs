@@ -10,20 +10,24 @@ mod bundle;
 mod container;
 mod digest;
 mod error;
+mod heads;
 mod layout;
 mod manifest;
+mod onnx;
 mod open;
 #[cfg(feature = "files")]
 mod prepacked;
 mod record;
 mod vocabulary;
 
-pub use bundle::{BackbonePart, FORMAT, Model, Preprocessing};
+pub use bundle::{BackbonePart, FORMAT, Model, Preprocessing, check_classes};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, safetensors};
 pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
+pub use heads::HeadLayout;
 pub use layout::Layout;
 pub use manifest::{Entry, Manifest};
+pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
 pub use open::starter;
 pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};

@@ -6,7 +6,9 @@ use std::path::Path;
 use icecap_graph::{Error as NetError, Params, Scaling};
 use icecap_kernels::Threads;
 
-use crate::container::{Container, MAX_FILE};
+use crate::container::Container;
+#[cfg(feature = "files")]
+use crate::container::MAX_FILE;
 use crate::digest::digests_while;
 use crate::record::{Metadata, key};
 use crate::{Digest, Error, Layout, Manifest, Record, layout};
@@ -157,7 +159,7 @@ fn recognise(file: &Container<'_>) -> Result<Layout, Error> {
 /// The net in a file, with the numbers that its metadata or its layout states.
 pub(crate) fn params(file: &Container<'_>, layout: Layout, threads: &Threads) -> Result<Params, Error> {
     let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
-    let named = layout.named(file);
+    let named = layout.named(file)?;
     let (spec, tensors) = named.read(threads)?;
     Params::new(spec, numerics, tensors).map_err(|source| named.net_error(source))
 }

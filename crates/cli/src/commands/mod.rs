@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod demo;
 mod evaluate;
+mod export;
 mod extract;
 mod predict;
 mod summary;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Classify(classify::Options),
     /// Write the features of photos to a file
     Extract(extract::Options),
+    /// Write a trained model as ONNX, or its head for Keras or torchvision
+    Export(export::Options),
     /// Print the layers of a net with shapes and parameters
     Summary(summary::Options),
     /// Measure speed on this machine
@@ -44,6 +47,7 @@ impl Command {
             Self::Predict(options) => predict::run(&options),
             Self::Classify(options) => classify::run(&options),
             Self::Extract(options) => extract::run(&options),
+            Self::Export(options) => export::run(&options),
             Self::Summary(options) => summary::run(&options),
             Self::Bench(options) => bench::run(&options),
         }

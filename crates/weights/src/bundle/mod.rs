@@ -87,7 +87,7 @@ impl Model {
     }
 
     /// What does not fit among classes, head and backbone, and what to do about it.
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         check_classes(&self.classes)?;
         let (shape, logits) = (self.head_kernel.shape(), self.logits());
         let features = shape.dims().first().copied().unwrap_or(0);
@@ -120,7 +120,11 @@ fn logits(classes: usize) -> usize {
     if classes == 2 { 1 } else { classes }
 }
 
-fn check_classes(classes: &[String]) -> Result<(), String> {
+/// Checks the names of a classifier's classes: at least two, none empty, none twice.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_classes(classes: &[String]) -> Result<(), String> {
     if classes.len() < 2 {
         return Err("a classifier has at least two classes".to_owned());
     }

@@ -9,7 +9,9 @@ use icecap_kernels::Threads;
 use super::{
     BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, Preprocessing, check_classes, key,
 };
-use crate::container::{Container, ContainerKind, MAX_FILE, safetensors};
+#[cfg(feature = "files")]
+use crate::container::MAX_FILE;
+use crate::container::{Container, ContainerKind, safetensors};
 use crate::digest::digests_while;
 use crate::error::shown;
 use crate::layout::HEAD_PREFIX;

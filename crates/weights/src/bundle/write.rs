@@ -98,7 +98,8 @@ impl Model {
         tensors
     }
 
-    fn metadata(&self) -> BTreeMap<String, String> {
+    /// Everything that the file states beside its tensors.
+    pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         let mut metadata = self.record.to_metadata();
         // The layout of this file's names; the backbone's own is kept beside it.
         metadata.insert(record_key::LAYOUT.to_owned(), Layout::Keras.to_string());

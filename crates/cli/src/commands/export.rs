@@ -1,0 +1,319 @@
+//! `icecap export`: a trained model in the formats of others.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgGroup, Args};
+use icecap::Classifier;
+use icecap::graph::{Padding, Scaling};
+use icecap::kernels::replace_file;
+use icecap::weights::{HeadLayout, OnnxPixels};
+use serde::Serialize;
+
+use crate::failure::{Code, Failure};
+use crate::model_file::ModelOptions;
+use crate::note::note;
+use crate::table::print;
+use crate::wording::{counted, plain_path};
+
+const EXAMPLES: &str = "\
+Examples:
+  icecap export icecap-run/model.safetensors --onnx photos.onnx
+      for ONNX Runtime, OpenVINO and others; labels.txt with the class names comes beside it
+  icecap export icecap-run/model.safetensors --onnx-u8 photos.onnx
+      the same, but it takes pixels as a decoder gives them and scales them itself
+  icecap export icecap-run/model.safetensors --safetensors-keras head.safetensors
+      the trained layer alone, to be set into a Keras model
+
+docs/export.md says what is in the files and how to read them.";
+
+#[derive(Args)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "icecap export <MODEL> --onnx <FILE> [OPTIONS]",
+    group = ArgGroup::new("formats").required(true).multiple(true)
+)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// ONNX file to write; its input is scaled pixels, f32 [N, 3, height, width]
+    #[arg(long, value_name = "FILE", group = "formats")]
+    onnx: Option<PathBuf>,
+    /// ONNX file to write; its input is pixels of 0 to 255, u8 [N, height, width, 3], scaled inside
+    #[arg(long, value_name = "FILE", group = "formats")]
+    onnx_u8: Option<PathBuf>,
+    /// File for the class names, one a line [default: labels.txt beside an ONNX file]
+    #[arg(long, value_name = "FILE", group = "formats")]
+    labels: Option<PathBuf>,
+    /// File for the head alone, with Keras' names and shapes
+    #[arg(long, value_name = "FILE", group = "formats")]
+    safetensors_keras: Option<PathBuf>,
+    /// File for the head alone, with torchvision's names and shapes
+    #[arg(long, value_name = "FILE", group = "formats")]
+    safetensors_torchvision: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is to be written.
+#[derive(Clone, Copy, PartialEq)]
+enum Content {
+    Onnx(OnnxPixels),
+    Labels,
+    Head(HeadLayout),
+}
+
+/// A file to write.
+struct Output {
+    path: PathBuf,
+    content: Content,
+    /// Whether somebody named it: a file that stands there may then be replaced.
+    named: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    classes: Vec<String>,
+    files: Vec<Written>,
+}
+
+#[derive(Serialize)]
+struct Written {
+    path: String,
+    content: &'static str,
+    bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<Value>,
+}
+
+/// What goes into a graph or comes out of it.
+#[derive(Serialize)]
+struct Value {
+    name: &'static str,
+    #[serde(rename = "type")]
+    element: &'static str,
+    /// `N` stands for any number of images.
+    shape: Vec<serde_json::Value>,
+}
+
+impl Value {
+    fn of(name: &'static str, element: &'static str, image: &[usize]) -> Self {
+        let sides = image.iter().map(|&side| side.into());
+        Self { name, element, shape: std::iter::once("N".into()).chain(sides).collect() }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let outputs = options.outputs();
+    options.check(&outputs)?;
+    let classifier = options.model.open()?;
+    // Everything is made before anything is written.
+    let mut files = Vec::new();
+    for output in outputs {
+        let bytes = bytes(&classifier, output.content)?;
+        if !output.named {
+            keep_others(&output.path, &bytes)?;
+        }
+        files.push((output, bytes));
+    }
+    for (output, bytes) in &files {
+        replace_file(&output.path, |out| out.write_all(bytes))?;
+    }
+    tell(options, &classifier, &files)
+}
+
+impl Options {
+    /// Everything that was asked for, and the class names beside each ONNX file.
+    fn outputs(&self) -> Vec<Output> {
+        let asked = [
+            (&self.onnx, Content::Onnx(OnnxPixels::Scaled)),
+            (&self.onnx_u8, Content::Onnx(OnnxPixels::Bytes)),
+            (&self.labels, Content::Labels),
+            (&self.safetensors_keras, Content::Head(HeadLayout::Keras)),
+            (&self.safetensors_torchvision, Content::Head(HeadLayout::Torchvision)),
+        ];
+        let asked = asked.into_iter().filter_map(|(path, content)| Some((path.clone()?, content)));
+        let mut outputs: Vec<Output> =
+            asked.map(|(path, content)| Output { path, content, named: true }).collect();
+        if self.labels.is_none() {
+            let onnx = [&self.onnx, &self.onnx_u8].into_iter().flatten();
+            let mut beside: Vec<PathBuf> = onnx.map(|path| path.with_file_name("labels.txt")).collect();
+            beside.dedup();
+            outputs.extend(beside.into_iter().map(|path| Output {
+                path,
+                content: Content::Labels,
+                named: false,
+            }));
+        }
+        outputs
+    }
+
+    /// Refuses, before any work, a file that cannot be written or that would take another's place.
+    fn check(&self, outputs: &[Output]) -> Result<(), Failure> {
+        let read = [Some(&self.model.model), self.model.weights.as_ref()];
+        let mut taken: Vec<PathBuf> = read.into_iter().flatten().map(|path| real(path)).collect();
+        for Output { path, .. } in outputs {
+            if path.is_dir() {
+                return Err(Failure::path(path, "is a folder; name a file to write"));
+            }
+            if !folder(path).is_dir() {
+                return Err(Failure::path(path, "no such folder; make it or name another"));
+            }
+            let place = real(path);
+            if taken.contains(&place) {
+                let message = format!(
+                    "{}: the model or another output has this place; name another file",
+                    plain_path(path)
+                );
+                return Err(Failure::new(Code::Arguments, message));
+            }
+            taken.push(place);
+        }
+        Ok(())
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where a file really lies, or would.
+fn real(path: &Path) -> PathBuf {
+    let in_folder = || Some(fs::canonicalize(folder(path)).ok()?.join(path.file_name()?));
+    fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
+
+fn bytes(classifier: &Classifier, content: Content) -> Result<Vec<u8>, Failure> {
+    Ok(match content {
+        Content::Onnx(pixels) => classifier.to_onnx(pixels)?,
+        Content::Labels => classifier.labels().into_bytes(),
+        Content::Head(layout) => classifier.head_to_bytes(layout)?,
+    })
+}
+
+/// A file that stands in the default place of the class names and holds others may be anyone's.
+fn keep_others(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let same = |about: &fs::Metadata| {
+        let readable = about.is_file() && about.len() == bytes.len() as u64;
+        readable && fs::read(path).is_ok_and(|there| there == bytes)
+    };
+    match fs::metadata(path) {
+        Ok(about) if !same(&about) => Err(Failure::path(
+            path,
+            "holds something else and is left as it is; name a file for the class names with --labels, or this one to \
+             replace it",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn tell(options: &Options, classifier: &Classifier, files: &[(Output, Vec<u8>)]) -> Result<(), Failure> {
+    for (output, _) in files {
+        if let Content::Head(layout) = output.content {
+            fits_elsewhere(classifier, layout);
+        }
+    }
+    let size = classifier.preprocessing().size();
+    let (classes, logits) = (classifier.classes(), classifier.head().logits());
+    if options.json {
+        let written = |(output, bytes): &(Output, Vec<u8>)| {
+            let input = match output.content {
+                Content::Onnx(pixels) => Some(Value::of("pixels", pixels.element(), &pixels.shape(size))),
+                _ => None,
+            };
+            let values = [("probabilities", classes.len()), ("logits", logits)];
+            let outputs = values.map(|(name, columns)| Value::of(name, "float32", &[columns]));
+            Written {
+                path: output.path.to_string_lossy().into_owned(),
+                content: output.content.name(),
+                bytes: bytes.len(),
+                outputs: if input.is_some() { outputs.into() } else { Vec::new() },
+                input,
+            }
+        };
+        let report = Report {
+            model: options.model.model.to_string_lossy().into_owned(),
+            classes: classes.to_vec(),
+            files: files.iter().map(written).collect(),
+        };
+        return print(&format!("{}\n", serde_json::json!(report)));
+    }
+    let mut text = String::new();
+    for (output, bytes) in files {
+        let about = output.content.about(classifier);
+        text += &format!("{} ({} bytes): {}\n", plain_path(&output.path), bytes.len(), about);
+    }
+    print(&text)
+}
+
+impl Content {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Onnx(OnnxPixels::Scaled) => "onnx",
+            Self::Onnx(OnnxPixels::Bytes) => "onnx-u8",
+            Self::Labels => "labels",
+            Self::Head(HeadLayout::Keras) => "safetensors-keras",
+            Self::Head(HeadLayout::Torchvision) => "safetensors-torchvision",
+        }
+    }
+
+    /// What the file is, and how it is used.
+    fn about(self, classifier: &Classifier) -> String {
+        let (classes, logits) = (classifier.classes().len(), classifier.head().logits());
+        let features = classifier.backbone().features();
+        match self {
+            Self::Onnx(pixels) => {
+                let [a, b, c] = pixels.shape(classifier.preprocessing().size());
+                let values = match pixels {
+                    OnnxPixels::Scaled => scaled(classifier.backbone().record().numerics.scaling),
+                    OnnxPixels::Bytes => "RGB of 0 to 255 as they are".to_owned(),
+                };
+                format!(
+                    "backbone and head for ONNX Runtime and others\n  \
+                     in   pixels {} [N, {a}, {b}, {c}], {values}\n  \
+                     out  probabilities [N, {classes}], logits [N, {logits}]; class names in the metadata",
+                    pixels.element()
+                )
+            }
+            Self::Labels => {
+                format!("{}, one a line, in the order of the outputs", counted(classes, "class name"))
+            }
+            Self::Head(HeadLayout::Keras) => format!(
+                "the head for Keras\n  layer.set_weights([file[\"dense/kernel\"], file[\"dense/bias\"]]) of a \
+                 Dense({logits}) on {features} features"
+            ),
+            Self::Head(HeadLayout::Torchvision) => format!(
+                "the head for torchvision\n  model.load_state_dict(load_file(…), strict=False), where \
+                 model.classifier[1] is a Linear({features}, {classes})"
+            ),
+        }
+    }
+}
+
+/// What is to be done with a pixel.
+fn scaled(scaling: Scaling) -> String {
+    let each = |values: [f32; 3]| match values {
+        [r, g, b] if r == g && g == b => r.to_string(),
+        _ => format!("[{}]", values.map(|value| value.to_string()).join(", ")),
+    };
+    format!("RGB of 0 to 255, times {} plus {}", each(scaling.scale), each(scaling.shift))
+}
+
+/// Says so where the framework's own MobileNetV2 makes other features than those that the head was trained on.
+fn fits_elsewhere(classifier: &Classifier, layout: HeadLayout) {
+    let (maker, own) = match layout {
+        HeadLayout::Keras => ("Keras", Padding::Same),
+        HeadLayout::Torchvision => ("torchvision", Padding::Symmetric),
+    };
+    if classifier.backbone().record().numerics.padding != own {
+        note(&format!(
+            "note: the backbone of this model pads its images otherwise than {maker}'s MobileNetV2 does, so {maker} \
+             makes other features of a photo, and the head does not fit them; --onnx takes the backbone along"
+        ));
+    }
+}
