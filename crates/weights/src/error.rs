@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::container::ContainerKind;
-use crate::layout::HEAD_PREFIX;
+use crate::layout::{HEAD_PREFIX, Layout};
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +69,9 @@ pub enum Error {
     },
     /// Tensor names of no layout that is read.
     #[error(
-        "{}: its tensors ({names}) are named in no known layout; known: keras ('Conv1/kernel', …)",
-        path.display()
+        "{}: its tensors ({names}) are named in no known layout; known: {}",
+        path.display(),
+        Layout::ALL.map(|layout| format!("{layout} ('{}', …)", layout.example())).join(", ")
     )]
     UnknownLayout {
         /// The file.
@@ -83,7 +84,7 @@ pub enum Error {
     MissingTensor {
         /// The file.
         path: PathBuf,
-        /// Its Keras name.
+        /// What the file would call it.
         tensor: String,
     },
     /// A classification top whose two tensors do not fit each other or the net.
@@ -187,7 +188,7 @@ fn hint(tensor: &str) -> &'static str {
     if tensor.starts_with(HEAD_PREFIX) {
         "the file is no whole model; copy it again or train anew"
     } else {
-        "is this a whole MobileNetV2 in Keras' layout?"
+        "is this a whole MobileNetV2?"
     }
 }
 
@@ -195,7 +196,9 @@ fn hint(tensor: &str) -> &'static str {
 fn net_hint(source: &icecap_graph::Error) -> String {
     match source {
         icecap_graph::Error::MissingTensor { name, .. } => format!("; {}", hint(name)),
-        icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2 in Keras' layout?".to_owned(),
+        icecap_graph::Error::ExtraTensor { .. } => {
+            "; is this a MobileNetV2, with one dense layer at most?".to_owned()
+        }
         _ => String::new(),
     }
 }

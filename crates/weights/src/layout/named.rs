@@ -11,12 +11,9 @@ use std::collections::BTreeMap;
 use icecap_graph::{BATCH_NORM, BLOCKS, Spec};
 use icecap_kernels::{Shape, Tensor, Threads, in_slabs};
 
-use super::AxisOrder;
+use super::{AxisOrder, TOP_BIAS, TOP_KERNEL};
 use crate::Error;
 use crate::container::Container;
-
-const TOP_KERNEL: &str = "predictions/kernel";
-const TOP_BIAS: &str = "predictions/bias";
 
 /// Where a tensor comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,21 +35,28 @@ impl Source {
 pub(crate) struct Named<'f> {
     file: &'f Container<'f>,
     sources: BTreeMap<String, Source>,
+    /// Where a tensor would stand that is not in `sources`; empty where that is under Keras' own name.
+    table: BTreeMap<String, Source>,
 }
 
 impl<'f> Named<'f> {
-    /// `sources` name tensors of `file`.
-    pub(crate) fn new(file: &'f Container<'f>, sources: BTreeMap<String, Source>) -> Self {
-        Self { file, sources }
+    /// `sources` name tensors of `file`, `table` those that a whole file has, where they are called otherwise than by
+    /// Keras.
+    pub(crate) fn new(
+        file: &'f Container<'f>,
+        sources: BTreeMap<String, Source>,
+        table: BTreeMap<String, Source>,
+    ) -> Self {
+        Self { file, sources, table }
     }
 
-    /// What the file calls a tensor.
-    pub(crate) fn source(&self, name: &str) -> Option<&str> {
-        self.sources.get(name).map(|source| source.name.as_str())
+    /// What the file calls a tensor, or would call it.
+    fn called(&self, name: &str) -> Option<&str> {
+        self.sources.get(name).or_else(|| self.table.get(name)).map(|source| source.name.as_str())
     }
 
     /// The file's bytes from here on hold the value at `index` of a tensor, where they hold it as it is.
-    pub(crate) fn offset(&self, name: &str, index: usize) -> Option<u64> {
+    fn offset(&self, name: &str, index: usize) -> Option<u64> {
         let source = self.sources.get(name)?;
         let start = self.file.offset(&source.name)?;
         match source.order {
@@ -143,19 +147,22 @@ impl<'f> Named<'f> {
     }
 
     fn missing(&self, tensor: &str) -> Error {
-        Error::MissingTensor { path: self.file.path().into(), tensor: tensor.to_owned() }
+        let tensor = self.called(tensor).unwrap_or(tensor).to_owned();
+        Error::MissingTensor { path: self.file.path().into(), tensor }
     }
 
     /// The error for tensors that make no net, with what the file calls the one in question.
     pub(crate) fn net_error(&self, source: icecap_graph::Error) -> Error {
         use icecap_graph::Error as NetError;
         let (name, index) = match &source {
-            NetError::TensorShape { name, .. } | NetError::ExtraTensor { name } => (Some(name), 0),
+            NetError::TensorShape { name, .. }
+            | NetError::ExtraTensor { name }
+            | NetError::MissingTensor { name, .. } => (Some(name), 0),
             NetError::TensorValue { name, index, .. } => (Some(name), *index),
             _ => (None, 0),
         };
         let offset = name.and_then(|name| self.offset(name, index));
-        let here = name.and_then(|name| self.source(name).filter(|here| here != name)).map(str::to_owned);
+        let here = name.and_then(|name| self.called(name).filter(|here| here != name)).map(str::to_owned);
         Error::Net { path: self.file.path().into(), offset, here, source: Box::new(source) }
     }
 }

@@ -5,6 +5,7 @@ mod assets;
 mod hash;
 mod hostile;
 mod keras;
+mod layouts;
 mod model;
 mod mutants;
 mod net;

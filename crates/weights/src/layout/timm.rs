@@ -1,0 +1,32 @@
+//! timm's names: `conv_stem.weight`, `blocks.1.0.conv_pw.weight`, `conv_head.weight`, `classifier.weight`.
+//!
+//! Blocks are numbered by stage and place in it. In the first, which has no expansion, the projection is called what the
+//! expansion is called in the others.
+
+use super::layers::{ConvLayer, Part};
+
+/// Blocks of each stage.
+const STAGES: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
+
+/// What the top's module is called.
+pub(super) const TOPS: [&str; 1] = ["classifier"];
+
+pub(super) fn modules(layer: ConvLayer) -> (String, String) {
+    let (mut stage, mut place) = (0, layer.block);
+    while stage + 1 < STAGES.len() && place >= STAGES[stage] {
+        place -= STAGES[stage];
+        stage += 1;
+    }
+    let of = |conv: &str, norm: usize| {
+        (format!("blocks.{stage}.{place}.{conv}"), format!("blocks.{stage}.{place}.bn{norm}"))
+    };
+    match (layer.part, layer.block) {
+        (Part::Stem, _) => ("conv_stem".to_owned(), "bn1".to_owned()),
+        (Part::Head, _) => ("conv_head".to_owned(), "bn2".to_owned()),
+        (Part::Expand, _) => of("conv_pw", 1),
+        (Part::Depthwise, 0) => of("conv_dw", 1),
+        (Part::Project, 0) => of("conv_pw", 2),
+        (Part::Depthwise, _) => of("conv_dw", 2),
+        (Part::Project, _) => of("conv_pwl", 3),
+    }
+}

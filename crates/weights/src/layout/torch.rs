@@ -1,0 +1,57 @@
+//! What PyTorch's layouts share: modules with `weight`, `bias`, `running_mean`, `running_var`, and kernels whose axes
+//! stand in another order. They differ in how the modules are called.
+
+use std::collections::BTreeMap;
+
+use super::layers::{ConvLayer, Part, conv_layers};
+use super::{AxisOrder, Source, TOP_BIAS, TOP_KERNEL};
+
+/// PyTorch's names of BatchNorm's vectors, and Keras'.
+const BATCH_NORM: [(&str, &str); 4] = [
+    ("weight", "gamma"),
+    ("bias", "beta"),
+    ("running_mean", "moving_mean"),
+    ("running_var", "moving_variance"),
+];
+
+/// How many batches BatchNorm has seen: no part of what it computes.
+const COUNTER: &str = "num_batches_tracked";
+
+/// The modules of a layout: of a convolution, its own name and that of its BatchNorm.
+pub(super) type Modules = fn(ConvLayer) -> (String, String);
+
+/// Where each of Keras' tensors stands in a file of this layout and its classification top in `top`.
+pub(super) fn table(modules: Modules, top: &str) -> BTreeMap<String, Source> {
+    let mut table = BTreeMap::new();
+    let mut put = |keras: String, name: String, order| table.insert(keras, Source { name, order });
+    for layer in conv_layers() {
+        let ((conv, norm), (keras_conv, keras_norm)) = (modules(layer), layer.keras());
+        let order = match layer.part {
+            Part::Depthwise => AxisOrder::Depthwise,
+            _ => AxisOrder::Convolution,
+        };
+        put(format!("{keras_conv}/kernel"), format!("{conv}.weight"), order);
+        for (here, keras) in BATCH_NORM {
+            put(format!("{keras_norm}/{keras}"), format!("{norm}.{here}"), AxisOrder::Kept);
+        }
+    }
+    put(TOP_KERNEL.to_owned(), format!("{top}.weight"), AxisOrder::Dense);
+    put(TOP_BIAS.to_owned(), format!("{top}.bias"), AxisOrder::Kept);
+    table
+}
+
+/// The table for a file with these tensors: those of it that are there, and under their own names those that no layout
+/// knows, which is for the net to refuse.
+pub(super) fn sources<'n>(
+    table: &BTreeMap<String, Source>,
+    names: impl Iterator<Item = &'n str>,
+) -> BTreeMap<String, Source> {
+    let known: BTreeMap<&str, (&String, AxisOrder)> =
+        table.iter().map(|(keras, source)| (source.name.as_str(), (keras, source.order))).collect();
+    let counted = names.filter(|name| name.rsplit('.').next() != Some(COUNTER));
+    let found = counted.map(|name| match known.get(name) {
+        Some((keras, order)) => ((*keras).clone(), Source { name: name.to_owned(), order: *order }),
+        None => (name.to_owned(), Source::kept(name)),
+    });
+    found.collect()
+}

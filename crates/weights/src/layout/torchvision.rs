@@ -1,0 +1,27 @@
+//! torchvision's names: `features.0.0.weight`, `features.2.conv.1.0.weight`, `classifier.1.weight`.
+//!
+//! A convolution with its BatchNorm and ReLU6 is a sequence of three; the projection, which has no ReLU6, and its
+//! BatchNorm stand alone. Users replace the classifier, a sequence of dropout and linear, by a linear alone: then its
+//! names lack the `1`.
+
+use super::layers::{ConvLayer, Part};
+
+/// The last convolution's index, behind the stem and the seventeen blocks.
+const HEAD: usize = 18;
+
+/// What the top's module is called: as published, and as users replace it.
+pub(super) const TOPS: [&str; 2] = ["classifier.1", "classifier"];
+
+pub(super) fn modules(layer: ConvLayer) -> (String, String) {
+    let block = format!("features.{}.conv", layer.block + 1);
+    // The first block lacks the expansion, so all that follows stands one earlier.
+    let step = usize::from(layer.block > 0);
+    let pair = |name: String| (format!("{name}.0"), format!("{name}.1"));
+    match layer.part {
+        Part::Stem => pair("features.0".to_owned()),
+        Part::Head => pair(format!("features.{HEAD}")),
+        Part::Expand => pair(format!("{block}.0")),
+        Part::Depthwise => pair(format!("{block}.{step}")),
+        Part::Project => (format!("{block}.{}", step + 1), format!("{block}.{}", step + 2)),
+    }
+}
