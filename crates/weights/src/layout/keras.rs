@@ -8,7 +8,8 @@
 //! | a user's model around the base | `mobilenetv2_1.00_160/Conv1/kernel:0` |
 //! | Keras 3 | `layers/conv2d_3/vars/0`, `layers/functional/layers/conv2d_3/vars/0` |
 //!
-//! The last counts layers by class in the order of the net, and variables in the order in which they were made.
+//! The last counts layers by class in the order of the net, and variables in the order in which they were made; a newer
+//! Keras 3 also states each layer's own name, as an attribute of its variables' group.
 //!
 //! A user's own head is the one layer with a kernel of two axes; whatever it is called, it is the classification top.
 
@@ -136,7 +137,10 @@ impl Counted {
         ]);
         let layers = groups.into_iter().filter_map(|group| {
             let class = numbered(group.rsplit('/').next()?).0;
-            Some((group.to_owned(), of_class.get_mut(class)?.next()?))
+            let counted = of_class.get_mut(class)?.next();
+            let stated = file.metadata().get(&format!("{group}{}", VARIABLES.trim_end_matches('/')));
+            let layer = stated.filter(|name| owns(&format!("{name}/kernel"))).cloned().or(counted)?;
+            Some((group.to_owned(), layer))
         });
         Self { layers: layers.collect() }
     }

@@ -230,6 +230,17 @@ fn an_error_names_the_tensor_as_the_file_does() {
     assert!(error.contains(&format!("'{name}'")) && error.contains("NaN"), "{error}");
 }
 
+/// The names that the port itself has; the script that wrote them stands in `tools/reference`.
+#[test]
+fn hugging_face_has_these_names() {
+    let golden = include_str!("../../../../tests/golden/huggingface_names.txt");
+    let names: Vec<&str> = golden.lines().map(|line| line.split_once(' ').unwrap().0).collect();
+    let file = torch_file(&huggingface(), "classifier", "mobilenet_v2.");
+    let mut expected: Vec<&str> = file.keys().map(String::as_str).collect();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+}
+
 /// Keras' own names with what stands around them in its files.
 fn renamed(rename: impl Fn(&str, &str) -> String) -> Tensors {
     let split = |name: &str| name.split_once('/').map(|(l, v)| (l.to_owned(), v.to_owned())).unwrap();
