@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assets::{Difference, Golden};
-use icecap_graph::{Input, Net, Plan, ReferencePlan, stage};
+use icecap_graph::{Input, Net, Plan, ReferencePlan, Scaling, stage};
 use icecap_kernels::{Isa, Threads};
 
 /// What a comparison allows: the largest difference and, where it says something, the mean one.
@@ -156,6 +156,107 @@ fn other_widths_agree_with_keras() {
             net(&assets.join(format!("weights/keras_mobilenet_v2_{width}_scrambled_no_top.safetensors")));
         let golden = Golden::asset(&assets, &format!("keras_scrambled_{width}_96x96"));
         check_features(&net, &golden, "images", &Bound { max: 2e-3, mean: 1e-4 });
+    }
+}
+
+/// Each image's values in PyTorch's order [C, H, W] as [H, W, C].
+fn nhwc(values: &[f32], shape: &[usize]) -> Vec<f32> {
+    let &[n, c, h, w] = shape else { panic!("{shape:?}") };
+    let at = |i: usize, y, x, ch| values[((i * c + ch) * h + y) * w + x];
+    let mut moved = Vec::with_capacity(values.len());
+    for i in 0..n {
+        for y in 0..h {
+            for x in 0..w {
+                moved.extend((0..c).map(|ch| at(i, y, x, ch)));
+            }
+        }
+    }
+    moved
+}
+
+/// Features, pooled features and class scores of PyTorch's nets, whose golden files hold pixels that are scaled already.
+#[test]
+fn the_nets_of_pytorch_agree_with_it() {
+    let Some(assets) = assets::folder() else { return };
+    const FILES: [(&str, &str); 4] = [
+        ("torchvision", "torchvision_mobilenet_v2_0.35_scrambled.safetensors"),
+        ("torchvision", "torchvision_mobilenet_v2_0.35_scrambled.pth"),
+        ("torchvision", "torchvision_mobilenet_v2_0.35_scrambled_legacy.pth"),
+        ("timm", "timm_mobilenet_v2_0.35_scrambled.safetensors"),
+    ];
+    for (layout, file) in FILES {
+        let weights = icecap_weights::open(assets.join("weights").join(file)).unwrap();
+        assert_eq!(weights.record.layout.name(), layout);
+        let as_they_are = Scaling { scale: [1.0; 3], shift: [0.0; 3] };
+        let net = Arc::new(Net::new(&weights.with_scaling(as_they_are).unwrap().params));
+        let golden = Golden::asset(&assets, &format!("{layout}_scrambled_0.35_96x96"));
+        let shape = golden.shape("input_nchw");
+        let pixels = nhwc(&golden.f32s("input_nchw"), &shape);
+        let features = nhwc(&golden.f32s("features_nchw"), &golden.shape("features_nchw"));
+        for isa in Isa::available() {
+            for (to, expected) in [
+                (stage::FEATURES, features.clone()),
+                (stage::POOLED, golden.f32s("pooled")),
+                (stage::PREDICTIONS, golden.f32s("logits")),
+            ] {
+                let plan = Plan::new(&net, isa, (shape[2], shape[3]), stage::IMAGE, to, 1).unwrap();
+                let mut output = vec![f32::NAN; expected.len()];
+                let input = Input::F32(&pixels);
+                plan.run(&Threads::serial(), input, &mut [plan.arena()], &mut output).unwrap();
+                let difference = Difference::between(&output, &expected);
+                let largest = expected.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+                println!("{file} {isa} {to}: {difference} of {largest:.2}");
+                assert!(difference.max <= 2e-4 * f64::from(largest), "{file} {isa} {to}: {difference}");
+            }
+        }
+    }
+}
+
+/// One net in several containers has one hash, and features of the same bits.
+#[test]
+fn one_net_in_several_files_is_one_net() {
+    let Some(assets) = assets::folder() else { return };
+    for (files, pixels) in [
+        (
+            &[
+                "keras_mobilenet_v2_1.0_imagenet.safetensors",
+                "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_160_no_top.h5",
+            ][..],
+            "keras_imagenet_160x160",
+        ),
+        (
+            &[
+                "keras_mobilenet_v2_0.35_scrambled_no_top.safetensors",
+                "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5",
+            ],
+            "keras_scrambled_0.35_96x96",
+        ),
+        (
+            &[
+                "torchvision_mobilenet_v2_0.35_scrambled.safetensors",
+                "torchvision_mobilenet_v2_0.35_scrambled.pth",
+                "torchvision_mobilenet_v2_0.35_scrambled_legacy.pth",
+            ],
+            "keras_scrambled_0.35_96x96",
+        ),
+    ] {
+        let golden = Golden::asset(&assets, pixels);
+        let images = golden.u8s("images");
+        let of = |file: &&str| {
+            let weights = icecap_weights::open(assets.join("weights").join(file)).unwrap();
+            let net = Arc::new(Net::new(&weights.params));
+            let features = Isa::available()
+                .flat_map(|isa| run(&net, isa, &golden, Input::U8(&images), "images", stage::FEATURES));
+            let bits: Vec<u32> = features.map(f32::to_bits).collect();
+            (weights.record.params_sha256, bits)
+        };
+        let first = of(&files[0]);
+        println!("{}: params {}", files[0], first.0);
+        for file in &files[1..] {
+            let other = of(file);
+            assert_eq!(other.0, first.0, "{file}");
+            assert!(other.1 == first.1, "{file}: other features");
+        }
     }
 }
 
