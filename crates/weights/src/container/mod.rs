@@ -5,6 +5,8 @@
 //! that what follows cannot fail on it; values are borrowed from the file where they lie there in one run.
 
 pub mod safetensors;
+#[allow(dead_code, reason = "the containers that are archives follow")]
+mod zip;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
