@@ -26,7 +26,7 @@ pub enum Error {
         limit: u64,
     },
     /// A file that is none of the containers that are read.
-    #[error("{}: no weight file: its first bytes are none of safetensors'", path.display())]
+    #[error("{}: no weight file: its first bytes are none of safetensors' or PyTorch's (.pth)", path.display())]
     UnknownContainer {
         /// The file.
         path: PathBuf,
@@ -41,6 +41,20 @@ pub enum Error {
         /// Where in it.
         offset: u64,
         /// What is wrong there.
+        reason: String,
+    },
+    /// A pickle that asks for more than plain tensors.
+    #[error(
+        "{}: {reason} at byte {offset} is not read, and nothing in such a file is run; \
+         save `model.state_dict()` of plain tensors, best as safetensors",
+        path.display()
+    )]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// The operation, and what it asks for.
         reason: String,
     },
     /// A tensor that the container describes wrongly.
