@@ -246,6 +246,7 @@ fn one_net_in_several_files_is_one_net() {
             let weights = icecap_weights::open(assets.join("weights").join(file)).unwrap();
             let net = Arc::new(Net::new(&weights.params));
             let features = Isa::available()
+                .into_iter()
                 .flat_map(|isa| run(&net, isa, &golden, Input::U8(&images), "images", stage::FEATURES));
             let bits: Vec<u32> = features.map(f32::to_bits).collect();
             (weights.record.params_sha256, bits)
