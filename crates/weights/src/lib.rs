@@ -4,16 +4,24 @@
 //! the layout ([`Layout`]) gives them Keras' names and tells the width, [`icecap_graph::Params`] checks every name,
 //! shape and value, and the record ([`Record`]) says how the net wants to be used. [`Model`] is the other
 //! direction: what training leaves behind, in one file that needs nothing beside it.
+//!
+//! The [`Manifest`] knows published weights by name, a `Store` keeps their files, and with the feature `download` the
+//! module `download` fetches them.
 #![forbid(unsafe_code)]
 
 mod bundle;
 mod container;
 mod digest;
+#[cfg(feature = "download")]
+pub mod download;
 mod error;
 mod layout;
 mod manifest;
 mod open;
 mod record;
+mod save;
+#[cfg(feature = "files")]
+mod store;
 mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, Model, Preprocessing};
@@ -21,10 +29,12 @@ pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, s
 pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
 pub use layout::Layout;
-pub use manifest::{Entry, Manifest};
+pub use manifest::{Checked, Entry, Manifest};
 #[cfg(feature = "starter")]
-pub use open::starter;
+pub use open::{STARTER, starter};
 pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, open_while};
 pub use record::Record;
+#[cfg(feature = "files")]
+pub use store::Store;

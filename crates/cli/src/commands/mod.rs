@@ -8,6 +8,7 @@ mod extract;
 mod predict;
 mod summary;
 mod train;
+mod weights;
 
 use clap::Subcommand;
 
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     Extract(extract::Options),
     /// Print the layers of a net with shapes and parameters
     Summary(summary::Options),
+    /// Weights by name: list, fetch, import, look into, check
+    #[command(subcommand)]
+    Weights(weights::Options),
     /// Measure speed on this machine
     #[command(subcommand)]
     Bench(bench::Options),
@@ -45,6 +49,7 @@ impl Command {
             Self::Classify(options) => classify::run(&options),
             Self::Extract(options) => extract::run(&options),
             Self::Summary(options) => summary::run(&options),
+            Self::Weights(options) => weights::run(&options),
             Self::Bench(options) => bench::run(&options),
         }
     }
