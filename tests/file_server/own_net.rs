@@ -18,8 +18,9 @@ pub(crate) fn file() -> Vec<u8> {
 /// A file of weights that is not the starter's, as long as it is.
 pub(crate) fn other_file() -> Vec<u8> {
     let mut file = file();
-    // The sign of a value of the last tensor.
-    *file.last_mut().unwrap() ^= 0x80;
+    // The last digit of the last value.
+    let value = file.len() - 4;
+    file[value] ^= 1;
     file
 }
 
@@ -92,5 +93,30 @@ pub(crate) fn wait_until(holds: impl Fn() -> bool) {
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(20), "waited in vain");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The file is there, whole, with its hash beside it and nothing else.
+#[track_caller]
+pub(crate) fn is_whole(place: &Place, expected: &[u8]) {
+    let names = place.names("cache/weights/own");
+    assert_eq!(names, [".lock", "own.safetensors", "own.safetensors.sha256"]);
+    assert!(fs::read(cached(place, "own.safetensors")).unwrap() == expected);
+    let note = fs::read_to_string(cached(place, "own.safetensors.sha256")).unwrap();
+    assert_eq!(note, format!("{}  own.safetensors\n", sha256(expected)));
+}
+
+/// Nothing of a file is there.
+#[track_caller]
+pub(crate) fn is_empty(place: &Place) {
+    assert_eq!(place.names("cache/weights/own"), [".lock"]);
+}
+
+/// Ended with `code` and one line that holds all of `texts`.
+#[track_caller]
+pub(crate) fn fails(run: &Run, code: i32, texts: &[&str]) {
+    let line = run.fails(code);
+    for text in texts {
+        assert!(line.contains(text), "'{text}' in: {line}");
     }
 }

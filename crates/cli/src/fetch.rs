@@ -10,9 +10,9 @@ use crate::interrupt;
 use crate::note::note;
 use crate::progress::ByteProgress;
 use crate::weights_source::size;
-use crate::wording::{megabytes, plain_path};
+use crate::wording::megabytes;
 
-/// Brings the file into the store. A line says so before, and one what became of it after, unless it was there.
+/// Brings the file into the store. A line says so before, unless it is there.
 pub(crate) fn fetch(store: &Store, entry: &Entry, network: &Network, wish: Wish) -> Result<Fetched, Failure> {
     let progress = ByteProgress::new(&entry.name);
     let asked = Cell::new(false);
@@ -50,9 +50,6 @@ pub(crate) fn fetch(store: &Store, entry: &Entry, network: &Network, wish: Wish)
     let fetched = download::fetch(store, entry, network, wish, &tell);
     drop(progress);
     let fetched = fetched?;
-    if fetched.received > 0 {
-        note(&format!("{}: {} in {}", entry.name, megabytes(fetched.bytes), plain_path(&fetched.path)));
-    }
     if fetched.checked == Checked::Nothing {
         note(&format!(
             "{}: its publisher states no hash; the one seen first, sha256 {}, is kept and expected from now on",

@@ -32,15 +32,18 @@ pub(crate) enum WeightsSource {
 impl WeightsSource {
     /// What `asked` means: an existing path wins over a name. Nothing is opened or fetched yet.
     pub(crate) fn find(asked: &Path) -> Result<Self, Failure> {
-        Self::find_in(asked, manifest(None)?)
+        Self::find_in(asked, || manifest(None))
     }
 
-    /// The same with a manifest at hand.
-    pub(crate) fn find_in(asked: &Path, manifest: Manifest) -> Result<Self, Failure> {
+    /// The same with another manifest, which is read where it is needed.
+    pub(crate) fn find_in(
+        asked: &Path,
+        manifest: impl FnOnce() -> Result<Manifest, Failure>,
+    ) -> Result<Self, Failure> {
         if asked.exists() {
             return Ok(Self::File(asked.to_owned()));
         }
-        Ok(match entry(&asked.to_string_lossy(), &manifest)? {
+        Ok(match entry(&asked.to_string_lossy(), &manifest()?)? {
             entry if entry.file_name().is_none() && entry.name == STARTER => Self::Starter,
             entry => Self::Entry(Box::new(entry), cache_folder::store()?),
         })
@@ -117,5 +120,5 @@ pub(crate) fn about(entry: &Entry) -> Option<u64> {
     const CLASSES: usize = 1000;
     let spec = icecap::graph::Spec::with_width(entry.width).ok()?;
     let shapes = icecap::graph::tensor_shapes(&spec, entry.top.then_some(CLASSES));
-    Some(shapes.iter().map(|(_, shape)| 4 * shape.elements() as u64).sum())
+    Some(shapes.values().map(|shape| 4 * shape.elements() as u64).sum())
 }

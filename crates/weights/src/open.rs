@@ -122,6 +122,7 @@ pub(crate) enum Known<'a> {
     /// What the manifest says of a file with its hash.
     ByHash(&'a dyn Fn() -> Result<Manifest, Error>),
     /// It is the file of this entry.
+    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "a store knows whose file one is"))]
     Entry(&'a Entry),
 }
 

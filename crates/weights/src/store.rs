@@ -131,7 +131,12 @@ impl Store {
             return Err(Error::NotCached { name: entry.name.clone(), path });
         }
         let (weights, prepared) = icecap_kernels::with_mapped_file(&path, MAX_FILE, |bytes| {
-            read_known(bytes, &path, Known::Entry(entry), threads, prepare)
+            let read = read_known(bytes, &path, Known::Entry(entry), threads, prepare);
+            // Of a file that is another than it should be, that is the first thing to know.
+            read.or_else(|error| {
+                self.check(entry, Digest::of_file(bytes), &path.display().to_string())?;
+                Err(error)
+            })
         })??;
         self.check(entry, weights.record.file_sha256, &path.display().to_string())?;
         entry.check(&weights, &path)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::input::{BackboneOptions, InputOptions};
-use crate::table::{print, table};
+use crate::table::{print, print_json, table};
 use crate::wording::grouped;
 
 #[derive(Args)]
@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         layers: rows,
     };
     if options.json {
-        return print(&format!("{}\n", serde_json::json!(summary)));
+        return print_json(&summary);
     }
     print(&text(&summary))
 }

@@ -184,9 +184,10 @@ impl Work<'_> {
         }
         let mut retries = Retries::new(self.network.retries);
         let mut second_chance = true;
+        // A server that sends the same bytes over and over gets nowhere.
+        let mut furthest = part.len();
         loop {
             self.tell(Event::Asking { url: self.url.to_owned(), have: part.len() })?;
-            let before = *received;
             match (Transfer { agent, work: self }).run(part, received)? {
                 Ended::Whole => match self.accept(part.path(), part.sha256(), self.url, wish) {
                     // Two versions of the file may have met in it.
@@ -197,10 +198,14 @@ impl Work<'_> {
                     }
                     accepted => return accepted,
                 },
-                Ended::Lost(trouble) => match retries.after(&trouble, *received - before) {
-                    Some(wait) => self.again(&trouble.reason, wait)?,
-                    None => return Err(self.failed(&trouble.reason)),
-                },
+                Ended::Lost(trouble) => {
+                    let gained = part.len().saturating_sub(furthest);
+                    furthest = furthest.max(part.len());
+                    match retries.after(&trouble, gained) {
+                        Some(wait) => self.again(&trouble.reason, wait)?,
+                        None => return Err(self.failed(&trouble.reason)),
+                    }
+                }
                 Ended::Refused(error) => return Err(error),
             }
         }

@@ -28,7 +28,7 @@ pub(super) enum Passing {
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest that a server may ask to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// A transfer that brought so many bytes was worth it, and the tries are counted anew.
+/// A transfer that got so many bytes further was worth it, and the tries are counted anew.
 const WORTH: u64 = 1 << 20;
 
 /// The tries that are left.
@@ -42,9 +42,9 @@ impl Retries {
         Self { allowed, used: 0 }
     }
 
-    /// How long to wait before the next try, after one that brought `received` bytes; none where there is no next.
-    pub(super) fn after(&mut self, trouble: &Trouble, received: u64) -> Option<Duration> {
-        if received >= WORTH {
+    /// How long to wait before the next try, after one that got `gained` bytes further; none where there is no next.
+    pub(super) fn after(&mut self, trouble: &Trouble, gained: u64) -> Option<Duration> {
+        if gained >= WORTH {
             self.used = 0;
         }
         let allowed = match trouble.passing {

@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
-    let weights = WeightsSource::find_in(&options.weights, options.manifest.read()?)?.weights()?;
+    let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights()?;
     weights.save(&options.output)?;
     let record = &weights.record;
     let tensors = weights.params.tensors().count();

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ManifestOptions;
 use crate::failure::Failure;
-use crate::table::{print, table};
+use crate::table::{print, print_json, table};
 use crate::weights_source::{WeightsSource, provide};
 use crate::wording::{grouped, plain, plain_path};
 
@@ -64,7 +64,7 @@ struct Tensor {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let report = match WeightsSource::find_in(&options.weights, options.manifest.read()?)? {
+    let report = match WeightsSource::find_in(&options.weights, || options.manifest.read())? {
         WeightsSource::Starter => {
             report(STARTER, Path::new("the starter backbone"), icecap::weights::starter())?
         }
@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         }
     };
     if options.json {
-        return print(&format!("{}\n", serde_json::json!(report)));
+        return print_json(&report);
     }
     print(&text(&report))
 }

@@ -1,5 +1,7 @@
 //! `icecap weights list`: the manifest as a table.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use icecap::weights::{Entry, Manifest, Store};
 use serde::Serialize;
@@ -7,7 +9,7 @@ use serde::Serialize;
 use super::ManifestOptions;
 use crate::cache_folder;
 use crate::failure::Failure;
-use crate::table::{print, table};
+use crate::table::{print, print_json, table};
 use crate::weights_source::about;
 
 #[derive(Args)]
@@ -46,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.json {
         let store = store.ok();
         let rows: Vec<Row<'_>> = manifest.entries().iter().map(|entry| row(entry, store.as_ref())).collect();
-        return print(&format!("{}\n", serde_json::json!({ "weights": rows })));
+        return print_json(&BTreeMap::from([("weights", rows)]));
     }
     print(&text(&manifest, store.ok().as_ref()))
 }

@@ -1,5 +1,6 @@
 //! `icecap weights pull`: files of the manifest into the cache.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use super::ManifestOptions;
 use crate::failure::Failure;
 use crate::fetch::fetch;
-use crate::table::print;
+use crate::table::{print, print_json};
 use crate::weights_source::entry;
 use crate::wording::{megabytes, plain_path};
 use crate::{cache_folder, interrupt};
@@ -75,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         rows.push(row);
     }
     if options.json {
-        return print(&format!("{}\n", serde_json::json!({ "weights": rows })));
+        return print_json(&BTreeMap::from([("weights", rows)]));
     }
     Ok(())
 }

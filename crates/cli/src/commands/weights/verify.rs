@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ManifestOptions;
 use crate::failure::{Code, Failure};
-use crate::table::print;
+use crate::table::{print, print_json};
 use crate::weights_source::{WeightsSource, entry};
 use crate::wording::{plain, plain_path};
 
@@ -43,13 +43,13 @@ struct Compared {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let manifest = options.manifest.read()?;
-    let report = match WeightsSource::find_in(&options.weights, manifest.clone())? {
+    let report = match WeightsSource::find_in(&options.weights, || Ok(manifest.clone()))? {
         WeightsSource::Starter => starter(&manifest)?,
         WeightsSource::File(path) => file(&path, &manifest)?,
         WeightsSource::Entry(entry, store) => stored(&entry, &store)?,
     };
     if options.json {
-        return print(&format!("{}\n", serde_json::json!(report)));
+        return print_json(&report);
     }
     let lines: String =
         report.compared.iter().map(|row| format!("{:<15}{}\n", row.what, plain(&row.with))).collect();
