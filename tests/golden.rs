@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assets::{Difference, Golden};
-use icecap_graph::{Input, Net, Plan, ReferencePlan, stage};
+use icecap_graph::{Input, Net, Plan, ReferencePlan, Scaling, stage};
 use icecap_kernels::{Isa, Threads};
 
 /// What a comparison allows: the largest difference and, where it says something, the mean one.
@@ -156,6 +156,67 @@ fn other_widths_agree_with_keras() {
             net(&assets.join(format!("weights/keras_mobilenet_v2_{width}_scrambled_no_top.safetensors")));
         let golden = Golden::asset(&assets, &format!("keras_scrambled_{width}_96x96"));
         check_features(&net, &golden, "images", &Bound { max: 2e-3, mean: 1e-4 });
+    }
+}
+
+/// Values in the order rows, columns, channels, of an array in the order channels, rows, columns.
+fn channels_last(golden: &Golden, name: &str) -> Vec<f32> {
+    let (shape, values) = (golden.shape(name), golden.f32s(name));
+    let &[_, channels, height, width] = &shape[..] else { panic!("{name} has shape {shape:?}") };
+    let plane = height * width;
+    let image = |values: &[f32]| -> Vec<f32> {
+        (0..plane * channels).map(|at| values[at % channels * plane + at / channels]).collect()
+    };
+    values.chunks_exact(channels * plane).flat_map(image).collect()
+}
+
+/// Features, pooled features and class scores of PyTorch's nets, whose golden inputs are already normalised.
+#[test]
+fn torchvision_and_timm_nets_agree_with_pytorch() {
+    let Some(assets) = assets::folder() else { return };
+    for (golden, files) in
+        [("torchvision", &[".pth", "_legacy.pth", ".safetensors"][..]), ("timm", &[".safetensors"])]
+    {
+        let nets = files.iter().map(|end| {
+            let path = assets.join(format!("weights/{golden}_mobilenet_v2_0.35_scrambled{end}"));
+            let weights = icecap_weights::open(path).unwrap_or_else(|error| panic!("{error}"));
+            let plain = Scaling { scale: [1.0; 3], shift: [0.0; 3] };
+            Arc::new(Net::new(&weights.with_scaling(plain).unwrap().params))
+        });
+        let nets: Vec<Arc<Net>> = nets.collect();
+        let golden = Golden::asset(&assets, &format!("{golden}_scrambled_0.35_96x96"));
+        let input = channels_last(&golden, "input_nchw");
+        let shape = golden.shape("input_nchw");
+        let answers = [
+            (stage::FEATURES, channels_last(&golden, "features_nchw")),
+            (stage::POOLED, golden.f32s("pooled")),
+            (stage::PREDICTIONS, golden.f32s("logits")),
+        ];
+        for isa in Isa::available() {
+            for (to, expected) in &answers {
+                let outputs: Vec<Vec<f32>> = nets
+                    .iter()
+                    .map(|net| {
+                        let plan = Plan::new(net, isa, (shape[2], shape[3]), stage::IMAGE, to, 1).unwrap();
+                        let mut output = vec![f32::NAN; expected.len()];
+                        let input = Input::F32(&input);
+                        plan.run(&Threads::serial(), input, &mut [plan.arena()], &mut output).unwrap();
+                        output
+                    })
+                    .collect();
+                let largest =
+                    expected.iter().fold(0.0, |largest: f64, value| largest.max(f64::from(value.abs())));
+                let difference = Difference::between(&outputs[0], expected);
+                println!("{} {isa}: {to} {difference}, values to {largest:.2}", golden.name);
+                assert!(difference.max <= 2e-4 * largest, "{} {isa}: {to} {difference}", golden.name);
+                for other in &outputs[1..] {
+                    assert!(
+                        other.iter().zip(&outputs[0]).all(|(a, b)| a.to_bits() == b.to_bits()),
+                        "{isa}: {to}"
+                    );
+                }
+            }
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub enum Error {
         limit: u64,
     },
     /// A file that is none of the containers that are read.
-    #[error("{}: no weight file: its first bytes are none of safetensors'", path.display())]
+    #[error("{}: no weight file: its first bytes are none of safetensors' or PyTorch's (.pth)", path.display())]
     UnknownContainer {
         /// The file.
         path: PathBuf,
@@ -41,6 +41,20 @@ pub enum Error {
         /// Where in it.
         offset: u64,
         /// What is wrong there.
+        reason: String,
+    },
+    /// A pickle that asks for more than plain tensors.
+    #[error(
+        "{}: {reason} at byte {offset} is not read, and nothing in such a file is run; \
+         save `model.state_dict()` of plain tensors, best as safetensors",
+        path.display()
+    )]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// The operation, and what it asks for.
         reason: String,
     },
     /// A tensor that the container describes wrongly.
@@ -69,7 +83,9 @@ pub enum Error {
     },
     /// Tensor names of no layout that is read.
     #[error(
-        "{}: its tensors ({names}) are named in no known layout; known: keras ('Conv1/kernel', …)",
+        "{}: its tensors ({names}) are named in no known layout; known: keras ('Conv1/kernel'), \
+         torchvision ('features.0.0.weight'), timm ('blocks.0.0.conv_dw.weight'), \
+         huggingface ('mobilenet_v2.conv_1x1.convolution.weight')",
         path.display()
     )]
     UnknownLayout {
@@ -83,7 +99,7 @@ pub enum Error {
     MissingTensor {
         /// The file.
         path: PathBuf,
-        /// Its Keras name.
+        /// Its name in the file's layout.
         tensor: String,
     },
     /// A classification top whose two tensors do not fit each other or the net.
@@ -275,7 +291,7 @@ fn hint(tensor: &str) -> &'static str {
     if tensor.starts_with(HEAD_PREFIX) {
         "the file is no whole model; copy it again or train anew"
     } else {
-        "is this a whole MobileNetV2 in Keras' layout?"
+        "is this a whole MobileNetV2?"
     }
 }
 
@@ -283,7 +299,7 @@ fn hint(tensor: &str) -> &'static str {
 fn net_hint(source: &icecap_graph::Error) -> String {
     match source {
         icecap_graph::Error::MissingTensor { name, .. } => format!("; {}", hint(name)),
-        icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2 in Keras' layout?".to_owned(),
+        icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2 and nothing else?".to_owned(),
         _ => String::new(),
     }
 }

@@ -5,6 +5,8 @@
 //! that what follows cannot fail on it; values are borrowed from the file where they lie there in one run.
 
 pub mod safetensors;
+mod torch;
+mod zip;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,14 +31,24 @@ pub const MAX_NAME: u64 = 256;
 pub enum ContainerKind {
     /// A JSON header and raw values.
     Safetensors,
+    /// What `torch.save` writes: a zip archive of a pickle and of raw values.
+    TorchZip,
+    /// What `torch.save` wrote before version 1.6: pickles, and raw values behind them.
+    TorchPickle,
 }
 
 impl ContainerKind {
     /// The kind that a file's first bytes tell, where they tell any.
     #[must_use]
     pub fn recognise(bytes: &[u8]) -> Option<Self> {
-        // Before the header stands its length, which looks like anything.
-        (bytes.get(8) == Some(&b'{')).then_some(Self::Safetensors)
+        if bytes.starts_with(zip::MAGIC) {
+            return Some(Self::TorchZip);
+        }
+        // Before the header stands its length, which looks like anything, a pickle's start among it.
+        if bytes.get(8) == Some(&b'{') {
+            return Some(Self::Safetensors);
+        }
+        torch::is_pickle(bytes).then_some(Self::TorchPickle)
     }
 
     /// What errors and people call it.
@@ -44,6 +56,8 @@ impl ContainerKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Safetensors => "safetensors",
+            Self::TorchZip => "a PyTorch archive",
+            Self::TorchPickle => "a PyTorch file",
         }
     }
 }
@@ -90,6 +104,8 @@ impl<'a> Container<'a> {
         limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
         match ContainerKind::recognise(bytes) {
             Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path),
+            Some(ContainerKind::TorchZip) => torch::parse_zip(bytes, path),
+            Some(ContainerKind::TorchPickle) => torch::parse_pickle(bytes, path),
             None => Err(Error::UnknownContainer { path: path.into() }),
         }
     }

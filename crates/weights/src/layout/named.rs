@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use icecap_graph::{BATCH_NORM, BLOCKS, Spec};
 use icecap_kernels::{Shape, Tensor, Threads, in_slabs};
 
-use super::AxisOrder;
+use super::{AxisOrder, Layout};
 use crate::Error;
 use crate::container::Container;
 
@@ -36,14 +36,15 @@ impl Source {
 
 /// A file's tensors under Keras' names.
 pub(crate) struct Named<'f> {
+    layout: Layout,
     file: &'f Container<'f>,
     sources: BTreeMap<String, Source>,
 }
 
 impl<'f> Named<'f> {
     /// `sources` name tensors of `file`.
-    pub(crate) fn new(file: &'f Container<'f>, sources: BTreeMap<String, Source>) -> Self {
-        Self { file, sources }
+    pub(crate) fn new(layout: Layout, file: &'f Container<'f>, sources: BTreeMap<String, Source>) -> Self {
+        Self { layout, file, sources }
     }
 
     /// What the file calls a tensor.
@@ -143,7 +144,8 @@ impl<'f> Named<'f> {
     }
 
     fn missing(&self, tensor: &str) -> Error {
-        Error::MissingTensor { path: self.file.path().into(), tensor: tensor.to_owned() }
+        let tensor = self.layout.own_name(tensor).unwrap_or_else(|| tensor.to_owned());
+        Error::MissingTensor { path: self.file.path().into(), tensor }
     }
 
     /// The error for tensors that make no net, with what the file calls the one in question.
@@ -155,7 +157,10 @@ impl<'f> Named<'f> {
             _ => (None, 0),
         };
         let offset = name.and_then(|name| self.offset(name, index));
-        let here = name.and_then(|name| self.source(name).filter(|here| here != name)).map(str::to_owned);
+        let here = match &source {
+            NetError::MissingTensor { name, .. } => self.layout.own_name(name),
+            _ => name.and_then(|name| self.source(name).filter(|here| here != name)).map(str::to_owned),
+        };
         Error::Net { path: self.file.path().into(), offset, here, source: Box::new(source) }
     }
 }

@@ -4,7 +4,6 @@ use icecap_kernels::Shape;
 
 /// How a file's axes become Keras' ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the layouts with transposed kernels follow")]
 pub(crate) enum AxisOrder {
     /// As they are.
     Kept,

@@ -266,7 +266,7 @@ fn a_wrong_tensor_is_named() {
             tensors.remove(name);
         });
         let error = error.unwrap_err().to_string();
-        let advice = if name.starts_with("head/") { "no whole model" } else { "Keras' layout?" };
+        let advice = if name.starts_with("head/") { "no whole model" } else { "a whole MobileNetV2?" };
         assert!(error.contains(&format!("'{name}' is missing")) && error.contains(advice), "{error}");
         let error = rewritten(&three, |_, tensors| tensors.get_mut(name).unwrap().data_mut()[1] = f32::NAN);
         let error = error.unwrap_err().to_string();

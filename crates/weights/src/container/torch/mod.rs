@@ -1,0 +1,156 @@
+//! What `torch.save` writes: a pickle that describes tensors, and their values beside it.
+//!
+//! ```text
+//! zip:     NAME/data.pkl | NAME/byteorder | NAME/data/0 | NAME/data/1 | …
+//! before:  pickles of magic, version, system, the object, the storages' keys | (u64 count | values)…
+//! ```
+//!
+//! Only data is read (see [`pickle`]). A file of tensors by name is what is wanted, or a checkpoint that holds one; a
+//! whole module, which only running its class could make, is refused.
+//!
+//! # Source
+//! `torch/serialization.py` for both forms; files written by it.
+
+mod pickle;
+mod storage;
+mod tensors;
+mod value;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Container, ContainerKind, MAX_FILE, MAX_TENSORS, limit, zip};
+use crate::Error;
+use crate::error::shown;
+use pickle::{MAX_OPERATIONS, Pickle, Refusal};
+use storage::{Order, Stored};
+use value::Value;
+
+/// The longest pickle, in bytes.
+const MAX_PICKLE: u64 = 16 << 20;
+/// A number that the first pickle of an older file holds, little-endian.
+const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// The version that the second one holds.
+const VERSION: i64 = 1001;
+
+/// Whether a file starts as a pickle does.
+pub(super) fn is_pickle(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x80, 2..=5, ..])
+}
+
+/// Checks a zip archive that `torch.save` wrote. Errors name it by `path`.
+///
+/// # Errors
+/// [`Error::Limit`], [`Error::Container`], [`Error::Pickle`], [`Error::Tensor`].
+pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
+    let reader = Reader { path, kind: ContainerKind::TorchZip, length: bytes.len() as u64 };
+    limit(path, "bytes", reader.length, MAX_FILE)?;
+    let folder_of = |name: &'a str| name.strip_suffix("/data.pkl").filter(|folder| !folder.contains('/'));
+    let entries = |wanted: &dyn Fn(&str) -> bool| zip::entries(bytes, path, reader.kind, wanted);
+    let described = entries(&|name| name.ends_with("/data.pkl") || name.ends_with("/byteorder"))?;
+    let mut pickles = described.iter().filter(|entry| folder_of(entry.name).is_some());
+    let (Some(described_by), None) = (pickles.next(), pickles.next()) else {
+        return Err(reader.damaged(0, "no NAME/data.pkl stands in the archive, or more than one".to_owned()));
+    };
+    let folder = folder_of(described_by.name).unwrap_or_default();
+    let order = described.iter().find(|entry| entry.name.strip_prefix(folder) == Some("/byteorder"));
+    let order = match order.map(|entry| (&*entry.bytes, entry.offset)) {
+        None | Some((b"little", _)) => Order::Little,
+        Some((b"big", _)) => Order::Big,
+        Some((_, at)) => {
+            return Err(reader.damaged(at, "the byte order is neither little nor big".to_owned()));
+        }
+    };
+    let text = &described_by.bytes;
+    // Places inside a compressed pickle are no places of the file.
+    let step = usize::from(matches!(text, Cow::Borrowed(_)));
+    let place = |at: usize| described_by.offset + (at * step) as u64;
+    limit(path, "bytes of pickle", text.len() as u64, MAX_PICKLE)?;
+    let pickle = pickle::load(text).map_err(|why| reader.refusal(why, &place))?;
+    let key_of = |name: &'a str| name.strip_prefix(folder).and_then(|name| name.strip_prefix("/data/"));
+    let keys: BTreeMap<&str, usize> =
+        pickle.storages.iter().enumerate().map(|(index, storage)| (storage.key, index)).collect();
+    let prefix = format!("{folder}/data/");
+    let found = entries(&|name| name.strip_prefix(&*prefix).is_some_and(|key| keys.contains_key(key)))?;
+    let mut stored: Vec<Option<Stored<'a>>> = pickle.storages.iter().map(|_| None).collect();
+    for entry in found {
+        if let Some(index) = key_of(entry.name).and_then(|key| keys.get(key)) {
+            stored[*index] = Some(Stored { offset: entry.offset, bytes: entry.bytes });
+        }
+    }
+    let entries = tensors::entries(&reader, &pickle, &stored, order, &place)?;
+    Ok(Container::new(path, reader.kind, BTreeMap::new(), entries))
+}
+
+/// Checks a file as `torch.save` wrote it before version 1.6. Errors name it by `path`.
+///
+/// # Errors
+/// As [`parse_zip`].
+pub(super) fn parse_pickle<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
+    let reader = Reader { path, kind: ContainerKind::TorchPickle, length: bytes.len() as u64 };
+    limit(path, "bytes", reader.length, MAX_FILE)?;
+    let mut at = 0;
+    let mut next = |what: &str, right: &dyn Fn(&Pickle<'a>) -> bool| {
+        let start = at;
+        let text = &bytes[start..bytes.len().min(start + MAX_PICKLE as usize)];
+        let place = |at: usize| (start + at) as u64;
+        let pickle = pickle::load(text).map_err(|why| reader.refusal(why, &place))?;
+        if !right(&pickle) {
+            return Err(reader.damaged(start as u64, format!("no {what} of PyTorch's stands")));
+        }
+        at = start + pickle.length;
+        Ok((start, pickle))
+    };
+    let root = |pickle: &Pickle<'a>| pickle.values[pickle.root as usize].clone();
+    next("magic number", &|pickle| matches!(root(pickle), Value::Long(number) if number == MAGIC))?;
+    next("format version", &|pickle| matches!(root(pickle), Value::Int(VERSION)))?;
+    next("record of the system", &|pickle| matches!(root(pickle), Value::Dict(_)))?;
+    let (start, pickle) = next("object", &|_| true)?;
+    let (keys_at, keys) = next("list of storages", &|pickle| matches!(root(pickle), Value::List(_)))?;
+    let keys = storage::keys(&keys).ok_or_else(|| {
+        reader.damaged(keys_at as u64, "the list of storages holds what is no text".to_owned())
+    })?;
+    let stored = storage::in_sequence(&reader, bytes, at, &pickle, &keys)?;
+    let place = |at: usize| (start + at) as u64;
+    // Counts and values are little-endian, whatever the system was.
+    let entries = tensors::entries(&reader, &pickle, &stored, Order::Little, &place)?;
+    Ok(Container::new(path, reader.kind, BTreeMap::new(), entries))
+}
+
+/// The file in hand, for errors.
+struct Reader<'p> {
+    path: &'p Path,
+    kind: ContainerKind,
+    length: u64,
+}
+
+impl Reader<'_> {
+    fn damaged(&self, offset: u64, reason: String) -> Error {
+        Error::Container { path: self.path.into(), kind: self.kind, offset, reason }
+    }
+
+    fn refused(&self, offset: u64, reason: String) -> Error {
+        Error::Pickle { path: self.path.into(), offset, reason }
+    }
+
+    fn tensor(&self, name: &str, offset: u64, reason: String) -> Error {
+        Error::Tensor { path: self.path.into(), tensor: shown(name), offset, reason }
+    }
+
+    /// The error for a pickle that was not read; `place` makes its places the file's.
+    fn refusal(&self, why: Refusal, place: &dyn Fn(usize) -> u64) -> Error {
+        match why {
+            Refusal::Damaged { at, reason } => self.damaged(place(at), reason),
+            Refusal::Refused { at, reason } => self.refused(place(at), reason),
+            Refusal::Long => {
+                let (got, limit) = (MAX_OPERATIONS + 1, MAX_OPERATIONS);
+                Error::Limit { path: self.path.into(), what: "pickle operations or more", got, limit }
+            }
+        }
+    }
+
+    fn check_count(&self, tensors: usize) -> Result<(), Error> {
+        limit(self.path, "tensors", tensors as u64, MAX_TENSORS)
+    }
+}

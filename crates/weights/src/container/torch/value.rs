@@ -1,0 +1,123 @@
+//! What a pickle of tensors is made of, and the few names that it may ask for.
+
+/// A value's place among a pickle's values. Containers hold places, so that nothing here is ever walked in depth: a
+/// value that stands in itself, or in a million others, costs what its bytes cost.
+pub(super) type Id = u32;
+
+#[derive(Clone, Debug)]
+pub(super) enum Value<'a> {
+    None,
+    Int(i64),
+    /// An integer beyond 64 bits, little-endian.
+    Long(&'a [u8]),
+    Text(&'a str),
+    Tuple(Vec<Id>),
+    List(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    Global(Global),
+    /// A place among the pickle's storages.
+    Storage(usize),
+    /// A place among the pickle's tensors.
+    Tensor(usize),
+    /// What no tensor is made of: truth values, floats, bytes, sets.
+    Ignored,
+}
+
+/// What a pickle may ask for by name. None of it is run; each is read as the data that it would make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Global {
+    OrderedDict,
+    RebuildTensor,
+    RebuildParameter,
+    Size,
+    Storage(Element),
+    /// Stands for itself, such as an element type.
+    Constant,
+    /// Makes what no tensor is made of.
+    Ignored,
+}
+
+impl Global {
+    pub(super) fn resolve(module: &str, name: &str) -> Option<Self> {
+        Some(match (module, name) {
+            ("collections", "OrderedDict") => Self::OrderedDict,
+            ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
+                Self::RebuildParameter
+            }
+            ("torch", "Size") => Self::Size,
+            ("torch" | "torch.cuda", storage) if storage.ends_with("Storage") => {
+                Self::Storage(Element::of_storage(storage)?)
+            }
+            (
+                "torch",
+                "float32" | "float64" | "float16" | "bfloat16" | "int64" | "int32" | "int16" | "int8"
+                | "uint8" | "bool" | "complex64" | "complex128" | "strided",
+            ) => Self::Constant,
+            ("torch", "device")
+            | ("torch.serialization", "_get_layout")
+            | ("collections", "Counter")
+            | ("_codecs", "encode")
+            | ("builtins" | "__builtin__", "set" | "bytearray" | "complex") => Self::Ignored,
+            _ => return None,
+        })
+    }
+}
+
+/// The type of a storage's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    F32,
+    /// Of a type that is not read: its name and bytes a value.
+    Other(&'static str, u64),
+}
+
+impl Element {
+    fn of_storage(name: &str) -> Option<Self> {
+        Some(match name {
+            "FloatStorage" => Self::F32,
+            "DoubleStorage" => Self::Other("F64", 8),
+            "HalfStorage" => Self::Other("F16", 2),
+            "BFloat16Storage" => Self::Other("BF16", 2),
+            "LongStorage" => Self::Other("I64", 8),
+            "IntStorage" => Self::Other("I32", 4),
+            "ShortStorage" => Self::Other("I16", 2),
+            "CharStorage" => Self::Other("I8", 1),
+            "ByteStorage" => Self::Other("U8", 1),
+            "BoolStorage" => Self::Other("BOOL", 1),
+            "ComplexFloatStorage" => Self::Other("C64", 8),
+            "ComplexDoubleStorage" => Self::Other("C128", 16),
+            "QInt8Storage" => Self::Other("QI8", 1),
+            "QUInt8Storage" => Self::Other("QU8", 1),
+            "QInt32Storage" => Self::Other("QI32", 4),
+            _ => return None,
+        })
+    }
+
+    /// Bytes of a value.
+    pub(super) fn size(self) -> u64 {
+        match self {
+            Self::F32 => 4,
+            Self::Other(_, size) => size,
+        }
+    }
+}
+
+/// A run of values that tensors look into, as the pickle describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Storage<'a> {
+    /// What the container calls it.
+    pub(super) key: &'a str,
+    pub(super) element: Element,
+    /// Values in it.
+    pub(super) count: u64,
+}
+
+/// A view of a storage. Counted in values; unchecked but for signs and the number of axes.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) storage: usize,
+    pub(super) offset: u64,
+    pub(super) sizes: Vec<u64>,
+    pub(super) strides: Vec<u64>,
+}

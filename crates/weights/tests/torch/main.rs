@@ -1,0 +1,5 @@
+//! PyTorch's files and layouts: what opens, to which net, and what is refused.
+#![cfg(feature = "files")]
+#![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
+
+mod assets;
