@@ -164,6 +164,28 @@ fn an_import_keeps_the_classification_top() {
 }
 
 #[test]
+fn an_import_of_another_layout_keeps_what_that_layout_brings() {
+    let Some(assets) = assets() else { return };
+    let place = with_file();
+    let mut written = Vec::new();
+    for ending in [".safetensors", ".pth", "_legacy.pth"] {
+        let source = assets.join(format!("weights/torchvision_mobilenet_v2_0.35_scrambled{ending}"));
+        let run = run(&place, &["weights", "import", source.to_str().unwrap(), "-o", "import"]).succeeds();
+        assert!(
+            run.stdout.contains("262 tensors from the layout torchvision, width 0.35, 10 classes"),
+            "{run:?}"
+        );
+        let (before, after) = (open(&source).unwrap(), open(place.path("import")).unwrap());
+        assert!(values(&before).eq(values(&after)));
+        let file_sha256 = before.record.file_sha256;
+        assert_eq!(before.record, Record { file_sha256, ..after.record.clone() });
+        assert_eq!(after.record.resize_rule(), "center-crop 0.875");
+        written.push(after.record.params_sha256);
+    }
+    assert!(written.iter().all(|hash| *hash == written[0]), "{written:?}");
+}
+
+#[test]
 fn inspect_shows_what_can_be_read() {
     let place = with_file();
     let report = json(&place, &["weights", "inspect", "starter.safetensors", "--json"]);

@@ -64,6 +64,9 @@ mod tests {
             ("Keras-1.0-224", "keras-1.0-224"),
             ("keras_1.4_224", "keras-1.4-224"),
             ("keras-1.0-16", "keras-1.0-160"),
+            ("torchvision", "torchvision-v1"),
+            ("timm-1", "timm-1.0"),
+            ("mobilenet_v2-7ebf99e0.pth", "torchvision-v2"),
             ("startr", "starter"),
             ("down/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_160_no_top.h5", "keras-1.0-160"),
         ] {
