@@ -210,8 +210,8 @@ fn inspect_shows_what_can_be_read() {
     fs::write(place.path("strange"), &strange).unwrap();
     let refused = run(&place, &["weights", "inspect", "strange"]);
     assert!(!refused.stdout.contains('\u{1b}') && !refused.stderr.contains('\u{1b}'), "{refused:?}");
-    let plain = String::from_utf8(strange).unwrap().replace("a\\u001b[2J", "layer.weight");
-    let plain = [&((header.len() + 2) as u64).to_le_bytes()[..], &plain.as_bytes()[8..]].concat();
+    let plain = String::from_utf8(strange).unwrap().replace("a\\u001b[2J", "fc.weights");
+    let plain = [&(header.len() as u64).to_le_bytes()[..], &plain.as_bytes()[8..]].concat();
     fs::write(place.path("strange"), plain).unwrap();
     let report = json(&place, &["weights", "inspect", "strange", "--json"]);
     assert_eq!((&report["net"], &report["tensors"][0]["dtype"]), (&Value::Null, &"F16".into()));
