@@ -9,7 +9,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use file_server::own_net::{
-    self, cached, fails, file, is_empty, is_whole, pinned, pull, pull_command, wait_for_part, wait_until,
+    self, cached, fails, file, is_empty, is_whole, other_file, pinned, pull, pull_command, wait_for_part,
+    wait_until,
 };
 use file_server::{Server, cut, head, hold, serve, status};
 use place::{Place, Run};
@@ -260,6 +261,18 @@ fn without_a_network_the_file_can_be_put_there_by_hand() {
     fs::write(&target, file()).unwrap();
     let run = offline(&["weights", "pull", "own"]).succeeds();
     assert!(run.stdout.contains("in the cache already"), "{run:?}");
+    is_whole(&place, &file());
+    offline(&["summary", "--weights", "own"]).succeeds();
+    // A new one put there by hand is taken where that is meant.
+    fs::write(&target, other_file()).unwrap();
+    fails(
+        &offline(&["summary", "--weights", "own"]),
+        3,
+        &["the hash seen first says", "icecap weights pull own"],
+    );
+    fails(&offline(&["weights", "pull", "own"]), 5, &["ICECAP_OFFLINE"]);
+    offline(&["weights", "pull", "own", "--accept-new-hash"]).succeeds();
+    is_whole(&place, &other_file());
     offline(&["summary", "--weights", "own"]).succeeds();
     // Nobody answers: the same advice.
     let place = own_net::place("http://127.0.0.1:1/own.safetensors", "");

@@ -127,6 +127,17 @@ impl Store {
         prepare: impl FnOnce(&Params) -> R + Send,
     ) -> Result<(Weights, R), Error> {
         let path = self.file(entry).unwrap_or_else(|| self.folder.clone());
+        let check = |sha256| {
+            self.check(entry, sha256, &path.display().to_string()).map_err(|mut error| {
+                if let Error::OtherHash { next, .. } = &mut error {
+                    *next = format!(
+                        "it was changed or damaged; `icecap weights pull {}` looks after it",
+                        entry.name
+                    );
+                }
+                error
+            })
+        };
         if !path.is_file() {
             return Err(Error::NotCached { name: entry.name.clone(), path });
         }
@@ -134,11 +145,11 @@ impl Store {
             let read = read_known(bytes, &path, Known::Entry(entry), threads, prepare);
             // Of a file that is another than it should be, that is the first thing to know.
             read.or_else(|error| {
-                self.check(entry, Digest::of_file(bytes), &path.display().to_string())?;
+                check(Digest::of_file(bytes))?;
                 Err(error)
             })
         })??;
-        self.check(entry, weights.record.file_sha256, &path.display().to_string())?;
+        check(weights.record.file_sha256)?;
         entry.check(&weights, &path)?;
         Ok((weights, prepared))
     }

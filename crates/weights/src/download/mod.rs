@@ -115,8 +115,10 @@ pub fn fetch(
     fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
     let _lock = Lock::take(folder, tell)?;
     let work = Work { store, entry, network, path: &path, url: &url, tell };
-    if path.is_file() && !wish.anew && !wish.accept_new_hash {
-        match work.keep() {
+    if path.is_file() && !wish.anew {
+        match work.keep(wish) {
+            // The one that was seen first, and another is asked for.
+            Ok(kept) if wish.accept_new_hash && kept.checked != Checked::Nothing => {}
             // Whatever is wrong with it, it is not what was asked for.
             Err(error @ (Error::OtherHash { .. } | Error::Fetched { .. } | Error::Limit { .. })) => {
                 work.tell(Event::Replacing(error.to_string()))?;
@@ -139,12 +141,15 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// The file that is there, checked: fetched earlier, or put there by hand.
-    fn keep(&self) -> Result<Fetched, Error> {
+    fn keep(&self, wish: Wish) -> Result<Fetched, Error> {
         let place = self.path.display().to_string();
         let (sha256, bytes) = icecap_kernels::with_mapped_file(self.path, MAX_FILE, |bytes| {
             (Digest::of_file(bytes), bytes.len() as u64)
         })?;
-        let checked = self.accept(self.path, sha256, &place, Wish::default())?;
+        let checked = self.accept(self.path, sha256, &place, wish)?;
+        if self.store.recorded(self.entry)? != Some(sha256) {
+            self.store.record(self.entry, sha256)?;
+        }
         Ok(Fetched { path: self.path.to_owned(), sha256, checked, bytes, received: 0 })
     }
 
