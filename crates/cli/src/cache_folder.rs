@@ -1,11 +1,12 @@
-//! Where features are kept between runs: `$ICECAP_CACHE`, else the platform's cache folder.
+//! Where features and fetched weights are kept between runs: `$ICECAP_CACHE`, else the platform's cache folder.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use icecap::data::Cache;
-use icecap::weights::PackStore;
+use icecap::weights::{PackStore, Store};
 
+use crate::failure::{Code, Failure};
 use crate::note::note;
 
 /// The environment variable that names the folder.
@@ -17,7 +18,15 @@ pub(crate) fn open() -> Option<Arc<Cache>> {
     if folder.is_none() {
         note(&format!("note: features are not kept, this user has no cache folder; name one in {VARIABLE}"));
     }
-    folder.map(|folder| Arc::new(Cache::new(&folder)))
+    folder.map(|folder| Arc::new(Cache::new(&folder.join("features"))))
+}
+
+/// The store of weights.
+pub(crate) fn store() -> Result<Store, Failure> {
+    let message = || format!("this user has no cache folder; name one in {VARIABLE}");
+    let folder = folder().ok_or_else(|| Failure::new(Code::Path, message()))?;
+    // Whoever is told where to put a file may stand in another folder.
+    Ok(Store::new(std::path::absolute(&folder).unwrap_or(folder)))
 }
 
 /// Tells why features are not kept any more, where that is so.

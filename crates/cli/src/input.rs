@@ -12,15 +12,17 @@ use icecap::{Backbone, Preprocessing, Settings};
 
 use crate::failure::Failure;
 use crate::note::note;
+use crate::weights_source::WeightsSource;
 
-/// The environment variable that names a weight file.
+/// The environment variable that names weights, or a file of them.
 const WEIGHTS_VARIABLE: &str = "ICECAP_WEIGHTS";
 
 /// Which backbone, and what it runs on.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct BackboneOptions {
-    /// Weight file of the backbone [default: $ICECAP_WEIGHTS, else the built-in starter]
-    #[arg(long, value_name = "FILE")]
+    /// Weights of the backbone: a name that `icecap weights list` shows, or a file [default: $ICECAP_WEIGHTS, else the
+    /// built-in starter]
+    #[arg(long, value_name = "NAME|FILE")]
     pub(crate) weights: Option<PathBuf>,
     /// Pixel scaling: '-1..1' or 'mean R,G,B std R,G,B' [default: what the weights were trained with]
     #[arg(long, value_name = "RULE", value_parser = icecap::weights::parse_scaling, allow_hyphen_values = true)]
@@ -44,7 +46,7 @@ impl ThreadOptions {
 }
 
 impl BackboneOptions {
-    /// The file that was asked for: the option's, else the environment's; none means the starter.
+    /// The name or file that was asked for: the option's, else the environment's; none means the starter.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         let variable = || std::env::var_os(WEIGHTS_VARIABLE).filter(|value| !value.is_empty());
         self.weights.clone().or_else(|| variable().map(PathBuf::from))
@@ -54,16 +56,17 @@ impl BackboneOptions {
     /// tells that it is weak.
     pub(crate) fn open(&self) -> Result<Backbone, Failure> {
         let settings = self.threads.settings();
-        match self.file() {
-            Some(path) if self.scaling.is_none() => Ok(Backbone::open(path, settings)?),
-            Some(path) => self.scaled(icecap::weights::open(path)?, settings),
-            None => {
-                note(&format!(
-                    "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
-                     name a weight file with --weights or {WEIGHTS_VARIABLE}"
-                ));
-                self.scaled(icecap::weights::starter()?, settings)
-            }
+        let Some(asked) = self.file() else {
+            note(&format!(
+                "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
+                 name others with --weights or {WEIGHTS_VARIABLE}, as `icecap weights list` shows them"
+            ));
+            return self.scaled(icecap::weights::starter()?, settings);
+        };
+        let source = WeightsSource::find(&asked)?;
+        match self.scaling {
+            None => source.backbone(settings),
+            Some(_) => self.scaled(source.weights()?, settings),
         }
     }
 

@@ -9,6 +9,7 @@ mod csv;
 mod demo;
 mod failure;
 mod feature_file;
+mod fetch;
 mod imagenet;
 mod input;
 mod interrupt;
@@ -18,6 +19,7 @@ mod note;
 mod progress;
 mod skipped;
 mod table;
+mod weights_source;
 mod windows;
 mod wording;
 

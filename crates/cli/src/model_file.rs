@@ -8,6 +8,7 @@ use icecap::{Backbone, Classifier, Error};
 use crate::cache_folder;
 use crate::failure::{Code, Failure};
 use crate::input::{BackboneOptions, ThreadOptions};
+use crate::weights_source::WeightsSource;
 
 /// Which model, and what it runs on.
 #[derive(Args, Clone, Debug)]
@@ -15,8 +16,8 @@ pub(crate) struct ModelOptions {
     /// Model file that `icecap train` has left
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// Weight file, for a model that was saved with --head-only
-    #[arg(long, value_name = "FILE")]
+    /// Weights, by name or file, for a model that was saved with --head-only
+    #[arg(long, value_name = "NAME|FILE")]
     pub(crate) weights: Option<PathBuf>,
     #[command(flatten)]
     threads: ThreadOptions,
@@ -28,7 +29,8 @@ impl ModelOptions {
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {
         let settings = self.threads.settings();
         if let Some(weights) = &self.weights {
-            return Ok(Classifier::open_over(&self.model, &Backbone::open(weights, settings)?)?);
+            let backbone = WeightsSource::find(weights)?.backbone(settings)?;
+            return Ok(Classifier::open_over(&self.model, &backbone)?);
         }
         let opened = match cache_folder::packed() {
             Some(store) => Classifier::open_packed(&self.model, settings, &store),
@@ -43,7 +45,7 @@ impl ModelOptions {
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
         let around = BackboneOptions { weights: None, scaling: None, threads: self.threads };
         let backbone = match around.file() {
-            Some(file) => Backbone::open(file, self.threads.settings())?,
+            Some(asked) => WeightsSource::find(&asked)?.backbone(self.threads.settings())?,
             None => Backbone::starter(self.threads.settings())?,
         };
         if backbone.record().params_sha256.to_string() == params_sha256 {

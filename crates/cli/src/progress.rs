@@ -1,5 +1,6 @@
 //! Progress on standard error: a bar with rate and time left on a terminal, a plain line now and then elsewhere.
 
+use std::cell::Cell;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::note::note;
+use crate::wording::megabytes;
 
 /// Time between two plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -67,6 +69,81 @@ impl Progress {
 }
 
 impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The progress of a file that is fetched. Finished when it is dropped.
+pub(crate) struct ByteProgress {
+    what: String,
+    bar: Option<ProgressBar>,
+    /// When it last began, and with how many bytes.
+    begun: Cell<(Instant, u64)>,
+    last_line: Cell<Instant>,
+}
+
+impl ByteProgress {
+    /// Of the file called `what`.
+    pub(crate) fn new(what: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::no_length().with_message(what.to_owned());
+            if let Ok(style) = ProgressStyle::with_template("{msg}  {decimal_bytes}  {decimal_bytes_per_sec}")
+            {
+                bar.set_style(style);
+            }
+            bar
+        });
+        let now = Instant::now();
+        Self { what: what.to_owned(), bar, begun: Cell::new((now, 0)), last_line: Cell::new(now) }
+    }
+
+    /// It begins, again perhaps, with `have` bytes from earlier: they are no measure of the rate.
+    pub(crate) fn begin(&self, have: u64) {
+        self.begun.set((Instant::now(), have));
+        if let Some(bar) = &self.bar {
+            bar.set_position(have);
+            bar.reset_eta();
+        }
+    }
+
+    /// `done` bytes are there, of `total` where that is known.
+    pub(crate) fn set(&self, done: u64, total: Option<u64>) {
+        if let Some(bar) = &self.bar {
+            if let Some(total) = total.filter(|_| bar.length() != total) {
+                bar.set_length(total);
+                if let Ok(style) = ProgressStyle::with_template(
+                    "{msg}  {wide_bar:.cyan} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left",
+                ) {
+                    bar.set_style(style.progress_chars("━╸ "));
+                }
+            }
+            bar.set_position(done);
+            return;
+        }
+        if self.last_line.get().elapsed() >= PLAIN_EVERY && total.is_none_or(|total| done < total) {
+            self.last_line.set(Instant::now());
+            let (begun, had) = self.begun.get();
+            let rate = done.saturating_sub(had) as f64 / begun.elapsed().as_secs_f64().max(1e-9);
+            let of = total.map_or(String::new(), |total| format!(" of {}", megabytes(total)));
+            let left = total.filter(|_| rate > 0.0).map(|total| (total - done) as f64 / rate);
+            let left = left.map_or(String::new(), |left| format!(", {left:.0} s left"));
+            note(&format!("{}: {}{of}, {:.2} MB a second{left}", self.what, megabytes(done), rate / 1e6));
+        }
+    }
+
+    /// A line above the bar.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(text)),
+            None => note(text),
+        }
+    }
+}
+
+impl Drop for ByteProgress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -3,8 +3,9 @@
 use std::io::{ErrorKind, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 
 /// A table with a header; the columns of `right` hold numbers.
 pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -19,6 +20,14 @@ pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<It
         column.set_padding((0, 2));
     }
     table.trim_fmt()
+}
+
+/// Writes a value to standard output as one line of JSON. As text at once: by way of a `serde_json::Value` an f32 of 0.35
+/// would come out as 0.3499999940395355.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text =
+        serde_json::to_string(value).map_err(|error| Failure::new(Code::Content, error.to_string()))?;
+    print(&format!("{text}\n"))
 }
 
 /// Writes `text` to standard output. A reader that went away, as `head` does, is no failure.

@@ -8,6 +8,24 @@ pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// `9.4 MB`; a million bytes each.
+pub(crate) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// A number with commas between its thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A name on one line: what a terminal would take for a command to itself becomes a space.
 pub(crate) fn plain(name: &str) -> Cow<'_, str> {
     if name.contains(char::is_control) {
@@ -53,6 +71,9 @@ mod tests {
         assert_eq!(typed("it's"), r"'it'\''s'");
         assert_eq!(typed(""), "''");
         assert_eq!(counted(1, "photo") + &counted(0, " file"), "1 photo0  files");
+        let numbers = [0, 999, 1_281, 2_257_984].map(grouped);
+        assert_eq!(numbers, ["0", "999", "1,281", "2,257,984"]);
+        assert_eq!(megabytes(9_406_464), "9.4 MB");
         assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use icecap_graph::{Input, Net, Params, Plan, Spec};
 use icecap_kernels::{Isa, MAX_THREADS, Threads, in_slabs};
-use icecap_weights::{PackStore, Record, Weights};
+use icecap_weights::{Entry, PackStore, Record, Store, Weights};
 
 use crate::Error;
 
@@ -107,6 +107,17 @@ impl Backbone {
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
         let (weights, net) = icecap_weights::open_while(path, &runner.threads, pack)?;
+        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
+    }
+
+    /// Opens the file of an entry of the manifest, which was fetched before, or put into the store by hand. The record
+    /// says what the entry says where the file does not.
+    ///
+    /// # Errors
+    /// As [`Backbone::open`]; [`Error::Weights`] where the file is not there or not what the entry says.
+    pub fn open_stored(store: &Store, entry: &Entry, settings: Settings) -> Result<Self, Error> {
+        let runner = Runner::new(settings)?;
+        let (weights, net) = store.open_while(entry, &runner.threads, pack)?;
         Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
     }
 

@@ -127,6 +127,8 @@ impl Error {
             Self::Weights(error) => match error.kind() {
                 icecap_weights::Kind::Limit => Kind::Limit,
                 icecap_weights::Kind::Io => Kind::Path,
+                icecap_weights::Kind::Setting => Kind::Setting,
+                icecap_weights::Kind::Stopped => Kind::Stopped,
                 _ => Kind::Content,
             },
             Self::Data(error) => match error.kind() {

@@ -187,6 +187,85 @@ pub enum Error {
         /// The hash of the net that it was trained on, where it says so.
         params_sha256: String,
     },
+    /// A name that no weights are known by.
+    #[error("{name}: no such file, and no weights of that name{}; `icecap weights list` shows all", meant(.near))]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// Names that are like it.
+        near: Vec<String>,
+    },
+    /// Weights that are known by name, and not in the cache.
+    #[error("{name}: not in the cache ({}); fetch them with `icecap weights pull {name}`", path.display())]
+    NotCached {
+        /// Their name.
+        name: String,
+        /// Where they would lie.
+        path: PathBuf,
+    },
+    /// A file whose hash is not the one that was expected.
+    #[error("{place}: its sha256 is {got}, and {by} says {expected}; {next}")]
+    OtherHash {
+        /// The file, or the address that it came from.
+        place: String,
+        /// Who stated the other hash.
+        by: String,
+        /// That hash, or how it starts.
+        expected: String,
+        /// The hash of the file.
+        got: String,
+        /// What to do.
+        next: String,
+    },
+    /// A file that holds another net than its entry in the manifest says.
+    #[error("{}: {what} is {got}, and the manifest's entry '{name}' says {expected}; is it another file?", path.display())]
+    OtherNet {
+        /// The file.
+        path: PathBuf,
+        /// The entry.
+        name: String,
+        /// What differs.
+        what: &'static str,
+        /// What the entry says.
+        expected: String,
+        /// What the file holds.
+        got: String,
+    },
+    /// A file that could not be fetched.
+    #[error(
+        "{url}: {reason}; without a way there, copy that file to {} yourself, or name a proxy or a mirror: \
+         see `icecap weights pull --help`",
+        copy_to.display()
+    )]
+    Fetch {
+        /// Its address.
+        url: String,
+        /// Why.
+        reason: String,
+        /// Where it would lie.
+        copy_to: PathBuf,
+    },
+    /// What was fetched cannot be what was asked for.
+    #[error("{url}: {reason}")]
+    Fetched {
+        /// Its address.
+        url: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A setting of the network that cannot be used.
+    #[error("{what} '{value}': {reason}")]
+    Setting {
+        /// Which.
+        what: &'static str,
+        /// What it was set to.
+        value: String,
+        /// Why that cannot be used.
+        reason: String,
+    },
+    /// Stopped by its caller.
+    #[error("stopped")]
+    Stopped,
     /// An entry of the manifest that cannot be used.
     #[error("manifest, {entry}: {reason}")]
     Manifest {
@@ -195,6 +274,15 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// Names that are like the one that was asked for.
+fn meant(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => format!("; did you mean {name}?"),
+        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
+    }
 }
 
 /// What to do about a tensor that is not there.
@@ -232,8 +320,12 @@ pub enum Kind {
     Content,
     /// It is above a limit.
     Limit,
-    /// It is not there, not readable or not writable.
+    /// It is not there, not readable, not writable or not reachable.
     Io,
+    /// A setting that cannot be used.
+    Setting,
+    /// Stopped by its caller.
+    Stopped,
 }
 
 impl Error {
@@ -246,6 +338,9 @@ impl Error {
             #[cfg(feature = "files")]
             Self::File(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Limit { .. } => Kind::Limit,
+            Self::UnknownName { .. } | Self::NotCached { .. } | Self::Fetch { .. } => Kind::Io,
+            Self::Setting { .. } => Kind::Setting,
+            Self::Stopped => Kind::Stopped,
             _ => Kind::Content,
         }
     }

@@ -4,11 +4,16 @@
 //! the layout ([`Layout`]) gives them Keras' names and tells the width, [`icecap_graph::Params`] checks every name,
 //! shape and value, and the record ([`Record`]) says how the net wants to be used. [`Model`] is the other
 //! direction: what training leaves behind, in one file that needs nothing beside it.
+//!
+//! The [`Manifest`] knows published weights by name, a `Store` keeps their files, and with the feature `download` the
+//! module `download` fetches them.
 #![forbid(unsafe_code)]
 
 mod bundle;
 mod container;
 mod digest;
+#[cfg(feature = "download")]
+pub mod download;
 mod error;
 mod heads;
 mod layout;
@@ -18,6 +23,9 @@ mod open;
 #[cfg(feature = "files")]
 mod prepacked;
 mod record;
+mod save;
+#[cfg(feature = "files")]
+mod store;
 mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, Model, Preprocessing, check_classes};
@@ -26,13 +34,15 @@ pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
 pub use heads::HeadLayout;
 pub use layout::Layout;
-pub use manifest::{Entry, Manifest};
+pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
-pub use open::starter;
+pub use open::{STARTER, starter};
 pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, open_while};
 #[cfg(feature = "files")]
 pub use prepacked::PackStore;
 pub use record::Record;
+#[cfg(feature = "files")]
+pub use store::Store;

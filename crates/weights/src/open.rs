@@ -10,6 +10,7 @@ use crate::container::Container;
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
 use crate::digest::digests_while;
+use crate::manifest::Entry;
 use crate::record::{Metadata, key};
 use crate::{Digest, Error, Layout, Manifest, Record, layout};
 
@@ -105,8 +106,9 @@ pub fn starter() -> Result<Weights, Error> {
     from_bytes(STARTER, "the starter backbone")
 }
 
+/// The file of [`starter`].
 #[cfg(feature = "starter")]
-const STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
+pub const STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
 
 fn read<R: Send>(
     bytes: &[u8],
@@ -114,17 +116,29 @@ fn read<R: Send>(
     threads: &Threads,
     prepare: impl FnOnce(&Params) -> R + Send,
 ) -> Result<(Weights, R), Error> {
-    read_known(bytes, path, Manifest::built_in, threads, prepare)
+    read_known(bytes, path, Known::ByHash(&Manifest::built_in), threads, prepare)
 }
 
-fn read_known<R: Send>(
+/// What is known of a file beside what it states itself.
+pub(crate) enum Known<'a> {
+    /// What the manifest says of a file with its hash.
+    ByHash(&'a dyn Fn() -> Result<Manifest, Error>),
+    /// It is the file of this entry.
+    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "a store knows whose file one is"))]
+    Entry(&'a Entry),
+}
+
+pub(crate) fn read_known<R: Send>(
     bytes: &[u8],
     path: &std::path::Path,
-    manifest: impl FnOnce() -> Result<Manifest, Error>,
+    known: Known<'_>,
     threads: &Threads,
     prepare: impl FnOnce(&Params) -> R + Send,
 ) -> Result<(Weights, R), Error> {
-    let file = Container::parse(bytes, path)?;
+    let mut file = Container::parse(bytes, path)?;
+    if let Known::Entry(entry) = known {
+        entry.texts().into_iter().for_each(|(key, text)| file.complete(key, text));
+    }
     let metadata = Metadata { path, map: file.metadata() };
     let layout = recognise(&file)?;
     let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
@@ -137,7 +151,11 @@ fn read_known<R: Send>(
     // A model file has Keras' names, whatever its backbone was published in.
     let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
     let mut record = metadata.record_of(published, &params, file_sha256, params_sha256)?;
-    manifest()?.complete(&mut record);
+    match known {
+        Known::ByHash(manifest) => manifest()?.complete(&mut record),
+        // Whoever asked by this name shall find it again.
+        Known::Entry(entry) => record.name = Some(entry.name.clone()),
+    }
     Ok((Weights { params, record }, prepared))
 }
 
@@ -188,7 +206,9 @@ mod tests {
 
     fn record_of(bytes: &[u8], manifest: Manifest) -> Record {
         let threads = Threads::serial();
-        read_known(bytes, "file".as_ref(), || Ok(manifest), &threads, |_| ()).unwrap().0.record
+        let manifest = || Ok(manifest.clone());
+        let known = Known::ByHash(&manifest);
+        read_known(bytes, "file".as_ref(), known, &threads, |_| ()).unwrap().0.record
     }
 
     #[test]

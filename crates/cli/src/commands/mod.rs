@@ -9,6 +9,7 @@ mod extract;
 mod predict;
 mod summary;
 mod train;
+mod weights;
 
 use clap::Subcommand;
 
@@ -33,6 +34,9 @@ pub(crate) enum Command {
     Export(export::Options),
     /// Print the layers of a net with shapes and parameters
     Summary(summary::Options),
+    /// Weights by name: list, fetch, import, look into, check
+    #[command(subcommand)]
+    Weights(weights::Options),
     /// Measure speed on this machine
     #[command(subcommand)]
     Bench(bench::Options),
@@ -49,6 +53,7 @@ impl Command {
             Self::Extract(options) => extract::run(&options),
             Self::Export(options) => export::run(&options),
             Self::Summary(options) => summary::run(&options),
+            Self::Weights(options) => weights::run(&options),
             Self::Bench(options) => bench::run(&options),
         }
     }

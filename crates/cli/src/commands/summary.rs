@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::input::{BackboneOptions, InputOptions};
-use crate::table::{print, table};
+use crate::table::{print, print_json, table};
+use crate::wording::grouped;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -78,14 +79,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         layers: rows,
     };
     if options.json {
-        return print(&format!("{}\n", serde_json::json!(summary)));
+        return print_json(&summary);
     }
     print(&text(&summary))
 }
 
 fn text(summary: &Summary) -> String {
     let lines = summary.layers.iter().map(|row| {
-        let parameters = if row.parameters == 0 { String::new() } else { grouped(row.parameters) };
+        let parameters = if row.parameters == 0 { String::new() } else { grouped(row.parameters as u64) };
         let trainable = if row.trainable { "trainable" } else { "" };
         vec![row.layer.clone(), row.kind.to_owned(), row.output.clone(), parameters, trainable.to_owned()]
     });
@@ -95,33 +96,7 @@ fn text(summary: &Summary) -> String {
         "MobileNetV2, width {width}, weights {}\ninput {}\n\n{table}\n\n{} frozen and {} trainable parameters\n",
         summary.weights.as_deref().unwrap_or(&summary.params_sha256[..12]),
         summary.input,
-        grouped(summary.frozen_parameters),
-        grouped(summary.trainable_parameters),
+        grouped(summary.frozen_parameters as u64),
+        grouped(summary.trainable_parameters as u64),
     )
-}
-
-/// A number with commas between its thousands.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::grouped;
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(
-            [grouped(0), grouped(999), grouped(1_281), grouped(2_257_984)],
-            ["0", "999", "1,281", "2,257,984"]
-        );
-    }
 }

@@ -137,6 +137,11 @@ impl<'a> Container<'a> {
         &self.metadata
     }
 
+    /// Adds a text to the metadata, where the file has none under this key.
+    pub(crate) fn complete(&mut self, key: &str, text: String) {
+        self.metadata.entry(key.to_owned()).or_insert(text);
+    }
+
     /// The names of the tensors, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.entries.keys().map(String::as_str)
@@ -152,6 +157,15 @@ impl<'a> Container<'a> {
     #[must_use]
     pub fn offset(&self, name: &str) -> Option<u64> {
         self.entries.get(name).map(|entry| entry.offset)
+    }
+
+    /// The type of a tensor's values, as the container calls it.
+    #[must_use]
+    pub fn dtype(&self, name: &str) -> Option<&str> {
+        self.entries.get(name).map(|entry| match &entry.values {
+            Values::F32(_) => "F32",
+            Values::Other(dtype) => dtype,
+        })
     }
 
     /// A copy of a tensor.

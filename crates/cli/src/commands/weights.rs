@@ -1,0 +1,53 @@
+//! `icecap weights`: what is known by name, and what is in a file.
+
+mod import;
+mod inspect;
+mod list;
+mod pull;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use icecap::weights::Manifest;
+
+use crate::failure::Failure;
+use crate::weights_source;
+
+#[derive(Subcommand)]
+pub(crate) enum Options {
+    /// Show the weights that are known by name, and which of them are in the cache
+    List(list::Options),
+    /// Fetch weights into the cache
+    Pull(pull::Options),
+    /// Write weights of any kind as safetensors with Keras' names and the whole record
+    Import(import::Options),
+    /// Show what is in a file: container, layout, record, tensors
+    Inspect(inspect::Options),
+    /// Compare weights with what is stated of them
+    Verify(verify::Options),
+}
+
+/// Which weights are known by name.
+#[derive(Args, Clone, Debug)]
+struct ManifestOptions {
+    /// Manifest of your own, whose names come before the built-in ones [default: $ICECAP_MANIFEST]
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+}
+
+impl ManifestOptions {
+    fn read(&self) -> Result<Manifest, Failure> {
+        weights_source::manifest(self.manifest.as_deref())
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    match options {
+        Options::List(options) => list::run(options),
+        Options::Pull(options) => pull::run(options),
+        Options::Import(options) => import::run(options),
+        Options::Inspect(options) => inspect::run(options),
+        Options::Verify(options) => verify::run(options),
+    }
+}

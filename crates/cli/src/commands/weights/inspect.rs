@@ -1,0 +1,193 @@
+//! `icecap weights inspect`: all that a file says, as far as it can be read.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use icecap::weights::{Container, Digest, MAX_FILE, STARTER, Weights};
+use serde::Serialize;
+
+use super::ManifestOptions;
+use crate::failure::Failure;
+use crate::table::{print, print_json, table};
+use crate::weights_source::{WeightsSource, provide};
+use crate::wording::{grouped, plain, plain_path};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// File of weights, or a name that `icecap weights list` shows
+    #[arg(value_name = "FILE|NAME")]
+    weights: PathBuf,
+    #[command(flatten)]
+    manifest: ManifestOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    bytes: u64,
+    container: &'static str,
+    file_sha256: String,
+    /// What the net's tensors and the metadata say; none where they make no net.
+    net: Option<Net>,
+    /// Why they make none.
+    no_net: Option<String>,
+    metadata: Vec<(String, String)>,
+    values: u64,
+    tensors: Vec<Tensor>,
+}
+
+#[derive(Serialize)]
+struct Net {
+    name: Option<String>,
+    licence: Option<String>,
+    layout: &'static str,
+    width: Option<f32>,
+    classes: Option<usize>,
+    bn_epsilon: f32,
+    padding: String,
+    scaling: String,
+    size: [usize; 2],
+    resize: String,
+    parameters: u64,
+    params_sha256: String,
+}
+
+#[derive(Serialize)]
+struct Tensor {
+    name: String,
+    shape: String,
+    dtype: String,
+    offset: u64,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let report = match WeightsSource::find_in(&options.weights, || options.manifest.read())? {
+        WeightsSource::Starter => {
+            report(STARTER, Path::new("the starter backbone"), icecap::weights::starter())?
+        }
+        WeightsSource::File(path) => of_file(&path, icecap::weights::open(&path))?,
+        WeightsSource::Entry(entry, store) => {
+            provide(&entry, &store)?;
+            let path = store.file(&entry).unwrap_or_default();
+            of_file(&path, store.open(&entry))?
+        }
+    };
+    if options.json {
+        return print_json(&report);
+    }
+    print(&text(&report))
+}
+
+fn of_file(path: &Path, opened: Result<Weights, icecap::weights::Error>) -> Result<Report, Failure> {
+    icecap::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, opened))?
+}
+
+fn report(
+    bytes: &[u8],
+    path: &Path,
+    opened: Result<Weights, icecap::weights::Error>,
+) -> Result<Report, Failure> {
+    let file = Container::parse(bytes, path)?;
+    let tensors: Vec<Tensor> = file
+        .names()
+        .map(|name| Tensor {
+            name: name.to_owned(),
+            shape: file.shape(name).map_or(String::new(), |shape| shape.to_string()),
+            dtype: file.dtype(name).unwrap_or_default().to_owned(),
+            offset: file.offset(name).unwrap_or(0),
+        })
+        .collect();
+    let values = file.names().filter_map(|name| file.shape(name)).map(|shape| shape.elements() as u64).sum();
+    let (net, no_net) = match opened {
+        Ok(weights) => (Some(net(&weights)), None),
+        Err(error) => {
+            let told = error.to_string();
+            let place = format!("{}: ", path.display());
+            (None, Some(told.strip_prefix(&place).unwrap_or(&told).to_owned()))
+        }
+    };
+    Ok(Report {
+        file: plain_path(path),
+        bytes: bytes.len() as u64,
+        container: file.kind().name(),
+        file_sha256: Digest::of_file(bytes).to_string(),
+        net,
+        no_net,
+        metadata: file.metadata().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        values,
+        tensors,
+    })
+}
+
+fn net(weights: &Weights) -> Net {
+    let record = &weights.record;
+    // In the words of a record.
+    let texts = record.to_metadata();
+    let text = |key: &str| texts.get(key).cloned().unwrap_or_default();
+    Net {
+        name: record.name.clone(),
+        licence: record.licence.clone(),
+        layout: record.layout.name(),
+        width: record.width,
+        classes: weights.params.classes(),
+        bn_epsilon: record.numerics.epsilon,
+        padding: text("padding"),
+        scaling: text("scaling"),
+        size: record.train_size(),
+        resize: record.resize_rule().to_owned(),
+        parameters: weights.params.tensors().map(|(_, tensor)| tensor.data().len() as u64).sum(),
+        params_sha256: record.params_sha256.to_string(),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut lines = vec![
+        ("file", report.file.clone()),
+        ("container", format!("{}, {} bytes", report.container, grouped(report.bytes))),
+        ("file sha256", report.file_sha256.clone()),
+    ];
+    if let Some(net) = &report.net {
+        let [rows, columns] = net.size;
+        let unknown = || "not stated".to_owned();
+        lines.extend([
+            ("name", net.name.clone().unwrap_or_else(unknown)),
+            ("licence", net.licence.clone().unwrap_or_else(unknown)),
+            ("layout", net.layout.to_owned()),
+            ("width", net.width.map_or("of its own".to_owned(), |width| width.to_string())),
+            (
+                "classes",
+                net.classes.map_or("no classification top".to_owned(), |classes| classes.to_string()),
+            ),
+            (
+                "numerics",
+                format!("epsilon {}, padding {}, pixels {}", net.bn_epsilon, net.padding, net.scaling),
+            ),
+            ("input", format!("{rows}x{columns}, {}", net.resize)),
+            ("parameters", grouped(net.parameters)),
+            ("params sha256", net.params_sha256.clone()),
+        ]);
+    }
+    if let Some(reason) = &report.no_net {
+        lines.push(("no net", reason.clone()));
+    }
+    lines.extend(report.metadata.iter().map(|(key, value)| ("metadata", format!("{key}: {}", cut(value)))));
+    lines.push(("tensors", format!("{}, {} values", report.tensors.len(), grouped(report.values))));
+    let head: String = lines.iter().map(|(key, value)| format!("{key:<15}{}\n", plain(value))).collect();
+    let rows = report.tensors.iter().map(|tensor| {
+        let offset = grouped(tensor.offset);
+        vec![plain(&tensor.name).into_owned(), tensor.shape.clone(), tensor.dtype.clone(), offset]
+    });
+    format!("{head}\n{}\n", table(&["tensor", "shape", "type", "at byte"], &[3], rows))
+}
+
+/// A text of a file as far as it fits a line.
+fn cut(text: &str) -> String {
+    const SHOWN: usize = 100;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

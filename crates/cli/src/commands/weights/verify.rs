@@ -1,0 +1,177 @@
+//! `icecap weights verify`: weights beside all that is stated of them.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use icecap::weights::{Checked, Container, Digest, Entry, MAX_FILE, Manifest, Store, Weights};
+use serde::Serialize;
+
+use super::ManifestOptions;
+use crate::failure::{Code, Failure};
+use crate::table::{print, print_json};
+use crate::weights_source::{WeightsSource, entry};
+use crate::wording::{plain, plain_path};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// File of weights, or a name that `icecap weights list` shows
+    #[arg(value_name = "FILE|NAME")]
+    weights: PathBuf,
+    #[command(flatten)]
+    manifest: ManifestOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was compared, and with what.
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    file_sha256: String,
+    params_sha256: String,
+    /// The entry of the manifest that it is compared with.
+    entry: Option<String>,
+    compared: Vec<Compared>,
+}
+
+#[derive(Serialize)]
+struct Compared {
+    what: &'static str,
+    with: String,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let manifest = options.manifest.read()?;
+    let report = match WeightsSource::find_in(&options.weights, || Ok(manifest.clone()))? {
+        WeightsSource::Starter => starter(&manifest)?,
+        WeightsSource::File(path) => file(&path, &manifest)?,
+        WeightsSource::Entry(entry, store) => stored(&entry, &store)?,
+    };
+    if options.json {
+        return print_json(&report);
+    }
+    let lines: String =
+        report.compared.iter().map(|row| format!("{:<15}{}\n", row.what, plain(&row.with))).collect();
+    print(&format!("{}\n{lines}all of it holds\n", report.file))
+}
+
+fn starter(manifest: &Manifest) -> Result<Report, Failure> {
+    let weights = icecap::weights::starter()?;
+    let entry = entry("starter", manifest)?;
+    let compared = known_file(&entry, &weights, Path::new("the starter backbone"))?;
+    Ok(report("the starter backbone".to_owned(), &weights, Some(&entry), compared))
+}
+
+/// The file of an entry in the cache. Nothing is fetched: there would be nothing to doubt.
+fn stored(entry: &Entry, store: &Store) -> Result<Report, Failure> {
+    let weights = store.open(entry)?;
+    let path = store.file(entry).unwrap_or_default();
+    let with = match store.check(entry, weights.record.file_sha256, &plain_path(&path))? {
+        Checked::Pinned => "as the manifest states".to_owned(),
+        Checked::Prefix => {
+            format!("starts with {}, as the manifest states", entry.sha256_prefix.as_deref().unwrap_or(""))
+        }
+        Checked::Recorded => "as it was when it was seen first; its publisher states none".to_owned(),
+        _ => "compared with nothing: its publisher states none, and none was kept".to_owned(),
+    };
+    let mut compared = vec![Compared { what: "file sha256", with }];
+    compared.extend(net(&weights, states_hash(&path)?, Some(entry)));
+    Ok(report(plain_path(&path), &weights, Some(entry), compared))
+}
+
+/// Any other file: beside the entry that lists its hash, and beside a `.sha256` next to it.
+fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
+    let note = beside(path)?;
+    let sha256 = icecap::kernels::with_mapped_file(path, MAX_FILE, Digest::of_file)?;
+    // Before the net: of a file that is not what it should be, that is the first thing to know.
+    if let Some((place, expected)) = note.as_ref().filter(|(_, expected)| *expected != sha256) {
+        let message =
+            format!("{}: its sha256 is {sha256}, and {} says {expected}", path.display(), place.display());
+        return Err(Failure::new(Code::Content, message));
+    }
+    let entry = manifest.find_file(sha256).or_else(|| called_so(path, manifest));
+    if let Some(entry) = entry {
+        entry.check_hash(sha256, &plain_path(path))?;
+    }
+    let weights = icecap::weights::open(path)?;
+    let mut compared = match entry {
+        Some(entry) => known_file(entry, &weights, path)?,
+        None => {
+            let with = match &note {
+                Some((place, _)) => format!("as {} says", plain_path(place)),
+                None => "compared with nothing: no name of the manifest has this one".to_owned(),
+            };
+            vec![Compared { what: "file sha256", with }]
+        }
+    };
+    compared.extend(net(&weights, states_hash(path)?, entry));
+    Ok(report(plain_path(path), &weights, entry, compared))
+}
+
+/// The entry that states a hash, or how it starts, of a file of this name.
+fn called_so<'m>(path: &Path, manifest: &'m Manifest) -> Option<&'m Entry> {
+    let name = path.file_name()?.to_str()?;
+    let stated = |entry: &&Entry| entry.sha256.is_some() || entry.sha256_prefix.is_some();
+    manifest.entries().iter().filter(stated).find(|entry| entry.file_name() == Some(name))
+}
+
+fn known_file(entry: &Entry, weights: &Weights, path: &Path) -> Result<Vec<Compared>, Failure> {
+    entry.check(weights, path)?;
+    let with = format!("as the manifest states for {}", entry.name);
+    Ok(vec![Compared { what: "file sha256", with }])
+}
+
+/// What opening a file has compared.
+fn net(weights: &Weights, stated: bool, entry: Option<&Entry>) -> Vec<Compared> {
+    let tensors = weights.params.tensors().count();
+    let of_params = if stated { "as the file states" } else { "compared with nothing: the file states none" };
+    let mut rows = vec![
+        Compared {
+            what: "tensors",
+            with: format!("{tensors}, each name, shape and value as a net needs it"),
+        },
+        Compared { what: "params sha256", with: of_params.to_owned() },
+    ];
+    if let Some(entry) = entry {
+        let with = format!("as the manifest states for {}", entry.name);
+        rows.push(Compared { what: "layout, width", with });
+    }
+    rows
+}
+
+/// Whether a file states the hash of its net.
+fn states_hash(path: &Path) -> Result<bool, Failure> {
+    icecap::kernels::with_mapped_file(path, MAX_FILE, |bytes| {
+        Ok(Container::parse(bytes, path)?.metadata().contains_key("params_sha256"))
+    })?
+}
+
+fn report(file: String, weights: &Weights, entry: Option<&Entry>, compared: Vec<Compared>) -> Report {
+    Report {
+        file,
+        file_sha256: weights.record.file_sha256.to_string(),
+        params_sha256: weights.record.params_sha256.to_string(),
+        entry: entry.map(|entry| entry.name.clone()),
+        compared,
+    }
+}
+
+/// The `.sha256` beside a file, as `sha256sum` writes it, and the hash in it.
+fn beside(path: &Path) -> Result<Option<(PathBuf, Digest)>, Failure> {
+    const MAX_NOTE: u64 = 1 << 16;
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sha256");
+    let place = PathBuf::from(name);
+    if !place.is_file() {
+        return Ok(None);
+    }
+    let text = icecap::kernels::with_mapped_file(&place, MAX_NOTE, |bytes| {
+        String::from_utf8_lossy(bytes).into_owned()
+    })?;
+    let digest = text.split_whitespace().next().unwrap_or("").parse();
+    let digest = digest.map_err(|error| {
+        Failure::new(Code::Content, format!("{}: {error}; delete it or write it anew", place.display()))
+    })?;
+    Ok(Some((place, digest)))
+}

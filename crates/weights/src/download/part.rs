@@ -1,0 +1,152 @@
+//! The part of a file that has come so far, and of which version of the file it is part.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::io;
+use crate::container::MAX_FILE;
+use crate::store::beside;
+use crate::{Digest, Error};
+
+/// Which version of a file a part belongs to, in its server's words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    /// A strong `ETag`, else the `Last-Modified`: what `If-Range` takes.
+    pub(super) validator: Option<String>,
+    /// Bytes of the whole file.
+    pub(super) total: Option<u64>,
+}
+
+/// The `.part` of a file: open, and hashed as far as it goes.
+pub(super) struct Part {
+    path: PathBuf,
+    origin_path: PathBuf,
+    file: File,
+    len: u64,
+    hash: Sha256,
+    origin: Origin,
+    /// Whether more than one answer is in it.
+    mixed: bool,
+}
+
+impl Part {
+    /// Opens what there is of `file`, and hashes it.
+    pub(super) fn open(target: &Path) -> Result<Self, Error> {
+        let (path, origin_path) = (beside(target, ".part"), beside(target, ".from"));
+        let failed = |source| io(&path, source);
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+        let mut file = file.map_err(failed)?;
+        // Read in pieces: a part is as large as the network made it.
+        let (mut hash, mut len, mut piece) = (Sha256::new(), 0, vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut piece) {
+                Ok(0) => break,
+                Ok(read) => {
+                    hash.update(&piece[..read]);
+                    len += read as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed(error)),
+            }
+            if len > MAX_FILE {
+                break;
+            }
+        }
+        // What cannot be read is as good as not known.
+        let origin = fs::read(&origin_path).ok().filter(|bytes| bytes.len() <= 1 << 16);
+        let origin = origin.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let mut part = Self { path, origin_path, file, len, hash, origin, mixed: len > 0 };
+        if len > MAX_FILE {
+            part.restart()?;
+        }
+        Ok(part)
+    }
+
+    /// Whether what is there can be gone on with: its server can tell, or else a hash in the end.
+    pub(super) fn may_go_on(&self, has_hash: bool) -> bool {
+        self.len > 0 && (has_hash || self.origin.validator.is_some())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes that are there.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it was put together from several answers, which may be those of two versions of a file.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.mixed
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The hash of what is there.
+    pub(super) fn sha256(&self) -> Digest {
+        Digest(self.hash.clone().finalize().into())
+    }
+
+    /// Forgets what is there.
+    pub(super) fn restart(&mut self) -> Result<(), Error> {
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .map_err(|e| io(&self.path, e))?;
+        (self.len, self.hash, self.origin, self.mixed) = (0, Sha256::new(), Origin::default(), false);
+        let _ = fs::remove_file(&self.origin_path);
+        Ok(())
+    }
+
+    /// Notes what the bytes to come are part of, before they come.
+    pub(super) fn come_from(&mut self, origin: Origin) -> Result<(), Error> {
+        self.mixed |= self.len > 0;
+        if origin != self.origin {
+            icecap_kernels::replace_file(&self.origin_path, |out| Ok(serde_json::to_writer(out, &origin)?))?;
+            self.origin = origin;
+        }
+        Ok(())
+    }
+
+    /// Adds bytes.
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.file.write_all(bytes).map_err(|source| io(&self.path, source))?;
+        self.hash.update(bytes);
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Leaves it for a later run, if there is anything in it and it is `wanted`; else deletes it.
+    pub(super) fn leave(self, wanted: bool) {
+        let Self { path, origin_path, file, len, .. } = self;
+        drop(file);
+        if wanted && len > 0 {
+            return;
+        }
+        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(origin_path);
+    }
+
+    /// Puts it in the place of the whole file, and on the disk; gives its size.
+    pub(super) fn put(self, target: &Path) -> Result<u64, Error> {
+        let Self { path, origin_path, file, len, .. } = self;
+        let failed = |source| io(target, source);
+        file.sync_all().map_err(failed)?;
+        drop(file);
+        fs::rename(&path, target).map_err(failed)?;
+        let _ = fs::remove_file(origin_path);
+        // The rename itself lives in the folder. Some file systems refuse to sync one; the file is whole all the same.
+        #[cfg(unix)]
+        if let Some(folder) = target.parent().and_then(|folder| File::open(folder).ok()) {
+            let _ = folder.sync_all();
+        }
+        Ok(len)
+    }
+}

@@ -1,0 +1,171 @@
+//! The store: where the files of known weights are kept, and which hashes they must have.
+//!
+//! ```text
+//! FOLDER/weights/keras-1.0-160/
+//!     mobilenet_v2_…_1.0_160_no_top.h5           the file, under its publisher's name
+//!     mobilenet_v2_…_1.0_160_no_top.h5.sha256    its hash, as `sha256sum` writes it
+//! ```
+//!
+//! The second file is what stands between a user and a file that changed where no hash is published: the hash seen
+//! first is written there, and from then on expected.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use icecap_graph::Params;
+use icecap_kernels::Threads;
+
+use crate::container::MAX_FILE;
+use crate::open::{Known, read_known};
+use crate::{Checked, Digest, Entry, Error, Weights};
+
+/// The files of known weights in a folder.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+impl Store {
+    /// The store in a cache folder, which need not exist.
+    #[must_use]
+    pub fn new(cache: impl AsRef<Path>) -> Self {
+        Self { folder: cache.as_ref().join("weights") }
+    }
+
+    /// Where the file of an entry is kept; none for weights that are nowhere to be fetched.
+    #[must_use]
+    pub fn file(&self, entry: &Entry) -> Option<PathBuf> {
+        Some(self.folder.join(&entry.name).join(entry.file_name()?))
+    }
+
+    /// Whether that file is there.
+    #[must_use]
+    pub fn has(&self, entry: &Entry) -> bool {
+        self.file(entry).is_some_and(|file| file.is_file())
+    }
+
+    /// Where the hash of that file is kept.
+    #[must_use]
+    pub fn hash_file(&self, entry: &Entry) -> Option<PathBuf> {
+        Some(beside(&self.file(entry)?, ".sha256"))
+    }
+
+    /// The hash that the file of an entry had when it was first seen.
+    ///
+    /// # Errors
+    /// [`Error::File`] where it is kept and cannot be read; [`Error::OtherHash`] where what is kept is no hash.
+    pub fn recorded(&self, entry: &Entry) -> Result<Option<Digest>, Error> {
+        let Some(path) = self.hash_file(entry) else { return Ok(None) };
+        let text = match fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).into_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(icecap_kernels::Error::Io { path, source }.into()),
+        };
+        let word = text.split_whitespace().next().unwrap_or("");
+        word.parse().map(Some).map_err(|_| Error::OtherHash {
+            place: path.display().to_string(),
+            by: "its name".to_owned(),
+            expected: "a hash of 64 hexadecimal digits in it".to_owned(),
+            got: "missing".to_owned(),
+            next: "delete the file".to_owned(),
+        })
+    }
+
+    /// Keeps the hash of an entry's file.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn record(&self, entry: &Entry, sha256: Digest) -> Result<(), Error> {
+        if let (Some(path), Some(name)) = (self.hash_file(entry), entry.file_name()) {
+            icecap_kernels::replace_file(&path, |out| writeln!(out, "{sha256}  {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a file with this hash can be that of an entry: the hash that the manifest states, or how it starts; and
+    /// where the manifest does not state all of it, the one that was seen first.
+    ///
+    /// # Errors
+    /// [`Error::OtherHash`], which calls the file `place`; as [`Store::recorded`].
+    pub fn check(&self, entry: &Entry, sha256: Digest, place: &str) -> Result<Checked, Error> {
+        let stated = entry.check_hash(sha256, place)?;
+        if stated == Checked::Pinned {
+            return Ok(stated);
+        }
+        match self.recorded(entry)? {
+            Some(seen) if seen != sha256 => {
+                let next = format!(
+                    "if its publisher has changed it and you trust that, \
+                     `icecap weights pull {} --accept-new-hash` takes the new one",
+                    entry.name
+                );
+                Err(Error::OtherHash {
+                    place: place.to_owned(),
+                    by: "the hash seen first".to_owned(),
+                    expected: seen.to_string(),
+                    got: sha256.to_string(),
+                    next,
+                })
+            }
+            Some(_) if stated == Checked::Nothing => Ok(Checked::Recorded),
+            _ => Ok(stated),
+        }
+    }
+
+    /// Opens the file of an entry as [`crate::open_while`] does. The record says what the entry says where the file does
+    /// not, and the entry's name in any case.
+    ///
+    /// # Errors
+    /// [`Error::NotCached`] where it is not there; [`Error::OtherHash`] or [`Error::OtherNet`] where it is not what the
+    /// entry says; else as [`crate::open`].
+    pub fn open_while<R: Send>(
+        &self,
+        entry: &Entry,
+        threads: &Threads,
+        prepare: impl FnOnce(&Params) -> R + Send,
+    ) -> Result<(Weights, R), Error> {
+        let path = self.file(entry).unwrap_or_else(|| self.folder.clone());
+        let check = |sha256| {
+            self.check(entry, sha256, &path.display().to_string()).map_err(|mut error| {
+                if let Error::OtherHash { next, .. } = &mut error {
+                    *next = format!(
+                        "it was changed or damaged; `icecap weights pull {}` looks after it",
+                        entry.name
+                    );
+                }
+                error
+            })
+        };
+        if !path.is_file() {
+            return Err(Error::NotCached { name: entry.name.clone(), path });
+        }
+        let (weights, prepared) = icecap_kernels::with_mapped_file(&path, MAX_FILE, |bytes| {
+            let read = read_known(bytes, &path, Known::Entry(entry), threads, prepare);
+            // Of a file that is another than it should be, that is the first thing to know.
+            read.or_else(|error| {
+                check(Digest::of_file(bytes))?;
+                Err(error)
+            })
+        })??;
+        check(weights.record.file_sha256)?;
+        entry.check(&weights, &path)?;
+        Ok((weights, prepared))
+    }
+
+    /// The same, alone and on one thread.
+    ///
+    /// # Errors
+    /// As [`Store::open_while`].
+    pub fn open(&self, entry: &Entry) -> Result<Weights, Error> {
+        Ok(self.open_while(entry, &Threads::serial(), |_| ())?.0)
+    }
+}
+
+/// The path of a file beside `file`, with `ending` after its name.
+pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(ending);
+    file.with_file_name(name)
+}
