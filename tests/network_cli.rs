@@ -274,6 +274,12 @@ fn without_a_network_the_file_can_be_put_there_by_hand() {
     offline(&["weights", "pull", "own", "--accept-new-hash"]).succeeds();
     is_whole(&place, &other_file());
     offline(&["summary", "--weights", "own"]).succeeds();
+    // A file of another size is another file.
+    let place = own_net::place("https://weights.example/own.safetensors", "bytes = 1665297");
+    fs::create_dir_all(cached(&place, "")).unwrap();
+    fs::write(cached(&place, "own.safetensors"), file()).unwrap();
+    let run = Run::of(own_net::command(&place, &["summary", "--weights", "own"]).output().unwrap());
+    fails(&run, 3, &["has 1665296 bytes, and the manifest says 1665297"]);
     // Nobody answers: the same advice.
     let place = own_net::place("http://127.0.0.1:1/own.safetensors", "");
     let target = cached(&place, "own.safetensors");

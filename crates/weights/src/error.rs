@@ -245,10 +245,10 @@ pub enum Error {
         /// Where it would lie.
         copy_to: PathBuf,
     },
-    /// What was fetched cannot be what was asked for.
+    /// What was fetched, or lies in the cache, cannot be what was asked for.
     #[error("{url}: {reason}")]
     Fetched {
-        /// Its address.
+        /// Its address or path.
         url: String,
         /// Why, and what to do.
         reason: String,

@@ -142,6 +142,7 @@ impl Store {
             return Err(Error::NotCached { name: entry.name.clone(), path });
         }
         let (weights, prepared) = icecap_kernels::with_mapped_file(&path, MAX_FILE, |bytes| {
+            check_size(entry, bytes.len() as u64, &path.display().to_string())?;
             let read = read_known(bytes, &path, Known::Entry(entry), threads, prepare);
             // Of a file that is another than it should be, that is the first thing to know.
             read.or_else(|error| {
@@ -160,6 +161,17 @@ impl Store {
     /// As [`Store::open_while`].
     pub fn open(&self, entry: &Entry) -> Result<Weights, Error> {
         Ok(self.open_while(entry, &Threads::serial(), |_| ())?.0)
+    }
+}
+
+/// Compares a file's size with the one that its entry states.
+pub(crate) fn check_size(entry: &Entry, bytes: u64, place: &str) -> Result<(), Error> {
+    match entry.bytes {
+        Some(stated) if stated != bytes => Err(Error::Fetched {
+            url: place.to_owned(),
+            reason: format!("has {bytes} bytes, and the manifest says {stated}; it is another file"),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::container::{Container, MAX_FILE};
-use crate::store::Store;
+use crate::store::{Store, check_size};
 use crate::{Checked, Digest, Entry, Error};
 
 use lock::Lock;
@@ -146,6 +146,7 @@ impl Work<'_> {
         let (sha256, bytes) = icecap_kernels::with_mapped_file(self.path, MAX_FILE, |bytes| {
             (Digest::of_file(bytes), bytes.len() as u64)
         })?;
+        check_size(self.entry, bytes, &place)?;
         let checked = self.accept(self.path, sha256, &place, wish)?;
         if self.store.recorded(self.entry)? != Some(sha256) {
             self.store.record(self.entry, sha256)?;

@@ -58,7 +58,11 @@ impl Part {
         }
         // What cannot be read is as good as not known.
         let origin = fs::read(&origin_path).ok().filter(|bytes| bytes.len() <= 1 << 16);
-        let origin = origin.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let mut origin: Origin =
+            origin.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        // It goes back to the server in a header.
+        origin.validator =
+            origin.validator.filter(|text| text.bytes().all(|byte| matches!(byte, b' '..=b'~')));
         let mut part = Self { path, origin_path, file, len, hash, origin, mixed: len > 0 };
         if len > MAX_FILE {
             part.restart()?;
@@ -148,5 +152,41 @@ impl Part {
             let _ = folder.sync_all();
         }
         Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_gone_on_with_where_it_ended_and_what_is_not_known_is_not_made_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        let mut part = Part::open(&target).unwrap();
+        assert!(!part.may_go_on(true));
+        let origin = Origin { validator: Some("\"x\"".to_owned()), total: Some(5) };
+        part.come_from(origin.clone()).unwrap();
+        part.add(b"ab").unwrap();
+        part.leave(true);
+
+        let mut part = Part::open(&target).unwrap();
+        assert_eq!((part.len(), part.origin(), part.is_mixed()), (2, &origin, true));
+        assert!(part.may_go_on(false));
+        part.add(b"c").unwrap();
+        assert_eq!(part.sha256(), Digest::of_file(b"abc"));
+        part.leave(true);
+
+        for bad in ["", "{", "[1]", "{\"validator\": \"a\\nb\"}", &" ".repeat(1 << 17)] {
+            fs::write(beside(&target, ".from"), bad).unwrap();
+            let part = Part::open(&target).unwrap();
+            assert_eq!((part.len(), part.origin()), (3, &Origin::default()), "{bad:.20}");
+            assert!(part.may_go_on(true) && !part.may_go_on(false));
+        }
+        let part = Part::open(&target).unwrap();
+        assert_eq!(part.put(&target).unwrap(), 3);
+        assert_eq!(fs::read(&target).unwrap(), b"abc");
+        Part::open(&target).unwrap().leave(true);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

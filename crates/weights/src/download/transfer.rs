@@ -16,6 +16,7 @@ use super::retry::{Passing, Trouble};
 use super::{Event, TICK, Work};
 use crate::Error;
 use crate::container::MAX_FILE;
+use crate::store::check_size;
 
 /// Bytes that are handed on at a time.
 const PIECE: usize = 64 << 10;
@@ -179,14 +180,10 @@ impl Transfer<'_> {
     }
 
     fn wrong_size(&self, total: u64) -> Option<Error> {
-        match self.work.entry.bytes {
-            _ if total > MAX_FILE => Some(self.too_large(total)),
-            Some(stated) if total != stated => Some(Error::Fetched {
-                url: self.work.url.to_owned(),
-                reason: format!("has {total} bytes, and the manifest says {stated}; it is another file"),
-            }),
-            _ => None,
+        if total > MAX_FILE {
+            return Some(self.too_large(total));
         }
+        check_size(self.work.entry, total, self.work.url).err()
     }
 
     fn too_large(&self, got: u64) -> Error {
