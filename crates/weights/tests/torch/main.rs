@@ -4,7 +4,9 @@
 
 mod assets;
 mod draft;
+mod hostile;
 mod layouts;
+mod mutants;
 #[allow(dead_code, reason = "what the other tests use of it")]
 #[path = "../weights/net.rs"]
 mod net;
