@@ -60,7 +60,7 @@ def main():
     config = MobileNetV2Config(depth_multiplier=0.35, tf_padding=True, num_labels=10)
     net = MobileNetV2ForImageClassification(config).eval()
     state = net.state_dict()
-    names_path.write_text("".join(f"{name} {list(tensor.shape)}\n" for name, tensor in sorted(state.items())))
+    names_path.write_text("".join(f"{name} {list(tensor.shape)}\n" for name, tensor in state.items()))
 
     keras = load_file(assets / "weights/keras_mobilenet_v2_0.35_scrambled_no_top.safetensors")
     state.update(renamed(keras, state))

@@ -28,8 +28,8 @@ use crate::error::shown;
 pub(crate) const MAGIC: &[u8; 4] = b"PK\x03\x04";
 /// The most entries in an archive.
 pub(crate) const MAX_ENTRIES: u64 = 2 * MAX_TENSORS;
-/// The most bytes that an archive's deflated entries unpack to, together: five times the largest published net.
-pub(crate) const MAX_UNPACKED: u64 = 128 << 20;
+/// The most bytes that an archive's deflated entries unpack to, together: four times the largest published net.
+pub(crate) const MAX_UNPACKED: u64 = 96 << 20;
 
 const LOCAL: u32 = 0x0403_4b50;
 const LOCAL_LEN: u64 = 30;

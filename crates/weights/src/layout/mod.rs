@@ -138,7 +138,7 @@ impl Layout {
             return Ok(Named::new(file, keras::sources(file)?, BTreeMap::new()));
         }
         let table = self.torch_table(file.names()).0;
-        let sources = torch::sources(&table, file.names());
+        let sources = torch::sources(&table, file)?;
         Ok(Named::new(file, sources, table))
     }
 

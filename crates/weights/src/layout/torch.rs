@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use super::layers::{ConvLayer, Part, conv_layers};
 use super::{AxisOrder, Source, TOP_BIAS, TOP_KERNEL};
+use crate::Error;
+use crate::container::Container;
+use crate::error::shown;
 
 /// PyTorch's names of BatchNorm's vectors, and Keras'.
 const BATCH_NORM: [(&str, &str); 4] = [
@@ -40,18 +43,32 @@ pub(super) fn table(modules: Modules, top: &str) -> BTreeMap<String, Source> {
     table
 }
 
-/// The table for a file with these tensors: those of it that are there, and under their own names those that no layout
-/// knows, which is for the net to refuse.
-pub(super) fn sources<'n>(
+/// The table for a file: of it those tensors that are there, and under their own names those that no layout knows, which
+/// is for the net to refuse.
+///
+/// # Errors
+/// [`Error::Tensor`] for one whose own name is another's Keras name.
+pub(super) fn sources(
     table: &BTreeMap<String, Source>,
-    names: impl Iterator<Item = &'n str>,
-) -> BTreeMap<String, Source> {
+    file: &Container<'_>,
+) -> Result<BTreeMap<String, Source>, Error> {
     let known: BTreeMap<&str, (&String, AxisOrder)> =
         table.iter().map(|(keras, source)| (source.name.as_str(), (keras, source.order))).collect();
-    let counted = names.filter(|name| name.rsplit('.').next() != Some(COUNTER));
-    let found = counted.map(|name| match known.get(name) {
-        Some((keras, order)) => ((*keras).clone(), Source { name: name.to_owned(), order: *order }),
-        None => (name.to_owned(), Source::kept(name)),
-    });
-    found.collect()
+    let is_counter = |name: &&str| {
+        let module = name.strip_suffix(COUNTER);
+        module.is_some_and(|module| known.contains_key(format!("{module}running_mean").as_str()))
+    };
+    let mut sources = BTreeMap::new();
+    for name in file.names().filter(|name| !is_counter(name)) {
+        let (keras, order) = match known.get(name) {
+            Some((keras, order)) => ((*keras).clone(), *order),
+            None => (name.to_owned(), AxisOrder::Kept),
+        };
+        if let Some(twin) = sources.insert(keras, Source { name: name.to_owned(), order }) {
+            let reason = format!("the file has it as '{}' too", shown(&twin.name));
+            let (path, offset) = (file.path().into(), file.offset(name).unwrap_or(0));
+            return Err(Error::Tensor { path, tensor: shown(name), offset, reason });
+        }
+    }
+    Ok(sources)
 }

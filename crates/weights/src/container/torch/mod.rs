@@ -48,14 +48,16 @@ pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a
     limit(path, "bytes", reader.length, MAX_FILE)?;
     let folder_of = |name: &'a str| name.strip_suffix("/data.pkl").filter(|folder| !folder.contains('/'));
     let entries = |wanted: &dyn Fn(&str) -> bool| zip::entries(bytes, path, reader.kind, wanted);
-    let described = entries(&|name| name.ends_with("/data.pkl") || name.ends_with("/byteorder"))?;
+    let described = entries(&|name| name.ends_with("/data.pkl"))?;
     let mut pickles = described.iter().filter(|entry| folder_of(entry.name).is_some());
     let (Some(described_by), None) = (pickles.next(), pickles.next()) else {
         return Err(reader.damaged(0, "no NAME/data.pkl stands in the archive, or more than one".to_owned()));
     };
     let folder = folder_of(described_by.name).unwrap_or_default();
-    let order = described.iter().find(|entry| entry.name.strip_prefix(folder) == Some("/byteorder"));
-    let order = match order.map(|entry| (&*entry.bytes, entry.offset)) {
+    limit(path, "bytes of pickle", described_by.bytes.len() as u64, MAX_PICKLE)?;
+    // Not kept beside the values: unpacked, it could be as large as they.
+    let order = entries(&|name| name.strip_prefix(folder) == Some("/byteorder"))?;
+    let order = match order.first().map(|entry| (&*entry.bytes, entry.offset)) {
         None | Some((b"little", _)) => Order::Little,
         Some((b"big", _)) => Order::Big,
         Some((_, at)) => {
@@ -66,7 +68,6 @@ pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a
     // Places inside a compressed pickle are no places of the file.
     let step = usize::from(matches!(text, Cow::Borrowed(_)));
     let place = |at: usize| described_by.offset + (at * step) as u64;
-    limit(path, "bytes of pickle", text.len() as u64, MAX_PICKLE)?;
     let pickle = pickle::load(text).map_err(|why| reader.refusal(why, &place))?;
     let key_of = |name: &'a str| name.strip_prefix(folder).and_then(|name| name.strip_prefix("/data/"));
     let keys: BTreeMap<&str, usize> =

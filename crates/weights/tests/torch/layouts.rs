@@ -1,0 +1,246 @@
+//! A net of Keras' put under other layouts' names by code of this test's own comes back as it was.
+
+use std::path::PathBuf;
+
+use icecap_graph::{Numerics, Padding};
+use icecap_weights::safetensors::{Element, header};
+use icecap_weights::{Layout, Weights, from_bytes};
+
+use crate::draft::{Pickle, Tensor, state_dict, torch_legacy, torch_zip};
+use crate::net::{self, Tensors};
+
+/// Convolutions and their BatchNorms in the order of the net, by Keras' names.
+fn keras_order() -> Vec<(String, String)> {
+    let mut order = vec![("Conv1".to_owned(), "bn_Conv1".to_owned())];
+    let steps = |block: usize| {
+        if block == 0 { &["depthwise", "project"][..] } else { &["expand", "depthwise", "project"] }
+    };
+    for block in 0..17 {
+        let start = if block == 0 { "expanded_conv".to_owned() } else { format!("block_{block}") };
+        order.extend(
+            steps(block).iter().map(|step| (format!("{start}_{step}"), format!("{start}_{step}_BN"))),
+        );
+    }
+    order.push(("Conv_1".to_owned(), "Conv_1_bn".to_owned()));
+    order
+}
+
+/// The same in another layout, and its top.
+pub(crate) fn order(layout: Layout) -> (Vec<(String, String)>, &'static str) {
+    let pair = |conv: String, norm: String| (conv, norm);
+    match layout {
+        Layout::Torchvision => {
+            let mut order = vec![pair("features.0.0".into(), "features.0.1".into())];
+            for (conv, norm) in [("0.0", "0.1"), ("1", "2")] {
+                order.push(pair(format!("features.1.conv.{conv}"), format!("features.1.conv.{norm}")));
+            }
+            for at in 2..18 {
+                for (conv, norm) in [("0.0", "0.1"), ("1.0", "1.1"), ("2", "3")] {
+                    order.push(pair(
+                        format!("features.{at}.conv.{conv}"),
+                        format!("features.{at}.conv.{norm}"),
+                    ));
+                }
+            }
+            order.push(pair("features.18.0".into(), "features.18.1".into()));
+            (order, "classifier.1")
+        }
+        Layout::Timm => {
+            let mut order = vec![pair("conv_stem".into(), "bn1".into())];
+            let places = "0.0 1.0 1.1 2.0 2.1 2.2 3.0 3.1 3.2 3.3 4.0 4.1 4.2 5.0 5.1 5.2 6.0";
+            for place in places.split(' ') {
+                let convs = if place == "0.0" { "conv_dw conv_pw" } else { "conv_pw conv_dw conv_pwl" };
+                for (index, conv) in convs.split(' ').enumerate() {
+                    let module = |name: &str| format!("blocks.{place}.{name}");
+                    order.push(pair(module(conv), module(&format!("bn{}", index + 1))));
+                }
+            }
+            order.push(pair("conv_head".into(), "bn2".into()));
+            (order, "classifier")
+        }
+        _ => (huggingface_order(), "classifier"),
+    }
+}
+
+/// From the names that `transformers` itself lists.
+fn huggingface_order() -> Vec<(String, String)> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/huggingface_names.txt");
+    let text = std::fs::read_to_string(path).unwrap();
+    let convs = text.lines().filter_map(|line| line.split_once(".convolution.weight "));
+    convs.map(|(module, _)| (format!("{module}.convolution"), format!("{module}.normalization"))).collect()
+}
+
+/// Sizes and values with the axes in PyTorch's order.
+fn transposed(name: &str, tensor: &icecap_kernels::Tensor) -> (Vec<usize>, Vec<f32>) {
+    let (dims, values) = (tensor.shape().dims().to_vec(), tensor.data());
+    match *dims {
+        [h, w, i, o] => {
+            // Depthwise kernels have channels, then 1, where others have inputs and outputs.
+            let (outer, inner, depthwise) =
+                if name.contains("depthwise") { (i, o, true) } else { (o, i, false) };
+            let at = |y: usize, x: usize, a: usize, b: usize| {
+                let (i_at, o_at) = if depthwise { (a, b) } else { (b, a) };
+                values[((y * w + x) * i + i_at) * o + o_at]
+            };
+            let mut out = Vec::new();
+            for a in 0..outer {
+                for b in 0..inner {
+                    (0..h * w).for_each(|place| out.push(at(place / w, place % w, a, b)));
+                }
+            }
+            (vec![outer, inner, h, w], out)
+        }
+        [i, o] => (vec![o, i], (0..o * i).map(|at| values[at % i * o + at / i]).collect()),
+        _ => (dims, values.to_vec()),
+    }
+}
+
+/// A net of Keras' in another layout, batch counters with it.
+pub(crate) fn renamed(tensors: &Tensors, layout: Layout) -> Vec<Tensor> {
+    let (own, top) = order(layout);
+    let keras = keras_order();
+    assert_eq!(own.len(), keras.len());
+    let mut out: Vec<Tensor> = Vec::new();
+    let mut push = |from: String, to: String| {
+        if let Some(tensor) = tensors.get(&from) {
+            let (sizes, values) = transposed(&from, tensor);
+            out.push(Tensor::plain(&to, out.len(), &sizes, &values));
+        }
+    };
+    for ((conv, norm), (own_conv, own_norm)) in keras.iter().zip(&own) {
+        push(format!("{conv}/kernel"), format!("{own_conv}.weight"));
+        for (from, to) in
+            ["gamma weight", "beta bias", "moving_mean running_mean", "moving_variance running_var"]
+                .map(|names| names.split_once(' ').unwrap())
+        {
+            push(format!("{norm}/{from}"), format!("{own_norm}.{to}"));
+        }
+    }
+    push("predictions/kernel".to_owned(), format!("{top}.weight"));
+    push("predictions/bias".to_owned(), format!("{top}.bias"));
+    assert_eq!(out.len(), tensors.len());
+    for (_, norm) in own {
+        out.push(Tensor::counter(&format!("{norm}.num_batches_tracked"), out.len()));
+    }
+    out
+}
+
+fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
+    let shapes: Vec<_> = tensors
+        .iter()
+        .map(|tensor| {
+            let sizes: Vec<usize> = tensor.sizes.iter().map(|size| *size as usize).collect();
+            let element = if tensor.kind == "LongStorage" { Element::I64 } else { Element::F32 };
+            (tensor.name.as_str(), element, icecap_kernels::Shape::new(&sizes).unwrap())
+        })
+        .collect();
+    let mut bytes = header(&net::texts(&[]), &shapes);
+    tensors.iter().for_each(|tensor| bytes.extend(tensor.bytes.as_ref().unwrap()));
+    bytes
+}
+
+fn assert_same(weights: &Weights, tensors: &Tensors) {
+    assert_eq!(weights.params.tensors().count(), tensors.len());
+    for (name, tensor) in weights.params.tensors() {
+        assert_eq!(tensor.shape(), tensors[name].shape(), "{name}");
+        assert_eq!(tensor.data(), tensors[name].data(), "{name}");
+    }
+}
+
+const OTHERS: [Layout; 3] = [Layout::Torchvision, Layout::Timm, Layout::HuggingFace];
+
+#[test]
+fn a_net_under_other_names_is_the_same_net() {
+    let tensors = net::tensors(&net::tiny(), Some(10));
+    for layout in OTHERS {
+        let renamed = renamed(&tensors, layout);
+        let pickle = state_dict(&renamed);
+        let files = [safetensors(&renamed), torch_zip(&pickle, &renamed), torch_legacy(&pickle, &renamed)];
+        let hashes = files.map(|file| {
+            let weights = from_bytes(&file, "file").unwrap_or_else(|error| panic!("{layout}: {error}"));
+            assert_same(&weights, &tensors);
+            assert_eq!(weights.record.layout, layout);
+            weights.record.params_sha256
+        });
+        assert_eq!((hashes[0], hashes[1]), (hashes[1], hashes[2]));
+    }
+}
+
+#[test]
+fn each_layout_brings_its_numbers() {
+    for layout in OTHERS {
+        let numerics = layout.numerics();
+        if layout == Layout::HuggingFace {
+            assert_eq!(numerics, Numerics::KERAS);
+            continue;
+        }
+        assert_eq!((numerics.epsilon, numerics.padding), (1e-5, Padding::Symmetric));
+        for (channel, (mean, std)) in [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)].into_iter().enumerate()
+        {
+            let scaled =
+                |pixel: f32| pixel * numerics.scaling.scale[channel] + numerics.scaling.shift[channel];
+            assert!(
+                (scaled(255.0) - (1.0 - mean) / std).abs() < 1e-5 && (scaled(0.0) + mean / std).abs() < 1e-5
+            );
+        }
+    }
+}
+
+#[test]
+fn other_forms_of_the_names_open_too() {
+    let tensors = net::tensors(&net::tiny(), Some(10));
+    let check = |renamed: &[Tensor]| {
+        assert_same(&from_bytes(&torch_zip(&state_dict(renamed), renamed), "file").unwrap(), &tensors);
+    };
+    let change = |layout: Layout, change: &dyn Fn(&str) -> String| {
+        let mut renamed = renamed(&tensors, layout);
+        renamed.iter_mut().for_each(|tensor| tensor.name = change(&tensor.name));
+        renamed
+    };
+    check(&change(Layout::HuggingFace, &|name| name.replace("mobilenet_v2.", "")));
+    check(&change(Layout::Torchvision, &|name| name.replace("classifier.1", "classifier")));
+    check(&change(Layout::Timm, &|name| format!("module.{name}")));
+    // A checkpoint: the net beside what a training leaves.
+    let renamed = renamed(&tensors, Layout::Timm);
+    for key in ["state_dict", "model", "model_state_dict", "model_ema"] {
+        let dict = renamed
+            .iter()
+            .fold(Pickle::new().raw("}(").text("epoch").int(3).text(key).raw("}("), Pickle::tensor);
+        let pickle = dict.raw("u").text("optimizer").raw("}").int(5).raw("]ss").raw("u").end();
+        assert_same(&from_bytes(&torch_zip(&pickle, &renamed), "file").unwrap(), &tensors);
+        assert_same(&from_bytes(&torch_legacy(&pickle, &renamed), "file").unwrap(), &tensors);
+    }
+}
+
+#[test]
+fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
+    let tensors = net::tensors(&net::tiny(), Some(10));
+    for (layout, missing) in [
+        (Layout::Torchvision, "features.3.conv.0.0.weight"),
+        (Layout::Torchvision, "classifier.1.bias"),
+        (Layout::Timm, "blocks.3.2.bn3.running_var"),
+        (Layout::HuggingFace, "mobilenet_v2.conv_stem.reduce_1x1.normalization.bias"),
+    ] {
+        let whole = renamed(&tensors, layout);
+        let text = |tensors: &[Tensor]| from_bytes(&safetensors(tensors), "file").unwrap_err().to_string();
+        let mut less = whole.clone();
+        less.retain(|tensor| tensor.name != missing);
+        assert_eq!(less.len() + 1, whole.len());
+        assert!(text(&less).contains(&format!("'{missing}'")), "{}", text(&less));
+        for extra in
+            ["features.19.0.weight", "fc.weight", "Conv1/kernel", "head/kernel", "bn9.num_batches_tracked"]
+        {
+            let mut more = whole.clone();
+            more.push(Tensor::plain(extra, 999, &[1], &[1.0]));
+            assert!(text(&more).contains(&format!("'{extra}")), "{extra}: {}", text(&more));
+        }
+        let mut wrong = whole.clone();
+        let bad = wrong.iter_mut().find(|tensor| tensor.name == missing).unwrap();
+        bad.bytes.as_mut().unwrap()[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+        assert!(
+            text(&wrong).contains(&format!("(here '{missing}')")) && text(&wrong).contains("NaN"),
+            "{}",
+            text(&wrong)
+        );
+    }
+}
