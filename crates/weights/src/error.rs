@@ -26,7 +26,7 @@ pub enum Error {
         limit: u64,
     },
     /// A file that is none of the containers that are read.
-    #[error("{}: no weight file: its first bytes are none of safetensors'", path.display())]
+    #[error("{}: no weight file: its first bytes are neither safetensors' nor HDF5's", path.display())]
     UnknownContainer {
         /// The file.
         path: PathBuf,
@@ -42,6 +42,20 @@ pub enum Error {
         offset: u64,
         /// What is wrong there.
         reason: String,
+    },
+    /// A container that uses what is not read here.
+    #[error("{}: {feature} at byte {offset}, which is not read from {kind}; {advice}", path.display())]
+    Feature {
+        /// The file.
+        path: PathBuf,
+        /// What it was read as.
+        kind: ContainerKind,
+        /// Where in it.
+        offset: u64,
+        /// What stands there.
+        feature: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// A tensor that the container describes wrongly.
     #[error("{}: tensor '{tensor}' at byte {offset}: {reason}", path.display())]

@@ -157,7 +157,7 @@ fn recognise(file: &Container<'_>) -> Result<Layout, Error> {
 /// The net in a file, with the numbers that its metadata or its layout states.
 pub(crate) fn params(file: &Container<'_>, layout: Layout, threads: &Threads) -> Result<Params, Error> {
     let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
-    let named = layout.named(file);
+    let named = layout.named(file)?;
     let (spec, tensors) = named.read(threads)?;
     Params::new(spec, numerics, tensors).map_err(|source| named.net_error(source))
 }

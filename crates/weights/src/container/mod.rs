@@ -4,7 +4,10 @@
 //! stand, and the values as little-endian f32, last axis fastest. Parsing a file checks all of it that will be used, so
 //! that what follows cannot fail on it; values are borrowed from the file where they lie there in one run.
 
+pub mod hdf5;
+mod keras_archive;
 pub mod safetensors;
+mod zip;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,14 +32,29 @@ pub const MAX_NAME: u64 = 256;
 pub enum ContainerKind {
     /// A JSON header and raw values.
     Safetensors,
+    /// A tree of groups, as Keras writes it.
+    Hdf5,
+    /// A zip archive around the HDF5 file `model.weights.h5`: Keras' own `.keras`.
+    KerasArchive,
 }
 
 impl ContainerKind {
     /// The kind that a file's first bytes tell, where they tell any.
     #[must_use]
     pub fn recognise(bytes: &[u8]) -> Option<Self> {
+        let hdf5 = hdf5::find(bytes);
+        if hdf5 == Some(0) {
+            return Some(Self::Hdf5);
+        }
+        if keras_archive::is(bytes) {
+            return Some(Self::KerasArchive);
+        }
         // Before the header stands its length, which looks like anything.
-        (bytes.get(8) == Some(&b'{')).then_some(Self::Safetensors)
+        if bytes.get(8) == Some(&b'{') {
+            return Some(Self::Safetensors);
+        }
+        // Last, because another kind's values could be these bytes too.
+        hdf5.map(|_| Self::Hdf5)
     }
 
     /// What errors and people call it.
@@ -44,6 +62,8 @@ impl ContainerKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Safetensors => "safetensors",
+            Self::Hdf5 => "HDF5",
+            Self::KerasArchive => "a .keras archive",
         }
     }
 }
@@ -90,6 +110,8 @@ impl<'a> Container<'a> {
         limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
         match ContainerKind::recognise(bytes) {
             Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path),
+            Some(ContainerKind::Hdf5) => hdf5::parse(bytes, path),
+            Some(ContainerKind::KerasArchive) => keras_archive::parse(bytes, path),
             None => Err(Error::UnknownContainer { path: path.into() }),
         }
     }
@@ -115,7 +137,8 @@ impl<'a> Container<'a> {
         self.kind
     }
 
-    /// The texts that a safetensors header holds beside the tensors; other containers have none.
+    /// The texts that a file holds beside the tensors: a safetensors header's, or of an HDF5 file the names that
+    /// Keras gave its layers, by group, and its description of the model.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata

@@ -1,21 +1,284 @@
-//! Keras' own names and shapes, which are the canonical ones here: nothing is renamed or transposed.
+//! Keras' own names and shapes, which are the canonical ones here: nothing is transposed, and names are only freed of
+//! what the way of saving put around them.
+//!
+//! | saved as | a name in the file |
+//! |---|---|
+//! | safetensors | `Conv1/kernel` |
+//! | weights of Keras 2, `.h5` | `Conv1/Conv1/kernel:0`, `block_1_depthwise/block_1_depthwise/depthwise_kernel:0` |
+//! | the net inside a user's model | `mobilenetv2_1.00_160/Conv1/kernel:0` |
+//! | `.weights.h5`, `.keras` | `layers/conv2d/vars/0`, where the group `layers/conv2d/vars` may say that it is `Conv1` |
+//!
+//! Keras 3 numbers the layers of a model class by class, in the model's order. Where no group says which layer it is, the
+//! number does: the n-th `conv2d` is the n-th of MobileNetV2's convolutions.
+//!
+//! A user's own classifier on the net is one dense layer on the pooled features, whatever it is called: it becomes
+//! `predictions`. What is neither stays under its own name, and is refused by it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use icecap_graph::{BATCH_NORM, BLOCKS};
 
 use super::{HEAD_PREFIX, Source};
+use crate::Error;
 use crate::container::Container;
+use crate::error::shown;
 
-/// Whether Keras' MobileNetV2 has a layer of this tensor's name, as far as its start tells.
+/// The group in which Keras 3 keeps a layer's variables, by number.
+const VARIABLES: &str = "vars";
+const TOP: &str = "predictions";
+/// What else Keras keeps beside the weights: state of training and of random layers, which no inference needs.
+const STATE: [&str; 8] = [
+    "optimizer",
+    "optimizer_weights",
+    "metrics",
+    "_metrics",
+    "compile_metrics",
+    "_compile_metrics",
+    "loss_tracker",
+    "_loss_tracker",
+];
+const SEED: &str = "seed_generator";
+
+/// A tensor's name taken apart.
+struct Place<'n> {
+    /// All before the variable.
+    group: &'n str,
+    /// The layer, or what Keras 3 calls it after its class.
+    layer: &'n str,
+    variable: &'n str,
+    /// Whether the variable is a number.
+    numbered: bool,
+}
+
+impl<'n> Place<'n> {
+    fn of(name: &'n str) -> Option<Self> {
+        let (group, variable) = name.rsplit_once(['/', '\\'])?;
+        let variable = variable.strip_suffix(":0").unwrap_or(variable);
+        let (above, last) = group.rsplit_once(['/', '\\']).unwrap_or(("", group));
+        let numbered = last == VARIABLES;
+        let layer = if numbered { above.rsplit(['/', '\\']).next().unwrap_or_default() } else { last };
+        Some(Self { group, layer, variable, numbered })
+    }
+
+    /// The groups around the layer, which hold the layers that it is numbered among.
+    fn model(&self) -> &'n str {
+        let layer = self.group.strip_suffix(VARIABLES).filter(|_| self.numbered).unwrap_or(self.group);
+        layer.trim_end_matches(['/', '\\']).strip_suffix(self.layer).unwrap_or_default()
+    }
+
+    /// Keras' name of the variable, which is one of these by number.
+    fn variable(&self, names: &[&'n str]) -> &'n str {
+        let number = self.numbered.then(|| self.variable.parse::<usize>().ok()).flatten();
+        match (number.and_then(|number| names.get(number)), self.variable) {
+            (Some(name), _) => name,
+            (None, "depthwise_kernel") => "kernel",
+            (None, variable) => variable,
+        }
+    }
+}
+
+/// Kinds of layers with weights, as Keras 3 calls their groups.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Convolution,
+    Depthwise,
+    BatchNorm,
+    Dense,
+}
+
+impl Class {
+    /// The class of a group's name, and the number in it.
+    fn numbered(group: &str) -> Option<(Self, u32)> {
+        let (name, number) = match group.rsplit_once('_') {
+            Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (name, digits.parse().ok()?)
+            }
+            _ => (group, 0),
+        };
+        let class = match name {
+            "conv2d" => Self::Convolution,
+            "depthwise_conv2d" => Self::Depthwise,
+            "batch_normalization" => Self::BatchNorm,
+            "dense" => Self::Dense,
+            _ => return None,
+        };
+        Some((class, number))
+    }
+
+    /// The class of one of the net's layers.
+    fn of(layer: &str) -> Self {
+        match layer {
+            TOP => Self::Dense,
+            _ if layer == "bn_Conv1" || layer.ends_with("_bn") || layer.ends_with("_BN") => Self::BatchNorm,
+            _ if layer.ends_with("_depthwise") => Self::Depthwise,
+            _ => Self::Convolution,
+        }
+    }
+
+    /// Its variables in the order of their numbers.
+    fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Convolution | Self::Depthwise | Self::Dense => &["kernel", "bias"],
+            Self::BatchNorm => &BATCH_NORM,
+        }
+    }
+}
+
+/// The net's layers with weights, in its own order, without the top.
+fn layers() -> Vec<String> {
+    let mut layers = vec!["Conv1".to_owned(), "bn_Conv1".to_owned()];
+    for block in 0..BLOCKS {
+        let prefix = if block == 0 { "expanded_conv".to_owned() } else { format!("block_{block}") };
+        let parts: &[&str] =
+            if block == 0 { &["depthwise", "project"] } else { &["expand", "depthwise", "project"] };
+        for part in parts {
+            layers.push(format!("{prefix}_{part}"));
+            layers.push(format!("{prefix}_{part}_BN"));
+        }
+    }
+    layers.extend(["Conv_1".to_owned(), "Conv_1_bn".to_owned()]);
+    layers
+}
+
+/// Whether a layer is named as one of Keras' MobileNetV2, as far as its start tells.
+fn is_layer(layer: &str) -> bool {
+    matches!(layer, "Conv1" | "bn_Conv1" | "Conv_1" | "Conv_1_bn" | TOP)
+        || layer.starts_with("expanded_conv_")
+        || layer.starts_with("block_")
+}
+
+/// Whether Keras' MobileNetV2 has a tensor of this name, as far as the name of its layer tells.
 pub(super) fn owns(name: &str) -> bool {
-    let layer = name.split_once('/').map(|(layer, _)| layer);
-    layer.is_some_and(|layer| {
-        matches!(layer, "Conv1" | "bn_Conv1" | "Conv_1" | "Conv_1_bn" | "predictions")
-            || layer.starts_with("expanded_conv_")
-            || layer.starts_with("block_")
+    Place::of(name).is_some_and(|place| {
+        is_layer(place.layer) || (place.numbered && Class::numbered(place.layer).is_some())
     })
 }
 
-pub(super) fn sources(file: &Container<'_>) -> BTreeMap<String, Source> {
-    let names = file.names().filter(|name| !name.starts_with(HEAD_PREFIX));
-    names.map(|name| (name.to_owned(), Source::kept(name))).collect()
+/// Whether a tensor is state of training or of a random layer.
+fn is_state(name: &str) -> bool {
+    let mut groups = name.split(['/', '\\']);
+    groups.next().is_some_and(|first| STATE.contains(&first)) || groups.any(|group| group.starts_with(SEED))
+}
+
+/// The file's tensors by Keras' names.
+///
+/// # Errors
+/// [`Error::Tensor`] where two tensors have one such name, or two dense layers stand on the net.
+pub(super) fn sources(file: &Container<'_>) -> Result<BTreeMap<String, Source>, Error> {
+    let names: Vec<&str> =
+        file.names().filter(|name| !name.starts_with(HEAD_PREFIX) && !is_state(name)).collect();
+    let places = numbered(file, &names);
+    let mut sources = BTreeMap::new();
+    let mut others = Vec::new();
+    for name in names {
+        let Some(place) = Place::of(name) else {
+            insert(file, &mut sources, name.to_owned(), name)?;
+            continue;
+        };
+        let stored = if place.numbered { file.metadata().get(place.group).map(String::as_str) } else { None };
+        let layer = match (stored, place.numbered) {
+            (Some(stored), _) => Some(stored),
+            (None, true) => places.get(place.group).map(String::as_str),
+            (None, false) => Some(place.layer),
+        };
+        match layer.filter(|layer| is_layer(layer)) {
+            Some(layer) => {
+                let variable = place.variable(Class::of(layer).variables());
+                insert(file, &mut sources, format!("{layer}/{variable}"), name)?;
+            }
+            None => others.push((name, place)),
+        }
+    }
+    let top = top(file, &sources, &others)?;
+    for (name, place) in others {
+        let canonical = match top {
+            Some(group) if group == place.group => {
+                format!("{TOP}/{}", place.variable(Class::Dense.variables()))
+            }
+            _ => name.to_owned(),
+        };
+        insert(file, &mut sources, canonical, name)?;
+    }
+    Ok(sources)
+}
+
+fn insert(
+    file: &Container<'_>,
+    sources: &mut BTreeMap<String, Source>,
+    canonical: String,
+    name: &str,
+) -> Result<(), Error> {
+    match sources.entry(canonical) {
+        Entry::Vacant(place) => {
+            place.insert(Source::kept(name));
+            Ok(())
+        }
+        Entry::Occupied(place) => {
+            let (canonical, other) = (shown(place.key()), shown(&place.get().name));
+            Err(refuse(
+                file,
+                name,
+                format!("it is Keras' '{canonical}', and so is '{other}'; keep one net in the file"),
+            ))
+        }
+    }
+}
+
+fn refuse(file: &Container<'_>, name: &str, reason: String) -> Error {
+    let offset = file.offset(name).unwrap_or_default();
+    Error::Tensor { path: file.path().into(), tensor: shown(name), offset, reason }
+}
+
+/// The net's layers by the groups of their variables, told from the numbers in the groups' names: in each model, of
+/// each class, the n-th by number is the net's n-th.
+fn numbered(file: &Container<'_>, names: &[&str]) -> BTreeMap<String, String> {
+    let mut groups: BTreeMap<(&str, Class), BTreeMap<u32, &str>> = BTreeMap::new();
+    for name in names {
+        let Some(place) = Place::of(name).filter(|place| place.numbered) else { continue };
+        let Some((class, number)) = Class::numbered(place.layer) else { continue };
+        if !file.metadata().contains_key(place.group) && class != Class::Dense {
+            groups.entry((place.model(), class)).or_default().insert(number, place.group);
+        }
+    }
+    let layers = layers();
+    let mut places = BTreeMap::new();
+    for ((_, class), groups) in groups {
+        let of_class = layers.iter().filter(|layer| Class::of(layer) == class);
+        for (group, layer) in groups.into_values().zip(of_class) {
+            places.insert(group.to_owned(), layer.clone());
+        }
+    }
+    places
+}
+
+/// The group of the one dense layer that a user put on the net's pooled features, where there is one.
+fn top<'n>(
+    file: &Container<'_>,
+    sources: &BTreeMap<String, Source>,
+    others: &[(&'n str, Place<'n>)],
+) -> Result<Option<&'n str>, Error> {
+    let shape = |name: &str| file.shape(name);
+    let dense: Vec<&(&str, Place<'_>)> = others
+        .iter()
+        .filter(|(name, place)| {
+            let is_kernel = place.variable(Class::Dense.variables()) == "kernel";
+            is_kernel && shape(name).is_some_and(|shape| shape.rank() == 2)
+        })
+        .collect();
+    let own = sources.get(&format!("{TOP}/kernel")).map(|source| source.name.as_str());
+    let mut kernels = own.into_iter().chain(dense.iter().map(|(name, _)| *name));
+    if let (Some(first), Some(second)) = (kernels.next(), kernels.next()) {
+        let reason = format!(
+            "it is a dense layer, and so is '{}'; only one dense layer on pooled features can come in",
+            shown(first)
+        );
+        return Err(refuse(file, second, reason));
+    }
+    let features = sources.get("Conv_1/kernel").and_then(|source| shape(&source.name));
+    let features = features.and_then(|shape| shape.dims().last().copied());
+    let fits = |(name, _): &&&(&str, Place<'_>)| {
+        features.is_some() && shape(name).and_then(|shape| shape.dims().first().copied()) == features
+    };
+    Ok(dense.first().filter(fits).map(|(_, place)| place.group))
 }

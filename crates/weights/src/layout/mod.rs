@@ -14,6 +14,7 @@ use std::str::FromStr;
 
 use icecap_graph::Numerics;
 
+use crate::Error;
 use crate::container::Container;
 pub(crate) use named::{Named, Source};
 pub(crate) use order::AxisOrder;
@@ -91,11 +92,11 @@ impl Layout {
     }
 
     /// A file's tensors under Keras' names, without a model file's head.
-    pub(crate) fn named<'f>(self, file: &'f Container<'f>) -> Named<'f> {
+    pub(crate) fn named<'f>(self, file: &'f Container<'f>) -> Result<Named<'f>, Error> {
         let sources: BTreeMap<String, Source> = match self {
-            Self::Keras => keras::sources(file),
+            Self::Keras => keras::sources(file)?,
         };
-        Named::new(file, sources)
+        Ok(Named::new(file, sources))
     }
 }
 
