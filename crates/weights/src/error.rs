@@ -26,7 +26,7 @@ pub enum Error {
         limit: u64,
     },
     /// A file that is none of the containers that are read.
-    #[error("{}: no weight file: its first bytes are neither safetensors' nor HDF5's", path.display())]
+    #[error("{}: no weight file: its first bytes are none of safetensors', HDF5's or a .keras archive's", path.display())]
     UnknownContainer {
         /// The file.
         path: PathBuf,

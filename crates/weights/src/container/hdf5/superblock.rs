@@ -29,12 +29,12 @@ pub(super) fn read(file: &mut File<'_>) -> Result<u64, Error> {
     let start = cursor.at();
     [file.offsets, file.lengths] = widths.map(usize::from);
     let mut cursor = file.from(file.address_of(start), WHAT)?;
-    // The base address is where the superblock was when the file was made; what was put before it since moved both.
-    cursor.offset()?;
+    // Where the superblock was when the file was made: addresses count from it, the file's end does not.
+    let base = cursor.offset()?.unwrap_or_default();
     // Of free space or of an extension, which hold nothing that is needed.
     cursor.offset()?;
     let at = cursor.at();
-    let end = cursor.address("the file's end")?;
+    let end = cursor.address("the file's end")?.saturating_sub(base);
     let length = file.length();
     if end > length {
         return Err(file.damaged(at, format!("the file is cut short: {length} bytes of {end}")));

@@ -155,16 +155,19 @@ fn collection<'a>(file: &File<'a>, address: u64) -> Result<BTreeMap<u16, Block<'
     cursor.version(1..=1)?;
     cursor.skip(3)?;
     let length = cursor.length()?;
-    let header = (cursor.at() - start) as u64;
+    // This, and each object's, filled up to eight bytes.
+    let header = (cursor.at() - start).next_multiple_of(8) as u64;
+    let filled = (8 + file.lengths).next_multiple_of(8);
     let mut cursor = file.within(file.block(address, length, WHAT)?, WHAT);
     cursor.take(header)?;
     let mut objects = BTreeMap::new();
     // An index, how often it is used, four bytes for nothing, a length.
-    while cursor.left() >= 8 + file.lengths {
+    while cursor.left() >= filled {
         let here = cursor.clone();
         let index = cursor.u16()?;
         cursor.skip(6)?;
         let length = cursor.length()?;
+        cursor.skip(filled - 8 - file.lengths)?;
         // The rest is free.
         if index == 0 {
             break;

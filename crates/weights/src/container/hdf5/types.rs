@@ -41,12 +41,16 @@ impl Elements {
 pub(super) fn elements(file: &File<'_>, space: Block<'_>, kind: Block<'_>) -> Result<Elements, Error> {
     let dims = dims(&mut file.within(space, "a dataspace"))?;
     let (kind, size) = datatype(&mut file.within(kind, "a datatype"))?;
-    let (dims, empty) = match dims {
-        Some(dims) => (dims, false),
-        None => (Vec::new(), true),
+    let Some(dims) = dims else {
+        return Ok(Elements {
+            kind: Type::Other("a dataset without a value"),
+            size,
+            dims: Vec::new(),
+            count: Some(0),
+        });
     };
     // A zero anywhere makes none, whatever the others multiply to.
-    let count = if empty || dims.contains(&0) {
+    let count = if dims.contains(&0) {
         Some(0)
     } else {
         dims.iter().try_fold(1u64, |product, dim| product.checked_mul(*dim))
