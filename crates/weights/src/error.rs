@@ -26,7 +26,10 @@ pub enum Error {
         limit: u64,
     },
     /// A file that is none of the containers that are read.
-    #[error("{}: no weight file: its first bytes are none of safetensors' or PyTorch's (.pth)", path.display())]
+    #[error(
+        "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5, .keras) or PyTorch's (.pth)",
+        path.display()
+    )]
     UnknownContainer {
         /// The file.
         path: PathBuf,
@@ -56,6 +59,20 @@ pub enum Error {
         offset: u64,
         /// The operation, and what it asks for.
         reason: String,
+    },
+    /// A container that uses what is not read here.
+    #[error("{}: {feature} at byte {offset}, which is not read from {kind}; {advice}", path.display())]
+    Feature {
+        /// The file.
+        path: PathBuf,
+        /// What it was read as.
+        kind: ContainerKind,
+        /// Where in it.
+        offset: u64,
+        /// What stands there.
+        feature: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// A tensor that the container describes wrongly.
     #[error("{}: tensor '{tensor}' at byte {offset}: {reason}", path.display())]

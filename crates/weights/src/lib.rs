@@ -29,7 +29,7 @@ mod store;
 mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, Model, Preprocessing, check_classes};
-pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, safetensors};
+pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
 pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
 pub use heads::HeadLayout;

@@ -4,6 +4,8 @@
 //! stand, and the values as little-endian f32, last axis fastest. Parsing a file checks all of it that will be used, so
 //! that what follows cannot fail on it; values are borrowed from the file where they lie there in one run.
 
+pub mod hdf5;
+mod keras_archive;
 pub mod safetensors;
 mod torch;
 mod zip;
@@ -31,6 +33,10 @@ pub const MAX_NAME: u64 = 256;
 pub enum ContainerKind {
     /// A JSON header and raw values.
     Safetensors,
+    /// A tree of groups, as Keras writes it.
+    Hdf5,
+    /// A zip archive around the HDF5 file `model.weights.h5`: Keras' own `.keras`.
+    KerasArchive,
     /// What `torch.save` writes: a zip archive of a pickle and of raw values.
     TorchZip,
     /// What `torch.save` wrote before version 1.6: pickles, and raw values behind them.
@@ -41,14 +47,23 @@ impl ContainerKind {
     /// The kind that a file's first bytes tell, where they tell any.
     #[must_use]
     pub fn recognise(bytes: &[u8]) -> Option<Self> {
+        let hdf5 = hdf5::find(bytes);
+        if hdf5 == Some(0) {
+            return Some(Self::Hdf5);
+        }
+        // Both are zip archives; only a look inside tells.
         if bytes.starts_with(zip::MAGIC) {
-            return Some(Self::TorchZip);
+            return Some(if keras_archive::is(bytes) { Self::KerasArchive } else { Self::TorchZip });
         }
         // Before the header stands its length, which looks like anything, a pickle's start among it.
         if bytes.get(8) == Some(&b'{') {
             return Some(Self::Safetensors);
         }
-        torch::is_pickle(bytes).then_some(Self::TorchPickle)
+        if torch::is_pickle(bytes) {
+            return Some(Self::TorchPickle);
+        }
+        // Last, because another kind's values could be these bytes too.
+        hdf5.map(|_| Self::Hdf5)
     }
 
     /// What errors and people call it.
@@ -56,6 +71,8 @@ impl ContainerKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Safetensors => "safetensors",
+            Self::Hdf5 => "HDF5",
+            Self::KerasArchive => "a .keras archive",
             Self::TorchZip => "a PyTorch archive",
             Self::TorchPickle => "a PyTorch file",
         }
@@ -104,6 +121,8 @@ impl<'a> Container<'a> {
         limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
         match ContainerKind::recognise(bytes) {
             Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path),
+            Some(ContainerKind::Hdf5) => hdf5::parse(bytes, path),
+            Some(ContainerKind::KerasArchive) => keras_archive::parse(bytes, path),
             Some(ContainerKind::TorchZip) => torch::parse_zip(bytes, path),
             Some(ContainerKind::TorchPickle) => torch::parse_pickle(bytes, path),
             None => Err(Error::UnknownContainer { path: path.into() }),
@@ -131,7 +150,8 @@ impl<'a> Container<'a> {
         self.kind
     }
 
-    /// The texts that a safetensors header holds beside the tensors; other containers have none.
+    /// The texts that a file holds beside the tensors: a safetensors header's, or of an HDF5 file the names that
+    /// Keras gave its layers, by group, and its description of the model.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata

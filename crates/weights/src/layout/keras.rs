@@ -1,160 +1,269 @@
-//! Keras' own names and shapes, which are the canonical ones here: nothing is transposed, and what varies is how much
-//! stands around a name.
+//! Keras' own names and shapes, which are the canonical ones here: nothing is transposed, and names are only freed of
+//! what the way of saving put around them.
 //!
-//! | written by | a kernel's name |
+//! | saved as | a name in the file |
 //! |---|---|
-//! | this program | `Conv1/kernel` |
-//! | HDF5 weights | `Conv1/Conv1/kernel:0`, `…/depthwise_kernel:0`; with or without `:0` |
-//! | a user's model around the base | `mobilenetv2_1.00_160/Conv1/kernel:0` |
-//! | Keras 3 | `layers/conv2d_3/vars/0`, `layers/functional/layers/conv2d_3/vars/0` |
+//! | safetensors | `Conv1/kernel` |
+//! | weights of Keras 2, `.h5` | `Conv1/Conv1/kernel:0`, `block_1_depthwise/block_1_depthwise/depthwise_kernel:0` |
+//! | the net inside a user's model | `mobilenetv2_1.00_160/Conv1/kernel:0` |
+//! | `.weights.h5`, `.keras` | `layers/conv2d/vars/0`, where the group `layers/conv2d/vars` may say that it is `Conv1` |
 //!
-//! The last counts layers by class in the order of the net, and variables in the order in which they were made; a newer
-//! Keras 3 also states each layer's own name, as an attribute of its variables' group.
+//! Keras 3 numbers the layers of a model class by class, in the model's order. Where no group says which layer it is, the
+//! number does: the n-th `conv2d` is the n-th of MobileNetV2's convolutions.
 //!
-//! A user's own head is the one layer with a kernel of two axes; whatever it is called, it is the classification top.
+//! A user's own classifier on the net is one dense layer on the pooled features, whatever it is called: it becomes
+//! `predictions`. What is neither stays under its own name, and is refused by it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use icecap_graph::BATCH_NORM;
 
-use super::layers::{Part, conv_layers};
-use super::{HEAD_PREFIX, Source, TOP_BIAS, TOP_KERNEL};
+use super::layers::conv_layers;
+use super::{HEAD_PREFIX, Source};
 use crate::Error;
 use crate::container::Container;
 use crate::error::shown;
 
-/// What stands between a layer's group and a variable's number in Keras 3's files.
-const VARIABLES: &str = "/vars/";
+/// The group in which Keras 3 keeps a layer's variables, by number.
+const VARIABLES: &str = "vars";
+const TOP: &str = "predictions";
+/// What else Keras keeps beside the weights: state of training and of random layers, which no inference needs.
+const STATE: [&str; 8] = [
+    "optimizer",
+    "optimizer_weights",
+    "metrics",
+    "_metrics",
+    "compile_metrics",
+    "_compile_metrics",
+    "loss_tracker",
+    "_loss_tracker",
+];
+const SEED: &str = "seed_generator";
 
-/// Whether Keras' MobileNetV2 has a layer of this tensor's name, as far as it tells.
-pub(super) fn owns(name: &str) -> bool {
-    if let Some((group, _)) = name.split_once(VARIABLES) {
-        let class = numbered(group.rsplit('/').next().unwrap_or(group)).0;
-        return matches!(class, "conv2d" | "depthwise_conv2d" | "batch_normalization");
+/// A tensor's name taken apart.
+struct Place<'n> {
+    /// All before the variable.
+    group: &'n str,
+    /// The layer, or what Keras 3 calls it after its class.
+    layer: &'n str,
+    variable: &'n str,
+    /// Whether the variable is a number.
+    numbered: bool,
+}
+
+impl<'n> Place<'n> {
+    fn of(name: &'n str) -> Option<Self> {
+        let (group, variable) = name.rsplit_once(['/', '\\'])?;
+        let variable = variable.strip_suffix(":0").unwrap_or(variable);
+        let (above, last) = group.rsplit_once(['/', '\\']).unwrap_or(("", group));
+        let numbered = last == VARIABLES;
+        let layer = if numbered { above.rsplit(['/', '\\']).next().unwrap_or_default() } else { last };
+        Some(Self { group, layer, variable, numbered })
     }
-    let mut parts = name.rsplit('/').skip(1);
-    parts.next().is_some_and(|layer| {
-        matches!(layer, "Conv1" | "bn_Conv1" | "Conv_1" | "Conv_1_bn" | "predictions")
-            || layer.starts_with("expanded_conv_")
-            || layer.starts_with("block_")
+
+    /// The groups around the layer, which hold the layers that it is numbered among.
+    fn model(&self) -> &'n str {
+        let layer = self.group.strip_suffix(VARIABLES).filter(|_| self.numbered).unwrap_or(self.group);
+        layer.trim_end_matches(['/', '\\']).strip_suffix(self.layer).unwrap_or_default()
+    }
+
+    /// Keras' name of the variable, which is one of these by number.
+    fn variable(&self, names: &[&'n str]) -> &'n str {
+        let number = self.numbered.then(|| self.variable.parse::<usize>().ok()).flatten();
+        match (number.and_then(|number| names.get(number)), self.variable) {
+            (Some(name), _) => name,
+            (None, "depthwise_kernel") => "kernel",
+            (None, variable) => variable,
+        }
+    }
+}
+
+/// Kinds of layers with weights, as Keras 3 calls their groups.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Convolution,
+    Depthwise,
+    BatchNorm,
+    Dense,
+}
+
+impl Class {
+    /// The class of a group's name, and the number in it.
+    fn numbered(group: &str) -> Option<(Self, u32)> {
+        let (name, number) = match group.rsplit_once('_') {
+            Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (name, digits.parse().ok()?)
+            }
+            _ => (group, 0),
+        };
+        let class = match name {
+            "conv2d" => Self::Convolution,
+            "depthwise_conv2d" => Self::Depthwise,
+            "batch_normalization" => Self::BatchNorm,
+            "dense" => Self::Dense,
+            _ => return None,
+        };
+        Some((class, number))
+    }
+
+    /// The class of one of the net's layers.
+    fn of(layer: &str) -> Self {
+        match layer {
+            TOP => Self::Dense,
+            _ if layer == "bn_Conv1" || layer.ends_with("_bn") || layer.ends_with("_BN") => Self::BatchNorm,
+            _ if layer.ends_with("_depthwise") => Self::Depthwise,
+            _ => Self::Convolution,
+        }
+    }
+
+    /// Its variables in the order of their numbers.
+    fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Convolution | Self::Depthwise | Self::Dense => &["kernel", "bias"],
+            Self::BatchNorm => &BATCH_NORM,
+        }
+    }
+}
+
+/// Whether a layer is named as one of Keras' MobileNetV2, as far as its start tells.
+fn is_layer(layer: &str) -> bool {
+    matches!(layer, "Conv1" | "bn_Conv1" | "Conv_1" | "Conv_1_bn" | TOP)
+        || layer.starts_with("expanded_conv_")
+        || layer.starts_with("block_")
+}
+
+/// Whether Keras' MobileNetV2 has a tensor of this name, as far as the name of its layer tells.
+pub(super) fn owns(name: &str) -> bool {
+    Place::of(name).is_some_and(|place| {
+        is_layer(place.layer) || (place.numbered && Class::numbered(place.layer).is_some())
     })
 }
 
-/// Where each tensor stands.
+/// Whether a tensor is state of training or of a random layer.
+fn is_state(name: &str) -> bool {
+    let mut groups = name.split(['/', '\\']);
+    groups.next().is_some_and(|first| STATE.contains(&first)) || groups.any(|group| group.starts_with(SEED))
+}
+
+/// The file's tensors by Keras' names.
 ///
 /// # Errors
-/// [`Error::Tensor`] for two tensors that are one of Keras', and for a second dense layer.
+/// [`Error::Tensor`] where two tensors have one such name, or two dense layers stand on the net.
 pub(super) fn sources(file: &Container<'_>) -> Result<BTreeMap<String, Source>, Error> {
+    let names: Vec<&str> =
+        file.names().filter(|name| !name.starts_with(HEAD_PREFIX) && !is_state(name)).collect();
+    let places = numbered(file, &names);
     let mut sources = BTreeMap::new();
-    let mut dense: Option<String> = None;
-    let counted = Counted::of(file);
-    for name in file.names().filter(|name| !name.starts_with(HEAD_PREFIX)) {
-        let Some((layer, variable)) = counted.place(name).or_else(|| place(name)) else {
-            sources.insert(name.to_owned(), Source::kept(name));
+    let mut others = Vec::new();
+    for name in names {
+        let Some(place) = Place::of(name) else {
+            insert(file, &mut sources, name.to_owned(), name)?;
             continue;
         };
-        let is_top = !owns(&format!("{layer}/{variable}")) && is_dense(file, name);
-        let tensor = match (is_top, &*variable) {
-            (true, "kernel") => TOP_KERNEL.to_owned(),
-            (true, _) => TOP_BIAS.to_owned(),
-            (false, _) => format!("{layer}/{variable}"),
+        let stored = if place.numbered { file.metadata().get(place.group).map(String::as_str) } else { None };
+        let layer = match (stored, place.numbered) {
+            (Some(stored), _) => Some(stored),
+            (None, true) => places.get(place.group).map(String::as_str),
+            (None, false) => Some(place.layer),
         };
-        let refuse = |reason: String| {
-            let (path, offset) = (file.path().into(), file.offset(name).unwrap_or(0));
-            Err(Error::Tensor { path, tensor: shown(name), offset, reason })
-        };
-        if is_top {
-            let first = dense.get_or_insert_with(|| layer.clone());
-            if *first != layer {
-                return refuse(format!(
-                    "a second dense layer beside '{}'; one dense layer on the pooled features can be read",
-                    shown(first)
-                ));
+        match layer.filter(|layer| is_layer(layer)) {
+            Some(layer) => {
+                let variable = place.variable(Class::of(layer).variables());
+                insert(file, &mut sources, format!("{layer}/{variable}"), name)?;
             }
+            None => others.push((name, place)),
         }
-        if let Some(twin) = sources.insert(tensor, Source::kept(name)) {
-            return refuse(format!("the file has it as '{}' too", shown(&twin.name)));
-        }
+    }
+    let top = top(file, &sources, &others)?;
+    for (name, place) in others {
+        let canonical = match top {
+            Some(group) if group == place.group => {
+                format!("{TOP}/{}", place.variable(Class::Dense.variables()))
+            }
+            _ => name.to_owned(),
+        };
+        insert(file, &mut sources, canonical, name)?;
     }
     Ok(sources)
 }
 
-/// Layer and variable of a name that states them: its last two parts.
-fn place(name: &str) -> Option<(String, String)> {
-    let (rest, variable) = name.rsplit_once('/')?;
-    let layer = rest.rsplit('/').next()?;
-    let variable = variable.split(':').next()?;
-    let variable = if variable == "depthwise_kernel" { "kernel" } else { variable };
-    Some((layer.to_owned(), variable.to_owned()))
-}
-
-/// Whether a tensor is the kernel or the bias of a dense layer, as far as its axes and name tell.
-fn is_dense(file: &Container<'_>, name: &str) -> bool {
-    let rank = file.shape(name).map(|shape| shape.rank());
-    match place(name) {
-        Some((_, variable)) => match &*variable {
-            "kernel" => rank == Some(2),
-            "bias" => rank == Some(1),
-            "0" => rank == Some(2),
-            "1" => rank == Some(1),
-            _ => false,
-        },
-        None => false,
-    }
-}
-
-/// Splits `conv2d_12` into `conv2d` and 12; without a number it is the first of its class.
-fn numbered(name: &str) -> (&str, usize) {
-    let split = name.rsplit_once('_').and_then(|(class, number)| Some((class, number.parse().ok()?)));
-    split.unwrap_or((name, 0))
-}
-
-/// The groups of a Keras 3 file, whose layers are counted by class.
-struct Counted {
-    /// Keras' layer of each group.
-    layers: BTreeMap<String, String>,
-}
-
-impl Counted {
-    fn of(file: &Container<'_>) -> Self {
-        let mut groups: Vec<&str> =
-            file.names().filter_map(|name| Some(name.split_once(VARIABLES)?.0)).collect();
-        groups.dedup();
-        groups.sort_by_key(|group| numbered(group.rsplit('/').next().unwrap_or(group)));
-        let (mut convolutions, mut depthwise, mut norms) = (Vec::new(), Vec::new(), Vec::new());
-        for layer in conv_layers() {
-            let (conv, norm) = layer.keras();
-            match layer.part {
-                Part::Depthwise => depthwise.push(conv),
-                _ => convolutions.push(conv),
-            }
-            norms.push(norm);
+fn insert(
+    file: &Container<'_>,
+    sources: &mut BTreeMap<String, Source>,
+    canonical: String,
+    name: &str,
+) -> Result<(), Error> {
+    match sources.entry(canonical) {
+        Entry::Vacant(place) => {
+            place.insert(Source::kept(name));
+            Ok(())
         }
-        let mut of_class = BTreeMap::from([
-            ("conv2d", convolutions.into_iter()),
-            ("depthwise_conv2d", depthwise.into_iter()),
-            ("batch_normalization", norms.into_iter()),
-        ]);
-        let layers = groups.into_iter().filter_map(|group| {
-            let class = numbered(group.rsplit('/').next()?).0;
-            let counted = of_class.get_mut(class)?.next();
-            let stated = file.metadata().get(&format!("{group}{}", VARIABLES.trim_end_matches('/')));
-            let layer = stated.filter(|name| owns(&format!("{name}/kernel"))).cloned().or(counted)?;
-            Some((group.to_owned(), layer))
-        });
-        Self { layers: layers.collect() }
+        Entry::Occupied(place) => {
+            let (canonical, other) = (shown(place.key()), shown(&place.get().name));
+            Err(refuse(
+                file,
+                name,
+                format!("it is Keras' '{canonical}', and so is '{other}'; keep one net in the file"),
+            ))
+        }
     }
+}
 
-    /// Layer and variable of a name in such a file.
-    fn place(&self, name: &str) -> Option<(String, String)> {
-        let (group, index) = name.split_once(VARIABLES)?;
-        let class = group.rsplit('/').next()?;
-        let index: usize = index.parse().ok()?;
-        let variable = match numbered(class).0 {
-            "batch_normalization" => *BATCH_NORM.get(index)?,
-            _ => *["kernel", "bias"].get(index)?,
-        };
-        let layer = self.layers.get(group).map_or(class, String::as_str);
-        Some((layer.to_owned(), variable.to_owned()))
+fn refuse(file: &Container<'_>, name: &str, reason: String) -> Error {
+    let offset = file.offset(name).unwrap_or_default();
+    Error::Tensor { path: file.path().into(), tensor: shown(name), offset, reason }
+}
+
+/// The net's layers by the groups of their variables, told from the numbers in the groups' names: in each model, of
+/// each class, the n-th by number is the net's n-th.
+fn numbered(file: &Container<'_>, names: &[&str]) -> BTreeMap<String, String> {
+    let mut groups: BTreeMap<(&str, Class), BTreeMap<u32, &str>> = BTreeMap::new();
+    for name in names {
+        let Some(place) = Place::of(name).filter(|place| place.numbered) else { continue };
+        let Some((class, number)) = Class::numbered(place.layer) else { continue };
+        if !file.metadata().contains_key(place.group) && class != Class::Dense {
+            groups.entry((place.model(), class)).or_default().insert(number, place.group);
+        }
     }
+    let layers: Vec<String> = conv_layers().flat_map(|layer| <[String; 2]>::from(layer.keras())).collect();
+    let mut places = BTreeMap::new();
+    for ((_, class), groups) in groups {
+        let of_class = layers.iter().filter(|layer| Class::of(layer) == class);
+        for (group, layer) in groups.into_values().zip(of_class) {
+            places.insert(group.to_owned(), layer.clone());
+        }
+    }
+    places
+}
+
+/// The group of the one dense layer that a user put on the net's pooled features, where there is one.
+fn top<'n>(
+    file: &Container<'_>,
+    sources: &BTreeMap<String, Source>,
+    others: &[(&'n str, Place<'n>)],
+) -> Result<Option<&'n str>, Error> {
+    let shape = |name: &str| file.shape(name);
+    let dense: Vec<&(&str, Place<'_>)> = others
+        .iter()
+        .filter(|(name, place)| {
+            let is_kernel = place.variable(Class::Dense.variables()) == "kernel";
+            is_kernel && shape(name).is_some_and(|shape| shape.rank() == 2)
+        })
+        .collect();
+    let own = sources.get(&format!("{TOP}/kernel")).map(|source| source.name.as_str());
+    let mut kernels = own.into_iter().chain(dense.iter().map(|(name, _)| *name));
+    if let (Some(first), Some(second)) = (kernels.next(), kernels.next()) {
+        let reason = format!(
+            "it is a dense layer, and so is '{}'; only one dense layer on pooled features can come in",
+            shown(first)
+        );
+        return Err(refuse(file, second, reason));
+    }
+    let features = sources.get("Conv_1/kernel").and_then(|source| shape(&source.name));
+    let features = features.and_then(|shape| shape.dims().last().copied());
+    let fits = |(name, _): &&&(&str, Place<'_>)| {
+        features.is_some() && shape(name).and_then(|shape| shape.dims().first().copied()) == features
+    };
+    Ok(dense.first().filter(fits).map(|(_, place)| place.group))
 }

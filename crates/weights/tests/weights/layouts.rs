@@ -322,7 +322,7 @@ fn a_second_dense_layer_or_a_second_copy_is_refused() {
     two.insert("layers/dense_1/vars/0".to_owned(), Tensor::zeros(Shape::of([CLASSES, 3])));
     two.insert("layers/dense_1/vars/1".to_owned(), Tensor::zeros(Shape::of([3])));
     let error = open(&two).unwrap_err().to_string();
-    assert!(error.contains("second dense layer"), "{error}");
+    assert!(error.contains("only one dense layer"), "{error}");
 
     let mut twice = whole();
     twice.insert("base/Conv1/kernel:0".to_owned(), twice["Conv1/kernel"].clone());
