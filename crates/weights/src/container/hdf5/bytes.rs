@@ -55,7 +55,7 @@ impl<'a> File<'a> {
     /// Counts one more piece of work.
     pub(super) fn step(&self) -> Result<(), Error> {
         self.steps.set(self.steps.get() + 1);
-        limit(&self.path, "messages, links and nodes", self.steps.get(), MAX_STEPS)
+        limit(&self.path, "messages, links and texts", self.steps.get(), MAX_STEPS)
     }
 
     /// Where an address points, from the start of the file, which it need not be inside of.

@@ -41,7 +41,8 @@ pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 pub const MAX_DEPTH: usize = 32;
 /// The longest name of a link, in bytes.
 pub const MAX_LINK: usize = 1024;
-/// The most messages, links, B-tree nodes and texts of the heap that are looked at in one file.
+/// The most messages, attributes, links, B-tree nodes, texts of the heap and names in paths that are looked at in one
+/// file. Keras' MobileNetV2 takes some thousands.
 pub const MAX_STEPS: u64 = 1 << 18;
 
 /// Where the superblock starts, where there is one.

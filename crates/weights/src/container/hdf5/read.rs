@@ -239,6 +239,7 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     /// The object of a name in a group, where there is one.
     fn find(&mut self, group: u64, name: &str) -> Result<Option<u64>, Error> {
+        self.file.step()?;
         let target = self.links(group)?.get(name).copied();
         target.map(|target| self.object(target, name)).transpose()
     }

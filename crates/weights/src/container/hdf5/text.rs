@@ -86,6 +86,7 @@ pub(super) fn texts<'a>(
     let mut cursor = file.within(attribute.data, "an attribute's value");
     let mut texts = Vec::new();
     for _ in 0..count {
+        file.step()?;
         let block = match attribute.elements.kind {
             Type::Fixed { length, spaces } => {
                 let mut block = cursor.take(length as u64)?;
@@ -130,7 +131,6 @@ impl<'a> Heap<'a> {
         index: u32,
         length: u32,
     ) -> Result<Block<'a>, Error> {
-        file.step()?;
         let mut collections = self.collections.borrow_mut();
         let objects = match collections.entry(address) {
             Entry::Occupied(known) => known.into_mut(),
