@@ -14,7 +14,7 @@ const VARIABLE: &str = "ICECAP_CACHE";
 
 /// The cache of features; none where the platform has no such folder.
 pub(crate) fn open() -> Option<Arc<Cache>> {
-    let folder = folder().map(|folder| folder.join("features"));
+    let folder = folder();
     if folder.is_none() {
         note(&format!("note: features are not kept, this user has no cache folder; name one in {VARIABLE}"));
     }
@@ -23,8 +23,7 @@ pub(crate) fn open() -> Option<Arc<Cache>> {
 
 /// The store of weights.
 pub(crate) fn store() -> Result<Store, Failure> {
-    let message = || format!("this user has no cache folder; name one in {VARIABLE}");
-    let folder = folder().ok_or_else(|| Failure::new(Code::Path, message()))?;
+    let folder = needed()?;
     // Whoever is told where to put a file may stand in another folder.
     Ok(Store::new(std::path::absolute(&folder).unwrap_or(folder)))
 }
@@ -39,6 +38,16 @@ pub(crate) fn tell(cache: Option<&Arc<Cache>>) {
 /// The store of packed nets; none where the platform has no cache folder.
 pub(crate) fn packed() -> Option<PackStore> {
     folder().map(|folder| PackStore::new(&folder))
+}
+
+/// The same for a command that is about it.
+pub(crate) fn packed_or_failure() -> Result<PackStore, Failure> {
+    Ok(PackStore::new(&needed()?))
+}
+
+fn needed() -> Result<PathBuf, Failure> {
+    let message = || format!("this user has no cache folder; name one in {VARIABLE}");
+    folder().ok_or_else(|| Failure::new(Code::Path, message()))
 }
 
 fn folder() -> Option<PathBuf> {

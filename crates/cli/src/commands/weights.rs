@@ -3,6 +3,7 @@
 mod import;
 mod inspect;
 mod list;
+mod prepack;
 mod pull;
 mod verify;
 
@@ -20,10 +21,12 @@ pub(crate) enum Options {
     List(list::Options),
     /// Fetch weights into the cache
     Pull(pull::Options),
-    /// Write weights of any kind as safetensors with Keras' names and the whole record
+    /// Write weights of any kind as safetensors with Keras' names and the whole record, or as a model
     Import(import::Options),
     /// Show what is in a file: container, layout, record, tensors
     Inspect(inspect::Options),
+    /// Keep a net packed in the cache, so that the first prediction of a model on it comes sooner
+    Prepack(prepack::Options),
     /// Compare weights with what is stated of them
     Verify(verify::Options),
 }
@@ -48,6 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Options::Pull(options) => pull::run(options),
         Options::Import(options) => import::run(options),
         Options::Inspect(options) => inspect::run(options),
+        Options::Prepack(options) => prepack::run(options),
         Options::Verify(options) => verify::run(options),
     }
 }

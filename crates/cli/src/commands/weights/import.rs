@@ -1,17 +1,31 @@
-//! `icecap weights import`: any file that opens becomes safetensors with Keras' names and the whole record.
+//! `icecap weights import`: any file that opens becomes safetensors with Keras' names and the whole record; or, where the
+//! classes of its top are named, a model that `icecap predict` takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::weights::Digest;
+use icecap::weights::{Digest, Weights};
+use icecap::{Classifier, SaveBackbone, Settings};
 
 use super::ManifestOptions;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
+use crate::input::InputSize;
 use crate::table::print;
 use crate::weights_source::WeightsSource;
 use crate::wording::plain_path;
 
+/// The longest file of class names that is read, in bytes.
+const MAX_NAMES: u64 = 1 << 20;
+
+const EXAMPLES: &str = "\
+Examples:
+  icecap weights import mobilenet_v2.pth -o weights.safetensors
+      weights for --weights, in the kind of file that opens quickest
+  icecap weights import my_classifier.keras --classes ants,bees --size 160 -o model.safetensors
+      a net with a dense layer that Keras or PyTorch trained, as a model for `icecap predict`";
+
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// File of weights, or a name that `icecap weights list` shows
     #[arg(value_name = "FILE|NAME")]
@@ -19,6 +33,12 @@ pub(crate) struct Options {
     /// The file to write
     #[arg(short, long = "output", value_name = "FILE")]
     output: PathBuf,
+    /// The classes of its top, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line
+    #[arg(long, value_name = "A,B,…")]
+    classes: Option<String>,
+    /// Side of the model's input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
+    #[arg(long, value_name = "S", requires = "classes")]
+    size: Option<InputSize>,
     #[command(flatten)]
     manifest: ManifestOptions,
     /// Print one JSON object
@@ -30,17 +50,68 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
+    let classes = options.classes.as_deref().map(class_names).transpose()?;
     let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights()?;
+    match classes {
+        Some(classes) => import_model(options, weights, classes),
+        None => import_weights(options, &weights),
+    }
+}
+
+/// The names of the classes: in the text itself, or in the file that it names behind an `@`.
+fn class_names(text: &str) -> Result<Vec<String>, Failure> {
+    let names = |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect();
+    let Some(path) = text.strip_prefix('@').map(Path::new) else { return Ok(names(text.split(','))) };
+    let lines = icecap::kernels::with_mapped_file(path, MAX_NAMES, |bytes| {
+        let lines = std::str::from_utf8(bytes).ok()?;
+        Some(names(lines.trim_end().split('\n')))
+    })?;
+    lines.ok_or_else(|| {
+        Failure::new(Code::Content, format!("{}: is no text; name a class on each line", path.display()))
+    })
+}
+
+fn import_model(options: &Options, mut weights: Weights, classes: Vec<String>) -> Result<(), Failure> {
+    if let Some(InputSize(size)) = options.size {
+        weights.record.size = Some(size);
+    }
+    let layout = weights.record.layout;
+    let classifier = Classifier::from_weights(weights, classes, Settings::threads(1))?;
+    classifier.save(&options.output, SaveBackbone::Embedded)?;
+    let record = classifier.backbone().record();
+    let input = classifier.preprocessing().to_string();
+    if options.json {
+        let report = serde_json::json!({
+            "file": plain_path(&options.output),
+            "file_sha256": hash(&options.output)?,
+            "params_sha256": record.params_sha256.to_string(),
+            "from_layout": layout.name(),
+            "classes": classifier.classes(),
+            "input": input,
+        });
+        return print(&format!("{report}\n"));
+    }
+    print(&format!(
+        "{0}: a model with {1} classes from the layout {layout}, input {input}\ntry it: icecap predict {0} PHOTO\n",
+        plain_path(&options.output),
+        classifier.classes().len(),
+    ))
+}
+
+fn hash(path: &Path) -> Result<String, Failure> {
+    Ok(icecap::kernels::with_mapped_file(path, u64::MAX, Digest::of_file)?.to_string())
+}
+
+fn import_weights(options: &Options, weights: &Weights) -> Result<(), Failure> {
     weights.save(&options.output)?;
     let record = &weights.record;
     let tensors = weights.params.tensors().count();
     let width = record.width.map_or("of its own".to_owned(), |width| width.to_string());
     let classes = weights.params.classes();
     if options.json {
-        let file_sha256 = icecap::kernels::with_mapped_file(&options.output, u64::MAX, Digest::of_file)?;
         let report = serde_json::json!({
             "file": plain_path(&options.output),
-            "file_sha256": file_sha256.to_string(),
+            "file_sha256": hash(&options.output)?,
             "params_sha256": record.params_sha256.to_string(),
             "from_layout": record.layout.name(),
             "width": record.width,

@@ -1,0 +1,49 @@
+//! `icecap weights prepack`: a net folded, packed and put into the cache, from where models on it are opened without
+//! reading their weights.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use icecap::Settings;
+
+use super::ManifestOptions;
+use crate::cache_folder;
+use crate::failure::Failure;
+use crate::table::print;
+use crate::weights_source::WeightsSource;
+use crate::wording::{megabytes, plain_path};
+
+const MORE: &str = "\
+`icecap train` and the first `icecap predict` keep the net of their model by themselves: this is for machines that are
+prepared before. The packed file serves every instruction set; it can be deleted at any time.";
+
+#[derive(Args)]
+#[command(after_help = MORE)]
+pub(crate) struct Options {
+    /// File of weights, a model file, or a name that `icecap weights list` shows
+    #[arg(value_name = "FILE|NAME")]
+    weights: PathBuf,
+    #[command(flatten)]
+    manifest: ManifestOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let store = cache_folder::packed_or_failure()?;
+    let source = WeightsSource::find_in(&options.weights, || options.manifest.read())?;
+    let backbone = source.backbone(Settings::default())?;
+    let path = backbone.repack(&store)?;
+    let bytes = std::fs::metadata(&path).map_err(|error| Failure::path(&path, error))?.len();
+    let params_sha256 = backbone.record().params_sha256.to_string();
+    if options.json {
+        let report = serde_json::json!({
+            "file": plain_path(&path),
+            "bytes": bytes,
+            "params_sha256": params_sha256,
+        });
+        return print(&format!("{report}\n"));
+    }
+    print(&format!("{}: {}, params_sha256 {params_sha256}\n", plain_path(&path), megabytes(bytes)))
+}
