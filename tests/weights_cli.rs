@@ -296,3 +296,87 @@ fn a_manifest_of_one_s_own_that_cannot_be_read_is_named() {
     // Who names a file needs no manifest.
     run(&place, &["summary", "--weights", "starter.safetensors"]).succeeds();
 }
+
+/// The starter with a top of two outputs, drawn.
+fn with_top(place: &Place) -> String {
+    use icecap::graph::Params;
+    use icecap::kernels::{Shape, Tensor};
+    let Weights { params, mut record } = icecap::weights::starter().unwrap();
+    let mut tensors: std::collections::BTreeMap<String, Tensor> =
+        params.tensors().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    let drawn: Vec<f32> = (0..2560).map(|index| ((index * 37 % 101) as f32 - 50.0) / 500.0).collect();
+    tensors.insert("predictions/kernel".into(), Tensor::from_slice(Shape::of([1280, 2]), &drawn).unwrap());
+    tensors.insert("predictions/bias".into(), Tensor::from_slice(Shape::of([2]), &[0.25, -0.5]).unwrap());
+    let params = Params::new(params.spec().clone(), *params.numerics(), tensors).unwrap();
+    record.name = None;
+    Weights { params, record }.save(place.path("top.safetensors")).unwrap();
+    "top.safetensors".to_owned()
+}
+
+#[test]
+fn a_net_with_a_trained_top_becomes_a_model() {
+    let place = with_file();
+    let top = with_top(&place);
+    place.draw("photos/red", "red", 3);
+    let import = |classes: &str, more: &[&str]| {
+        let mut arguments = vec!["weights", "import", &top, "--classes", classes, "-o", "model.safetensors"];
+        arguments.extend(more);
+        run(&place, &arguments)
+    };
+    let text = import("red, blue", &[]).succeeds().stdout;
+    assert!(
+        text.contains("2 classes") && text.contains("96x96") && text.contains("icecap predict"),
+        "{text}"
+    );
+    let scores = |model: &str| {
+        let all = run(&place, &["predict", model, "photos/red/0.png", "--format", "jsonl"]).succeeds().stdout;
+        serde_json::from_str::<Value>(&all).unwrap()
+    };
+    let first = scores("model.safetensors");
+    assert!(first.to_string().contains("\"red\"") && first.to_string().contains("\"blue\""), "{first}");
+    fs::write(place.path("names.txt"), "red\nblue\n").unwrap();
+    let report = import("@names.txt", &["--size", "64x96", "--json"]).succeeds().stdout;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["classes"], serde_json::json!(["red", "blue"]));
+    assert!(report["input"].as_str().unwrap().starts_with("64x96"), "{report}");
+    assert_ne!(scores("model.safetensors"), first, "another size gives other scores");
+
+    fails(&import("red,blue,green", &[]), 2, &["3 names", "2 classes"]);
+    fails(&import("red,red", &[]), 2, &["twice"]);
+    fails(&import("@none.txt", &[]), 5, &["none.txt"]);
+    let bare = ["weights", "import", "starter.safetensors", "--classes", "a,b", "-o", "no.safetensors"];
+    fails(&run(&place, &bare), 3, &["no classification top"]);
+    assert!(!place.path("no.safetensors").exists());
+}
+
+#[test]
+fn a_packed_net_is_used_and_a_damaged_one_replaced() {
+    let place = with_file();
+    let top = with_top(&place);
+    place.draw("photos/red", "red", 2);
+    let arguments = ["weights", "import", &top, "--classes", "red,blue", "-o", "model.safetensors"];
+    run(&place, &arguments).succeeds();
+    let packed = json(&place, &["weights", "prepack", "model.safetensors", "--json"]);
+    let path = std::path::PathBuf::from(packed["file"].as_str().unwrap());
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(packed["bytes"].as_u64(), Some(whole.len() as u64));
+    let again = json(&place, &["weights", "prepack", "starter.safetensors", "--json"]);
+    assert_eq!(again, packed, "one net, whatever the file");
+
+    let predict = || {
+        run(&place, &["predict", "model.safetensors", "photos/red/0.png", "--format", "jsonl"])
+            .succeeds()
+            .stdout
+    };
+    let answer = predict();
+    let mut damaged = whole.clone();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    assert_eq!(predict(), answer);
+    assert_eq!(fs::read(&path).unwrap(), whole);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(predict(), answer);
+    assert_eq!(fs::read(&path).unwrap(), whole);
+    fails(&run(&place, &["weights", "prepack", "nothing"]), 5, &["nothing: no such file"]);
+}

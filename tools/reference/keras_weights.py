@@ -5,7 +5,7 @@ Of the net alone (`plain`), with its classification top where the file has one, 
 net nested in a model of GlobalAveragePooling2D, Dropout and Dense(1) (`binary`) or Dense(5) (`five`), the dense layer
 random. Each in the four ways that Keras has: `.legacy.h5`, weights alone as Keras 2 laid them out; `.h5`, a whole
 model; `.weights.h5`; `.keras`. `binary` is compiled and has taken one step, so that its files hold an optimiser too.
-Beside them `heads.safetensors` holds the dense layers. The files are large and not kept.
+Beside them `net.safetensors` is the file that was given and `heads.safetensors` holds the dense layers. The files are large and not kept.
 
 usage: keras_weights.py WEIGHTS FOLDER [--size PIXELS]
 needs: pip install keras tensorflow-cpu h5py numpy safetensors
@@ -14,6 +14,7 @@ needs: pip install keras tensorflow-cpu h5py numpy safetensors
 import argparse
 import os
 import pathlib
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -94,6 +95,7 @@ def main():
             model.train_on_batch(pixels, np.array([0, 1, 0, 1]))
         save(model, given.folder, name)
         heads[f"{name}/kernel"], heads[f"{name}/bias"] = dense(model)
+    shutil.copyfile(given.weights, given.folder / "net.safetensors")
     save_file(heads, given.folder / "heads.safetensors")
 
 

@@ -173,7 +173,12 @@ fn text(report: &Report) -> String {
     if let Some(reason) = &report.no_net {
         lines.push(("no net", reason.clone()));
     }
-    lines.extend(report.metadata.iter().map(|(key, value)| ("metadata", format!("{key}: {}", cut(value)))));
+    let texts = report.metadata.iter().take(TEXTS);
+    lines.extend(texts.map(|(key, value)| ("metadata", format!("{}: {}", cut(key), cut(value)))));
+    if report.metadata.len() > TEXTS {
+        let more = report.metadata.len() - TEXTS;
+        lines.push(("", format!("and {more} more texts, which --json shows")));
+    }
     lines.push(("tensors", format!("{}, {} values", report.tensors.len(), grouped(report.values))));
     let head: String = lines.iter().map(|(key, value)| format!("{key:<15}{}\n", plain(value))).collect();
     let rows = report.tensors.iter().map(|tensor| {
@@ -182,6 +187,9 @@ fn text(report: &Report) -> String {
     });
     format!("{head}\n{}\n", table(&["tensor", "shape", "type", "at byte"], &[3], rows))
 }
+
+/// Texts of a file's metadata that are shown: all that our own files have. Keras 3 has one for each layer.
+const TEXTS: usize = 24;
 
 /// A text of a file as far as it fits a line.
 fn cut(text: &str) -> String {

@@ -11,6 +11,7 @@
 //! # Source
 //! `torch/serialization.py` for both forms; files written by it.
 
+mod calls;
 mod pickle;
 mod storage;
 mod tensors;

@@ -19,8 +19,6 @@ use crate::error::shown;
 
 /// The most operations of a pickle. A large published net takes 12,000, a checkpoint with its optimiser a few times that.
 pub(super) const MAX_OPERATIONS: u64 = 1 << 19;
-/// The most axes of a tensor, before a shape of ours refuses it by the tensor's name.
-const MAX_AXES: usize = 8;
 
 /// A pickle that was read to its end.
 pub(super) struct Pickle<'a> {
@@ -42,7 +40,7 @@ pub(super) enum Refusal {
     Long,
 }
 
-type Step<T> = Result<T, Refusal>;
+pub(super) type Step<T> = Result<T, Refusal>;
 
 /// Reads the pickle that `bytes` start with.
 pub(super) fn load(bytes: &[u8]) -> Step<Pickle<'_>> {
@@ -64,21 +62,21 @@ pub(super) fn load(bytes: &[u8]) -> Step<Pickle<'_>> {
     Ok(Pickle { values, root, storages, views, length: at })
 }
 
-struct Machine<'a> {
+pub(super) struct Machine<'a> {
     bytes: &'a [u8],
     at: usize,
     /// Where the operation in hand starts.
     start: usize,
-    spent: u64,
-    values: Vec<Value<'a>>,
-    stack: Vec<Id>,
+    pub(super) spent: u64,
+    pub(super) values: Vec<Value<'a>>,
+    pub(super) stack: Vec<Id>,
     /// Stack heights.
     marks: Vec<usize>,
     memo: BTreeMap<u32, Id>,
-    storages: Vec<Storage<'a>>,
+    pub(super) storages: Vec<Storage<'a>>,
     /// Storages by key.
-    places: BTreeMap<&'a str, usize>,
-    views: Vec<View>,
+    pub(super) places: BTreeMap<&'a str, usize>,
+    pub(super) views: Vec<View>,
 }
 
 impl<'a> Machine<'a> {
@@ -108,15 +106,15 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn damaged(&self, reason: impl Into<String>) -> Refusal {
+    pub(super) fn damaged(&self, reason: impl Into<String>) -> Refusal {
         Refusal::Damaged { at: self.start, reason: reason.into() }
     }
 
-    fn refused(&self, reason: impl Into<String>) -> Refusal {
+    pub(super) fn refused(&self, reason: impl Into<String>) -> Refusal {
         Refusal::Refused { at: self.start, reason: reason.into() }
     }
 
-    fn spend(&mut self, operations: usize) -> Step<()> {
+    pub(super) fn spend(&mut self, operations: usize) -> Step<()> {
         self.spent += operations as u64;
         if self.spent > MAX_OPERATIONS { Err(Refusal::Long) } else { Ok(()) }
     }
@@ -158,7 +156,7 @@ impl<'a> Machine<'a> {
         text.map(Value::Text)
     }
 
-    fn push(&mut self, value: Value<'a>) {
+    pub(super) fn push(&mut self, value: Value<'a>) {
         self.stack.push(self.values.len() as Id);
         self.values.push(value);
     }
@@ -168,12 +166,12 @@ impl<'a> Machine<'a> {
         self.marks.last().copied().unwrap_or(0)
     }
 
-    fn pop(&mut self) -> Step<Id> {
+    pub(super) fn pop(&mut self) -> Step<Id> {
         let id = (self.stack.len() > self.floor()).then(|| self.stack.pop()).flatten();
         id.ok_or_else(|| self.damaged("a pickle takes more than it has put down"))
     }
 
-    fn top(&self) -> Step<Id> {
+    pub(super) fn top(&self) -> Step<Id> {
         let id = (self.stack.len() > self.floor()).then(|| self.stack.last().copied()).flatten();
         id.ok_or_else(|| self.damaged("a pickle takes more than it has put down"))
     }
@@ -183,7 +181,7 @@ impl<'a> Machine<'a> {
         Ok(self.stack.split_off(mark))
     }
 
-    fn value(&self, id: Id) -> &Value<'a> {
+    pub(super) fn value(&self, id: Id) -> &Value<'a> {
         // Places are made by `push` alone.
         &self.values[id as usize]
     }
@@ -290,151 +288,6 @@ impl<'a> Machine<'a> {
         self.push(Value::Global(resolved));
         Ok(())
     }
-
-    /// What a call of a known name would make.
-    fn call(&mut self, operation: u8) -> Step<()> {
-        let (arguments, callee) = (self.pop()?, self.pop()?);
-        let Value::Tuple(arguments) = self.value(arguments) else {
-            return Err(self.damaged("a pickle calls something without a tuple of arguments"));
-        };
-        let arguments = arguments.get(..arguments.len().min(MAX_AXES)).unwrap_or_default().to_vec();
-        let Value::Global(global) = *self.value(callee) else {
-            return Err(
-                self.refused(format!("pickle operation {} of what is no known name", name(operation)))
-            );
-        };
-        match global {
-            Global::OrderedDict => {
-                let items = self.pairs(&arguments)?;
-                self.push(Value::Dict(items));
-            }
-            Global::Size => match arguments.first().map(|id| self.value(*id)) {
-                Some(Value::Tuple(_)) => self.stack.push(arguments[0]),
-                None => self.push(Value::Tuple(Vec::new())),
-                Some(_) => return Err(self.damaged("a size in a pickle is no tuple")),
-            },
-            Global::RebuildTensor if operation == b'R' => self.rebuild(&arguments)?,
-            Global::RebuildParameter if operation == b'R' => {
-                match arguments.first().map(|id| self.value(*id)) {
-                    Some(Value::Tensor(_)) => self.stack.push(arguments[0]),
-                    _ => return Err(self.damaged("a parameter in a pickle is no tensor")),
-                }
-            }
-            Global::Ignored => self.push(Value::Ignored),
-            _ => return Err(self.refused(format!("pickle operation {} of a type", name(operation)))),
-        }
-        Ok(())
-    }
-
-    /// The items of an `OrderedDict(…)`: none, or a list of pairs as Python 2 wrote them.
-    fn pairs(&mut self, arguments: &[Id]) -> Step<Vec<(Id, Id)>> {
-        let Some(list) = arguments.first() else { return Ok(Vec::new()) };
-        let Value::List(list) = self.value(*list) else {
-            return Err(self.damaged("an OrderedDict in a pickle is made of no list"));
-        };
-        let length = list.len();
-        let pairs = list.iter().map(|pair| match self.value(*pair) {
-            Value::List(pair) | Value::Tuple(pair) => pair.as_array().map(|[key, value]| (*key, *value)),
-            _ => None,
-        });
-        // A list may be used many times over: its copies are charged for.
-        let pairs =
-            pairs.take(MAX_OPERATIONS.saturating_sub(self.spent) as usize).collect::<Option<Vec<_>>>();
-        self.spend(length)?;
-        pairs.ok_or_else(|| self.damaged("an OrderedDict in a pickle is made of no pairs"))
-    }
-
-    fn rebuild(&mut self, arguments: &[Id]) -> Step<()> {
-        let wrong = || self.damaged("a tensor in a pickle is not described as PyTorch does");
-        let [storage, offset, sizes, strides, ..] = *arguments else { return Err(wrong()) };
-        let (&Value::Storage(storage), &Value::Int(offset)) = (self.value(storage), self.value(offset))
-        else {
-            return Err(wrong());
-        };
-        let numbers = |id: Id| match self.value(id) {
-            Value::Tuple(items) if items.len() <= MAX_AXES => {
-                let number = |id: &Id| match self.value(*id) {
-                    Value::Int(value) => u64::try_from(*value).ok(),
-                    _ => None,
-                };
-                items.iter().map(number).collect::<Option<Vec<u64>>>()
-            }
-            _ => None,
-        };
-        let view = (u64::try_from(offset).ok(), numbers(sizes), numbers(strides));
-        let (Some(offset), Some(sizes), Some(strides)) = view else {
-            let what = "a tensor's offset, sizes or strides are negative, too many or no numbers";
-            return Err(self.damaged(what));
-        };
-        if sizes.len() != strides.len() {
-            return Err(self.damaged("a tensor has more sizes than strides, or fewer"));
-        }
-        let place = self.views.len();
-        self.views.push(View { storage, offset, sizes, strides });
-        self.push(Value::Tensor(place));
-        Ok(())
-    }
-
-    /// State that is given to an object: of a dict it is what Python keeps beside the items.
-    fn build(&mut self) -> Step<()> {
-        self.pop()?;
-        match self.value(self.top()?) {
-            Value::Dict(_) | Value::Ignored => Ok(()),
-            _ => Err(self.refused("pickle operation BUILD of what is no dict")),
-        }
-    }
-
-    /// A storage, by `('storage', type, key, device, count)` and, in older files, a view that must be none.
-    fn persistent(&mut self) -> Step<()> {
-        let id = self.pop()?;
-        let Value::Tuple(items) = self.value(id) else {
-            return Err(self.refused("pickle operation BINPERSID of no tuple"));
-        };
-        let parts: Vec<&Value<'a>> = items.iter().take(MAX_AXES).map(|id| self.value(*id)).collect();
-        let storage = match *parts {
-            [
-                Value::Text("storage"),
-                Value::Global(Global::Storage(element)),
-                Value::Text(key),
-                _,
-                Value::Int(count),
-            ]
-            | [
-                Value::Text("storage"),
-                Value::Global(Global::Storage(element)),
-                Value::Text(key),
-                _,
-                Value::Int(count),
-                Value::None,
-            ] => u64::try_from(*count).ok().map(|count| Storage { key, element: *element, count }),
-            [
-                Value::Text("storage"),
-                Value::Global(Global::Storage(_)),
-                Value::Text(_),
-                _,
-                Value::Int(_),
-                _,
-            ] => {
-                return Err(self.refused("a storage that is a view of another"));
-            }
-            _ => None,
-        };
-        let Some(storage) = storage else {
-            return Err(self.refused("pickle operation BINPERSID of what is no storage"));
-        };
-        let place = *self.places.entry(storage.key).or_insert(self.storages.len());
-        match self.storages.get(place) {
-            Some(known) if *known != storage => {
-                return Err(
-                    self.damaged(format!("storage '{}' is described in two ways", shown(storage.key)))
-                );
-            }
-            Some(_) => {}
-            None => self.storages.push(storage),
-        }
-        self.push(Value::Storage(place));
-        Ok(())
-    }
 }
 
 /// A little-endian integer in two's complement.
@@ -450,7 +303,7 @@ fn long(bytes: &[u8]) -> Value<'_> {
 }
 
 /// What Python calls an operation that is refused.
-fn name(operation: u8) -> String {
+pub(super) fn name(operation: u8) -> String {
     let name = match operation {
         b'c' => "GLOBAL",
         0x93 => "STACK_GLOBAL",

@@ -33,11 +33,10 @@ pub(super) fn entries<'a>(
         return Err(reader.refused(start, "a pickle without tensors by name".to_owned()));
     };
     reader.check_count(named.len())?;
-    let parallel = named.iter().all(|(name, _)| name.starts_with(PARALLEL));
     let mut room = reader.length + MAX_SHARED;
     let mut entries = BTreeMap::new();
     for (name, index) in named {
-        let name = if parallel { &name[PARALLEL.len()..] } else { name };
+        let name = name.strip_prefix(PARALLEL).unwrap_or(name);
         let view = &pickle.views[index];
         let offset = stored[view.storage].as_ref().map_or(start, |stored| stored.offset);
         let refuse = |reason: String| reader.tensor(name, offset, reason);
@@ -50,29 +49,31 @@ pub(super) fn entries<'a>(
     Ok(entries)
 }
 
-/// The tensors of the pickled dict, or of the one in it that checkpoints keep them in.
+/// The tensors of the dict in the pickled one that checkpoints keep them in, or of the pickled one itself. The inner one
+/// goes first: a checkpoint may hold a loss beside it, which is a tensor too.
 fn state_dict<'a>(pickle: &Pickle<'a>) -> Option<Vec<(&'a str, usize)>> {
+    let items = |id: Id| match &pickle.values[id as usize] {
+        Value::Dict(items) => &items[..],
+        _ => &[],
+    };
+    let key = |id: Id| match pickle.values[id as usize] {
+        Value::Text(key) => Some(key),
+        _ => None,
+    };
     let tensors = |id: Id| {
-        let Value::Dict(items) = &pickle.values[id as usize] else { return None };
-        let named: Vec<(&str, usize)> = items
-            .iter()
-            .filter_map(|(key, value)| {
-                match (&pickle.values[*key as usize], &pickle.values[*value as usize]) {
-                    (Value::Text(name), Value::Tensor(index)) => Some((*name, *index)),
-                    _ => None,
-                }
-            })
-            .collect();
+        let named = items(id).iter().filter_map(|(name, value)| match pickle.values[*value as usize] {
+            Value::Tensor(index) => Some((key(*name)?, index)),
+            _ => None,
+        });
+        let named: Vec<(&str, usize)> = named.collect();
         (!named.is_empty()).then_some(named)
     };
-    tensors(pickle.root).or_else(|| {
-        let Value::Dict(items) = &pickle.values[pickle.root as usize] else { return None };
-        let is =
-            |id: Id, wanted: &str| matches!(&pickle.values[id as usize], Value::Text(key) if *key == wanted);
-        NESTED.iter().find_map(|wanted| {
-            items.iter().filter(|(key, _)| is(*key, wanted)).find_map(|(_, value)| tensors(*value))
-        })
-    })
+    let top = items(pickle.root);
+    let nested = NESTED.iter().find_map(|wanted| {
+        let of_it = top.iter().filter(|(name, _)| key(*name) == Some(wanted));
+        of_it.map(|(_, inner)| *inner).find_map(tensors)
+    });
+    nested.or_else(|| tensors(pickle.root))
 }
 
 /// One tensor. `room` is how many bytes of values may still be had.
@@ -87,32 +88,31 @@ fn read<'a>(
     let Some(stored) = &stored[view.storage] else {
         return Err(format!("its storage '{}' is not in the file", shown(storage.key)));
     };
-    let size = storage.element.size();
-    if storage.count.checked_mul(size) != Some(stored.bytes.len() as u64) {
-        let reason = "values are stated of its storage, which has";
+    let length = stored.bytes.len() as u64;
+    if storage.count.checked_mul(storage.element.size()) != Some(length) {
         return Err(format!(
-            "{} {reason} {} bytes; the file is cut short",
-            storage.count,
-            stored.bytes.len()
+            "its storage has {length} bytes, where {} values are stated; the file is cut short",
+            storage.count
         ));
     }
+    let size = view.element.size();
+    let count = length / size;
     let dims: Option<Vec<usize>> = view.sizes.iter().map(|&size| usize::try_from(size).ok()).collect();
     let dims = dims.ok_or_else(|| format!("shape {:?} does not fit memory", view.sizes))?;
     let shape = Shape::new(&dims).map_err(|error| error.to_string())?;
     let elements = shape.elements() as u64;
     let end = end(view).ok_or("its sizes and strides overflow")?;
-    if end > storage.count || elements > storage.count {
+    if end > count || elements > count {
         return Err(format!(
             "shape {shape} at {} with strides {:?} does not fit its storage of {} values",
-            view.offset, view.strides, storage.count
+            view.offset, view.strides, count
         ));
     }
     let offset =
         stored.offset + if matches!(stored.bytes, Cow::Borrowed(_)) { view.offset * size } else { 0 };
-    let Element::F32 = storage.element else {
-        let Element::Other(dtype, _) = storage.element else { return Err("no known type".to_owned()) };
+    if let Element::Other(dtype, _) = view.element {
         return Ok(Entry { shape, offset, values: Values::Other(dtype.to_owned()) });
-    };
+    }
     let left = elements.checked_mul(size).and_then(|bytes| room.checked_sub(bytes));
     *room = left.ok_or("tensors share storages too often; save each with a storage of its own")?;
     let values = values(view, shape, stored, order);

@@ -28,10 +28,13 @@ pub(super) enum Value<'a> {
 pub(super) enum Global {
     OrderedDict,
     RebuildTensor,
+    /// As above, of bytes whose type stands beside them.
+    RebuildTyped,
     RebuildParameter,
     Size,
     Storage(Element),
-    /// Stands for itself, such as an element type.
+    Dtype(Element),
+    /// Stands for itself.
     Constant,
     /// Makes what no tensor is made of.
     Ignored,
@@ -42,6 +45,7 @@ impl Global {
         Some(match (module, name) {
             ("collections", "OrderedDict") => Self::OrderedDict,
             ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("torch._utils", "_rebuild_tensor_v3") => Self::RebuildTyped,
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
                 Self::RebuildParameter
             }
@@ -49,16 +53,14 @@ impl Global {
             ("torch" | "torch.cuda", storage) if storage.ends_with("Storage") => {
                 Self::Storage(Element::of_storage(storage)?)
             }
-            (
-                "torch",
-                "float32" | "float64" | "float16" | "bfloat16" | "int64" | "int32" | "int16" | "int8"
-                | "uint8" | "bool" | "complex64" | "complex128" | "strided",
-            ) => Self::Constant,
+            ("torch.storage", "UntypedStorage") => Self::Storage(Element::BYTES),
+            ("torch", "strided") => Self::Constant,
             ("torch", "device")
             | ("torch.serialization", "_get_layout")
             | ("collections", "Counter")
             | ("_codecs", "encode")
             | ("builtins" | "__builtin__", "set" | "bytearray" | "complex") => Self::Ignored,
+            ("torch", name) => Self::Dtype(Element::of_dtype(name)?),
             _ => return None,
         })
     }
@@ -73,6 +75,35 @@ pub(super) enum Element {
 }
 
 impl Element {
+    /// What has no type of its own.
+    const BYTES: Self = Self::Other("bytes", 1);
+
+    fn of_dtype(name: &str) -> Option<Self> {
+        Some(match name {
+            "float32" => Self::F32,
+            "float64" => Self::Other("F64", 8),
+            "float16" => Self::Other("F16", 2),
+            "bfloat16" => Self::Other("BF16", 2),
+            "float8_e4m3fn" => Self::Other("F8_E4M3", 1),
+            "float8_e4m3fnuz" => Self::Other("F8_E4M3FNUZ", 1),
+            "float8_e5m2" => Self::Other("F8_E5M2", 1),
+            "float8_e5m2fnuz" => Self::Other("F8_E5M2FNUZ", 1),
+            "float8_e8m0fnu" => Self::Other("F8_E8M0", 1),
+            "int64" => Self::Other("I64", 8),
+            "int32" => Self::Other("I32", 4),
+            "int16" => Self::Other("I16", 2),
+            "int8" => Self::Other("I8", 1),
+            "uint64" => Self::Other("U64", 8),
+            "uint32" => Self::Other("U32", 4),
+            "uint16" => Self::Other("U16", 2),
+            "uint8" => Self::Other("U8", 1),
+            "bool" => Self::Other("BOOL", 1),
+            "complex64" => Self::Other("C64", 8),
+            "complex128" => Self::Other("C128", 16),
+            _ => return None,
+        })
+    }
+
     fn of_storage(name: &str) -> Option<Self> {
         Some(match name {
             "FloatStorage" => Self::F32,
@@ -113,10 +144,11 @@ pub(super) struct Storage<'a> {
     pub(super) count: u64,
 }
 
-/// A view of a storage. Counted in values; unchecked but for signs and the number of axes.
+/// A view of a storage. Counted in values of its own type; unchecked but for signs and the number of axes.
 #[derive(Clone, Debug)]
 pub(super) struct View {
     pub(super) storage: usize,
+    pub(super) element: Element,
     pub(super) offset: u64,
     pub(super) sizes: Vec<u64>,
     pub(super) strides: Vec<u64>,

@@ -1,0 +1,161 @@
+//! What a pickle asks to be made: the calls of the few names that it may use, read as the data that they would return.
+
+use super::pickle::{MAX_OPERATIONS, Machine, Step, name};
+use super::value::{Element, Global, Id, Storage, Value, View};
+use crate::error::shown;
+
+/// The most axes of a tensor, before a shape of ours refuses it by the tensor's name.
+const MAX_AXES: usize = 8;
+
+impl<'a> Machine<'a> {
+    /// What a call of a known name would make.
+    pub(super) fn call(&mut self, operation: u8) -> Step<()> {
+        let (arguments, callee) = (self.pop()?, self.pop()?);
+        let Value::Tuple(arguments) = self.value(arguments) else {
+            return Err(self.damaged("a pickle calls something without a tuple of arguments"));
+        };
+        let arguments = arguments.get(..arguments.len().min(MAX_AXES)).unwrap_or_default().to_vec();
+        let Value::Global(global) = *self.value(callee) else {
+            return Err(
+                self.refused(format!("pickle operation {} of what is no known name", name(operation)))
+            );
+        };
+        match global {
+            Global::OrderedDict => {
+                let items = self.pairs(&arguments)?;
+                self.push(Value::Dict(items));
+            }
+            Global::Size => match arguments.first().map(|id| self.value(*id)) {
+                Some(Value::Tuple(_)) => self.stack.push(arguments[0]),
+                None => self.push(Value::Tuple(Vec::new())),
+                Some(_) => return Err(self.damaged("a size in a pickle is no tuple")),
+            },
+            Global::RebuildTensor if operation == b'R' => self.rebuild(&arguments, None)?,
+            Global::RebuildTyped if operation == b'R' => match arguments.get(6).map(|id| self.value(*id)) {
+                Some(&Value::Global(Global::Dtype(element))) => self.rebuild(&arguments, Some(element))?,
+                _ => return Err(self.damaged("a tensor in a pickle has no element type")),
+            },
+            Global::RebuildParameter if operation == b'R' => {
+                match arguments.first().map(|id| self.value(*id)) {
+                    Some(Value::Tensor(_)) => self.stack.push(arguments[0]),
+                    _ => return Err(self.damaged("a parameter in a pickle is no tensor")),
+                }
+            }
+            Global::Ignored => self.push(Value::Ignored),
+            _ => return Err(self.refused(format!("pickle operation {} of a type", name(operation)))),
+        }
+        Ok(())
+    }
+
+    /// The items of an `OrderedDict(…)`: none, or a list of pairs as Python 2 wrote them.
+    fn pairs(&mut self, arguments: &[Id]) -> Step<Vec<(Id, Id)>> {
+        let Some(list) = arguments.first() else { return Ok(Vec::new()) };
+        let Value::List(list) = self.value(*list) else {
+            return Err(self.damaged("an OrderedDict in a pickle is made of no list"));
+        };
+        let length = list.len();
+        let pairs = list.iter().map(|pair| match self.value(*pair) {
+            Value::List(pair) | Value::Tuple(pair) => pair.as_array().map(|[key, value]| (*key, *value)),
+            _ => None,
+        });
+        // A list may be used many times over: its copies are charged for.
+        let pairs =
+            pairs.take(MAX_OPERATIONS.saturating_sub(self.spent) as usize).collect::<Option<Vec<_>>>();
+        self.spend(length)?;
+        pairs.ok_or_else(|| self.damaged("an OrderedDict in a pickle is made of no pairs"))
+    }
+
+    /// A tensor, of its storage's element type where none is given.
+    fn rebuild(&mut self, arguments: &[Id], element: Option<Element>) -> Step<()> {
+        let wrong = || self.damaged("a tensor in a pickle is not described as PyTorch does");
+        let [storage, offset, sizes, strides, ..] = *arguments else { return Err(wrong()) };
+        let (&Value::Storage(storage), &Value::Int(offset)) = (self.value(storage), self.value(offset))
+        else {
+            return Err(wrong());
+        };
+        let numbers = |id: Id| match self.value(id) {
+            Value::Tuple(items) if items.len() <= MAX_AXES => {
+                let number = |id: &Id| match self.value(*id) {
+                    Value::Int(value) => u64::try_from(*value).ok(),
+                    _ => None,
+                };
+                items.iter().map(number).collect::<Option<Vec<u64>>>()
+            }
+            _ => None,
+        };
+        let view = (u64::try_from(offset).ok(), numbers(sizes), numbers(strides));
+        let (Some(offset), Some(sizes), Some(strides)) = view else {
+            let what = "a tensor's offset, sizes or strides are negative, too many or no numbers";
+            return Err(self.damaged(what));
+        };
+        if sizes.len() != strides.len() {
+            return Err(self.damaged("a tensor has more sizes than strides, or fewer"));
+        }
+        let place = self.views.len();
+        let element = element.unwrap_or(self.storages[storage].element);
+        self.views.push(View { storage, element, offset, sizes, strides });
+        self.push(Value::Tensor(place));
+        Ok(())
+    }
+
+    /// State that is given to an object: of a dict it is what Python keeps beside the items.
+    pub(super) fn build(&mut self) -> Step<()> {
+        self.pop()?;
+        match self.value(self.top()?) {
+            Value::Dict(_) | Value::Ignored => Ok(()),
+            _ => Err(self.refused("pickle operation BUILD of what is no dict")),
+        }
+    }
+
+    /// A storage, by `('storage', type, key, device, count)` and, in older files, a view that must be none.
+    pub(super) fn persistent(&mut self) -> Step<()> {
+        let id = self.pop()?;
+        let Value::Tuple(items) = self.value(id) else {
+            return Err(self.refused("pickle operation BINPERSID of no tuple"));
+        };
+        let parts: Vec<&Value<'a>> = items.iter().take(MAX_AXES).map(|id| self.value(*id)).collect();
+        let storage = match *parts {
+            [
+                Value::Text("storage"),
+                Value::Global(Global::Storage(element)),
+                Value::Text(key),
+                _,
+                Value::Int(count),
+            ]
+            | [
+                Value::Text("storage"),
+                Value::Global(Global::Storage(element)),
+                Value::Text(key),
+                _,
+                Value::Int(count),
+                Value::None,
+            ] => u64::try_from(*count).ok().map(|count| Storage { key, element: *element, count }),
+            [
+                Value::Text("storage"),
+                Value::Global(Global::Storage(_)),
+                Value::Text(_),
+                _,
+                Value::Int(_),
+                _,
+            ] => {
+                return Err(self.refused("a storage that is a view of another"));
+            }
+            _ => None,
+        };
+        let Some(storage) = storage else {
+            return Err(self.refused("pickle operation BINPERSID of what is no storage"));
+        };
+        let place = *self.places.entry(storage.key).or_insert(self.storages.len());
+        match self.storages.get(place) {
+            Some(known) if *known != storage => {
+                return Err(
+                    self.damaged(format!("storage '{}' is described in two ways", shown(storage.key)))
+                );
+            }
+            Some(_) => {}
+            None => self.storages.push(storage),
+        }
+        self.push(Value::Storage(place));
+        Ok(())
+    }
+}
