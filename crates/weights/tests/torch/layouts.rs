@@ -200,15 +200,18 @@ fn other_forms_of_the_names_open_too() {
     check(&change(Layout::HuggingFace, &|name| name.replace("mobilenet_v2.", "")));
     check(&change(Layout::Torchvision, &|name| name.replace("classifier.1", "classifier")));
     check(&change(Layout::Timm, &|name| format!("module.{name}")));
-    // A checkpoint: the net beside what a training leaves.
+    // A checkpoint: the net beside what a training leaves, a tensor of its own among it.
     let renamed = renamed(&tensors, Layout::Timm);
+    let loss = Tensor::plain("loss", renamed.len(), &[1], &[0.5]);
+    let stored: Vec<Tensor> = renamed.iter().chain([&loss]).cloned().collect();
     for key in ["state_dict", "model", "model_state_dict", "model_ema"] {
-        let dict = renamed
-            .iter()
-            .fold(Pickle::new().raw("}(").text("epoch").int(3).text(key).raw("}("), Pickle::tensor);
+        let dict = renamed.iter().fold(
+            Pickle::new().raw("}(").text("epoch").int(3).tensor(&loss).text(key).raw("}("),
+            Pickle::tensor,
+        );
         let pickle = dict.raw("u").text("optimizer").raw("}").int(5).raw("]ss").raw("u").end();
-        assert_same(&from_bytes(&torch_zip(&pickle, &renamed), "file").unwrap(), &tensors);
-        assert_same(&from_bytes(&torch_legacy(&pickle, &renamed), "file").unwrap(), &tensors);
+        assert_same(&from_bytes(&torch_zip(&pickle, &stored), "file").unwrap(), &tensors);
+        assert_same(&from_bytes(&torch_legacy(&pickle, &stored), "file").unwrap(), &tensors);
     }
 }
 
