@@ -1,14 +1,13 @@
 //! The HDF5 container: what Keras and h5py write, and what is refused.
 #![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
-mod assets;
 mod cut;
 mod fixtures;
 mod forge;
 mod hostile;
 mod mutants;
 
-use icecap_weights::{Container, ContainerKind, Error, Kind};
+use icecap_weights::{Container, Error, Kind};
 
 fn parse(bytes: &[u8]) -> Result<Container<'_>, Error> {
     Container::parse(bytes, "file".as_ref())
