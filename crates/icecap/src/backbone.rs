@@ -165,13 +165,13 @@ impl Backbone {
     }
 
     /// Keeps the net packed in `store`, so that [`Classifier::open_packed`](crate::Classifier::open_packed) finds it,
-    /// where a file of its hash is not there yet. Gives the file.
+    /// where it is not there yet, whole. Gives the file.
     ///
     /// # Errors
     /// [`Error::Weights`] where it cannot be written.
     pub fn keep_packed(&self, store: &PackStore) -> Result<PathBuf, Error> {
         let path = store.path(self.record().params_sha256);
-        if path.is_file() {
+        if store.find(self.record().params_sha256).is_some() {
             return Ok(path);
         }
         self.repack(store)

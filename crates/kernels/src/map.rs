@@ -50,7 +50,8 @@ fn map(path: &Path, limit: u64) -> Result<Option<memmap2::Mmap>, Error> {
 /// A file of our own, mapped as long as it or a buffer in it lives.
 ///
 /// Only for files that are written once, beside their place, and renamed into it: then what is mapped never changes,
-/// whatever takes its name later.
+/// whatever takes its name later. A file that another program cuts short in place while it is mapped ends the process
+/// with SIGBUS; one that it overwrites in place shows other values.
 #[derive(Clone, Debug)]
 pub struct KeptFile {
     mapping: Arc<memmap2::Mmap>,

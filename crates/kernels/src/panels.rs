@@ -7,7 +7,8 @@
 
 use crate::{Buffer, LINE};
 
-/// The version of what packed weights hold, and in which order. Files of packed weights state it.
+/// The version of what packed weights hold, and in which order. Files of packed weights state it; it changes too where
+/// folding BatchNorm would give other bits.
 pub const PACK_VERSION: u32 = 1;
 
 /// Weights of a product with K inputs and N outputs.

@@ -117,8 +117,9 @@ pub fn fetch(
     let work = Work { store, entry, network, path: &path, url: &url, tell };
     if path.is_file() && !wish.anew {
         match work.keep(wish) {
-            // The one that was seen first, and another is asked for.
-            Ok(kept) if wish.accept_new_hash && kept.checked != Checked::Nothing => {}
+            // A hash that nobody publishes, and another than was seen first is asked for.
+            Ok(kept)
+                if wish.accept_new_hash && !matches!(kept.checked, Checked::Nothing | Checked::Pinned) => {}
             // Whatever is wrong with it, it is not what was asked for.
             Err(error @ (Error::OtherHash { .. } | Error::Fetched { .. } | Error::Limit { .. })) => {
                 work.tell(Event::Replacing(error.to_string()))?;
@@ -147,6 +148,8 @@ impl Work<'_> {
             (Digest::of_file(bytes), bytes.len() as u64)
         })?;
         check_size(self.entry, bytes, &place)?;
+        // A file that was kept is held against the hash that was kept with it: a new one comes from the server.
+        let wish = Wish { accept_new_hash: false, ..wish };
         let checked = self.accept(self.path, sha256, &place, wish)?;
         if self.store.recorded(self.entry)? != Some(sha256) {
             self.store.record(self.entry, sha256)?;

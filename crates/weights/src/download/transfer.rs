@@ -149,7 +149,8 @@ impl Transfer<'_> {
                 )));
             }
             416 if part.len() > 0 && head.range.1 == Some(part.len()) => {
-                return Ok(Begun::Ended(Ended::Whole));
+                let wrong = self.wrong_size(part.len());
+                return wrong.map_or(Ok(Begun::Ended(Ended::Whole)), Err);
             }
             416 if part.len() > 0 => {
                 part.restart()?;

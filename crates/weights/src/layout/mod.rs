@@ -6,6 +6,7 @@
 
 mod huggingface;
 mod keras;
+mod keras_config;
 mod layers;
 mod named;
 mod order;
@@ -135,7 +136,9 @@ impl Layout {
     /// [`Error::Tensor`] for a tensor that stands there twice, and for a second dense layer.
     pub(crate) fn named<'f>(self, file: &'f Container<'f>) -> Result<Named<'f>, Error> {
         if self == Self::Keras {
-            return Ok(Named::new(file, keras::sources(file)?, BTreeMap::new()));
+            let sources = keras::sources(file)?;
+            keras_config::check(file, sources.contains_key(TOP_KERNEL))?;
+            return Ok(Named::new(file, sources, BTreeMap::new()));
         }
         let table = self.torch_table(file.names()).0;
         let sources = torch::sources(&table, file)?;

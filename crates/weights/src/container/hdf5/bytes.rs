@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
-use super::MAX_STEPS;
+use super::{MAX_STEPS, STEP_BYTES};
 use crate::Error;
 use crate::container::{ContainerKind, limit};
 
@@ -54,7 +54,12 @@ impl<'a> File<'a> {
 
     /// Counts one more piece of work.
     pub(super) fn step(&self) -> Result<(), Error> {
-        self.steps.set(self.steps.get() + 1);
+        self.step_over(0)
+    }
+
+    /// Counts a piece of work that reads `bytes` bytes.
+    pub(super) fn step_over(&self, bytes: u64) -> Result<(), Error> {
+        self.steps.set(self.steps.get().saturating_add(1 + bytes / STEP_BYTES));
         limit(&self.path, "messages, links and texts", self.steps.get(), MAX_STEPS)
     }
 

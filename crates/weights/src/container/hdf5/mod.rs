@@ -44,6 +44,8 @@ pub const MAX_LINK: usize = 1024;
 /// The most messages, attributes, links, B-tree nodes, texts of the heap and names in paths that are looked at in one
 /// file. Keras' MobileNetV2 takes some thousands.
 pub const MAX_STEPS: u64 = 1 << 18;
+/// Bytes of text that count as one more of them.
+const STEP_BYTES: u64 = 1024;
 
 /// Where the superblock starts, where there is one.
 #[must_use]

@@ -86,15 +86,17 @@ pub(super) fn texts<'a>(
     let mut cursor = file.within(attribute.data, "an attribute's value");
     let mut texts = Vec::new();
     for _ in 0..count {
-        file.step()?;
         let block = match attribute.elements.kind {
             Type::Fixed { length, spaces } => {
+                file.step_over(length as u64)?;
                 let mut block = cursor.take(length as u64)?;
                 block.bytes = trim(block.bytes, spaces);
                 block
             }
             Type::Variable => {
                 let length = cursor.u32()?;
+                // One long text in the heap may be named many times.
+                file.step_over(length.into())?;
                 let at = cursor.at();
                 let (address, index) = (cursor.offset()?, cursor.u32()?);
                 match address.filter(|_| length > 0) {

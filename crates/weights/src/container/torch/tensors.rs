@@ -70,8 +70,9 @@ fn state_dict<'a>(pickle: &Pickle<'a>) -> Option<Vec<(&'a str, usize)>> {
     };
     let top = items(pickle.root);
     let nested = NESTED.iter().find_map(|wanted| {
-        let of_it = top.iter().filter(|(name, _)| key(*name) == Some(wanted));
-        of_it.map(|(_, inner)| *inner).find_map(tensors)
+        // Of equal keys the last counts, as in a dict; to look at each would take as long as their number squared.
+        let of_it = top.iter().rev().find(|(name, _)| key(*name) == Some(wanted));
+        of_it.and_then(|(_, inner)| tensors(*inner))
     });
     nested.or_else(|| tensors(pickle.root))
 }
