@@ -72,9 +72,9 @@ fn denormal_weights_cost_no_time() {
 
 #[test]
 fn denormal_activations_cost_no_time() {
-    // Normal weights all along, which nothing flushes: the first two layers bring values down to some 1e-40, the others
-    // keep them there. A Zen EPYC does not mind them in fused multiply-adds. It does in plain additions: pooling takes
-    // twice as long everywhere, and the portable kernels take 1.5 to 1.7 times as long.
+    // Normal weights all along. Without a limit the first two layers bring values down to some 1e-40 and the others keep
+    // them there: a Zen EPYC then takes 1.0 to 1.7 times as long, a Sapphire Rapids Xeon 60 to 90 times. Kernels write
+    // zeros for what is so small.
     let tiny = net(|layer, variable, value| match variable {
         "gamma" if layer == "bn_Conv1" => value * 1e-36,
         "gamma" if layer == "expanded_conv_depthwise_BN" => value * 1e-4,
@@ -83,8 +83,13 @@ fn denormal_activations_cost_no_time() {
         "kernel" if layer.ends_with("_depthwise") => value * 12.0,
         _ => value,
     });
-    holds("denormal activations", &tiny, |pooled| {
-        let denormal = pooled.iter().filter(|value| value.is_subnormal()).count();
-        assert!(denormal > pooled.len() / 2, "{denormal} of {} features are denormal", pooled.len());
+    holds("denormal activations", &tiny, |pooled| assert!(pooled.iter().all(|&value| value == 0.0)));
+    // Activations that stay above the limit, and what the kernels make of them, cost no time either.
+    let small = net(|layer, variable, value| match variable {
+        "gamma" if layer == "bn_Conv1" => value * 1e-20,
+        "beta" | "moving_mean" => 0.0,
+        "kernel" if layer.ends_with("_depthwise") => value * 12.0,
+        _ => value,
     });
+    holds("small activations", &small, |pooled| assert!(pooled.iter().any(|&value| value != 0.0)));
 }

@@ -104,7 +104,7 @@ pub struct Extractor {
 
 /// The version of the arithmetic. Features of another version or instruction set are not taken from a cache: their
 /// last digits differ.
-const NUMERIC_VERSION: &str = "1";
+const NUMERIC_VERSION: &str = "2";
 
 impl Extractor {
     /// An extractor of what leaves the stage `tap` (see [`icecap_graph::stage`]).

@@ -272,7 +272,7 @@ unsafe fn tile<V: Vector, const S: usize, const R: usize, const P: usize>(
     }
     for r in 0..R {
         for p in 0..P {
-            let result = if plane.relu6 { acc[r][p].relu6() } else { acc[r][p] };
+            let result = if plane.relu6 { acc[r][p].relu6() } else { acc[r][p].flush() };
             // SAFETY: (row + r, column + p) lies inside the output.
             unsafe { result.store(plane.output.add(((row + r) * plane.width + column + p) * LINE + lane)) };
         }

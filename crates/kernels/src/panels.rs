@@ -2,14 +2,13 @@
 //!
 //! One format serves every instruction set and tile: an AVX-512 kernel of two vectors walks two panels, an AVX2
 //! kernel sees two vectors in one panel. The inner loop reads them front to back. Lanes above N are zero, and so is
-//! every value below the smallest normal f32: a denormal factor slows a multiplication a hundredfold and is far
-//! below what a sum of f32 can hold.
+//! every value closer to zero than [`TINY`].
 
-use crate::{Buffer, LINE};
+use crate::{Buffer, LINE, simd::TINY};
 
 /// The version of what packed weights hold, and in which order. Files of packed weights state it; it changes too where
 /// folding BatchNorm would give other bits.
-pub const PACK_VERSION: u32 = 1;
+pub const PACK_VERSION: u32 = 2;
 
 /// Weights of a product with K inputs and N outputs.
 #[derive(Clone, Debug)]
@@ -81,9 +80,9 @@ impl Panels {
     }
 }
 
-/// `value`, or zero where it is denormal.
+/// `value`, or zero where it is closer to that than [`TINY`].
 pub(crate) fn flush(value: f32) -> f32 {
-    if value.is_subnormal() { 0.0 } else { value }
+    if value.abs() < TINY { 0.0 } else { value }
 }
 
 #[cfg(test)]
@@ -91,10 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packs_in_panels_of_sixteen_and_flushes_denormals() {
+    fn packs_in_panels_of_sixteen_and_flushes_what_is_tiny() {
         let (k, n) = (3, 20);
         let mut weights: Vec<f32> = (0..k * n).map(|v| v as f32 + 1.0).collect();
-        weights[0] = 1e-40;
+        weights[0] = -1e-25;
         let panels = Panels::pack(&weights, &vec![0.5; n], k, n);
         assert_eq!((panels.count(), panels.panel_len()), (2, 48));
         assert_eq!(panels.weights()[0], 0.0);

@@ -3,7 +3,7 @@
 //! ```text
 //! for p in 0..MR, v in 0..NV:   acc[p][v]  = bias[v]
 //! for k in 0..K:                acc[p][v] += input[p][k] * weights[k][v]
-//! for p in 0..MR, v in 0..NV:   output[p][v] = relu6(acc[p][v])       (or + residual[p][v], or as it is)
+//! for p in 0..MR, v in 0..NV:   output[p][v] = relu6(acc[p][v])       (or flush(acc[p][v]), + residual[p][v] perhaps)
 //! ```
 //!
 //! 1. The accumulators stay in registers over all of K: one load of each weight vector and one broadcast of each
@@ -239,6 +239,11 @@ unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
     (output, output_block): (*mut f32, usize),
     (residual, residual_block): (*const f32, usize),
 ) {
+    for p in 0..MR {
+        for v in 0..NV {
+            acc[p][v] = if relu6 { acc[p][v].relu6() } else { acc[p][v].flush() };
+        }
+    }
     if !residual.is_null() {
         for p in 0..MR {
             for v in 0..NV {
@@ -246,13 +251,6 @@ unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
                 // SAFETY: the residual has the output's pixels and lanes.
                 let added = unsafe { V::load(residual.add(panel * residual_block + p * LINE + lane)) };
                 acc[p][v] = acc[p][v].add(added);
-            }
-        }
-    }
-    if relu6 {
-        for p in 0..MR {
-            for v in 0..NV {
-                acc[p][v] = acc[p][v].relu6();
             }
         }
     }

@@ -1,11 +1,11 @@
 //! Eight f32 in a 256-bit register.
 
 use std::arch::x86_64::{
-    __m256, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m256, _CMP_GE_OQ, _CMP_NLT_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps, _mm256_cmp_ps,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps,
 };
 
-use super::Vector;
+use super::{TINY, Vector};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2x8(__m256);
@@ -54,6 +54,18 @@ impl Vector for Avx2x8 {
     #[inline(always)]
     fn relu6(self) -> Self {
         // SAFETY: avx2 and fma are proved by the vector, as above.
-        Self(unsafe { _mm256_min_ps(_mm256_max_ps(self.0, _mm256_setzero_ps()), _mm256_set1_ps(6.0)) })
+        Self(unsafe {
+            let keep = _mm256_cmp_ps::<_CMP_GE_OQ>(self.0, _mm256_set1_ps(TINY));
+            _mm256_and_ps(_mm256_min_ps(self.0, _mm256_set1_ps(6.0)), keep)
+        })
+    }
+
+    #[inline(always)]
+    fn flush(self) -> Self {
+        // SAFETY: avx2 and fma are proved by the vector, as above.
+        Self(unsafe {
+            let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0);
+            _mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(TINY)))
+        })
     }
 }

@@ -1,11 +1,11 @@
 //! Sixteen f32 in a 512-bit register.
 
 use std::arch::x86_64::{
-    __m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, _CMP_GE_OQ, _CMP_NLT_UQ, _mm512_abs_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_maskz_min_ps, _mm512_maskz_mov_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
 };
 
-use super::Vector;
+use super::{TINY, Vector};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512x16(__m512);
@@ -54,6 +54,18 @@ impl Vector for Avx512x16 {
     #[inline(always)]
     fn relu6(self) -> Self {
         // SAFETY: avx512f is proved by the vector, as above.
-        Self(unsafe { _mm512_min_ps(_mm512_max_ps(self.0, _mm512_setzero_ps()), _mm512_set1_ps(6.0)) })
+        Self(unsafe {
+            let keep = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(self.0, _mm512_set1_ps(TINY));
+            _mm512_maskz_min_ps(keep, self.0, _mm512_set1_ps(6.0))
+        })
+    }
+
+    #[inline(always)]
+    fn flush(self) -> Self {
+        // SAFETY: avx512f is proved by the vector, as above.
+        Self(unsafe {
+            let keep = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(self.0), _mm512_set1_ps(TINY));
+            _mm512_maskz_mov_ps(keep, self.0)
+        })
     }
 }

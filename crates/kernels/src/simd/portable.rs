@@ -2,7 +2,7 @@
 
 use wide::f32x8;
 
-use super::Vector;
+use super::{TINY, Vector};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Portable8(f32x8);
@@ -44,6 +44,11 @@ impl Vector for Portable8 {
 
     #[inline(always)]
     fn relu6(self) -> Self {
-        Self(self.0.fast_max(f32x8::splat(0.0)).fast_min(f32x8::splat(6.0)))
+        Self(self.0.fast_min(f32x8::splat(6.0)) & self.0.simd_ge(f32x8::splat(TINY)))
+    }
+
+    #[inline(always)]
+    fn flush(self) -> Self {
+        Self(self.0 & !self.0.abs().simd_lt(f32x8::splat(TINY)))
     }
 }

@@ -102,5 +102,5 @@ fn the_pack_version_stands_for_these_bytes() {
         .flat_map(|values| values.iter().flat_map(|value| value.to_le_bytes()))
         .collect();
     let expected = "6101b08e49b0571369f0dd1c2d29b1da1e3186384c0f000604291500267a1797";
-    assert_eq!((PACK_VERSION, Digest::of_file(&bytes).to_string().as_str()), (1, expected));
+    assert_eq!((PACK_VERSION, Digest::of_file(&bytes).to_string().as_str()), (2, expected));
 }
