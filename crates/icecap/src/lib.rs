@@ -50,7 +50,7 @@ pub use features::{Extracted, Extractor, Preprocessing, Progress, Source};
 pub use head::{Epoch, FeatureSet, Head};
 pub use metrics::{Metrics, THRESHOLD, predicted, probabilities};
 pub use options::{Decay, TrainOptions};
-pub use train::{Event, PhotoReport, SkippedPhoto, Trained, Trainer};
+pub use train::{Event, PhotoReport, PhotoSet, SkippedPhoto, Trained, Trainer};
 
 pub use icecap_autograd as autograd;
 pub use icecap_data as data;

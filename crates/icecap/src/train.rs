@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icecap_data::{Cache, Digest, Part, Warning};
+use icecap_data::{Cache, Digest, Part, Sample, Warning};
 use icecap_graph::stage;
 use icecap_kernels::{Shape, Tensor};
 
@@ -50,6 +50,15 @@ pub struct PhotoReport {
     pub warnings: Vec<(PathBuf, Warning)>,
 }
 
+/// The readable photos of a part with their features.
+#[derive(Clone, Debug)]
+pub struct PhotoSet {
+    /// The photos.
+    pub samples: Vec<Sample>,
+    /// A row for each.
+    pub features: FeatureSet,
+}
+
 /// What a training leaves.
 #[derive(Debug)]
 pub struct Trained {
@@ -61,6 +70,12 @@ pub struct Trained {
     pub history: Vec<Epoch>,
     /// Loss and accuracy on the test photos, where there are some. They had no part in the training.
     pub test: Option<Metrics>,
+    /// The photos that were learned from.
+    pub train_set: PhotoSet,
+    /// The photos that the head was watched on.
+    pub val_set: PhotoSet,
+    /// The photos that it was tried on at the end; may be none.
+    pub test_set: PhotoSet,
     /// How reading the photos went.
     pub photos: PhotoReport,
     /// Time from photos to features.
@@ -140,13 +155,13 @@ impl Trainer {
         let started = Instant::now();
         let (isa, classes) = (self.backbone.isa(), dataset.classes.len());
         let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
-        let before = head.evaluate(isa, &photos.val)?;
+        let before = head.evaluate(isa, &photos.val.features)?;
         tell(event(Event::Before(before)))?;
-        let history =
-            head.train(isa, &photos.train, &photos.val, &self.options, |epoch| event(Event::Epoch(epoch)))?;
-        let test = match photos.test.is_empty() {
+        let (train, val, test) = (&photos.train.features, &photos.val.features, &photos.test.features);
+        let history = head.train(isa, train, val, &self.options, |epoch| event(Event::Epoch(epoch)))?;
+        let test = match test.is_empty() {
             true => None,
-            false => Some(head.evaluate(isa, &photos.test)?),
+            false => Some(head.evaluate(isa, test)?),
         };
         let head_time = started.elapsed();
         let classifier = Classifier::from_head(
@@ -157,7 +172,18 @@ impl Trainer {
             photos.fingerprint,
             &self.options,
         )?;
-        Ok(Trained { classifier, before, history, test, photos: photos.report, features_time, head_time })
+        Ok(Trained {
+            classifier,
+            before,
+            history,
+            test,
+            train_set: photos.train,
+            val_set: photos.val,
+            test_set: photos.test,
+            photos: photos.report,
+            features_time,
+            head_time,
+        })
     }
 
     fn features(
@@ -191,9 +217,9 @@ impl Trainer {
 
 /// Features of the readable photos, by part.
 struct Photos {
-    train: FeatureSet,
-    val: FeatureSet,
-    test: FeatureSet,
+    train: PhotoSet,
+    val: PhotoSet,
+    test: PhotoSet,
     report: PhotoReport,
     fingerprint: String,
 }
@@ -202,7 +228,7 @@ struct Photos {
 #[derive(Default)]
 struct Gathered {
     len: usize,
-    parts: [(Vec<f32>, Vec<u32>); 3],
+    parts: [(Vec<f32>, Vec<Sample>); 3],
     report: PhotoReport,
     /// The class and hash of every photo that is learned from.
     fingerprint: Vec<u8>,
@@ -213,15 +239,15 @@ impl Gathered {
         &mut self,
         dataset: &Dataset,
         part: Part,
-        sample: &icecap_data::Sample,
+        sample: &Sample,
         outcome: Result<Extracted, icecap_data::Error>,
         row: &[f32],
     ) {
         match outcome {
             Ok(photo) => {
-                let (rows, labels) = &mut self.parts[part as usize];
+                let (rows, samples) = &mut self.parts[part as usize];
                 rows.extend_from_slice(row);
-                labels.push(sample.class as u32);
+                samples.push(sample.clone());
                 self.report.read += 1;
                 self.report.cached += usize::from(photo.cached);
                 self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
@@ -242,16 +268,18 @@ impl Gathered {
     fn finish(self, classes: &[String]) -> Result<Photos, Error> {
         let [train, val, test] = self.parts;
         for (index, class) in classes.iter().enumerate() {
-            if !train.1.contains(&(index as u32)) {
+            if !train.1.iter().any(|sample| sample.class == index) {
                 return Err(Error::EmptyClass { class: class.clone(), part: "training" });
             }
         }
         if val.1.is_empty() {
             return Err(Error::NoPhotos { part: "validation" });
         }
-        let set = |(rows, labels): (Vec<f32>, Vec<u32>)| {
-            let shape = Shape::new(&[labels.len(), self.len])?;
-            FeatureSet::new(Tensor::from_slice(shape, &rows)?, labels)
+        let set = |(rows, samples): (Vec<f32>, Vec<Sample>)| -> Result<PhotoSet, Error> {
+            let shape = Shape::new(&[samples.len(), self.len])?;
+            let labels = samples.iter().map(|sample| sample.class as u32).collect();
+            let features = FeatureSet::new(Tensor::from_slice(shape, &rows)?, labels)?;
+            Ok(PhotoSet { samples, features })
         };
         Ok(Photos {
             train: set(train)?,
