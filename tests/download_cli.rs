@@ -216,14 +216,15 @@ fn a_new_hash_is_the_servers_and_never_in_place_of_a_published_one() {
 #[test]
 fn a_part_of_another_size_than_the_manifest_s_is_never_whole() {
     // As long as the server says that the file is, and that is not what is stated.
-    let server = Server::of(&[file(), vec![0; 9]].concat());
     for lines in [format!("bytes = {}", file().len()), format!("bytes = {}\n{}", file().len(), pinned())] {
+        let server = Server::of(&[file(), vec![0; 9]].concat());
         let place = own_net::place(&server.url("own.safetensors"), &lines);
         fs::create_dir_all(cached(&place, "")).unwrap();
         fs::write(cached(&place, "own.safetensors.part"), [file(), vec![0; 9]].concat()).unwrap();
         fs::write(cached(&place, "own.safetensors.from"), r#"{"validator":"\"one\"","total":null}"#).unwrap();
         fails(&pull(&place, &[]), 3, &["has 1665305 bytes, and the manifest says 1665296"]);
         is_empty(&place);
+        assert_eq!(server.asked().len(), 1, "it is not asked for again");
     }
 }
 
