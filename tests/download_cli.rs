@@ -187,6 +187,48 @@ fn a_hash_seen_first_is_told_kept_and_expected() {
 }
 
 #[test]
+fn a_new_hash_is_the_servers_and_never_in_place_of_a_published_one() {
+    // Whose hash is published is not asked for again.
+    let server = Server::of(&file());
+    let place = own_net::place(&server.url("own.safetensors"), &pinned());
+    pull(&place, &[]).succeeds();
+    let run = pull(&place, &["--accept-new-hash"]).succeeds();
+    assert!(run.stdout.contains("in the cache already"), "{run:?}");
+    assert_eq!(server.asked().len(), 1);
+    // And one that was damaged is fetched, not believed.
+    fs::write(cached(&place, "own.safetensors"), other_file()).unwrap();
+    pull(&place, &["--accept-new-hash"]).succeeds();
+    is_whole(&place, &file());
+
+    // Where none is published, a file that changed in the cache is not the new one that is meant.
+    let server = Server::of(&file());
+    let place = own_net::place(&server.url("own.safetensors"), "");
+    pull(&place, &[]).succeeds();
+    fs::write(cached(&place, "own.safetensors"), other_file()).unwrap();
+    let run = pull(&place, &["--accept-new-hash"]).succeeds();
+    assert!(run.stderr.contains("own: fetched anew: "), "{run:?}");
+    is_whole(&place, &file());
+    // A sound one is fetched anew too: the server's may be another by now.
+    pull(&place, &["--accept-new-hash"]).succeeds();
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[test]
+fn a_part_of_another_size_than_the_manifest_s_is_never_whole() {
+    // As long as the server says that the file is, and that is not what is stated.
+    for lines in [format!("bytes = {}", file().len()), format!("bytes = {}\n{}", file().len(), pinned())] {
+        let server = Server::of(&[file(), vec![0; 9]].concat());
+        let place = own_net::place(&server.url("own.safetensors"), &lines);
+        fs::create_dir_all(cached(&place, "")).unwrap();
+        fs::write(cached(&place, "own.safetensors.part"), [file(), vec![0; 9]].concat()).unwrap();
+        fs::write(cached(&place, "own.safetensors.from"), r#"{"validator":"\"one\"","total":null}"#).unwrap();
+        fails(&pull(&place, &[]), 3, &["has 1665305 bytes, and the manifest says 1665296"]);
+        is_empty(&place);
+        assert_eq!(server.asked().len(), 1, "it is not asked for again");
+    }
+}
+
+#[test]
 fn a_login_page_is_no_file_of_weights() {
     let server = Server::of(b"<html>Welcome to our network</html>");
     let place = own_net::place(&server.url("own.safetensors"), "");

@@ -66,6 +66,29 @@ fn a_packed_backbone_gives_the_same_answers_and_the_same_model_file() {
 }
 
 #[test]
+fn a_net_is_kept_once_and_anew_where_its_pack_is_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let backbone = Backbone::starter(Settings::threads(1)).unwrap();
+    let store = PackStore::new(folder.path());
+    let pack = backbone.keep_packed(&store).unwrap();
+    let whole = std::fs::read(&pack).unwrap();
+    let written = std::fs::metadata(&pack).unwrap().modified().unwrap();
+    assert_eq!(backbone.keep_packed(&store).unwrap(), pack);
+    assert_eq!(
+        std::fs::metadata(&pack).unwrap().modified().unwrap(),
+        written,
+        "a whole one is left as it is"
+    );
+    let mut flipped = whole.clone();
+    flipped[5000] ^= 0x10;
+    for torn in [&[][..], &whole[..100], &whole[..whole.len() / 2], &flipped] {
+        std::fs::write(&pack, torn).unwrap();
+        assert_eq!(backbone.keep_packed(&store).unwrap(), pack);
+        assert_eq!(std::fs::read(&pack).unwrap(), whole, "{} bytes", torn.len());
+    }
+}
+
+#[test]
 fn a_model_whose_file_changed_is_not_saved_with_another_backbone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");

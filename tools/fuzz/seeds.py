@@ -1,18 +1,124 @@
 #!/usr/bin/env python3
-"""Seeds for the fuzz targets: the committed golden files, and small files that PyTorch and a zip writer make here.
+"""Seeds for the fuzz targets: the committed golden files, and small files as PyTorch and Keras write them.
+
+Neither of the two is needed: `torch.save` pickles a tensor as a call of `torch._utils._rebuild_tensor_v2` on a storage
+that it names, and Python's own pickler does so for a stand-in of these names.
 
 usage: seeds.py GOLDEN
-needs: pip install torch
 """
 
 import argparse
+import collections
+import io
 import pathlib
+import pickle
 import shutil
+import struct
+import sys
+import types
 import zipfile
 
-import torch
-
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+# What a file of before version 1.6 starts with: two numbers and what the numbers of its system are like.
+MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
+SYSTEM = {"protocol_version": VERSION, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+SIZES = {"FloatStorage": 4, "LongStorage": 8, "HalfStorage": 2, "BFloat16Storage": 2}
+
+torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+sys.modules.update({"torch": torch, "torch._utils": utils})
+for name in SIZES:
+    setattr(torch, name, type(name, (), {"__module__": "torch"}))
+
+
+def _rebuild_tensor_v2():
+    """Never called: only its name goes into a file."""
+
+
+_rebuild_tensor_v2.__module__ = "torch._utils"
+utils._rebuild_tensor_v2 = _rebuild_tensor_v2
+
+
+class Storage:
+    """Values of one type, shared by the tensors that look at them."""
+
+    def __init__(self, kind, values):
+        self.kind, self.values = kind, values
+        self.count = len(values) // SIZES[kind]
+
+
+class Tensor:
+    """A view of a storage, its strides those of an array in one run where none are given."""
+
+    def __init__(self, storage, sizes, strides=None, offset=0):
+        steps = [1] * len(sizes)
+        for axis in range(len(sizes) - 1, 0, -1):
+            steps[axis - 1] = steps[axis] * sizes[axis]
+        self.about = (storage, offset, tuple(sizes), tuple(strides or steps), False, collections.OrderedDict())
+
+    def __reduce__(self):
+        return _rebuild_tensor_v2, self.about
+
+
+class Pickler(pickle.Pickler):
+    """Names storages instead of pickling them, and keeps them by their keys."""
+
+    def __init__(self, out, legacy):
+        super().__init__(out, protocol=2)
+        self.storages, self.legacy = [], legacy
+
+    def persistent_id(self, value):
+        if not isinstance(value, Storage):
+            return None
+        if value not in self.storages:
+            self.storages.append(value)
+        about = ("storage", getattr(torch, value.kind), str(self.storages.index(value)), "cpu", value.count)
+        return (*about, None) if self.legacy else about
+
+
+def pickled(value, legacy):
+    out = io.BytesIO()
+    pickler = Pickler(out, legacy)
+    pickler.dump(value)
+    return out.getvalue(), pickler.storages
+
+
+def save(value, path):
+    """As `torch.save` does: an archive."""
+    body, storages = pickled(value, legacy=False)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{path.stem}/data.pkl", body)
+        archive.writestr(f"{path.stem}/byteorder", "little")
+        for key, storage in enumerate(storages):
+            archive.writestr(f"{path.stem}/data/{key}", storage.values)
+        archive.writestr(f"{path.stem}/version", "3\n")
+
+
+def save_legacy(value, path):
+    """As it did before version 1.6: pickles, and the values behind them."""
+    body, storages = pickled(value, legacy=True)
+    keys = [str(key) for key in range(len(storages))]
+    start = b"".join(pickle.dumps(part, protocol=2) for part in (MAGIC, VERSION, SYSTEM))
+    values = (struct.pack("<q", storage.count) + storage.values for storage in storages)
+    path.write_bytes(start + body + pickle.dumps(keys, protocol=2) + b"".join(values))
+
+
+def floats(*values):
+    return Storage("FloatStorage", struct.pack(f"<{len(values)}f", *values))
+
+
+def dicts():
+    """State dicts as they come: plain, views in another order, a checkpoint, other element types."""
+    whole = floats(*range(24))
+    counter = Tensor(Storage("LongStorage", struct.pack("<q", 3)), ())
+    plain = collections.OrderedDict(
+        [("features.0.0.weight", Tensor(whole, (2, 3, 2, 2))), ("features.0.1.running_var", Tensor(floats(1, 1), (2,))), ("n", counter)]
+    )
+    plain._metadata = collections.OrderedDict([("", {"version": 1})])
+    yield "plain", plain
+    yield "view", {"conv_stem.weight": Tensor(whole, (2, 3, 2, 2), (12, 1, 6, 3)), "bn1.bias": Tensor(whole, (2,), offset=4)}
+    yield "checkpoint", {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in plain.items()}, "lr": 0.5, "note": None}
+    half, brain = (Tensor(Storage(kind, bytes(6)), (3,)) for kind in ("HalfStorage", "BFloat16Storage"))
+    yield "types", {"a": half, "b": brain, "c": [1, (2, "x")]}
 
 
 def folder(target):
@@ -21,14 +127,11 @@ def folder(target):
     return path
 
 
-def dicts():
-    """State dicts as they come: plain, a view in another order, a checkpoint, other element types."""
-    weight = torch.arange(24, dtype=torch.float32).reshape(2, 3, 2, 2)
-    plain = {"features.0.0.weight": weight, "features.0.1.running_var": torch.ones(2), "n": torch.tensor(3)}
-    yield "plain", plain
-    yield "view", {"conv_stem.weight": weight.contiguous(memory_format=torch.channels_last), "bn1.bias": weight[0, 0, 0]}
-    yield "checkpoint", {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in plain.items()}, "lr": 0.5, "note": None}
-    yield "types", {"a": torch.ones(3, dtype=torch.float16), "b": torch.ones(2, dtype=torch.bfloat16), "c": [1, (2, "x")]}
+CONFIGS = {
+    "empty": "{}",
+    "model": '{"class_name": "Sequential", "config": {"layers": [{"class_name": "Rescaling", "config": {"scale": 0.1}}, '
+    '{"class_name": "Dense", "config": {"units": 2, "activation": "softmax"}}]}}',
+}
 
 
 def main():
@@ -39,14 +142,14 @@ def main():
         shutil.copy(path, folder("safetensors"))
     for path in (golden / "hdf5").glob("*.h5"):
         shutil.copy(path, folder("hdf5"))
-        for method, name in [(zipfile.ZIP_STORED, "stored"), (zipfile.ZIP_DEFLATED, "deflated")]:
-            target = folder("keras_archive") / f"{path.stem}_{name}.keras"
+        for (config, text), method in zip(CONFIGS.items(), (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)):
+            target = folder("keras_archive") / f"{path.stem}_{config}.keras"
             with zipfile.ZipFile(target, "w", method) as archive:
-                archive.writestr("config.json", "{}")
+                archive.writestr("config.json", text)
                 archive.write(path, "model.weights.h5")
     for name, state in dicts():
-        torch.save(state, folder("torch_zip") / f"{name}.pth")
-        torch.save(state, folder("torch_pickle") / f"{name}.pth", _use_new_zipfile_serialization=False)
+        save(state, folder("torch_zip") / f"{name}.pth")
+        save_legacy(state, folder("torch_pickle") / f"{name}.pth")
 
 
 main()

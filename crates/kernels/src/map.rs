@@ -30,7 +30,7 @@ fn map(path: &Path, limit: u64) -> Result<Option<memmap2::Mmap>, Error> {
     // Before opening: a named pipe would block the open until somebody writes to it.
     let before = std::fs::metadata(path).map_err(io)?;
     if !before.is_file() {
-        return Err(io(std::io::Error::other("not a regular file")));
+        return Err(io(std::io::Error::other("not a regular file; name a file")));
     }
     let file = File::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();

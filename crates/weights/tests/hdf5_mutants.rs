@@ -4,6 +4,10 @@
 //! `ICECAP_MUTANTS` sets how many (default 2,000), `ICECAP_SEED` which.
 #![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
+#[allow(dead_code, reason = "what the other tests use of it")]
+#[path = "torch/draft.rs"]
+mod draft;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -82,32 +86,33 @@ fn mutate(bytes: &mut Vec<u8>, structures: &[usize], random: &mut Stream) {
     }
 }
 
-/// A stored archive around the weights, as Keras writes it; the checksum is right.
-fn archive(weights: &[u8]) -> Vec<u8> {
-    const NAME: &[u8] = b"model.weights.h5";
-    let crc = crc32(weights).to_le_bytes();
-    let length = (weights.len() as u32).to_le_bytes();
-    let common =
-        [&[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0][..], &crc, &length, &length, &[NAME.len() as u8, 0, 0, 0]];
-    let local = [b"PK\x03\x04", &common.concat()[..], NAME].concat();
-    let central = [b"PK\x01\x02\x14\0", &common.concat()[..], &[0; 14], NAME].concat();
-    let start = (local.len() + weights.len()) as u32;
-    let end = [
-        b"PK\x05\x06\0\0\0\0\x01\0\x01\0",
-        &(central.len() as u32).to_le_bytes()[..],
-        &start.to_le_bytes(),
-        &[0, 0],
-    ];
-    [&local, weights, &central, &end.concat()].concat()
+/// A stored archive around the weights, as Keras writes it; the checksums are right.
+fn archive(weights: &[u8], config: &[u8]) -> Vec<u8> {
+    draft::zip(&[("metadata.json", b"{}"), ("config.json", config), ("model.weights.h5", weights)])
 }
 
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(
-            crc ^ u32::from(*byte),
-            |crc, _| if crc & 1 != 0 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
-        )
-    })
+const CONFIG: &[u8] = br#"{"class_name":"Sequential","config":{"layers":[{"class_name":"Rescaling","config":
+{"scale":0.00784313725490196,"offset":-1}},{"class_name":"Dense","config":{"units":2,"activation":"softmax"}}]}}"#;
+
+/// An archive that may be damaged in the model's description, or in the zip's own records.
+fn mutated_archive(weights: &[u8], random: &mut Stream) -> Vec<u8> {
+    let mut config = CONFIG.to_vec();
+    for _ in 0..random.below(3) {
+        let at = random.below(config.len().max(1) as u32) as usize;
+        match random.below(3) {
+            _ if config.is_empty() => {}
+            0 => config[at] = b"{}[]\",:0-e\\ \xff"[random.below(13) as usize],
+            1 => drop(config.remove(at)),
+            _ => config.truncate(at),
+        }
+    }
+    let mut bytes = archive(weights, &config);
+    // The directory stands in the last bytes.
+    if random.below(3) == 0 {
+        let (length, near) = (bytes.len(), random.below(200) as usize);
+        bytes[length - 1 - near] = [0, 1, 0x7f, 0xff, random.next_u32() as u8][random.below(5) as usize];
+    }
+    bytes
 }
 
 /// Whether the container was accepted.
@@ -161,7 +166,7 @@ fn mutants_are_refused_or_read() {
             mutate(&mut bytes, &structures, &mut random);
         }
         if random.below(4) == 0 {
-            bytes = archive(&bytes);
+            bytes = mutated_archive(&bytes, &mut random);
         }
         let start = Instant::now();
         accepted += u32::from(assert_survives(&bytes, index));
@@ -210,7 +215,7 @@ fn mutants_of_a_published_file_are_refused_or_read() {
 #[test]
 fn an_archive_cut_anywhere_is_refused() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/hdf5/walked.h5");
-    let packed = archive(&std::fs::read(path).unwrap());
+    let packed = archive(&std::fs::read(path).unwrap(), CONFIG);
     for length in (0..packed.len()).step_by(97).chain(packed.len() - 100..packed.len()) {
         let error = Container::parse(&packed[..length], "file".as_ref()).unwrap_err();
         assert!(error.to_string().starts_with("file: "), "{error}");
@@ -221,7 +226,7 @@ fn an_archive_cut_anywhere_is_refused() {
 fn an_archive_is_read_as_the_file_in_it() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/hdf5/walked.h5");
     let weights = std::fs::read(path).unwrap();
-    let packed = archive(&weights);
+    let packed = archive(&weights, CONFIG);
     let (file, inner) = (
         Container::parse(&packed, "file".as_ref()).unwrap(),
         Container::parse(&weights, "file".as_ref()).unwrap(),

@@ -7,17 +7,14 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::{Container, ContainerKind, Entry, Values, hdf5, limit, zip};
+use super::zip::{self, ZipEntry};
+use super::{Container, ContainerKind, Entry, MAX_MODEL_CONFIG, MODEL_CONFIG, Values, hdf5, limit};
 use crate::Error;
 
 /// The entry with the weights.
 const WEIGHTS: &str = "model.weights.h5";
 /// The entry with the description of the model.
 const CONFIG: &str = "config.json";
-/// What that is called in the metadata, as in the HDF5 file of a whole model.
-const CONFIG_KEY: &str = "model_config";
-/// The longest such text, in bytes.
-const MAX_CONFIG: u64 = 16 << 20;
 /// How much of an archive's end is looked at for that name: a directory of a few entries and the end record.
 const TAIL: usize = 1 << 16;
 
@@ -30,42 +27,43 @@ pub(super) fn is(bytes: &[u8]) -> bool {
 /// Checks the archive and the file in it. Errors name it by `path`.
 pub(super) fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let kind = ContainerKind::KerasArchive;
-    let config = config(bytes, path)?;
-    let entries = zip::entries(bytes, path, kind, |name| name == WEIGHTS)?;
-    let Some(entry) = entries.into_iter().find(|entry| entry.name == WEIGHTS) else {
+    // Together, so that one limit holds for what both unpack to.
+    let mut entries = zip::entries(bytes, path, kind, |name| [WEIGHTS, CONFIG].contains(&name))?;
+    let config = entries.iter().position(|entry| entry.name == CONFIG);
+    let config = config.map(|index| entries.swap_remove(index));
+    let config = config.map(|entry| config_text(&entry, path)).transpose()?;
+    let Some(entry) = entries.pop() else {
         let reason = format!("the archive has no entry '{WEIGHTS}'");
         return Err(Error::Container { path: path.into(), kind, offset: bytes.len() as u64, reason });
     };
-    match entry.bytes {
+    let mut file = match entry.bytes {
         Cow::Borrowed(weights) => {
             // The entry lies within the archive: that was checked.
             let start = entry.offset as usize;
-            let mut file = hdf5::parse_from(&bytes[..start + weights.len()], path, start)?;
-            file.metadata.extend(config);
-            Ok(Container { kind, ..file })
+            Container { kind, ..hdf5::parse_from(&bytes[..start + weights.len()], path, start)? }
         }
         Cow::Owned(weights) => {
-            let mut file = hdf5::parse_from(&weights, path, 0)?;
-            file.metadata.extend(config);
+            let file = hdf5::parse_from(&weights, path, 0)?;
             let entries = file.entries.into_iter().map(|(name, entry)| (name, entry.into_owned()));
-            Ok(Container::new(path, kind, file.metadata, entries.collect()))
+            Container::new(path, kind, file.metadata, entries.collect())
         }
-    }
+    };
+    file.metadata.extend(config.map(|text| (MODEL_CONFIG.to_owned(), text)));
+    Ok(file)
 }
 
-/// The description of the model, where the archive has one.
-fn config(bytes: &[u8], path: &Path) -> Result<Option<(String, String)>, Error> {
-    let kind = ContainerKind::KerasArchive;
-    let entries = zip::entries(bytes, path, kind, |name| name == CONFIG)?;
-    let Some(entry) = entries.into_iter().next() else { return Ok(None) };
-    limit(path, "bytes of config.json", entry.bytes.len() as u64, MAX_CONFIG)?;
-    let text = std::str::from_utf8(&entry.bytes).map_err(|error| Error::Container {
-        path: path.into(),
-        kind,
-        offset: entry.offset + error.valid_up_to() as u64,
-        reason: format!("'{CONFIG}' is not UTF-8"),
-    })?;
-    Ok(Some((CONFIG_KEY.to_owned(), text.to_owned())))
+/// The description of the model.
+fn config_text(entry: &ZipEntry<'_>, path: &Path) -> Result<String, Error> {
+    limit(path, "bytes of config.json", entry.bytes.len() as u64, MAX_MODEL_CONFIG)?;
+    match std::str::from_utf8(&entry.bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(Error::Container {
+            path: path.into(),
+            kind: ContainerKind::KerasArchive,
+            offset: entry.offset + error.valid_up_to() as u64,
+            reason: format!("'{CONFIG}' is not UTF-8"),
+        }),
+    }
 }
 
 impl Entry<'_> {

@@ -26,6 +26,11 @@ pub const MAX_FILE: u64 = 1 << 30;
 pub const MAX_TENSORS: u64 = 4096;
 /// The longest tensor name, in bytes.
 pub const MAX_NAME: u64 = 256;
+/// The key of Keras' description of a whole model in [`Container::metadata`].
+pub(crate) const MODEL_CONFIG: &str = "model_config";
+/// The longest such text that is looked into, in bytes: several times what Keras writes. What it is parsed into can take
+/// a hundred times as many.
+pub(crate) const MAX_MODEL_CONFIG: u64 = 1 << 20;
 
 /// The kind of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

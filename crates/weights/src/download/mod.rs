@@ -118,8 +118,8 @@ pub fn fetch(
     if path.is_file() && !wish.anew {
         match work.keep(wish) {
             // A hash that nobody publishes, and another than was seen first is asked for.
-            Ok(kept)
-                if wish.accept_new_hash && !matches!(kept.checked, Checked::Nothing | Checked::Pinned) => {}
+            Ok(Fetched { checked: Checked::Prefix | Checked::Recorded, .. })
+                if wish.accept_new_hash && !network.offline => {}
             // Whatever is wrong with it, it is not what was asked for.
             Err(error @ (Error::OtherHash { .. } | Error::Fetched { .. } | Error::Limit { .. })) => {
                 work.tell(Event::Replacing(error.to_string()))?;
@@ -148,8 +148,8 @@ impl Work<'_> {
             (Digest::of_file(bytes), bytes.len() as u64)
         })?;
         check_size(self.entry, bytes, &place)?;
-        // A file that was kept is held against the hash that was kept with it: a new one comes from the server.
-        let wish = Wish { accept_new_hash: false, ..wish };
+        // A new one comes from the server; where none can be asked, it can only have been put there by hand.
+        let wish = Wish { accept_new_hash: wish.accept_new_hash && self.network.offline, ..wish };
         let checked = self.accept(self.path, sha256, &place, wish)?;
         if self.store.recorded(self.entry)? != Some(sha256) {
             self.store.record(self.entry, sha256)?;

@@ -150,7 +150,7 @@ impl Transfer<'_> {
             }
             416 if part.len() > 0 && head.range.1 == Some(part.len()) => {
                 let wrong = self.wrong_size(part.len());
-                return wrong.map_or(Ok(Begun::Ended(Ended::Whole)), Err);
+                return Ok(Begun::Ended(wrong.map_or(Ended::Whole, Ended::Refused)));
             }
             416 if part.len() > 0 => {
                 part.restart()?;

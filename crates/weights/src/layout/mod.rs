@@ -137,7 +137,8 @@ impl Layout {
     pub(crate) fn named<'f>(self, file: &'f Container<'f>) -> Result<Named<'f>, Error> {
         if self == Self::Keras {
             let sources = keras::sources(file)?;
-            keras_config::check(file, sources.contains_key(TOP_KERNEL))?;
+            let top = sources.get(TOP_KERNEL).and_then(|top| file.shape(&top.name));
+            keras_config::check(file, top.and_then(|top| top.dims().last().copied()))?;
             return Ok(Named::new(file, sources, BTreeMap::new()));
         }
         let table = self.torch_table(file.names()).0;

@@ -213,6 +213,53 @@ fn damaged_and_endless_pickles_are_refused() {
     refused(&many.end(), &[], "pickle operations or more");
 }
 
+/// A checkpoint whose dict has these keys, each with a dict of its own.
+fn checkpoint(dicts: &[(&str, &[Tensor])]) -> Vec<u8> {
+    let start = Pickle::new().raw("}(");
+    let all = dicts.iter().fold(start, |pickle, (key, tensors)| {
+        tensors.iter().fold(pickle.text(key).raw("}("), Pickle::tensor).raw("u")
+    });
+    all.raw("u").end()
+}
+
+#[test]
+fn of_equal_keys_the_last_counts() {
+    let tensors = example();
+    let (first, second) = (&tensors[..1], &tensors[1..2]);
+    for (dicts, expected) in [
+        ([("state_dict", first), ("state_dict", second)], "b"),
+        ([("state_dict", second), ("state_dict", first)], "a.weight"),
+        ([("model", first), ("state_dict", second)], "b"),
+        // The last of the first kind holds none.
+        ([("model", first), ("model", &[])], "none"),
+    ] {
+        let used: Vec<Tensor> = dicts.iter().flat_map(|(_, tensors)| tensors.to_vec()).collect();
+        for file in files(&checkpoint(&dicts), &used) {
+            match parse(&file) {
+                Ok(file) => assert!(file.names().eq([expected])),
+                Err(error) => {
+                    assert!(
+                        expected == "none" && error.to_string().contains("without tensors by name"),
+                        "{error}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_of_equal_keys_takes_no_long_time() {
+    // A dict of a hundred thousand values, none a tensor, under as many equal keys.
+    let inner =
+        Pickle::new().raw("}(").text("state_dict").raw("q\x01}q\0(").raw(b"NN".repeat(100_000)).raw("u");
+    let top = inner.raw(b"h\x01h\0".repeat(100_000)).raw("u");
+    let start = std::time::Instant::now();
+    refused(&top.end(), &[], "without tensors by name");
+    // Twice ten thousand million looks would take many times as long.
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+}
+
 #[test]
 fn views_outside_their_storage_are_refused_by_name() {
     let change = |change: &dyn Fn(&mut Tensor)| {

@@ -14,8 +14,9 @@ use crate::weights_source::WeightsSource;
 use crate::wording::{megabytes, plain_path};
 
 const MORE: &str = "\
-`icecap train` and the first `icecap predict` keep the net of their model by themselves: this is for machines that are
-prepared before. The packed file serves every instruction set; it can be deleted at any time.";
+`icecap train` and the first `icecap predict` keep the net of their model by themselves: this is for
+machines that are prepared before. The packed file serves every instruction set; it can be deleted
+at any time.";
 
 #[derive(Args)]
 #[command(after_help = MORE)]

@@ -9,7 +9,9 @@ use super::header::Object;
 use super::text::{Heap, attribute, texts};
 use super::{MAX_DEPTH, dataset, find, header, superblock};
 use crate::Error;
-use crate::container::{Container, ContainerKind, Entry, MAX_FILE, MAX_TENSORS, check_name, limit};
+use crate::container::{
+    Container, ContainerKind, Entry, MAX_FILE, MAX_TENSORS, MODEL_CONFIG, check_name, limit,
+};
 use crate::error::shown;
 
 /// The group that a whole model has its weights in.
@@ -17,7 +19,7 @@ const MODEL: &str = "model_weights";
 /// The group of weights that are no layer's; `layer_names` does not list it.
 const TOP_LEVEL: &str = "top_level_model_weights";
 /// Attributes of the root that say what model it is.
-const TEXTS: [&str; 2] = ["keras_version", "model_config"];
+const TEXTS: [&str; 2] = ["keras_version", MODEL_CONFIG];
 
 /// Checks a whole file held in memory and lists its tensors. Errors name it by `path`.
 ///
