@@ -89,7 +89,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     cache_folder::tell(cache.as_ref());
     if let Some(least) = options.reject_below {
         let (rejected, photos) = (tally.rejected, counted(tally.photos - tally.unreadable, "photo"));
-        note(&format!("{rejected} of {photos} 'none': the best guess has less than {least}"));
+        note(&format!("none of the classes: {rejected} of {photos}, whose best guess has less than {least}"));
+        let classes = classifier.classes().len();
+        if least <= 1.0 / classes as f32 {
+            note(&format!(
+                "note: --reject-below {least} rejects nothing: the best of {classes} classes never has less than {:.2}",
+                1.0 / classes as f32
+            ));
+        }
     }
     judge(tally, options.strict)
 }

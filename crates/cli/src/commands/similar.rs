@@ -1,6 +1,6 @@
 //! `icecap similar`: the photos of a folder that look most like an image.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::data::{Labelled, scan_labelled};
@@ -174,16 +174,21 @@ fn show(options: &Options, report: &Report) -> Result<(), Failure> {
         Format::Csv => print(&csv_text(report)),
         Format::Table => {
             for image in &report.images {
-                // Of itself and its copies.
-                if let [first, more @ ..] = &image.copies[..] {
-                    let and =
-                        if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-                    let image = plain(&image.image);
-                    note(&format!("{image}: the same file lies at {}{and}, which is left out", plain(first)));
-                }
+                tell_copies(image);
             }
             print(&table_text(report))
         }
+    }
+}
+
+/// Tells of copies, which are not among the similar photos; the image itself in the folder is no surprise.
+fn tell_copies(image: &Image) {
+    let own = Path::new(&image.image).canonicalize().ok();
+    let is_other = |copy: &&String| own.is_none() || Path::new(copy).canonicalize().ok() != own;
+    let others: Vec<&String> = image.copies.iter().filter(is_other).collect();
+    if let [first, more @ ..] = &others[..] {
+        let and = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        note(&format!("{}: left out as the same file: {}{and}", plain(&image.image), plain(first)));
     }
 }
 
