@@ -95,6 +95,47 @@ fn predict_warns_of_a_photo_that_ends_early() {
 }
 
 #[test]
+fn what_is_too_improbable_is_none_and_the_best_guess_stands_beside_it() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+    let predict = |options: &[&str]| {
+        let arguments =
+            [&["predict", "run/model.safetensors", "photos", "--format", "jsonl"], options].concat();
+        let run = place.icecap(&arguments).succeeds();
+        let rows: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (rows, run.stderr)
+    };
+    let (all, _) = predict(&[]);
+    assert!(all[0].get("best_guess").is_none());
+    // Between the photos, so that some are rejected and some are not.
+    let mut probabilities: Vec<f64> = all.iter().map(|row| row["probability"].as_f64().unwrap()).collect();
+    probabilities.sort_by(f64::total_cmp);
+    let least = (probabilities[EACH as usize - 1] + probabilities[EACH as usize]) / 2.0;
+    let (rows, said) = predict(&["--reject-below", &least.to_string()]);
+    assert_eq!(rows.len(), 2 * EACH as usize);
+    let mut rejected = 0;
+    for (row, before) in rows.iter().zip(&all) {
+        assert_eq!((&row["best_guess"], &row["probability"]), (&before["label"], &before["probability"]));
+        let is_none = before["probability"].as_f64().unwrap() < least;
+        assert_eq!(row["label"], if is_none { "none".into() } else { before["label"].clone() });
+        rejected += usize::from(is_none);
+    }
+    assert!(rejected > 0 && rejected < rows.len(), "{rejected} below {least}");
+    assert!(said.contains(&format!("none of the classes: {rejected} of 20 photos")), "{said}");
+    assert!(said.contains(&format!("of {} right", rows.len() - rejected)), "{said}");
+
+    let (rows, said) = predict(&["--reject-below", "0.5"]);
+    assert!(
+        rows.iter().all(|row| row["label"] == row["best_guess"]) && said.contains("rejects nothing"),
+        "{said}"
+    );
+    for wrong in ["1.5", "-0.1", "NaN", "much"] {
+        let run = place.icecap(&["predict", "run/model.safetensors", "photos", "--reject-below", wrong]);
+        assert!(run.code == Some(2) && run.stderr.contains("use a probability"), "{run:?}");
+    }
+}
+
+#[test]
 fn the_class_of_a_photo_is_the_nearest_folder_of_that_name() {
     let place = Place::two_classes();
     place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();

@@ -17,6 +17,7 @@ mod lock;
 mod model_file;
 mod note;
 mod progress;
+mod row_format;
 mod skipped;
 mod table;
 mod weights_source;

@@ -24,6 +24,11 @@ pub(crate) struct ModelOptions {
 }
 
 impl ModelOptions {
+    /// As if it had been given so.
+    pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, threads: ThreadOptions) -> Self {
+        Self { model, weights, threads }
+    }
+
     /// Opens the model. One without its backbone takes that of `--weights`, else of the environment, else the starter,
     /// if it is the one that it was trained on.
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {

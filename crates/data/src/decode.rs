@@ -126,6 +126,12 @@ impl Photo {
         upright
     }
 
+    /// The same, without a copy where the pixels are stored upright.
+    #[must_use]
+    pub fn into_rgb(self) -> Vec<u8> {
+        if self.orientation.is_upright() { self.rgb } else { self.to_rgb() }
+    }
+
     /// What is odd about its file.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {

@@ -39,7 +39,7 @@ pub use labelled::{Labelled, scan_labelled};
 pub use limits::Limits;
 pub use loader::{Loaded, Loader, OpenPhoto};
 pub use orient::Orientation;
-pub use resize::{ResizeBuffers, ResizeMode, ResizeSpec, pixels};
+pub use resize::{Region, ResizeBuffers, ResizeMode, ResizeSpec, pixels};
 pub use scan::{Inventory, MissingClass, Part, Sample, SkipReason, Skipped, scan, scan_known, scan_photos};
 pub use split::split;
 pub use split_file::{SplitRow, read_split, write_split};

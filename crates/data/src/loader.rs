@@ -6,9 +6,9 @@ use std::path::Path;
 
 use icecap_kernels::Isa;
 
-use crate::decode::{Buffers, Stored, decode_into};
+use crate::decode::{Buffers, Stored, decode, decode_into};
 use crate::resize::resample;
-use crate::{Digest, Error, ExifPolicy, Limits, ResizeBuffers, ResizeSpec, Result, Warning};
+use crate::{Digest, Error, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeSpec, Result, Warning};
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.
 #[derive(Debug)]
@@ -117,6 +117,16 @@ impl<'a> OpenPhoto<'a> {
         let stored = Stored { rgb: &decoded.rgb, width, height, orientation: header.orientation };
         resample(stored, spec, *isa, resized, out);
         Ok(&decoded.warnings)
+    }
+
+    /// Decodes the whole photo at its own size, to be looked at.
+    ///
+    /// # Errors
+    /// As [`OpenPhoto::pixels`].
+    pub fn photo(self) -> Result<Photo> {
+        let Self { bytes, loader, path, .. } = self;
+        decode(bytes.unwrap_or(&loader.file), &loader.limits, loader.exif)
+            .map_err(|error| if let Some(path) = path { error.of(path) } else { error })
     }
 }
 

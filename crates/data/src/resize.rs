@@ -55,6 +55,34 @@ impl ResizeSpec {
     pub fn values(&self) -> usize {
         self.height * self.width * 3
     }
+
+    /// The part of an upright photo of `width` x `height` pixels that the result shows: all of it, or its middle.
+    #[must_use]
+    pub fn seen(&self, width: usize, height: usize) -> Region {
+        let ResizeMode::CenterCrop { fraction } = self.mode else {
+            return Region { left: 0.0, top: 0.0, width: width as f64, height: height as f64 };
+        };
+        let reduced = reduced_size(width, height, self, fraction);
+        let (columns, rows) = (
+            Span { first: half(reduced.0 - self.width), count: self.width, of: reduced.0 },
+            Span { first: half(reduced.1 - self.height), count: self.height, of: reduced.1 },
+        );
+        let ((left, width), (top, height)) = (columns.of_source(width), rows.of_source(height));
+        Region { left, top, width, height }
+    }
+}
+
+/// A rectangle of an upright photo, in its pixels, from the left upper corner.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Region {
+    /// Columns to the left of it.
+    pub left: f64,
+    /// Rows above it.
+    pub top: f64,
+    /// Columns of it.
+    pub width: f64,
+    /// Rows of it.
+    pub height: f64,
 }
 
 impl std::fmt::Display for ResizeMode {

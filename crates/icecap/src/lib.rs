@@ -37,8 +37,11 @@ mod error;
 mod export;
 mod features;
 mod head;
+mod heatmap;
 mod metrics;
 mod options;
+mod overlay;
+mod similar;
 mod top;
 mod train;
 
@@ -48,8 +51,11 @@ pub use dataset::Dataset;
 pub use error::{Error, Kind};
 pub use features::{Extracted, Extractor, Preprocessing, Progress, Source};
 pub use head::{Epoch, FeatureSet, Head};
+pub use heatmap::{Heatmap, Heatmaps};
 pub use metrics::{Metrics, THRESHOLD, predicted, probabilities};
 pub use options::{Decay, TrainOptions};
+pub use overlay::Overlay;
+pub use similar::{Nearest, Neighbour, Similar};
 pub use train::{Event, PhotoReport, PhotoSet, SkippedPhoto, Trained, Trainer};
 
 pub use icecap_autograd as autograd;

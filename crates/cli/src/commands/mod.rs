@@ -7,6 +7,7 @@ mod evaluate;
 mod export;
 mod extract;
 mod predict;
+mod similar;
 mod summary;
 mod train;
 mod weights;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Predict(predict::Options),
     /// Name the ImageNet classes of photos, with weights that have a classification top
     Classify(classify::Options),
+    /// Find the photos that look most like an image
+    Similar(similar::Options),
     /// Write the features of photos to a file
     Extract(extract::Options),
     /// Write a trained model as ONNX, or its head for Keras or torchvision
@@ -50,6 +53,7 @@ impl Command {
             Self::Evaluate(options) => evaluate::run(&options),
             Self::Predict(options) => predict::run(&options),
             Self::Classify(options) => classify::run(&options),
+            Self::Similar(options) => similar::run(&options),
             Self::Extract(options) => extract::run(&options),
             Self::Export(options) => export::run(&options),
             Self::Summary(options) => summary::run(&options),

@@ -1,5 +1,6 @@
 //! `icecap predict`: what a trained model says of photos, row by row.
 
+mod heatmaps;
 mod photos;
 mod rows;
 
@@ -14,12 +15,14 @@ use crate::failure::{Code, Failure};
 use crate::model_file::ModelOptions;
 use crate::note::note;
 use crate::progress::Progress;
+use crate::row_format::Format;
 use crate::skipped::Lines;
 use crate::wording::{counted, plain_path};
 use crate::{cache_folder, interrupt};
 
+use heatmaps::{Drawn, HeatmapOptions};
 use photos::Photos;
-use rows::{Format, Rows, Tally};
+use rows::{Columns, Rows, Tally};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -34,6 +37,12 @@ pub(crate) struct Options {
     /// Classes told for each photo, the most probable first
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
+    /// 'None of these': the label is 'none' where the most probable class is less probable than P, from 0 up to 1; the
+    /// class is told beside it as the best guess
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = probability)]
+    reject_below: Option<f32>,
+    #[command(flatten)]
+    heatmaps: HeatmapOptions,
     /// File for the rows, instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -55,10 +64,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     };
     let photos = Photos::new(&options.paths)?;
     let classifier = options.model.open()?;
+    let columns = Columns {
+        top: usize::from(options.top),
+        reject_below: options.reject_below,
+        heatmap: options.heatmaps.is_some(),
+    };
+    let heatmaps = options.heatmaps.open(&classifier)?;
     let cache = if options.cache { cache_folder::open() } else { None };
     let work = Work {
         predictor: classifier.predictor()?.with_cache(cache.clone()),
-        rows: Rows::new(format, classifier.classes(), usize::from(options.top)),
+        rows: Rows::new(format, classifier.classes(), columns),
+        heatmaps,
         // Rows on a terminal are progress enough.
         progress: photos
             .known()
@@ -71,11 +87,28 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => work.into_standard_output()?,
     };
     cache_folder::tell(cache.as_ref());
+    if let Some(least) = options.reject_below {
+        let (rejected, photos) = (tally.rejected, counted(tally.photos - tally.unreadable, "photo"));
+        note(&format!("none of the classes: {rejected} of {photos}, whose best guess has less than {least}"));
+        let classes = classifier.classes().len();
+        if least <= 1.0 / classes as f32 {
+            note(&format!(
+                "note: --reject-below {least} rejects nothing: the best of {classes} classes never has less than {:.2}",
+                1.0 / classes as f32
+            ));
+        }
+    }
     judge(tally, options.strict)
 }
 
+fn probability(text: &str) -> Result<f32, String> {
+    let probability = text.parse().ok().filter(|probability| (0.0..=1.0).contains(probability));
+    probability.ok_or_else(|| "use a probability from 0 to 1, as in 0.6".to_owned())
+}
+
 fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
-    let Tally { photos, unreadable, labelled, right, over_limit, first_error, not_scanned } = tally;
+    let Tally { photos, unreadable, labelled, right, rejected: _, over_limit, first_error, not_scanned } =
+        tally;
     if photos == 0 {
         return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
     }
@@ -107,6 +140,7 @@ struct Work<'a> {
     photos: Photos,
     predictor: Predictor<'a>,
     rows: Rows<'a>,
+    heatmaps: Option<Drawn<'a>>,
     progress: Option<Progress>,
 }
 
@@ -162,7 +196,11 @@ impl Work<'_> {
                 }
                 interrupt::flow()
             })?;
-            let text = self.rows.window(&paths, &predictions, &mut tally);
+            let drawn = match &mut self.heatmaps {
+                Some(heatmaps) => heatmaps.window(&paths, &predictions)?,
+                None => Vec::new(),
+            };
+            let text = self.rows.window(&paths, &predictions, &drawn, &mut tally);
             if !write(&text)? {
                 return Ok(tally);
             }

@@ -155,3 +155,19 @@ fn the_rule_is_written_and_read_as_text() {
         assert!(wrong.parse::<ResizeSpec>().is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn what_a_crop_shows_is_told_in_the_photos_own_pixels() {
+    let spec: ResizeSpec = "224x224 center-crop 0.875".parse().unwrap();
+    // Reduced to 320x256, of which 224x224 are cut: a 25-pixel rim above and below.
+    let seen = spec.seen(500, 400);
+    assert_eq!((seen.left, seen.top, seen.width, seen.height), (75.0, 25.0, 350.0, 350.0));
+    let seen = ResizeSpec::squash(224, 224).seen(500, 400);
+    assert_eq!((seen.left, seen.top, seen.width, seen.height), (0.0, 0.0, 500.0, 400.0));
+    for (width, height) in [(1, 16_384), (16_384, 1), (1, 1), (333, 500)] {
+        let seen = spec.seen(width, height);
+        assert!(seen.left >= 0.0 && seen.top >= 0.0 && seen.width > 0.0 && seen.height > 0.0, "{seen:?}");
+        assert!(seen.left + seen.width <= width as f64 + 1e-9, "{seen:?}");
+        assert!(seen.top + seen.height <= height as f64 + 1e-9, "{seen:?}");
+    }
+}

@@ -1,0 +1,163 @@
+//! `predict --heatmap`: a file for each photo that shows which places spoke for its class.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use icecap::kernels::replace_file;
+use icecap::{Classifier, Heatmap, Heatmaps, Overlay, Prediction, Source, data};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+
+use crate::failure::{Code, Failure};
+use crate::interrupt;
+use crate::wording::plain;
+
+/// Pixels of the longer side of a heatmap's file, where the photo has that many.
+const LONGEST_SIDE: usize = 1024;
+/// Photos whose maps are in memory at once.
+const AT_ONCE: usize = 32;
+/// The longest name of a file, in bytes, before its number and its ending: systems take 255.
+const LONGEST_NAME: usize = 200;
+
+#[derive(Args)]
+pub(super) struct HeatmapOptions {
+    /// Folder for heatmaps: each photo in grey, orange where it speaks for the predicted class, blue where against
+    #[arg(long = "heatmap", value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// The class that the heatmaps are about, instead of the predicted one
+    #[arg(long = "heatmap-class", value_name = "CLASS", requires = "folder")]
+    class: Option<String>,
+}
+
+impl HeatmapOptions {
+    pub(super) fn is_some(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Makes the folder, and what draws into it.
+    pub(super) fn open<'a>(&self, classifier: &'a Classifier) -> Result<Option<Drawn<'a>>, Failure> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let class = match &self.class {
+            Some(name) => Some(class_named(name, classifier.classes())?),
+            None => None,
+        };
+        std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
+        let heatmaps = Heatmaps::new(classifier)?;
+        Ok(Some(Drawn { classifier, heatmaps, folder: folder.clone(), class, names: HashSet::new() }))
+    }
+}
+
+fn class_named(name: &str, classes: &[String]) -> Result<usize, Failure> {
+    classes.iter().position(|class| class == name).ok_or_else(|| {
+        let known: Vec<_> = classes.iter().take(20).map(|class| plain(class)).collect();
+        let more = if classes.len() > known.len() { ", …" } else { "" };
+        let message = format!(
+            "no class '{}' in the model; --heatmap-class takes {}{more}",
+            plain(name),
+            known.join(", ")
+        );
+        Failure::new(Code::Arguments, message)
+    })
+}
+
+/// Draws heatmaps into a folder.
+pub(super) struct Drawn<'a> {
+    classifier: &'a Classifier,
+    heatmaps: Heatmaps<'a>,
+    folder: PathBuf,
+    class: Option<usize>,
+    /// Names that are taken, in small letters: some file systems know no others.
+    names: HashSet<String>,
+}
+
+/// One photo's heatmap to be drawn.
+struct Job<'a> {
+    photo: &'a Path,
+    map: Heatmap,
+    class: usize,
+    file: PathBuf,
+    /// Whether it was; a photo that cannot be read any more is not.
+    outcome: Result<bool, Failure>,
+}
+
+impl Drawn<'_> {
+    /// Draws the photos that were predicted; gives the file of each.
+    pub(super) fn window(
+        &mut self,
+        paths: &[PathBuf],
+        predictions: &[Result<Prediction, data::Error>],
+    ) -> Result<Vec<Option<PathBuf>>, Failure> {
+        let mut files = vec![None; paths.len()];
+        let readable: Vec<(usize, &Path, usize)> = paths
+            .iter()
+            .zip(predictions)
+            .enumerate()
+            .filter_map(|(index, (path, prediction))| {
+                Some((index, path.as_path(), prediction.as_ref().ok()?.class))
+            })
+            .collect();
+        for part in readable.chunks(AT_ONCE) {
+            let sources: Vec<Source<'_>> = part.iter().map(|(_, path, _)| Source::Path(path)).collect();
+            let maps = self.heatmaps.of(&sources, &|_| interrupt::flow())?;
+            let mut jobs: Vec<(usize, Job<'_>)> = Vec::with_capacity(part.len());
+            for (&(index, photo, predicted), map) in part.iter().zip(maps) {
+                let Ok(map) = map else { continue };
+                let (class, file) = (self.class.unwrap_or(predicted), self.file(photo));
+                jobs.push((index, Job { photo, map, class, file, outcome: Ok(false) }));
+            }
+            self.draw(&mut jobs);
+            interrupt::check()?;
+            for (index, job) in jobs {
+                files[index] = job.outcome?.then_some(job.file);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Draws on all threads, a photo to a thread.
+    fn draw(&self, jobs: &mut [(usize, Job<'_>)]) {
+        let threads = self.classifier.backbone().threads();
+        let mut states = vec![(); threads.count()];
+        threads.for_each_chunk(&mut states, jobs, 1, |(), _, jobs| {
+            for (_, job) in jobs {
+                if interrupt::flow().is_continue() {
+                    job.outcome = draw(self.classifier, job);
+                }
+            }
+        });
+    }
+
+    /// The file of a photo: its name, with a number where that is taken.
+    fn file(&mut self, photo: &Path) -> PathBuf {
+        let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
+        let mut end = stem.len().min(LONGEST_NAME);
+        while !stem.is_char_boundary(end) {
+            end -= 1;
+        }
+        let mut name = stem[..end].to_owned();
+        let mut number = 1;
+        while !self.names.insert(name.to_lowercase()) {
+            number += 1;
+            name = format!("{}-{number}", &stem[..end]);
+        }
+        self.folder.join(name + ".png")
+    }
+}
+
+fn draw(classifier: &Classifier, job: &Job<'_>) -> Result<bool, Failure> {
+    let photo = Source::Path(job.photo);
+    let Ok(overlay) = Overlay::of(classifier, photo, &job.map, job.class, LONGEST_SIDE) else {
+        return Ok(false);
+    };
+    replace_file(&job.file, |out| write_png(out, &overlay))?;
+    Ok(true)
+}
+
+fn write_png(out: &mut BufWriter<&mut File>, overlay: &Overlay) -> std::io::Result<()> {
+    let encoder = PngEncoder::new_with_quality(out, CompressionType::Fast, FilterType::Adaptive);
+    let (width, height) = (overlay.width as u32, overlay.height as u32);
+    encoder.write_image(&overlay.rgb, width, height, ExtendedColorType::Rgb8).map_err(std::io::Error::other)
+}
