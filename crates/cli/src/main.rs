@@ -1,6 +1,7 @@
 //! The command line of icecap: photos in folders in, a trained classifier out.
 #![forbid(unsafe_code)]
 
+mod bundled;
 mod cache_folder;
 mod class_folder;
 mod commands;
@@ -16,6 +17,7 @@ mod interrupt;
 mod lock;
 mod model_file;
 mod note;
+mod payload;
 mod progress;
 mod skipped;
 mod table;
@@ -28,6 +30,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::commands::Command;
+use crate::failure::Failure;
+use crate::note::Quiet;
 
 /// Transfer learning on CPUs: a small trainable cap on a frozen MobileNetV2.
 #[derive(Parser)]
@@ -42,6 +46,8 @@ use crate::commands::Command;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    quiet: Quiet,
 }
 
 fn main() -> ExitCode {
@@ -49,10 +55,16 @@ fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
-    // clap itself ends with code 2 and a message on standard error where the arguments are off.
-    let cli = Cli::parse();
-    match interrupt::watch().and_then(|()| cli.command.run()) {
+    match bundled::run().unwrap_or_else(run_command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+fn run_command() -> Result<(), Failure> {
+    // clap itself ends with code 2 and a message on standard error where the arguments are off.
+    let cli = Cli::parse();
+    note::set_quiet(cli.quiet);
+    interrupt::watch()?;
+    cli.command.run()
 }

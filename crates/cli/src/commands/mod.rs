@@ -1,12 +1,13 @@
 //! The commands, one a file: its options and what it does.
 
 mod bench;
+mod bundle;
 mod classify;
 mod demo;
 mod evaluate;
 mod export;
 mod extract;
-mod predict;
+pub(crate) mod predict;
 mod summary;
 mod train;
 mod weights;
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Extract(extract::Options),
     /// Write a trained model as ONNX, or its head for Keras or torchvision
     Export(export::Options),
+    /// Write a trained model as a program that classifies photos and needs nothing beside it
+    Bundle(bundle::Options),
     /// Print the layers of a net with shapes and parameters
     Summary(summary::Options),
     /// Weights by name: list, fetch, import, look into, check
@@ -52,6 +55,7 @@ impl Command {
             Self::Classify(options) => classify::run(&options),
             Self::Extract(options) => extract::run(&options),
             Self::Export(options) => export::run(&options),
+            Self::Bundle(options) => bundle::run(&options),
             Self::Summary(options) => summary::run(&options),
             Self::Weights(options) => weights::run(&options),
             Self::Bench(options) => bench::run(&options),
