@@ -13,7 +13,7 @@ use crate::commands::predict;
 use crate::failure::{Code, Failure};
 use crate::note::Quiet;
 use crate::payload::{self, Payload};
-use crate::wording::{counted, plain};
+use crate::wording::plain;
 use crate::{interrupt, note};
 
 /// Classes that a help text names one by one.
@@ -73,7 +73,7 @@ fn command(name: &str) -> Command {
     Quiet::augment_args(command)
         .override_usage(format!("{name} [OPTIONS] <PHOTO>..."))
         .arg(short("json", "A JSON object for each photo, one a line", ["format", "csv", "jsonl"]))
-        .arg(short("jsonl", "The same", ["format", "csv", "json"]))
+        .arg(short("jsonl", "The same as --json", ["format", "csv", "json"]))
         .arg(short("csv", "Comma-separated values with a header", ["format", "json", "jsonl"]))
         .version(env!("CARGO_PKG_VERSION"))
 }
@@ -100,14 +100,7 @@ fn described(command: Command, name: &str, classifier: &Classifier, payload: Pay
         payload.sha256(),
     );
     command
-        .about(format!("Says which of {} a photo shows", counted_classes(classes.len())))
+        .about(format!("Says which of {} classes a photo shows", classes.len()))
         .after_help(more)
         .version(format!("(icecap {}), model sha256 {}", env!("CARGO_PKG_VERSION"), payload.sha256()))
-}
-
-fn counted_classes(count: usize) -> String {
-    match count {
-        1 => counted(1, "class"),
-        _ => format!("{count} classes"),
-    }
 }

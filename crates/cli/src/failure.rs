@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use icecap::{Error, Kind};
 
-use crate::note;
+use crate::{meant, note};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl From<Error> for Failure {
             Kind::Stopped => return Self::new(Code::Interrupted, "interrupted"),
             _ => Code::Content,
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.to_string() + &meant::hint(&error))
     }
 }
 

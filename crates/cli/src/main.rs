@@ -1,6 +1,7 @@
 //! The command line of icecap: photos in folders in, a trained classifier out.
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod bundled;
 mod cache_folder;
 mod class_folder;
@@ -11,44 +12,26 @@ mod demo;
 mod failure;
 mod feature_file;
 mod fetch;
+mod help;
 mod imagenet;
 mod input;
 mod interrupt;
 mod lock;
+mod meant;
 mod model_file;
 mod note;
 mod payload;
 mod progress;
 mod skipped;
 mod table;
+mod version;
 mod weights_source;
 mod windows;
 mod wording;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::commands::Command;
 use crate::failure::Failure;
-use crate::note::Quiet;
-
-/// Transfer learning on CPUs: a small trainable cap on a frozen MobileNetV2.
-#[derive(Parser)]
-#[command(
-    name = "icecap",
-    version,
-    about,
-    after_help = "Start with `icecap demo`, then `icecap train PHOTOS`, where PHOTOS has one folder per class.\n\
-                  Exit codes: 0 done, 1 a bug of ours, 2 arguments, 3 unusable content, 4 over a limit, \
-                  5 missing or unwritable path, 130 interrupted."
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    quiet: Quiet,
-}
 
 fn main() -> ExitCode {
     crash::contained(run)
@@ -62,9 +45,8 @@ fn run() -> ExitCode {
 }
 
 fn run_command() -> Result<(), Failure> {
-    // clap itself ends with code 2 and a message on standard error where the arguments are off.
-    let cli = Cli::parse();
-    note::set_quiet(cli.quiet);
+    let Some(arguments) = arguments::read()? else { return Ok(()) };
+    note::set_quiet(arguments.quiet);
     interrupt::watch()?;
-    cli.command.run()
+    arguments.command.run()
 }

@@ -28,7 +28,6 @@ const TAIL_MARK: &[u8; 12] = b"icecapBUNDLE";
 const VERSION: u32 = 1;
 /// Bytes of head and tail, and what the model starts at a multiple of: a cache line.
 const LINE: usize = 64;
-const PROGRAM: &str = "a program above the size of all that is known";
 /// The longest program that a model is put behind, in bytes.
 const MAX_PROGRAM: u64 = 1 << 30;
 
@@ -45,7 +44,9 @@ pub(crate) fn write(program: &Path, model: &[u8], file: &Path) -> Result<u64, Fa
     let source = File::open(program).map_err(|error| Failure::path(program, error))?;
     let own = source.metadata().map_err(|error| Failure::path(program, error))?.len();
     if own > MAX_PROGRAM {
-        return Err(Failure::new(Code::Limit, format!("{}: {PROGRAM}", program.display())));
+        let message =
+            format!("{}: a program of {own} bytes is above the limit of {MAX_PROGRAM}", program.display());
+        return Err(Failure::new(Code::Limit, message));
     }
     let start = own.next_multiple_of(LINE as u64) + LINE as u64;
     let payload = Payload { start, len: model.len() as u64, sha256: Digest::of_file(model) };

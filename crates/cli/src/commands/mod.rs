@@ -3,10 +3,12 @@
 mod bench;
 mod bundle;
 mod classify;
+mod completions;
 mod demo;
 mod evaluate;
 mod export;
 mod extract;
+mod man;
 pub(crate) mod predict;
 mod summary;
 mod train;
@@ -43,6 +45,10 @@ pub(crate) enum Command {
     /// Measure speed on this machine
     #[command(subcommand)]
     Bench(bench::Options),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Options),
+    /// Write the pages of the manual
+    Man(man::Options),
 }
 
 impl Command {
@@ -59,6 +65,8 @@ impl Command {
             Self::Summary(options) => summary::run(&options),
             Self::Weights(options) => weights::run(&options),
             Self::Bench(options) => bench::run(&options),
+            Self::Completions(options) => completions::run(&options),
+            Self::Man(options) => man::run(&options),
         }
     }
 }
