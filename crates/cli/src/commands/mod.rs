@@ -55,7 +55,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Demo(options) => demo::run(&options),
-            Self::Train(options) => train::run(&options),
+            Self::Train(options) => train::run(&train::taking_up(options)?),
             Self::Evaluate(options) => evaluate::run(&options),
             Self::Predict(options) => predict::run(&options),
             Self::Classify(options) => classify::run(&options),

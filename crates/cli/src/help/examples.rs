@@ -62,7 +62,9 @@ Examples:
   icecap train photos --weights keras-1.0-160
       photos/cat, photos/dog, …: a folder for each class; a fifth of each is held back to validate with
   icecap train photos/train --val photos/val --epochs 20 --out run
-      validation photos of your own; everything about the run goes into run/";
+      validation photos of your own; everything about the run goes into run/
+  icecap train photos --since icecap-run
+      photos or classes came later: only new photos are looked at, and the old and the new model are compared";
 
 const EVALUATE: &str = "\
 Examples:
