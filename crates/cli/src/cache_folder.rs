@@ -50,6 +50,11 @@ fn needed() -> Result<PathBuf, Failure> {
     folder().ok_or_else(|| Failure::new(Code::Path, message()))
 }
 
+/// The folder, whether or not it is there.
+pub(crate) fn path() -> Option<PathBuf> {
+    folder()
+}
+
 fn folder() -> Option<PathBuf> {
     let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     named.or_else(|| dirs::cache_dir().map(|platform| platform.join("icecap")))

@@ -4,7 +4,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 
-use crate::note::note;
+use crate::note;
 
 /// What a bug of ours ends with.
 const CODE: u8 = 1;
@@ -16,12 +16,12 @@ pub(crate) fn contained(run: fn() -> ExitCode) -> ExitCode {
         if icecap::data::is_decoding() {
             return;
         }
-        note(&format!(
+        note::failure(&format!(
             "icecap: a bug of ours: {panic}; please report it, with the command and the file that brought it about"
         ));
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
-            trace.to_string().lines().for_each(note);
+            trace.to_string().lines().for_each(note::failure);
         }
     }));
     catch_unwind(run).unwrap_or(ExitCode::from(CODE))

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use icecap::{Error, Kind};
 
-use crate::note::note;
+use crate::{meant, note};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Failure {
 
     /// Prints the line and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        note(&format!("icecap: {}", self.message));
+        note::failure(&format!("icecap: {}", self.message));
         ExitCode::from(self.code as u8)
     }
 }
@@ -56,7 +56,7 @@ impl From<Error> for Failure {
             Kind::Stopped => return Self::new(Code::Interrupted, "interrupted"),
             _ => Code::Content,
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.to_string() + &meant::hint(&error))
     }
 }
 

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use icecap::{Backbone, Classifier, Error};
+use icecap::{Backbone, Classifier, Error, Settings};
 
 use crate::cache_folder;
 use crate::failure::{Code, Failure};
 use crate::input::{BackboneOptions, ThreadOptions};
+use crate::payload::{self, Payload};
 use crate::weights_source::WeightsSource;
 
 /// Which model, and what it runs on.
@@ -29,10 +30,18 @@ impl ModelOptions {
         Self { model, weights, threads }
     }
 
-    /// Opens the model. One without its backbone takes that of `--weights`, else of the environment, else the starter,
-    /// if it is the one that it was trained on.
+    /// What it runs on.
+    pub(crate) fn settings(&self) -> Settings {
+        self.threads.settings()
+    }
+
+    /// Opens the model, or that of a bundle. One without its backbone takes that of `--weights`, else of the environment,
+    /// else the starter, if it is the one that it was trained on.
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {
         let settings = self.threads.settings();
+        if let Some(payload) = payload::find(&self.model)? {
+            return self.open_bundled(payload);
+        }
         if let Some(weights) = &self.weights {
             let backbone = WeightsSource::find(weights)?.backbone(settings)?;
             return Ok(Classifier::open_over(&self.model, &backbone)?);
@@ -45,6 +54,17 @@ impl ModelOptions {
             Err(Error::NeedsBackbone { params_sha256, .. }) => self.open_pinned(&params_sha256),
             other => Ok(other?),
         }
+    }
+
+    /// Opens the model behind a program. It has its backbone inside, and no cache is asked: there may be none.
+    fn open_bundled(&self, payload: Payload) -> Result<Classifier, Failure> {
+        if self.weights.is_some() {
+            let message = format!("{}: has its weights inside; leave --weights out", self.model.display());
+            return Err(Failure::new(Code::Arguments, message));
+        }
+        let label = self.model.to_string_lossy();
+        let settings = self.threads.settings();
+        Ok(payload.with(&self.model, |bytes| Classifier::from_bytes(bytes, &label, settings))??)
     }
 
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {

@@ -1,9 +1,79 @@
 //! Lines on standard error: what a person should know and a program need not.
+//!
+//! Their first word gets a colour on a terminal, and only there: `NO_COLOR` keeps it away, `CLICOLOR_FORCE` brings it
+//! elsewhere, too, as is the custom.
 
-use std::io::Write;
+use std::borrow::Cow;
+use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// The first words that are coloured, and how: bold red, yellow, cyan.
+const COLOURS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("note:", "36")];
+
+/// Whether to say less.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Quiet {
+    /// Say nothing on standard error but why it failed: no progress, no notes, no warnings
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+/// From now on.
+pub(crate) fn set_quiet(quiet: Quiet) {
+    QUIET.store(quiet.quiet, Ordering::Relaxed);
+}
+
+/// Whether progress and notes are not wanted.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
 
 /// Writes one line to standard error, whatever a file name in it holds. Where nobody listens any more it is lost.
 pub(crate) fn note(text: &str) {
+    if !is_quiet() {
+        failure(text);
+    }
+}
+
+/// The same for what must be said: why the program did not do what it was asked for.
+pub(crate) fn failure(text: &str) {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = if is_coloured() { coloured(&line) } else { line.into() };
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn coloured(line: &str) -> Cow<'_, str> {
+    for (word, colour) in COLOURS {
+        if let Some(rest) = line.strip_prefix(word) {
+            return format!("\x1b[{colour}m{word}\x1b[0m{rest}").into();
+        }
+    }
+    line.into()
+}
+
+/// Whether standard error is to be coloured.
+fn is_coloured() -> bool {
+    static COLOURED: OnceLock<bool> = OnceLock::new();
+    *COLOURED.get_or_init(|| {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let dumb = set("TERM").is_some_and(|term| term == "dumb");
+        let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+        set("NO_COLOR").is_none() && (forced || (!dumb && std::io::stderr().is_terminal()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::coloured;
+
+    #[test]
+    fn only_the_first_word_is_coloured_and_only_a_known_one() {
+        assert_eq!(coloured("warning: a: b"), "\x1b[33mwarning:\x1b[0m a: b");
+        assert_eq!(coloured("skipped warning: x"), "skipped warning: x");
+    }
 }

@@ -8,11 +8,16 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::note::note;
+use crate::note::{is_quiet, note};
 use crate::wording::megabytes;
 
 /// Time between two plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// Whether somebody looks at a bar.
+fn is_shown() -> bool {
+    !is_quiet() && std::io::stderr().is_terminal()
+}
 
 /// The progress of one step over photos. Finished when it is dropped.
 pub(crate) struct Progress {
@@ -27,7 +32,7 @@ impl Progress {
     /// A step called `what` over `total` photos.
     pub(crate) fn new(what: &'static str, total: usize) -> Self {
         let now = Instant::now();
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = is_shown().then(|| {
             let bar = ProgressBar::new(total as u64);
             if let Ok(style) = ProgressStyle::with_template(
                 "{msg:10} {wide_bar:.cyan} {pos}/{len} photos  {rate}  {eta} left",
@@ -88,7 +93,7 @@ pub(crate) struct ByteProgress {
 impl ByteProgress {
     /// Of the file called `what`.
     pub(crate) fn new(what: &str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = is_shown().then(|| {
             let bar = ProgressBar::no_length().with_message(what.to_owned());
             if let Ok(style) = ProgressStyle::with_template("{msg}  {decimal_bytes}  {decimal_bytes_per_sec}")
             {

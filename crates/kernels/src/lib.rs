@@ -57,7 +57,7 @@ pub use pointwise::{Epilogue, PackedPointwise, pointwise};
 pub use pool::pool;
 pub use registry::{Kernel, Operation, kernels};
 #[cfg(feature = "files")]
-pub use replace::{cache_file, replace_file};
+pub use replace::{cache_file, replace_file, replace_program};
 pub use resize::{ResizeScratch, Size, resize_bilinear_rgb};
 pub use scale::{Pixel, scale_pixels, scaled_len};
 pub use shape::{MAX_RANK, Shape};

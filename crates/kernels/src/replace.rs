@@ -19,7 +19,20 @@ pub fn replace_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
 ) -> Result<T, Error> {
-    replace(path, true, write).map_err(|source| Error::Io { path: path.to_owned(), source })
+    replace(path, How { sync: true, mode: DATA }, write)
+        .map_err(|source| Error::Io { path: path.to_owned(), source })
+}
+
+/// The same for a program: whoever may read the file may also run it.
+///
+/// # Errors
+/// As [`replace_file`].
+pub fn replace_program<T>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
+) -> Result<T, Error> {
+    replace(path, How { sync: true, mode: PROGRAM }, write)
+        .map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
 /// The same without waiting for the disk, for files in a cache that are checked whole when they are read: after a power
@@ -31,12 +44,24 @@ pub fn cache_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
 ) -> Result<T, Error> {
-    replace(path, false, write).map_err(|source| Error::Io { path: path.to_owned(), source })
+    replace(path, How { sync: false, mode: DATA }, write)
+        .map_err(|source| Error::Io { path: path.to_owned(), source })
+}
+
+/// Permissions before the user's umask takes its part of them.
+const DATA: u32 = 0o666;
+const PROGRAM: u32 = 0o777;
+
+struct How {
+    sync: bool,
+    /// Of no use where permissions are no bits.
+    #[cfg_attr(not(unix), expect(dead_code))]
+    mode: u32,
 }
 
 fn replace<T>(
     path: &Path,
-    sync: bool,
+    how: How,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
 ) -> std::io::Result<T> {
     let target = target_of(path)?;
@@ -52,20 +77,22 @@ fn replace<T>(
     builder.prefix(".icecap-").suffix(".part");
     // A temporary file is private by default; what we write is as public as the user's umask says.
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(how.mode));
     let mut temporary = builder.tempfile_in(folder)?;
     let mut writer = BufWriter::new(temporary.as_file_mut());
     let written = write(&mut writer)?;
     writer.flush()?;
     drop(writer);
-    if sync {
+    if how.sync {
         temporary.as_file().sync_all()?;
     }
     temporary.persist(path).map_err(|error| error.error)?;
     // The rename itself lives in the folder. Some file systems refuse to open or sync one; the file is whole then
     // all the same.
     #[cfg(unix)]
-    if sync && let Ok(folder) = File::open(folder) {
+    if how.sync
+        && let Ok(folder) = File::open(folder)
+    {
         let _ = folder.sync_all();
     }
     Ok(written)
@@ -117,6 +144,20 @@ mod tests {
         assert_eq!(std::fs::read(&target).unwrap(), b"new");
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert!(replace_file(folder.path(), |_| Ok(())).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_can_be_run_by_whoever_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode =
+            |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+        replace_file(&folder.path().join("data"), |w| w.write_all(b"x")).unwrap();
+        replace_program(&folder.path().join("program"), |w| w.write_all(b"x")).unwrap();
+        let (data, program) = (mode("data"), mode("program"));
+        assert_eq!(data & 0o111, 0);
+        assert_eq!(program, data | ((data & 0o444) >> 2));
     }
 
     #[test]

@@ -17,20 +17,8 @@ use crate::note::note;
 use crate::table::print;
 use crate::wording::{counted, plain_path};
 
-const EXAMPLES: &str = "\
-Examples:
-  icecap export icecap-run/model.safetensors --onnx photos.onnx
-      for ONNX Runtime, OpenVINO and others; labels.txt with the class names comes beside it
-  icecap export icecap-run/model.safetensors --onnx-u8 photos.onnx
-      the same, but it takes pixels as a decoder gives them and scales them itself
-  icecap export icecap-run/model.safetensors --safetensors-keras head.safetensors
-      the trained layer alone, to be set into a Keras model
-
-docs/export.md says what is in the files and how to read them.";
-
 #[derive(Args)]
 #[command(
-    after_help = EXAMPLES,
     override_usage = "icecap export <MODEL> --onnx <FILE> [OPTIONS]",
     group = ArgGroup::new("formats").required(true).multiple(true)
 )]

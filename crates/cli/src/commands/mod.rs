@@ -1,12 +1,15 @@
 //! The commands, one a file: its options and what it does.
 
 mod bench;
+mod bundle;
 mod classify;
+mod completions;
 mod demo;
 mod evaluate;
 mod export;
 mod extract;
-mod predict;
+mod man;
+pub(crate) mod predict;
 mod similar;
 mod summary;
 mod train;
@@ -35,6 +38,8 @@ pub(crate) enum Command {
     Extract(extract::Options),
     /// Write a trained model as ONNX, or its head for Keras or torchvision
     Export(export::Options),
+    /// Write a trained model as a program that classifies photos and needs nothing beside it
+    Bundle(bundle::Options),
     /// Print the layers of a net with shapes and parameters
     Summary(summary::Options),
     /// Weights by name: list, fetch, import, look into, check
@@ -43,22 +48,29 @@ pub(crate) enum Command {
     /// Measure speed on this machine
     #[command(subcommand)]
     Bench(bench::Options),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Options),
+    /// Write the pages of the manual
+    Man(man::Options),
 }
 
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Demo(options) => demo::run(&options),
-            Self::Train(options) => train::run(&options),
+            Self::Train(options) => train::run(&train::taking_up(options)?),
             Self::Evaluate(options) => evaluate::run(&options),
             Self::Predict(options) => predict::run(&options),
             Self::Classify(options) => classify::run(&options),
             Self::Similar(options) => similar::run(&options),
             Self::Extract(options) => extract::run(&options),
             Self::Export(options) => export::run(&options),
+            Self::Bundle(options) => bundle::run(&options),
             Self::Summary(options) => summary::run(&options),
             Self::Weights(options) => weights::run(&options),
             Self::Bench(options) => bench::run(&options),
+            Self::Completions(options) => completions::run(&options),
+            Self::Man(options) => man::run(&options),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod record;
 mod report;
 mod run_folder;
+mod since;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -23,6 +24,8 @@ use crate::{cache_folder, skipped};
 use record::{Arguments, Record, Seconds};
 use report::Report;
 use run_folder::RunFolder;
+pub(crate) use since::taking_up;
+use since::{Since, SinceOptions};
 
 /// The model's file in a run's folder.
 const MODEL: &str = "model.safetensors";
@@ -35,6 +38,8 @@ pub(crate) struct Options {
     /// Folder with the validation photos, a folder for each class
     #[arg(long, value_name = "DIR")]
     val: Option<PathBuf>,
+    #[command(flatten)]
+    since: SinceOptions,
     #[command(flatten)]
     backbone: BackboneOptions,
     #[command(flatten)]
@@ -83,7 +88,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let inventory = scan(&options.folder, options.val.as_deref())?;
-    let dataset = Dataset::new(&inventory, options.val_split, options.seed)?;
+    let mut dataset = Dataset::new(&inventory, options.val_split, options.seed)?;
+    let since = Since::begin(options, &inventory, &mut dataset)?;
     check_photos(&inventory, &dataset, options.strict)?;
     let mut seconds = Seconds { scan: started.elapsed().as_secs_f64(), ..Seconds::default() };
 
@@ -91,6 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let backbone = options.backbone.open()?;
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
     seconds.weights = opening.elapsed().as_secs_f64();
+    let since = since.map(|since| since.open(&backbone)).transpose()?;
     let folder = RunFolder::create(options.out.as_deref())?;
     if folder.file(MODEL).exists() {
         note(&format!("note: replacing the run in {}", plain_path(folder.path())));
@@ -111,17 +118,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     seconds.features = trained.features_time.as_secs_f64();
     seconds.head = trained.head_time.as_secs_f64();
 
+    let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
     let arguments = Arguments::new(options, &backbone, &preprocessing, &folder);
     save(options, &folder, &dataset, &trained, &arguments)?;
     seconds.save = saving.elapsed().as_secs_f64();
     seconds.total = started.elapsed().as_secs_f64();
-    let record = Record::new(&dataset, &trained, seconds, &folder.file(MODEL));
+    let record = Record::new(&dataset, &trained, seconds, &folder.file(MODEL)).since(since.as_ref());
     folder.write("metrics.json", &record.json()?)?;
     if options.json {
         return print(&record.line()?);
     }
-    report.footer(&inventory, &trained, &folder)
+    report.footer(&inventory, &trained, &folder, since.as_ref())
 }
 
 impl Options {

@@ -12,7 +12,7 @@ pub(super) fn nearest(entries: &[Entry], text: &str) -> Vec<String> {
     // A path, or a whole sentence, is no mistyped name.
     let word = (3..=64).contains(&text.chars().count());
     let score = |name: &str| {
-        let away = distance(&text, &name.to_lowercase());
+        let away = letters_apart(&text, &name.to_lowercase());
         let close = word && (away <= 1 + name.len() / 4 || name.to_lowercase().contains(&text));
         close.then_some(away)
     };
@@ -29,7 +29,8 @@ pub(super) fn nearest(entries: &[Entry], text: &str) -> Vec<String> {
 }
 
 /// Letters to add, to drop or to change: Levenshtein's distance, row by row of its table.
-fn distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn letters_apart(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (line, from) in a.chars().enumerate() {
@@ -52,7 +53,7 @@ mod tests {
     #[test]
     fn a_distance_counts_letters() {
         for (a, b, away) in [("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3), ("ab", "ba", 2)] {
-            assert_eq!((distance(a, b), distance(b, a)), (away, away), "{a} {b}");
+            assert_eq!((letters_apart(a, b), letters_apart(b, a)), (away, away), "{a} {b}");
         }
     }
 

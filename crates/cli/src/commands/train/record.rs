@@ -6,6 +6,7 @@ use icecap::data::Part;
 use icecap::{Backbone, Dataset, Epoch, Preprocessing, SkippedPhoto, Trained};
 use serde::Serialize;
 
+use super::since::Comparison;
 use super::{Options, RunFolder};
 use crate::failure::{Code, Failure};
 use crate::wording::typed;
@@ -43,6 +44,9 @@ pub(super) struct Record<'a> {
     skipped: usize,
     skipped_photos: Vec<Skipped<'a>>,
     history: Vec<Row>,
+    /// Beside an earlier run's model, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<&'a Comparison>,
 }
 
 #[derive(Serialize)]
@@ -151,7 +155,13 @@ impl<'a> Record<'a> {
             skipped: photos.skipped.len(),
             skipped_photos: photos.skipped.iter().map(skipped).collect(),
             history: trained.history.iter().map(Row::new).collect(),
+            since: None,
         }
+    }
+
+    /// With how it compares with an earlier run.
+    pub(super) fn since(self, since: Option<&'a Comparison>) -> Self {
+        Self { since, ..self }
     }
 
     /// For people.

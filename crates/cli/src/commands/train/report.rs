@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use icecap::data::{Inventory, Part};
 use icecap::{Backbone, Dataset, Decay, Epoch, Event, PhotoReport, Preprocessing, Trained};
 
+use super::since::Comparison;
 use super::{MODEL, Options, RunFolder};
 use crate::class_folder::parent_of_class;
 use crate::failure::Failure;
@@ -189,8 +190,10 @@ impl<'a> Report<'a> {
         inventory: &Inventory,
         trained: &Trained,
         folder: &RunFolder,
+        since: Option<&Comparison>,
     ) -> Result<(), Failure> {
         let mut text = format!("\n{WHY}\n");
+        text.extend(since.map(Comparison::text));
         if let Some(test) = trained.test {
             text += &format!(
                 "test        loss {:.4}, accuracy {:.4} on {} that had no part in the training\n",

@@ -17,15 +17,7 @@ use crate::wording::plain_path;
 /// The longest file of class names that is read, in bytes.
 const MAX_NAMES: u64 = 1 << 20;
 
-const EXAMPLES: &str = "\
-Examples:
-  icecap weights import mobilenet_v2.pth -o weights.safetensors
-      weights for --weights, in the kind of file that opens quickest
-  icecap weights import my_classifier.keras --classes ants,bees --size 160 -o model.safetensors
-      a net with a dense layer that Keras or PyTorch trained, as a model for `icecap predict`";
-
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// File of weights, or a name that `icecap weights list` shows
     #[arg(value_name = "FILE|NAME")]

@@ -13,13 +13,7 @@ use crate::table::print;
 use crate::weights_source::WeightsSource;
 use crate::wording::{megabytes, plain_path};
 
-const MORE: &str = "\
-`icecap train` and the first `icecap predict` keep the net of their model by themselves: this is for
-machines that are prepared before. The packed file serves every instruction set; it can be deleted
-at any time.";
-
 #[derive(Args)]
-#[command(after_help = MORE)]
 pub(crate) struct Options {
     /// File of weights, a model file, or a name that `icecap weights list` shows
     #[arg(value_name = "FILE|NAME")]

@@ -1,0 +1,92 @@
+//! `icecap bundle`: this program and a model in one file, which then is a classifier that needs nothing beside it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use icecap::kernels::with_mapped_file;
+use icecap::weights::MAX_FILE;
+use icecap::{Classifier, Error, SaveBackbone};
+use serde::Serialize;
+
+use crate::failure::{Code, Failure};
+use crate::model_file::ModelOptions;
+use crate::payload;
+use crate::table::{print, print_json};
+use crate::wording::{megabytes, plain_path, typed_path};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// The program to write
+    #[arg(short, long = "output", value_name = "FILE")]
+    output: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    program: String,
+    bytes: u64,
+    model_bytes: usize,
+    classes: &'a [String],
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let (source, file) = (&options.model.model, &options.output);
+    if payload::find(source)?.is_some() {
+        let reason = "is a bundle already; copy it, or name the model file that it was made of";
+        return Err(Failure::new(Code::Arguments, format!("{}: {reason}", source.display())));
+    }
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(Code::Path, format!("cannot find this program's own file: {error}")))?;
+    check_output(file, [source, &program])?;
+    let (classifier, model) = read(&options.model)?;
+    let bytes = payload::write(&program, &model, file)?;
+    let classes = classifier.classes();
+    if options.json {
+        let program = file.to_string_lossy().into_owned();
+        return print_json(&Report { program, bytes, model_bytes: model.len(), classes });
+    }
+    // What a shell looks for in its path without a folder in front.
+    let here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+    let typed = if here { typed_path(&Path::new(".").join(file)) } else { typed_path(file) };
+    print(&format!(
+        "program     {} ({}, {} of them the model), for {} classes; needs nothing beside it\n\
+         next        {typed} PHOTO…\n            {typed} --help\n",
+        plain_path(file),
+        megabytes(bytes),
+        megabytes(model.len() as u64),
+        classes.len(),
+    ))
+}
+
+/// What must not be written over.
+fn check_output(file: &Path, kept: [&Path; 2]) -> Result<(), Failure> {
+    if file.is_dir() {
+        return Err(Failure::path(file, "is a folder; name a file to write"));
+    }
+    let real = file.canonicalize().ok();
+    if real.is_some() && kept.iter().any(|kept| kept.canonicalize().ok() == real) {
+        let message = format!("{}: is what the bundle is made of; name another file", file.display());
+        return Err(Failure::new(Code::Arguments, message));
+    }
+    Ok(())
+}
+
+/// The model, checked whole, and the bytes of its file with the backbone inside.
+fn read(options: &ModelOptions) -> Result<(Classifier, Vec<u8>), Failure> {
+    if options.weights.is_none() {
+        let path = &options.model;
+        let bytes = with_mapped_file(path, MAX_FILE, <[u8]>::to_vec)?;
+        match Classifier::from_bytes(&bytes, &path.to_string_lossy(), options.settings()) {
+            Err(Error::NeedsBackbone { .. }) => {}
+            opened => return Ok((opened?, bytes)),
+        }
+    }
+    let classifier = options.open()?;
+    let bytes = classifier.to_bytes(SaveBackbone::Embedded)?;
+    Ok((classifier, bytes))
+}

@@ -1,0 +1,219 @@
+//! `--since RUN`: photos or classes came later.
+//!
+//! The head is trained anew on all photos, which costs an instant; the features of those that were there before come from
+//! the cache. What must not happen is that a photo on which the old model was tried becomes one that the new one learns
+//! from, or the other way round: then neither the new accuracy nor the comparison would mean anything. So photos keep
+//! the part that they had, and only new ones are split. Then both models are tried on the same validation photos,
+//! without those that the old one has learned from; photos of classes that it does not know are counted apart.
+
+mod compare;
+mod known;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use icecap::data::{Cache, Inventory, Part, Sample, read_split, split};
+use icecap::{Backbone, Classifier, Dataset, Error, Trained};
+use serde::Deserialize;
+
+use super::{MODEL, Options};
+use crate::failure::{Code, Failure};
+use crate::input::InputSize;
+use crate::meant;
+
+pub(super) use compare::Comparison;
+use compare::Counts;
+use known::Known;
+
+#[derive(Args)]
+pub(super) struct SinceOptions {
+    /// Earlier run to go on from: photos keep the part that they had in it, and its model is tried beside the new one. Its
+    /// weights, size and resize rule are taken where none are named
+    #[arg(long, value_name = "RUN")]
+    since: Option<PathBuf>,
+}
+
+/// What an earlier run says of how it was made, as far as it matters here.
+#[derive(Deserialize)]
+struct Earlier {
+    weights: String,
+    size: [usize; 2],
+    resize: String,
+    seed: u64,
+    val_split: f64,
+}
+
+/// An earlier run beside a new one.
+pub(super) struct Since {
+    run: PathBuf,
+    counts: Counts,
+    /// Photos of the new run that the old model has learned from.
+    learned: HashSet<PathBuf>,
+}
+
+/// The same with the old model at hand.
+pub(super) struct Opened {
+    since: Since,
+    old: Classifier,
+}
+
+/// `options` with what the run that they name says where they leave it open.
+pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
+    let Some(run) = folder(&options) else { return Ok(options) };
+    let Earlier { weights, size, resize, .. } = earlier(&run)?;
+    options.backbone.weights = options.backbone.weights.or(Some(weights.into()));
+    options.input.size = options.input.size.or(Some(InputSize(size)));
+    if options.input.resize.is_none() {
+        options.input.resize = Some(resize.parse().map_err(Error::from)?);
+    }
+    Ok(options)
+}
+
+/// The folder of the run that is named, by itself or by its model.
+fn folder(options: &Options) -> Option<PathBuf> {
+    let named = options.since.since.as_deref()?;
+    let parent = named.parent().filter(|_| named.is_file());
+    Some(parent.unwrap_or(named).to_owned())
+}
+
+fn earlier(run: &Path) -> Result<Earlier, Failure> {
+    /// What nobody's arguments come to, in bytes.
+    const MOST: u64 = 1 << 20;
+    let file = run.join("args.toml");
+    if !file.is_file() {
+        let reason = "no run here, args.toml is missing; name a folder that `icecap train` has left";
+        return Err(Failure::path(run, format!("{reason}{}", meant::hint_of(run))));
+    }
+    let text = icecap::kernels::with_mapped_file(&file, MOST, |bytes| String::from_utf8(bytes.to_vec()))?;
+    let wrong = |reason: String| {
+        Failure::new(Code::Content, format!("{}: {reason}; name the folder of a run", file.display()))
+    };
+    let text = text.map_err(|_| wrong("is no text".to_owned()))?;
+    toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))
+}
+
+impl Since {
+    /// Looks for the photos of `dataset` in the run that the options name, and gives them the parts that they had there.
+    /// None where no run is named.
+    pub(super) fn begin(
+        options: &Options,
+        inventory: &Inventory,
+        dataset: &mut Dataset,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(run) = folder(options) else { return Ok(None) };
+        let Earlier { seed, val_split, .. } = earlier(&run)?;
+        let rows = read_split(&run.join("split.csv"))?;
+        let before: Vec<(PathBuf, String)> = (dataset.samples())
+            .map(|(_, sample)| (sample.path.clone(), dataset.classes[sample.class].clone()))
+            .collect();
+        let known = Known::find(&rows, &before);
+        if inventory.val.is_none() {
+            keep_parts(dataset, inventory, &known, val_split, seed)?;
+        }
+        let counts = Counts {
+            photos_then: rows.len(),
+            photos_now: before.len(),
+            new: before.len() - known.parts.len(),
+            gone: rows.len() - known.same,
+            new_classes: without(dataset.classes.iter(), rows.iter().map(|row| &row.class)),
+            gone_classes: without(rows.iter().map(|row| &row.class), dataset.classes.iter()),
+        };
+        let learned = known.parts.into_iter().filter(|(_, part)| *part == Part::Train).map(|(path, _)| path);
+        Ok(Some(Self { run, counts, learned: learned.collect() }))
+    }
+
+    /// Opens the run's model, over the new run's backbone where it is the same.
+    pub(super) fn open(self, backbone: &Backbone) -> Result<Opened, Failure> {
+        let model = self.run.join(MODEL);
+        let old = match Classifier::open_over(&model, backbone) {
+            Err(Error::OtherBackbone { .. }) => Classifier::open(&model),
+            opened => opened,
+        }?;
+        Ok(Opened { since: self, old })
+    }
+}
+
+impl Opened {
+    /// Tries both models on the validation photos of the new run.
+    pub(super) fn compare(self, trained: &Trained, cache: Option<Arc<Cache>>) -> Result<Comparison, Failure> {
+        let Self { since: Since { run, counts, learned }, old } = self;
+        Comparison::new(&run, counts, &learned, &old, trained, cache)
+    }
+}
+
+/// The names among `these` that are not among `those`, each once.
+fn without<'a>(
+    these: impl Iterator<Item = &'a String>,
+    those: impl Iterator<Item = &'a String>,
+) -> Vec<String> {
+    let those: BTreeSet<&String> = those.collect();
+    let these: BTreeSet<&String> = these.filter(|name| !those.contains(name)).collect();
+    these.into_iter().cloned().collect()
+}
+
+/// Gives each photo the part that it had, and splits those that had none, class by class.
+fn keep_parts(
+    dataset: &mut Dataset,
+    inventory: &Inventory,
+    known: &Known,
+    share: f64,
+    seed: u64,
+) -> Result<(), Failure> {
+    let place: HashMap<&Path, usize> =
+        inventory.train.iter().enumerate().map(|(at, sample)| (sample.path.as_path(), at)).collect();
+    let mut all: Vec<Sample> = dataset.train.drain(..).chain(dataset.val.drain(..)).collect();
+    // The order in which they would stand without a split, so that it does not depend on one.
+    all.sort_by_key(|sample| place.get(sample.path.as_path()).copied());
+    let labels: Vec<usize> = all
+        .iter()
+        .filter(|sample| !known.parts.contains_key(&sample.path))
+        .map(|sample| sample.class)
+        .collect();
+    let mut drawn = split(&labels, share, seed)?.into_iter();
+    for sample in all {
+        let part = known.parts.get(&sample.path).copied().or_else(|| drawn.next());
+        match part {
+            Some(Part::Val | Part::Test) => dataset.val.push(sample),
+            _ => dataset.train.push(sample),
+        }
+    }
+    if dataset.val.is_empty() { Err(Error::NoValidation { share }.into()) } else { Ok(()) }
+}
+
+/// The rows of a run's split, for a test.
+#[cfg(test)]
+fn row(part: Part, class: &str, path: &Path) -> icecap::data::SplitRow {
+    icecap::data::SplitRow { part, class: class.to_owned(), path: path.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn photos_keep_their_part_and_new_ones_are_split_by_class() {
+        let sample = |class: usize, number: usize| Sample { path: format!("{class}/{number}").into(), class };
+        let train: Vec<Sample> =
+            (0..2).flat_map(|class| (0..30).map(move |number| sample(class, number))).collect();
+        let inventory = Inventory { classes: vec!["a".into(), "b".into()], train, ..Inventory::default() };
+        // Of the first class all but ten were there before.
+        let mut parts = HashMap::new();
+        for number in 0..20 {
+            parts.insert(sample(0, number).path, if number < 13 { Part::Train } else { Part::Val });
+        }
+        let known = Known { parts, same: 20 };
+        let mut dataset = Dataset::new(&inventory, 0.5, 9).unwrap();
+        keep_parts(&mut dataset, &inventory, &known, 0.2, 0).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let numbers = |samples: &[Sample], class: usize| -> Vec<usize> {
+            let of = samples.iter().filter(|sample| sample.class == class);
+            of.map(|sample| sample.path.file_name().unwrap().to_str().unwrap().parse().unwrap()).collect()
+        };
+        let (learned, tried) = (numbers(&dataset.train, 0), numbers(&dataset.val, 0));
+        assert_eq!(learned[..13], (0..13).collect::<Vec<_>>());
+        assert_eq!(tried[..7], (13..20).collect::<Vec<_>>());
+        assert_eq!((learned.len(), tried.len()), (13 + 8, 7 + 2));
+        assert_eq!((numbers(&dataset.train, 1).len(), numbers(&dataset.val, 1).len()), (24, 6));
+    }
+}

@@ -1,0 +1,195 @@
+//! Which photos of a folder were in an earlier run.
+//!
+//! A photo is the same where its path is, or its content: one that was copied or renamed has another path, and of files
+//! of the same length the hash is compared. A run keeps no hashes of its photos, so of one whose old file is gone only
+//! the name is left: the same path below a folder of the same class, where just one is called so. Folders that were moved
+//! as a whole are known by that.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use icecap::data::{Digest, Part, SplitRow};
+
+/// The largest photo that is read to be compared, in bytes: larger ones are not used as photos either.
+const LARGEST: u64 = 64 << 20;
+
+/// Photos with the parts that they had.
+pub(super) struct Known {
+    pub(super) parts: HashMap<PathBuf, Part>,
+    /// How many photos of the run they are: two copies of one are one.
+    pub(super) same: usize,
+}
+
+/// The photos of an earlier run.
+struct Old<'a> {
+    rows: &'a [SplitRow],
+    /// Whether a photo is known to be one of them.
+    met: Vec<bool>,
+}
+
+impl Known {
+    /// Finds the photos, paths with the names of their classes, among the `rows` of a run.
+    pub(super) fn find(rows: &[SplitRow], photos: &[(PathBuf, String)]) -> Self {
+        let mut old = Old { rows, met: vec![false; rows.len()] };
+        let mut parts = HashMap::new();
+        let rest = old.by_path(photos.iter().collect(), &mut parts);
+        let rest = old.by_content(rest, &mut parts);
+        old.by_name(rest, &mut parts);
+        Self { parts, same: old.met.into_iter().filter(|met| *met).count() }
+    }
+}
+
+type Photos<'a> = Vec<&'a (PathBuf, String)>;
+type Parts = HashMap<PathBuf, Part>;
+
+impl Old<'_> {
+    /// Each step gives the photos that it does not know.
+    fn by_path<'a>(&mut self, photos: Photos<'a>, parts: &mut Parts) -> Photos<'a> {
+        let mut folders = Folders::default();
+        let rows: HashMap<PathBuf, usize> =
+            self.rows.iter().enumerate().map(|(at, row)| (folders.real(&row.path), at)).collect();
+        self.keep(photos, parts, |path, _| rows.get(&folders.real(path)).copied())
+    }
+
+    fn by_content<'a>(&mut self, photos: Photos<'a>, parts: &mut Parts) -> Photos<'a> {
+        if photos.is_empty() {
+            return photos;
+        }
+        let mut by_length: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            if let Some(length) = length(&row.path) {
+                by_length.entry(length).or_default().push(at);
+            }
+        }
+        let rows = self.rows;
+        let mut hashes: HashMap<usize, Option<Digest>> = HashMap::new();
+        self.keep(photos, parts, |path, _| {
+            let alike = by_length.get(&length(path)?)?;
+            let own = hash(path)?;
+            let mut same = alike.iter().copied();
+            same.find(|&at| *hashes.entry(at).or_insert_with(|| hash(&rows[at].path)) == Some(own))
+        })
+    }
+
+    fn by_name<'a>(&mut self, photos: Photos<'a>, parts: &mut Parts) -> Photos<'a> {
+        let mut names: HashMap<(&str, &Path), Vec<usize>> = HashMap::new();
+        for (at, row) in self.rows.iter().enumerate() {
+            if let Some(name) = below_class(&row.path, &row.class) {
+                names.entry((&row.class, name)).or_default().push(at);
+            }
+        }
+        let (rows, met) = (self.rows, self.met.clone());
+        self.keep(photos, parts, |path, class| {
+            match names.get(&(class, below_class(path, class)?))?.as_slice() {
+                [only] if !met[*only] && !rows[*only].path.exists() => Some(*only),
+                _ => None,
+            }
+        })
+    }
+
+    fn keep<'a>(
+        &mut self,
+        photos: Photos<'a>,
+        parts: &mut Parts,
+        mut find: impl FnMut(&Path, &str) -> Option<usize>,
+    ) -> Photos<'a> {
+        let mut rest = Vec::new();
+        for photo in photos {
+            match find(&photo.0, &photo.1) {
+                Some(at) => {
+                    self.met[at] = true;
+                    parts.insert(photo.0.clone(), self.rows[at].part);
+                }
+                None => rest.push(photo),
+            }
+        }
+        rest
+    }
+}
+
+/// Folders behind links and dots, each looked up once.
+#[derive(Default)]
+struct Folders(HashMap<PathBuf, PathBuf>);
+
+impl Folders {
+    /// `file` in its folder's real place, whether or not it is there.
+    fn real(&mut self, file: &Path) -> PathBuf {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return file.to_owned() };
+        let look = || {
+            let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            here.canonicalize().or_else(|_| std::path::absolute(here)).unwrap_or_else(|_| folder.to_owned())
+        };
+        self.0.entry(folder.to_owned()).or_insert_with(look).join(name)
+    }
+}
+
+/// The path of a photo below the folder of its class.
+fn below_class<'a>(photo: &'a Path, class: &str) -> Option<&'a Path> {
+    let folder =
+        photo.ancestors().skip(1).find(|folder| folder.file_name().is_some_and(|name| name == class))?;
+    photo.strip_prefix(folder).ok()
+}
+
+fn length(file: &Path) -> Option<u64> {
+    let about = std::fs::metadata(file).ok()?;
+    (about.is_file() && about.len() <= LARGEST).then_some(about.len())
+}
+
+fn hash(file: &Path) -> Option<Digest> {
+    icecap::kernels::with_mapped_file(file, LARGEST, Digest::of).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row;
+    use super::*;
+
+    #[test]
+    fn photos_are_known_by_path_by_content_and_by_name_where_their_old_file_is_gone() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        let write = |name: &str, content: &str| {
+            std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+            std::fs::write(at(name), content).unwrap();
+        };
+        for (name, content) in [
+            ("old/cat/1", "one"),
+            ("old/cat/2", "two"),
+            ("old/cat/3", "tre"),
+            ("new/cat/copy", "two"),
+            ("new/cat/again", "two"),
+            ("new/cat/3", "other"),
+            ("new/cat/gone", "any"),
+            ("new/dog/gone", "some"),
+            ("new/cat/twice", "thing"),
+        ] {
+            write(name, content);
+        }
+        let rows = [
+            row(Part::Train, "cat", &at("old/cat/1")),
+            row(Part::Val, "cat", &at("old/cat/2")),
+            row(Part::Train, "cat", &at("old/cat/3")),
+            row(Part::Val, "cat", &at("lost/cat/gone")),
+            row(Part::Train, "cat", &at("lost/train/cat/twice")),
+            row(Part::Val, "cat", &at("lost/val/cat/twice")),
+        ];
+        let photos: Vec<(PathBuf, String)> = [
+            ("old/../old/cat/1", "cat"),
+            ("new/cat/copy", "cat"),
+            ("new/cat/again", "cat"),
+            ("new/cat/3", "cat"),
+            ("new/cat/gone", "cat"),
+            ("new/dog/gone", "dog"),
+            ("new/cat/twice", "cat"),
+        ]
+        .map(|(name, class)| (at(name), class.to_owned()))
+        .into();
+        let known = Known::find(&rows, &photos);
+        let parts: Vec<Option<Part>> =
+            photos.iter().map(|(path, _)| known.parts.get(path).copied()).collect();
+        let (train, val) = (Some(Part::Train), Some(Part::Val));
+        // A name alone says nothing while the old file of that name is there, nor where two are called so.
+        assert_eq!(parts, [train, val, val, None, val, None, None]);
+        assert_eq!(known.same, 3);
+    }
+}

@@ -1,0 +1,222 @@
+//! Examples, command by command. A line that starts with two spaces and `icecap` is tried by a test: it parses.
+
+/// The end of the long help of the command at `path`, which is `weights import`, say, and empty for icecap itself.
+pub(super) fn of(path: &str) -> Option<&'static str> {
+    EXAMPLES.iter().find(|(command, _)| *command == path).map(|(_, text)| *text)
+}
+
+const EXAMPLES: &[(&str, &str)] = &[
+    ("", ICECAP),
+    ("demo", DEMO),
+    ("train", TRAIN),
+    ("evaluate", EVALUATE),
+    ("predict", PREDICT),
+    ("classify", CLASSIFY),
+    ("extract", EXTRACT),
+    ("export", EXPORT),
+    ("bundle", BUNDLE),
+    ("summary", SUMMARY),
+    ("weights", WEIGHTS),
+    ("weights list", WEIGHTS_LIST),
+    ("weights pull", WEIGHTS_PULL),
+    ("weights import", WEIGHTS_IMPORT),
+    ("weights inspect", WEIGHTS_INSPECT),
+    ("weights prepack", WEIGHTS_PREPACK),
+    ("weights verify", WEIGHTS_VERIFY),
+    ("bench", BENCH),
+    ("bench model", BENCH_MODEL),
+    ("bench roofline", BENCH_ROOFLINE),
+    ("bench kernels", BENCH_KERNELS),
+    ("bench layers", BENCH_LAYERS),
+    ("completions", COMPLETIONS),
+    ("man", MAN),
+];
+
+const ICECAP: &str = "\
+Examples:
+  icecap demo
+      the whole way through, on photos drawn by code
+  icecap train photos
+      a classifier from photos/cat, photos/dog, …: a folder of photos for each class
+  icecap predict icecap-run/model.safetensors new.jpg more/
+      what it sees on other photos
+
+Environment:
+  ICECAP_WEIGHTS   weights where no --weights is given
+  ICECAP_CACHE     folder for features and fetched weights
+  ICECAP_ISA       instruction set at most: portable, avx2 or avx512
+  NO_COLOR         no colours; there are none either where a terminal does not listen
+
+Exit codes: 0 done, 1 a bug of ours, 2 arguments, 3 unusable content, 4 over a limit, 5 missing or unwritable path, \
+130 interrupted.";
+
+const DEMO: &str = "\
+Examples:
+  icecap demo
+      draws photos into icecap-demo, trains on them, shows what the model sees
+  icecap demo --out elsewhere --seed 1
+      the same on other drawings, in another folder";
+
+const TRAIN: &str = "\
+Examples:
+  icecap train photos --weights keras-1.0-160
+      photos/cat, photos/dog, …: a folder for each class; a fifth of each is held back to validate with
+  icecap train photos/train --val photos/val --epochs 20 --out run
+      validation photos of your own; everything about the run goes into run/
+  icecap train photos --since icecap-run
+      photos or classes came later: only new photos are looked at, and the old and the new model are compared";
+
+const EVALUATE: &str = "\
+Examples:
+  icecap evaluate icecap-run/model.safetensors photos/test
+      accuracy, recall and precision of each class, and what is taken for what
+  icecap evaluate icecap-run/model.safetensors photos/test --json
+      the same for a program";
+
+const PREDICT: &str = "\
+Examples:
+  icecap predict icecap-run/model.safetensors photo.jpg holiday/
+      a table of labels, for files and for all that is in folders
+  icecap predict icecap-run/model.safetensors holiday/ --top 3 --out seen.csv
+      the three most probable classes of each photo, as CSV
+  find . -name '*.jpg' | icecap predict icecap-run/model.safetensors - --format jsonl
+      a list on standard input; rows come as it comes";
+
+const CLASSIFY: &str = "\
+Examples:
+  icecap classify photo.jpg --weights torchvision-v2
+      the five most probable of ImageNet's 1,000 classes
+  icecap classify holiday/ --weights keras-1.0-224 --top 1 --json
+      one class a photo, for a program";
+
+const EXTRACT: &str = "\
+Examples:
+  icecap extract photos -o features.safetensors --weights keras-1.0-160
+      a row of 1,280 features for each photo, with its class and its path
+  icecap extract photos --maps -o maps.safetensors
+      whole feature maps, before the mean over their pixels";
+
+const EXPORT: &str = "\
+Examples:
+  icecap export icecap-run/model.safetensors --onnx photos.onnx
+      for ONNX Runtime, OpenVINO and others; labels.txt with the class names comes beside it
+  icecap export icecap-run/model.safetensors --onnx-u8 photos.onnx
+      the same, but it takes pixels as a decoder gives them and scales them itself
+  icecap export icecap-run/model.safetensors --safetensors-keras head.safetensors
+      the trained layer alone, to be set into a Keras model
+
+docs/export.md says what is in the files and how to read them.";
+
+const BUNDLE: &str = "\
+Examples:
+  icecap bundle icecap-run/model.safetensors -o cats-or-dogs
+      a program; `./cats-or-dogs photo.jpg holiday/ --csv` answers as `icecap predict` does
+  icecap bundle head.safetensors --weights keras-1.0-160 -o cats-or-dogs
+      the same of a model that was saved with --head-only: the weights go in, too
+
+The program is this icecap with the model behind it, so it runs where this one does: on machines with the same system
+and kind of processor.";
+
+const SUMMARY: &str = "\
+Examples:
+  icecap summary
+      the built-in starter with a head for two classes, layer by layer
+  icecap summary --weights keras-1.0-160 --size 224 --classes 5
+      other weights, another input, five classes";
+
+const WEIGHTS: &str = "\
+Examples:
+  icecap weights list
+      what is known by name, and what of it is in the cache
+  icecap weights pull keras-1.0-160
+      fetched once; `--weights keras-1.0-160` finds it from then on";
+
+const WEIGHTS_LIST: &str = "\
+Examples:
+  icecap weights list
+      names, sizes, accuracy, licences
+  icecap weights list --manifest own.toml
+      with weights of your own, under names of your own";
+
+const WEIGHTS_PULL: &str = "\
+Examples:
+  icecap weights pull keras-1.0-160 timm-1.0
+      into the cache, their hashes compared
+  icecap weights pull torchvision-v2 --mirror https://mirror.example/weights
+      from a server of your own";
+
+const WEIGHTS_IMPORT: &str = "\
+Examples:
+  icecap weights import mobilenet_v2.pth -o weights.safetensors
+      weights for --weights, in the kind of file that opens quickest
+  icecap weights import my_classifier.keras --classes ants,bees --size 160 -o model.safetensors
+      a net with a dense layer that Keras or PyTorch trained, as a model for `icecap predict`";
+
+const WEIGHTS_INSPECT: &str = "\
+Examples:
+  icecap weights inspect mobilenet_v2.h5
+      container, layout, what is known of the net, its tensors
+  icecap weights inspect icecap-run/model.safetensors --json
+      a model file, for a program";
+
+const WEIGHTS_PREPACK: &str = "\
+Examples:
+  icecap weights prepack icecap-run/model.safetensors
+      the first prediction of this model then comes as soon as all others
+  icecap weights prepack keras-1.0-160
+      for every model on these weights
+
+`icecap train` and the first `icecap predict` keep the net of their model by themselves: this is for machines that are
+prepared before. The packed file serves every instruction set; it can be deleted at any time.";
+
+const WEIGHTS_VERIFY: &str = "\
+Examples:
+  icecap weights verify keras-1.0-160
+      the file in the cache against its hash
+  icecap weights verify icecap-run/model.safetensors
+      a model against the hash of its net that it states";
+
+const BENCH: &str = "\
+Examples:
+  icecap bench model --weights keras-1.0-160
+      milliseconds a photo, and how much of the processor's peak that is
+  icecap bench roofline
+      what the processor can do at most";
+
+const BENCH_MODEL: &str = "\
+Examples:
+  icecap bench model --weights keras-1.0-160 --threads 1
+      one photo at a time on one thread
+  icecap bench model --batch 32 --seconds 5 --json
+      a batch, measured longer, for a program";
+
+const BENCH_ROOFLINE: &str = "\
+Examples:
+  icecap bench roofline
+      multiply-adds, and reading from each level of memory";
+
+const BENCH_KERNELS: &str = "\
+Examples:
+  icecap bench kernels
+      every kernel on every geometry of the net, against the peak";
+
+const BENCH_LAYERS: &str = "\
+Examples:
+  icecap bench layers
+      where the time of a pass goes";
+
+const COMPLETIONS: &str = "\
+Examples:
+  icecap completions bash > ~/.local/share/bash-completion/completions/icecap
+      for bash; a new shell completes commands, options and their values
+  icecap completions fish > ~/.config/fish/completions/icecap.fish
+      for fish
+  icecap completions zsh > ~/.zfunc/_icecap
+      for zsh, where ~/.zfunc is in its fpath";
+
+const MAN: &str = "\
+Examples:
+  icecap man -o ~/.local/share/man/man1
+      a page for each command; `man icecap-train` shows it
+  icecap man -o /usr/local/share/man/man1
+      for all users of this machine";
