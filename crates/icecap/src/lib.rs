@@ -37,8 +37,10 @@ mod error;
 mod export;
 mod features;
 mod head;
+mod map;
 mod metrics;
 mod options;
+mod paired;
 mod top;
 mod train;
 
@@ -48,8 +50,10 @@ pub use dataset::Dataset;
 pub use error::{Error, Kind};
 pub use features::{Extracted, Extractor, Preprocessing, Progress, Source};
 pub use head::{Epoch, FeatureSet, Head};
+pub use map::{FeatureMap, MAP_ROWS};
 pub use metrics::{Metrics, THRESHOLD, predicted, probabilities};
 pub use options::{Decay, TrainOptions};
+pub use paired::mcnemar;
 pub use train::{Event, PhotoReport, PhotoSet, SkippedPhoto, Trained, Trainer};
 
 pub use icecap_autograd as autograd;
