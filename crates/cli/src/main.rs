@@ -4,6 +4,7 @@
 mod cache_folder;
 mod class_folder;
 mod commands;
+mod confusion;
 mod crash;
 mod csv;
 mod demo;
@@ -16,7 +17,9 @@ mod interrupt;
 mod lock;
 mod model_file;
 mod note;
+mod page;
 mod progress;
+mod run;
 mod skipped;
 mod table;
 mod weights_source;

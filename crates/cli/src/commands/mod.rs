@@ -2,11 +2,13 @@
 
 mod bench;
 mod classify;
+mod compare;
 mod demo;
 mod evaluate;
 mod export;
 mod extract;
 mod predict;
+mod report;
 mod summary;
 mod train;
 mod weights;
@@ -24,6 +26,10 @@ pub(crate) enum Command {
     Train(train::Options),
     /// Try a trained model on photos whose classes are known
     Evaluate(evaluate::Options),
+    /// Make the page of a run again: report.html
+    Report(report::Options),
+    /// Hold the runs of several trainings against each other
+    Compare(compare::Options),
     /// Say what a trained model sees on photos
     Predict(predict::Options),
     /// Name the ImageNet classes of photos, with weights that have a classification top
@@ -48,6 +54,8 @@ impl Command {
             Self::Demo(options) => demo::run(&options),
             Self::Train(options) => train::run(&options),
             Self::Evaluate(options) => evaluate::run(&options),
+            Self::Report(options) => report::run(&options),
+            Self::Compare(options) => compare::run(&options),
             Self::Predict(options) => predict::run(&options),
             Self::Classify(options) => classify::run(&options),
             Self::Extract(options) => extract::run(&options),
