@@ -28,7 +28,15 @@ fn a_run_tells_what_it_does_and_leaves_its_record() {
 
     assert_eq!(
         place.names("icecap-run"),
-        ["args.toml", "metrics.csv", "metrics.json", "model.safetensors", "split.csv"]
+        [
+            "args.toml",
+            "metrics.csv",
+            "metrics.json",
+            "model.safetensors",
+            "predictions.csv",
+            "report.html",
+            "split.csv"
+        ]
     );
     let metrics = place.json("icecap-run/metrics.json");
     let csv = place.text("icecap-run/metrics.csv");

@@ -40,6 +40,11 @@ impl Failure {
         Self::new(Code::Path, format!("{}: {error}", path.display()))
     }
 
+    /// What went wrong, for a line of its own.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Prints the line and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         note::failure(&format!("icecap: {}", self.message));

@@ -1,6 +1,5 @@
 //! `icecap evaluate`: how good a trained model is on photos whose classes are known.
 
-mod confusion;
 mod learned;
 
 use std::fs::{DirEntry, read_dir};
@@ -13,6 +12,7 @@ use icecap::{Classifier, Extractor, Metrics, SkippedPhoto};
 use serde::Serialize;
 
 use crate::class_folder::parent_of_class;
+use crate::confusion::Confusion;
 use crate::failure::{Code, Failure};
 use crate::model_file::ModelOptions;
 use crate::note::note;
@@ -20,8 +20,6 @@ use crate::table::{print, table};
 use crate::windows::for_each_photo;
 use crate::wording::{counted, plain, plain_path};
 use crate::{cache_folder, skipped};
-
-use confusion::Confusion;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -3,6 +3,7 @@
 mod bench;
 mod bundle;
 mod classify;
+mod compare;
 mod completions;
 mod demo;
 mod evaluate;
@@ -10,6 +11,7 @@ mod export;
 mod extract;
 mod man;
 pub(crate) mod predict;
+mod report;
 mod similar;
 mod summary;
 mod train;
@@ -28,6 +30,10 @@ pub(crate) enum Command {
     Train(train::Options),
     /// Try a trained model on photos whose classes are known
     Evaluate(evaluate::Options),
+    /// Make the page of a run again: report.html
+    Report(report::Options),
+    /// Hold the runs of several trainings against each other
+    Compare(compare::Options),
     /// Say what a trained model sees on photos
     Predict(predict::Options),
     /// Name the ImageNet classes of photos, with weights that have a classification top
@@ -60,6 +66,8 @@ impl Command {
             Self::Demo(options) => demo::run(&options),
             Self::Train(options) => train::run(&train::taking_up(options)?),
             Self::Evaluate(options) => evaluate::run(&options),
+            Self::Report(options) => report::run(&options),
+            Self::Compare(options) => compare::run(&options),
             Self::Predict(options) => predict::run(&options),
             Self::Classify(options) => classify::run(&options),
             Self::Similar(options) => similar::run(&options),

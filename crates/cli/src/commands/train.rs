@@ -1,5 +1,6 @@
 //! `icecap train`: a folder of photos becomes a classifier, and a folder tells how.
 
+mod predictions;
 mod record;
 mod report;
 mod run_folder;
@@ -19,7 +20,7 @@ use crate::input::{BackboneOptions, InputOptions};
 use crate::note::note;
 use crate::table::print;
 use crate::wording::plain_path;
-use crate::{cache_folder, skipped};
+use crate::{cache_folder, page, run as records, skipped};
 
 use record::{Arguments, Record, Seconds};
 use report::Report;
@@ -80,6 +81,9 @@ pub(crate) struct Options {
     /// Leave the backbone out of the model file, which then needs the weights beside it
     #[arg(long)]
     head_only: bool,
+    /// Do not write report.html; `icecap report RUN` can make it later
+    #[arg(long)]
+    no_report: bool,
     /// Print the run's metrics as one JSON object
     #[arg(long)]
     json: bool,
@@ -126,6 +130,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     seconds.total = started.elapsed().as_secs_f64();
     let record = Record::new(&dataset, &trained, seconds, &folder.file(MODEL)).since(since.as_ref());
     folder.write("metrics.json", &record.json()?)?;
+    write_page(options, &folder, backbone.threads().count())?;
     if options.json {
         return print(&record.line()?);
     }
@@ -172,6 +177,7 @@ fn save(
     let split = || Ok(dataset.write_split(&folder.file("split.csv"))?);
     let history = || folder.write("metrics.csv", &record::csv(&trained.history));
     let arguments = || folder.write("args.toml", &arguments.toml()?);
+    let predictions = || folder.write(records::PREDICTIONS, &predictions::csv(trained)?);
     let skipped = || match left_out.is_empty() {
         true => folder.remove("skipped.csv"),
         false => {
@@ -187,14 +193,30 @@ fn save(
         }
         Ok(())
     };
-    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 6] =
-        [&model, &split, &history, &arguments, &skipped, &packed];
+    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 7] =
+        [&model, &split, &history, &arguments, &predictions, &skipped, &packed];
     std::thread::scope(|scope| {
         let writers = files.map(|file| scope.spawn(file));
         writers
             .into_iter()
             .try_for_each(|writer| writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
+}
+
+/// Writes the run's page from what stands in its folder, or takes an earlier run's away.
+fn write_page(options: &Options, folder: &RunFolder, threads: usize) -> Result<(), Failure> {
+    if options.no_report {
+        return folder.remove(page::REPORT);
+    }
+    let run = match records::Run::open(folder.path()) {
+        Ok(run) => run,
+        // A run too large for a page is a run all the same.
+        Err(failure) => {
+            note(&format!("note: no {} was written: {}", page::REPORT, failure.message()));
+            return folder.remove(page::REPORT);
+        }
+    };
+    folder.write(page::REPORT, &page::html(&run, threads, &|_| None)?)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -11,6 +11,7 @@ use super::{MODEL, Options, RunFolder};
 use crate::class_folder::parent_of_class;
 use crate::failure::Failure;
 use crate::lock::lock;
+use crate::page::REPORT;
 use crate::progress::Progress;
 use crate::table::{print, table};
 use crate::wording::{counted, plain, plain_path, program, typed_path};
@@ -207,6 +208,9 @@ impl<'a> Report<'a> {
         let needs =
             if self.options.head_only { "needs its weights beside it" } else { "needs nothing beside it" };
         text += &format!("model       {} ({size:.1} MB, {needs})\n", plain_path(&model));
+        if !self.options.no_report {
+            text += &format!("report      {}, opens in any browser\n", plain_path(&folder.file(REPORT)));
+        }
         let weights = match (self.options.head_only, self.options.backbone.file()) {
             (true, Some(file)) => format!(" --weights {}", typed_path(&file)),
             _ => String::new(),

@@ -1,57 +1,64 @@
 //! The confusion matrix: how many photos of each class were taken for which.
 
 /// Counts by true and predicted class.
-pub(super) struct Confusion {
+pub(crate) struct Confusion {
     counts: Vec<usize>,
     classes: usize,
 }
 
 impl Confusion {
-    pub(super) fn new(classes: usize) -> Self {
+    pub(crate) fn new(classes: usize) -> Self {
         Self { counts: vec![0; classes * classes], classes }
     }
 
     /// One more photo of class `of` was taken for `taken_for`.
-    pub(super) fn add(&mut self, of: usize, taken_for: usize) {
+    pub(crate) fn add(&mut self, of: usize, taken_for: usize) {
         self.counts[of * self.classes + taken_for] += 1;
     }
 
     /// Photos of class `of` that were taken for `taken_for`.
-    pub(super) fn cell(&self, of: usize, taken_for: usize) -> usize {
+    pub(crate) fn cell(&self, of: usize, taken_for: usize) -> usize {
         self.counts[of * self.classes + taken_for]
     }
 
-    pub(super) fn photos(&self) -> usize {
+    pub(crate) fn photos(&self) -> usize {
         self.counts.iter().sum()
     }
 
-    pub(super) fn right(&self) -> usize {
+    pub(crate) fn right(&self) -> usize {
         (0..self.classes).map(|class| self.cell(class, class)).sum()
     }
 
     /// Photos of a class.
-    pub(super) fn of_class(&self, class: usize) -> usize {
+    pub(crate) fn of_class(&self, class: usize) -> usize {
         (0..self.classes).map(|taken_for| self.cell(class, taken_for)).sum()
     }
 
     /// The share of a class's photos that were found; none where it has none.
-    pub(super) fn recall(&self, class: usize) -> Option<f64> {
+    pub(crate) fn recall(&self, class: usize) -> Option<f64> {
         share(self.cell(class, class), self.of_class(class))
     }
 
     /// The share of the photos taken for a class that are of it; none where there are none.
-    pub(super) fn precision(&self, class: usize) -> Option<f64> {
+    pub(crate) fn precision(&self, class: usize) -> Option<f64> {
         share(self.cell(class, class), (0..self.classes).map(|of| self.cell(of, class)).sum())
     }
 
+    /// The harmonic mean of precision and recall: twice the photos found over those that are of the class and those that
+    /// were taken for it; none where there are neither.
+    pub(crate) fn f1(&self, class: usize) -> Option<f64> {
+        let taken: usize = (0..self.classes).map(|of| self.cell(of, class)).sum();
+        share(2 * self.cell(class, class), self.of_class(class) + taken)
+    }
+
     /// The mean of the recalls: accuracy, had each class as many photos.
-    pub(super) fn balanced_accuracy(&self) -> Option<f64> {
+    pub(crate) fn balanced_accuracy(&self) -> Option<f64> {
         let recalls: Vec<f64> = (0..self.classes).filter_map(|class| self.recall(class)).collect();
         (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64)
     }
 
     /// True class, predicted class and photos of every confusion, the worst first.
-    pub(super) fn worst(&self) -> Vec<(usize, usize, usize)> {
+    pub(crate) fn worst(&self) -> Vec<(usize, usize, usize)> {
         let cells = (0..self.classes).flat_map(|of| (0..self.classes).map(move |taken_for| (of, taken_for)));
         let mut wrong: Vec<_> = cells
             .filter(|(of, taken_for)| of != taken_for)
@@ -80,6 +87,7 @@ mod tests {
         assert_eq!((confusion.photos(), confusion.right()), (8, 4));
         assert_eq!([0, 1, 2].map(|class| confusion.recall(class)), [Some(0.75), Some(0.25), None]);
         assert_eq!([0, 1, 2].map(|class| confusion.precision(class)), [Some(0.5), Some(0.5), None]);
+        assert_eq!([0, 1, 2].map(|class| confusion.f1(class)), [Some(0.6), Some(1.0 / 3.0), None]);
         assert_eq!(confusion.balanced_accuracy(), Some(0.5));
         assert_eq!(confusion.worst(), [(1, 0, 3), (0, 1, 1)]);
         assert_eq!(Confusion::new(2).balanced_accuracy(), None);

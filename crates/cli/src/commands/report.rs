@@ -1,0 +1,36 @@
+//! `icecap report`: the page of a run, made again.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use icecap::kernels::replace_file;
+
+use crate::failure::Failure;
+use crate::page::{self, REPORT};
+use crate::run::Run;
+use crate::table::print;
+use crate::wording::{megabytes, plain_path};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Folder of a run, as `icecap train` leaves it
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// File to write [default: report.html in the run's folder]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let run = Run::open(&options.run)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let html = page::html(&run, threads, &|_| None)?;
+    let file = options.output.clone().unwrap_or_else(|| options.run.join(REPORT));
+    replace_file(&file, |out| out.write_all(html.as_bytes()))?;
+    print(&format!(
+        "report      {} ({}), opens in any browser\n",
+        plain_path(&file),
+        megabytes(html.len() as u64)
+    ))
+}

@@ -1,0 +1,232 @@
+//! Loss and accuracy over the epochs: running, training with dropout off, validation.
+
+use super::figure::{loss, percent};
+use super::svg::{Plot, Scale, drawing, ticks, unit};
+use crate::run::{EpochRow, Metrics};
+
+/// Units of a chart.
+const WIDTH: f64 = 440.0;
+const HEIGHT: f64 = 286.0;
+const PLOT: Plot = Plot { left: 48.0, right: 426.0, top: 12.0, bottom: 244.0 };
+/// The most epochs that are drawn, evenly spaced: a page has no more pixels.
+const DRAWN: usize = 400;
+/// Up to so many epochs each has its dot.
+const DOTS: usize = 30;
+
+/// One line of a chart.
+struct Series {
+    name: &'static str,
+    class: &'static str,
+    of: fn(&EpochRow) -> Option<f64>,
+}
+
+/// One chart.
+struct Chart {
+    title: &'static str,
+    series: [Series; 3],
+    before: Option<f64>,
+    percent: bool,
+}
+
+/// The section's content; none where no epoch is known.
+pub(super) fn curves(metrics: &Metrics) -> Option<String> {
+    let epochs = thinned(&metrics.history);
+    if epochs.is_empty() {
+        return None;
+    }
+    let series = |of: [fn(&EpochRow) -> Option<f64>; 3]| {
+        let [running, train, val] = of;
+        [
+            Series { name: "training, running", class: "s1", of: running },
+            Series { name: "training, dropout off", class: "s2", of: train },
+            Series { name: "validation", class: "s3", of: val },
+        ]
+    };
+    let losses = Chart {
+        title: "Loss",
+        series: series([|row| row.running_loss, |row| row.train_loss, |row| row.val_loss]),
+        before: metrics.loss_0,
+        percent: false,
+    };
+    let accuracies = Chart {
+        title: "Accuracy",
+        series: series([|row| row.running_accuracy, |row| row.train_accuracy, |row| row.val_accuracy]),
+        before: metrics.accuracy_0,
+        percent: true,
+    };
+    let charts = [losses, accuracies].map(|chart| chart.figure(&epochs));
+    Some(format!(
+        "<div class=\"two\">{}</div>\
+         <p class=\"note\"><b>Why validation can look better than training.</b> The running numbers are means over an \
+         epoch in which dropout hides a share of the features and the head is still learning, while validation is \
+         measured at the epoch’s end with every feature there. The line to hold validation against is therefore \
+         training with dropout off, which is measured at the same moment and in the same way.</p>",
+        charts.concat()
+    ))
+}
+
+/// At most [`DRAWN`] epochs, the last among them.
+fn thinned(history: &[EpochRow]) -> Vec<&EpochRow> {
+    let step = history.len().div_ceil(DRAWN).max(1);
+    let mut epochs: Vec<_> = history.iter().rev().step_by(step).collect();
+    epochs.reverse();
+    epochs
+}
+
+impl Chart {
+    fn figure(&self, epochs: &[&EpochRow]) -> String {
+        let (x, y) = (self.x(epochs), self.y(epochs));
+        let [low, high] = self.range(epochs);
+        let last = epochs.last().map_or(1, |row| row.epoch);
+        let first = self.first(epochs);
+        let count = |row: &f64| row.fract() == 0.0;
+        let along: Vec<f64> = ticks(first, f64::from(last), 6).into_iter().filter(count).collect();
+        let mut content = PLOT.across(&y, &ticks(low, high, 5), self.percent);
+        content += &PLOT.along(&x, &along, false, "epoch");
+        if let Some(before) = self.before {
+            content += &format!(
+                "<path class=\"before\" d=\"M{0} {1}h10\"/><circle class=\"before\" cx=\"{0}\" cy=\"{1}\" r=\"3.4\">\
+                 <title>before training\nvalidation {2}</title></circle>",
+                unit(x.at(0.0)),
+                unit(y.at(before)),
+                self.number(before)
+            );
+        }
+        for series in &self.series {
+            content += &series.line(epochs, &x, &y);
+        }
+        content += &self.readings(epochs, &x);
+        let words = format!("{} over the epochs", self.title);
+        format!(
+            "<figure class=\"card\"><h3>{}</h3>{}{}</figure>",
+            self.title,
+            drawing(WIDTH, HEIGHT, &words, "chart", &content),
+            self.legend(epochs)
+        )
+    }
+
+    /// Epoch 0 stands for the head before training.
+    fn first(&self, epochs: &[&EpochRow]) -> f64 {
+        let first = epochs.first().map_or(1, |row| row.epoch);
+        if self.before.is_some() { 0.0 } else { f64::from(first) }
+    }
+
+    fn x(&self, epochs: &[&EpochRow]) -> Scale {
+        PLOT.x([self.first(epochs), f64::from(epochs.last().map_or(1, |row| row.epoch))])
+    }
+
+    fn y(&self, epochs: &[&EpochRow]) -> Scale {
+        PLOT.y(self.range(epochs))
+    }
+
+    /// A loss starts at zero; an accuracy ends at one, and starts where something is to be seen.
+    fn range(&self, epochs: &[&EpochRow]) -> [f64; 2] {
+        let all = epochs.iter().flat_map(|row| self.series.iter().filter_map(move |series| (series.of)(row)));
+        let values: Vec<f64> = all.chain(self.before).filter(|value| value.is_finite()).collect();
+        if self.percent {
+            let least = values.iter().copied().fold(1.0, f64::min);
+            [((least - 0.02).max(0.0) * 10.0).floor() / 10.0, 1.0]
+        } else {
+            [0.0, values.iter().copied().fold(0.0, f64::max).max(1e-6) * 1.04]
+        }
+    }
+
+    fn number(&self, value: f64) -> String {
+        if self.percent { percent(value) } else { loss(value) }
+    }
+
+    /// A strip over each epoch, which tells its numbers.
+    fn readings(&self, epochs: &[&EpochRow], x: &Scale) -> String {
+        let mut out = String::new();
+        for (index, row) in epochs.iter().enumerate() {
+            let here = x.at(f64::from(row.epoch));
+            let half = |other: Option<&&EpochRow>| {
+                other.map_or(8.0, |other| (x.at(f64::from(other.epoch)) - here).abs() / 2.0)
+            };
+            let (left, right) = (half(index.checked_sub(1).map(|i| &epochs[i])), half(epochs.get(index + 1)));
+            let said = self
+                .series
+                .iter()
+                .filter_map(|series| Some(format!("\n{} {}", series.name, self.number((series.of)(row)?))));
+            out += &format!(
+                "<g class=\"reading\"><path class=\"guide\" d=\"M{} {}V{}\"/><rect x=\"{}\" y=\"{}\" width=\"{}\" \
+                 height=\"{}\"/><title>epoch {}{}</title></g>",
+                unit(here),
+                unit(PLOT.top),
+                unit(PLOT.bottom),
+                unit(here - left),
+                unit(PLOT.top),
+                unit(left + right),
+                unit(PLOT.bottom - PLOT.top),
+                row.epoch,
+                said.collect::<String>()
+            );
+        }
+        out
+    }
+
+    fn legend(&self, epochs: &[&EpochRow]) -> String {
+        let items = self.series.iter().map(|series| {
+            let last = epochs.last().and_then(|row| (series.of)(row));
+            format!(
+                "<li><svg class=\"key\" viewBox=\"0 0 26 10\" aria-hidden=\"true\"><path class=\"line {}\" d=\"M1 5H25\"/>\
+                 </svg>{} <b>{}</b></li>",
+                series.class,
+                series.name,
+                last.map_or("–".to_owned(), |value| self.number(value))
+            )
+        });
+        let before = self.before.map(|before| {
+            format!(
+                "<li><svg class=\"key\" viewBox=\"0 0 26 10\" aria-hidden=\"true\"><circle class=\"before\" cx=\"13\" \
+                 cy=\"5\" r=\"3.4\"/></svg>validation before training <b>{}</b></li>",
+                self.number(before)
+            )
+        });
+        format!("<ul class=\"legend\">{}</ul>", items.chain(before).collect::<String>())
+    }
+}
+
+impl Series {
+    fn line(&self, epochs: &[&EpochRow], x: &Scale, y: &Scale) -> String {
+        let mut path = String::new();
+        let mut dots = String::new();
+        for row in epochs {
+            let Some(value) = (self.of)(row).filter(|value| value.is_finite()) else { continue };
+            let (x, y) = (unit(x.at(f64::from(row.epoch))), unit(y.at(value)));
+            path += &format!("{}{x} {y}", if path.is_empty() { 'M' } else { 'L' });
+            if epochs.len() <= DOTS {
+                dots += &format!("<circle class=\"dot {}\" cx=\"{x}\" cy=\"{y}\" r=\"2.6\"/>", self.class);
+            }
+        }
+        if path.is_empty() {
+            path
+        } else {
+            format!("<path class=\"line {}\" d=\"{path}\"/>{dots}", self.class)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(epochs: u32) -> Metrics {
+        let row = |epoch| EpochRow {
+            epoch,
+            running_loss: Some(1.0 / f64::from(epoch)),
+            val_accuracy: Some(0.9),
+            ..EpochRow::default()
+        };
+        Metrics { history: (1..=epochs).map(row).collect(), loss_0: Some(0.7), ..Metrics::default() }
+    }
+
+    #[test]
+    fn one_epoch_has_dots_many_have_a_line_of_bounded_length_and_none_have_no_chart() {
+        assert!(curves(&history(0)).is_none());
+        let one = curves(&history(1)).unwrap();
+        assert!(one.contains("class=\"dot s1\"") && !one.contains("NaN") && !one.contains("inf"), "{one}");
+        let many = curves(&history(100_000)).unwrap();
+        assert!(many.len() < 300_000 && many.contains("<title>epoch 100000\n"), "{}", many.len());
+    }
+}

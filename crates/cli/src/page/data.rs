@@ -1,0 +1,116 @@
+//! What the run was trained on: photos of each class and part, and samples of them.
+
+use std::path::Path;
+
+use icecap::data::Part;
+
+use super::escape::{escape, name};
+use super::gallery::picture;
+use super::thumbnail::Thumbnails;
+use crate::run::{Run, Seen};
+use crate::wording::{counted, grouped};
+
+/// The most samples of a class, and the classes that have some.
+const SAMPLES: usize = 8;
+const SAMPLED: usize = 48;
+/// The most samples in all.
+const SAMPLES_IN_ALL: usize = 160;
+
+/// The training photos that stand for each class: evenly spaced ones.
+pub(super) fn samples(run: &Run) -> Vec<Vec<&Seen>> {
+    let each = (SAMPLES_IN_ALL / run.classes.len().max(1)).clamp(3, SAMPLES);
+    let mut by_class: Vec<Vec<&Seen>> = vec![Vec::new(); run.classes.len().min(SAMPLED)];
+    for seen in run.part(Part::Train) {
+        if let Some(photos) = by_class.get_mut(seen.class) {
+            photos.push(seen);
+        }
+    }
+    let spaced = by_class.into_iter().map(|photos| {
+        let count = photos.len().min(each);
+        (0..count).map(|index| photos[index * photos.len() / count]).collect()
+    });
+    spaced.collect()
+}
+
+/// The section's content.
+pub(super) fn data(run: &Run, samples: &[Vec<&Seen>], thumbnails: &Thumbnails) -> String {
+    let classes = &run.metrics.classes;
+    let most = classes.iter().map(|class| class.all()).max().unwrap_or(0).max(1);
+    let with_test = classes.iter().any(|class| class.test > 0);
+    let mut rows = String::new();
+    for (index, class) in classes.iter().enumerate() {
+        let segment = |photos: u64, part: &str| match photos {
+            0 => String::new(),
+            _ => format!(
+                "<span class=\"{part}\" style=\"width:{:.2}%\" title=\"{} {part}\"></span>",
+                100.0 * photos as f64 / most as f64,
+                grouped(photos)
+            ),
+        };
+        let test = if with_test { format!(" + {}", grouped(class.test)) } else { String::new() };
+        rows += &format!(
+            "<div class=\"class\"><div class=\"count\"><span class=\"who\">{}</span><span class=\"stack\">{}{}{}</span>\
+             <span class=\"num\">{} + {}{test}</span></div>{}</div>",
+            name(&class.name),
+            segment(class.train, "train"),
+            segment(class.val, "val"),
+            segment(class.test, "test"),
+            grouped(class.train),
+            grouped(class.val),
+            samples.get(index).map_or(String::new(), |photos| strip(photos, thumbnails)),
+        );
+    }
+    let test = if with_test { "<li><span class=\"swatch test\"></span>test</li>" } else { "" };
+    let left = match classes.len().saturating_sub(SAMPLED) {
+        0 => String::new(),
+        _ => format!("<p class=\"small\">Samples of the first {SAMPLED} classes.</p>"),
+    };
+    format!(
+        "<div class=\"card classes\"><ul class=\"legend\"><li><span class=\"swatch train\"></span>training</li><li>\
+         <span class=\"swatch val\"></span>validation</li>{test}</ul><div class=\"{}\">{rows}</div>{left}</div>{}",
+        if classes.len() > SAMPLED { "scroll tall" } else { "" },
+        skipped(run)
+    )
+}
+
+fn strip(photos: &[&Seen], thumbnails: &Thumbnails) -> String {
+    if photos.is_empty() {
+        return String::new();
+    }
+    let pictures = photos.iter().map(|seen| {
+        format!(
+            "<span class=\"sample\" title=\"{}\">{}</span>",
+            escape(&seen.path.to_string_lossy()),
+            picture(thumbnails.get(&seen.path), &file_name(&seen.path))
+        )
+    });
+    format!("<div class=\"strip\">{}</div>", pictures.collect::<String>())
+}
+
+/// The last part of a path, escaped: enough where there is little room.
+fn file_name(path: &Path) -> String {
+    escape(&path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// The photos that were left out, and why.
+fn skipped(run: &Run) -> String {
+    /// The most that are named.
+    const NAMED: usize = 50;
+    let skipped = &run.metrics.skipped_photos;
+    if skipped.is_empty() {
+        return String::new();
+    }
+    let rows = skipped.iter().take(NAMED).map(|photo| {
+        format!("<tr><td class=\"path\">{}</td><td>{}</td></tr>", escape(&photo.path), escape(&photo.reason))
+    });
+    let more = match skipped.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("<p class=\"small\">and {more} more, in skipped.csv</p>"),
+    };
+    format!(
+        "<details class=\"card\"><summary>{} could not be read and had no part in this</summary><div class=\"scroll\">\
+         <table><tbody>{}</tbody></table></div>{more}</details>",
+        counted(skipped.len(), "photo"),
+        rows.collect::<String>()
+    )
+}

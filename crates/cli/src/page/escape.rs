@@ -1,0 +1,66 @@
+//! Text from outside (class names, paths, options) as text of the page, whatever it holds.
+
+/// `text` for an element's content or a quoted attribute. What HTML reads as markup is spelt out, control characters
+/// become spaces, and the marks that turn the direction of what follows become a visible sign: a name must neither end
+/// its element nor reorder the words beside it.
+pub(super) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                out.push('\u{fffd}');
+            }
+            _ if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') => out.push(' '),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+/// A name in an element of its own, whose direction of writing is its own, too.
+pub(super) fn name(text: &str) -> String {
+    format!("<bdi>{}</bdi>", escape(text))
+}
+
+/// A name for a place with room for `letters`: longer ones end in an ellipsis. Escaped.
+pub(super) fn short(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        None => escape(text),
+        Some(_) => {
+            let kept: String = text.chars().take(letters.saturating_sub(1)).collect();
+            format!("{}…", escape(kept.trim_end()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_a_name() {
+        assert_eq!(
+            escape("</title><script>alert(\"1\" + '2')</script>&amp;"),
+            "&lt;/title&gt;&lt;script&gt;alert(&quot;1&quot; + &#39;2&#39;)&lt;/script&gt;&amp;amp;"
+        );
+        assert_eq!(escape("a\u{202e}gpj.exe\n\u{2028}b\u{1b}[2J\0"), "a\u{fffd}gpj.exe  b [2J ");
+        // Letters written from right to left are nobody's trick.
+        assert_eq!(name("نمل"), "<bdi>نمل</bdi>");
+        for letter in (0..0x3000).filter_map(char::from_u32) {
+            let text = escape(&letter.to_string());
+            assert!(!text.contains(['<', '>', '"', '\'', '\n']), "{letter:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_letters() {
+        assert_eq!(short("ééééé", 5), "ééééé");
+        assert_eq!(short("éééééé", 5), "éééé…");
+        assert_eq!(short("<<<<", 3), "&lt;&lt;…");
+    }
+}

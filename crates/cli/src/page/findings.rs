@@ -1,0 +1,105 @@
+//! What stands out, in a few sentences: where somebody who has a minute should look.
+
+use super::escape::name;
+use super::figure::percent;
+use crate::confusion::Confusion;
+use crate::run::Run;
+use crate::wording::counted;
+
+/// Photos of the largest class to those of the smallest from which that is worth a word.
+const UNEVEN: u64 = 3;
+/// How far training accuracy may be above validation.
+const GAP: f64 = 0.05;
+/// Fewer validation photos than this leave an accuracy uncertain.
+const FEW: usize = 100;
+
+/// The section's content; none where nothing does.
+pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabels: usize) -> Option<String> {
+    let found = [
+        weakest(run, confusion),
+        confused(run, confusion),
+        gap(run, confusion),
+        uneven(run),
+        few(confusion),
+        (errors > 0).then(|| {
+            format!("<a href=\"#errors\">{} wrong</a>, the surest mistakes first.", counted(errors, "validation photo"))
+        }),
+        (mislabels > 0).then(|| {
+            let verb = if mislabels == 1 { "is" } else { "are" };
+            format!(
+                "<a href=\"#mislabels\">{}</a> {verb} still taken for another class after the training: look whether the \
+                 label is right.",
+                counted(mislabels, "training photo")
+            )
+        }),
+        skipped(run),
+    ];
+    let items: String = found.into_iter().flatten().map(|text| format!("<li>{text}</li>")).collect();
+    (!items.is_empty()).then(|| format!("<ul class=\"card findings\">{items}</ul>"))
+}
+
+fn weakest(run: &Run, confusion: &Confusion) -> Option<String> {
+    let recalls = (0..run.classes.len()).filter_map(|class| Some((class, confusion.recall(class)?)));
+    let (class, recall) = recalls.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    (recall < 1.0).then(|| {
+        format!(
+            "{} is found least often: {} of {} photos, a recall of {}.",
+            name(&run.classes[class]),
+            confusion.cell(class, class),
+            confusion.of_class(class),
+            percent(recall)
+        )
+    })
+}
+
+fn confused(run: &Run, confusion: &Confusion) -> Option<String> {
+    let (of, taken_for, photos) = *confusion.worst().first().filter(|_| run.classes.len() > 2)?;
+    Some(format!(
+        "The most frequent confusion: {} taken for {}, {}.",
+        name(&run.classes[of]),
+        name(&run.classes[taken_for]),
+        counted(photos, "time")
+    ))
+}
+
+fn gap(run: &Run, confusion: &Confusion) -> Option<String> {
+    let val = confusion.right() as f64 / confusion.photos().max(1) as f64;
+    let train = run.metrics.train_accuracy.filter(|train| train - val > GAP)?;
+    Some(format!(
+        "Training accuracy is {}, {:.0} points above validation: more photos help more than more epochs.",
+        percent(train),
+        100.0 * (train - val)
+    ))
+}
+
+fn uneven(run: &Run) -> Option<String> {
+    let most = run.metrics.classes.iter().max_by_key(|class| class.train)?;
+    let least = run.metrics.classes.iter().min_by_key(|class| class.train)?;
+    (most.train >= UNEVEN.saturating_mul(least.train.max(1))).then(|| {
+        format!(
+            "{} has {:.1} times as many training photos as {}.",
+            name(&most.name),
+            most.train as f64 / least.train.max(1) as f64,
+            name(&least.name)
+        )
+    })
+}
+
+fn few(confusion: &Confusion) -> Option<String> {
+    (confusion.photos() < FEW).then(|| {
+        format!(
+            "With {} to validate on the accuracy is uncertain; the interval beside it says how much.",
+            counted(confusion.photos(), "photo")
+        )
+    })
+}
+
+fn skipped(run: &Run) -> Option<String> {
+    let skipped = run.metrics.skipped_photos.len();
+    (skipped > 0).then(|| {
+        format!(
+            "{} could not be read; the <a href=\"#data\">data</a> section says why.",
+            counted(skipped, "photo")
+        )
+    })
+}

@@ -1,0 +1,81 @@
+//! Galleries of photos: the worst errors, and labels that look wrong.
+
+use icecap::data::Part;
+
+use super::Overlay;
+use super::escape::{escape, name};
+use super::figure::percent;
+use super::thumbnail::Thumbnails;
+use crate::run::{Run, Seen};
+use crate::wording::counted;
+
+/// The most photos in a gallery.
+const SHOWN: usize = 24;
+
+/// Validation photos that were taken for another class, those first that the model was surest of.
+pub(super) fn errors(run: &Run) -> Vec<&Seen> {
+    let mut wrong: Vec<&Seen> = run.part(Part::Val).filter(|seen| !seen.is_right()).collect();
+    wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    wrong
+}
+
+/// Training photos that the model takes for another class although it has learned from them, the least likely labels
+/// first.
+pub(super) fn mislabels(run: &Run) -> Vec<&Seen> {
+    let mut odd: Vec<&Seen> = run.part(Part::Train).filter(|seen| !seen.is_right()).collect();
+    odd.sort_by(|a, b| a.true_probability.total_cmp(&b.true_probability));
+    odd
+}
+
+/// Those that are shown.
+pub(super) fn shown<'a, 'b>(photos: &'b [&'a Seen]) -> &'b [&'a Seen] {
+    &photos[..photos.len().min(SHOWN)]
+}
+
+/// A gallery of what [`shown`] leaves of `photos`; `none` where there are no photos.
+pub(super) fn gallery(
+    run: &Run,
+    photos: &[&Seen],
+    thumbnails: &mut Thumbnails,
+    overlay: Overlay<'_>,
+    none: &str,
+) -> String {
+    if photos.is_empty() {
+        return format!("<p class=\"lead\">{none}</p>");
+    }
+    let cards: String = shown(photos).iter().map(|seen| card(run, seen, thumbnails, overlay)).collect();
+    let more = match photos.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("<p class=\"small\">and {} more, in predictions.csv</p>", counted(more, "photo")),
+    };
+    format!("<div class=\"gallery\">{cards}</div>{more}")
+}
+
+fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_>) -> String {
+    let photo = picture(thumbnails.get(&seen.path), "");
+    let heat = overlay(seen).and_then(|jpeg| thumbnails.admit(&jpeg));
+    let (heat, wide) = match heat {
+        Some(address) => (picture(Some(&address), "where the model looked"), " pair"),
+        None => (String::new(), ""),
+    };
+    format!(
+        "<figure class=\"photo{wide}\"><div class=\"frame\">{photo}{heat}</div><figcaption><p class=\"verdict\">\
+         <span class=\"true\">{}</span><span class=\"arrow\" title=\"taken for\">→</span><span class=\"taken\">{}</span></p>\
+         <p class=\"odds\"><span class=\"bar\" style=\"--w:{:.1}%\"></span>{} sure<span class=\"gap\"></span>truth {}</p>\
+         <p class=\"path\">{}</p></figcaption></figure>",
+        name(&run.classes[seen.class]),
+        name(&run.classes[seen.predicted]),
+        100.0 * seen.probability,
+        percent(f64::from(seen.probability)),
+        percent(f64::from(seen.true_probability)),
+        escape(&seen.path.to_string_lossy())
+    )
+}
+
+/// A picture, or what stands in its place.
+pub(super) fn picture(address: Option<&str>, words: &str) -> String {
+    match address {
+        Some(address) => format!("<img loading=\"lazy\" alt=\"{words}\" src=\"{address}\">"),
+        None => "<span class=\"gone\">photo not found here, or unreadable</span>".to_owned(),
+    }
+}

@@ -1,0 +1,128 @@
+//! The top of the page: how good the classifier is, on what, and how it was made.
+
+use icecap::data::Part;
+
+use super::escape::{escape, name};
+use super::figure::{loss, percent, seconds};
+use super::repeat::command;
+use crate::confusion::Confusion;
+use crate::run::{Run, interval};
+use crate::wording::{grouped, megabytes};
+
+/// The most class names in the title.
+const NAMED: usize = 6;
+
+pub(super) fn headline(run: &Run, confusion: Option<&Confusion>) -> String {
+    format!(
+        "<header class=\"top\"><p class=\"eyebrow\">icecap <span>training report</span></p><h1>{}</h1><p class=\"lead\">{}</p>\
+         <div class=\"hero\">{}<div class=\"tiles\">{}</div></div>{}</header>",
+        title(&run.classes),
+        trained_on(run),
+        figure(run, confusion),
+        tiles(run, confusion),
+        command(run).unwrap_or_default()
+    )
+}
+
+fn title(classes: &[String]) -> String {
+    let names: Vec<String> = classes.iter().take(NAMED).map(|class| name(class)).collect();
+    match classes.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        more => format!("{} <span class=\"more\">and {}</span>", names.join(", "), more_classes(more)),
+    }
+}
+
+fn trained_on(run: &Run) -> String {
+    let photos =
+        |of: fn(&crate::run::ClassCounts) -> u64| -> u64 { run.metrics.classes.iter().map(of).sum() };
+    let (train, val, test) =
+        (photos(|class| class.train), photos(|class| class.val), photos(|class| class.test));
+    let test = if test > 0 { format!(", tried on {}", grouped(test)) } else { String::new() };
+    let weights = run.argument("weights").map(|weights| {
+        let file =
+            std::path::Path::new(&weights).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        format!(", on a frozen MobileNetV2 (<span class=\"mono\">{}</span>)", escape(&file))
+    });
+    let folder =
+        run.argument("folder").map(|folder| format!(" from <span class=\"mono\">{}</span>", escape(&folder)));
+    format!(
+        "A head trained on {} of {} classes{}, watched on {}{test}{}.",
+        counted_photos(train),
+        run.classes.len(),
+        folder.unwrap_or_default(),
+        grouped(val),
+        weights.unwrap_or_default()
+    )
+}
+
+fn counted_photos(photos: u64) -> String {
+    if photos == 1 { "1 photo".to_owned() } else { format!("{} photos", grouped(photos)) }
+}
+
+/// The accuracy with its interval, as a number and on a scale from 0 to 100 %.
+fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
+    let counted = confusion.map(|confusion| (confusion.right(), confusion.photos()));
+    let known = counted.map(|(right, photos)| right as f64 / photos.max(1) as f64);
+    let Some(accuracy) = known.or(run.metrics.val_accuracy) else {
+        return "<div class=\"figure\"><p class=\"big\">–</p><p>no validation accuracy was written down</p></div>".to_owned();
+    };
+    let said = match counted {
+        Some((right, photos)) => format!("{right} of {photos} validation photos right"),
+        None => "of the validation photos right".to_owned(),
+    };
+    let range = counted.and_then(|(right, photos)| interval(right, photos));
+    let range_text = range.map_or(String::new(), |[low, high]| {
+        format!("<p class=\"range\">95&nbsp;% interval {} to {}</p>", percent(low), percent(high))
+    });
+    let band = range.map_or(String::new(), |[low, high]| {
+        format!(
+            "<span class=\"band\" style=\"left:{:.2}%;width:{:.2}%\"></span>",
+            100.0 * low,
+            100.0 * (high - low)
+        )
+    });
+    let before = run.metrics.accuracy_0.map_or(String::new(), |before| {
+        format!(
+            "<span class=\"was\" style=\"left:{:.2}%\" title=\"before training: {}\"></span>",
+            100.0 * before.clamp(0.0, 1.0),
+            percent(before)
+        )
+    });
+    let was = run.metrics.accuracy_0.map_or(String::new(), |before| {
+        format!("<p class=\"small\">before training {}</p>", percent(before))
+    });
+    format!(
+        "<div class=\"figure\"><p class=\"big\">{}</p><p>{said}</p><div class=\"meter\">{band}{before}\
+         <span class=\"now\" style=\"left:{:.2}%\"></span></div>{range_text}{was}</div>",
+        percent(accuracy),
+        100.0 * accuracy.clamp(0.0, 1.0)
+    )
+}
+
+fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
+    let metrics = &run.metrics;
+    let size =
+        std::fs::metadata(run.folder.join("model.safetensors")).ok().map(|about| megabytes(about.len()));
+    let time = metrics.seconds.get("total").copied().flatten();
+    let tiles = [
+        ("validation loss", metrics.val_loss.map(loss)),
+        ("balanced accuracy", confusion.and_then(Confusion::balanced_accuracy).map(percent)),
+        ("training accuracy", metrics.train_accuracy.map(percent)),
+        ("test accuracy", tested(run)),
+        ("model file", size),
+        ("time in all", time.map(seconds)),
+    ];
+    let tile = |(what, value): (&str, Option<String>)| {
+        value.map(|value| format!("<div class=\"tile\"><b>{value}</b><span>{what}</span></div>"))
+    };
+    tiles.into_iter().filter_map(tile).collect()
+}
+
+fn tested(run: &Run) -> Option<String> {
+    let known = run.confusion(Part::Test).map(|test| test.right() as f64 / test.photos().max(1) as f64);
+    known.or(run.metrics.test_accuracy).map(percent)
+}
+
+fn more_classes(more: usize) -> String {
+    if more == 1 { "1 more class".to_owned() } else { format!("{more} more classes") }
+}

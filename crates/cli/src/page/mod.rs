@@ -1,0 +1,120 @@
+//! `report.html`: a run as one page that a person can show to a colleague.
+//!
+//! The page stands alone: style, script and pictures are in it, and its Content-Security-Policy lets nothing else in, so
+//! it can be mailed, and opened without a network. It is made of the run's folder and the photos that it names, never of
+//! what is only in memory; so `icecap report` makes again what `icecap train` has made. Charts are SVG and read without
+//! the script, which only adds a box under the pointer and sorts the table. Everything that came from outside goes
+//! through [`escape`].
+//!
+//! A room holds one section: it takes the [`Run`] and gives its content, or none where the run lacks what it shows.
+
+mod base64;
+mod curves;
+mod data;
+mod escape;
+mod figure;
+mod findings;
+mod gallery;
+mod headline;
+mod map;
+mod matrix;
+mod reliability;
+mod repeat;
+mod scores;
+mod svg;
+mod thumbnail;
+mod timing;
+
+use std::path::Path;
+
+use icecap::data::{ExifPolicy, Part};
+
+use crate::failure::Failure;
+use crate::run::{Run, Seen};
+use escape::escape;
+use thumbnail::Thumbnails;
+
+/// The page's name in a run's folder.
+pub(crate) const REPORT: &str = "report.html";
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+/// Nothing comes from outside, nothing goes there.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                      base-uri 'none'; form-action 'none'";
+
+/// A picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. None where there is none.
+pub(crate) type Overlay<'a> = &'a dyn Fn(&Seen) -> Option<Vec<u8>>;
+
+/// A section: its anchor, its title, what it says first, its content.
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    content: String,
+}
+
+/// The page of a run. Photos are read on `threads` threads.
+pub(crate) fn html(run: &Run, threads: usize, overlay: Overlay<'_>) -> Result<String, Failure> {
+    let (errors, mislabels, samples) = (gallery::errors(run), gallery::mislabels(run), data::samples(run));
+    // The galleries first: they matter most, should the page's room for pictures end.
+    let pictured = gallery::shown(&errors).iter().chain(gallery::shown(&mislabels)).copied();
+    let pictured = pictured.chain(samples.iter().flatten().copied());
+    let photos: Vec<&Path> = pictured.map(|seen| seen.path.as_path()).collect();
+    let exif = run.argument("exif").and_then(|text| text.parse().ok()).unwrap_or(ExifPolicy::Apply);
+    let mut thumbnails = Thumbnails::of(&photos, exif, threads)?;
+
+    let confusion = run.confusion(Part::Val);
+    let mut sections = Vec::new();
+    let mut add = |id, title, content: Option<String>| {
+        sections.extend(content.map(|content| Section { id, title, content }));
+    };
+    let found = confusion.as_ref().and_then(|c| findings::findings(run, c, errors.len(), mislabels.len()));
+    add("findings", "What stands out", found);
+    add("data", "The photos", (!run.classes.is_empty()).then(|| data::data(run, &samples, &thumbnails)));
+    add("curves", "How it learned", curves::curves(&run.metrics));
+    add("confusion", "What is taken for what", confusion.as_ref().map(|c| matrix::matrix(c, &run.classes)));
+    add("scores", "Class by class", confusion.as_ref().map(|c| scores::scores(c, &run.classes)));
+    add("reliability", "Does confidence mean something?", reliability::reliability(run.part(Part::Val)));
+    if confusion.is_some() {
+        let none = "No validation photo was taken for another class.";
+        let shown = gallery::gallery(run, &errors, &mut thumbnails, overlay, none);
+        add("errors", "The worst errors", Some(format!("<p class=\"lead\">{ERRORS}</p>{shown}")));
+        let none = "The trained model agrees with the label of every training photo.";
+        let shown = gallery::gallery(run, &mislabels, &mut thumbnails, overlay, none);
+        add(
+            "mislabels",
+            "Labels worth a second look",
+            Some(format!("<p class=\"lead\">{MISLABELS}</p>{shown}")),
+        );
+    }
+    add("map", "The photos as the backbone sees them", map::map(run));
+    let photos = &run.metrics.photos;
+    add("timing", "Where the time went", timing::timing(&run.metrics.seconds, photos.read, photos.cached));
+    add("repeat", "To do it again", Some(repeat::repeat(run)));
+    Ok(page(run, &headline::headline(run, confusion.as_ref()), &sections))
+}
+
+const ERRORS: &str =
+    "Validation photos that were taken for another class, those first that the model was surest of.";
+const MISLABELS: &str = "Training photos that the model takes for another class although it has learned from them: \
+                         odd photos, or labels that are wrong.";
+
+fn page(run: &Run, headline: &str, sections: &[Section]) -> String {
+    let links = sections.iter().map(|Section { id, title, .. }| format!("<a href=\"#{id}\">{title}</a>"));
+    let body = sections.iter().map(|Section { id, title, content }| {
+        format!("<section id=\"{id}\"><h2>{title}</h2>{content}</section>\n")
+    });
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>{} · icecap report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <main>\n{headline}\n<nav aria-label=\"sections\">{}</nav>\n{}<footer>Written by icecap {}.</footer>\n</main>\n\
+         <script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+        escape(&run.folder.file_name().unwrap_or(run.folder.as_os_str()).to_string_lossy()),
+        links.collect::<String>(),
+        body.collect::<String>(),
+        escape(&run.metrics.version),
+    )
+}

@@ -1,0 +1,43 @@
+//! What one needs to do the run again.
+
+use super::escape::escape;
+use crate::run::{Run, plain_value};
+
+/// Arguments that are shown first, with what they are; the others follow by their names.
+const FIRST: [(&str, &str); 5] = [
+    ("weights", "weights"),
+    ("params_sha256", "hash of the weights"),
+    ("folder", "photos"),
+    ("val", "validation photos"),
+    ("seed", "seed"),
+];
+
+/// The command line of the run, for a shell.
+pub(super) fn command(run: &Run) -> Option<String> {
+    run.argument("command")
+        .map(|command| format!("<pre class=\"command\"><code>{}</code></pre>", escape(&command)))
+}
+
+/// The section's content.
+pub(super) fn repeat(run: &Run) -> String {
+    let row = |what: &str, value: &str| format!("<dt>{}</dt><dd>{}</dd>", escape(what), escape(value));
+    let mut rows = row("icecap", &run.metrics.version);
+    for (key, what) in FIRST {
+        if let Some(value) = run.argument(key) {
+            rows += &row(what, &value);
+        }
+    }
+    rows += &row("split", &run.folder.join("split.csv").to_string_lossy());
+    let skipped =
+        |key: &str| key == "command" || key == "version" || FIRST.iter().any(|(first, _)| *first == key);
+    for (key, value) in run.arguments.iter().filter(|(key, _)| !skipped(key)) {
+        rows += &row(key, &plain_value(value));
+    }
+    format!(
+        "{}<div class=\"card\"><dl class=\"facts columns\">{rows}</dl></div><p class=\"note\">The same photos, weights, \
+         options and seed give the same model, bit for bit, for any number of threads, on one machine. \
+         <code>args.toml</code> in the run’s folder has all of this for programs, <code>split.csv</code> says which \
+         photo was in which part, <code>predictions.csv</code> what the model says of each.</p>",
+        command(run).unwrap_or_default()
+    )
+}

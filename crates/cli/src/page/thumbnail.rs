@@ -1,0 +1,131 @@
+//! Photos made small enough to travel inside the page.
+//!
+//! A page is bounded: [`BUDGET`] bytes of base64 for all pictures, given out in the order in which they are asked for, so
+//! that the same run gives the same page. What finds no room any more, or cannot be read, is shown by its path.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use icecap::data::{ExifPolicy, Limits, decode};
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::thumbnail;
+use image::{ExtendedColorType, RgbImage};
+
+use super::base64::base64;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::lock::lock;
+
+/// The most bytes of pictures in a page; with everything else a page stays below six megabytes.
+const BUDGET: usize = 4_500_000;
+/// Pixels of the longer side.
+pub(crate) const SIDE: u32 = 160;
+/// JPEG quality: at this size more is not seen.
+const QUALITY: u8 = 80;
+
+/// Small pictures by photo, as `data:` addresses.
+pub(super) struct Thumbnails {
+    pictures: HashMap<PathBuf, String>,
+    left: usize,
+}
+
+impl Thumbnails {
+    /// Reads and shrinks `photos` on `threads` threads; one that is named twice is read once.
+    pub(super) fn of(photos: &[&Path], exif: ExifPolicy, threads: usize) -> Result<Self, Failure> {
+        let mut once: Vec<&Path> = Vec::new();
+        let mut known = std::collections::HashSet::new();
+        once.extend(photos.iter().copied().filter(|photo| known.insert(*photo)));
+        let made = Mutex::new(vec![None; once.len()]);
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..threads.clamp(1, once.len().max(1)) {
+                scope.spawn(|| {
+                    while interrupt::flow().is_continue() {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(photo) = once.get(index) else { break };
+                        let picture = small(photo, exif);
+                        lock(&made)[index] = picture;
+                    }
+                });
+            }
+        });
+        interrupt::check()?;
+        let mut thumbnails = Self { pictures: HashMap::new(), left: BUDGET };
+        let made = std::mem::take(&mut *lock(&made));
+        for (photo, picture) in once.into_iter().zip(made) {
+            if let Some(address) = picture.and_then(|jpeg| thumbnails.admit(&jpeg)) {
+                thumbnails.pictures.insert(photo.to_owned(), address);
+            }
+        }
+        Ok(thumbnails)
+    }
+
+    /// The address of a photo's picture; none where the photo cannot be shown.
+    pub(super) fn get(&self, photo: &Path) -> Option<&str> {
+        self.pictures.get(photo).map(String::as_str)
+    }
+
+    /// The address of a JPEG's bytes; none where the page has no room for it.
+    pub(super) fn admit(&mut self, jpeg: &[u8]) -> Option<String> {
+        let size = jpeg.len().div_ceil(3) * 4;
+        self.left = self.left.checked_sub(size)?;
+        Some(format!("data:image/jpeg;base64,{}", base64(jpeg)))
+    }
+}
+
+/// A photo as a JPEG of [`SIDE`] pixels; none where it cannot be read.
+fn small(photo: &Path, exif: ExifPolicy) -> Option<Vec<u8>> {
+    let limits = Limits::default();
+    let about = fs::metadata(photo).ok()?;
+    if !about.is_file() || about.len() > limits.file_bytes {
+        return None;
+    }
+    let decoded = decode(&fs::read(photo).ok()?, &limits, exif).ok()?;
+    let (width, height) = (decoded.width() as u32, decoded.height() as u32);
+    let pixels = RgbImage::from_raw(width, height, decoded.to_rgb())?;
+    let longer = width.max(height);
+    let side = |side: u32| ((u64::from(side) * u64::from(SIDE) / u64::from(longer)) as u32).max(1);
+    // A photo smaller than that stays as it is.
+    let pixels = if longer > SIDE { thumbnail(&pixels, side(width), side(height)) } else { pixels };
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
+        .encode(&pixels, pixels.width(), pixels.height(), ExtendedColorType::Rgb8)
+        .ok()?;
+    Some(jpeg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_becomes_small_and_what_is_none_is_left_out() {
+        let place = tempfile::tempdir().unwrap();
+        let (wide, thin, text) =
+            (place.path().join("a.png"), place.path().join("b.png"), place.path().join("c.jpg"));
+        RgbImage::from_fn(400, 200, |x, y| image::Rgb([x as u8, y as u8, 7])).save(&wide).unwrap();
+        RgbImage::new(1, 900).save(&thin).unwrap();
+        fs::write(&text, "no photo").unwrap();
+        let size = |path: &Path| {
+            let jpeg = small(path, ExifPolicy::Apply).unwrap();
+            let photo = decode(&jpeg, &Limits::default(), ExifPolicy::Apply).unwrap();
+            (photo.width(), photo.height())
+        };
+        assert_eq!((size(&wide), size(&thin)), ((160, 80), (1, 160)));
+        let missing = place.path().join("missing");
+        let all = [wide.as_path(), &text, &missing, &wide, place.path()];
+        let thumbnails = Thumbnails::of(&all, ExifPolicy::Apply, 2).unwrap_or_else(|f| panic!("{f:?}"));
+        assert!(thumbnails.get(&wide).unwrap().starts_with("data:image/jpeg;base64,/9j/"));
+        assert!([text.as_path(), &missing, place.path()].iter().all(|path| thumbnails.get(path).is_none()));
+    }
+
+    #[test]
+    fn the_page_has_room_for_so_much() {
+        let mut thumbnails = Thumbnails { pictures: HashMap::new(), left: 16 };
+        assert!(thumbnails.admit(&[0; 12]).is_some());
+        assert!(thumbnails.admit(&[0]).is_none());
+    }
+}
