@@ -11,6 +11,9 @@
 //! FOLDER/3/3f9c…: magic "icecapF1" | key 32 | count u64 | count x f32 | SHA-256 of all before   (little-endian)
 //! ```
 //!
+//! Beside them lies a table of photos that have been hashed, see `stamps.rs`: a photo that has not changed since need not
+//! be read again for its features.
+//!
 //! A folder that cannot be written, or is full, is one warning; the work goes on without it.
 
 use std::fs::{File, OpenOptions};
@@ -20,7 +23,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::Digest;
+use crate::stamps::Stamps;
+use crate::{Digest, Stamp};
 
 const MAGIC: &[u8; 8] = b"icecapF1";
 const HEADER_BYTES: usize = MAGIC.len() + 32 + 8;
@@ -62,10 +66,11 @@ impl CacheKey {
     }
 }
 
-/// A folder of features.
+/// A folder of features. The hashes of photos that it was told are written when it is dropped.
 #[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
+    stamps: Stamps,
     /// Why nothing is written any more.
     failed: OnceLock<String>,
 }
@@ -74,7 +79,22 @@ impl Cache {
     /// The cache in `folder`, which is made when the first entry is written.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), failed: OnceLock::new() }
+        let stamps = Stamps::new(folder.join("stamps"));
+        Self { folder: folder.to_owned(), stamps, failed: OnceLock::new() }
+    }
+
+    /// The hash of the photo at `path`, where it was told before and the file is the same since, as far as the file
+    /// system says; it is not read.
+    #[must_use]
+    pub fn known(&self, path: &Path) -> Option<Digest> {
+        self.stamps.known(path)
+    }
+
+    /// Keeps the hash of a photo under its stamp (see [`OpenPhoto::stamp`](crate::OpenPhoto::stamp)).
+    pub fn remember(&self, stamp: Stamp, sha256: Digest) {
+        if self.failed.get().is_none() {
+            self.stamps.remember(stamp, sha256);
+        }
     }
 
     /// Its folder.
@@ -87,12 +107,7 @@ impl Cache {
     /// not hold as many values, or where it is damaged.
     pub fn get(&self, key: &CacheKey, values: &mut [f32]) -> bool {
         let expected = HEADER_BYTES + values.len() * 4 + HASH_BYTES;
-        let mut entry = Vec::with_capacity(expected + 1);
-        let read =
-            File::open(self.path(key)).and_then(|f| f.take(expected as u64 + 1).read_to_end(&mut entry));
-        if read.is_err() || entry.len() != expected {
-            return false;
-        }
+        let Some(entry) = read(&self.path(key), expected) else { return false };
         let (content, hash) = entry.split_at(expected - HASH_BYTES);
         if content[..HEADER_BYTES] != header(key, values.len()) || Digest::of(content).0 != hash {
             return false;
@@ -131,6 +146,35 @@ impl Cache {
         let name = key.0.to_string();
         self.folder.join(&name[..1]).join(name)
     }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if self.failed.get().is_some() {
+            return;
+        }
+        if let Some((file, table)) = self.stamps.changed() {
+            // Nobody hears of a failure any more; the photos are then hashed once more.
+            let _ = place(file, &table);
+        }
+    }
+}
+
+/// A file of `expected` bytes, as a rule in one read: with room for one more byte it shows that there is none.
+fn read(path: &Path, expected: usize) -> Option<Vec<u8>> {
+    let mut file = File::open(path).ok()?;
+    let mut bytes = vec![0; expected + 1];
+    let mut filled = 0;
+    while filled < expected {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => return None,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    bytes.truncate(filled);
+    (filled == expected).then_some(bytes)
 }
 
 fn header(key: &CacheKey, values: usize) -> [u8; HEADER_BYTES] {

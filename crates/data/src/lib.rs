@@ -27,6 +27,7 @@ mod resize;
 mod scan;
 mod split;
 mod split_file;
+mod stamps;
 mod walk;
 
 pub use cache::{Cache, CacheKey, CacheKeyParts};
@@ -43,3 +44,4 @@ pub use resize::{Region, ResizeBuffers, ResizeMode, ResizeSpec, pixels};
 pub use scan::{Inventory, MissingClass, Part, Sample, SkipReason, Skipped, scan, scan_known, scan_photos};
 pub use split::split;
 pub use split_file::{SplitRow, read_split, write_split};
+pub use stamps::Stamp;

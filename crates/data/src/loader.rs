@@ -8,7 +8,7 @@ use icecap_kernels::Isa;
 
 use crate::decode::{Buffers, Stored, decode, decode_into};
 use crate::resize::resample;
-use crate::{Digest, Error, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeSpec, Result, Warning};
+use crate::{Digest, Error, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeSpec, Result, Stamp, Warning};
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub struct Loaded {
 #[derive(Debug)]
 pub struct OpenPhoto<'a> {
     sha256: Digest,
+    stamp: Option<Stamp>,
     /// Bytes of the caller, or none for those in the loader.
     bytes: Option<&'a [u8]>,
     loader: &'a mut Loader,
@@ -62,8 +63,8 @@ impl Loader {
     /// [`Error::Photo`] with the path and the reason: [`Error::Read`], [`Error::NotAFile`], [`Error::Empty`],
     /// [`Error::Limit`].
     pub fn open<'a>(&'a mut self, path: &'a Path) -> Result<OpenPhoto<'a>> {
-        read_file(path, &self.limits, &mut self.file).map_err(|error| error.of(path))?;
-        Ok(OpenPhoto { sha256: Digest::of(&self.file), bytes: None, loader: self, path: Some(path) })
+        let stamp = read_file(path, &self.limits, &mut self.file).map_err(|error| error.of(path))?;
+        Ok(OpenPhoto { sha256: Digest::of(&self.file), stamp, bytes: None, loader: self, path: Some(path) })
     }
 
     /// The same for bytes in memory.
@@ -75,7 +76,7 @@ impl Loader {
         if bytes.is_empty() {
             return Err(Error::Empty);
         }
-        Ok(OpenPhoto { sha256: Digest::of(bytes), bytes: Some(bytes), loader: self, path: None })
+        Ok(OpenPhoto { sha256: Digest::of(bytes), stamp: None, bytes: Some(bytes), loader: self, path: None })
     }
 
     /// Reads, hashes, decodes and resizes the photo at `path`.
@@ -96,6 +97,13 @@ impl<'a> OpenPhoto<'a> {
     #[must_use]
     pub fn sha256(&self) -> Digest {
         self.sha256
+    }
+
+    /// What the file system says of the file that was read, by which [`Cache::known`](crate::Cache::known) can tell it
+    /// again; none where that would be no proof.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     /// Decodes and resizes into `out`; returns what is odd about the file.
@@ -130,8 +138,9 @@ impl<'a> OpenPhoto<'a> {
     }
 }
 
-/// Reads a regular file of at most the limit's size into `bytes`.
-fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Result<()> {
+/// Reads a regular file of at most the limit's size into `bytes`; gives its stamp, where that had settled before and is
+/// the same afterwards.
+fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Result<Option<Stamp>> {
     // Before opening: a named pipe would block the open until somebody writes to it.
     let about = std::fs::metadata(path).map_err(Error::Read)?;
     if !about.is_file() {
@@ -139,8 +148,13 @@ fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Result<()> {
     }
     limits.check_file(about.len())?;
     bytes.clear();
+    let stamp = Stamp::of(&about).filter(Stamp::is_settled);
+    let mut file = File::open(path).map_err(Error::Read)?;
     // One byte more than the limit, in case the file grows under our hands.
-    let read = File::open(path).and_then(|file| file.take(limits.file_bytes + 1).read_to_end(bytes));
-    limits.check_file(read.map_err(Error::Read)? as u64)?;
-    if bytes.is_empty() { Err(Error::Empty) } else { Ok(()) }
+    let read = (&mut file).take(limits.file_bytes + 1).read_to_end(bytes).map_err(Error::Read)?;
+    limits.check_file(read as u64)?;
+    if bytes.is_empty() {
+        return Err(Error::Empty);
+    }
+    Ok(stamp.filter(|before| file.metadata().ok().and_then(|after| Stamp::of(&after)) == Some(*before)))
 }

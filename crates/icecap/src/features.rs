@@ -231,11 +231,21 @@ impl Shared<'_> {
         photo: Source<'_>,
         row: &mut [f32],
     ) -> Result<Extracted, icecap_data::Error> {
+        // A photo that has not changed since it was hashed is not even read.
+        if let (Source::Path(path), Some(cache)) = (photo, self.cache)
+            && let Some(sha256) = cache.known(path)
+            && cache.get(&self.key(sha256), row)
+        {
+            return Ok(Extracted { sha256, warnings: Vec::new(), cached: true });
+        }
         let open = match photo {
             Source::Path(path) => worker.loader.open(path)?,
             Source::Bytes(bytes) => worker.loader.open_bytes(bytes)?,
         };
         let sha256 = open.sha256();
+        if let (Some(cache), Some(stamp)) = (self.cache, open.stamp()) {
+            cache.remember(stamp, sha256);
+        }
         let slot = self.cache.map(|cache| (cache, self.key(sha256)));
         if let Some((cache, key)) = &slot
             && cache.get(key, row)

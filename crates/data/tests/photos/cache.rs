@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use icecap_data::{Cache, CacheKey, CacheKeyParts, Digest};
+use icecap_data::{Cache, CacheKey, CacheKeyParts, Digest, ExifPolicy, Limits, Loader, Stamp};
+use icecap_kernels::Isa;
 
 const PARTS: CacheKeyParts<'static> = CacheKeyParts {
     photo: Digest([1; 32]),
@@ -147,4 +148,61 @@ fn a_real_sets_entries_are_read_in_milliseconds() {
     assert!(keys.iter().all(|key| cache.get(key, &mut back)));
     println!("398 entries of 1,280 values read in {:?}", start.elapsed());
     assert!(files(folder.path()).len() == 398 && back == values);
+}
+
+/// The stamp that the loader gives for the file at `path`, and the hash.
+fn stamp(path: &Path) -> (Option<Stamp>, Digest) {
+    let mut loader = Loader::new(Isa::best(), Limits::default(), ExifPolicy::default());
+    let photo = loader.open(path).unwrap();
+    (photo.stamp(), photo.sha256())
+}
+
+#[test]
+fn a_file_is_known_again_until_anything_of_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let photo = folder.path().join("photo");
+    fs::write(&photo, "first").unwrap();
+    assert_eq!(stamp(&photo).0, None, "just written: another write might not show");
+    std::thread::sleep(Duration::from_millis(2100));
+    let (Some(stamped), sha256) = stamp(&photo) else {
+        // A file system of whole seconds, or a system without such times: nothing is ever known there.
+        return assert!(!cfg!(target_os = "linux"), "Linux' own file systems tell nanoseconds");
+    };
+    let caches = folder.path().join("cache");
+    let cache = Cache::new(&caches);
+    assert_eq!(cache.known(&photo), None);
+    cache.remember(stamped, sha256);
+    assert_eq!(cache.known(&photo), Some(sha256));
+    drop(cache);
+    assert_eq!(Cache::new(&caches).known(&photo), Some(sha256), "kept from process to process");
+    let table = files(&caches).remove(0);
+    let whole = fs::read(&table).unwrap();
+
+    // The same length, and the time of the last change put back as it was.
+    let before = fs::metadata(&photo).unwrap().modified().unwrap();
+    fs::write(&photo, "other").unwrap();
+    fs::File::options().write(true).open(&photo).unwrap().set_modified(before).unwrap();
+    assert_eq!(fs::metadata(&photo).unwrap().modified().unwrap(), before);
+    assert_eq!(Cache::new(&caches).known(&photo), None, "the content is another");
+    assert_eq!(Cache::new(&caches).known(&folder.path().join("missing")), None);
+    assert_eq!(Cache::new(&caches).known(folder.path()), None);
+
+    // One more to be known, then a table that is damaged in every place.
+    std::thread::sleep(Duration::from_millis(2100));
+    let cache = Cache::new(&caches);
+    let (stamped, sha256) = stamp(&photo);
+    cache.remember(stamped.unwrap(), sha256);
+    drop(cache);
+    let longer = fs::read(&table).unwrap();
+    assert!(longer.len() > whole.len());
+    for at in 0..longer.len() {
+        let mut changed = longer.clone();
+        changed[at] ^= 1;
+        fs::write(&table, &changed).unwrap();
+        assert_eq!(Cache::new(&caches).known(&photo), None, "byte {at}");
+        fs::write(&table, &longer[..at]).unwrap();
+        assert_eq!(Cache::new(&caches).known(&photo), None, "cut at {at}");
+    }
+    fs::write(&table, &longer).unwrap();
+    assert_eq!(Cache::new(&caches).known(&photo), Some(sha256));
 }
