@@ -1,5 +1,7 @@
 //! Galleries of photos: the worst errors, and labels that look wrong.
 
+use std::path::Path;
+
 use icecap::data::Part;
 
 use super::Overlay;
@@ -62,14 +64,21 @@ fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_
         "<figure class=\"photo{wide}\"><div class=\"frame\">{photo}{heat}</div><figcaption><p class=\"verdict\">\
          <span class=\"true\">{}</span><span class=\"arrow\" title=\"taken for\">→</span><span class=\"taken\">{}</span></p>\
          <p class=\"odds\"><span class=\"bar\" style=\"--w:{:.1}%\"></span>{} sure<span class=\"gap\"></span>truth {}</p>\
-         <p class=\"path\">{}</p></figcaption></figure>",
+         <p class=\"path\" title=\"{}\">{}</p></figcaption></figure>",
         name(&run.classes[seen.class]),
         name(&run.classes[seen.predicted]),
         100.0 * seen.probability,
         percent(f64::from(seen.probability)),
         percent(f64::from(seen.true_probability)),
-        escape(&seen.path.to_string_lossy())
+        escape(&seen.path.to_string_lossy()),
+        escape(&below(run, &seen.path).to_string_lossy())
     )
+}
+
+/// The path below the run's folder of photos, which the page names above; the whole path where it is elsewhere.
+fn below<'a>(run: &Run, path: &'a Path) -> &'a Path {
+    let folder = run.argument("folder");
+    folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
 }
 
 /// A picture, or what stands in its place.

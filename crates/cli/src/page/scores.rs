@@ -13,7 +13,7 @@ pub(super) fn scores(confusion: &Confusion, classes: &[String]) -> String {
         let share = |value: Option<f64>| {
             let width = 100.0 * value.unwrap_or(0.0);
             format!(
-                "<td class=\"num\" data-value=\"{:.6}\"><span class=\"bar\" style=\"--w:{width:.1}%\"></span>{}</td>",
+                "<td class=\"num\" data-value=\"{:.6}\"><span class=\"bar\" style=\"--w:{width:.1}%\"></span><span class=\"share\">{}</span></td>",
                 value.unwrap_or(-1.0),
                 percent_or_dash(value)
             )
