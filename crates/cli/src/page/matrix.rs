@@ -9,14 +9,15 @@ use crate::wording::counted;
 const DRAWN: usize = 50;
 /// Up to so many classes each cell has its number.
 const NUMBERED: usize = 20;
-/// The most confusions that are listed.
+/// The most confusions that are listed alone, and beside a matrix.
 const LISTED: usize = 24;
+const LISTED_BESIDE: usize = 10;
 /// Letters of a class name beside the matrix.
 const LETTERS: usize = 16;
 
 /// The section's content.
 pub(super) fn matrix(confusion: &Confusion, classes: &[String]) -> String {
-    let listed = list(confusion, classes);
+    let listed = list(confusion, classes, if classes.len() > DRAWN { LISTED } else { LISTED_BESIDE });
     if classes.len() > DRAWN {
         return format!(
             "<p class=\"lead\">{} classes make a matrix that nobody reads, so here are the pairs that are confused most \
@@ -132,12 +133,12 @@ fn one(
 }
 
 /// The confusions, the most frequent first.
-fn list(confusion: &Confusion, classes: &[String]) -> String {
+fn list(confusion: &Confusion, classes: &[String], most: usize) -> String {
     let worst = confusion.worst();
     if worst.is_empty() {
         return "<p class=\"card\">No photo was taken for another class.</p>".to_owned();
     }
-    let rows = worst.iter().take(LISTED).map(|&(of, taken_for, photos)| {
+    let rows = worst.iter().take(most).map(|&(of, taken_for, photos)| {
         let all = confusion.of_class(of);
         let share = 100.0 * photos as f64 / all.max(1) as f64;
         format!(
@@ -147,9 +148,9 @@ fn list(confusion: &Confusion, classes: &[String]) -> String {
         )
     });
     let rows: String = rows.collect();
-    let more = match worst.len().saturating_sub(LISTED) {
+    let more = match worst.len().saturating_sub(most) {
         0 => String::new(),
-        more => format!("<p class=\"small\">and {} with fewer photos</p>", counted(more, "pair")),
+        more => format!("<p class=\"small\">and {} more</p>", counted(more, "pair")),
     };
     format!(
         "<div class=\"card\"><h3>Confused most often</h3><div class=\"scroll\"><table><thead><tr><th>shows</th>\
