@@ -13,6 +13,8 @@ use crate::wording::{counted, grouped};
 /// The most samples of a class, and the classes that have some.
 const SAMPLES: usize = 8;
 const SAMPLED: usize = 48;
+/// More classes than this stand in a box that scrolls.
+const TALL: usize = 12;
 /// The most samples in all.
 const SAMPLES_IN_ALL: usize = 160;
 
@@ -68,7 +70,7 @@ pub(super) fn data(run: &Run, samples: &[Vec<&Seen>], thumbnails: &Thumbnails) -
     format!(
         "<div class=\"card classes\"><ul class=\"legend\"><li><span class=\"swatch train\"></span>training</li><li>\
          <span class=\"swatch val\"></span>validation</li>{test}</ul><div class=\"{}\">{rows}</div>{left}</div>{}",
-        if classes.len() > SAMPLED { "scroll tall" } else { "" },
+        if classes.len() > TALL { "scroll tall" } else { "" },
         skipped(run)
     )
 }

@@ -43,10 +43,10 @@ fn weakest(run: &Run, confusion: &Confusion) -> Option<String> {
     let (class, recall) = recalls.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
     (recall < 1.0).then(|| {
         format!(
-            "{} is found least often: {} of {} photos, a recall of {}.",
+            "<b>{}</b> has the lowest recall: {} of {} were found, {}.",
             name(&run.classes[class]),
             confusion.cell(class, class),
-            confusion.of_class(class),
+            counted(confusion.of_class(class), "photo"),
             percent(recall)
         )
     })
@@ -55,7 +55,7 @@ fn weakest(run: &Run, confusion: &Confusion) -> Option<String> {
 fn confused(run: &Run, confusion: &Confusion) -> Option<String> {
     let (of, taken_for, photos) = *confusion.worst().first().filter(|_| run.classes.len() > 2)?;
     Some(format!(
-        "The most frequent confusion: {} taken for {}, {}.",
+        "The most frequent confusion: <b>{}</b> taken for <b>{}</b>, {}.",
         name(&run.classes[of]),
         name(&run.classes[taken_for]),
         counted(photos, "time")
@@ -77,7 +77,7 @@ fn uneven(run: &Run) -> Option<String> {
     let least = run.metrics.classes.iter().min_by_key(|class| class.train)?;
     (most.train >= UNEVEN.saturating_mul(least.train.max(1))).then(|| {
         format!(
-            "{} has {:.1} times as many training photos as {}.",
+            "<b>{}</b> has {:.1} times as many training photos as <b>{}</b>.",
             name(&most.name),
             most.train as f64 / least.train.max(1) as f64,
             name(&least.name)

@@ -1,5 +1,7 @@
 //! Galleries of photos: the worst errors, and labels that look wrong.
 
+use std::path::Path;
+
 use icecap::data::Part;
 
 use super::Overlay;
@@ -61,15 +63,22 @@ fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_
     format!(
         "<figure class=\"photo{wide}\"><div class=\"frame\">{photo}{heat}</div><figcaption><p class=\"verdict\">\
          <span class=\"true\">{}</span><span class=\"arrow\" title=\"taken for\">→</span><span class=\"taken\">{}</span></p>\
-         <p class=\"odds\"><span class=\"bar\" style=\"--w:{:.1}%\"></span>{} sure<span class=\"gap\"></span>truth {}</p>\
-         <p class=\"path\">{}</p></figcaption></figure>",
+         <p class=\"odds\"><span class=\"bar\" style=\"--w:{:.1}%\"></span><span>{} sure</span><span>truth {}</span></p>\
+         <p class=\"path\" title=\"{}\">{}</p></figcaption></figure>",
         name(&run.classes[seen.class]),
         name(&run.classes[seen.predicted]),
         100.0 * seen.probability,
         percent(f64::from(seen.probability)),
         percent(f64::from(seen.true_probability)),
-        escape(&seen.path.to_string_lossy())
+        escape(&seen.path.to_string_lossy()),
+        escape(&below(run, &seen.path).to_string_lossy())
     )
+}
+
+/// The path below the run's folder of photos, which the page names above; the whole path where it is elsewhere.
+fn below<'a>(run: &Run, path: &'a Path) -> &'a Path {
+    let folder = run.argument("folder");
+    folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
 }
 
 /// A picture, or what stands in its place.
@@ -77,5 +86,58 @@ pub(super) fn picture(address: Option<&str>, words: &str) -> String {
     match address {
         Some(address) => format!("<img loading=\"lazy\" alt=\"{words}\" src=\"{address}\">"),
         None => "<span class=\"gone\">photo not found here, or unreadable</span>".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icecap::data::ExifPolicy;
+
+    use super::*;
+    use crate::run::Metrics;
+
+    fn run() -> Run {
+        let seen = |part, predicted, probability, path: &str| Seen {
+            part,
+            path: path.into(),
+            class: 0,
+            predicted,
+            probability,
+            true_probability: 1.0 - probability,
+            place: None,
+        };
+        Run {
+            folder: "run".into(),
+            metrics: Metrics::default(),
+            arguments: "folder = 'photos'".parse().unwrap(),
+            classes: vec!["<a>".to_owned(), "b".to_owned()],
+            photos: vec![
+                seen(Part::Val, 1, 0.6, "photos/a/1.jpg"),
+                seen(Part::Val, 1, 0.9, "photos/a/2.jpg"),
+                seen(Part::Val, 0, 0.9, "photos/a/3.jpg"),
+                seen(Part::Train, 1, 0.7, "elsewhere/4.jpg"),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_surest_mistake_comes_first_and_a_map_of_where_the_model_looked_stands_beside_it() {
+        let run = run();
+        let (errors, mislabels) = (errors(&run), mislabels(&run));
+        let paths: Vec<_> = errors.iter().map(|seen| seen.path.to_str().unwrap()).collect();
+        assert_eq!(paths, ["photos/a/2.jpg", "photos/a/1.jpg"]);
+        assert_eq!(mislabels.len(), 1);
+        let mut none =
+            Thumbnails::of(&[], ExifPolicy::Apply, 1).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let overlay = |seen: &Seen| seen.path.ends_with("2.jpg").then(|| vec![1, 2, 3]);
+        let html = gallery(&run, &errors, &mut none, &overlay, "none");
+        assert_eq!(html.matches("<figure class=\"photo pair\">").count(), 1);
+        assert_eq!(html.matches("data:image/jpeg;base64,AQID").count(), 1);
+        assert!(
+            html.contains(">a/2.jpg</p>") && html.contains("&lt;a&gt;") && !html.contains("<a>"),
+            "{html}"
+        );
+        assert!(gallery(&run, &mislabels, &mut none, &|_| None, "none").contains(">elsewhere/4.jpg</p>"));
+        assert_eq!(gallery(&run, &[], &mut none, &|_| None, "none"), "<p class=\"lead\">none</p>");
     }
 }

@@ -4,9 +4,10 @@ use icecap::data::Part;
 
 use super::escape::{escape, name};
 use super::figure::{loss, percent, seconds};
+use super::reliability::BINS;
 use super::repeat::command;
 use crate::confusion::Confusion;
-use crate::run::{Run, interval};
+use crate::run::{Run, bins, calibration_error, interval};
 use crate::wording::{grouped, megabytes};
 
 /// The most class names in the title.
@@ -107,6 +108,7 @@ fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
     let tiles = [
         ("validation loss", metrics.val_loss.map(loss)),
         ("balanced accuracy", confusion.and_then(Confusion::balanced_accuracy).map(percent)),
+        ("calibration error", calibration_error(&bins(run.part(Part::Val), BINS)).map(percent)),
         ("training accuracy", metrics.train_accuracy.map(percent)),
         ("test accuracy", tested(run)),
         ("model file", size),

@@ -46,10 +46,11 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
 /// A picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. None where there is none.
 pub(crate) type Overlay<'a> = &'a dyn Fn(&Seen) -> Option<Vec<u8>>;
 
-/// A section: its anchor, its title, what it says first, its content.
+/// A section: its anchor, its title, its name in the list of sections, its content.
 struct Section {
     id: &'static str,
     title: &'static str,
+    nav: &'static str,
     content: String,
 }
 
@@ -65,32 +66,53 @@ pub(crate) fn html(run: &Run, threads: usize, overlay: Overlay<'_>) -> Result<St
 
     let confusion = run.confusion(Part::Val);
     let mut sections = Vec::new();
-    let mut add = |id, title, content: Option<String>| {
-        sections.extend(content.map(|content| Section { id, title, content }));
+    let mut add = |id, nav, title, content: Option<String>| {
+        sections.extend(content.map(|content| Section { id, title, nav, content }));
     };
     let found = confusion.as_ref().and_then(|c| findings::findings(run, c, errors.len(), mislabels.len()));
-    add("findings", "What stands out", found);
-    add("data", "The photos", (!run.classes.is_empty()).then(|| data::data(run, &samples, &thumbnails)));
-    add("curves", "How it learned", curves::curves(&run.metrics));
-    add("confusion", "What is taken for what", confusion.as_ref().map(|c| matrix::matrix(c, &run.classes)));
-    add("scores", "Class by class", confusion.as_ref().map(|c| scores::scores(c, &run.classes)));
-    add("reliability", "Does confidence mean something?", reliability::reliability(run.part(Part::Val)));
+    add("findings", "Findings", "What stands out", found);
+    add(
+        "data",
+        "Photos",
+        "The photos",
+        (!run.classes.is_empty()).then(|| data::data(run, &samples, &thumbnails)),
+    );
+    add("curves", "Learning", "How it learned", curves::curves(&run.metrics));
+    add(
+        "confusion",
+        "Confusion",
+        "What is taken for what",
+        confusion.as_ref().map(|c| matrix::matrix(c, &run.classes)),
+    );
+    add("scores", "Classes", "Class by class", confusion.as_ref().map(|c| scores::scores(c, &run.classes)));
+    add(
+        "reliability",
+        "Confidence",
+        "Does confidence mean something?",
+        reliability::reliability(run.part(Part::Val)),
+    );
     if confusion.is_some() {
         let none = "No validation photo was taken for another class.";
         let shown = gallery::gallery(run, &errors, &mut thumbnails, overlay, none);
-        add("errors", "The worst errors", Some(format!("<p class=\"lead\">{ERRORS}</p>{shown}")));
+        add("errors", "Errors", "The worst errors", Some(format!("<p class=\"lead\">{ERRORS}</p>{shown}")));
         let none = "The trained model agrees with the label of every training photo.";
         let shown = gallery::gallery(run, &mislabels, &mut thumbnails, overlay, none);
         add(
             "mislabels",
+            "Labels",
             "Labels worth a second look",
             Some(format!("<p class=\"lead\">{MISLABELS}</p>{shown}")),
         );
     }
-    add("map", "The photos as the backbone sees them", map::map(run));
+    add("map", "Map", "The photos as the backbone sees them", map::map(run));
     let photos = &run.metrics.photos;
-    add("timing", "Where the time went", timing::timing(&run.metrics.seconds, photos.read, photos.cached));
-    add("repeat", "To do it again", Some(repeat::repeat(run)));
+    add(
+        "timing",
+        "Time",
+        "Where the time went",
+        timing::timing(&run.metrics.seconds, photos.read, photos.cached),
+    );
+    add("repeat", "Repeat", "To do it again", Some(repeat::repeat(run)));
     Ok(page(run, &headline::headline(run, confusion.as_ref()), &sections))
 }
 
@@ -100,8 +122,8 @@ const MISLABELS: &str = "Training photos that the model takes for another class 
                          odd photos, or labels that are wrong.";
 
 fn page(run: &Run, headline: &str, sections: &[Section]) -> String {
-    let links = sections.iter().map(|Section { id, title, .. }| format!("<a href=\"#{id}\">{title}</a>"));
-    let body = sections.iter().map(|Section { id, title, content }| {
+    let links = sections.iter().map(|Section { id, nav, .. }| format!("<a href=\"#{id}\">{nav}</a>"));
+    let body = sections.iter().map(|Section { id, title, content, .. }| {
         format!("<section id=\"{id}\"><h2>{title}</h2>{content}</section>\n")
     });
     format!(

@@ -5,7 +5,8 @@ use super::svg::{Plot, drawing, ticks, unit};
 use crate::run::{Bin, Seen, bins, calibration_error, interval};
 use crate::wording::counted;
 
-const BINS: usize = 10;
+/// Ranges of confidence.
+pub(super) const BINS: usize = 10;
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 400.0;
 const PLOT: Plot = Plot { left: 52.0, right: 426.0, top: 12.0, bottom: 272.0 };

@@ -13,7 +13,7 @@ pub(super) fn scores(confusion: &Confusion, classes: &[String]) -> String {
         let share = |value: Option<f64>| {
             let width = 100.0 * value.unwrap_or(0.0);
             format!(
-                "<td class=\"num\" data-value=\"{:.6}\"><span class=\"bar\" style=\"--w:{width:.1}%\"></span>{}</td>",
+                "<td class=\"num\" data-value=\"{:.6}\"><span class=\"bar\" style=\"--w:{width:.1}%\"></span><span class=\"share\">{}</span></td>",
                 value.unwrap_or(-1.0),
                 percent_or_dash(value)
             )
@@ -35,7 +35,7 @@ pub(super) fn scores(confusion: &Confusion, classes: &[String]) -> String {
     };
     format!(
         "<div class=\"card\"><div class=\"scroll tall\"><table class=\"scores\"><thead><tr>{}</tr></thead><tbody>{rows}</tbody>\
-         <tfoot><tr><td>mean over the classes</td><td class=\"num\">{}</td><td class=\"num\">{}</td>\
+         <tfoot><tr><td>mean</td><td class=\"num\">{}</td><td class=\"num\">{}</td>\
          <td class=\"num\">{}</td><td class=\"num\">{}</td></tr></tfoot></table></div></div>\
          <p class=\"note\"><b>Precision</b>: of the photos taken for the class, the share that shows it. \
          <b>Recall</b>: of the photos that show it, the share that was found. <b>F1</b>: their harmonic mean. The mean of \

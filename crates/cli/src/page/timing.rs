@@ -50,8 +50,8 @@ pub(super) fn timing(times: &BTreeMap<String, Option<f64>>, photos: u64, cached:
     });
     Some(format!(
         "<div class=\"card\"><div class=\"stack long\">{}</div><ul class=\"legend\">{}</ul><p class=\"small\">{} in all. \
-         Of {photos} photos {cached} had their features in the cache: photos that were seen before cost no time, \
-         whatever else is changed.</p></div>",
+         Of {photos} photos {cached} had their features in the cache: photos that were seen before cost hardly \
+         any time, whatever else is changed.</p></div>",
         bar.collect::<String>(),
         items.collect::<String>(),
         seconds(total)
