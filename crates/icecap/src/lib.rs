@@ -29,27 +29,45 @@
 //! [`bench`](mod@bench) measures the machine.
 #![forbid(unsafe_code)]
 
+mod assessment;
 mod backbone;
 pub mod bench;
+mod calibration;
+mod centroid;
 mod classifier;
 mod dataset;
 mod error;
 mod export;
+mod feature_set;
 mod features;
+mod fit;
+mod folds;
 mod head;
+mod interval;
 mod metrics;
 mod options;
+mod rate;
+mod settle;
 mod top;
 mod train;
 
+pub use assessment::Assessment;
 pub use backbone::{Backbone, Session, Settings};
+pub use calibration::{Bin, Calibration, Reliability, temperature, tempered};
+pub use centroid::centroid_head;
 pub use classifier::{Classifier, Prediction, Predictor, SaveBackbone};
 pub use dataset::Dataset;
 pub use error::{Error, Kind};
+pub use feature_set::FeatureSet;
 pub use features::{Extracted, Extractor, Preprocessing, Progress, Source};
-pub use head::{Epoch, FeatureSet, Head};
-pub use metrics::{Metrics, THRESHOLD, predicted, probabilities};
-pub use options::{Decay, TrainOptions};
+pub use fit::{Epoch, Fit};
+pub use folds::{CrossValidation, Fold, cross_validate};
+pub use head::Head;
+pub use interval::interval;
+pub use metrics::{Metrics, THRESHOLD, balanced_accuracy, predicted, probabilities};
+pub use options::{ClassWeight, Decay, Epochs, LBFGS, OPTIMIZERS, TrainOptions};
+pub use rate::find_rate;
+pub use settle::{L2_DEFAULT, L2_GRID, L2Choice, Settled, choose_l2};
 pub use train::{Event, PhotoReport, PhotoSet, SkippedPhoto, Trained, Trainer};
 
 pub use icecap_autograd as autograd;
