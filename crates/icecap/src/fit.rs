@@ -10,6 +10,7 @@ use icecap_autograd::{
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Tensor};
 
+use crate::settle::Pulse;
 use crate::{Decay, Error, FeatureSet, Head, Metrics, TrainOptions};
 
 /// The share of each class' training photos by which early stopping tells the best epoch.
@@ -58,8 +59,26 @@ impl Fit {
     }
 }
 
-/// Hears of each epoch and can stop the training. Without one, nothing is measured but what the training needs.
-pub(crate) type Report<'a> = Option<&'a mut dyn FnMut(&Epoch) -> ControlFlow<()>>;
+/// Who is told of a training's epochs; either can stop it.
+pub(crate) enum Listener<'a> {
+    /// Hears of each with its metrics.
+    Each(&'a mut dyn FnMut(&Epoch) -> ControlFlow<()>),
+    /// Is only asked whether to go on: nothing is measured but what the training needs.
+    Pulse(Pulse<'a>),
+}
+
+impl Listener<'_> {
+    fn hears(&self) -> bool {
+        matches!(self, Self::Each(_))
+    }
+
+    fn tell(&mut self, epoch: &Epoch) -> ControlFlow<()> {
+        match self {
+            Self::Each(report) => report(epoch),
+            Self::Pulse(pulse) => pulse(),
+        }
+    }
+}
 
 /// Trains `head` with options in which nothing is left open.
 pub(crate) fn fit(
@@ -68,7 +87,7 @@ pub(crate) fn fit(
     train: &FeatureSet,
     validation: &FeatureSet,
     options: &TrainOptions,
-    report: Report<'_>,
+    listener: Listener<'_>,
 ) -> Result<Fit, Error> {
     let slice = match options.early_stopping {
         Some(_) => Some(train.held_back(WATCHED, options.seed)?),
@@ -85,7 +104,7 @@ pub(crate) fn fit(
     let weights = options.class_weight.of(&train.counts(head.classes()));
     let targets = Targets { class_weights: weights.as_deref(), smoothing: options.label_smoothing };
     let course = Course { isa, train, validation, slice, options, targets };
-    if options.is_lbfgs() { course.solve(head, report) } else { course.epochs(head, report) }
+    if options.is_lbfgs() { course.solve(head, listener) } else { course.epochs(head, listener) }
 }
 
 /// What a training runs on.
@@ -104,16 +123,15 @@ impl Course<'_> {
         &self,
         head: &Head,
         (epoch, learning_rate): (u32, f32),
-        running: Option<Metrics>,
+        running: Metrics,
         heard: bool,
     ) -> Result<Epoch, Error> {
         let of = |set, wanted| if wanted { head.evaluate(self.isa, set) } else { Ok(Metrics::NONE) };
-        let train = of(self.train, heard || running.is_none())?;
+        let train = of(self.train, heard)?;
         let validation = of(self.validation, heard)?;
         let watched = self.slice.map(|slice| head.evaluate(self.isa, slice)).transpose()?;
-        let running = running.unwrap_or(train);
         let measured = [
-            (running, true),
+            (running, !self.options.is_lbfgs()),
             (train, heard),
             (validation, heard && !self.validation.is_empty()),
             (watched.unwrap_or(Metrics::NONE), watched.is_some()),
@@ -125,7 +143,7 @@ impl Course<'_> {
     }
 
     /// Epoch by epoch, in steps of a batch.
-    fn epochs(&self, head: &mut Head, mut report: Report<'_>) -> Result<Fit, Error> {
+    fn epochs(&self, head: &mut Head, mut listener: Listener<'_>) -> Result<Fit, Error> {
         let options = self.options;
         let mut optimiser = optim::named(&options.optimizer)?;
         let mut workspace = Workspace::new();
@@ -139,14 +157,14 @@ impl Course<'_> {
             let rate = |step: u64| rates.at(first + step);
             let running = self.epoch(head, epoch, optimiser.as_mut(), &mut workspace, rate)?;
             let last = rate(steps.saturating_sub(1));
-            let measured = self.measure(head, (epoch + 1, last), Some(running), report.is_some())?;
+            let measured = self.measure(head, (epoch + 1, last), running, listener.hears())?;
             history.push(measured);
             if let Some(watched) = measured.watched
                 && best.as_ref().is_none_or(|(loss, _, _)| watched.loss < *loss)
             {
                 best = Some((watched.loss, history.len() - 1, head.clone()));
             }
-            if report.as_mut().is_some_and(|report| report(&measured).is_break()) {
+            if listener.tell(&measured).is_break() {
                 return Err(Error::Stopped);
             }
             let waited = best.as_ref().map_or(0, |(_, at, _)| history.len() - 1 - at);
@@ -184,28 +202,31 @@ impl Course<'_> {
     }
 
     /// All at once, on all photos. The start is a head of zeros: what it leads to depends on no seed.
-    fn solve(&self, head: &mut Head, mut report: Report<'_>) -> Result<Fit, Error> {
+    fn solve(&self, head: &mut Head, mut listener: Listener<'_>) -> Result<Fit, Error> {
         let problem = Logistic::new(self.train.features().view(), self.train.labels(), head.classes())?;
         let stop = Stop { steps: STEPS, gradient: 1e-5, decrease: 1e-7 };
         let options = LogisticOptions { targets: self.targets, l2: self.options.l2.unwrap_or(0.0), stop };
         let mut layer = [head.kernel(), head.bias()].map(|tensor| Tensor::zeros(tensor.shape()));
-        let (mut history, mut failed) = (Vec::new(), None);
-        let classes = head.classes();
-        problem.fit(&mut layer, &options, |step, length, [kernel, bias]| {
-            if report.is_none() {
-                return true;
-            }
+        let (mut history, mut failed, classes) = (Vec::new(), None, head.classes());
+        let mut watch = |step: usize, length: f64, [kernel, bias]: &[Tensor; 2]| {
             let now = Head::from_parts(kernel.clone(), bias.clone(), classes);
-            match self.measure(&now, (step as u32, length as f32), None, true) {
-                Ok(epoch) => history.push(epoch),
+            match self.measure(&now, (step as u32, length as f32), Metrics::NONE, listener.hears()) {
+                Ok(epoch) => {
+                    let epoch = Epoch { running: epoch.train, ..epoch };
+                    history.push(epoch);
+                    if listener.tell(&epoch).is_break() {
+                        failed = Some(Error::Stopped);
+                    }
+                }
                 Err(error) => failed = Some(error),
             }
-            let told = history.last().zip(report.as_mut()).map(|(epoch, report)| report(epoch));
-            if told.is_some_and(|flow| flow.is_break()) {
-                failed.get_or_insert(Error::Stopped);
-            }
             failed.is_none()
-        })?;
+        };
+        let outcome = problem.fit(&mut layer, &options, &mut watch)?;
+        if outcome.steps == 0 {
+            // Nothing tells the classes apart: the start is the minimum.
+            watch(1, 0.0, &layer);
+        }
         if let Some(error) = failed {
             return Err(error);
         }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use icecap_kernels::{Isa, Threads};
 
-use crate::fit::fit;
+use crate::fit::{Listener, fit};
 use crate::settle::{Pulse, settle};
 use crate::{Error, FeatureSet, Head, Metrics, TrainOptions, centroid_head};
 
@@ -102,7 +102,7 @@ pub(crate) fn judge(
             return Err(Error::Stopped);
         }
         let mut head = Head::untrained(set.features().shape().dims()[1], classes, options.seed)?;
-        fit(&mut head, isa, &train, &tried, &settled.options, None)?;
+        fit(&mut head, isa, &train, &tried, &settled.options, Listener::Pulse(pulse))?;
         let logits = head.logits_of(isa, &tried);
         let about = Fold {
             photos: tried.len(),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use icecap_autograd::{Loss, glorot_uniform};
 use icecap_kernels::{Isa, PackedDense, Shape, Tensor, Threads, dense};
 
-use crate::fit::{Epoch, Fit, fit};
+use crate::fit::{Epoch, Fit, Listener, fit};
 use crate::settle::settle;
 use crate::{Error, FeatureSet, Metrics, TrainOptions};
 
@@ -111,7 +111,7 @@ impl Head {
     ) -> Result<Fit, Error> {
         let go_on = || ControlFlow::Continue(());
         let settled = settle(&Threads::serial(), isa, train, self.classes, options, &go_on)?;
-        fit(self, isa, train, validation, &settled.options, Some(&mut report))
+        fit(self, isa, train, validation, &settled.options, Listener::Each(&mut report))
     }
 }
 

@@ -149,7 +149,7 @@ fn path(
         if pulse().is_break() {
             return Err(Error::Stopped);
         }
-        problem.fit(&mut layer, &LogisticOptions { targets, l2, stop }, |_, _, _| true)?;
+        problem.fit(&mut layer, &LogisticOptions { targets, l2, stop }, |_, _, _| pulse().is_continue())?;
         let head = Head::from_parts(layer[0].clone(), layer[1].clone(), classes);
         let said = head.logits_of(isa, held);
         let said = tempered(&said, temperature(&said, held.labels(), classes)?);

@@ -9,8 +9,8 @@ use icecap_data::{Cache, Digest, Groups, Part, Sample, Warning};
 use icecap_graph::stage;
 use icecap_kernels::{Shape, Tensor};
 
-use crate::fit::fit;
-use crate::settle::{Settled, settle};
+use crate::fit::{Listener, fit};
+use crate::settle::{Pulse, Settled, settle};
 use crate::{
     Assessment, Backbone, Calibration, Classifier, CrossValidation, Dataset, Epoch, Error, Extracted,
     Extractor, FeatureSet, Head, Metrics, Preprocessing, Progress, Source, TrainOptions, cross_validate,
@@ -207,23 +207,13 @@ impl Trainer {
         let before = head.evaluate(isa, val)?;
         tell(event(Event::Before(before)))?;
         let mut report = |epoch: &Epoch| event(Event::Epoch(epoch));
-        let fitted = fit(&mut head, isa, train, val, &settled.options, Some(&mut report))?;
+        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report))?;
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
         let done = TrainOptions { epochs: (fitted.kept as u32 + 1).into(), ..settled.options.clone() };
 
         let started = Instant::now();
-        let folds = match self.folds {
-            Some(k) => Some(cross_validate(threads, isa, train, classes, &self.options, k, &pulse)?),
-            None => None,
-        };
-        let calibration = match &folds {
-            Some(folds) => Calibration::of(folds, train, classes)?,
-            None => {
-                let same = TrainOptions { early_stopping: None, ..done.clone() };
-                Calibration::by_folds(threads, isa, train, classes, &same, &pulse)?
-            }
-        };
+        let (folds, calibration) = self.judged(train, classes, &done, &pulse)?;
         let folds_time = started.elapsed();
         let test = if test.is_empty() { None } else { Some(head.evaluate(isa, test)?) };
         let validation = match val.is_empty() {
@@ -256,6 +246,26 @@ impl Trainer {
             head_time,
             folds_time,
         })
+    }
+
+    /// The training photos by folds, where that was asked for, and the temperature that they ask for. `done` are the
+    /// options of the head that was trained.
+    fn judged(
+        &self,
+        train: &FeatureSet,
+        classes: usize,
+        done: &TrainOptions,
+        pulse: Pulse<'_>,
+    ) -> Result<(Option<CrossValidation>, Calibration), Error> {
+        let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
+        if let Some(k) = self.folds {
+            // Each fold settles for itself what was left open: what is reported of it had no part in that.
+            let folds = cross_validate(threads, isa, train, classes, &self.options, k, pulse)?;
+            let calibration = Calibration::of(&folds, train, classes)?;
+            return Ok((Some(folds), calibration));
+        }
+        let same = TrainOptions { early_stopping: None, ..done.clone() };
+        Ok((None, Calibration::by_folds(threads, isa, train, classes, &same, pulse)?))
     }
 
     fn features(
