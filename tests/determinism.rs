@@ -134,7 +134,7 @@ fn training_and_logits_have_the_same_bits_for_any_threads_and_batch() {
     let folder = tempfile::tempdir().unwrap();
     photos(folder.path());
     let dataset = Dataset::new(&data::scan(folder.path(), None).unwrap(), 0.25, 3).unwrap();
-    let options = TrainOptions { epochs: 4, seed: 11, batch: 5, ..TrainOptions::default() };
+    let options = TrainOptions { epochs: 4.into(), seed: 11, batch: 5, ..TrainOptions::default() };
     let cache = Arc::new(data::Cache::new(&folder.path().join("cache")));
     let train = |threads: usize, cache: Option<Arc<data::Cache>>| {
         let backbone = Backbone::starter(Settings::threads(threads)).unwrap();

@@ -217,7 +217,7 @@ fn head(backbone: &Backbone, pooled: &[f32], classes: usize) -> Head {
     let features = Tensor::from_slice(Shape::of([rows, backbone.features()]), pooled).unwrap();
     let set = FeatureSet::new(features, (0..rows as u32).map(|row| row % classes as u32).collect()).unwrap();
     let mut head = Head::untrained(backbone.features(), classes, 1).unwrap();
-    let options = TrainOptions { epochs: 20, learning_rate: 1e-2, ..Default::default() };
+    let options = TrainOptions { epochs: 20.into(), learning_rate: 1e-2, ..Default::default() };
     head.train(backbone.isa(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
     head
 }

@@ -165,6 +165,12 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         ["--resize", "stretch"],
         ["--threads", "100000000"],
         ["--exif", "turn"],
+        ["--l2", "-1"],
+        ["--label-smoothing", "1"],
+        ["--class-weight", "heavy"],
+        ["--early-stop", "0"],
+        ["--epochs", "many"],
+        ["--folds", "1"],
         ["--sede", "1"],
     ] {
         let run = place.icecap(&["train", "photos", &format!("{}={}", wrong[0], wrong[1])]);
@@ -176,6 +182,17 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         assert_eq!(run.code, Some(2), "{wrong:?}");
         assert!(run.stderr.contains("invalid value '-"), "{}", run.stderr);
     }
+    for (wrong, named) in [
+        (&["--group", "("][..], "'(' is no regular expression"),
+        (&["--group", "zebra"], "--group: no path"),
+        (&["--optimizer", "lbfgs", "--early-stop"], "lbfgs"),
+        (&["--optimizer", "lbfgs", "--lr", "find"], "lbfgs"),
+        (&["--folds", "11"], "11 folds cannot be made"),
+    ] {
+        let run = place.icecap(&[&["train", "photos"], wrong].concat());
+        assert!(run.fails(2).contains(named), "{}", run.stderr);
+    }
+    assert!(!place.path("icecap-run").exists());
     assert!(place.icecap(&["train", "photos", "--sede", "1"]).stderr.contains("'--seed'"));
 }
 
@@ -215,6 +232,94 @@ fn an_interrupt_ends_with_130_and_leaves_nothing() {
 }
 
 #[test]
+fn what_is_left_open_is_settled_told_and_written_down() {
+    let place = Place::two_classes();
+    let run = place.icecap(&["train", "photos", "--out", "run"]).succeeds();
+    // 16 photos are one step an epoch; of 300 epochs not every one has a line.
+    assert!(run.stdout.contains("adam, 300 epochs (auto: 300 steps for 16 photos)"), "{}", run.stdout);
+    let shown = run.stdout.lines().filter(|line| line.starts_with("    ") || line.starts_with("  ")).count();
+    assert!((30..80).contains(&shown) && run.stdout.contains("\n  300  "), "{}", run.stdout);
+    for told in ["95 % interval", "nearest centroid", "balanced accuracy", "calibration error"] {
+        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+    }
+    let metrics = place.json("run/metrics.json");
+    assert_eq!((&metrics["epochs_chosen"], &metrics["l2_chosen"]), (&Value::from(300), &Value::from(0.0)));
+    let interval: Vec<f64> = serde_json::from_value(metrics["val_interval"].clone()).unwrap();
+    let accuracy = metrics["val_accuracy"].as_f64().unwrap();
+    assert!(interval[0] <= accuracy && accuracy <= interval[1], "{interval:?}");
+    for key in ["centroid_accuracy", "balanced_accuracy", "temperature", "ece", "ece_uncalibrated"] {
+        assert!(metrics[key].is_number(), "{key}");
+    }
+    assert_eq!(metrics["reliability"].as_array().unwrap().len(), 15);
+    assert!(metrics["folds"].is_null());
+    let arguments: toml::Table = place.text("run/args.toml").parse().unwrap();
+    assert_eq!(arguments["epochs"].as_integer(), Some(300));
+
+    // A head that is solved depends on no seed, and chooses its penalty.
+    let solved = ["1", "2"].map(|seed| {
+        let solve = ["train", "photos", "--val", "photos", "--optimizer", "lbfgs", "--l2", "1", "--out", "a"];
+        place.icecap(&[&solve[..], &["--seed", seed]].concat()).succeeds();
+        place.json("a/metrics.json")["train_loss"].as_f64().unwrap()
+    });
+    assert_eq!(solved[0], solved[1]);
+    let text = place.icecap(&["train", "photos", "--optimizer", "lbfgs", "--out", "b"]).succeeds().stdout;
+    assert!(text.contains("lbfgs, L2 ") && text.contains("folds of the training photos)"), "{text}");
+    assert!(place.json("b/metrics.json")["l2_chosen"].as_f64().unwrap() > 0.0);
+
+    let found =
+        place.icecap(&["train", "photos", "--lr", "find", "--early-stop", "3", "--out", "c"]).succeeds();
+    assert!(found.stdout.contains("(found by a range test)"), "{}", found.stdout);
+    let kept = place.json("c/metrics.json");
+    let history = kept["history"].as_array().unwrap();
+    let chosen = kept["epochs_chosen"].as_u64().unwrap() as usize;
+    assert!(chosen <= history.len());
+    // What is reported is the kept epoch's.
+    assert_eq!(kept["val_loss"], history[chosen - 1]["val_loss"]);
+    assert!(place.text("c/args.toml").contains("early_stop = 3"));
+}
+
+#[test]
+fn folds_judge_all_photos_and_groups_stay_together() {
+    let place = Place::two_classes();
+    let folds = ["train", "photos", "--folds", "3", "--group", "^([0-9])", "--out", "run", "--epochs", "20"];
+    let run = place.icecap(&folds).succeeds();
+    assert!(run.stdout.contains("none held back, judged by folds"), "{}", run.stdout);
+    assert!(run.stdout.contains("3 of 20 training photos: accuracy "), "{}", run.stdout);
+    let metrics = place.json("run/metrics.json");
+    assert!(metrics["val_accuracy"].is_null() && metrics["loss_0"].is_null());
+    let folds = &metrics["folds"];
+    let each = folds["each"].as_array().unwrap();
+    assert_eq!(each.iter().map(|fold| fold["photos"].as_u64().unwrap()).sum::<u64>(), 20);
+    // A group is a red and a blue photo of one number.
+    assert!(each.iter().all(|fold| fold["photos"].as_u64().unwrap() % 2 == 0), "{folds}");
+    let mean = each.iter().map(|fold| fold["accuracy"].as_f64().unwrap()).sum::<f64>() / 3.0;
+    assert!((folds["accuracy"].as_f64().unwrap() - mean).abs() < 1e-6 && folds["spread"].is_number());
+    assert!(place.text("run/metrics.csv").lines().nth(1).unwrap().ends_with(",,"));
+    place.icecap(&["predict", "run/model.safetensors", "photos"]).succeeds();
+
+    // A photo and its twin in the other class are on one side of a split, too.
+    place.icecap(&["train", "photos", "--group", "^([0-9])", "--out", "split", "--epochs", "1"]).succeeds();
+    let split = place.text("split/split.csv");
+    let held: Vec<&str> = split.lines().filter(|line| line.starts_with("val,")).collect();
+    assert_eq!(held.len(), 4, "{split}");
+    let number = |line: &str| line.rsplit('/').next().unwrap()[..1].to_owned();
+    assert!(held.iter().all(|a| held.iter().filter(|b| number(a) == number(b)).count() == 2), "{split}");
+}
+
+#[test]
+fn uneven_classes_are_told_and_can_be_weighed() {
+    let place = Place::new();
+    place.draw("photos/red", "red", 2);
+    place.draw("photos/blue", "blue", 30);
+    let train = ["train", "photos", "--epochs", "1", "--out", "run"];
+    let run = place.icecap(&train).succeeds();
+    assert!(run.stderr.contains("--class-weight balanced"), "{}", run.stderr);
+    assert!(run.stdout.contains("too few photos to fit a temperature to"), "{}", run.stdout);
+    let weighed = place.icecap(&[&train[..], &["--class-weight", "balanced"]].concat()).succeeds();
+    assert!(!weighed.stderr.contains("--class-weight"), "{}", weighed.stderr);
+}
+
+#[test]
 fn ants_and_bees_are_all_read_and_told_apart() {
     let Some(assets) = place::assets() else { return };
     let place = Place::new();
@@ -235,6 +340,6 @@ fn ants_and_bees_are_all_read_and_told_apart() {
     });
     let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
     println!("validation accuracy by seed {accuracies:?}, mean {mean:.4}");
-    // Keras: 0.895, seeds 0.013 apart; 0.88 is what we promise.
+    // Seeds are 0.012 apart; 0.89 is what we promise of the mean of 20 (tests/training.rs), and five may lie below it.
     assert!(mean >= 0.88, "{accuracies:?}");
 }

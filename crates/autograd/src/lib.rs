@@ -59,6 +59,7 @@
 mod error;
 pub mod gradcheck;
 mod init;
+mod logistic;
 mod loss;
 mod ops;
 pub mod optim;
@@ -68,8 +69,9 @@ mod workspace;
 
 pub use error::Error;
 pub use init::glorot_uniform;
-pub use loss::{CrossEntropy, Loss};
-pub use ops::{Dense, Dropout, GlobalAveragePool, Op, Recorded};
+pub use logistic::{Logistic, LogisticOptions};
+pub use loss::{CrossEntropy, Loss, Targets};
+pub use ops::{Dense, Dropout, GlobalAveragePool, L2Penalty, Op, Recorded};
 pub use optim::Optimiser;
 pub use schedule::Schedule;
 pub use tape::{Tape, Var};

@@ -10,13 +10,23 @@
 //! few, and the result then depends neither on the order of the sums nor on a system's `expf`. Logits that are not
 //! finite give a loss that is not finite, which the caller should take as diverged training.
 //!
+//! [`Targets`] says what a label is worth: a class may count `w` times (its terms and their gradients are multiplied, and
+//! the mean is still over photos, so weights whose mean over the photos is 1 leave the learning rate as it was), and a
+//! smoothing s takes the share s of every label and spreads it over all C classes:
+//!
+//! ```text
+//! L = 1/N sum_n w[y_n] sum_c t_c (-ln p_c),      t_c = (1 - s) [c = y_n] + s / C
+//! ```
+//!
 //! # Source
+//! Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, for the smoothing; Keras 3 has the same two.
 //! The documentation of `tf.nn.sigmoid_cross_entropy_with_logits` derives the first form.
 
 use icecap_kernels::{Shape, TensorMut, TensorRef};
 
 use crate::Error;
 use crate::ops::{Op, Recorded, exactly};
+use crate::optim::setting;
 
 /// Which loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +35,39 @@ pub enum Loss {
     Binary,
     /// Sparse categorical cross-entropy: a softmax over the classes. Logits `[N, C]`, labels below C.
     SparseCategorical,
+}
+
+/// What a loss makes of its labels. By default each counts once and is believed whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Targets<'a> {
+    /// How often a photo of each class counts; none: once.
+    pub class_weights: Option<&'a [f32]>,
+    /// The share of each label that is spread over all classes, in [0, 1).
+    pub smoothing: f32,
+}
+
+impl Targets<'_> {
+    fn weight(&self, label: u32) -> f64 {
+        self.class_weights.map_or(1.0, |weights| f64::from(weights[label as usize]))
+    }
+
+    /// What is wrong with them for so many classes.
+    fn check(&self, op: &'static str, classes: usize) -> Result<(), Error> {
+        setting("the label smoothing", f64::from(self.smoothing), 0.0..1.0, "0 or more, and less than 1")?;
+        let Some(weights) = self.class_weights else { return Ok(()) };
+        if weights.len() != classes {
+            let (what, got) = ("class weights", weights.len());
+            return Err(Error::BatchCount { op, what, expected: classes, got });
+        }
+        weights.iter().try_for_each(|&weight| {
+            setting(
+                "a class weight",
+                f64::from(weight),
+                0.0..=f64::from(f32::MAX),
+                "a finite number from 0 up",
+            )
+        })
+    }
 }
 
 impl Loss {
@@ -49,8 +92,16 @@ impl Loss {
     /// [`Error::InputShape`] for an empty batch or a wrong number of columns, [`Error::BatchCount`],
     /// [`Error::Label`].
     pub fn mean(self, logits: TensorRef<'_>, labels: &[u32]) -> Result<f32, Error> {
-        self.check(logits.shape(), labels)?;
-        Ok(self.compute(logits, labels, |_, _| {}))
+        self.mean_of(logits, labels, &Targets::default())
+    }
+
+    /// The mean loss over a batch whose labels are worth what `targets` says.
+    ///
+    /// # Errors
+    /// As [`Loss::mean`]; [`Error::Setting`] or [`Error::BatchCount`] for targets that are none.
+    pub fn mean_of(self, logits: TensorRef<'_>, labels: &[u32], targets: &Targets<'_>) -> Result<f32, Error> {
+        self.check(logits.shape(), labels, targets)?;
+        Ok(self.compute(logits, labels, targets, |_, _| {}) as f32)
     }
 
     /// The mean loss over a batch, and into `d_logits` its gradient.
@@ -61,9 +112,27 @@ impl Loss {
     /// # Errors
     /// As [`Loss::mean`]; [`Error::Kernels`] where `d_logits` has another length.
     pub fn gradient(self, logits: TensorRef<'_>, labels: &[u32], d_logits: &mut [f32]) -> Result<f32, Error> {
-        self.check(logits.shape(), labels)?;
+        Ok(self.gradient_of(logits, labels, &Targets::default(), d_logits)? as f32)
+    }
+
+    /// The mean loss over a batch whose labels are worth what `targets` says, not rounded to f32, and into `d_logits`
+    /// its gradient.
+    ///
+    /// # Shapes
+    /// As [`Loss::gradient`].
+    ///
+    /// # Errors
+    /// As [`Loss::gradient`] and [`Loss::mean_of`].
+    pub fn gradient_of(
+        self,
+        logits: TensorRef<'_>,
+        labels: &[u32],
+        targets: &Targets<'_>,
+        d_logits: &mut [f32],
+    ) -> Result<f64, Error> {
+        self.check(logits.shape(), labels, targets)?;
         TensorRef::new(logits.shape(), d_logits)?;
-        Ok(self.compute(logits, labels, |index, gradient| d_logits[index] = gradient))
+        Ok(self.compute(logits, labels, targets, |index, gradient| d_logits[index] = gradient))
     }
 
     fn name(self) -> &'static str {
@@ -73,7 +142,7 @@ impl Loss {
         }
     }
 
-    fn check(self, logits: Shape, labels: &[u32]) -> Result<(), Error> {
+    fn check(self, logits: Shape, labels: &[u32], targets: &Targets<'_>) -> Result<(), Error> {
         let (rows, classes) = match (logits.dims(), self) {
             (&[rows, 1], Self::Binary) if rows > 0 => (rows, 2),
             (&[rows, columns], Self::SparseCategorical) if rows * columns > 0 => (rows, columns),
@@ -94,41 +163,61 @@ impl Loss {
             let (op, got) = (self.name(), labels.len());
             return Err(Error::BatchCount { op, what: "labels", expected: rows, got });
         }
-        match labels.iter().position(|&label| label as usize >= classes) {
-            Some(row) => Err(Error::Label { row, label: labels[row], classes }),
-            None => Ok(()),
+        if let Some(row) = labels.iter().position(|&label| label as usize >= classes) {
+            return Err(Error::Label { row, label: labels[row], classes });
         }
+        targets.check(self.name(), classes)
     }
 
     /// The mean loss; calls `visit(index, d loss / d logit)` for every logit.
-    fn compute(self, logits: TensorRef<'_>, labels: &[u32], mut visit: impl FnMut(usize, f32)) -> f32 {
+    fn compute(
+        self,
+        logits: TensorRef<'_>,
+        labels: &[u32],
+        targets: &Targets<'_>,
+        mut visit: impl FnMut(usize, f32),
+    ) -> f64 {
         let columns = logits.shape().dims()[1];
         let rows = labels.len() as f64;
+        let smoothing = f64::from(targets.smoothing);
         let mut total = 0.0;
         for (row, (logits, &label)) in logits.data().chunks_exact(columns).zip(labels).enumerate() {
-            total += match self {
-                Self::Binary => {
-                    let (loss, gradient) = binary(f64::from(logits[0]), f64::from(label));
-                    visit(row, (gradient / rows) as f32);
-                    loss
-                }
-                Self::SparseCategorical => {
-                    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-                    let exp = |logit: f32| (f64::from(logit) - max).exp();
-                    let sum: f64 = logits.iter().map(|&logit| exp(logit)).sum();
-                    for (column, &logit) in logits.iter().enumerate() {
-                        let target = if column == label as usize { 1.0 } else { 0.0 };
-                        visit(row * columns + column, ((exp(logit) / sum - target) / rows) as f32);
+            let weight = targets.weight(label);
+            total += weight
+                * match self {
+                    Self::Binary => {
+                        let target = f64::from(label) * (1.0 - smoothing) + 0.5 * smoothing;
+                        let (loss, gradient) = binary(f64::from(logits[0]), target);
+                        visit(row, (weight * gradient / rows) as f32);
+                        loss
                     }
-                    sum.ln() - (f64::from(logits[label as usize]) - max)
-                }
-            };
+                    Self::SparseCategorical => categorical(logits, label, smoothing, |column, gradient| {
+                        visit(row * columns + column, (weight * gradient / rows) as f32);
+                    }),
+                };
         }
-        (total / rows) as f32
+        total / rows
     }
 }
 
-/// Loss and gradient of one logit.
+/// Loss of one row of logits; calls `visit` with the gradient of each.
+fn categorical(logits: &[f32], label: u32, smoothing: f64, mut visit: impl FnMut(usize, f64)) -> f64 {
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let below = |logit: f32| f64::from(logit) - max;
+    let sum: f64 = logits.iter().map(|&logit| below(logit).exp()).sum();
+    let spread = smoothing / logits.len() as f64;
+    for (column, &logit) in logits.iter().enumerate() {
+        let target = if column == label as usize { 1.0 - smoothing } else { 0.0 } + spread;
+        visit(column, below(logit).exp() / sum - target);
+    }
+    let mut aimed = (1.0 - smoothing) * below(logits[label as usize]);
+    if smoothing > 0.0 {
+        aimed += spread * logits.iter().map(|&logit| below(logit)).sum::<f64>();
+    }
+    sum.ln() - aimed
+}
+
+/// Loss and gradient of one logit; `label` may lie between 0 and 1.
 fn binary(logit: f64, label: f64) -> (f64, f64) {
     // exp(-|x|) serves both: sigmoid(x) is 1 / (1 + e) for a positive x and e / (1 + e) for a negative one.
     let e = (-logit.abs()).exp();
@@ -144,13 +233,20 @@ fn binary(logit: f64, label: f64) -> (f64, f64) {
 pub struct CrossEntropy<'a> {
     loss: Loss,
     labels: &'a [u32],
+    targets: Targets<'a>,
 }
 
 impl<'a> CrossEntropy<'a> {
     /// `loss` against the label of each row of the batch.
     #[must_use]
     pub fn new(loss: Loss, labels: &'a [u32]) -> Self {
-        Self { loss, labels }
+        Self { loss, labels, targets: Targets::default() }
+    }
+
+    /// What the labels are worth.
+    #[must_use]
+    pub fn targets(self, targets: Targets<'a>) -> Self {
+        Self { targets, ..self }
     }
 }
 
@@ -161,15 +257,15 @@ impl Op for CrossEntropy<'_> {
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, Error> {
         let [logits] = exactly(self.name(), inputs)?;
-        self.loss.check(logits, self.labels)?;
+        self.loss.check(logits, self.labels, &self.targets)?;
         Ok(Shape::new(&[])?)
     }
 
     /// Saves the gradient, which the loss brings along.
     fn forward(&self, inputs: &[TensorRef<'_>], mut output: TensorMut<'_>, saved: &mut Vec<f32>) {
         saved.resize(inputs[0].data().len(), 0.0);
-        let mean = self.loss.compute(inputs[0], self.labels, |index, gradient| saved[index] = gradient);
-        output.data_mut()[0] = mean;
+        let visit = |index: usize, gradient| saved[index] = gradient;
+        output.data_mut()[0] = self.loss.compute(inputs[0], self.labels, &self.targets, visit) as f32;
     }
 
     fn backward(

@@ -5,7 +5,9 @@
 mod oracle;
 
 use icecap_autograd::gradcheck::{Report, gradcheck};
-use icecap_autograd::{CrossEntropy, Dense, Dropout, Error, GlobalAveragePool, Loss, Op, Recorded};
+use icecap_autograd::{
+    CrossEntropy, Dense, Dropout, Error, GlobalAveragePool, L2Penalty, Loss, Op, Recorded, Targets,
+};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor, TensorMut, TensorRef};
 use proptest::prelude::*;
@@ -78,6 +80,38 @@ proptest! {
         let reference = |x: &[Vec<f64>]| vec![oracle::sparse_categorical_cross_entropy(&x[0], &labels)];
         let op = CrossEntropy::new(Loss::SparseCategorical, &labels);
         let report = gradcheck(&op, &[logits], &reference, seed).unwrap();
+        prop_assert!(report.worst() < TOLERANCE, "{report:?}");
+    }
+
+    #[test]
+    fn weighted_and_smoothed_cross_entropy_is_the_weighted_mean_over_all_targets(
+        (n, c, smoothing, seed) in (1..20_usize, 2..9_usize, 0.0..0.9_f32, any::<u64>())
+    ) {
+        let mut draw = stream(seed);
+        let weights: Vec<f32> = (0..c).map(|_| draw.range(0.0, 3.0)).collect();
+        let targets = Targets { class_weights: Some(&weights), smoothing };
+        for loss in [Loss::Binary, Loss::SparseCategorical] {
+            let classes = if loss == Loss::Binary { 2 } else { c };
+            let targets = Targets { class_weights: Some(&weights[..classes]), ..targets };
+            let (logits, labels) = (
+                oracle::random(&mut draw, &[n, loss.logits(classes)], 8.0),
+                labels(&mut draw, n, classes),
+            );
+            let reference = |x: &[Vec<f64>]| vec![oracle::smoothed(&x[0], &labels, &weights, smoothing, classes)];
+            let op = CrossEntropy::new(loss, &labels).targets(targets);
+            let report = gradcheck(&op, &[logits], &reference, seed).unwrap();
+            prop_assert!(report.worst() < TOLERANCE, "{loss:?} {report:?}");
+        }
+    }
+
+    #[test]
+    fn an_l2_penalty_is_half_the_sum_of_squares((f, strength, seed) in (1..60_usize, 0.0..3.0_f32, any::<u64>())) {
+        let mut draw = stream(seed);
+        let inputs = [oracle::random(&mut draw, &[], 4.0), oracle::random(&mut draw, &[f, 2], 2.0)];
+        let reference = |x: &[Vec<f64>]| {
+            vec![x[0][0] + 0.5 * f64::from(strength) * x[1].iter().map(|w| w * w).sum::<f64>()]
+        };
+        let report = gradcheck(&L2Penalty::new(strength).unwrap(), &inputs, &reference, seed).unwrap();
         prop_assert!(report.worst() < TOLERANCE, "{report:?}");
     }
 
@@ -246,4 +280,21 @@ fn gradcheck_sees_each_fault_of_an_op() {
     assert!(matches!(check(Fault::LeavesOutput), Err(Error::Contract { op: "faulty", .. })));
     let named: &dyn Op = &Dense;
     assert!(matches!(gradcheck(named, &[input], &|_| vec![], 0), Err(Error::InputCount { .. })));
+}
+
+#[test]
+fn targets_that_are_none_are_refused() {
+    let logits = Tensor::zeros(Shape::of([2, 3]));
+    let mean = |class_weights: Option<&[f32]>, smoothing| {
+        Loss::SparseCategorical.mean_of(logits.view(), &[0, 2], &Targets { class_weights, smoothing })
+    };
+    assert!(mean(Some(&[1.0, 0.0, 2.0]), 0.0).is_ok());
+    assert!(matches!(mean(Some(&[1.0, 1.0]), 0.0), Err(Error::BatchCount { expected: 3, got: 2, .. })));
+    for weight in [-1.0, f32::NAN, f32::INFINITY] {
+        assert!(matches!(mean(Some(&[1.0, weight, 1.0]), 0.0), Err(Error::Setting { .. })));
+    }
+    for smoothing in [-0.1, 1.0, f32::NAN] {
+        assert!(matches!(mean(None, smoothing), Err(Error::Setting { .. })));
+    }
+    assert!(matches!(L2Penalty::new(-1.0), Err(Error::Setting { .. })));
 }

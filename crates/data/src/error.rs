@@ -152,6 +152,25 @@ pub enum Error {
         /// The share given.
         got: f64,
     },
+    /// Folds that a class is too small for.
+    #[error(
+        "{folds} folds cannot be made: class number {class} has too few photos, or too few groups of them; use fewer \
+         folds (2 or more), or add photos"
+    )]
+    Folds {
+        /// How many were asked for.
+        folds: usize,
+        /// The class' index.
+        class: usize,
+    },
+    /// A rule for groups that is no regular expression.
+    #[error("'{rule}' is no regular expression: {reason}; as in '^(cow-[0-9]+)'")]
+    GroupRule {
+        /// The rule given.
+        rule: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A `split.csv` that cannot be read.
     #[error("{}: line {line}: {reason}", path.display())]
     SplitFile {
@@ -186,7 +205,11 @@ impl Error {
             Self::Photo { source, .. } => source.kind(),
             Self::Limit { .. } | Self::OverLimit { .. } => ErrorKind::Limit,
             Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } => ErrorKind::Path,
-            Self::ResizeSpec { .. } | Self::ExifPolicy { .. } | Self::Share { .. } => ErrorKind::Setting,
+            Self::ResizeSpec { .. }
+            | Self::ExifPolicy { .. }
+            | Self::Share { .. }
+            | Self::Folds { .. }
+            | Self::GroupRule { .. } => ErrorKind::Setting,
             _ => ErrorKind::Content,
         }
     }

@@ -1,9 +1,24 @@
-//! Which samples are held back for validation: by class, by seed, and written down.
+//! Which samples are held back, for validation or in turn: by class, by seed, and written down.
 //!
 //! The choice is a pure function of the seed and of the order of each class's samples. Within a class the samples are
 //! shuffled by the random stream of (seed, class) and the first `share` of them, rounded, are held back; a class of
 //! two or more keeps at least one in each part. A class added, or photos added to one class, leave the choice in all
 //! other classes as it was.
+//!
+//! [`folds`] deals each class's samples out to `k` folds in the same manner.
+//!
+//! **Groups.** Photos of one animal, patient or burst of a camera are not independent: with some of them on both sides
+//! a classifier is asked what it has learned by heart. So a group goes to one side as a whole, and may hold several
+//! classes, which is why groups cannot be dealt out class by class. They go, the largest first, each to the side
+//! (weighed by its share) that then is closest to its share of every class:
+//!
+//! ```text
+//! cost(side) = sum over classes c of (photos of c on the side - share(side) * photos of c)^2 / photos of c
+//! ```
+//!
+//! Groups of the same size come in an order drawn by the seed.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use icecap_kernels::rng::{Purpose, Stream};
 
@@ -28,6 +43,97 @@ pub fn split(classes: &[usize], share: f64, seed: u64) -> Result<Vec<Part>> {
         }
     }
     Ok(parts)
+}
+
+/// Which of `k` folds each sample belongs to. Folds of a class differ by one sample at most; where `groups` are given, one
+/// for each sample, no group is in two folds, and classes are spread as evenly as that allows.
+///
+/// # Errors
+/// [`Error::Folds`] for fewer than two folds, for a class of fewer samples than that, or of fewer groups.
+pub fn folds(classes: &[usize], groups: Option<&[u32]>, k: usize, seed: u64) -> Result<Vec<usize>> {
+    let count = classes.iter().max().map_or(0, |most| most + 1);
+    let fold = match groups {
+        Some(groups) if k >= 2 => dealt(classes, groups, &vec![1.0 / k as f64; k], seed),
+        _ => {
+            let mut fold = vec![0; classes.len()];
+            // The next class goes on where the last one ended, so that folds are of one size in all, too.
+            let mut next = 0;
+            for class in 0..count {
+                let mut members: Vec<usize> = (0..classes.len()).filter(|&at| classes[at] == class).collect();
+                Stream::new(seed, Purpose::Split, 1, class as u32).shuffle(&mut members);
+                for member in members {
+                    fold[member] = next;
+                    next = (next + 1) % k.max(1);
+                }
+            }
+            fold
+        }
+    };
+    for class in 0..count {
+        let of_class: BTreeSet<usize> =
+            (0..classes.len()).filter(|&at| classes[at] == class).map(|at| fold[at]).collect();
+        // Without groups every fold has some of the class; with them the rest of one fold must have some.
+        let needed = if groups.is_some() { 2 } else { k };
+        if k < 2 || (!of_class.is_empty() && of_class.len() < needed) {
+            return Err(Error::Folds { folds: k, class });
+        }
+    }
+    Ok(fold)
+}
+
+/// Which part each sample belongs to, where no group may be in both. `groups` holds the group of each sample.
+///
+/// # Errors
+/// As [`split`]; [`Error::Folds`] where a class lies in one group, and cannot be in both parts.
+pub fn split_groups(classes: &[usize], groups: &[u32], share: f64, seed: u64) -> Result<Vec<Part>> {
+    if !(0.0..1.0).contains(&share) {
+        return Err(Error::Share { got: share });
+    }
+    let side = dealt(classes, groups, &[1.0 - share, share], seed);
+    let parts: Vec<Part> = side.iter().map(|&side| if side == 1 { Part::Val } else { Part::Train }).collect();
+    for class in 0..classes.iter().max().map_or(0, |most| most + 1) {
+        let is_of = |at: &usize| classes[*at] == class;
+        let learned = (0..classes.len()).filter(is_of).any(|at| parts[at] == Part::Train);
+        if !learned && (0..classes.len()).any(|at| is_of(&at)) {
+            return Err(Error::Folds { folds: 2, class });
+        }
+    }
+    Ok(parts)
+}
+
+/// The side of each sample, its group's: see the head of this file.
+fn dealt(classes: &[usize], groups: &[u32], shares: &[f64], seed: u64) -> Vec<usize> {
+    let count = classes.iter().max().map_or(0, |most| most + 1);
+    let mut in_all = vec![0.0; count];
+    let mut members: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for (&class, &group) in classes.iter().zip(groups) {
+        members.entry(group).or_insert_with(|| vec![0.0; count])[class] += 1.0;
+        in_all[class] += 1.0;
+    }
+    let mut order: Vec<(u32, Vec<f64>)> = members.into_iter().collect();
+    Stream::new(seed, Purpose::Split, 2, 0).shuffle(&mut order);
+    order.sort_by(|a, b| b.1.iter().sum::<f64>().total_cmp(&a.1.iter().sum()));
+    let mut sides = vec![vec![0.0; count]; shares.len()];
+    let mut side_of = BTreeMap::new();
+    for (group, counts) in order {
+        // What the cost of a side would grow by: x^2 grows by 2 x d + d^2.
+        let growth = |side: usize| -> f64 {
+            let of_class = |class: usize| {
+                let off = sides[side][class] - shares[side] * in_all[class];
+                (2.0 * off * counts[class] + counts[class] * counts[class]) / in_all[class].max(1.0)
+            };
+            (0..count).map(of_class).sum()
+        };
+        let mut best = 0;
+        for side in 1..shares.len() {
+            if growth(side) < growth(best) {
+                best = side;
+            }
+        }
+        sides[best].iter_mut().zip(&counts).for_each(|(side, count)| *side += count);
+        side_of.insert(group, best);
+    }
+    groups.iter().map(|group| side_of[group]).collect()
 }
 
 /// How many of `members` samples of a class are held back.
@@ -78,6 +184,59 @@ mod tests {
             let among: Vec<Part> = classes.iter().zip(parts).filter(|(c, _)| **c == 0).map(|(_, p)| p).collect();
             prop_assert_eq!(alone, among);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn folds_share_every_class_out_evenly(
+            classes in proptest::collection::vec(0usize..3, 0..120), k in 2usize..8, seed: u64,
+        ) {
+            let of = |class| classes.iter().filter(|&&c| c == class).count();
+            let result = folds(&classes, None, k, seed);
+            if (0..3).any(|class| (1..k).contains(&of(class))) {
+                prop_assert!(matches!(result, Err(Error::Folds { .. })));
+                return Ok(());
+            }
+            let fold = result.unwrap();
+            prop_assert_eq!(&fold, &folds(&classes, None, k, seed).unwrap());
+            let sizes = |class: Option<usize>| -> Vec<usize> {
+                let among = |at: &usize| class.is_none_or(|class| classes[*at] == class);
+                (0..k).map(|f| (0..classes.len()).filter(among).filter(|&at| fold[at] == f).count()).collect()
+            };
+            for class in [None, Some(0), Some(1), Some(2)] {
+                let sizes = sizes(class);
+                prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{:?}", sizes);
+            }
+        }
+
+        #[test]
+        fn a_group_is_never_on_both_sides_and_the_share_is_near(
+            photos in proptest::collection::vec((0usize..3, 0u32..40), 40..300), k in 2usize..6, seed: u64,
+        ) {
+            let (classes, groups): (Vec<usize>, Vec<u32>) = photos.into_iter().unzip();
+            let whole = |sides: &[usize]| {
+                let mut side = BTreeMap::new();
+                groups.iter().zip(sides).all(|(group, of)| side.insert(*group, *of).is_none_or(|was| was == *of))
+            };
+            let fold = folds(&classes, Some(&groups), k, seed).unwrap();
+            prop_assert!(whole(&fold));
+            let parts = split_groups(&classes, &groups, 0.25, seed).unwrap();
+            let sides: Vec<usize> = parts.iter().map(|part| *part as usize).collect();
+            prop_assert!(whole(&sides));
+            // Off by no more than the largest group, in all.
+            let most = (0..40).map(|g| groups.iter().filter(|&&of| of == g).count()).max().unwrap() as f64;
+            let held = parts.iter().filter(|part| **part == Part::Val).count() as f64;
+            prop_assert!((held - 0.25 * classes.len() as f64).abs() <= most, "{} of {}", held, classes.len());
+        }
+    }
+
+    #[test]
+    fn a_class_in_one_group_cannot_be_on_two_sides() {
+        let (classes, groups) = ([0, 0, 1, 1], [7, 7, 8, 9]);
+        assert!(matches!(folds(&classes, Some(&groups), 2, 0), Err(Error::Folds { folds: 2, class: 0 })));
+        assert!(matches!(folds(&classes, None, 1, 0), Err(Error::Folds { folds: 1, .. })));
+        // It can be learned from alone.
+        assert!(split_groups(&classes, &groups, 0.3, 0).is_ok());
     }
 
     #[test]

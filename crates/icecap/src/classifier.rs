@@ -14,6 +14,7 @@ use crate::backbone::{Runner, pack};
 use crate::{
     Backbone, Error, Extracted, Extractor, Head, Preprocessing, Progress, Settings, Source, TrainOptions,
     metrics::{predicted, probabilities},
+    tempered,
 };
 
 /// What a classifier says of one photo.
@@ -27,7 +28,7 @@ pub struct Prediction {
     pub probability: f32,
     /// The probability of each class, in the order of the classes.
     pub probabilities: Vec<f32>,
-    /// The head's logits: one for two classes, else one per class.
+    /// The head's logits as they are, before the temperature: one for two classes, else one per class.
     pub logits: Vec<f32>,
     /// What is odd about the photo's file.
     pub warnings: Vec<Warning>,
@@ -42,6 +43,7 @@ pub struct Classifier {
     classes: Vec<String>,
     preprocessing: Preprocessing,
     record: Record,
+    temperature: f32,
     data_fingerprint: String,
     training: BTreeMap<String, String>,
 }
@@ -155,6 +157,7 @@ impl Classifier {
             classes: model.classes,
             preprocessing: Preprocessing { resize: ResizeSpec { height, width, mode }, exif },
             record: model.record,
+            temperature: model.temperature,
             data_fingerprint: model.data_fingerprint,
             training: model.training,
         })
@@ -182,6 +185,11 @@ impl Classifier {
             ("optimizer", options.optimizer.clone()),
             ("schedule", options.decay.to_string()),
             ("seed", options.seed.to_string()),
+            ("l2", options.l2.unwrap_or(0.0).to_string()),
+            ("label_smoothing", options.label_smoothing.to_string()),
+            ("class_weight", options.class_weight.to_string()),
+            ("warmup", options.warmup.to_string()),
+            ("early_stopping", options.early_stopping.map_or("none".to_owned(), |epochs| epochs.to_string())),
         ];
         let training = training.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Self::of_head(backbone, preprocessing, head, classes, data_fingerprint, training)
@@ -210,9 +218,22 @@ impl Classifier {
             preprocessing,
             record: backbone.record().clone(),
             backbone: backbone.clone(),
+            temperature: 1.0,
             data_fingerprint,
             training,
         })
+    }
+
+    /// The same with logits divided by `temperature` before they become probabilities; see [`Calibration`](crate::Calibration).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for one that is not a positive number.
+    pub fn with_temperature(self, temperature: f32) -> Result<Self, Error> {
+        if temperature > 0.0 && temperature.is_finite() {
+            return Ok(Self { temperature, ..self });
+        }
+        let reason = format!("{temperature} is none; use a positive number, 1 to leave confidence as it is");
+        Err(Error::Setting { what: "temperature", reason })
     }
 
     /// Saves the classifier, in one step: the old file or the whole new one is seen at `path`, never a part.
@@ -249,6 +270,7 @@ impl Classifier {
                 exif: self.preprocessing.exif.to_string(),
             },
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            temperature: self.temperature,
             data_fingerprint: self.data_fingerprint.clone(),
             training: self.training.clone(),
         })
@@ -270,6 +292,12 @@ impl Classifier {
     #[must_use]
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// What logits are divided by before they become probabilities; 1 where confidence is as the head has it.
+    #[must_use]
+    pub fn temperature(&self) -> f32 {
+        self.temperature
     }
 
     /// How a photo becomes its input.
@@ -322,7 +350,8 @@ impl Classifier {
     pub fn of_features(&self, row: &[f32]) -> Prediction {
         let mut logits = vec![0.0; self.head.logits()];
         dense(self.backbone.isa(), row, &self.packed, &mut logits);
-        let (class, probabilities) = (predicted(&logits), probabilities(&logits));
+        let scaled = tempered(&logits, self.temperature);
+        let (class, probabilities) = (predicted(&scaled), probabilities(&scaled));
         let (label, probability) = (self.classes[class].clone(), probabilities[class]);
         Prediction { class, label, probability, probabilities, logits, warnings: Vec::new() }
     }

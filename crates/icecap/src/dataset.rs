@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icecap_data::{Inventory, Part, Sample, split};
+use icecap_data::{Groups, Inventory, Part, Sample, split, split_groups};
 
 use crate::Error;
 
@@ -26,18 +26,42 @@ impl Dataset {
     /// # Errors
     /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] where nothing is left to validate with.
     pub fn new(inventory: &Inventory, share: f64, seed: u64) -> Result<Self, Error> {
+        Self::parted(inventory, share, |labels| split(labels, share, seed))
+    }
+
+    /// The same, but photos of one group are held back together or not at all.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`], and [`Error::Data`] where a class is one group, which cannot be in both parts.
+    pub fn grouped(inventory: &Inventory, share: f64, seed: u64, groups: &Groups) -> Result<Self, Error> {
+        let of = groups.numbers(&inventory.train);
+        Self::parted(inventory, share, |labels| split_groups(labels, &of, share, seed))
+    }
+
+    /// The photos of a scanned folder, of which none is held back: `val` is empty where the folder has no such part.
+    /// For a training that is judged by folds.
+    #[must_use]
+    pub fn whole(inventory: &Inventory) -> Self {
         let classes = inventory.classes.clone();
-        let test = inventory.test.clone().unwrap_or_default();
-        if let Some(val) = &inventory.val {
-            return Ok(Self { classes, train: inventory.train.clone(), val: val.clone(), test });
+        let [val, test] = [&inventory.val, &inventory.test].map(|part| part.clone().unwrap_or_default());
+        Self { classes, train: inventory.train.clone(), val, test }
+    }
+
+    fn parted(
+        inventory: &Inventory,
+        share: f64,
+        split: impl FnOnce(&[usize]) -> icecap_data::Result<Vec<Part>>,
+    ) -> Result<Self, Error> {
+        if inventory.val.is_some() {
+            return Ok(Self::whole(inventory));
         }
         let labels: Vec<usize> = inventory.train.iter().map(|sample| sample.class).collect();
-        let parts = split(&labels, share, seed)?;
+        let parts = split(&labels)?;
         let of = |part: Part| {
             let chosen = inventory.train.iter().zip(&parts).filter(|(_, p)| **p == part);
             chosen.map(|(sample, _)| sample.clone()).collect::<Vec<_>>()
         };
-        let dataset = Self { classes, train: of(Part::Train), val: of(Part::Val), test };
+        let dataset = Self { train: of(Part::Train), val: of(Part::Val), ..Self::whole(inventory) };
         if dataset.val.is_empty() {
             return Err(Error::NoValidation { share });
         }

@@ -1,78 +1,13 @@
-//! The cap: dropout and a dense layer on pooled features, and the loop that trains it.
+//! The cap: a dense layer on pooled features.
 
 use std::ops::ControlFlow;
 
-use icecap_autograd::{
-    CrossEntropy, Dense, Dropout, Loss, Optimiser, Schedule, Tape, Workspace, glorot_uniform, optim,
-};
-use icecap_kernels::rng::{Purpose, Stream};
-use icecap_kernels::{Isa, PackedDense, Shape, Tensor, dense};
+use icecap_autograd::{Loss, glorot_uniform};
+use icecap_kernels::{Isa, PackedDense, Shape, Tensor, Threads, dense};
 
-use crate::{Decay, Error, Metrics, TrainOptions};
-
-/// Pooled features of some photos with their classes.
-#[derive(Clone, Debug)]
-pub struct FeatureSet {
-    features: Tensor,
-    labels: Vec<u32>,
-}
-
-impl FeatureSet {
-    /// `features` [N, F] with the class of each row.
-    ///
-    /// # Errors
-    /// [`Error::Kernel`] where they are not one row a label.
-    pub fn new(features: Tensor, labels: Vec<u32>) -> Result<Self, Error> {
-        if features.shape().rank() != 2 || features.shape().dims()[0] != labels.len() {
-            let shape = Shape::of([labels.len(), features.shape().dims().last().copied().unwrap_or(0)]);
-            return Err(icecap_kernels::Error::ElementCount { shape, got: features.data().len() }.into());
-        }
-        Ok(Self { features, labels })
-    }
-
-    /// How many photos.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The features, [N, F].
-    #[must_use]
-    pub fn features(&self) -> &Tensor {
-        &self.features
-    }
-
-    /// The class of each row.
-    #[must_use]
-    pub fn labels(&self) -> &[u32] {
-        &self.labels
-    }
-}
-
-/// The metrics of one epoch, and why they differ.
-///
-/// The running numbers are averages over the epoch's steps: with dropout on, and mostly from before the head was as
-/// good as at the epoch's end. That is why validation can look better than running training numbers; the training
-/// numbers with dropout off, taken at the end of the epoch as validation is, can be compared with it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Epoch {
-    /// Counted from 1.
-    pub epoch: u32,
-    /// The learning rate of its last step.
-    pub learning_rate: f32,
-    /// Over the epoch's steps as they went, dropout on.
-    pub running: Metrics,
-    /// On the training photos at the end of the epoch, dropout off.
-    pub train: Metrics,
-    /// On the validation photos at the end of the epoch.
-    pub validation: Metrics,
-}
+use crate::fit::{Epoch, Fit, Listener, fit};
+use crate::settle::settle;
+use crate::{Error, FeatureSet, Metrics, TrainOptions};
 
 /// The cap itself: a dense layer from pooled features to logits.
 #[derive(Clone, Debug)]
@@ -130,24 +65,42 @@ impl Head {
         PackedDense::pack(self.kernel().data(), self.bias().data(), features, logits)
     }
 
-    /// Loss and accuracy on some photos, dropout off.
+    /// Both as they are trained.
+    pub(crate) fn parameters(&self) -> &[Tensor; 2] {
+        &self.parameters
+    }
+
+    pub(crate) fn parameters_mut(&mut self) -> &mut [Tensor; 2] {
+        &mut self.parameters
+    }
+
+    /// What it says of some photos, dropout off: logits [N, logits].
+    #[must_use]
+    pub fn logits_of(&self, isa: Isa, set: &FeatureSet) -> Vec<f32> {
+        let mut logits = vec![0.0; set.len() * self.logits()];
+        if !set.is_empty() {
+            dense(isa, set.features().data(), &self.packed(), &mut logits);
+        }
+        logits
+    }
+
+    /// Loss and accuracy on some photos, dropout off; [`Metrics::NONE`] on none.
     ///
     /// # Errors
     /// [`Error::Autograd`] where features or labels do not fit the head.
     pub fn evaluate(&self, isa: Isa, set: &FeatureSet) -> Result<Metrics, Error> {
-        let mut logits = vec![0.0; set.len() * self.logits()];
-        dense(isa, set.features.data(), &self.packed(), &mut logits);
-        Metrics::of(&logits, &set.labels, self.classes)
+        Metrics::of(&self.logits_of(isa, set), set.labels(), self.classes)
     }
 
-    /// Trains the head on `train`, epoch by epoch, each handed to `report`, which can stop the training.
+    /// Trains the head on `train`, epoch by epoch, each handed to `report`, which can stop the training. What the options
+    /// leave open is settled first, on photos of `train` alone; `validation` is only looked at for the report.
     ///
     /// Every sum has a fixed order and every random number is a function of (seed, epoch, photo): the same seed gives
     /// the same bits.
     ///
     /// # Errors
-    /// [`Error::Autograd`] for settings out of range or an optimiser of no name; [`Error::Diverged`] where the loss is no
-    /// number any more; [`Error::Stopped`] where `report` breaks.
+    /// [`Error::Setting`], [`Error::Autograd`] for settings out of range or an optimiser of no name;
+    /// [`Error::Diverged`] where the loss is no number any more; [`Error::Stopped`] where `report` breaks.
     pub fn train(
         &mut self,
         isa: Isa,
@@ -155,79 +108,19 @@ impl Head {
         validation: &FeatureSet,
         options: &TrainOptions,
         mut report: impl FnMut(&Epoch) -> ControlFlow<()>,
-    ) -> Result<Vec<Epoch>, Error> {
-        let mut optimiser = optim::named(&options.optimizer)?;
-        let mut workspace = Workspace::new();
-        let steps_per_epoch = train.len().div_ceil(options.batch.max(1)) as u64;
-        let schedule = match options.decay {
-            Decay::Constant => Schedule::Constant,
-            Decay::Cosine => Schedule::Cosine { steps: steps_per_epoch * u64::from(options.epochs) },
-            Decay::Step { epochs, factor } => {
-                Schedule::Step { every: steps_per_epoch * u64::from(epochs), factor }
-            }
-        };
-        let mut history = Vec::new();
-        for epoch in 0..options.epochs {
-            let first = u64::from(epoch) * steps_per_epoch;
-            let rate = |step: u64| schedule.learning_rate(options.learning_rate, first + step);
-            let running = self.epoch(train, options, epoch, optimiser.as_mut(), &mut workspace, rate)?;
-            let report_of = Epoch {
-                epoch: epoch + 1,
-                learning_rate: rate(steps_per_epoch.saturating_sub(1)),
-                running,
-                train: self.evaluate(isa, train)?,
-                validation: self.evaluate(isa, validation)?,
-            };
-            let losses = [running.loss, report_of.train.loss, report_of.validation.loss];
-            if let Some(&loss) = losses.iter().find(|loss| !loss.is_finite()) {
-                return Err(Error::Diverged { epoch: epoch + 1, loss });
-            }
-            history.push(report_of);
-            if report(&report_of).is_break() {
-                return Err(Error::Stopped);
-            }
-        }
-        Ok(history)
-    }
-
-    fn epoch(
-        &mut self,
-        train: &FeatureSet,
-        options: &TrainOptions,
-        epoch: u32,
-        optimiser: &mut dyn Optimiser,
-        workspace: &mut Workspace,
-        rate: impl Fn(u64) -> f32,
-    ) -> Result<Metrics, Error> {
-        let loss = Loss::for_classes(self.classes);
-        let mut order: Vec<u32> = (0..train.len() as u32).collect();
-        Stream::new(options.seed, Purpose::Shuffle, epoch, 0).shuffle(&mut order);
-        let (mut loss_sum, mut right) = (0.0, 0.0);
-        for (step, rows) in order.chunks(options.batch.max(1)).enumerate() {
-            let labels: Vec<u32> = rows.iter().map(|&row| train.labels[row as usize]).collect();
-            let mut tape = Tape::new(workspace);
-            let [kernel, bias] = tape.parameters(&self.parameters);
-            let pooled = tape.gather(train.features.view(), rows)?;
-            let dropout = Dropout::training(options.dropout, options.seed, epoch, rows)?;
-            let dropped = tape.apply(dropout, &[pooled])?;
-            let logits = tape.apply(Dense, &[dropped, kernel, bias])?;
-            let metrics = Metrics::of(tape.value(logits)?.data(), &labels, self.classes)?;
-            let mean = tape.apply(CrossEntropy::new(loss, &labels), &[logits])?;
-            let gradients = tape.backward(mean)?;
-            optimiser.step(&mut self.parameters, &gradients, rate(step as u64))?;
-            workspace.recycle(gradients);
-            // A short last step counts by its photos.
-            loss_sum += f64::from(metrics.loss) * rows.len() as f64;
-            right += f64::from(metrics.accuracy) * rows.len() as f64;
-        }
-        let photos = train.len().max(1) as f64;
-        Ok(Metrics { loss: (loss_sum / photos) as f32, accuracy: (right / photos) as f32 })
+    ) -> Result<Fit, Error> {
+        let go_on = || ControlFlow::Continue(());
+        let settled = settle(&Threads::serial(), isa, train, self.classes, options, &go_on)?;
+        fit(self, isa, train, validation, &settled.options, Listener::Each(&mut report))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use icecap_kernels::rng::{Purpose, Stream};
+
     use super::*;
+    use crate::{ClassWeight, Decay, LBFGS};
 
     /// Two clouds of features, apart by a little.
     fn clouds(photos: u32, shift: f32) -> FeatureSet {
@@ -249,7 +142,7 @@ mod tests {
         let isa = Isa::best();
         for (classes, optimizer) in [(2, "adam"), (3, "sgd"), (2, "rmsprop"), (2, "adamw")] {
             let options = TrainOptions {
-                epochs: 30,
+                epochs: 30.into(),
                 learning_rate: 1e-2,
                 optimizer: optimizer.into(),
                 ..Default::default()
@@ -262,8 +155,9 @@ mod tests {
                 assert_eq!(epoch.epoch, seen);
                 ControlFlow::Continue(())
             });
-            let history = history.unwrap();
-            let last = history[29];
+            let fit = history.unwrap();
+            let last = fit.history[29];
+            assert_eq!(fit.kept(), Some(&last));
             assert!(
                 last.validation.accuracy > 0.9 && last.validation.loss < before.loss,
                 "{optimizer}: {last:?}"
@@ -285,15 +179,91 @@ mod tests {
     fn the_learning_rate_follows_its_schedule() {
         let set = clouds(10, 0.1);
         let rates = |decay| {
-            let options = TrainOptions { epochs: 4, batch: 5, decay, ..Default::default() };
+            let options = TrainOptions { epochs: 4.into(), batch: 5, decay, ..Default::default() };
             let mut head = Head::untrained(20, 2, 0).unwrap();
-            let history =
-                head.train(Isa::best(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
-            history.iter().map(|epoch| epoch.learning_rate).collect::<Vec<_>>()
+            let fit = head.train(Isa::best(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
+            fit.history.iter().map(|epoch| epoch.learning_rate).collect::<Vec<_>>()
         };
         assert_eq!(rates(Decay::Constant), [1e-3; 4]);
         assert_eq!(rates(Decay::Step { epochs: 2, factor: 0.5 }), [1e-3, 1e-3, 5e-4, 5e-4]);
         let cosine = rates(Decay::Cosine);
         assert!(cosine.windows(2).all(|pair| pair[1] < pair[0]) && cosine[3] < 1e-4, "{cosine:?}");
+    }
+
+    /// A head trained without anybody listening.
+    fn trained(set: &FeatureSet, options: &TrainOptions) -> (Head, Fit) {
+        let mut head = Head::untrained(20, 2, options.seed).unwrap();
+        let fit = head.train(Isa::best(), set, set, options, |_| ControlFlow::Continue(())).unwrap();
+        (head, fit)
+    }
+
+    #[test]
+    fn the_rate_warms_up_step_by_step() {
+        let set = clouds(10, 0.1);
+        let options = TrainOptions { epochs: 4.into(), batch: 5, warmup: 2, ..Default::default() };
+        let (_, fit) = trained(&set, &options);
+        let rates: Vec<f32> = fit.history.iter().map(|epoch| epoch.learning_rate).collect();
+        // Four steps of warm-up: the last of the first epoch is the second of them.
+        assert_eq!(rates, [5e-4, 1e-3, 1e-3, 1e-3]);
+    }
+
+    #[test]
+    fn early_stopping_keeps_the_best_epoch_on_photos_it_does_not_learn_from() {
+        // Few photos, many features: the loss on others soon rises.
+        let set = clouds(40, 0.1);
+        let options =
+            TrainOptions { early_stopping: Some(5), learning_rate: 3e-2, dropout: 0.0, ..Default::default() };
+        let (head, fit) = trained(&set, &options);
+        let losses: Vec<f32> = fit.history.iter().map(|epoch| epoch.watched.unwrap().loss).collect();
+        let best = losses.iter().copied().fold(f32::INFINITY, f32::min);
+        assert_eq!(losses[fit.kept], best);
+        assert_eq!(fit.history.len(), fit.kept + 6, "five epochs after the best: {losses:?}");
+        let (rest, slice) = set.held_back(0.15, 0).unwrap();
+        assert_eq!((rest.len(), slice.len()), (34, 6));
+        assert_eq!(head.evaluate(Isa::best(), &slice).unwrap().loss, best);
+        // Whatever is held back from it: the kept epoch's head learned from the rest alone.
+        let alone = TrainOptions { early_stopping: None, epochs: (fit.kept as u32 + 1).into(), ..options };
+        assert_eq!(trained(&rest, &alone).0.kernel().data(), head.kernel().data());
+    }
+
+    #[test]
+    fn lbfgs_depends_on_no_seed_and_chooses_its_penalty() {
+        let set = clouds(60, 0.3);
+        let options =
+            |seed| TrainOptions { optimizer: LBFGS.into(), seed, l2: Some(0.1), ..Default::default() };
+        let (head, fit) = trained(&set, &options(0));
+        assert_eq!(trained(&set, &options(7)).0.kernel().data(), head.kernel().data());
+        assert!(fit.history.last().unwrap().train.accuracy > 0.9, "{:?}", fit.history.last());
+        let (_, fit) = trained(&set, &TrainOptions { l2: None, ..options(0) });
+        assert!(fit.options.l2.is_some_and(|l2| l2 > 0.0), "{:?}", fit.options);
+    }
+
+    #[test]
+    fn a_penalty_makes_small_weights_and_class_weights_find_the_rare_class() {
+        let set = clouds(64, 0.3);
+        let size = |l2| {
+            let options = TrainOptions { l2, learning_rate: 1e-2, ..Default::default() };
+            trained(&set, &options).0.kernel().data().iter().map(|w| w * w).sum::<f32>()
+        };
+        assert!(size(Some(1.0)) < 0.5 * size(None));
+        // One photo of class 1 to twelve of class 0.
+        let rows: Vec<usize> = (0..64).filter(|row| row % 2 == 0 || row % 24 == 1).collect();
+        let few = set.rows(&rows).unwrap();
+        let found = |class_weight, optimizer: &str| {
+            let options = TrainOptions {
+                class_weight,
+                learning_rate: 1e-2,
+                optimizer: optimizer.into(),
+                l2: Some(0.3),
+                ..Default::default()
+            };
+            let (head, _) = trained(&few, &options);
+            head.logits_of(Isa::best(), &clouds(200, 0.3)).iter().filter(|logit| **logit >= 0.0).count()
+        };
+        for optimizer in ["adam", LBFGS] {
+            let counts =
+                [ClassWeight::None, ClassWeight::Sqrt, ClassWeight::Balanced].map(|w| found(w, optimizer));
+            assert!(counts[0] < counts[1] && counts[1] < counts[2], "{optimizer}: {counts:?}");
+        }
     }
 }

@@ -29,36 +29,54 @@
 //! [`bench`](mod@bench) measures the machine.
 #![forbid(unsafe_code)]
 
+mod assessment;
 mod backbone;
 pub mod bench;
+mod calibration;
+mod centroid;
 mod classifier;
 mod dataset;
 mod error;
 mod export;
+mod feature_set;
 mod features;
+mod fit;
+mod folds;
 mod head;
 mod heatmap;
+mod interval;
 mod map;
 mod metrics;
 mod options;
 mod overlay;
 mod paired;
+mod rate;
+mod settle;
 mod similar;
 mod top;
 mod train;
 
+pub use assessment::Assessment;
 pub use backbone::{Backbone, Session, Settings};
+pub use calibration::{Bin, Calibration, Reliability, temperature, tempered};
+pub use centroid::centroid_head;
 pub use classifier::{Classifier, Prediction, Predictor, SaveBackbone};
 pub use dataset::Dataset;
 pub use error::{Error, Kind};
+pub use feature_set::FeatureSet;
 pub use features::{Extracted, Extractor, Preprocessing, Progress, Source};
-pub use head::{Epoch, FeatureSet, Head};
+pub use fit::{Epoch, Fit};
+pub use folds::{CrossValidation, Fold, cross_validate};
+pub use head::Head;
 pub use heatmap::{Heatmap, Heatmaps};
+pub use interval::interval;
 pub use map::{FeatureMap, MAP_ROWS};
-pub use metrics::{Metrics, THRESHOLD, predicted, probabilities};
-pub use options::{Decay, TrainOptions};
+pub use metrics::{Metrics, THRESHOLD, balanced_accuracy, predicted, probabilities};
+pub use options::{ClassWeight, Decay, Epochs, LBFGS, OPTIMIZERS, TrainOptions};
 pub use overlay::Overlay;
 pub use paired::mcnemar;
+pub use rate::find_rate;
+pub use settle::{L2_DEFAULT, L2_GRID, L2Choice, Settled, choose_l2};
 pub use similar::{Nearest, Neighbour, Similar};
 pub use train::{Event, PhotoReport, PhotoSet, SkippedPhoto, Trained, Trainer};
 

@@ -18,11 +18,17 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Of logits [N, 1] for two classes, [N, classes] for more.
+    /// Those of no photos: no number at all.
+    pub const NONE: Self = Self { loss: f32::NAN, accuracy: f32::NAN };
+
+    /// Of logits [N, 1] for two classes, [N, classes] for more; [`Metrics::NONE`] for N = 0.
     ///
     /// # Errors
     /// [`Error::Autograd`] where logits and labels do not fit.
     pub fn of(logits: &[f32], labels: &[u32], classes: usize) -> Result<Self, Error> {
+        if labels.is_empty() && logits.is_empty() {
+            return Ok(Self::NONE);
+        }
         let loss = Loss::for_classes(classes);
         let width = loss.logits(classes);
         let shape = Shape::of([labels.len(), width]);
@@ -64,6 +70,24 @@ pub fn probabilities(logits: &[f32]) -> Vec<f32> {
     }
 }
 
+/// The mean over the classes that have photos of the share of their photos that was predicted right.
+#[must_use]
+pub fn balanced_accuracy(said: &[usize], labels: &[u32], classes: usize) -> f64 {
+    let mut of_class = vec![(0_usize, 0_usize); classes];
+    for (&class, &label) in said.iter().zip(labels) {
+        if let Some((photos, right)) = of_class.get_mut(label as usize) {
+            *photos += 1;
+            *right += usize::from(class == label as usize);
+        }
+    }
+    let recalls = of_class
+        .iter()
+        .filter(|(photos, _)| *photos > 0)
+        .map(|(photos, right)| *right as f64 / *photos as f64);
+    let count = recalls.clone().count();
+    recalls.sum::<f64>() / count.max(1) as f64
+}
+
 fn sigmoid(logit: f32) -> f32 {
     (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32
 }
@@ -86,6 +110,14 @@ mod tests {
         assert_eq!(predicted(&[0.0]), 1);
         assert_eq!(predicted(&[-1e-3]), 0);
         assert_eq!(predicted(&[2.0, 2.0]), 0);
+    }
+
+    #[test]
+    fn balanced_accuracy_counts_classes_and_not_photos() {
+        // Class 0: three of four; class 1: none of one; class 2 has no photo.
+        assert_eq!(balanced_accuracy(&[0, 0, 0, 1, 0], &[0, 0, 0, 0, 1], 3), 0.375);
+        assert_eq!(balanced_accuracy(&[], &[], 2), 0.0);
+        assert!(Metrics::of(&[], &[], 2).unwrap().loss.is_nan());
     }
 
     #[test]

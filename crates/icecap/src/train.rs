@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icecap_data::{Cache, Digest, Part, Sample, Warning};
+use icecap_data::{Cache, Digest, Groups, Part, Sample, Warning};
 use icecap_graph::stage;
 use icecap_kernels::{Shape, Tensor};
 
+use crate::fit::{Listener, fit};
+use crate::settle::{Pulse, Settled, settle};
 use crate::{
-    Backbone, Classifier, Dataset, Epoch, Error, Extracted, Extractor, FeatureSet, Head, Metrics,
-    Preprocessing, Progress, Source, TrainOptions,
+    Assessment, Backbone, Calibration, Classifier, CrossValidation, Dataset, Epoch, Error, Extracted,
+    Extractor, FeatureSet, Head, Metrics, Preprocessing, Progress, Source, TrainOptions, cross_validate,
 };
 
 /// Something that happens during a training. Those of [`Event::Extracting`] come from several threads.
@@ -22,10 +24,14 @@ pub enum Event<'a> {
     Extracting(Progress),
     /// All photos are features, but for those that cannot be read.
     Extracted(&'a PhotoReport),
-    /// Loss and accuracy on the validation photos before the first step.
+    /// What the options left open is settled.
+    Settled(&'a Settled),
+    /// Loss and accuracy on the validation photos before the first step; [`Metrics::NONE`] where there are none.
     Before(Metrics),
     /// An epoch has ended.
     Epoch(&'a Epoch),
+    /// Work goes on of which there is nothing to tell, on several threads: an occasion to stop it.
+    Pulse,
 }
 
 /// A photo that is left out, and why.
@@ -68,11 +74,21 @@ pub struct Trained {
     pub before: Metrics,
     /// Each epoch.
     pub history: Vec<Epoch>,
+    /// The place in `history` of the epoch whose head was kept: the last, but for early stopping.
+    pub kept: usize,
+    /// The options as they were settled, and what by.
+    pub settled: Settled,
+    /// The temperature of the classifier.
+    pub calibration: Calibration,
+    /// What the validation photos say, where there are some.
+    pub validation: Option<Assessment>,
+    /// What cross-validation on the training photos says, where it was asked for.
+    pub folds: Option<CrossValidation>,
     /// Loss and accuracy on the test photos, where there are some. They had no part in the training.
     pub test: Option<Metrics>,
     /// The photos that were learned from.
     pub train_set: PhotoSet,
-    /// The photos that the head was watched on.
+    /// The photos that the head was watched on; may be none where it is judged by folds.
     pub val_set: PhotoSet,
     /// The photos that it was tried on at the end; may be none.
     pub test_set: PhotoSet,
@@ -80,8 +96,18 @@ pub struct Trained {
     pub photos: PhotoReport,
     /// Time from photos to features.
     pub features_time: Duration,
-    /// Time in the epochs, their evaluation included.
+    /// Time in the epochs, their evaluation included, and in settling the options before them.
     pub head_time: Duration,
+    /// Time in cross-validation and in fitting the temperature.
+    pub folds_time: Duration,
+}
+
+impl Trained {
+    /// The epoch whose head was kept.
+    #[must_use]
+    pub fn kept(&self) -> Option<&Epoch> {
+        self.history.get(self.kept)
+    }
 }
 
 /// Trains a head on a frozen backbone.
@@ -91,6 +117,8 @@ pub struct Trainer {
     preprocessing: Preprocessing,
     options: TrainOptions,
     cache: Option<Arc<Cache>>,
+    groups: Option<Groups>,
+    folds: Option<usize>,
     strict: bool,
 }
 
@@ -105,6 +133,8 @@ impl Trainer {
             preprocessing: Preprocessing::for_training(backbone)?,
             options: TrainOptions::default(),
             cache: None,
+            groups: None,
+            folds: None,
             strict: false,
         })
     }
@@ -130,6 +160,21 @@ impl Trainer {
         self
     }
 
+    /// Which photos belong together: whatever is held back from the training photos, in folds or by early stopping, never
+    /// shares a group with what is learned from.
+    #[must_use]
+    pub fn groups(mut self, groups: Option<Groups>) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Judges the training photos by so many folds, too; a data set then needs no validation photos.
+    #[must_use]
+    pub fn folds(mut self, folds: Option<usize>) -> Self {
+        self.folds = folds;
+        self
+    }
+
     /// Whether a photo that cannot be read is an error; by default it is left out.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
@@ -147,35 +192,51 @@ impl Trainer {
         dataset: &Dataset,
         event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Trained, Error> {
-        check_options(&self.options)?;
+        self.options.check()?;
         let started = Instant::now();
         let photos = self.features(dataset, event)?;
         let features_time = started.elapsed();
 
         let started = Instant::now();
-        let (isa, classes) = (self.backbone.isa(), dataset.classes.len());
-        let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
-        let before = head.evaluate(isa, &photos.val.features)?;
-        tell(event(Event::Before(before)))?;
+        let (isa, threads, classes) = (self.backbone.isa(), self.backbone.threads(), dataset.classes.len());
         let (train, val, test) = (&photos.train.features, &photos.val.features, &photos.test.features);
-        let history = head.train(isa, train, val, &self.options, |epoch| event(Event::Epoch(epoch)))?;
-        let test = match test.is_empty() {
-            true => None,
-            false => Some(head.evaluate(isa, test)?),
-        };
+        let pulse = || event(Event::Pulse);
+        let settled = settle(threads, isa, train, classes, &self.options, &pulse)?;
+        tell(event(Event::Settled(&settled)))?;
+        let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
+        let before = head.evaluate(isa, val)?;
+        tell(event(Event::Before(before)))?;
+        let mut report = |epoch: &Epoch| event(Event::Epoch(epoch));
+        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report))?;
         let head_time = started.elapsed();
+        // As many epochs as the head that is kept has had, which early stopping chose by training photos.
+        let done = TrainOptions { epochs: (fitted.kept as u32 + 1).into(), ..settled.options.clone() };
+
+        let started = Instant::now();
+        let (folds, calibration) = self.judged(train, classes, &done, &pulse)?;
+        let folds_time = started.elapsed();
+        let test = if test.is_empty() { None } else { Some(head.evaluate(isa, test)?) };
+        let validation = match val.is_empty() {
+            true => None,
+            false => Some(Assessment::of(&head, isa, train, val, &calibration)?),
+        };
         let classifier = Classifier::from_head(
             &self.backbone,
             self.preprocessing,
             head,
             dataset.classes.clone(),
             photos.fingerprint,
-            &self.options,
+            &done,
         )?;
         Ok(Trained {
-            classifier,
+            classifier: classifier.with_temperature(calibration.temperature)?,
             before,
-            history,
+            history: fitted.history,
+            kept: fitted.kept,
+            settled,
+            calibration,
+            validation,
+            folds,
             test,
             train_set: photos.train,
             val_set: photos.val,
@@ -183,7 +244,28 @@ impl Trainer {
             photos: photos.report,
             features_time,
             head_time,
+            folds_time,
         })
+    }
+
+    /// The training photos by folds, where that was asked for, and the temperature that they ask for. `done` are the
+    /// options of the head that was trained.
+    fn judged(
+        &self,
+        train: &FeatureSet,
+        classes: usize,
+        done: &TrainOptions,
+        pulse: Pulse<'_>,
+    ) -> Result<(Option<CrossValidation>, Calibration), Error> {
+        let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
+        if let Some(k) = self.folds {
+            // Each fold settles for itself what was left open: what is reported of it had no part in that.
+            let folds = cross_validate(threads, isa, train, classes, &self.options, k, pulse)?;
+            let calibration = Calibration::of(&folds, train, classes)?;
+            return Ok((Some(folds), calibration));
+        }
+        let same = TrainOptions { early_stopping: None, ..done.clone() };
+        Ok((None, Calibration::by_folds(threads, isa, train, classes, &same, pulse)?))
     }
 
     fn features(
@@ -211,7 +293,12 @@ impl Trainer {
             let skipped = gathered.report.skipped.len();
             return Err(Error::Skipped { skipped, photos: sources.len(), first: first.reason.clone() });
         }
-        gathered.finish(&dataset.classes)
+        let mut photos = gathered.finish(&dataset.classes, self.folds.is_none())?;
+        if let Some(groups) = &self.groups {
+            let numbers = groups.numbers(&photos.train.samples);
+            photos.train.features = photos.train.features.with_groups(numbers)?;
+        }
+        Ok(photos)
     }
 }
 
@@ -265,14 +352,14 @@ impl Gathered {
         }
     }
 
-    fn finish(self, classes: &[String]) -> Result<Photos, Error> {
+    fn finish(self, classes: &[String], validated: bool) -> Result<Photos, Error> {
         let [train, val, test] = self.parts;
         for (index, class) in classes.iter().enumerate() {
             if !train.1.iter().any(|sample| sample.class == index) {
                 return Err(Error::EmptyClass { class: class.clone(), part: "training" });
             }
         }
-        if val.1.is_empty() {
+        if validated && val.1.is_empty() {
             return Err(Error::NoPhotos { part: "validation" });
         }
         let set = |(rows, samples): (Vec<f32>, Vec<Sample>)| -> Result<PhotoSet, Error> {
@@ -293,19 +380,4 @@ impl Gathered {
 
 fn tell(flow: ControlFlow<()>) -> Result<(), Error> {
     if flow.is_break() { Err(Error::Stopped) } else { Ok(()) }
-}
-
-fn check_options(options: &TrainOptions) -> Result<(), Error> {
-    let refuse = |what, reason: &str| Err(Error::Setting { what, reason: reason.to_owned() });
-    if options.batch == 0 {
-        return refuse("batch", "a step needs at least one photo");
-    }
-    if !(options.learning_rate >= 0.0 && options.learning_rate.is_finite()) {
-        return refuse("learning rate", "use a number from 0 up, 0.001 for a start");
-    }
-    if !(0.0..1.0).contains(&options.dropout) {
-        return refuse("dropout", "use a share from 0 up to, not including, 1");
-    }
-    icecap_autograd::optim::named(&options.optimizer)?;
-    Ok(())
 }

@@ -6,10 +6,12 @@
 
 mod dense;
 mod dropout;
+mod penalty;
 mod pool;
 
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use penalty::L2Penalty;
 pub use pool::GlobalAveragePool;
 
 use icecap_kernels::{Shape, TensorMut, TensorRef};

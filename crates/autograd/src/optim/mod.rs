@@ -2,6 +2,7 @@
 //! those of Keras 3, in f32, one value after the other.
 
 mod adam;
+pub mod lbfgs;
 mod rmsprop;
 mod sgd;
 
@@ -111,7 +112,7 @@ impl<const PER: usize> Memory<PER> {
 }
 
 /// Refuses a number outside `range`.
-fn setting(
+pub(crate) fn setting(
     what: &'static str,
     value: f64,
     range: impl std::ops::RangeBounds<f64>,

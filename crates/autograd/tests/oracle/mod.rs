@@ -76,3 +76,26 @@ pub(crate) fn sparse_categorical_cross_entropy(logits: &[f64], labels: &[u32]) -
     }
     sum / labels.len() as f64
 }
+
+/// From the definition, with a weight for each class and labels of which a share is spread over all; one logit stands
+/// for two classes, the first with a logit of 0.
+pub(crate) fn smoothed(
+    logits: &[f64],
+    labels: &[u32],
+    weights: &[f32],
+    smoothing: f32,
+    classes: usize,
+) -> f64 {
+    let columns = logits.len() / labels.len();
+    let mut sum = 0.0;
+    for (row, label) in logits.chunks(columns).zip(labels) {
+        let row = if columns == 1 { vec![0.0, row[0]] } else { row.to_vec() };
+        let total: f64 = row.iter().map(|logit| logit.exp()).sum();
+        for (class, logit) in row.iter().enumerate() {
+            let own = if class == *label as usize { 1.0 - f64::from(smoothing) } else { 0.0 };
+            let target = own + f64::from(smoothing) / classes as f64;
+            sum -= f64::from(weights[*label as usize]) * target * (logit.exp() / total).ln();
+        }
+    }
+    sum / labels.len() as f64
+}

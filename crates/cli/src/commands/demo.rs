@@ -94,7 +94,7 @@ fn metrics(metrics: Metrics) -> String {
 }
 
 fn train(backbone: &Backbone, dataset: &Dataset, seed: u64) -> Result<Trained, Failure> {
-    let options = TrainOptions { epochs: EPOCHS, seed, ..TrainOptions::default() };
+    let options = TrainOptions { epochs: EPOCHS.into(), seed, ..TrainOptions::default() };
     let progress = Mutex::new(Some(Progress::new("features", dataset.samples().count())));
     let failure = Mutex::new(None);
     let event = |event: Event<'_>| {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::data::{self, Inventory, Sample, scan_known};
 use icecap::graph::stage;
-use icecap::{Classifier, Extractor, Metrics, SkippedPhoto};
+use icecap::{Classifier, Extractor, Metrics, SkippedPhoto, tempered};
 use serde::Serialize;
 
 use crate::class_folder::parent_of_class;
@@ -106,7 +106,8 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
             Ok((row, photo)) => {
                 let prediction = classifier.of_features(row);
                 confusion.add(*class, prediction.class);
-                logits.extend(prediction.logits);
+                // The loss is that of the probabilities that are given.
+                logits.extend(tempered(&prediction.logits, classifier.temperature()));
                 labels.push(*class as u32);
                 warnings.extend(photo.warnings.iter().map(|warning| (path.clone(), *warning)));
             }

@@ -5,17 +5,20 @@ mod record;
 mod report;
 mod run_folder;
 mod since;
+mod verdict;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use icecap::autograd::optim;
-use icecap::data::{self, Inventory, scan};
-use icecap::{Dataset, Decay, Preprocessing, SaveBackbone, TrainOptions, Trained, Trainer};
+use icecap::data::{self, GroupRule, Groups, Inventory, scan};
+use icecap::{
+    ClassWeight, Dataset, Decay, Epochs, OPTIMIZERS, Preprocessing, SaveBackbone, TrainOptions, Trained,
+    Trainer,
+};
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::input::{BackboneOptions, InputOptions};
 use crate::note::note;
 use crate::table::print;
@@ -45,21 +48,37 @@ pub(crate) struct Options {
     backbone: BackboneOptions,
     #[command(flatten)]
     input: InputOptions,
-    /// Passes over the training photos
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    epochs: u32,
-    /// Learning rate
+    /// Passes over the training photos; auto: 10, or as many as make 300 steps
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "auto", value_parser = epochs)]
+    epochs: Epochs,
+    /// Learning rate; find: by a range test on the training photos
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, default_value = "1e-3", value_parser = rate)]
-    lr: f64,
+    lr: Rate,
+    /// Epochs over which the learning rate rises to its value
+    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    warmup: u32,
     /// Photos in a step
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Share of the features that dropout sets to zero in training
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = share)]
     dropout: f64,
-    /// Optimiser
-    #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(optim::NAMES))]
+    /// Optimiser; lbfgs solves the head in one go, without epochs, learning rate and dropout
+    #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(OPTIMIZERS))]
     optimizer: String,
+    /// Strength of the L2 penalty on the head's weights; auto: by folds of the training photos for lbfgs, else none
+    #[arg(long, value_name = "L2", allow_negative_numbers = true, default_value = "auto", value_parser = l2)]
+    l2: L2,
+    /// Share of each label that is spread over all classes
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.0, value_parser = share)]
+    label_smoothing: f64,
+    /// How much photos of rare classes count: none (as all others), balanced (each class alike) or sqrt (between these)
+    #[arg(long, value_name = "RULE", default_value = "none")]
+    class_weight: ClassWeight,
+    /// Stop after so many epochs that are no better [default: 5], and keep the best one: by the loss on a slice of the
+    /// training photos
+    #[arg(long, value_name = "PATIENCE", allow_negative_numbers = true, num_args = 0..=1, default_missing_value = "5", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    early_stop: Option<u32>,
     /// Learning rate over the epochs: constant, cosine, step, step:EPOCHS or step:EPOCHS:FACTOR
     #[arg(long, value_name = "RULE", default_value = "constant")]
     schedule: Decay,
@@ -69,6 +88,14 @@ pub(crate) struct Options {
     /// Share of each class that is held back for validation where the folder has no validation photos
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back)]
     val_split: f64,
+    /// Cross-validate on the training photos, in so many folds; no photo is then held back where the folder has no
+    /// validation photos
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(2..=100))]
+    folds: Option<u32>,
+    /// Keep photos together that are not independent: those whose path below the class folder gives the same first
+    /// capture group (or match), as in '^(cow-[0-9]+)_'
+    #[arg(long, value_name = "REGEX")]
+    group: Option<String>,
     /// Folder for the model and what is known of the run [default: icecap-run, icecap-run-2, …]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
@@ -91,8 +118,15 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
+    options.training().check()?;
+    let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
     let inventory = scan(&options.folder, options.val.as_deref())?;
-    let mut dataset = Dataset::new(&inventory, options.val_split, options.seed)?;
+    let groups = rule.map(|rule| options.groups(&inventory, &rule)).transpose()?;
+    let mut dataset = match &groups {
+        _ if options.folds.is_some() => Dataset::whole(&inventory),
+        Some(groups) => Dataset::grouped(&inventory, options.val_split, options.seed, groups)?,
+        None => Dataset::new(&inventory, options.val_split, options.seed)?,
+    };
     let since = Since::begin(options, &inventory, &mut dataset)?;
     check_photos(&inventory, &dataset, options.strict)?;
     let mut seconds = Seconds { scan: started.elapsed().as_secs_f64(), ..Seconds::default() };
@@ -115,16 +149,19 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         .preprocessing(preprocessing)
         .options(options.training())
         .cache(cache.clone())
+        .groups(groups)
+        .folds(options.folds.map(|folds| folds as usize))
         .strict(options.strict);
     let trained = trainer.train(&dataset, &|event| report.event(event));
     cache_folder::tell(cache.as_ref());
     let trained = trained.map_err(|error| report.failure().unwrap_or_else(|| error.into()))?;
     seconds.features = trained.features_time.as_secs_f64();
     seconds.head = trained.head_time.as_secs_f64();
+    seconds.folds = trained.folds_time.as_secs_f64();
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
-    let arguments = Arguments::new(options, &backbone, &preprocessing, &folder);
+    let arguments = Arguments::new(options, &backbone, &preprocessing, &folder, &trained);
     save(options, &folder, &dataset, &trained, &arguments)?;
     seconds.save = saving.elapsed().as_secs_f64();
     seconds.total = started.elapsed().as_secs_f64();
@@ -141,14 +178,57 @@ impl Options {
     fn training(&self) -> TrainOptions {
         TrainOptions {
             epochs: self.epochs,
-            learning_rate: self.lr as f32,
+            learning_rate: if let Rate::Fixed(rate) = self.lr { rate as f32 } else { 0.0 },
+            find_rate: self.lr == Rate::Find,
+            warmup: self.warmup,
             batch: self.batch as usize,
             dropout: self.dropout as f32,
             optimizer: self.optimizer.clone(),
             decay: self.schedule,
+            l2: if let L2::Fixed(l2) = self.l2 { Some(l2 as f32) } else { None },
+            label_smoothing: self.label_smoothing as f32,
+            class_weight: self.class_weight,
+            early_stopping: self.early_stop,
             seed: self.seed,
         }
     }
+
+    /// Which photos belong together. A rule that is about no photo is not what somebody meant.
+    fn groups(&self, inventory: &Inventory, rule: &GroupRule) -> Result<Groups, Failure> {
+        let val = inventory.val.as_deref().unwrap_or(&[]);
+        let groups = Groups::new(rule, inventory.train.iter().chain(val), &inventory.classes);
+        if groups.named() == 0 {
+            let first = inventory.train.first().map_or_else(String::new, |sample| plain_path(&sample.path));
+            return Err(Failure::new(
+                Code::Arguments,
+                format!(
+                    "--group: no path of a photo below its class folder matches; the first photo is {first}"
+                ),
+            ));
+        }
+        match groups.shared(&inventory.train, val) {
+            0 => {}
+            shared => note(&format!(
+                "warning: {} of photos in training and in validation, which then looks better than it is",
+                if shared == 1 { "1 group has".to_owned() } else { format!("{shared} groups have") }
+            )),
+        }
+        Ok(groups)
+    }
+}
+
+/// A learning rate, or the wish to have one found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rate {
+    Fixed(f64),
+    Find,
+}
+
+/// An L2 penalty, or the wish to have one chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum L2 {
+    Fixed(f64),
+    Auto,
 }
 
 /// What would fail only after the work, or must not be passed over.
@@ -219,9 +299,28 @@ fn write_page(options: &Options, folder: &RunFolder, threads: usize) -> Result<(
     folder.write(page::REPORT, &page::html(&run, threads, &|_| None)?)
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+fn epochs(text: &str) -> Result<Epochs, String> {
+    if text == "auto" {
+        return Ok(Epochs::Auto);
+    }
+    let epochs = text.parse().ok().filter(|epochs| (1..=1_000_000).contains(epochs)).map(Epochs::Fixed);
+    epochs.ok_or_else(|| "use a number from 1 to 1000000, or auto".to_owned())
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    if text == "find" {
+        return Ok(Rate::Find);
+    }
     let rate = text.parse().ok().filter(|rate: &f64| (*rate as f32) > 0.0 && (*rate as f32).is_finite());
-    rate.ok_or_else(|| "use a number above 0, 1e-3 for a start".to_owned())
+    rate.map(Rate::Fixed).ok_or_else(|| "use a number above 0, 1e-3 for a start, or find".to_owned())
+}
+
+fn l2(text: &str) -> Result<L2, String> {
+    if text == "auto" {
+        return Ok(L2::Auto);
+    }
+    let l2 = text.parse().ok().filter(|l2: &f64| *l2 >= 0.0 && (*l2 as f32).is_finite());
+    l2.map(L2::Fixed).ok_or_else(|| "use a number from 0 up, or auto".to_owned())
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -26,6 +26,7 @@ mod key {
     pub(super) const INPUT_RESIZE: &str = "input_resize";
     pub(super) const INPUT_EXIF: &str = "input_exif";
     pub(super) const WEIGHTS_FILE_SHA256: &str = "weights_file_sha256";
+    pub(super) const TEMPERATURE: &str = "temperature";
     pub(super) const TOOL_VERSION: &str = "tool_version";
     pub(super) const DATA_FINGERPRINT: &str = "data_fingerprint";
     pub(super) const TRAINING_PREFIX: &str = "training.";
@@ -51,6 +52,8 @@ pub struct Model {
     pub record: Record,
     /// How a photo becomes the backbone's input.
     pub preprocessing: Preprocessing,
+    /// What logits are divided by before they become probabilities; 1 leaves them as they are.
+    pub temperature: f32,
     /// The version of the program that wrote the model.
     pub tool_version: String,
     /// What identifies the photos that it was trained on.
@@ -106,6 +109,7 @@ impl Model {
                 ));
             }
         }
+        check_temperature(self.temperature)?;
         if let BackbonePart::Embedded(params) = &self.backbone {
             let channels = params.spec().feature_channels();
             if features != channels {
@@ -114,6 +118,18 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// The range in which a temperature makes sense, and in which no logit that f32 holds becomes infinite or NaN by it.
+const TEMPERATURES: std::ops::RangeInclusive<f32> = 1e-3..=1e3;
+
+fn check_temperature(temperature: f32) -> Result<(), String> {
+    if TEMPERATURES.contains(&temperature) {
+        return Ok(());
+    }
+    Err(format!(
+        "a temperature of {temperature}; expected a number from 0.001 to 1000, 1 to leave confidence as it is"
+    ))
 }
 
 fn logits(classes: usize) -> usize {

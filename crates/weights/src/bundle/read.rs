@@ -7,7 +7,8 @@ use icecap_graph::Params;
 use icecap_kernels::Threads;
 
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, Preprocessing, check_classes, key,
+    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, Preprocessing, check_classes,
+    check_temperature, key,
 };
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
@@ -144,6 +145,7 @@ fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result
         backbone,
         record,
         preprocessing: preprocessing(&metadata)?,
+        temperature: metadata.get(key::TEMPERATURE, temperature)?.unwrap_or(1.0),
         tool_version: metadata.need(key::TOOL_VERSION, any)?,
         data_fingerprint: metadata.need(key::DATA_FINGERPRINT, any)?,
         training: training.collect(),
@@ -228,6 +230,12 @@ fn classes(text: &str) -> Result<Vec<String>, String> {
         serde_json::from_str(text).map_err(|_| "expected a JSON array of texts".to_owned())?;
     check_classes(&classes)?;
     Ok(classes)
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    let temperature = text.parse().map_err(|_| "expected a number".to_owned())?;
+    check_temperature(temperature)?;
+    Ok(temperature)
 }
 
 fn any(text: &str) -> Result<String, String> {

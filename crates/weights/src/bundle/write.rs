@@ -122,6 +122,10 @@ impl Model {
         ] {
             metadata.insert(key.to_owned(), value);
         }
+        // A file that says nothing of it stays as it was before there was such a key.
+        if self.temperature != 1.0 {
+            metadata.insert(key::TEMPERATURE.to_owned(), self.temperature.to_string());
+        }
         for (name, value) in &self.training {
             metadata.insert(format!("{}{name}", key::TRAINING_PREFIX), value.clone());
         }

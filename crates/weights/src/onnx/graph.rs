@@ -177,6 +177,11 @@ impl Graph {
         self.constant("head/kernel", model.head_kernel.shape().dims(), model.head_kernel.data());
         self.constant("head/bias", &[logits], &model.head_bias);
         self.named_node("Gemm", "head", &["head/kernel", "head/bias"], LOGITS, Vec::new());
+        if model.temperature != 1.0 {
+            // The logits are an output as they are; probabilities are made of what the temperature leaves of them.
+            self.constant("temperature", &[], &[model.temperature]);
+            self.node("Div", "tempered", &["temperature"], Vec::new());
+        }
         if logits == 1 {
             self.constant("one", &[], &[1.0]);
             self.node("Sigmoid", "second", &[], Vec::new());

@@ -41,6 +41,7 @@ fn model_of(classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
             params_sha256,
         },
         preprocessing: Preprocessing { size, resize: "squash".to_owned(), exif: "apply".to_owned() },
+        temperature: 1.0,
         tool_version: "1.2.3".to_owned(),
         data_fingerprint: "photos".to_owned(),
         training: BTreeMap::from([("epochs".to_owned(), "10".to_owned())]),
@@ -225,6 +226,31 @@ fn two_classes_share_a_logit_and_have_a_probability_each() {
     assert_eq!(tail[3].0, "Gemm");
     let outputs: Vec<_> = graph.output.iter().map(|value| shape(value).1).collect();
     assert_eq!(outputs, [[-1, 2], [-1, 1]]);
+}
+
+#[test]
+fn a_temperature_stands_between_the_logits_and_the_probabilities() {
+    for classes in [2, 5] {
+        let plain = written(&model(classes), OnnxPixels::Scaled).1;
+        let (file, graph) = written(&Model { temperature: 1.5, ..model(classes) }, OnnxPixels::Scaled);
+        let node = |name: &str| graph.node.iter().find(|node| node.name == name).unwrap();
+        assert_eq!(node("tempered").op_type, "Div");
+        assert_eq!(node("tempered").input, ["logits", "temperature"]);
+        assert_eq!(node(if classes == 2 { "second" } else { "softmax" }).input, ["tempered"]);
+        let constant = graph.initializer.iter().find(|tensor| tensor.name == "temperature").unwrap();
+        assert_eq!(
+            (constant.raw_data.as_slice(), constant.dims.len()),
+            (1.5_f32.to_le_bytes().as_slice(), 0)
+        );
+        // The logits themselves are an output as they were.
+        assert_eq!((graph.node.len(), graph.output.len()), (plain.node.len() + 1, 2));
+        assert_eq!(graph.output, plain.output);
+        assert!(
+            file.metadata_props
+                .iter()
+                .any(|prop| (prop.key.as_str(), prop.value.as_str()) == ("temperature", "1.5"))
+        );
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
             exif: "apply".to_owned(),
         },
         tool_version: "0.1.0".to_owned(),
+        temperature: 1.0,
         data_fingerprint: "0123456789abcdef".to_owned(),
         training: BTreeMap::from([
             ("epochs".to_owned(), "10".to_owned()),
@@ -65,6 +66,7 @@ pub(crate) fn assert_same(got: &Model, expected: &Model) {
     assert_eq!(got.preprocessing, expected.preprocessing);
     assert_eq!(got.tool_version, expected.tool_version);
     assert_eq!(got.data_fingerprint, expected.data_fingerprint);
+    assert_eq!(got.temperature, expected.temperature);
     assert_eq!(got.training, expected.training);
     match (&got.backbone, &expected.backbone) {
         (BackbonePart::Pinned(got), BackbonePart::Pinned(expected)) => assert_eq!(got, expected),
@@ -110,6 +112,24 @@ fn what_is_written_is_format_1_byte_for_byte() {
 fn write_the_golden_files() {
     for (path, model) in golden() {
         model.save(path).unwrap();
+    }
+}
+
+#[test]
+fn a_temperature_goes_with_the_model_and_one_that_is_none_is_refused() {
+    let expected = Model { temperature: 1.371_234_6, ..model(&["a", "b"], false) };
+    let bytes = expected.to_bytes().unwrap();
+    assert_same(&Model::from_bytes(&bytes, "memory").unwrap(), &expected);
+    for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-4, 1e4] {
+        let wrong = Model { temperature, ..model(&["a", "b"], false) };
+        assert!(matches!(wrong.to_bytes(), Err(Error::Model { .. })), "{temperature}");
+    }
+    let at = bytes.windows(9).position(|text| text == b"1.3712346").unwrap();
+    for text in [b"0.0000000", b"-1.000000", b"NaNNaNNaN", b"100000000"] {
+        let mut forged = bytes.clone();
+        forged[at..at + 9].copy_from_slice(text);
+        let error = Model::from_bytes(&forged, "memory").unwrap_err().to_string();
+        assert!(error.contains("temperature"), "{error}");
     }
 }
 

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use icecap::data::Part;
-use icecap::{Backbone, Dataset, Epoch, Preprocessing, SkippedPhoto, Trained};
+use icecap::{
+    Backbone, Bin, CrossValidation, Dataset, Epoch, Epochs, Fold, Preprocessing, SkippedPhoto, Trained,
+};
 use serde::Serialize;
 
 use super::since::Comparison;
-use super::{Options, RunFolder};
+use super::{L2, Options, Rate, RunFolder};
 use crate::failure::{Code, Failure};
 use crate::wording::typed;
 use crate::{csv, skipped};
@@ -19,6 +21,8 @@ pub(super) struct Seconds {
     pub(super) weights: f64,
     pub(super) features: f64,
     pub(super) head: f64,
+    /// Cross-validation, and fitting the temperature.
+    pub(super) folds: f64,
     pub(super) save: f64,
     pub(super) total: f64,
 }
@@ -39,6 +43,23 @@ pub(super) struct Record<'a> {
     val_accuracy: Option<f32>,
     test_loss: Option<f32>,
     test_accuracy: Option<f32>,
+    /// Of the probabilities that the model gives, its temperature included: what `evaluate` tells.
+    val_loss_calibrated: Option<f32>,
+    /// The 95 % interval of the validation accuracy.
+    val_interval: Option<[f64; 2]>,
+    /// Of the nearest class centroid on the validation photos.
+    centroid_accuracy: Option<f32>,
+    balanced_accuracy: Option<f64>,
+    temperature: f32,
+    /// The expected calibration error on the validation photos, with the temperature and without.
+    ece: Option<f64>,
+    ece_uncalibrated: Option<f64>,
+    reliability: Vec<Range>,
+    folds: Option<Folds>,
+    /// The epoch whose head was kept.
+    epochs_chosen: usize,
+    l2_chosen: f32,
+    learning_rate_chosen: f32,
     seconds: Seconds,
     photos: Photos,
     skipped: usize,
@@ -55,6 +76,52 @@ struct Class<'a> {
     train: usize,
     val: usize,
     test: usize,
+}
+
+/// Validation predictions of one range of confidence.
+#[derive(Serialize)]
+struct Range {
+    from: f64,
+    to: f64,
+    photos: usize,
+    confidence: f64,
+    accuracy: f64,
+}
+
+/// What cross-validation on the training photos says.
+#[derive(Serialize)]
+struct Folds {
+    accuracy: f64,
+    spread: f64,
+    centroid_accuracy: f64,
+    each: Vec<OneFold>,
+}
+
+#[derive(Serialize)]
+struct OneFold {
+    photos: usize,
+    loss: f32,
+    accuracy: f32,
+    centroid_accuracy: f32,
+    l2: f32,
+}
+
+impl Folds {
+    fn new(folds: &CrossValidation) -> Self {
+        let one = |fold: &Fold| OneFold {
+            photos: fold.photos,
+            loss: fold.metrics.loss,
+            accuracy: fold.metrics.accuracy,
+            centroid_accuracy: fold.centroid_accuracy,
+            l2: fold.l2,
+        };
+        Self {
+            accuracy: folds.accuracy(),
+            spread: folds.spread(),
+            centroid_accuracy: folds.centroid_accuracy(),
+            each: folds.folds.iter().map(one).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -122,7 +189,9 @@ pub(super) fn csv(history: &[Epoch]) -> String {
             row.val_loss,
             row.val_accuracy,
         ];
-        let values = values.iter().map(f32::to_string);
+        // A run without validation photos has nothing to say of them.
+        let values =
+            values.iter().map(|value| if value.is_nan() { String::new() } else { value.to_string() });
         text += &csv::record(std::iter::once(row.epoch.to_string()).chain(values));
     }
     text
@@ -130,7 +199,15 @@ pub(super) fn csv(history: &[Epoch]) -> String {
 
 impl<'a> Record<'a> {
     pub(super) fn new(dataset: &'a Dataset, trained: &'a Trained, seconds: Seconds, model: &Path) -> Self {
-        let last = trained.history.last();
+        let last = trained.kept();
+        let validation = trained.validation.as_ref();
+        let range = |bin: &Bin| Range {
+            from: bin.range[0],
+            to: bin.range[1],
+            photos: bin.photos,
+            confidence: bin.confidence,
+            accuracy: bin.accuracy,
+        };
         let [train, val, test] = [Part::Train, Part::Val, Part::Test].map(|part| dataset.counts(part));
         let class = |(index, name)| Class { name, train: train[index], val: val[index], test: test[index] };
         let photos = &trained.photos;
@@ -150,6 +227,18 @@ impl<'a> Record<'a> {
             val_accuracy: last.map(|epoch| epoch.validation.accuracy),
             test_loss: trained.test.map(|test| test.loss),
             test_accuracy: trained.test.map(|test| test.accuracy),
+            val_loss_calibrated: validation.map(|of| of.loss),
+            val_interval: validation.map(|of| of.interval),
+            centroid_accuracy: validation.map(|of| of.centroid_accuracy),
+            balanced_accuracy: validation.map(|of| of.balanced_accuracy),
+            temperature: trained.calibration.temperature,
+            ece: validation.map(|of| of.calibrated.ece),
+            ece_uncalibrated: validation.map(|of| of.uncalibrated.ece),
+            reliability: validation.map_or(Vec::new(), |of| of.calibrated.bins.iter().map(range).collect()),
+            folds: trained.folds.as_ref().map(Folds::new),
+            epochs_chosen: trained.kept + 1,
+            l2_chosen: trained.settled.options.l2.unwrap_or(0.0),
+            learning_rate_chosen: trained.settled.options.learning_rate,
             seconds,
             photos: Photos { read: photos.read, cached: photos.cached, skipped: photos.skipped.len() },
             skipped: photos.skipped.len(),
@@ -188,14 +277,22 @@ pub(super) struct Arguments {
     size: [usize; 2],
     resize: String,
     exif: String,
+    /// Those that were used, where they were left open.
     epochs: u32,
     lr: f64,
+    l2: f64,
     batch: u32,
     dropout: f64,
     optimizer: String,
     schedule: String,
+    warmup: u32,
+    label_smoothing: f64,
+    class_weight: String,
+    early_stop: Option<u32>,
     seed: u64,
     val_split: f64,
+    folds: Option<u32>,
+    group: Option<String>,
     threads: usize,
     isa: &'static str,
     out: String,
@@ -210,7 +307,9 @@ impl Arguments {
         backbone: &Backbone,
         preprocessing: &Preprocessing,
         folder: &RunFolder,
+        trained: &Trained,
     ) -> Self {
+        let used = &trained.settled.options;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let words: Vec<String> = std::env::args_os().skip(1).map(|word| text(word.as_ref())).collect();
         let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
@@ -225,14 +324,24 @@ impl Arguments {
             size: preprocessing.size(),
             resize: preprocessing.resize.mode.to_string(),
             exif: preprocessing.exif.to_string(),
-            epochs: options.epochs,
-            lr: options.lr,
+            epochs: match used.epochs {
+                Epochs::Fixed(epochs) if !used.is_lbfgs() => epochs,
+                _ => trained.history.len() as u32,
+            },
+            lr: if let Rate::Fixed(rate) = options.lr { rate } else { f64::from(used.learning_rate) },
+            l2: if let L2::Fixed(l2) = options.l2 { l2 } else { f64::from(used.l2.unwrap_or(0.0)) },
             batch: options.batch,
             dropout: options.dropout,
             optimizer: options.optimizer.clone(),
             schedule: options.schedule.to_string(),
+            warmup: options.warmup,
+            label_smoothing: options.label_smoothing,
+            class_weight: options.class_weight.to_string(),
+            early_stop: options.early_stop,
             seed: options.seed,
             val_split: options.val_split,
+            folds: options.folds,
+            group: options.group.clone(),
             threads: backbone.threads().count(),
             isa: backbone.isa().name(),
             out: text(folder.path()),

@@ -2,15 +2,19 @@
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use icecap::data::{Inventory, Part};
-use icecap::{Backbone, Dataset, Decay, Epoch, Event, PhotoReport, Preprocessing, Trained};
+use icecap::{
+    Backbone, ClassWeight, Dataset, Decay, Epoch, Epochs, Event, PhotoReport, Preprocessing, Settled, Trained,
+};
 
 use super::since::Comparison;
-use super::{MODEL, Options, RunFolder};
+use super::{MODEL, Options, RunFolder, verdict};
 use crate::class_folder::parent_of_class;
 use crate::failure::Failure;
 use crate::lock::lock;
+use crate::note::note;
 use crate::page::REPORT;
 use crate::progress::Progress;
 use crate::table::{print, table};
@@ -23,18 +27,32 @@ The running numbers are means over the epoch, with dropout on and the head still
 its end, dropout off. So validation can look better than running: compare it with training.
 ";
 
+/// What an epoch is where the head is solved in one go.
+const SOLVED: &str = "\
+Each epoch is one step of the solver on all training photos, without dropout; the loss that it lowers has the L2 penalty
+in it.
+";
+
 /// Tells about a training on standard output, or, for JSON, only what belongs on standard error.
 pub(super) struct Report<'a> {
     options: &'a Options,
     dataset: &'a Dataset,
     progress: Mutex<Option<Progress>>,
+    /// Epochs that there will be; 0 where nobody knows.
+    epochs: AtomicU32,
     /// Why the training was stopped from here.
     failure: Mutex<Option<Failure>>,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(options: &'a Options, dataset: &'a Dataset) -> Self {
-        Self { options, dataset, progress: Mutex::new(None), failure: Mutex::new(None) }
+        Self {
+            options,
+            dataset,
+            progress: Mutex::new(None),
+            epochs: AtomicU32::new(0),
+            failure: Mutex::new(None),
+        }
     }
 
     fn say(&self, text: &str) -> Result<(), Failure> {
@@ -69,6 +87,10 @@ impl<'a> Report<'a> {
             backbone.isa(),
             counted(backbone.threads().count(), "thread"),
         ))?;
+        let uneven = verdict::uneven(&self.dataset.classes, &self.dataset.counts(Part::Train));
+        if let (Some(warning), ClassWeight::None) = (uneven, self.options.class_weight) {
+            note(&warning);
+        }
         *lock(&self.progress) = Some(Progress::new("features", photos));
         Ok(())
     }
@@ -102,6 +124,7 @@ impl<'a> Report<'a> {
         match (&self.options.val, &inventory.val) {
             (Some(folder), _) => format!("the photos in {}", plain_path(folder)),
             (None, Some(_)) => "the folder's own part".to_owned(),
+            (None, None) if self.dataset.val.is_empty() => "none held back, judged by folds".to_owned(),
             (None, None) => {
                 let share = 100.0 * self.options.val_split;
                 format!("{share:.0} % of each class, drawn by seed {}", self.options.seed)
@@ -119,6 +142,10 @@ impl<'a> Report<'a> {
                 Ok(())
             }
             Event::Extracted(photos) => self.extracted(photos),
+            Event::Settled(settled) => self.settled(settled),
+            Event::Before(metrics) if metrics.loss.is_nan() => {
+                self.say(&format!("\n{}", self.epoch_header()))
+            }
             Event::Before(metrics) => self.say(&format!(
                 "before training: validation loss {:.4}, accuracy {:.4}\n\n{}",
                 metrics.loss,
@@ -159,9 +186,27 @@ impl<'a> Report<'a> {
         ))
     }
 
+    fn settled(&self, settled: &Settled) -> Result<(), Failure> {
+        if let (Epochs::Fixed(epochs), false, None) =
+            (settled.options.epochs, settled.options.is_lbfgs(), settled.options.early_stopping)
+        {
+            self.epochs.store(epochs, Ordering::Relaxed);
+        }
+        self.say(&verdict::settings(settled, self.dataset.train.len()))
+    }
+
+    /// Whether an epoch is worth a line: all of few, some of many.
+    fn is_shown(&self, epoch: u32) -> bool {
+        match self.epochs.load(Ordering::Relaxed) {
+            0 => epoch <= 20 || epoch.is_multiple_of(10),
+            all if all <= 50 => true,
+            all => epoch == 1 || epoch == all || epoch.is_multiple_of(stride(all)),
+        }
+    }
+
     /// Whether the learning rate is worth a column.
     fn rate_changes(&self) -> bool {
-        self.options.schedule != Decay::Constant
+        self.options.schedule != Decay::Constant || self.options.warmup > 0
     }
 
     fn epoch_header(&self) -> String {
@@ -174,14 +219,22 @@ impl<'a> Report<'a> {
     }
 
     fn epoch(&self, epoch: &Epoch) -> Result<(), Failure> {
+        if !self.is_shown(epoch.epoch) {
+            return Ok(());
+        }
         let Epoch { running, train, validation, .. } = epoch;
         let rate = match self.rate_changes() {
             true => format!("  {:>8.2e}", epoch.learning_rate),
             false => String::new(),
         };
         self.say(&format!(
-            "{:>5}  {:>6.4}  {:>8.4}  {:>8.4}  {:>6.4}  {:>8.4}{rate}\n",
-            epoch.epoch, running.loss, running.accuracy, train.accuracy, validation.loss, validation.accuracy
+            "{:>5}  {:>6.4}  {:>8.4}  {:>8.4}  {:>6}  {:>8}{rate}\n",
+            epoch.epoch,
+            running.loss,
+            running.accuracy,
+            train.accuracy,
+            figure(validation.loss),
+            figure(validation.accuracy)
         ))
     }
 
@@ -193,7 +246,13 @@ impl<'a> Report<'a> {
         folder: &RunFolder,
         since: Option<&Comparison>,
     ) -> Result<(), Failure> {
-        let mut text = format!("\n{WHY}\n");
+        let why = match () {
+            () if trained.settled.options.is_lbfgs() => SOLVED,
+            () if self.dataset.val.is_empty() => "",
+            () => WHY,
+        };
+        let line = if why.is_empty() { "" } else { "\n" };
+        let mut text = format!("{line}{why}\n{}", verdict::text(trained));
         text.extend(since.map(Comparison::text));
         if let Some(test) = trained.test {
             text += &format!(
@@ -221,7 +280,10 @@ impl<'a> Report<'a> {
         let root = val.and_then(|first| parent_of_class(&first.path, &self.dataset.classes[first.class]));
         let (one, all) = match (&inventory.val, root) {
             (Some(_), Some(root)) => (typed_path(root), typed_path(root)),
-            _ => (val.map_or_else(String::new, |first| typed_path(&first.path)), "OTHER_PHOTOS".to_owned()),
+            _ => {
+                let other = || "OTHER_PHOTOS".to_owned();
+                (val.map_or_else(other, |first| typed_path(&first.path)), other())
+            }
         };
         let program = program();
         text += &format!(
@@ -229,4 +291,20 @@ impl<'a> Report<'a> {
         );
         self.say(&text)
     }
+}
+
+/// Every how many epochs of `all` a line is shown: a round number that makes 25 to 60 lines.
+fn stride(all: u32) -> u32 {
+    let mut ten = 1;
+    loop {
+        if let Some(round) = [1, 2, 5].map(|digit| digit * ten).into_iter().find(|round| all / round <= 50) {
+            return round;
+        }
+        ten *= 10;
+    }
+}
+
+/// A number, or a dash where there is none.
+fn figure(value: f32) -> String {
+    if value.is_nan() { "-".to_owned() } else { format!("{value:.4}") }
 }

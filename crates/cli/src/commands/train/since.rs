@@ -31,7 +31,7 @@ use known::Known;
 pub(super) struct SinceOptions {
     /// Earlier run to go on from: photos keep the part that they had in it, and its model is tried beside the new one. Its
     /// weights, size and resize rule are taken where none are named
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["folds", "group"])]
     since: Option<PathBuf>,
 }
 

@@ -1,0 +1,176 @@
+//! L-BFGS on functions whose minima are known, and the dense layer fitted with it against an oracle in f64.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
+
+mod oracle;
+
+use icecap_autograd::optim::lbfgs::{End, Stop, minimise};
+use icecap_autograd::{Error, Logistic, LogisticOptions, Targets};
+use icecap_kernels::rng::{Purpose, Stream};
+use icecap_kernels::{Shape, Tensor};
+use proptest::prelude::*;
+
+fn stream(seed: u64) -> Stream {
+    Stream::new(seed, Purpose::Test, 0, 0)
+}
+
+/// Photos around a centre for each class, with the features' common part that real ones have.
+fn photos(seed: u64, rows: usize, features: usize, classes: usize) -> (Tensor, Vec<u32>) {
+    let mut draw = stream(seed);
+    let centres: Vec<f32> = (0..classes * features).map(|_| draw.range(0.0, 1.0)).collect();
+    let labels: Vec<u32> = (0..rows).map(|row| (row % classes) as u32).collect();
+    let mut values = Vec::with_capacity(rows * features);
+    for &label in &labels {
+        let centre = &centres[label as usize * features..][..features];
+        values.extend(centre.iter().map(|value| value + draw.range(0.0, 2.0)));
+    }
+    (Tensor::from_slice(Shape::of([rows, features]), &values).unwrap(), labels)
+}
+
+/// J and its gradient by the definition, the gradient by central differences.
+fn gradient(layer: &[Tensor; 2], of: &dyn Fn(&[f64], &[f64]) -> f64) -> Vec<f64> {
+    let wide = |tensor: &Tensor| tensor.data().iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    let (kernel, bias) = (wide(&layer[0]), wide(&layer[1]));
+    (0..kernel.len() + bias.len())
+        .map(|index| {
+            let moved = |by: f64| {
+                let (mut kernel, mut bias) = (kernel.clone(), bias.clone());
+                match index.checked_sub(kernel.len()) {
+                    None => kernel[index] += by,
+                    Some(at) => bias[at] += by,
+                }
+                of(&kernel, &bias)
+            };
+            (moved(1e-5) - moved(-1e-5)) / 2e-5
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_quadratic_is_solved_exactly((n, condition, seed) in (1..30_usize, 1.0..1e3_f64, any::<u64>())) {
+        let mut draw = stream(seed);
+        let scale: Vec<f64> = (0..n).map(|i| condition.powf(i as f64 / n as f64)).collect();
+        let centre: Vec<f64> = (0..n).map(|_| f64::from(draw.range(-5.0, 5.0))).collect();
+        let mut at = vec![0.0; n];
+        let function = |at: &[f64], gradient: &mut [f64]| {
+            let mut value = 0.0;
+            for i in 0..at.len() {
+                gradient[i] = scale[i] * (at[i] - centre[i]);
+                value += 0.5 * gradient[i] * (at[i] - centre[i]);
+            }
+            value
+        };
+        let stop = Stop { steps: 5000, decrease: 0.0, ..Stop::default() };
+        let outcome = minimise(&mut at, &stop, function, |_, _, _| true);
+        prop_assert_eq!(outcome.end, End::Gradient);
+        for (at, centre) in at.iter().zip(&centre) {
+            prop_assert!((at - centre).abs() < 1e-5, "{} for {}", at, centre);
+        }
+    }
+
+    #[test]
+    fn a_fitted_layer_has_no_slope_left_and_no_start_finds_a_better_one(
+        (rows, features, classes, l2, smoothing, seed) in
+            (12..60_usize, 1..12_usize, 2..5_usize, 1e-3..3.0_f32, 0.0..0.3_f32, any::<u64>())
+    ) {
+        let (x, labels) = photos(seed, rows, features, classes);
+        let mut draw = stream(seed ^ 1);
+        let weights: Vec<f32> = (0..classes).map(|_| draw.range(0.2, 3.0)).collect();
+        let logits = if classes == 2 { 1 } else { classes };
+        let wide: Vec<f64> = x.data().iter().map(|&v| f64::from(v)).collect();
+        let j = |kernel: &[f64], bias: &[f64]| {
+            let z = oracle::dense(&wide, kernel, bias, rows);
+            oracle::smoothed(&z, &labels, &weights, smoothing, classes)
+                + 0.5 * f64::from(l2) * kernel.iter().map(|w| w * w).sum::<f64>()
+        };
+        let problem = Logistic::new(x.view(), &labels, classes).unwrap();
+        let options = LogisticOptions {
+            targets: Targets { class_weights: Some(&weights), smoothing },
+            l2,
+            stop: Stop { decrease: 0.0, ..Stop::default() },
+        };
+        let mut values = Vec::new();
+        for start in 0..2 {
+            let mut layer =
+                [[features, logits].as_slice(), &[logits]].map(|dims| oracle::random(&mut stream(start), dims, 1.0));
+            let outcome = problem.fit(&mut layer, &options, |_, _, _| true).unwrap();
+            let slopes = gradient(&layer, &j);
+            let steepest = slopes.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
+            prop_assert!(steepest < 2e-4, "{:?}: slope {}", outcome, steepest);
+            let at = |tensor: &Tensor| tensor.data().iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+            let value = j(&at(&layer[0]), &at(&layer[1]));
+            prop_assert!((outcome.value - value).abs() < 1e-5 * value.abs().max(1.0), "{:?} for {}", outcome, value);
+            values.push(value);
+        }
+        prop_assert!((values[0] - values[1]).abs() < 1e-6, "{:?}", values);
+    }
+}
+
+#[test]
+fn rosenbrocks_valley_is_followed_to_its_end() {
+    let mut at = [-1.2, 1.0];
+    let function = |at: &[f64], gradient: &mut [f64]| {
+        let (a, b) = (1.0 - at[0], at[1] - at[0] * at[0]);
+        gradient[0] = -2.0 * a - 400.0 * at[0] * b;
+        gradient[1] = 200.0 * b;
+        a * a + 100.0 * b * b
+    };
+    let mut last = f64::INFINITY;
+    let outcome = minimise(&mut at, &Stop { decrease: 0.0, ..Stop::default() }, function, |_, length, at| {
+        let value = function(at, &mut [0.0; 2]);
+        assert!(value < last && length > 0.0, "every step goes down");
+        last = value;
+        true
+    });
+    assert_eq!(outcome.end, End::Gradient);
+    assert!(at.iter().all(|x| (x - 1.0).abs() < 1e-6) && outcome.steps < 60, "{at:?} {outcome:?}");
+}
+
+#[test]
+fn a_minimisation_stops_where_it_is_told_to() {
+    let bowl = |at: &[f64], gradient: &mut [f64]| {
+        gradient.iter_mut().zip(at).zip([1.0, 50.0]).for_each(|((g, x), scale)| *g = scale * x);
+        0.5 * (at[0] * at[0] + 50.0 * at[1] * at[1])
+    };
+    let run = |stop: Stop, most: usize| minimise(&mut [3.0, 4.0], &stop, bowl, |step, _, _| step < most);
+    assert_eq!(run(Stop { steps: 2, ..Stop::default() }, 9).end, End::Steps);
+    assert_eq!(run(Stop::default(), 1).end, End::Stopped);
+    assert_eq!(run(Stop { decrease: 1.0, ..Stop::default() }, 99).end, End::Decrease);
+    let broken = minimise(&mut [1.0], &Stop::default(), |_, _| f64::NAN, |_, _, _| true);
+    assert_eq!((broken.end, broken.steps), (End::NotFinite, 0));
+    // A kink: the gradient never vanishes, and no step from the bottom of it goes down.
+    let mut at = [0.3];
+    let kink = |at: &[f64], gradient: &mut [f64]| {
+        gradient[0] = if at[0] < 0.0 { -1.0 } else { 1.0 };
+        at[0].abs()
+    };
+    let outcome = minimise(&mut at, &Stop { decrease: 0.0, ..Stop::default() }, kink, |_, _, _| true);
+    assert!(outcome.end == End::NoDescent && at[0].abs() < 0.3, "{outcome:?} at {at:?}");
+}
+
+#[test]
+fn a_layer_that_does_not_fit_is_refused() {
+    let (x, labels) = photos(1, 10, 4, 3);
+    assert!(matches!(Logistic::new(x.view(), &labels[..9], 3), Err(Error::BatchCount { .. })));
+    assert!(matches!(Logistic::new(x.view(), &[3; 10], 3), Err(Error::Label { .. })));
+    assert!(matches!(
+        Logistic::new(Tensor::zeros(Shape::of([4])).view(), &[0], 2),
+        Err(Error::InputShape { .. })
+    ));
+    let problem = Logistic::new(x.view(), &labels, 3).unwrap();
+    let mut layer = [Tensor::zeros(Shape::of([4, 3])), Tensor::zeros(Shape::of([3]))];
+    let negative = LogisticOptions { l2: -1.0, ..Default::default() };
+    assert!(matches!(problem.fit(&mut layer, &negative, |_, _, _| true), Err(Error::Setting { .. })));
+    let mut narrow = [Tensor::zeros(Shape::of([4, 2])), Tensor::zeros(Shape::of([2]))];
+    let options = LogisticOptions::default();
+    assert!(matches!(problem.fit(&mut narrow, &options, |_, _, _| true), Err(Error::ParameterShape { .. })));
+    // The same bits each time, whatever else runs.
+    let again = |_: u32| {
+        let mut layer = [Tensor::zeros(Shape::of([4, 3])), Tensor::zeros(Shape::of([3]))];
+        problem.fit(&mut layer, &LogisticOptions { l2: 0.1, ..options }, |_, _, _| true).unwrap();
+        oracle::bits(layer[0].data())
+    };
+    assert_eq!(again(0), again(1));
+}

@@ -1,0 +1,129 @@
+//! What can be said of a training: what was settled before it, and how good and how sure its classifier is.
+
+use std::fmt::Write;
+
+use icecap::{Assessment, Epochs, L2Choice, Settled, Trained};
+
+use crate::wording::{counted, plain};
+
+/// From so many photos of the largest class to one of the smallest on, the small one is mostly overlooked.
+const UNEVEN: usize = 10;
+
+/// The optimiser and the settings, and where those come from that were left open.
+pub(super) fn settings(settled: &Settled, photos: usize) -> String {
+    let options = &settled.options;
+    let mut text = format!("training    {}", options.optimizer);
+    if let (Epochs::Fixed(epochs), false) = (options.epochs, options.is_lbfgs()) {
+        let most = if options.early_stopping.is_some() { "at most " } else { "" };
+        let _ = write!(text, ", {most}{}", counted(epochs as usize, "epoch"));
+        if settled.epochs_by_photos {
+            let steps = epochs as usize * photos.div_ceil(options.batch);
+            let _ = write!(text, " (auto: {steps} steps for {})", counted(photos, "photo"));
+        }
+        let found = if settled.rate_found { " (found by a range test)" } else { "" };
+        let _ = write!(text, ", learning rate {:.2e}{found}", options.learning_rate);
+    }
+    let l2 = options.l2.unwrap_or(0.0);
+    if l2 > 0.0 || options.is_lbfgs() {
+        let _ = write!(text, ", L2 {l2}{}", settled.l2.as_ref().map_or_else(String::new, chosen));
+    }
+    text + "\n"
+}
+
+fn chosen(choice: &L2Choice) -> String {
+    match choice.folds {
+        0 => " (too few photos to choose one by)".to_owned(),
+        folds => format!(" (auto: by {folds} folds of the training photos)"),
+    }
+}
+
+/// A warning where some classes have many times the photos of others.
+pub(super) fn uneven(classes: &[String], counts: &[usize]) -> Option<String> {
+    let of = |index: usize| format!("'{}' has {}", plain(&classes[index]), counted(counts[index], "photo"));
+    let most = (0..counts.len()).max_by_key(|&index| counts[index])?;
+    let least = (0..counts.len()).filter(|&index| counts[index] > 0).min_by_key(|&index| counts[index])?;
+    (counts[most] > UNEVEN * counts[least]).then(|| {
+        format!(
+            "warning: class {} and class {}: a head may overlook the rare one and still look good; --class-weight \
+             balanced makes each class count alike",
+            of(most),
+            of(least)
+        )
+    })
+}
+
+/// How good the classifier is, and how sure that is.
+pub(super) fn text(trained: &Trained) -> String {
+    let mut text = String::new();
+    if trained.kept + 1 < trained.history.len() {
+        let (kept, all) = (trained.kept + 1, trained.history.len());
+        let _ =
+            writeln!(text, "kept        epoch {kept} of {all}: the best on a slice of the training photos");
+    }
+    if let (Some(validation), Some(kept)) = (&trained.validation, trained.kept()) {
+        text += &validated(validation, kept.validation.accuracy);
+    }
+    text += &folds(trained);
+    text += &confidence(trained);
+    text
+}
+
+fn validated(of: &Assessment, accuracy: f32) -> String {
+    let [low, high] = of.interval;
+    format!(
+        "validation  accuracy {accuracy:.4}, {} of {} right; 95 % interval {low:.3} to {high:.3}\n            balanced \
+         accuracy {:.4}; nearest centroid, the baseline, {:.4}\n",
+        of.right, of.photos, of.balanced_accuracy, of.centroid_accuracy
+    )
+}
+
+fn folds(trained: &Trained) -> String {
+    let Some(folds) = &trained.folds else { return String::new() };
+    let each: Vec<String> = folds.folds.iter().map(|fold| format!("{:.3}", fold.metrics.accuracy)).collect();
+    format!(
+        "folds       {} of {}: accuracy {}\n            mean {:.4}, spread {:.4}; nearest centroid, the baseline, \
+         {:.4}\n",
+        folds.folds.len(),
+        counted(folds.rows.len(), "training photo"),
+        each.join(" "),
+        folds.accuracy(),
+        folds.spread(),
+        folds.centroid_accuracy()
+    )
+}
+
+fn confidence(trained: &Trained) -> String {
+    let of = trained.calibration;
+    let mut text = match of.folds {
+        0 => "confidence  as the head has it: too few photos to fit a temperature to".to_owned(),
+        folds => format!(
+            "confidence  temperature {:.3}, fitted to {} by {}",
+            of.temperature,
+            counted(of.photos, "training photo"),
+            counted(folds, "fold")
+        ),
+    };
+    if let Some(validation) = &trained.validation {
+        let (before, after) = (validation.uncalibrated.ece, validation.calibrated.ece);
+        let _ = match of.folds {
+            0 => write!(text, "; calibration error {after:.4}"),
+            _ => write!(text, "; calibration error {after:.4}, without it {before:.4}"),
+        };
+    }
+    text + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_uneven_above_ten_to_one() {
+        let classes = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(uneven(&classes, &[100, 10, 50]), None);
+        let warning = uneven(&classes, &[101, 30, 10]).unwrap();
+        assert!(warning.contains("'a' has 101 photos") && warning.contains("'c' has 10 photos"), "{warning}");
+        assert!(warning.contains("--class-weight balanced"));
+        assert_eq!(uneven(&classes, &[101, 30, 0]), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! Pooled features of some photos, with what is known of each: its class and, where photos belong together, its group.
+
+use icecap_data::{Part, folds, split, split_groups};
+use icecap_kernels::{Shape, Tensor};
+
+use crate::Error;
+
+/// Pooled features of some photos with their classes.
+#[derive(Clone, Debug)]
+pub struct FeatureSet {
+    features: Tensor,
+    labels: Vec<u32>,
+    groups: Option<Vec<u32>>,
+}
+
+impl FeatureSet {
+    /// `features` [N, F] with the class of each row.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where they are not one row a label.
+    pub fn new(features: Tensor, labels: Vec<u32>) -> Result<Self, Error> {
+        if features.shape().rank() != 2 || features.shape().dims()[0] != labels.len() {
+            let shape = Shape::of([labels.len(), features.shape().dims().last().copied().unwrap_or(0)]);
+            return Err(icecap_kernels::Error::ElementCount { shape, got: features.data().len() }.into());
+        }
+        Ok(Self { features, labels, groups: None })
+    }
+
+    /// The same with the group of each row: what is held back from a training, for whatever purpose, then never shares
+    /// a group with what is learned from.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where they are not one a row.
+    pub fn with_groups(self, groups: Vec<u32>) -> Result<Self, Error> {
+        if groups.len() != self.labels.len() {
+            let reason = format!("{} for {} photos; give one for each", groups.len(), self.labels.len());
+            return Err(Error::Setting { what: "groups", reason });
+        }
+        Ok(Self { groups: Some(groups), ..self })
+    }
+
+    /// How many photos.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The features, [N, F].
+    #[must_use]
+    pub fn features(&self) -> &Tensor {
+        &self.features
+    }
+
+    /// The class of each row.
+    #[must_use]
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// The group of each row, where rows have groups.
+    #[must_use]
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.groups.as_deref()
+    }
+
+    /// How many rows each of `classes` classes has.
+    #[must_use]
+    pub fn counts(&self, classes: usize) -> Vec<usize> {
+        let mut counts = vec![0; classes];
+        for &label in &self.labels {
+            if let Some(count) = counts.get_mut(label as usize) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
+    /// Some of the rows, in the order given.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] where they are too many for a tensor.
+    ///
+    /// # Panics
+    /// Where a row is not there.
+    pub fn rows(&self, rows: &[usize]) -> Result<Self, Error> {
+        let width = self.features.shape().dims()[1];
+        let mut features = Tensor::zeros(Shape::new(&[rows.len(), width])?);
+        let data = self.features.data();
+        for (to, &row) in features.data_mut().chunks_exact_mut(width.max(1)).zip(rows) {
+            to.copy_from_slice(&data[row * width..][..width]);
+        }
+        let of = |values: &[u32]| rows.iter().map(|&row| values[row]).collect::<Vec<_>>();
+        Ok(Self { features, labels: of(&self.labels), groups: self.groups.as_deref().map(of) })
+    }
+
+    /// Both parts of the set: without a share of each class, and that share. Groups stay whole.
+    ///
+    /// # Errors
+    /// As [`split`] and [`split_groups`].
+    pub fn held_back(&self, share: f64, seed: u64) -> Result<(Self, Self), Error> {
+        let classes = self.classes_of_rows();
+        let parts = match &self.groups {
+            Some(groups) => split_groups(&classes, groups, share, seed)?,
+            None => split(&classes, share, seed)?,
+        };
+        let of = |part| (0..self.len()).filter(|&row| parts[row] == part).collect::<Vec<_>>();
+        Ok((self.rows(&of(Part::Train))?, self.rows(&of(Part::Val))?))
+    }
+
+    /// The fold of each row; groups stay whole.
+    ///
+    /// # Errors
+    /// As [`folds`].
+    pub fn folds(&self, k: usize, seed: u64) -> Result<Vec<usize>, Error> {
+        Ok(folds(&self.classes_of_rows(), self.groups.as_deref(), k, seed)?)
+    }
+
+    fn classes_of_rows(&self) -> Vec<usize> {
+        self.labels.iter().map(|&label| label as usize).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_take_their_label_and_group_along() {
+        let features =
+            Tensor::from_slice(Shape::of([4, 2]), &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).unwrap();
+        let set = FeatureSet::new(features, vec![0, 1, 0, 1]).unwrap();
+        assert!(set.clone().with_groups(vec![1]).is_err());
+        let set = set.with_groups(vec![5, 6, 7, 8]).unwrap();
+        let some = set.rows(&[3, 0]).unwrap();
+        assert_eq!(
+            (some.features().data(), some.labels()),
+            ([6.0, 7.0, 0.0, 1.0].as_slice(), [1, 0].as_slice())
+        );
+        assert_eq!((some.groups(), some.counts(3)), (Some([8, 5].as_slice()), vec![1, 1, 0]));
+        let (rest, held) = set.held_back(0.5, 1).unwrap();
+        assert_eq!((rest.len(), held.counts(2)), (2, vec![1, 1]));
+        assert_eq!(set.rows(&[]).unwrap().len(), 0);
+    }
+}
