@@ -79,6 +79,8 @@ pub(crate) struct Header {
     /// Stored rows.
     pub(crate) height: u32,
     pub(crate) orientation: Orientation,
+    /// Whether pixels are not opaque.
+    pub(crate) transparent: bool,
 }
 
 /// A decoded photo: RGB of 8 bits, as stored, and how it has to be turned.

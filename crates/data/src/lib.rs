@@ -10,6 +10,7 @@
 //! one of them. No user's file makes this crate panic, hang or take more memory than [`Limits`] allow.
 #![forbid(unsafe_code)]
 
+mod about;
 mod cache;
 mod class;
 mod color;
@@ -17,18 +18,22 @@ mod decode;
 mod digest;
 mod error;
 mod format;
+mod frames;
 mod jpeg;
 mod labelled;
 mod limits;
 mod loader;
+mod near_name;
 mod orient;
 mod raster;
 mod resize;
 mod scan;
 mod split;
 mod split_file;
+mod survey;
 mod walk;
 
+pub use about::About;
 pub use cache::{Cache, CacheKey, CacheKeyParts};
 pub use class::class_of;
 pub use decode::{ExifPolicy, Photo, Warning, decode, is_decoding};
@@ -38,8 +43,10 @@ pub use format::Format;
 pub use labelled::{Labelled, scan_labelled};
 pub use limits::Limits;
 pub use loader::{Loaded, Loader, OpenPhoto};
+pub use near_name::near_name;
 pub use orient::Orientation;
 pub use resize::{ResizeBuffers, ResizeMode, ResizeSpec, pixels};
 pub use scan::{Inventory, MissingClass, Part, Sample, SkipReason, Skipped, scan, scan_known, scan_photos};
 pub use split::split;
 pub use split_file::{SplitRow, read_split, write_split};
+pub use survey::{Problem, Survey, survey};

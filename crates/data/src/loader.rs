@@ -6,9 +6,11 @@ use std::path::Path;
 
 use icecap_kernels::Isa;
 
-use crate::decode::{Buffers, Stored, decode_into};
+use crate::about::contrast;
+use crate::decode::{Buffers, Header, Stored, decode_into};
+use crate::frames::is_animated;
 use crate::resize::resample;
-use crate::{Digest, Error, ExifPolicy, Limits, ResizeBuffers, ResizeSpec, Result, Warning};
+use crate::{About, Digest, Error, ExifPolicy, Format, Limits, ResizeBuffers, ResizeSpec, Result, Warning};
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.
 #[derive(Debug)]
@@ -109,14 +111,43 @@ impl<'a> OpenPhoto<'a> {
     /// # Panics
     /// Where `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
+        Ok(self.decoded(spec, out)?.1)
+    }
+
+    /// The same, with what is known of the photo beside its pixels.
+    ///
+    /// # Errors
+    /// As [`OpenPhoto::pixels`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn look(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(About, &'a [Warning])> {
+        let (header, warnings, bytes) = self.decoded(spec, out)?;
+        let format = Format::of(bytes)?;
+        let (width, height) = header.orientation.sides(header.width, header.height);
+        let about = About {
+            format,
+            width,
+            height,
+            turned: !header.orientation.is_upright(),
+            animated: is_animated(bytes, format),
+            transparent: header.transparent,
+            contrast: contrast(out),
+        };
+        Ok((about, warnings))
+    }
+
+    /// Decodes and resizes into `out`; the file's header, what is odd about it, and its bytes.
+    fn decoded(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(Header, &'a [Warning], &'a [u8])> {
         let Self { bytes, loader, path, .. } = self;
         let Loader { isa, limits, exif, file, decoded, resized } = loader;
-        let header = decode_into(bytes.unwrap_or(file), limits, *exif, decoded)
+        let bytes = bytes.unwrap_or(file);
+        let header = decode_into(bytes, limits, *exif, decoded)
             .map_err(|error| if let Some(path) = path { error.of(path) } else { error })?;
         let (width, height) = (header.width as usize, header.height as usize);
         let stored = Stored { rgb: &decoded.rgb, width, height, orientation: header.orientation };
         resample(stored, spec, *isa, resized, out);
-        Ok(&decoded.warnings)
+        Ok((header, &decoded.warnings, bytes))
     }
 }
 

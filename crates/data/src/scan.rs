@@ -215,6 +215,10 @@ pub(crate) struct Parts {
 /// Names under which validation parts are found in the wild.
 const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 
+/// Names that say part and not class.
+pub(crate) const PART_NAMES: [&str; 7] =
+    ["train", "training", "val", "valid", "validation", "test", "testing"];
+
 /// The parts of `folder`; none where its folders are classes. `train` may be a class, too (of vehicles, say): it is a
 /// part where it holds folders and a validation or test folder stands beside it, or nothing does.
 pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
@@ -286,11 +290,16 @@ fn class_folders(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<(Strin
     let found = visible_folders(folder, &mut beside)?;
     skipped.extend(beside.into_iter().filter(|file| file.reason == SkipReason::NoClass));
     for path in found {
-        match path.file_name().and_then(|name| name.to_str()) {
-            Some(name) => folders.push((name.to_owned(), path)),
-            None => return Err(Error::PathNotText { path }),
-        }
+        folders.push(class_folder(path)?);
     }
     folders.sort_by(|a, b| natural(&a.1, &b.1));
     Ok(folders)
+}
+
+/// A class folder with its name.
+pub(crate) fn class_folder(path: PathBuf) -> Result<(String, PathBuf)> {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some(name) => Ok((name.to_owned(), path)),
+        None => Err(Error::PathNotText { path }),
+    }
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use icecap_data::{Cache, CacheKey, CacheKeyParts, Digest, ExifPolicy, Limits, Loader, ResizeSpec, Warning};
+use icecap_data::{
+    About, Cache, CacheKey, CacheKeyParts, Digest, ExifPolicy, Limits, Loader, ResizeSpec, Warning,
+};
 use icecap_graph::{Arena, Input, Plan};
 use icecap_kernels::Threads;
 
@@ -74,6 +76,8 @@ pub struct Extracted {
     pub warnings: Vec<Warning>,
     /// Whether the features came from the cache.
     pub cached: bool,
+    /// What its file holds, where the extractor was asked to [describe](Extractor::describing) it.
+    pub about: Option<About>,
 }
 
 /// How far an extraction is.
@@ -100,7 +104,11 @@ pub struct Extractor {
     plan: Plan,
     workers: Vec<Worker>,
     cache: Option<Arc<Cache>>,
+    describe: bool,
 }
+
+/// Where the cache keeps what is known of a photo beside its features; no stage is called so.
+const ABOUT_TAP: &str = "about";
 
 /// The version of the arithmetic. Features of another version or instruction set are not taken from a cache: their
 /// last digits differ.
@@ -121,6 +129,7 @@ impl Extractor {
             plan,
             workers: Vec::new(),
             cache: None,
+            describe: false,
         })
     }
 
@@ -128,6 +137,14 @@ impl Extractor {
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
         self.cache = cache;
+        self
+    }
+
+    /// Tells what each photo's file holds, too. The cache remembers that as it does features; a photo of which it knows
+    /// only these is decoded again.
+    #[must_use]
+    pub fn describing(mut self) -> Self {
+        self.describe = true;
         self
     }
 
@@ -179,7 +196,7 @@ impl Extractor {
             self.workers.push(self.worker());
         }
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let Self { backbone, preprocessing, tap, plan, workers, cache } = self;
+        let Self { backbone, preprocessing, tap, plan, workers, cache, describe } = self;
         let shared = Shared {
             params: Digest(backbone.record().params_sha256.0),
             preprocessing: preprocessing.to_string(),
@@ -188,6 +205,7 @@ impl Extractor {
             tap,
             plan,
             cache: cache.as_deref(),
+            describe: *describe,
         };
         backbone.threads().for_each_chunk(workers, &mut jobs, 1, |worker, _, job| {
             if stopped.load(Ordering::Relaxed) {
@@ -222,6 +240,7 @@ struct Shared<'a> {
     tap: &'a str,
     plan: &'a Plan,
     cache: Option<&'a Cache>,
+    describe: bool,
 }
 
 impl Shared<'_> {
@@ -236,30 +255,49 @@ impl Shared<'_> {
             Source::Bytes(bytes) => worker.loader.open_bytes(bytes)?,
         };
         let sha256 = open.sha256();
-        let slot = self.cache.map(|cache| (cache, self.key(sha256)));
-        if let Some((cache, key)) = &slot
-            && cache.get(key, row)
-        {
-            return Ok(Extracted { sha256, warnings: Vec::new(), cached: true });
+        let slot = self.cache.map(|cache| (cache, self.key(sha256, self.tap)));
+        let cached = slot.as_ref().is_some_and(|(cache, key)| cache.get(key, row));
+        let about = if self.describe { self.kept_about(sha256) } else { None };
+        if cached && (about.is_some() || !self.describe) {
+            return Ok(Extracted { sha256, warnings: Vec::new(), cached, about });
         }
-        let warnings = open.pixels(self.resize, &mut worker.pixels)?.to_vec();
-        let input = Input::F32(&worker.pixels);
-        if let Err(error) = self.plan.run(&Threads::serial(), input, &mut worker.arenas, row) {
-            unreachable!("pixels and row were sized by the plan: {error}");
+        let (about, warnings) = if self.describe {
+            let (about, warnings) = open.look(self.resize, &mut worker.pixels)?;
+            (Some(about), warnings.to_vec())
+        } else {
+            (None, open.pixels(self.resize, &mut worker.pixels)?.to_vec())
+        };
+        if !cached {
+            let input = Input::F32(&worker.pixels);
+            if let Err(error) = self.plan.run(&Threads::serial(), input, &mut worker.arenas, row) {
+                unreachable!("pixels and row were sized by the plan: {error}");
+            }
         }
         // An entry has no room for a warning, and a warning should be told each time.
         if let (Some((cache, key)), true) = (&slot, warnings.is_empty()) {
-            cache.put(key, row);
+            if !cached {
+                cache.put(key, row);
+            }
+            if let Some(about) = about {
+                cache.put(&self.key(sha256, ABOUT_TAP), &about.to_values());
+            }
         }
-        Ok(Extracted { sha256, warnings, cached: false })
+        Ok(Extracted { sha256, warnings, cached, about })
     }
 
-    fn key(&self, photo: Digest) -> CacheKey {
+    /// What the cache knows of a photo beside its features.
+    fn kept_about(&self, photo: Digest) -> Option<About> {
+        let mut values = [0.0; About::VALUES];
+        let found = self.cache?.get(&self.key(photo, ABOUT_TAP), &mut values);
+        if found { About::from_values(&values) } else { None }
+    }
+
+    fn key(&self, photo: Digest, tap: &str) -> CacheKey {
         CacheKey::new(&CacheKeyParts {
             photo,
             params: self.params,
             preprocessing: &self.preprocessing,
-            tap: self.tap,
+            tap,
             numerics: &self.numerics,
         })
     }

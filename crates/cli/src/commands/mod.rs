@@ -1,6 +1,7 @@
 //! The commands, one a file: its options and what it does.
 
 mod bench;
+mod check;
 mod classify;
 mod demo;
 mod evaluate;
@@ -20,6 +21,8 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     /// Draw a sample set, train on it, show the result: start here
     Demo(demo::Options),
+    /// Look at photos before training: what cannot be read, what is there twice, what is mislabelled
+    Check(check::Options),
     /// Train a classifier on photos in a folder for each class
     Train(train::Options),
     /// Try a trained model on photos whose classes are known
@@ -46,6 +49,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Demo(options) => demo::run(&options),
+            Self::Check(options) => check::run(&options),
             Self::Train(options) => train::run(&options),
             Self::Evaluate(options) => evaluate::run(&options),
             Self::Predict(options) => predict::run(&options),
