@@ -20,7 +20,8 @@ fn picture(number: u64, width: u32, height: u32) -> RgbImage {
         state ^= state << 17;
         (state >> 33) as u32 % below
     };
-    let mut photo = RgbImage::from_pixel(width, height, Rgb([draw(256) as u8, draw(256) as u8, draw(256) as u8]));
+    let mut photo =
+        RgbImage::from_pixel(width, height, Rgb([draw(256) as u8, draw(256) as u8, draw(256) as u8]));
     for _ in 0..6 + draw(20) {
         let (left, top) = (draw(width), draw(height));
         let (across, down) = (1 + draw(width / 2), 1 + draw(height / 2));
@@ -86,7 +87,10 @@ fn a_good_folder_is_told_to_be_one_and_the_next_training_is_warm() {
     assert!(run.stdout.contains("formats   13 PNG\n"), "{}", run.stdout);
     assert!(run.stdout.contains("ants       6      6   46.2 %\n"), "{}", run.stdout);
     let last = run.stdout.lines().last().unwrap();
-    assert!(last.starts_with("nothing wrong found; next: ") && last.ends_with("icecap train photos"), "{last}");
+    assert!(
+        last.starts_with("nothing wrong found; next: ") && last.ends_with("icecap train photos"),
+        "{last}"
+    );
 
     let again = report(&place.icecap(&["check", "photos", "--json"]).succeeds());
     assert_eq!((again["cached"].as_u64(), again["verdict"].as_str()), (Some(13), Some("clean")));
@@ -101,7 +105,9 @@ fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
     fill(&place, "d/train/bees", 20, 12);
     fill(&place, "d/val/ants", 40, 3);
     fill(&place, "d/val/Bees", 50, 3);
-    let copy = |from: &str, to: &str| drop(fs::copy(place.path(from), place.path(to)).unwrap());
+    let copy = |from: &str, to: &str| {
+        fs::copy(place.path(from), place.path(to)).unwrap();
+    };
     copy("d/train/ants/1.png", "d/train/ants/1 copy.png");
     copy("d/train/ants/2.png", "d/train/bees/2.png");
     copy("d/train/ants/3.png", "d/val/ants/3.png");
@@ -159,7 +165,10 @@ fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
     assert!(found(&report, "stray")[0].1.contains("notes.txt"));
     assert_eq!(report["unreadable"], 1);
     assert_eq!(report["classes"][2]["name"], "Bees");
-    assert_eq!((report["classes"][2]["train"].as_u64(), report["classes"][2]["val"].as_u64()), (Some(0), Some(3)));
+    assert_eq!(
+        (report["classes"][2]["train"].as_u64(), report["classes"][2]["val"].as_u64()),
+        (Some(0), Some(3))
+    );
 
     let strict = place.icecap(&["check", "d", "--strict"]);
     assert!(strict.fails(3).contains("d: 4 errors, the first: 'Bees' in val"), "{}", strict.stderr);
@@ -188,6 +197,13 @@ fn classes_that_a_training_refuses_or_learns_badly_are_told() {
     fill(&place, "wrong/training/x", 0, 2);
     fill(&place, "wrong/validation/x", 2, 2);
     let wrong = place.icecap(&["check", "wrong"]).succeeds();
-    assert!(wrong.stdout.contains("the classes are called training, validation, as parts are"), "{}", wrong.stdout);
-    place.each_fails(&[(&["check", "missing"], 5, "missing"), (&["check", "few", "--val", "missing"], 5, "missing")]);
+    assert!(
+        wrong.stdout.contains("the classes are called training, validation, as parts are"),
+        "{}",
+        wrong.stdout
+    );
+    place.each_fails(&[
+        (&["check", "missing"], 5, "missing"),
+        (&["check", "few", "--val", "missing"], 5, "missing"),
+    ]);
 }

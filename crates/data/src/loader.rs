@@ -6,7 +6,7 @@ use std::path::Path;
 
 use icecap_kernels::Isa;
 
-use crate::about::contrast;
+use crate::about::{contrast, layout};
 use crate::decode::{Buffers, Header, Stored, decode_into};
 use crate::frames::is_animated;
 use crate::resize::resample;
@@ -133,6 +133,7 @@ impl<'a> OpenPhoto<'a> {
             animated: is_animated(bytes, format),
             transparent: header.transparent,
             contrast: contrast(out),
+            layout: layout(out, spec.height, spec.width),
         };
         Ok((about, warnings))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use icecap::check::{Checkup, Finding, Level, NEAR, Seen};
+use icecap::check::{ALIKE, Checkup, Finding, Level, NEAR, Seen};
 use icecap::data::Part;
 use serde::Serialize;
 
@@ -26,9 +26,11 @@ pub(super) struct Report<'a> {
     sizes: Option<Sizes>,
     formats: BTreeMap<String, usize>,
     turned: usize,
-    /// Photos that were compared with each other, and the cosine from which they are told.
+    /// Photos that were compared with each other, and the cosine of features and the correlation of layouts from which
+    /// they are told.
     compared: usize,
     similarity_threshold: f32,
+    layout_threshold: f32,
     findings: Vec<Found<'a>>,
     files: Vec<File<'a>>,
 }
@@ -102,6 +104,7 @@ pub(super) fn report<'a>(options: &Options, checkup: &'a Checkup, findings: &'a 
         turned: seen.iter().filter(|seen| seen.about.turned).count(),
         compared: checkup.compared,
         similarity_threshold: NEAR,
+        layout_threshold: ALIKE,
         findings: findings.iter().map(|finding| found(checkup, finding)).collect(),
         files: (0..checkup.photos.len()).map(|photo| file(checkup, photo)).collect(),
     }
