@@ -6,6 +6,7 @@ mod class_folder;
 mod commands;
 mod crash;
 mod csv;
+mod dataset_options;
 mod demo;
 mod failure;
 mod feature_file;

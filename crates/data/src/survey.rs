@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crate::listed::{is_listing, known_samples, read_listing, survey_of};
 use crate::near_name::near_name;
 use crate::scan::{MissingClass, PART_NAMES, Parts, Sample, Skipped, class_folder, parts_of};
 use crate::walk::{natural, photos_below, visible_folders};
@@ -95,7 +96,7 @@ impl std::fmt::Display for Problem {
             Self::Missing(missing) => missing.fmt(f),
             Self::Unknown { part, class, meant: Some(meant) } => write!(
                 f,
-                "'{class}' in {part} is no class of the training photos; did you mean '{meant}'? rename the folder"
+                "'{class}' in {part} is no class of the training photos; did you mean '{meant}'? rename it"
             ),
             Self::Unknown { part, class, meant: None } => write!(
                 f,
@@ -118,11 +119,20 @@ impl std::fmt::Display for Problem {
 }
 
 /// Looks at everything in `folder`, with `val` as its validation part where one is given, as [`scan`](crate::scan)
-/// does; what that refuses is among the problems here.
+/// does, CSV files included; what that refuses is among the problems here.
 ///
 /// # Errors
-/// [`Error::MissingFolder`] and [`Error::Io`] for a folder that cannot be listed.
+/// [`Error::MissingFolder`] and [`Error::Io`] for a folder that cannot be listed; [`Error::Listing`] for a line of a file.
 pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
+    if is_listing(folder) {
+        let mut survey = survey_of(folder)?;
+        if let Some(val) = val {
+            survey.photos.retain(|(part, _)| *part != Part::Val);
+            survey.other(val, Part::Val)?;
+        }
+        survey.judge(folder);
+        return Ok(survey);
+    }
     let mut survey = Survey::default();
     let parts = parts_of(folder)?;
     let train = parts.as_ref().map_or(folder, |parts| &parts.train);
@@ -159,7 +169,12 @@ impl Survey {
     }
 
     fn other(&mut self, folder: &Path, part: Part) -> Result<()> {
-        self.parts.push(part);
+        if !self.parts.contains(&part) {
+            self.parts.push(part);
+        }
+        if is_listing(folder) {
+            return self.listed(folder, part);
+        }
         for (class, path) in self.class_folders(folder)? {
             let photos = photos_below(&path, &mut self.skipped)?;
             let known = self.classes.iter().position(|known| *known == class);
@@ -171,6 +186,16 @@ impl Survey {
                 self.classes.push(class);
             }
         }
+        Ok(())
+    }
+
+    /// The photos of a part that a file lists.
+    fn listed(&mut self, file: &Path, part: Part) -> Result<()> {
+        let listing = read_listing(file)?;
+        let others = listing.classes(|row| !self.classes.contains(&row.class));
+        self.classes.extend(others);
+        let (samples, _) = known_samples(file, &self.classes, part)?;
+        self.photos.extend(samples.into_iter().map(|sample| (part, sample)));
         Ok(())
     }
 

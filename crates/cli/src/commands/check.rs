@@ -9,8 +9,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use clap::Args;
 use icecap::Preprocessing;
 use icecap::check::{Checker, Checkup, Finding, Level, Step};
-use icecap::data::survey;
 
+use crate::dataset_options::DatasetOptions;
 use crate::failure::{Code, Failure};
 use crate::input::{BackboneOptions, InputOptions};
 use crate::progress::Progress;
@@ -20,12 +20,15 @@ use crate::{cache_folder, interrupt};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these
-    #[arg(value_name = "DIR")]
+    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
+    /// with columns path and label, and perhaps split and group
+    #[arg(value_name = "DIR|CSV")]
     folder: PathBuf,
-    /// Folder with the validation photos, a folder for each class
-    #[arg(long, value_name = "DIR")]
+    /// Folder with the validation photos, a folder for each class, or a .csv file of them
+    #[arg(long, value_name = "DIR|CSV")]
     val: Option<PathBuf>,
+    #[command(flatten)]
+    dataset: DatasetOptions,
     #[command(flatten)]
     backbone: BackboneOptions,
     #[command(flatten)]
@@ -42,7 +45,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let survey = survey(&options.folder, options.val.as_deref())?;
+    let survey = options.dataset.survey(&options.folder, options.val.as_deref())?;
     let backbone = options.backbone.open()?;
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
     let cache = if options.no_cache { None } else { cache_folder::open() };

@@ -10,9 +10,10 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use icecap::autograd::optim;
-use icecap::data::{self, Inventory, scan};
+use icecap::data::{self, Inventory};
 use icecap::{Dataset, Decay, Preprocessing, SaveBackbone, TrainOptions, Trained, Trainer};
 
+use crate::dataset_options::DatasetOptions;
 use crate::failure::Failure;
 use crate::input::{BackboneOptions, InputOptions};
 use crate::note::note;
@@ -29,12 +30,15 @@ const MODEL: &str = "model.safetensors";
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these
-    #[arg(value_name = "DIR")]
+    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
+    /// with columns path and label, and perhaps split and group
+    #[arg(value_name = "DIR|CSV")]
     folder: PathBuf,
-    /// Folder with the validation photos, a folder for each class
-    #[arg(long, value_name = "DIR")]
+    /// Folder with the validation photos, a folder for each class, or a .csv file of them
+    #[arg(long, value_name = "DIR|CSV")]
     val: Option<PathBuf>,
+    #[command(flatten)]
+    dataset: DatasetOptions,
     #[command(flatten)]
     backbone: BackboneOptions,
     #[command(flatten)]
@@ -82,7 +86,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    let inventory = scan(&options.folder, options.val.as_deref())?;
+    let inventory = options.dataset.scan(&options.folder, options.val.as_deref())?;
     let dataset = Dataset::new(&inventory, options.val_split, options.seed)?;
     check_photos(&inventory, &dataset, options.strict)?;
     let mut seconds = Seconds { scan: started.elapsed().as_secs_f64(), ..Seconds::default() };
