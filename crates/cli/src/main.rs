@@ -9,6 +9,7 @@ mod commands;
 mod confusion;
 mod crash;
 mod csv;
+mod dataset_options;
 mod demo;
 mod failure;
 mod feature_file;

@@ -52,6 +52,18 @@ pub(crate) fn to_rgb(color: ColorType, samples: &[u8], rgb: &mut [u8]) -> bool {
     true
 }
 
+/// Whether a pixel of `samples`, in native byte order, is not opaque.
+pub(crate) fn is_transparent(color: ColorType, samples: &[u8]) -> bool {
+    // Samples are whole numbers, whose greatest is all ones; of a float nothing is said.
+    let last = match color {
+        ColorType::La8 | ColorType::Rgba8 => 1,
+        ColorType::La16 | ColorType::Rgba16 => 2,
+        _ => return false,
+    };
+    let pixel = usize::from(color.bytes_per_pixel());
+    samples.chunks_exact(pixel).any(|pixel| pixel[pixel.len() - last..].iter().any(|&byte| byte != 0xFF))
+}
+
 fn each(samples: &[u8], rgb: &mut [u8], bytes: usize, pixel: impl Fn(&[u8]) -> [u8; 3]) {
     for (from, to) in samples.chunks_exact(bytes).zip(rgb.chunks_exact_mut(3)) {
         to.copy_from_slice(&pixel(from));

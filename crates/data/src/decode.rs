@@ -79,6 +79,16 @@ pub(crate) struct Header {
     /// Stored rows.
     pub(crate) height: u32,
     pub(crate) orientation: Orientation,
+    /// Whether pixels are not opaque.
+    pub(crate) transparent: bool,
+}
+
+impl Header {
+    /// Pixels that it is the header of.
+    pub(crate) fn stored<'a>(&self, rgb: &'a [u8]) -> Stored<'a> {
+        let (width, height) = (self.width as usize, self.height as usize);
+        Stored { rgb, width, height, orientation: self.orientation }
+    }
 }
 
 /// A decoded photo: RGB of 8 bits, as stored, and how it has to be turned.

@@ -131,7 +131,10 @@ pub enum Error {
         path: PathBuf,
     },
     /// A class folder outside the training set whose name is no class of the training set.
-    #[error("{}: '{class}' is no class of the training set ({known}); rename or remove the folder", path.display())]
+    #[error(
+        "{}: '{class}' is no class of the training set ({known}); {}rename or remove the folder", path.display(),
+        meant.as_ref().map_or(String::new(), |meant| format!("did you mean '{meant}'? "))
+    )]
     UnknownClass {
         /// The class folder.
         path: PathBuf,
@@ -139,6 +142,8 @@ pub enum Error {
         class: String,
         /// The classes of the training set.
         known: String,
+        /// The class that was likely meant.
+        meant: Option<String>,
     },
     /// A path that cannot be written as text.
     #[error("{}: the name is not valid UTF-8; rename it", path.display())]
@@ -171,9 +176,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A `split.csv` that cannot be read.
+    /// A list of photos, a `split.csv` or a list of classes that cannot be used.
     #[error("{}: line {line}: {reason}", path.display())]
-    SplitFile {
+    Listing {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
@@ -181,6 +186,36 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A class of which a list of exclusions leaves nothing.
+    #[error("{}: every training photo of class '{class}' is on this list; leave some", path.display())]
+    AllExcluded {
+        /// The list.
+        path: PathBuf,
+        /// The class.
+        class: String,
+    },
+    /// A class of the photos that a list of classes does not name.
+    #[error("{}: class '{class}' is not in this list; {}", path.display(), did_you_mean(meant.as_deref()))]
+    ClassNotListed {
+        /// The list.
+        path: PathBuf,
+        /// The class.
+        class: String,
+        /// The name in the list that was likely meant.
+        meant: Option<String>,
+    },
+    /// A class in a list of classes of which there is no photo.
+    #[error("{}: no training photo of class '{class}'; add photos or remove the name", path.display())]
+    ClassWithoutPhotos {
+        /// The list.
+        path: PathBuf,
+        /// The class.
+        class: String,
+    },
+}
+
+fn did_you_mean(meant: Option<&str>) -> String {
+    meant.map_or("add it".to_owned(), |meant| format!("did you mean '{meant}'?"))
 }
 
 /// What an [`Error`] means to whoever has to react to it.

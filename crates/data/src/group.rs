@@ -74,6 +74,22 @@ impl Groups {
         Self { of, named }
     }
 
+    /// The groups that a list of photos names, one name for each of `samples`.
+    ///
+    /// # Panics
+    /// Where there are not as many of both.
+    #[must_use]
+    pub fn listed(samples: &[Sample], names: &[String]) -> Self {
+        assert_eq!(samples.len(), names.len(), "a group for each photo");
+        let mut numbers = HashMap::new();
+        let mut of = HashMap::new();
+        for (sample, name) in samples.iter().zip(names) {
+            let next = numbers.len() as u32;
+            of.insert(sample.path.clone(), *numbers.entry(name).or_insert(next));
+        }
+        Self { of, named: numbers.len() }
+    }
+
     /// The group of each of `samples`, which were among those that the groups were made of.
     #[must_use]
     pub fn numbers(&self, samples: &[Sample]) -> Vec<u32> {

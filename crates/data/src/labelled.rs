@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::class::class_below;
+use crate::listed::{is_listing, read_listing};
 use crate::scan::{Parts, parts_of};
 use crate::walk::natural;
 use crate::{Result, Skipped, scan_photos};
@@ -21,7 +22,8 @@ pub struct Labelled {
 
 /// Finds every photo of `inputs`, files and folders. The class of a photo is the folder right below its input, or right
 /// below `train/`, `val/` or `test/` where the input has these parts, so that classes are those of
-/// [`scan`](crate::scan). A photo that lies in no such folder has none, and so has a file among the inputs.
+/// [`scan`](crate::scan). A photo that lies in no such folder has none, and so has a file among the inputs; a `.csv`
+/// file lists photos with their classes, as for [`scan`](crate::scan).
 ///
 /// # Errors
 /// As [`scan_photos`].
@@ -29,6 +31,11 @@ pub fn scan_labelled(inputs: &[PathBuf]) -> Result<Labelled> {
     let mut found = Vec::new();
     let mut skipped = Vec::new();
     for input in inputs {
+        if is_listing(input) {
+            let rows = read_listing(input)?.rows.into_iter();
+            found.extend(rows.map(|row| (row.path, Some(row.class))));
+            continue;
+        }
         let (photos, passed) = scan_photos(input)?;
         skipped.extend(passed);
         let roots = if input.is_dir() { roots(input)? } else { Vec::new() };

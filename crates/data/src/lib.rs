@@ -10,18 +10,25 @@
 //! one of them. No user's file makes this crate panic, hang or take more memory than [`Limits`] allow.
 #![forbid(unsafe_code)]
 
+mod about;
 mod cache;
 mod class;
+mod class_order;
 mod color;
+mod csv;
 mod decode;
 mod digest;
 mod error;
+mod exclude;
 mod format;
+mod frames;
 mod group;
 mod jpeg;
 mod labelled;
 mod limits;
+mod listed;
 mod loader;
+mod near_name;
 mod orient;
 mod raster;
 mod resize;
@@ -29,21 +36,29 @@ mod scan;
 mod split;
 mod split_file;
 mod stamps;
+mod survey;
+mod text_file;
 mod walk;
 
+pub use about::About;
 pub use cache::{Cache, CacheKey, CacheKeyParts};
 pub use class::class_of;
+pub use class_order::read_classes;
+pub use csv::csv_record;
 pub use decode::{ExifPolicy, Photo, Warning, decode, is_decoding};
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};
+pub use exclude::Exclusions;
 pub use format::Format;
 pub use group::{GroupRule, Groups};
 pub use labelled::{Labelled, scan_labelled};
 pub use limits::Limits;
 pub use loader::{Loaded, Loader, OpenPhoto};
+pub use near_name::near_name;
 pub use orient::Orientation;
 pub use resize::{Region, ResizeBuffers, ResizeMode, ResizeSpec, pixels};
 pub use scan::{Inventory, MissingClass, Part, Sample, SkipReason, Skipped, scan, scan_known, scan_photos};
 pub use split::{folds, split, split_groups};
 pub use split_file::{SplitRow, read_split, write_split};
 pub use stamps::Stamp;
+pub use survey::{Problem, Survey, survey};

@@ -6,9 +6,14 @@ use std::path::Path;
 
 use icecap_kernels::Isa;
 
-use crate::decode::{Buffers, Stored, decode, decode_into};
+use crate::about::{contrast, layout};
+use crate::decode::{Buffers, Header, decode, decode_into};
+use crate::frames::is_animated;
 use crate::resize::resample;
-use crate::{Digest, Error, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeSpec, Result, Stamp, Warning};
+use crate::{
+    About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result, Stamp, View,
+    Warning,
+};
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.
 #[derive(Debug)]
@@ -19,6 +24,9 @@ pub struct Loader {
     file: Vec<u8>,
     decoded: Buffers,
     resized: ResizeBuffers,
+    /// A photo at the net's size, and at that of the canvas; only where there are views.
+    plain: Vec<f32>,
+    canvas: Vec<f32>,
 }
 
 /// A photo's pixels and what is known about its file.
@@ -54,6 +62,8 @@ impl Loader {
             file: Vec::new(),
             decoded: Buffers::default(),
             resized: ResizeBuffers::default(),
+            plain: Vec::new(),
+            canvas: Vec::new(),
         }
     }
 
@@ -117,14 +127,85 @@ impl<'a> OpenPhoto<'a> {
     /// # Panics
     /// Where `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
+        let open = self.decoded()?;
+        resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, out);
+        Ok(&open.decoded.warnings)
+    }
+
+    /// The same, with what is known of the photo beside its pixels.
+    ///
+    /// # Errors
+    /// As [`OpenPhoto::pixels`].
+    ///
+    /// # Panics
+    /// As there.
+    pub fn look(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(About, &'a [Warning])> {
+        let open = self.decoded()?;
+        resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, out);
+        let Decoded { header, bytes, .. } = open;
+        let format = Format::of(bytes)?;
+        let (width, height) = header.orientation.sides(header.width, header.height);
+        let about = About {
+            format,
+            width,
+            height,
+            turned: !header.orientation.is_upright(),
+            animated: is_animated(bytes, format),
+            transparent: header.transparent,
+            contrast: contrast(out),
+            layout: layout(out, spec.height, spec.width),
+        };
+        Ok((about, &open.decoded.warnings))
+    }
+
+    /// Decodes once and calls `each` with the pixels of every view, by its place in `views`; returns what is odd about
+    /// the file.
+    ///
+    /// # Shapes
+    /// Pixels `[spec.height, spec.width, 3]`; `out` is where they are made.
+    ///
+    /// # Errors
+    /// As [`OpenPhoto::pixels`].
+    ///
+    /// # Panics
+    /// Where `out` is not of that shape.
+    pub fn views(
+        self,
+        spec: &ResizeSpec,
+        views: &[View],
+        out: &mut [f32],
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<&'a [Warning]> {
+        let open = self.decoded()?;
+        let larger = Augment::canvas(spec);
+        for (needed, spec, pixels) in [
+            (views.iter().any(|view| !view.needs_canvas()), spec, &mut *open.plain),
+            (views.iter().any(View::needs_canvas), &larger, &mut *open.canvas),
+        ] {
+            if needed {
+                pixels.resize(spec.values(), 0.0);
+                resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, pixels);
+            }
+        }
+        let size = (spec.height, spec.width);
+        for (place, view) in views.iter().enumerate() {
+            match view.needs_canvas() {
+                true => view.apply(open.canvas, (larger.height, larger.width), out, size),
+                false => view.apply(open.plain, size, out, size),
+            }
+            each(place, out);
+        }
+        Ok(&open.decoded.warnings)
+    }
+
+    /// Decodes into the loader's buffers.
+    fn decoded(self) -> Result<Decoded<'a>> {
         let Self { bytes, loader, path, .. } = self;
-        let Loader { isa, limits, exif, file, decoded, resized } = loader;
-        let header = decode_into(bytes.unwrap_or(file), limits, *exif, decoded)
+        let Loader { isa, limits, exif, file, decoded, resized, plain, canvas } = loader;
+        let bytes = bytes.unwrap_or(file);
+        let header = decode_into(bytes, limits, *exif, decoded)
             .map_err(|error| if let Some(path) = path { error.of(path) } else { error })?;
-        let (width, height) = (header.width as usize, header.height as usize);
-        let stored = Stored { rgb: &decoded.rgb, width, height, orientation: header.orientation };
-        resample(stored, spec, *isa, resized, out);
-        Ok(&decoded.warnings)
+        Ok(Decoded { isa: *isa, header, bytes, decoded, resized, plain, canvas })
     }
 
     /// Decodes the whole photo at its own size, to be looked at.
@@ -136,6 +217,17 @@ impl<'a> OpenPhoto<'a> {
         decode(bytes.unwrap_or(&loader.file), &loader.limits, loader.exif)
             .map_err(|error| if let Some(path) = path { error.of(path) } else { error })
     }
+}
+
+/// A decoded photo, and the buffers for what is made of it.
+struct Decoded<'a> {
+    isa: Isa,
+    header: Header,
+    bytes: &'a [u8],
+    decoded: &'a mut Buffers,
+    resized: &'a mut ResizeBuffers,
+    plain: &'a mut Vec<f32>,
+    canvas: &'a mut Vec<f32>,
 }
 
 /// Reads a regular file of at most the limit's size into `bytes`; gives its stamp, where that had settled before and is

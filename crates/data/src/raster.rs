@@ -6,7 +6,7 @@ use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::Web
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder};
 
-use crate::color::to_rgb;
+use crate::color::{is_transparent, to_rgb};
 use crate::decode::{Buffers, Header};
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result};
@@ -55,6 +55,7 @@ fn read(
     // Metadata that cannot be read is no reason to refuse the pixels.
     let turned = decoder.orientation().map_or(1, image::metadata::Orientation::to_exif);
     let orientation = Orientation::from_exif(turned);
+    let mut transparent = false;
     let Buffers { rgb, raw, .. } = buffers;
     rgb.resize(pixels as usize * 3, 0);
     if color == ColorType::Rgb8 {
@@ -63,6 +64,7 @@ fn read(
         raw.clear();
         raw.resize(decoder.total_bytes() as usize, 0);
         decoder.read_image(raw).map_err(failed)?;
+        transparent = is_transparent(color, raw);
         if !to_rgb(color, raw, rgb) {
             return Err(Error::Unsupported { format, feature: format!("pixels of type {color:?}") });
         }
@@ -70,7 +72,7 @@ fn read(
     if width == 0 || height == 0 {
         return Err(Error::Broken { format, reason: format!("an image of {width}x{height} pixels") });
     }
-    Ok(Header { width, height, orientation })
+    Ok(Header { width, height, orientation, transparent })
 }
 
 /// What the decoder said, as an error of ours.

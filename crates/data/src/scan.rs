@@ -3,15 +3,17 @@
 //! ```text
 //! DIR/ants/*.jpg DIR/bees/*.jpg             a folder for each class
 //! DIR/train/ants/… DIR/val/ants/…           parts inside it; `test/` as well, `valid` and `validation` are `val`
+//! FILE.csv                                  a photo a line, see `listed.rs`
 //! ```
 //!
 //! Names are sorted naturally (`img_2` before `img_10`), so that a folder gives the same samples in the same order on
 //! every machine. What a file is shows when it is decoded; here only files with the extension of something else (`.txt`, `.zip`)
 //! are opened, and passed over unless they start as a photo does.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crate::listed::{inventory_of, is_listing, known_samples};
+use crate::near_name::near_name;
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
 
@@ -137,6 +139,9 @@ pub struct Inventory {
     pub skipped: Vec<Skipped>,
     /// Classes of the training set that another part lacks.
     pub missing: Vec<MissingClass>,
+    /// What each training sample belongs together with, where a [CSV file](scan) names groups; photos of a group must
+    /// not be on both sides of a split.
+    pub groups: Option<Vec<String>>,
 }
 
 impl Inventory {
@@ -149,14 +154,32 @@ impl Inventory {
         }
         counts
     }
+
+    /// Notes the classes of which a part has no photo.
+    pub(crate) fn tell_missing(&mut self, part: Part, samples: &[Sample]) {
+        let counts = self.counts(samples);
+        let missing = self.classes.iter().zip(counts).filter(|(_, count)| *count == 0);
+        self.missing.extend(missing.map(|(class, _)| MissingClass { part, class: class.clone() }));
+    }
 }
 
-/// Finds the samples of `folder`, with those of `val` as its validation part where one is given.
+/// Finds the samples of `folder`, with those of `val` as its validation part where one is given. Either may be a `.csv`
+/// file that lists photos: columns `path` and `label`, and where they are there `split` (train, val, test) and `group`.
+/// Its paths are relative to its folder; those of a run's `split.csv`, which is such a file, to the working directory.
 ///
 /// # Errors
 /// [`Error::MissingFolder`], [`Error::NoClasses`], [`Error::OneClass`], [`Error::EmptyClass`], [`Error::UnknownClass`],
-/// [`Error::PathNotText`] for a class folder, [`Error::Io`] for a folder that cannot be listed.
+/// [`Error::PathNotText`] for a class folder, [`Error::Io`] for a folder that cannot be listed, [`Error::Listing`] with
+/// the line of a file.
 pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
+    if is_listing(folder) {
+        let mut inventory = inventory_of(folder)?;
+        if let Some(val) = val {
+            inventory.missing.retain(|missing| missing.part != Part::Val);
+            inventory.val = Some(other_samples(val, Part::Val, &mut inventory)?);
+        }
+        return Ok(inventory);
+    }
     let parts = parts_of(folder)?;
     let mut inventory = Inventory::default();
     let train = parts.as_ref().map_or(folder, |parts| &parts.train);
@@ -171,12 +194,17 @@ pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
 }
 
 /// Finds the samples of a folder whose classes are those of `classes`, as for the evaluation of a trained model. A
-/// folder with parts gives its `test/`, else its `val/`, else its `train/`.
+/// folder with parts gives its `test/`, else its `val/`, else its `train/`; so does a CSV file as [`scan`] takes it.
 ///
 /// # Errors
 /// As [`scan`], and [`Error::NoPhotos`].
 pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inventory)> {
     let mut inventory = Inventory { classes: classes.to_vec(), ..Inventory::default() };
+    if is_listing(folder) {
+        let (samples, part) = known_samples(folder, classes, Part::Test)?;
+        inventory.tell_missing(part, &samples);
+        return Ok((samples, inventory));
+    }
     let (folder, part) = match parts_of(folder)? {
         Some(Parts { test: Some(test), .. }) => (test, Part::Test),
         Some(Parts { val: Some(val), .. }) => (val, Part::Val),
@@ -214,6 +242,10 @@ pub(crate) struct Parts {
 
 /// Names under which validation parts are found in the wild.
 const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
+
+/// Names that say part and not class.
+pub(crate) const PART_NAMES: [&str; 7] =
+    ["train", "training", "val", "valid", "validation", "test", "testing"];
 
 /// The parts of `folder`; none where its folders are classes. `train` may be a class, too (of vehicles, say): it is a
 /// part where it holds folders and a validation or test folder stands beside it, or nothing does.
@@ -257,24 +289,29 @@ fn training_samples(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Samp
 
 /// The samples of another part, their classes mapped by name.
 fn other_samples(folder: &Path, part: Part, inventory: &mut Inventory) -> Result<Vec<Sample>> {
+    let samples = match is_listing(folder) {
+        true => known_samples(folder, &inventory.classes, part)?.0,
+        false => samples_below(folder, inventory)?,
+    };
+    inventory.tell_missing(part, &samples);
+    Ok(samples)
+}
+
+/// The samples in the class folders of a part, their classes mapped by name.
+fn samples_below(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
-    let mut found = HashSet::new();
     for (class, path) in class_folders(folder, &mut inventory.skipped)? {
         let photos = photos_below(&path, &mut inventory.skipped)?;
         let Some(index) = inventory.classes.iter().position(|known| *known == class) else {
-            return Err(Error::UnknownClass { path, class, known: inventory.classes.join(", ") });
+            let meant = near_name(&class, inventory.classes.iter().map(String::as_str)).map(str::to_owned);
+            return Err(Error::UnknownClass { path, class, known: inventory.classes.join(", "), meant });
         };
-        if !photos.is_empty() {
-            found.insert(index);
-        }
         samples.extend(photos.into_iter().map(|path| Sample { path, class: index }));
     }
     if samples.is_empty() {
         return Err(Error::NoPhotos { path: folder.to_owned() });
     }
     samples.sort_by_key(|sample| sample.class);
-    let missing = inventory.classes.iter().enumerate().filter(|(index, _)| !found.contains(index));
-    inventory.missing.extend(missing.map(|(_, class)| MissingClass { part, class: class.clone() }));
     Ok(samples)
 }
 
@@ -286,11 +323,16 @@ fn class_folders(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Vec<(Strin
     let found = visible_folders(folder, &mut beside)?;
     skipped.extend(beside.into_iter().filter(|file| file.reason == SkipReason::NoClass));
     for path in found {
-        match path.file_name().and_then(|name| name.to_str()) {
-            Some(name) => folders.push((name.to_owned(), path)),
-            None => return Err(Error::PathNotText { path }),
-        }
+        folders.push(class_folder(path)?);
     }
     folders.sort_by(|a, b| natural(&a.1, &b.1));
     Ok(folders)
+}
+
+/// A class folder with its name.
+pub(crate) fn class_folder(path: PathBuf) -> Result<(String, PathBuf)> {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some(name) => Ok((name.to_owned(), path)),
+        None => Err(Error::PathNotText { path }),
+    }
 }

@@ -26,7 +26,7 @@
 //! stop it. Results have the same bits for any number of threads and any batch.
 //!
 //! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`].
-//! [`bench`](mod@bench) measures the machine.
+//! [`bench`](mod@bench) measures the machine, [`check`](mod@check) looks at a dataset before it is trained on.
 #![forbid(unsafe_code)]
 
 mod assessment;
@@ -34,6 +34,7 @@ mod backbone;
 pub mod bench;
 mod calibration;
 mod centroid;
+pub mod check;
 mod classifier;
 mod dataset;
 mod error;

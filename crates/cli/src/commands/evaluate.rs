@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::class_folder::parent_of_class;
 use crate::confusion::Confusion;
+use crate::dataset_options::{ExcludeOptions, roots};
 use crate::failure::{Code, Failure};
 use crate::model_file::ModelOptions;
 use crate::note::note;
@@ -25,9 +26,12 @@ use crate::{cache_folder, skipped};
 pub(crate) struct Options {
     #[command(flatten)]
     model: ModelOptions,
-    /// Folder with a folder of photos for each class; one with train/ and val/ or test/ gives its test/, else its val/
-    #[arg(value_name = "DIR")]
+    /// Folder with a folder of photos for each class; one with train/ and val/ or test/ gives its test/, else its val/.
+    /// Or a .csv file with columns path and label, and perhaps split
+    #[arg(value_name = "DIR|CSV")]
     folder: PathBuf,
+    #[command(flatten)]
+    excluded: ExcludeOptions,
     /// Fail where a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
@@ -41,7 +45,12 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classifier = options.model.open()?;
-    let (samples, inventory) = scan_known(&options.folder, classifier.classes()).map_err(no_classes)?;
+    let (mut samples, inventory) = scan_known(&options.folder, classifier.classes()).map_err(no_classes)?;
+    options.excluded.apply(|list| {
+        let roots = roots(&options.folder, None);
+        samples.retain(|sample| !list.covers(&sample.path, &roots));
+        Ok(())
+    })?;
     skipped::passed_over(&inventory);
     if let Some(failure) = skipped::unreadable(&inventory.skipped).filter(|_| options.strict) {
         return Err(failure);
@@ -70,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.json {
         return print(&json(options, &evaluation, classes)?);
     }
-    print(&text(&evaluation, classes, &samples, &inventory))
+    print(&text(options, &evaluation, classes, &samples, &inventory))
 }
 
 /// A folder in which nothing is found because it has no folders is told as `icecap train` does.
@@ -132,10 +141,20 @@ const MATRIX_CLASSES: usize = 12;
 /// So many confusions are told then.
 const WORST: usize = 20;
 
-fn text(evaluation: &Evaluation, classes: &[String], samples: &[Sample], inventory: &Inventory) -> String {
+fn text(
+    options: &Options,
+    evaluation: &Evaluation,
+    classes: &[String],
+    samples: &[Sample],
+    inventory: &Inventory,
+) -> String {
     let Evaluation { metrics, confusion, skipped } = evaluation;
-    let root =
-        samples.first().and_then(|first| parent_of_class(&first.path, &inventory.classes[first.class]));
+    let root = match options.folder.is_dir() {
+        true => {
+            samples.first().and_then(|first| parent_of_class(&first.path, &inventory.classes[first.class]))
+        }
+        false => Some(options.folder.as_path()),
+    };
     let left_out = if skipped.is_empty() { String::new() } else { format!(", {} skipped", skipped.len()) };
     let mut text = format!(
         "photos    {} in {}{left_out}\nloss      {:.4}\naccuracy  {:.4}, {} right\n",

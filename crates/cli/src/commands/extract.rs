@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
@@ -13,6 +13,7 @@ use icecap::kernels::{Shape, replace_file};
 use icecap::{Backbone, Extractor, Preprocessing};
 
 use crate::cache_folder;
+use crate::dataset_options::{ExcludeOptions, roots};
 use crate::failure::{Code, Failure};
 use crate::feature_file::{self, FeatureFile};
 use crate::input::{BackboneOptions, InputOptions};
@@ -23,7 +24,7 @@ use crate::wording::plain_path;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folders of photos, or photos
+    /// Folders of photos, photos, or .csv files with columns path and label
     #[arg(required = true, value_name = "PATH")]
     photos: Vec<PathBuf>,
     /// The file to write, in the safetensors format
@@ -32,6 +33,8 @@ pub(crate) struct Options {
     /// Write whole feature maps [N, h, w, C] instead of pooled features [N, C]
     #[arg(long)]
     maps: bool,
+    #[command(flatten)]
+    excluded: ExcludeOptions,
     #[command(flatten)]
     backbone: BackboneOptions,
     #[command(flatten)]
@@ -98,6 +101,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 /// The photos to use, those whose names cannot be written down left out.
 fn find(options: &Options) -> Result<Labelled, Failure> {
     let mut found = scan_labelled(&options.photos)?;
+    options.excluded.apply(|list| {
+        let roots: Vec<&Path> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
+        found.photos.retain(|(path, _)| !list.covers(path, &roots));
+        Ok(())
+    })?;
     skipped::clutter(&found.skipped);
     if let Some(failure) = skipped::unreadable(&found.skipped).filter(|_| options.strict) {
         return Err(failure);

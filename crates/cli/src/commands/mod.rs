@@ -2,6 +2,7 @@
 
 mod bench;
 mod bundle;
+mod check;
 mod classify;
 mod compare;
 mod completions;
@@ -26,6 +27,8 @@ use crate::failure::Failure;
 pub(crate) enum Command {
     /// Draw a sample set, train on it, show the result: start here
     Demo(demo::Options),
+    /// Look at photos before training: what cannot be read, what is there twice, what is mislabelled
+    Check(check::Options),
     /// Train a classifier on photos in a folder for each class
     Train(train::Options),
     /// Try a trained model on photos whose classes are known
@@ -64,6 +67,7 @@ impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Demo(options) => demo::run(&options),
+            Self::Check(options) => check::run(&options),
             Self::Train(options) => train::run(&train::taking_up(options)?),
             Self::Evaluate(options) => evaluate::run(&options),
             Self::Report(options) => report::run(&options),

@@ -12,12 +12,13 @@ use std::time::Instant;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use icecap::data::{self, GroupRule, Groups, Inventory, scan};
+use icecap::data::{self, GroupRule, Groups, Inventory};
 use icecap::{
     ClassWeight, Dataset, Decay, Epochs, OPTIMIZERS, Preprocessing, SaveBackbone, TrainOptions, Trained,
     Trainer,
 };
 
+use crate::dataset_options::DatasetOptions;
 use crate::failure::{Code, Failure};
 use crate::input::{BackboneOptions, InputOptions};
 use crate::note::note;
@@ -36,14 +37,17 @@ const MODEL: &str = "model.safetensors";
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these
-    #[arg(value_name = "DIR")]
+    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
+    /// with columns path and label, and perhaps split and group
+    #[arg(value_name = "DIR|CSV")]
     folder: PathBuf,
-    /// Folder with the validation photos, a folder for each class
-    #[arg(long, value_name = "DIR")]
+    /// Folder with the validation photos, a folder for each class, or a .csv file of them
+    #[arg(long, value_name = "DIR|CSV")]
     val: Option<PathBuf>,
     #[command(flatten)]
     since: SinceOptions,
+    #[command(flatten)]
+    dataset: DatasetOptions,
     #[command(flatten)]
     backbone: BackboneOptions,
     #[command(flatten)]
@@ -120,8 +124,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     options.training().check()?;
     let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
-    let inventory = scan(&options.folder, options.val.as_deref())?;
-    let groups = rule.map(|rule| options.groups(&inventory, &rule)).transpose()?;
+    let inventory = options.dataset.scan(&options.folder, options.val.as_deref())?;
+    let groups = options.groups(&inventory, rule.as_ref())?;
     let mut dataset = match &groups {
         _ if options.folds.is_some() => Dataset::whole(&inventory),
         Some(groups) => Dataset::grouped(&inventory, options.val_split, options.seed, groups)?,
@@ -193,8 +197,12 @@ impl Options {
         }
     }
 
-    /// Which photos belong together. A rule that is about no photo is not what somebody meant.
-    fn groups(&self, inventory: &Inventory, rule: &GroupRule) -> Result<Groups, Failure> {
+    /// Which photos belong together, by the rule that is given or by a list's own column. A rule that is about no photo is not what somebody meant.
+    fn groups(&self, inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Groups>, Failure> {
+        let Some(rule) = rule else {
+            let listed = inventory.groups.as_deref();
+            return Ok(listed.map(|names| Groups::listed(&inventory.train, names)));
+        };
         let val = inventory.val.as_deref().unwrap_or(&[]);
         let groups = Groups::new(rule, inventory.train.iter().chain(val), &inventory.classes);
         if groups.named() == 0 {
@@ -213,7 +221,7 @@ impl Options {
                 if shared == 1 { "1 group has".to_owned() } else { format!("{shared} groups have") }
             )),
         }
-        Ok(groups)
+        Ok(Some(groups))
     }
 }
 

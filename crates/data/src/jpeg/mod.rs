@@ -60,7 +60,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
         warnings.push(Warning::Unrefined);
     }
     let (width, height) = (frame.width.into(), frame.height.into());
-    Ok(Header { width, height, orientation: skeleton.orientation })
+    Ok(Header { width, height, orientation: skeleton.orientation, transparent: false })
 }
 
 /// The bytes that decoding holds: the output, and for a progressive file all coefficients in 16 bits.

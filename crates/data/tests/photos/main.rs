@@ -9,6 +9,7 @@ mod cuts;
 mod formats;
 mod golden;
 mod hostile;
+mod listed;
 mod make;
 mod resize;
 mod scan;

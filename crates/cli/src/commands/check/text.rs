@@ -1,0 +1,159 @@
+//! What a check found, for people: tables, then findings by weight, then what to do next.
+
+use std::collections::BTreeMap;
+
+use icecap::check::{COMPARED, Checkup, Finding, Level, Seen};
+use icecap::data::Part;
+
+use super::Options;
+use crate::table::table;
+use crate::wording::{counted, plain, plain_path, program, typed_path};
+
+/// Findings of a kind that are told word for word.
+const LINES: usize = 20;
+/// Photos of a group that are named.
+const NAMED: usize = 6;
+
+pub(super) fn report(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String {
+    let mut text = summary(options, checkup);
+    text += "\n";
+    text += &classes(checkup);
+    text += "\n\n";
+    for level in [Level::Error, Level::Warning, Level::Note] {
+        let of_level: Vec<&Finding> = findings.iter().filter(|finding| finding.level == level).collect();
+        if !of_level.is_empty() {
+            text +=
+                &format!("{}\n{}\n", counted(of_level.len(), &level.to_string()), told(checkup, &of_level));
+        }
+    }
+    text + &verdict(options, checkup, findings)
+}
+
+fn summary(options: &Options, checkup: &Checkup) -> String {
+    let photos = checkup.survey.photos.len();
+    let seen: Vec<&Seen> = checkup.seen().map(|(_, seen)| seen).collect();
+    let left_out = photos - seen.len();
+    let mut text = format!("photos    {photos} in {}", plain_path(&options.folder));
+    if left_out > 0 {
+        text += &format!(", {left_out} cannot be read");
+    }
+    text += "\n";
+    if let Some([least, middle, most]) = sizes(&seen) {
+        text += &format!("sizes     {least} to {most}, median {middle}\n");
+    }
+    let formats = formats(&seen);
+    if !formats.is_empty() {
+        let formats: Vec<String> = formats.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        text += &format!("formats   {}\n", formats.join(", "));
+    }
+    let turned = seen.iter().filter(|seen| seen.about.turned).count();
+    text += &format!("turned    {turned} upright by their EXIF orientation\n");
+    text += &format!("compared  {} with each other", checkup.compared);
+    if photos > COMPARED {
+        text += &format!(", a sample: near duplicates are looked for among {COMPARED} photos at most");
+    }
+    text + "\n"
+}
+
+/// The smallest, the middle and the largest photo by pixels, width x height.
+pub(super) fn sizes(seen: &[&Seen]) -> Option<[String; 3]> {
+    let mut sizes: Vec<(u64, u32, u32)> = seen
+        .iter()
+        .map(|seen| {
+            (u64::from(seen.about.width) * u64::from(seen.about.height), seen.about.width, seen.about.height)
+        })
+        .collect();
+    sizes.sort_unstable();
+    let at = |index: usize| sizes.get(index).map(|(_, width, height)| format!("{width}x{height}"));
+    Some([at(0)?, at(sizes.len() / 2)?, at(sizes.len().checked_sub(1)?)?])
+}
+
+/// Photos of each format, by its name.
+pub(super) fn formats(seen: &[&Seen]) -> BTreeMap<String, usize> {
+    let mut formats = BTreeMap::new();
+    for seen in seen {
+        *formats.entry(seen.about.format.to_string()).or_insert(0) += 1;
+    }
+    formats
+}
+
+/// Photos of each class and part.
+fn classes(checkup: &Checkup) -> String {
+    let parts = &checkup.survey.parts;
+    let counts: Vec<Vec<usize>> = parts.iter().map(|&part| checkup.counts(part)).collect();
+    let total = checkup.survey.photos.len();
+    let header =
+        ["class"].into_iter().chain(parts.iter().map(|part| Part::name(*part))).chain(["total", "share"]);
+    let header: Vec<&str> = header.collect();
+    let right: Vec<usize> = (1..header.len()).collect();
+    let row = |name: String, counts: Vec<usize>| {
+        let sum: usize = counts.iter().sum();
+        let share = format!("{:.1} %", 100.0 * sum as f64 / total.max(1) as f64);
+        let counts = counts.into_iter().chain([sum]).map(|count| count.to_string());
+        std::iter::once(name).chain(counts).chain([share]).collect::<Vec<String>>()
+    };
+    let of_class = |class: usize| counts.iter().map(|counts| counts[class]).collect::<Vec<usize>>();
+    let names = checkup.survey.classes.iter().enumerate();
+    let mut rows: Vec<Vec<String>> =
+        names.map(|(class, name)| row(plain(name).into_owned(), of_class(class))).collect();
+    rows.push(row("total".to_owned(), counts.iter().map(|counts| counts.iter().sum()).collect()));
+    table(&header, &right, rows)
+}
+
+/// Findings of one level: a photo's on a line, a group's with its photos below it.
+fn told(checkup: &Checkup, findings: &[&Finding]) -> String {
+    let mut text = String::new();
+    let mut of_kind: BTreeMap<&str, usize> = BTreeMap::new();
+    for finding in findings {
+        let told = of_kind.entry(finding.kind).or_insert(0);
+        *told += 1;
+        if *told <= LINES {
+            text += &one(checkup, finding);
+        }
+    }
+    for (kind, count) in of_kind.into_iter().filter(|(_, count)| *count > LINES) {
+        text += &format!("  … and {} more of kind '{kind}'; all of them: --json\n", count - LINES);
+    }
+    text
+}
+
+fn one(checkup: &Checkup, finding: &Finding) -> String {
+    let path = |photo: &usize| plain_path(&checkup.survey.photos[*photo].1.path);
+    let message = plain(&finding.message);
+    if let [photo] = &finding.photos[..] {
+        return format!("  {}: {message}\n", path(photo));
+    }
+    let mut text = format!("  {message}\n");
+    for photo in finding.photos.iter().take(NAMED) {
+        text += &format!("    {}\n", path(photo));
+    }
+    if finding.photos.len() > NAMED {
+        text += &format!("    … and {} more\n", finding.photos.len() - NAMED);
+    }
+    text
+}
+
+fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String {
+    let of = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let counts: Vec<String> = [Level::Error, Level::Warning]
+        .into_iter()
+        .filter(|level| of(*level) > 0)
+        .map(|level| counted(of(level), &level.to_string()))
+        .collect();
+    let mut command = format!("{} train {}", program(), typed_path(&options.folder));
+    if let Some(val) = &options.val {
+        command += &format!(" --val {}", typed_path(val));
+    }
+    // A training leaves out photos that cannot be read, and stops at classes that do not fit.
+    let refused = checkup.survey.problems.iter().any(icecap::data::Problem::is_error)
+        || findings.iter().any(|finding| finding.kind == "name");
+    match (counts.is_empty(), refused, of(Level::Error)) {
+        (true, ..) => format!("nothing wrong found; next: {command}\n"),
+        (_, true, _) => format!(
+            "found {}; a training would refuse this dataset. Mend the errors, then: {command}\n",
+            counts.join(" and ")
+        ),
+        (_, _, 0) => format!("found {}; next: {command}\n", counts.join(" and ")),
+        _ => format!("found {}; mend the errors, then: {command}\n", counts.join(" and ")),
+    }
+}

@@ -1,0 +1,205 @@
+//! Photos that are left out because a file says so: one path a line, or a CSV with a column `path`, as `skipped.csv`.
+//!
+//! A line names a photo in any of these ways: the path as it is printed, relative to the folder of the dataset, or
+//! relative to the working directory. Empty lines and those that start with `#` say nothing.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::csv::CsvRecords;
+use crate::scan::{Inventory, Sample};
+use crate::text_file::{read_text, wrong};
+use crate::{Error, Result, Survey};
+
+/// A list of photos to leave out.
+#[derive(Clone, Debug)]
+pub struct Exclusions {
+    file: PathBuf,
+    /// Each path with the number of its line, and whether it named a photo.
+    lines: Vec<(usize, String, bool)>,
+    /// The lines by what they name.
+    by_name: HashMap<String, Vec<usize>>,
+    excluded: usize,
+}
+
+impl Exclusions {
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Limit`], [`Error::Listing`] with the line.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = read_text(file)?;
+        let mut list =
+            Self { file: file.to_owned(), lines: Vec::new(), by_name: HashMap::new(), excluded: 0 };
+        match path_column(&text) {
+            Some(column) => {
+                for record in CsvRecords::new(&text).skip(1) {
+                    let (line, fields) =
+                        record.map_err(|open| wrong(file, open.0, "a quote that is not closed"))?;
+                    list.add(line, fields.get(column).map_or("", String::as_str));
+                }
+            }
+            None => {
+                for (index, line) in text.lines().enumerate() {
+                    if !line.starts_with('#') {
+                        list.add(index + 1, line.trim_end_matches('\r'));
+                    }
+                }
+            }
+        }
+        Ok(list)
+    }
+
+    fn add(&mut self, line: usize, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        let index = self.lines.len();
+        self.lines.push((line, text.to_owned(), false));
+        let mut names = vec![printed(Path::new(text)), absolute(Path::new(text))];
+        names.dedup();
+        for name in names {
+            self.by_name.entry(name).or_default().push(index);
+        }
+    }
+
+    /// Whether `photo`, of a dataset in one of the folders `roots`, is on the list. Remembers the lines that named it.
+    pub fn covers(&mut self, photo: &Path, roots: &[&Path]) -> bool {
+        let below = roots.iter().filter_map(|root| photo.strip_prefix(root).ok()).map(printed);
+        let names = [printed(photo), absolute(photo)].into_iter().chain(below);
+        let mut covered = false;
+        for name in names {
+            for &index in self.by_name.get(&name).into_iter().flatten() {
+                self.lines[index].2 = true;
+                covered = true;
+            }
+        }
+        self.excluded += usize::from(covered);
+        covered
+    }
+
+    /// Photos that were found on the list.
+    #[must_use]
+    pub fn excluded(&self) -> usize {
+        self.excluded
+    }
+
+    /// Lines that named no photo, with their numbers.
+    pub fn unmatched(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.lines.iter().filter(|(.., used)| !used).map(|(line, text, _)| (*line, text.as_str()))
+    }
+
+    /// The list's file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+/// The column of paths where the text is a CSV that names one in its header.
+fn path_column(text: &str) -> Option<usize> {
+    let (_, header) = CsvRecords::new(text).next()?.ok()?;
+    header.iter().position(|column| column == "path")
+}
+
+/// A path as it is printed: what a terminal would take for a command to itself is a space.
+fn printed(path: &Path) -> String {
+    path.to_string_lossy().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The same from the file system's root on.
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).map_or_else(|_| printed(path), |path| printed(&path))
+}
+
+impl Inventory {
+    /// Leaves out the photos on a list; `roots` are the folders of the dataset.
+    ///
+    /// # Errors
+    /// [`Error::AllExcluded`] where a class loses all of its training photos.
+    pub fn exclude(&mut self, list: &mut Exclusions, roots: &[&Path]) -> Result<()> {
+        let mut keep = |sample: &Sample| !list.covers(&sample.path, roots);
+        let kept: Vec<bool> = self.train.iter().map(&mut keep).collect();
+        let mut of_train = kept.iter();
+        self.train.retain(|_| of_train.next().copied().unwrap_or(true));
+        if let Some(groups) = &mut self.groups {
+            let mut of_groups = kept.iter();
+            groups.retain(|_| of_groups.next().copied().unwrap_or(true));
+        }
+        for part in [&mut self.val, &mut self.test].into_iter().flatten() {
+            part.retain(&mut keep);
+        }
+        let counts = self.counts(&self.train);
+        match counts.iter().position(|count| *count == 0) {
+            Some(class) => {
+                Err(Error::AllExcluded { path: list.file.clone(), class: self.classes[class].clone() })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Survey {
+    /// Leaves out the photos on a list; `roots` are the folders of the dataset.
+    pub fn exclude(&mut self, list: &mut Exclusions, roots: &[&Path]) {
+        self.photos.retain(|(_, sample)| !list.covers(&sample.path, roots));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_is_named_in_any_of_three_ways() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("list");
+        let here = std::env::current_dir().unwrap();
+        let text = format!(
+            "# not these\n\nants/1.jpg\r\nphotos/ants/2.jpg\n./photos/ants/3.jpg\n{}/photos/ants/4.jpg\nants/9.jpg\n a b\n",
+            here.display()
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut list = Exclusions::read(&file).unwrap();
+        let root = Path::new("photos");
+        let mut covers = |name: &str| list.covers(&root.join(name), &[root]);
+        for number in 1..=4 {
+            assert!(covers(&format!("ants/{number}.jpg")), "{number}");
+        }
+        assert!(!covers("ants/5.jpg") && !covers("ants/11.jpg") && covers(" a b"));
+        assert_eq!(list.excluded(), 5);
+        assert_eq!(list.unmatched().collect::<Vec<_>>(), [(7, "ants/9.jpg")]);
+    }
+
+    #[test]
+    fn a_csv_gives_its_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("skipped.csv");
+        std::fs::write(&file, "path,reason\n\"photos/a,b.jpg\",the file is empty\nphotos/c.jpg,x\n").unwrap();
+        let mut list = Exclusions::read(&file).unwrap();
+        assert!(list.covers(Path::new("photos/a,b.jpg"), &[]) && !list.covers(Path::new("x"), &[]));
+        assert_eq!(list.unmatched().collect::<Vec<_>>(), [(3, "photos/c.jpg")]);
+    }
+
+    #[test]
+    fn groups_go_with_their_photos_and_a_class_keeps_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("list");
+        let sample = |path: &str, class| Sample { path: path.into(), class };
+        let mut inventory = Inventory {
+            classes: vec!["a".to_owned(), "b".to_owned()],
+            train: vec![sample("1", 0), sample("2", 0), sample("3", 1)],
+            val: Some(vec![sample("4", 0)]),
+            groups: Some(["x", "y", "z"].map(str::to_owned).to_vec()),
+            ..Inventory::default()
+        };
+        std::fs::write(&file, "1\n4\n").unwrap();
+        inventory.exclude(&mut Exclusions::read(&file).unwrap(), &[]).unwrap();
+        assert_eq!(inventory.train, [sample("2", 0), sample("3", 1)]);
+        assert_eq!(inventory.groups.as_deref(), Some(&["y", "z"].map(str::to_owned)[..]));
+        assert_eq!(inventory.val, Some(Vec::new()));
+        std::fs::write(&file, "3\n").unwrap();
+        let error = inventory.exclude(&mut Exclusions::read(&file).unwrap(), &[]).unwrap_err();
+        assert!(error.to_string().contains("every training photo of class 'b'"), "{error}");
+    }
+}

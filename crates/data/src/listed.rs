@@ -1,0 +1,272 @@
+//! A dataset listed in a CSV file: a photo a line, its class, and where that is said its part and its group.
+//!
+//! ```text
+//! path,label,split,group        the header; any order, `split` and `group` may be left out, others are passed over
+//! a/1.jpg,ants,train,nest 7     paths are relative to the file's folder
+//! ```
+//!
+//! The `split.csv` of a run is such a file, too; its columns are called `part,class,path`, and its paths are as that
+//! run was given them, relative to the working directory. A file that is listed and not there is found when it is read,
+//! as any photo that cannot be.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use crate::csv::CsvRecords;
+use crate::near_name::near_name;
+use crate::scan::{Inventory, PART_NAMES, Sample};
+use crate::split_file::SPLIT_COLUMNS;
+use crate::text_file::{read_text, wrong};
+use crate::walk::natural;
+use crate::{Error, Part, Result, Survey};
+
+/// A line of the file.
+pub(crate) struct Row {
+    pub(crate) line: usize,
+    pub(crate) path: PathBuf,
+    pub(crate) class: String,
+    /// Its part; training where the file does not say.
+    pub(crate) part: Part,
+    pub(crate) group: Option<String>,
+}
+
+/// What a file lists.
+pub(crate) struct Listing {
+    pub(crate) rows: Vec<Row>,
+    /// Whether it says which part a photo is in.
+    pub(crate) has_parts: bool,
+}
+
+/// Whether `path` is a file that lists a dataset, and no folder of photos.
+pub(crate) fn is_listing(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) && path.is_file()
+}
+
+/// The columns that are read, with the other names that they go by.
+const COLUMNS: [(&str, &[&str]); 4] = [
+    ("path", &["path"]),
+    ("label", &["label", "class"]),
+    ("split", &["split", "part"]),
+    ("group", &["group"]),
+];
+
+/// Where the columns stand.
+struct Columns {
+    count: usize,
+    path: usize,
+    label: usize,
+    split: Option<usize>,
+    group: Option<usize>,
+}
+
+/// Reads a listing.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Limit`], [`Error::Listing`] with the line.
+pub(crate) fn read_listing(file: &Path) -> Result<Listing> {
+    let text = read_text(file)?;
+    let mut records = CsvRecords::new(&text)
+        .map(|record| record.map_err(|open| wrong(file, open.0, "a quote that is not closed")));
+    let header = records.next().transpose()?.map(|(_, fields)| fields).unwrap_or_default();
+    let columns = Columns::of(file, &header)?;
+    let folder = match header == SPLIT_COLUMNS {
+        true => Path::new(""),
+        false => file.parent().unwrap_or(Path::new("")),
+    };
+    let mut rows = Vec::new();
+    let mut lines: HashMap<PathBuf, usize> = HashMap::new();
+    for record in records {
+        let (line, fields) = record?;
+        // An empty line, as editors leave at the end.
+        if fields.iter().all(String::is_empty) {
+            continue;
+        }
+        let row = columns.row(file, line, &fields, folder)?;
+        if let Some(first) = lines.insert(row.path.clone(), line) {
+            let reason = format!("{} is on line {first} already; keep one of them", row.path.display());
+            return Err(wrong(file, line, reason));
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Err(wrong(file, 1, "no photo is listed below the header"));
+    }
+    Ok(Listing { rows, has_parts: columns.split.is_some() })
+}
+
+impl Columns {
+    fn of(file: &Path, header: &[String]) -> Result<Self> {
+        let named =
+            |header: &str, names: &[&str]| names.iter().any(|name| header.trim().eq_ignore_ascii_case(name));
+        let mut places = [None; COLUMNS.len()];
+        for (at, field) in header.iter().enumerate() {
+            if let Some(column) = COLUMNS.iter().position(|(_, names)| named(field, names)) {
+                if places[column].replace(at).is_some() {
+                    return Err(wrong(file, 1, format!("two columns are called {}", COLUMNS[column].0)));
+                }
+            }
+        }
+        // A mistyped name would be passed over in silence.
+        let left =
+            COLUMNS.iter().zip(places).filter(|(_, place)| place.is_none()).map(|((name, _), _)| *name);
+        let left: Vec<&str> = left.collect();
+        for field in header.iter().filter(|field| !COLUMNS.iter().any(|(_, names)| named(field, names))) {
+            if let Some(meant) = near_name(field, left.iter().copied()) {
+                return Err(wrong(
+                    file,
+                    1,
+                    format!("no column is called '{field}'; did you mean '{meant}'?"),
+                ));
+            }
+        }
+        let needed = |column: usize| {
+            places[column].ok_or_else(|| {
+                let hint = if header.len() == 1 && header[0].contains([';', '\t']) {
+                    "fields are separated by commas"
+                } else {
+                    "as in 'path,label' or 'path,label,split,group'"
+                };
+                wrong(file, 1, format!("the header names no column '{}'; {hint}", COLUMNS[column].0))
+            })
+        };
+        Ok(Self {
+            count: header.len(),
+            path: needed(0)?,
+            label: needed(1)?,
+            split: places[2],
+            group: places[3],
+        })
+    }
+
+    fn row(&self, file: &Path, line: usize, fields: &[String], folder: &Path) -> Result<Row> {
+        if fields.len() != self.count {
+            let reason = format!("{} fields where the header has {}", fields.len(), self.count);
+            return Err(wrong(file, line, reason));
+        }
+        let filled = |at: usize, what: &str| match fields[at].as_str() {
+            "" => Err(wrong(file, line, format!("no {what}"))),
+            text => Ok(text),
+        };
+        let part = match self.split.map(|at| fields[at].as_str()) {
+            None => Part::Train,
+            Some(text) => part_of(text).ok_or_else(|| {
+                let meant = near_name(text, PART_NAMES);
+                let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
+                wrong(file, line, format!("the split '{text}' is not train, val or test{meant}"))
+            })?,
+        };
+        let group = self.group.map(|at| fields[at].clone()).filter(|group| !group.is_empty());
+        let path = folder.join(filled(self.path, "path")?);
+        Ok(Row { line, path, class: filled(self.label, "label")?.to_owned(), part, group })
+    }
+}
+
+/// The part of a name, in the ways in which people write it.
+fn part_of(text: &str) -> Option<Part> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "train" | "training" => Some(Part::Train),
+        "val" | "valid" | "validation" => Some(Part::Val),
+        "test" | "testing" => Some(Part::Test),
+        _ => None,
+    }
+}
+
+impl Listing {
+    /// The classes of a part, naturally sorted.
+    pub(crate) fn classes(&self, of: impl Fn(&Row) -> bool) -> Vec<String> {
+        let names: BTreeSet<&str> =
+            self.rows.iter().filter(|row| of(row)).map(|row| row.class.as_str()).collect();
+        let mut classes: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        classes.sort_by(|a, b| natural(Path::new(a), Path::new(b)));
+        classes
+    }
+
+    fn has(&self, part: Part) -> bool {
+        self.rows.iter().any(|row| row.part == part)
+    }
+
+    /// The rows of a part with the index of each one's class, by class and then naturally by path, so that the order
+    /// of lines means nothing.
+    fn of_part(&self, file: &Path, part: Part, classes: &[String]) -> Result<Vec<(usize, &Row)>> {
+        let index: HashMap<&str, usize> =
+            classes.iter().enumerate().map(|(index, class)| (class.as_str(), index)).collect();
+        let mut rows = Vec::new();
+        for row in self.rows.iter().filter(|row| row.part == part) {
+            let Some(&class) = index.get(row.class.as_str()) else {
+                let meant = near_name(&row.class, classes.iter().map(String::as_str));
+                let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
+                let known = classes.join(", ");
+                let reason = format!("'{}' is none of the classes ({known}){meant}", row.class);
+                return Err(wrong(file, row.line, reason));
+            };
+            rows.push((class, row));
+        }
+        rows.sort_by(|(a, left), (b, right)| a.cmp(b).then_with(|| natural(&left.path, &right.path)));
+        Ok(rows)
+    }
+}
+
+/// The samples that a file lists, as [`scan`](crate::scan) gives those of a folder.
+pub(crate) fn inventory_of(file: &Path) -> Result<Inventory> {
+    let listing = read_listing(file)?;
+    let classes = listing.classes(|row| row.part == Part::Train);
+    match &classes[..] {
+        [] => return Err(wrong(file, 1, "no line is of the split 'train'")),
+        [class] => return Err(Error::OneClass { path: file.to_owned(), class: class.clone() }),
+        _ => {}
+    }
+    let samples = |rows: &[(usize, &Row)]| -> Vec<Sample> {
+        rows.iter().map(|(class, row)| Sample { path: row.path.clone(), class: *class }).collect()
+    };
+    let mut inventory = Inventory { classes, ..Inventory::default() };
+    let train = listing.of_part(file, Part::Train, &inventory.classes)?;
+    if train.iter().any(|(_, row)| row.group.is_some()) {
+        // A photo of no group is a group of its own.
+        let group = |row: &Row| row.group.clone().unwrap_or_else(|| row.path.to_string_lossy().into_owned());
+        inventory.groups = Some(train.iter().map(|(_, row)| group(row)).collect());
+    }
+    inventory.train = samples(&train);
+    for part in [Part::Val, Part::Test] {
+        if !listing.has(part) {
+            continue;
+        }
+        let samples = samples(&listing.of_part(file, part, &inventory.classes)?);
+        inventory.tell_missing(part, &samples);
+        match part {
+            Part::Val => inventory.val = Some(samples),
+            _ => inventory.test = Some(samples),
+        }
+    }
+    Ok(inventory)
+}
+
+/// The samples of one part of a file, of known classes: of the part `wanted` where it has some, else of the last of
+/// training, validation, test that it has.
+pub(crate) fn known_samples(file: &Path, classes: &[String], wanted: Part) -> Result<(Vec<Sample>, Part)> {
+    let listing = read_listing(file)?;
+    let parts = [wanted, Part::Test, Part::Val, Part::Train];
+    let part = parts.into_iter().find(|part| listing.has(*part)).unwrap_or(wanted);
+    let rows = listing.of_part(file, part, classes)?;
+    let samples = rows.into_iter().map(|(class, row)| Sample { path: row.path.clone(), class });
+    // Where the file does not say, its photos are what was asked for.
+    Ok((samples.collect(), if listing.has_parts { part } else { wanted }))
+}
+
+/// What a file lists, whatever is wrong with its classes.
+pub(crate) fn survey_of(file: &Path) -> Result<Survey> {
+    let listing = read_listing(file)?;
+    let mut survey = Survey::default();
+    survey.classes = listing.classes(|row| row.part == Part::Train);
+    let others = listing.classes(|row| !survey.classes.contains(&row.class));
+    survey.classes.extend(others);
+    survey.parts = [Part::Train, Part::Val, Part::Test]
+        .into_iter()
+        .filter(|part| *part == Part::Train || listing.has(*part))
+        .collect();
+    for &part in &survey.parts {
+        let rows = listing.of_part(file, part, &survey.classes)?;
+        let samples = rows.into_iter().map(|(class, row)| (part, Sample { path: row.path.clone(), class }));
+        survey.photos.extend(samples);
+    }
+    Ok(survey)
+}

@@ -1,0 +1,281 @@
+//! What a dataset holds, whatever is wrong with it: where [`scan`](crate::scan) refuses, a survey goes on and tells.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::listed::{is_listing, known_samples, read_listing, survey_of};
+use crate::near_name::near_name;
+use crate::scan::{MissingClass, PART_NAMES, Parts, Sample, Skipped, class_folder, parts_of};
+use crate::walk::{natural, photos_below, visible_folders};
+use crate::{Error, Part, Result, SkipReason};
+
+/// What a dataset holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// The names of the classes: those of the training photos, naturally sorted, then those that only other parts have.
+    pub classes: Vec<String>,
+    /// Its photos by part, class and path.
+    pub photos: Vec<(Part, Sample)>,
+    /// The parts that it has, training first.
+    pub parts: Vec<Part>,
+    /// What is passed over.
+    pub skipped: Vec<Skipped>,
+    /// What is wrong with its classes.
+    pub problems: Vec<Problem>,
+}
+
+/// What is wrong with the classes of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// No photo of any class in training.
+    NoClasses {
+        /// The training folder.
+        path: PathBuf,
+    },
+    /// A single class.
+    OneClass {
+        /// The class.
+        class: String,
+    },
+    /// A class folder of the training part without a photo.
+    EmptyClass {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A class of the training part of which another part has no photo.
+    Missing(MissingClass),
+    /// A class of another part that the training part does not have.
+    Unknown {
+        /// The part.
+        part: Part,
+        /// The class.
+        class: String,
+        /// The class of the training part that was likely meant.
+        meant: Option<String>,
+    },
+    /// A class folder whose name is no text.
+    NotText {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A folder beside `train/` and the other parts, which nothing reads.
+    Beside {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Classes that are called as parts are: `training` and `validation`.
+    PartsAsClasses {
+        /// Their names.
+        names: Vec<String>,
+    },
+}
+
+impl Problem {
+    /// Whether a training would refuse the dataset for it.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        !matches!(self, Self::Missing(_) | Self::Beside { .. } | Self::PartsAsClasses { .. })
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoClasses { path } => write!(
+                f,
+                "{}: no class folders; put the photos of each class into a folder of its own inside it",
+                path.display()
+            ),
+            Self::OneClass { class } => {
+                write!(f, "only one class, '{class}'; a classifier needs at least two")
+            }
+            Self::EmptyClass { path } => {
+                write!(f, "{}: no photo in this class folder; add photos or remove it", path.display())
+            }
+            Self::Missing(missing) => missing.fmt(f),
+            Self::Unknown { part, class, meant: Some(meant) } => write!(
+                f,
+                "'{class}' in {part} is no class of the training photos; did you mean '{meant}'? rename it"
+            ),
+            Self::Unknown { part, class, meant: None } => write!(
+                f,
+                "'{class}' in {part} is no class of the training photos; add photos of it to train or remove it"
+            ),
+            Self::NotText { path } => {
+                write!(f, "{}: the name of this class folder is not valid UTF-8; rename it", path.display())
+            }
+            Self::Beside { path } => {
+                write!(f, "{}: beside the parts, so nothing reads this folder", path.display())
+            }
+            Self::PartsAsClasses { names } => write!(
+                f,
+                "the classes are called {}, as parts are; rename the folders to train/ and val/ if that is what they \
+                 hold",
+                names.join(", ")
+            ),
+        }
+    }
+}
+
+/// Looks at everything in `folder`, with `val` as its validation part where one is given, as [`scan`](crate::scan)
+/// does, CSV files included; what that refuses is among the problems here.
+///
+/// # Errors
+/// [`Error::MissingFolder`] and [`Error::Io`] for a folder that cannot be listed; [`Error::Listing`] for a line of a file.
+pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
+    if is_listing(folder) {
+        let mut survey = survey_of(folder)?;
+        if let Some(val) = val {
+            survey.photos.retain(|(part, _)| *part != Part::Val);
+            survey.other(val, Part::Val)?;
+        }
+        survey.judge(folder);
+        return Ok(survey);
+    }
+    let mut survey = Survey::default();
+    let parts = parts_of(folder)?;
+    let train = parts.as_ref().map_or(folder, |parts| &parts.train);
+    survey.training(train)?;
+    let (own_val, test) =
+        parts.as_ref().map_or((None, None), |parts| (parts.val.as_ref(), parts.test.as_ref()));
+    for (part, folder) in
+        [(Part::Val, val.or(own_val.map(PathBuf::as_path))), (Part::Test, test.map(PathBuf::as_path))]
+    {
+        if let Some(folder) = folder {
+            survey.other(folder, part)?;
+        }
+    }
+    if let Some(parts) = &parts {
+        survey.beside(folder, parts)?;
+    }
+    survey.judge(train);
+    Ok(survey)
+}
+
+impl Survey {
+    fn training(&mut self, folder: &Path) -> Result<()> {
+        self.parts.push(Part::Train);
+        for (class, path) in self.class_folders(folder)? {
+            let photos = photos_below(&path, &mut self.skipped)?;
+            if photos.is_empty() {
+                self.problems.push(Problem::EmptyClass { path });
+                continue;
+            }
+            self.add(Part::Train, self.classes.len(), photos);
+            self.classes.push(class);
+        }
+        Ok(())
+    }
+
+    fn other(&mut self, folder: &Path, part: Part) -> Result<()> {
+        if !self.parts.contains(&part) {
+            self.parts.push(part);
+        }
+        if is_listing(folder) {
+            return self.listed(folder, part);
+        }
+        for (class, path) in self.class_folders(folder)? {
+            let photos = photos_below(&path, &mut self.skipped)?;
+            let known = self.classes.iter().position(|known| *known == class);
+            if known.is_none() && photos.is_empty() {
+                continue;
+            }
+            self.add(part, known.unwrap_or(self.classes.len()), photos);
+            if known.is_none() {
+                self.classes.push(class);
+            }
+        }
+        Ok(())
+    }
+
+    /// The photos of a part that a file lists.
+    fn listed(&mut self, file: &Path, part: Part) -> Result<()> {
+        let listing = read_listing(file)?;
+        let others = listing.classes(|row| !self.classes.contains(&row.class));
+        self.classes.extend(others);
+        let (samples, _) = known_samples(file, &self.classes, part)?;
+        self.photos.extend(samples.into_iter().map(|sample| (part, sample)));
+        Ok(())
+    }
+
+    fn add(&mut self, part: Part, class: usize, photos: Vec<PathBuf>) {
+        self.photos.extend(photos.into_iter().map(|path| (part, Sample { path, class })));
+    }
+
+    /// The class folders of a part; one whose name is no text is a problem.
+    fn class_folders(&mut self, folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+        let mut beside = Vec::new();
+        let found = visible_folders(folder, &mut beside)?;
+        self.skipped.extend(beside.into_iter().filter(|file| file.reason == SkipReason::NoClass));
+        let mut folders = Vec::new();
+        for path in found {
+            match class_folder(path) {
+                Ok(named) => folders.push(named),
+                Err(Error::PathNotText { path }) => self.problems.push(Problem::NotText { path }),
+                Err(other) => return Err(other),
+            }
+        }
+        folders.sort_by(|a, b| natural(&a.1, &b.1));
+        Ok(folders)
+    }
+
+    /// What lies beside the parts of a folder.
+    fn beside(&mut self, folder: &Path, parts: &Parts) -> Result<()> {
+        let mut files = Vec::new();
+        let read = [Some(&parts.train), parts.val.as_ref(), parts.test.as_ref()];
+        let others =
+            visible_folders(folder, &mut files)?.into_iter().filter(|path| !read.contains(&Some(path)));
+        self.problems.extend(others.map(|path| Problem::Beside { path }));
+        self.skipped.extend(files.into_iter().filter(|file| file.reason == SkipReason::NoClass));
+        Ok(())
+    }
+
+    /// What is wrong with the classes, once all parts are known. `train` is what names the training part.
+    pub(crate) fn judge(&mut self, train: &Path) {
+        self.photos.sort_by_key(|(part, sample)| (*part, sample.class));
+        let of = |part: Part| -> HashSet<usize> {
+            self.photos.iter().filter(|(own, _)| *own == part).map(|(_, sample)| sample.class).collect()
+        };
+        let known = of(Part::Train);
+        let name = |class: usize| self.classes[class].as_str();
+        let mut problems = Vec::new();
+        match known.iter().next() {
+            None => problems.push(Problem::NoClasses { path: train.to_owned() }),
+            Some(&class) if known.len() == 1 => {
+                problems.push(Problem::OneClass { class: name(class).to_owned() })
+            }
+            Some(_) => {}
+        }
+        let mut learned: Vec<usize> = known.iter().copied().collect();
+        learned.sort_unstable();
+        for &part in self.parts.iter().filter(|part| **part != Part::Train) {
+            let found = of(part);
+            let mut unknown: Vec<usize> = found.difference(&known).copied().collect();
+            unknown.sort_unstable();
+            let missing: Vec<usize> =
+                learned.iter().copied().filter(|class| !found.contains(class)).collect();
+            // A name that is there already was not meant by another.
+            let near = |class: usize| near_name(name(class), missing.iter().map(|&class| name(class)));
+            let meant: Vec<Option<String>> =
+                unknown.iter().map(|&class| near(class).map(str::to_owned)).collect();
+            for (&class, meant) in unknown.iter().zip(&meant) {
+                problems.push(Problem::Unknown { part, class: name(class).to_owned(), meant: meant.clone() });
+            }
+            // What was meant by another name is told once.
+            let missing = missing
+                .into_iter()
+                .map(name)
+                .filter(|name| !meant.iter().flatten().any(|meant| meant == name));
+            problems.extend(
+                missing.map(|class| Problem::Missing(MissingClass { part, class: class.to_owned() })),
+            );
+        }
+        let called_parts = |class: &&String| PART_NAMES.iter().any(|part| class.eq_ignore_ascii_case(part));
+        let names: Vec<String> = self.classes.iter().filter(called_parts).cloned().collect();
+        if names.len() > 1 {
+            problems.push(Problem::PartsAsClasses { names });
+        }
+        self.problems.extend(problems);
+    }
+}
