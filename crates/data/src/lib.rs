@@ -10,6 +10,7 @@
 //! one of them. No user's file makes this crate panic, hang or take more memory than [`Limits`] allow.
 #![forbid(unsafe_code)]
 
+mod augment;
 mod cache;
 mod class;
 mod color;
@@ -27,8 +28,10 @@ mod resize;
 mod scan;
 mod split;
 mod split_file;
+mod views;
 mod walk;
 
+pub use augment::{Augment, View};
 pub use cache::{Cache, CacheKey, CacheKeyParts};
 pub use class::class_of;
 pub use decode::{ExifPolicy, Photo, Warning, decode, is_decoding};
@@ -43,3 +46,4 @@ pub use resize::{ResizeBuffers, ResizeMode, ResizeSpec, pixels};
 pub use scan::{Inventory, MissingClass, Part, Sample, SkipReason, Skipped, scan, scan_known, scan_photos};
 pub use split::split;
 pub use split_file::{SplitRow, read_split, write_split};
+pub use views::{MAX_VIEWS, Views};

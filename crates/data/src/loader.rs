@@ -8,7 +8,9 @@ use icecap_kernels::Isa;
 
 use crate::decode::{Buffers, Stored, decode_into};
 use crate::resize::resample;
-use crate::{Digest, Error, ExifPolicy, Limits, ResizeBuffers, ResizeSpec, Result, Warning};
+use crate::{
+    Augment, Digest, Error, ExifPolicy, Limits, Orientation, ResizeBuffers, ResizeSpec, Result, View, Warning,
+};
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.
 #[derive(Debug)]
@@ -19,6 +21,9 @@ pub struct Loader {
     file: Vec<u8>,
     decoded: Buffers,
     resized: ResizeBuffers,
+    /// A photo at the net's size, and at that of the canvas; only where there are views.
+    plain: Vec<f32>,
+    canvas: Vec<f32>,
 }
 
 /// A photo's pixels and what is known about its file.
@@ -53,6 +58,8 @@ impl Loader {
             file: Vec::new(),
             decoded: Buffers::default(),
             resized: ResizeBuffers::default(),
+            plain: Vec::new(),
+            canvas: Vec::new(),
         }
     }
 
@@ -109,14 +116,75 @@ impl<'a> OpenPhoto<'a> {
     /// # Panics
     /// Where `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
-        let Self { bytes, loader, path, .. } = self;
-        let Loader { isa, limits, exif, file, decoded, resized } = loader;
-        let header = decode_into(bytes.unwrap_or(file), limits, *exif, decoded)
-            .map_err(|error| if let Some(path) = path { error.of(path) } else { error })?;
-        let (width, height) = (header.width as usize, header.height as usize);
-        let stored = Stored { rgb: &decoded.rgb, width, height, orientation: header.orientation };
-        resample(stored, spec, *isa, resized, out);
+        let (isa, loader, header) = self.decoded()?;
+        let Loader { decoded, resized, .. } = loader;
+        resample(header.of(&decoded.rgb), spec, isa, resized, out);
         Ok(&decoded.warnings)
+    }
+
+    /// Decodes once and calls `each` with the pixels of every view, by its place in `views`; returns what is odd about
+    /// the file.
+    ///
+    /// # Shapes
+    /// Pixels `[spec.height, spec.width, 3]`; `out` is where they are made.
+    ///
+    /// # Errors
+    /// As [`OpenPhoto::pixels`].
+    ///
+    /// # Panics
+    /// Where `out` is not of that shape.
+    pub fn views(
+        self,
+        spec: &ResizeSpec,
+        views: &[View],
+        out: &mut [f32],
+        each: &mut dyn FnMut(usize, &[f32]),
+    ) -> Result<&'a [Warning]> {
+        let (isa, loader, header) = self.decoded()?;
+        let Loader { decoded, resized, plain, canvas, .. } = loader;
+        let stored = header.of(&decoded.rgb);
+        let larger = Augment::canvas(spec);
+        for (needed, spec, pixels) in [
+            (views.iter().any(|view| !view.needs_canvas()), spec, &mut *plain),
+            (views.iter().any(View::needs_canvas), &larger, &mut *canvas),
+        ] {
+            if needed {
+                pixels.resize(spec.values(), 0.0);
+                resample(stored, spec, isa, resized, pixels);
+            }
+        }
+        for (place, view) in views.iter().enumerate() {
+            let size = (spec.height, spec.width);
+            match view.needs_canvas() {
+                true => view.apply(canvas, (larger.height, larger.width), out, size),
+                false => view.apply(plain, size, out, size),
+            }
+            each(place, out);
+        }
+        Ok(&decoded.warnings)
+    }
+
+    /// Decodes into the loader's buffers.
+    fn decoded(self) -> Result<(Isa, &'a mut Loader, Decoded)> {
+        let Self { bytes, loader, path, .. } = self;
+        let header =
+            decode_into(bytes.unwrap_or(&loader.file), &loader.limits, loader.exif, &mut loader.decoded)
+                .map_err(|error| if let Some(path) = path { error.of(path) } else { error })?;
+        let (width, height) = (header.width as usize, header.height as usize);
+        Ok((loader.isa, loader, Decoded { width, height, orientation: header.orientation }))
+    }
+}
+
+/// What a decoded photo's bytes mean.
+struct Decoded {
+    width: usize,
+    height: usize,
+    orientation: Orientation,
+}
+
+impl Decoded {
+    fn of<'a>(&self, rgb: &'a [u8]) -> Stored<'a> {
+        Stored { rgb, width: self.width, height: self.height, orientation: self.orientation }
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use icecap_data::{Cache, CacheKey, CacheKeyParts, Digest, ExifPolicy, Limits, Loader, ResizeSpec, Warning};
+use icecap_data::{
+    Cache, CacheKey, CacheKeyParts, Digest, ExifPolicy, Limits, Loader, ResizeSpec, Views, Warning,
+};
 use icecap_graph::{Arena, Input, Plan};
 use icecap_kernels::Threads;
 
@@ -100,6 +102,7 @@ pub struct Extractor {
     plan: Plan,
     workers: Vec<Worker>,
     cache: Option<Arc<Cache>>,
+    views: Views,
 }
 
 /// The version of the arithmetic. Features of another version or instruction set are not taken from a cache: their
@@ -121,6 +124,7 @@ impl Extractor {
             plan,
             workers: Vec::new(),
             cache: None,
+            views: Views::Plain,
         })
     }
 
@@ -131,25 +135,38 @@ impl Extractor {
         self
     }
 
-    /// Values of one photo's features.
+    /// Makes features of several views of each photo.
+    #[must_use]
+    pub fn with_views(mut self, views: Views) -> Self {
+        self.views = views;
+        self
+    }
+
+    /// Views of each photo, and so rows.
+    #[must_use]
+    pub fn views(&self) -> usize {
+        self.views.count()
+    }
+
+    /// Values of one view's features.
     #[must_use]
     pub fn row_len(&self) -> usize {
         self.plan.output_shape().elements()
     }
 
-    /// The shape of one photo's features: `[C]` from pooling on, else [h, w, C].
+    /// The shape of one view's features: `[C]` from pooling on, else [h, w, C].
     #[must_use]
     pub fn row_shape(&self) -> icecap_kernels::Shape {
         self.plan.output_shape()
     }
 
-    /// The features of `photos`, row by row. The row of a photo that cannot be read is left as it was, and its error
-    /// stands in the result.
+    /// The features of `photos`, row by row, those of a photo's views one behind the other. The rows of a photo that
+    /// cannot be read are left as they were, and its error stands in the result.
     ///
     /// `progress` is called by the threads after each photo and can stop the work.
     ///
     /// # Shapes
-    /// `rows` [N, row_len].
+    /// `rows` [N, views, row_len].
     ///
     /// # Errors
     /// [`Error::Stopped`] where `progress` breaks.
@@ -162,24 +179,24 @@ impl Extractor {
         rows: &mut [f32],
         progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
     ) -> Result<Vec<Result<Extracted, icecap_data::Error>>, Error> {
-        let len = self.row_len();
+        let len = self.row_len() * self.views();
         assert_eq!(rows.len(), photos.len() * len, "rows for {} photos", photos.len());
         struct Job<'a> {
             photo: Source<'a>,
-            row: &'a mut [f32],
+            rows: &'a mut [f32],
             outcome: Option<Result<Extracted, icecap_data::Error>>,
         }
         let mut jobs: Vec<Job<'_>> = photos
             .iter()
             .zip(rows.chunks_exact_mut(len))
-            .map(|(&photo, row)| Job { photo, row, outcome: None })
+            .map(|(&photo, rows)| Job { photo, rows, outcome: None })
             .collect();
         let count = self.backbone.threads().count().min(photos.len()).max(1);
         while self.workers.len() < count {
             self.workers.push(self.worker());
         }
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let Self { backbone, preprocessing, tap, plan, workers, cache } = self;
+        let Self { backbone, preprocessing, tap, plan, workers, cache, views } = self;
         let shared = Shared {
             params: Digest(backbone.record().params_sha256.0),
             preprocessing: preprocessing.to_string(),
@@ -188,13 +205,14 @@ impl Extractor {
             tap,
             plan,
             cache: cache.as_deref(),
+            views,
         };
         backbone.threads().for_each_chunk(workers, &mut jobs, 1, |worker, _, job| {
             if stopped.load(Ordering::Relaxed) {
                 return;
             }
             for job in job {
-                job.outcome = Some(shared.extract(worker, job.photo, job.row));
+                job.outcome = Some(shared.extract(worker, job.photo, job.rows));
             }
             let now = Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, photos: photos.len() };
             if progress(now).is_break() {
@@ -222,6 +240,7 @@ struct Shared<'a> {
     tap: &'a str,
     plan: &'a Plan,
     cache: Option<&'a Cache>,
+    views: &'a Views,
 }
 
 impl Shared<'_> {
@@ -229,36 +248,54 @@ impl Shared<'_> {
         &self,
         worker: &mut Worker,
         photo: Source<'_>,
-        row: &mut [f32],
+        rows: &mut [f32],
     ) -> Result<Extracted, icecap_data::Error> {
         let open = match photo {
             Source::Path(path) => worker.loader.open(path)?,
             Source::Bytes(bytes) => worker.loader.open_bytes(bytes)?,
         };
         let sha256 = open.sha256();
-        let slot = self.cache.map(|cache| (cache, self.key(sha256)));
-        if let Some((cache, key)) = &slot
-            && cache.get(key, row)
-        {
+        let len = self.plan.output_shape().elements();
+        // Views whose features are not in the cache: their place among the rows, and how they are seen.
+        let mut missing = Vec::new();
+        for (number, row) in rows.chunks_exact_mut(len).enumerate() {
+            if !self.cache.is_some_and(|cache| cache.get(&self.key(sha256, number), row)) {
+                missing.push(number);
+            }
+        }
+        if missing.is_empty() {
             return Ok(Extracted { sha256, warnings: Vec::new(), cached: true });
         }
-        let warnings = open.pixels(self.resize, &mut worker.pixels)?.to_vec();
-        let input = Input::F32(&worker.pixels);
-        if let Err(error) = self.plan.run(&Threads::serial(), input, &mut worker.arenas, row) {
-            unreachable!("pixels and row were sized by the plan: {error}");
-        }
+        let Worker { pixels, arenas, .. } = worker;
+        let mut forward = |number: usize, pixels: &[f32]| {
+            let row = &mut rows[number * len..][..len];
+            if let Err(error) = self.plan.run(&Threads::serial(), Input::F32(pixels), arenas, row) {
+                unreachable!("pixels and row were sized by the plan: {error}");
+            }
+        };
+        let warnings = if missing == [0] {
+            let warnings = open.pixels(self.resize, pixels)?;
+            forward(0, pixels);
+            warnings
+        } else {
+            let views: Vec<_> = missing.iter().map(|&number| self.views.view(number, &sha256)).collect();
+            open.views(self.resize, &views, pixels, &mut |place, pixels| forward(missing[place], pixels))?
+        };
         // An entry has no room for a warning, and a warning should be told each time.
-        if let (Some((cache, key)), true) = (&slot, warnings.is_empty()) {
-            cache.put(key, row);
+        if let (Some(cache), true) = (self.cache, warnings.is_empty()) {
+            for &number in &missing {
+                cache.put(&self.key(sha256, number), &rows[number * len..][..len]);
+            }
         }
-        Ok(Extracted { sha256, warnings, cached: false })
+        Ok(Extracted { sha256, warnings: warnings.to_vec(), cached: false })
     }
 
-    fn key(&self, photo: Digest) -> CacheKey {
+    fn key(&self, photo: Digest, view: usize) -> CacheKey {
+        let preprocessing = self.preprocessing.clone() + &self.views.name(view);
         CacheKey::new(&CacheKeyParts {
             photo,
             params: self.params,
-            preprocessing: &self.preprocessing,
+            preprocessing: &preprocessing,
             tap: self.tap,
             numerics: &self.numerics,
         })

@@ -2,7 +2,8 @@
 
 use std::arch::x86_64::{
     __m512, _CMP_GE_OQ, _CMP_NLT_UQ, _mm512_abs_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_maskz_min_ps, _mm512_maskz_mov_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    _mm512_loadu_ps, _mm512_maskz_min_ps, _mm512_maskz_mov_ps, _mm512_mul_ps, _mm512_set1_ps,
+    _mm512_storeu_ps,
 };
 
 use super::{TINY, Vector};
