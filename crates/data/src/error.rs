@@ -92,6 +92,15 @@ pub enum Error {
         /// The text given.
         text: String,
     },
+    /// A list of what may differ from view to view that cannot be read.
+    #[error(
+        "'{text}' is no augmentation; use one or more of flip, crop:SHARE, rotate:DEGREES, color:STRENGTH, as in \
+         flip,crop:0.8 (each once; shares from 0.2 to below 1, degrees up to 180, strengths between 0 and 1)"
+    )]
+    Augment {
+        /// The text given.
+        text: String,
+    },
     /// A rule for EXIF orientation that cannot be read.
     #[error("'{text}' is no rule for EXIF orientation; use apply or ignore")]
     ExifPolicy {
@@ -241,6 +250,7 @@ impl Error {
             Self::Limit { .. } | Self::OverLimit { .. } => ErrorKind::Limit,
             Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } => ErrorKind::Path,
             Self::ResizeSpec { .. }
+            | Self::Augment { .. }
             | Self::ExifPolicy { .. }
             | Self::Share { .. }
             | Self::Folds { .. }

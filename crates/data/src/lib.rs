@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod about;
+mod augment;
 mod cache;
 mod class;
 mod class_order;
@@ -38,13 +39,15 @@ mod split_file;
 mod stamps;
 mod survey;
 mod text_file;
+mod views;
 mod walk;
 
 pub use about::About;
+pub use augment::{Augment, View};
 pub use cache::{Cache, CacheKey, CacheKeyParts};
 pub use class::class_of;
 pub use class_order::read_classes;
-pub use csv::csv_record;
+pub use csv::{CsvRecords, OpenQuote, csv_record};
 pub use decode::{ExifPolicy, Photo, Warning, decode, is_decoding};
 pub use digest::Digest;
 pub use error::{Error, ErrorKind, Result};
@@ -62,3 +65,4 @@ pub use split::{folds, split, split_groups};
 pub use split_file::{SplitRow, read_split, write_split};
 pub use stamps::Stamp;
 pub use survey::{Problem, Survey, survey};
+pub use views::{MAX_VIEWS, Views};

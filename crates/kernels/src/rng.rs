@@ -45,6 +45,8 @@ pub enum Purpose {
     Draw = 5,
     /// Random inputs of tests and benchmarks.
     Test = 6,
+    /// Views of a photo.
+    Augment = 7,
 }
 
 /// The stream of random numbers of one (seed, purpose, epoch, sample).

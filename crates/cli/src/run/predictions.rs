@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use icecap::data::Part;
 
-use crate::csv::Records;
+use crate::csv::{OpenQuote, Records};
 
 /// The file's name in a run's folder.
 pub(crate) const PREDICTIONS: &str = "predictions.csv";
@@ -46,7 +46,7 @@ impl Seen {
 /// Reads the file's text. Classes that `classes` lacks are added where it is empty, and are an error where not. An error
 /// has its line.
 pub(super) fn parse(text: &str, classes: &mut Vec<String>) -> Result<Vec<Seen>, (usize, String)> {
-    let open = |line: usize| (line, "a quote that is not closed".to_owned());
+    let open = |quote: OpenQuote| (quote.0, "a quote that is not closed".to_owned());
     let mut records = Records::new(text);
     let header = records.next().transpose().map_err(open)?;
     let header = header.map(|(_, fields)| fields).unwrap_or_default();
