@@ -233,7 +233,8 @@ fn on_starter(place: &Place, numerics: Numerics, size: [usize; 2], classes: usiz
     let of = |head| {
         let names = (0..classes).map(|class| format!("Klasse '{class}' ä")).collect();
         let options = TrainOptions::default();
-        Classifier::from_head(&backbone, preprocessing, head, names, "drawn".to_owned(), &options).unwrap()
+        let of = Classifier::from_head(&backbone, preprocessing, head, names, "drawn".to_owned(), &options);
+        of.unwrap().with_temperature(0.6).unwrap()
     };
     let photos = scan_photos(&place.path("photos")).unwrap().0;
     let pixels = load(&of(Head::untrained(1280, classes, 0).unwrap()), &photos);

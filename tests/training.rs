@@ -139,22 +139,22 @@ fn lbfgs_is_done_at_once_and_no_worse_than_the_default() {
     let Some(photos) = photos() else { return };
     let default = mean(&defaults(photos));
     let mut quickest = Duration::MAX;
-    let mut solved = 0.0;
-    for seed in 0..3 {
+    // The seed is that of the folds by which the penalty is chosen.
+    let solved = (0..20).map(|seed| {
         let started = Instant::now();
         let go_on = || ControlFlow::Continue(());
         let open = options(LBFGS, seed);
         let choice = icecap::choose_l2(&photos.threads, photos.isa, &photos.train, 2, &open, &go_on).unwrap();
         assert_eq!(choice.folds, 5);
         let settled = TrainOptions { l2: Some(choice.l2), ..open };
-        solved = accuracy(photos, &photos.train, &photos.val, &settled);
+        let solved = accuracy(photos, &photos.train, &photos.val, &settled);
         quickest = quickest.min(started.elapsed());
         println!("seed {seed}: L2 {}, accuracy {solved:.4}, {:.3?}", choice.l2, started.elapsed());
-        println!("  {:.4?}", choice.losses);
-        // A photo more or less is no difference: 1 of 153.
-        assert!(solved >= default - 1.0 / 153.0, "{solved} for {default}");
-    }
+        solved
+    });
+    let solved = mean(&solved.collect::<Vec<_>>());
     println!("default {default:.4}, lbfgs {solved:.4} in {quickest:.3?}");
+    assert!(solved >= default, "{solved} for {default}");
     // 0.3 s is what is promised of two quiet cores; other work may run beside this test.
     assert!(quickest < Duration::from_secs(2), "{quickest:?}");
 }

@@ -23,7 +23,7 @@
 use icecap_autograd::Loss;
 use icecap_kernels::{Isa, Shape, TensorRef, Threads};
 
-use crate::folds::{CrossValidation, judge, usable_folds};
+use crate::folds::{CrossValidation, enough, judge, usable_folds};
 use crate::metrics::{predicted, probabilities};
 use crate::settle::Pulse;
 use crate::{Error, FeatureSet, TrainOptions};
@@ -32,8 +32,6 @@ use crate::{Error, FeatureSet, TrainOptions};
 const FOLDS: usize = 5;
 /// Photos of each class that a fold has at least.
 const EACH: usize = 2;
-/// Photos that are enough to fit one number: beyond them no further fold is judged.
-const ENOUGH: usize = 2000;
 /// Bins of the calibration error.
 const BINS: usize = 15;
 /// The logarithm of a temperature lies within this of 0.
@@ -76,8 +74,8 @@ impl Calibration {
         let Some((k, fold_of)) = usable_folds(set, classes, FOLDS, EACH, options.seed) else {
             return Ok(Self::NONE);
         };
-        let enough = ENOUGH.div_ceil((set.len() / k).max(1)).min(k);
-        let judged = judge(threads, isa, set, classes, options, (&fold_of, enough), pulse)?;
+        let some = (fold_of.as_slice(), enough(set.len(), k));
+        let judged = judge(threads, isa, set, classes, options, some, pulse)?;
         Self::of(&judged, set, classes)
     }
 }

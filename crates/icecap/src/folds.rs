@@ -134,6 +134,14 @@ pub(crate) fn usable_folds(
     (2..=most.min(least / each)).rev().find_map(|k| Some((k, set.folds(k, seed).ok()?)))
 }
 
+/// Photos that are enough to choose one number by.
+const ENOUGH: usize = 2000;
+
+/// How many of `k` folds of a set are to be judged where one number is chosen by them: as many as hold [`ENOUGH`] photos.
+pub(crate) fn enough(photos: usize, k: usize) -> usize {
+    ENOUGH.div_ceil((photos / k).max(1)).min(k)
+}
+
 /// Does each task on a thread; the results in the order of the tasks.
 pub(crate) fn each<R: Send>(
     threads: &Threads,
@@ -203,6 +211,11 @@ mod tests {
             assert!(rows.into_iter().eq(0..40));
             assert_eq!(one.folds.iter().map(|fold| fold.photos).sum::<usize>(), 40);
         }
+    }
+
+    #[test]
+    fn many_photos_need_not_all_be_judged() {
+        assert_eq!([10, 245, 2500, 5000, 20_000].map(|photos| enough(photos, 5)), [5, 5, 4, 2, 1]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use icecap_autograd::optim::lbfgs::Stop;
 use icecap_autograd::{Logistic, LogisticOptions, Loss, Targets};
 use icecap_kernels::{Isa, Shape, Tensor, TensorRef, Threads};
 
-use crate::folds::{each, usable_folds};
+use crate::folds::{each, enough, usable_folds};
 use crate::{Epochs, Error, FeatureSet, Head, TrainOptions, find_rate, temperature, tempered};
 
 /// Penalties that are tried, from the one that hardly lets a head learn to the one that hardly holds it.
@@ -50,8 +50,8 @@ pub struct Settled {
 pub struct L2Choice {
     /// The penalty.
     pub l2: f32,
-    /// Folds of the training photos that it was chosen by; 0 where a class has fewer than two photos, or groups of
-    /// them, and [`L2_DEFAULT`] was taken.
+    /// Folds of the training photos that it was chosen by: five, fewer of many photos; 0 where a class has fewer than two
+    /// photos, or groups of them, and [`L2_DEFAULT`] was taken.
     pub folds: usize,
     /// For each penalty of [`L2_GRID`]: the mean loss on the held-out folds, and the standard error of how much that is
     /// more than the best one's.
@@ -104,9 +104,11 @@ pub fn choose_l2(
     options: &TrainOptions,
     pulse: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<L2Choice, Error> {
-    let Some((folds, fold_of)) = usable_folds(train, classes, FOLDS, 1, options.seed) else {
+    let Some((all, fold_of)) = usable_folds(train, classes, FOLDS, 1, options.seed) else {
         return Ok(L2Choice { l2: L2_DEFAULT, folds: 0, losses: Vec::new() });
     };
+    // A spread needs two of them.
+    let folds = enough(train.len(), all).max(2);
     let losses = each(threads, folds, |fold| {
         let of =
             |held: bool| (0..train.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();

@@ -258,14 +258,22 @@ impl Trainer {
         pulse: Pulse<'_>,
     ) -> Result<(Option<CrossValidation>, Calibration), Error> {
         let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
-        if let Some(k) = self.folds {
-            // Each fold settles for itself what was left open: what is reported of it had no part in that.
-            let folds = cross_validate(threads, isa, train, classes, &self.options, k, pulse)?;
-            let calibration = Calibration::of(&folds, train, classes)?;
-            return Ok((Some(folds), calibration));
-        }
-        let same = TrainOptions { early_stopping: None, ..done.clone() };
-        Ok((None, Calibration::by_folds(threads, isa, train, classes, &same, pulse)?))
+        // Each fold settles for itself what was left open: what is reported of it had no part in that.
+        let folds = self.folds.map(|k| cross_validate(threads, isa, train, classes, &self.options, k, pulse));
+        let folds = folds.transpose()?;
+        let open = &self.options;
+        let chosen =
+            open.find_rate || open.early_stopping.is_some() || (open.is_lbfgs() && open.l2.is_none());
+        let calibration = match &folds {
+            // Where nothing was chosen, their heads are like the one that was trained; else their logits can be of
+            // another size, and say nothing of its temperature.
+            Some(folds) if !chosen => Calibration::of(folds, train, classes)?,
+            _ => {
+                let same = TrainOptions { early_stopping: None, ..done.clone() };
+                Calibration::by_folds(threads, isa, train, classes, &same, pulse)?
+            }
+        };
+        Ok((folds, calibration))
     }
 
     fn features(
