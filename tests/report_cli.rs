@@ -122,7 +122,10 @@ fn a_run_of_two_classes_has_its_page() {
     ] {
         assert!(html.contains(&format!("<section id=\"{section}\">")), "{section}");
     }
-    assert!(html.contains("icecap train photos --out run") && html.contains("95&nbsp;% interval"));
+    assert!(
+        html.contains("<span>train</span> <span>photos</span> <span>--out</span> <span>run</span>")
+            && html.contains("95&nbsp;% interval")
+    );
     // A row for each photo, whose class is its folder's.
     let predictions = place.text("run/predictions.csv");
     assert_eq!(predictions.lines().count(), 21);

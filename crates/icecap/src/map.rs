@@ -125,7 +125,7 @@ fn width(set: &FeatureSet) -> usize {
 /// The leading directions of centred rows and the variances along them, largest first.
 ///
 /// # Shapes
-/// `rows` [N, width]; the directions [width] of lanes.
+/// `rows` `[N, width]`; the directions `[width]` of lanes.
 fn leading(rows: &[f64], width: usize, freedom: f64) -> (Vec<Lanes>, Lanes) {
     let mut basis: Vec<Lanes> = (0..width).map(|feature| start(feature as u32)).collect();
     orthonormalise(&mut basis);

@@ -4,7 +4,7 @@
 //! it can be mailed, and opened without a network. It is made of the run's folder and the photos that it names, never of
 //! what is only in memory; so `icecap report` makes again what `icecap train` has made. Charts are SVG and read without
 //! the script, which only adds a box under the pointer and sorts the table. Everything that came from outside goes
-//! through [`escape`].
+//! through [`escape()`].
 //!
 //! A room holds one section: it takes the [`Run`] and gives its content, or none where the run lacks what it shows.
 
