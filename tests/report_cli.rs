@@ -122,7 +122,10 @@ fn a_run_of_two_classes_has_its_page() {
     ] {
         assert!(html.contains(&format!("<section id=\"{section}\">")), "{section}");
     }
-    assert!(html.contains("icecap train photos --out run") && html.contains("95&nbsp;% interval"));
+    assert!(
+        html.contains("<span>train</span> <span>photos</span> <span>--out</span> <span>run</span>")
+            && html.contains("95&nbsp;% interval")
+    );
     // A row for each photo, whose class is its folder's.
     let predictions = place.text("run/predictions.csv");
     assert_eq!(predictions.lines().count(), 21);
@@ -171,6 +174,12 @@ fn a_page_is_made_again_also_of_an_older_run_whose_photos_have_moved() {
     place.icecap(&["report", "run"]).succeeds();
     let old = place.text("run/report.html");
     assert!(!old.contains("id=\"map\"") && !old.contains("id=\"curves\"") && old.contains("id=\"data\""));
+    // A run whose photos were all learned from has an accuracy over folds.
+    let folds =
+        r#"{"classes":[{"name":"a","train":9}],"folds":{"accuracy":0.9,"spread":0.02,"each":[{},{}]}}"#;
+    fs::write(place.path("run/metrics.json"), folds).unwrap();
+    place.icecap(&["report", "run"]).succeeds();
+    assert!(place.text("run/report.html").contains("mean accuracy over 2 folds of the training photos"));
     // Training again without a page takes the old one away.
     fs::rename(place.path("elsewhere"), place.path("photos")).unwrap();
     place.icecap(&["train", "photos", "--out", "run", "--no-report"]).succeeds();

@@ -12,7 +12,7 @@
 //!
 //! The axes come from subspace iteration: a block of eight directions is multiplied by C again and again, made
 //! orthonormal, and turned so that C is diagonal within it (Rayleigh, Ritz). Each round shrinks the error by the ratio of
-//! the ninth eigenvalue to the second, so that ten to thirty rounds do; the two that we want are held against
+//! the ninth eigenvalue to the second, so that some ten rounds do; the two that we want are held against
 //! `C v = value v` to tell when it is enough. Every sum is taken in f64 in one order on the caller's thread: the map has
 //! the same bits wherever it is made. No class is looked at, so what lies apart on the map really is apart; what lies
 //! together may still differ in the other directions.
@@ -31,8 +31,9 @@ pub const MAP_ROWS: usize = 1024;
 const BLOCK: usize = 8;
 /// Rounds at most; data without any leading direction never settles, and every plane is as good there.
 const ROUNDS: usize = 100;
-/// A wanted direction is settled where `|C v - value v|` is below this share of the largest value.
-const SETTLED: f64 = 1e-9;
+/// A wanted direction is settled where `|C v - value v|` is below this share of the largest value: places are then
+/// off by less than a pixel of any page.
+const SETTLED: f64 = 1e-6;
 /// What tells the first directions from other random numbers.
 const KEY: [u32; 2] = [0x1cec_a900, 0x6d61_7000];
 
@@ -124,7 +125,7 @@ fn width(set: &FeatureSet) -> usize {
 /// The leading directions of centred rows and the variances along them, largest first.
 ///
 /// # Shapes
-/// `rows` [N, width]; the directions [width] of lanes.
+/// `rows` `[N, width]`; the directions `[width]` of lanes.
 fn leading(rows: &[f64], width: usize, freedom: f64) -> (Vec<Lanes>, Lanes) {
     let mut basis: Vec<Lanes> = (0..width).map(|feature| start(feature as u32)).collect();
     orthonormalise(&mut basis);
@@ -307,7 +308,7 @@ mod tests {
             for (axis, variance) in map.axes().iter().zip(map.variance) {
                 let image: Vec<f64> = spread.iter().map(|row| dot(row, axis)).collect();
                 for (got, value) in image.iter().zip(axis) {
-                    assert!((got - variance * value).abs() < 1e-7 * map.variance[0], "seed {seed}");
+                    assert!((got - variance * value).abs() < 2e-6 * map.variance[0], "seed {seed}");
                 }
                 let furthest = axis.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
                 assert!(furthest > 0.0);
@@ -319,7 +320,7 @@ mod tests {
                 let along = dot(&other, first);
                 other.iter_mut().zip(first).for_each(|(value, axis)| *value -= along * axis);
                 let image: Vec<f64> = spread.iter().map(|row| dot(row, &other)).collect();
-                assert!(dot(&image, &other) / dot(&other, &other) <= map.variance[1] * (1.0 + 1e-9));
+                assert!(dot(&image, &other) / dot(&other, &other) <= map.variance[1] * (1.0 + 1e-6));
             }
         }
     }

@@ -30,8 +30,6 @@ pub(crate) struct Options {
 
 /// The most classes whose F1 is shown: those in which the runs differ most.
 const CLASSES: usize = 20;
-/// Ranges of confidence for the calibration error.
-const BINS: usize = 10;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let runs = options.runs.iter().map(|folder| Run::open(folder)).collect::<Result<Vec<_>, _>>()?;
@@ -86,7 +84,7 @@ impl Figures {
             val_accuracy_interval: counted.and_then(|(right, photos)| interval(right, photos)),
             val_loss: metrics.val_loss,
             balanced_accuracy: confusion.as_ref().and_then(Confusion::balanced_accuracy),
-            calibration_error: calibration_error(&bins(run.part(Part::Val), BINS)),
+            calibration_error: calibration_error(&bins(run.part(Part::Val))),
             val_photos: counted.map_or(0, |(_, photos)| photos),
             train_accuracy: metrics.train_accuracy,
             train_loss: metrics.train_loss,

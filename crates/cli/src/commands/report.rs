@@ -25,7 +25,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let run = Run::open(&options.run)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let html = page::html(&run, threads, &|_| None)?;
+    let html = page::html(&run, threads, &mut |_| None)?;
     let file = options.output.clone().unwrap_or_else(|| options.run.join(REPORT));
     replace_file(&file, |out| out.write_all(html.as_bytes()))?;
     print(&format!(

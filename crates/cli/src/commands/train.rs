@@ -304,7 +304,7 @@ fn write_page(options: &Options, folder: &RunFolder, threads: usize) -> Result<(
             return folder.remove(page::REPORT);
         }
     };
-    folder.write(page::REPORT, &page::html(&run, threads, &|_| None)?)
+    folder.write(page::REPORT, &page::html(&run, threads, &mut |_| None)?)
 }
 
 fn epochs(text: &str) -> Result<Epochs, String> {

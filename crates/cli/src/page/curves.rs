@@ -25,6 +25,8 @@ struct Chart {
     title: &'static str,
     series: [Series; 3],
     before: Option<f64>,
+    /// The epoch whose head was kept.
+    kept: Option<u32>,
     percent: bool,
 }
 
@@ -46,12 +48,14 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
         title: "Loss",
         series: series([|row| row.running_loss, |row| row.train_loss, |row| row.val_loss]),
         before: metrics.loss_0,
+        kept: metrics.epochs_chosen,
         percent: false,
     };
     let accuracies = Chart {
         title: "Accuracy",
         series: series([|row| row.running_accuracy, |row| row.train_accuracy, |row| row.val_accuracy]),
         before: metrics.accuracy_0,
+        kept: metrics.epochs_chosen,
         percent: true,
     };
     let charts = [losses, accuracies].map(|chart| chart.figure(&epochs));
@@ -90,6 +94,15 @@ impl Chart {
                 unit(x.at(0.0)),
                 unit(y.at(before)),
                 self.number(before)
+            );
+        }
+        if let Some(kept) = self.kept.filter(|kept| *kept != last) {
+            let at = unit(x.at(f64::from(kept)));
+            content += &format!(
+                "<path class=\"kept\" d=\"M{at} {}V{}\"/><text class=\"what mid\" x=\"{at}\" y=\"{}\">kept</text>",
+                unit(PLOT.top + 12.0),
+                unit(PLOT.bottom),
+                unit(PLOT.top + 8.0)
             );
         }
         for series in &self.series {

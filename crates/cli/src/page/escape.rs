@@ -22,9 +22,16 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// A name in an element of its own, whose direction of writing is its own, too.
+/// The most letters of a name in running text.
+const LETTERS: usize = 60;
+
+/// A name in an element of its own, whose direction of writing is its own, too. A long one is cut, and whole under the
+/// pointer.
 pub(super) fn name(text: &str) -> String {
-    format!("<bdi>{}</bdi>", escape(text))
+    match text.char_indices().nth(LETTERS) {
+        None => format!("<bdi>{}</bdi>", escape(text)),
+        Some(_) => format!("<bdi title=\"{}\">{}</bdi>", escape(text), short(text, LETTERS)),
+    }
 }
 
 /// A name for a place with room for `letters`: longer ones end in an ellipsis. Escaped.

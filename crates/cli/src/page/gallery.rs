@@ -45,7 +45,10 @@ pub(super) fn gallery(
     if photos.is_empty() {
         return format!("<p class=\"lead\">{none}</p>");
     }
-    let cards: String = shown(photos).iter().map(|seen| card(run, seen, thumbnails, overlay)).collect();
+    let mut cards = String::new();
+    for seen in shown(photos) {
+        cards += &card(run, seen, thumbnails, overlay);
+    }
     let more = match photos.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!("<p class=\"small\">and {} more, in predictions.csv</p>", counted(more, "photo")),
@@ -129,15 +132,15 @@ mod tests {
         assert_eq!(mislabels.len(), 1);
         let mut none =
             Thumbnails::of(&[], ExifPolicy::Apply, 1).unwrap_or_else(|failure| panic!("{failure:?}"));
-        let overlay = |seen: &Seen| seen.path.ends_with("2.jpg").then(|| vec![1, 2, 3]);
-        let html = gallery(&run, &errors, &mut none, &overlay, "none");
+        let mut overlay = |seen: &Seen| seen.path.ends_with("2.jpg").then(|| vec![1, 2, 3]);
+        let html = gallery(&run, &errors, &mut none, &mut overlay, "none");
         assert_eq!(html.matches("<figure class=\"photo pair\">").count(), 1);
         assert_eq!(html.matches("data:image/jpeg;base64,AQID").count(), 1);
         assert!(
             html.contains(">a/2.jpg</p>") && html.contains("&lt;a&gt;") && !html.contains("<a>"),
             "{html}"
         );
-        assert!(gallery(&run, &mislabels, &mut none, &|_| None, "none").contains(">elsewhere/4.jpg</p>"));
-        assert_eq!(gallery(&run, &[], &mut none, &|_| None, "none"), "<p class=\"lead\">none</p>");
+        assert!(gallery(&run, &mislabels, &mut none, &mut |_| None, "none").contains(">elsewhere/4.jpg</p>"));
+        assert_eq!(gallery(&run, &[], &mut none, &mut |_| None, "none"), "<p class=\"lead\">none</p>");
     }
 }

@@ -2,9 +2,8 @@
 
 use icecap::data::Part;
 
-use super::escape::{escape, name};
+use super::escape::{escape, short};
 use super::figure::{loss, percent, seconds};
-use super::reliability::BINS;
 use super::repeat::command;
 use crate::confusion::Confusion;
 use crate::run::{Run, bins, calibration_error, interval};
@@ -12,6 +11,8 @@ use crate::wording::{grouped, megabytes};
 
 /// The most class names in the title.
 const NAMED: usize = 6;
+/// The most letters of each.
+const LETTERS: usize = 32;
 
 pub(super) fn headline(run: &Run, confusion: Option<&Confusion>) -> String {
     format!(
@@ -26,7 +27,8 @@ pub(super) fn headline(run: &Run, confusion: Option<&Confusion>) -> String {
 }
 
 fn title(classes: &[String]) -> String {
-    let names: Vec<String> = classes.iter().take(NAMED).map(|class| name(class)).collect();
+    let names: Vec<String> =
+        classes.iter().take(NAMED).map(|class| format!("<bdi>{}</bdi>", short(class, LETTERS))).collect();
     match classes.len().saturating_sub(NAMED) {
         0 => names.join(", "),
         more => format!("{} <span class=\"more\">and {}</span>", names.join(", "), more_classes(more)),
@@ -39,6 +41,7 @@ fn trained_on(run: &Run) -> String {
     let (train, val, test) =
         (photos(|class| class.train), photos(|class| class.val), photos(|class| class.test));
     let test = if test > 0 { format!(", tried on {}", grouped(test)) } else { String::new() };
+    let watched = if val > 0 { format!(", watched on {}", grouped(val)) } else { String::new() };
     let weights = run.argument("weights").map(|weights| {
         let file =
             std::path::Path::new(&weights).file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -47,11 +50,10 @@ fn trained_on(run: &Run) -> String {
     let folder =
         run.argument("folder").map(|folder| format!(" from <span class=\"mono\">{}</span>", escape(&folder)));
     format!(
-        "A head trained on {} of {} classes{}, watched on {}{test}{}.",
+        "A head trained on {} of {} classes{}{watched}{test}{}.",
         counted_photos(train),
         run.classes.len(),
         folder.unwrap_or_default(),
-        grouped(val),
         weights.unwrap_or_default()
     )
 }
@@ -65,7 +67,7 @@ fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
     let counted = confusion.map(|confusion| (confusion.right(), confusion.photos()));
     let known = counted.map(|(right, photos)| right as f64 / photos.max(1) as f64);
     let Some(accuracy) = known.or(run.metrics.val_accuracy) else {
-        return "<div class=\"figure\"><p class=\"big\">–</p><p>no validation accuracy was written down</p></div>".to_owned();
+        return folds(run);
     };
     let said = match counted {
         Some((right, photos)) => format!("{right} of {photos} validation photos right"),
@@ -100,6 +102,24 @@ fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
     )
 }
 
+/// What stands there where no photo was held back: the accuracy over the folds.
+fn folds(run: &Run) -> String {
+    let folds = run.metrics.folds.as_ref();
+    let known = folds.and_then(|folds| Some((folds.accuracy?, folds)));
+    let (big, said) = match known {
+        Some((accuracy, folds)) => {
+            let spread =
+                folds.spread.map_or(String::new(), |spread| format!(", give or take {}", percent(spread)));
+            (
+                percent(accuracy),
+                format!("mean accuracy over {} folds of the training photos{spread}", folds.each.len()),
+            )
+        }
+        None => ("–".to_owned(), "no validation accuracy was written down".to_owned()),
+    };
+    format!("<div class=\"figure\"><p class=\"big\">{big}</p><p>{said}</p></div>")
+}
+
 fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
     let metrics = &run.metrics;
     let size =
@@ -108,8 +128,9 @@ fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
     let tiles = [
         ("validation loss", metrics.val_loss.map(loss)),
         ("balanced accuracy", confusion.and_then(Confusion::balanced_accuracy).map(percent)),
-        ("calibration error", calibration_error(&bins(run.part(Part::Val), BINS)).map(percent)),
+        ("calibration error", calibration_error(&bins(run.part(Part::Val))).map(percent)),
         ("training accuracy", metrics.train_accuracy.map(percent)),
+        ("nearest centroid, for comparison", metrics.centroid_accuracy.map(percent)),
         ("test accuracy", tested(run)),
         ("model file", size),
         ("time in all", time.map(seconds)),

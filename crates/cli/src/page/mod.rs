@@ -4,7 +4,7 @@
 //! it can be mailed, and opened without a network. It is made of the run's folder and the photos that it names, never of
 //! what is only in memory; so `icecap report` makes again what `icecap train` has made. Charts are SVG and read without
 //! the script, which only adds a box under the pointer and sorts the table. Everything that came from outside goes
-//! through [`escape`].
+//! through [`escape()`].
 //!
 //! A room holds one section: it takes the [`Run`] and gives its content, or none where the run lacks what it shows.
 
@@ -29,6 +29,7 @@ use std::path::Path;
 
 use icecap::data::{ExifPolicy, Part};
 
+use crate::confusion::Confusion;
 use crate::failure::Failure;
 use crate::run::{Run, Seen};
 use escape::escape;
@@ -44,7 +45,7 @@ const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inlin
                       base-uri 'none'; form-action 'none'";
 
 /// A picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. None where there is none.
-pub(crate) type Overlay<'a> = &'a dyn Fn(&Seen) -> Option<Vec<u8>>;
+pub(crate) type Overlay<'a> = &'a mut dyn FnMut(&Seen) -> Option<Vec<u8>>;
 
 /// A section: its anchor, its title, its name in the list of sections, its content.
 struct Section {
@@ -56,64 +57,71 @@ struct Section {
 
 /// The page of a run. Photos are read on `threads` threads.
 pub(crate) fn html(run: &Run, threads: usize, overlay: Overlay<'_>) -> Result<String, Failure> {
-    let (errors, mislabels, samples) = (gallery::errors(run), gallery::mislabels(run), data::samples(run));
-    // The galleries first: they matter most, should the page's room for pictures end.
-    let pictured = gallery::shown(&errors).iter().chain(gallery::shown(&mislabels)).copied();
-    let pictured = pictured.chain(samples.iter().flatten().copied());
-    let photos: Vec<&Path> = pictured.map(|seen| seen.path.as_path()).collect();
+    let chosen = Chosen {
+        errors: gallery::errors(run),
+        mislabels: gallery::mislabels(run),
+        samples: data::samples(run),
+    };
     let exif = run.argument("exif").and_then(|text| text.parse().ok()).unwrap_or(ExifPolicy::Apply);
-    let mut thumbnails = Thumbnails::of(&photos, exif, threads)?;
-
+    let mut thumbnails = Thumbnails::of(&chosen.paths(), exif, threads)?;
     let confusion = run.confusion(Part::Val);
+    let sections = sections(run, confusion.as_ref(), &chosen, &mut thumbnails, overlay);
+    Ok(page(run, &headline::headline(run, confusion.as_ref()), &sections))
+}
+
+/// The photos that the page shows.
+struct Chosen<'a> {
+    errors: Vec<&'a Seen>,
+    mislabels: Vec<&'a Seen>,
+    samples: Vec<Vec<&'a Seen>>,
+}
+
+impl<'a> Chosen<'a> {
+    /// Their files, the galleries first: they matter most, should the page's room for pictures end.
+    fn paths(&self) -> Vec<&'a Path> {
+        let shown = gallery::shown(&self.errors).iter().chain(gallery::shown(&self.mislabels));
+        shown.chain(self.samples.iter().flatten()).map(|seen| seen.path.as_path()).collect()
+    }
+}
+
+/// All that the run has something for, in the page's order.
+fn sections(
+    run: &Run,
+    confusion: Option<&Confusion>,
+    chosen: &Chosen<'_>,
+    thumbnails: &mut Thumbnails,
+    overlay: Overlay<'_>,
+) -> Vec<Section> {
+    let Chosen { errors, mislabels, samples } = chosen;
     let mut sections = Vec::new();
     let mut add = |id, nav, title, content: Option<String>| {
         sections.extend(content.map(|content| Section { id, title, nav, content }));
     };
-    let found = confusion.as_ref().and_then(|c| findings::findings(run, c, errors.len(), mislabels.len()));
+    let found = confusion.and_then(|c| findings::findings(run, c, errors.len(), mislabels.len()));
     add("findings", "Findings", "What stands out", found);
-    add(
-        "data",
-        "Photos",
-        "The photos",
-        (!run.classes.is_empty()).then(|| data::data(run, &samples, &thumbnails)),
-    );
+    let photos = (!run.classes.is_empty()).then(|| data::data(run, samples, thumbnails));
+    add("data", "Photos", "The photos", photos);
     add("curves", "Learning", "How it learned", curves::curves(&run.metrics));
-    add(
-        "confusion",
-        "Confusion",
-        "What is taken for what",
-        confusion.as_ref().map(|c| matrix::matrix(c, &run.classes)),
-    );
-    add("scores", "Classes", "Class by class", confusion.as_ref().map(|c| scores::scores(c, &run.classes)));
-    add(
-        "reliability",
-        "Confidence",
-        "Does confidence mean something?",
-        reliability::reliability(run.part(Part::Val)),
-    );
+    let matrix = confusion.map(|c| matrix::matrix(c, &run.classes));
+    add("confusion", "Confusion", "What is taken for what", matrix);
+    add("scores", "Classes", "Class by class", confusion.map(|c| scores::scores(c, &run.classes)));
+    add("reliability", "Confidence", "Does confidence mean something?", reliability::reliability(run));
     if confusion.is_some() {
         let none = "No validation photo was taken for another class.";
-        let shown = gallery::gallery(run, &errors, &mut thumbnails, overlay, none);
+        let shown = gallery::gallery(run, errors, thumbnails, overlay, none);
         add("errors", "Errors", "The worst errors", Some(format!("<p class=\"lead\">{ERRORS}</p>{shown}")));
+    }
+    if run.part(Part::Train).next().is_some() {
         let none = "The trained model agrees with the label of every training photo.";
-        let shown = gallery::gallery(run, &mislabels, &mut thumbnails, overlay, none);
-        add(
-            "mislabels",
-            "Labels",
-            "Labels worth a second look",
-            Some(format!("<p class=\"lead\">{MISLABELS}</p>{shown}")),
-        );
+        let shown = gallery::gallery(run, mislabels, thumbnails, overlay, none);
+        let content = format!("<p class=\"lead\">{MISLABELS}</p>{shown}");
+        add("mislabels", "Labels", "Labels worth a second look", Some(content));
     }
     add("map", "Map", "The photos as the backbone sees them", map::map(run));
-    let photos = &run.metrics.photos;
-    add(
-        "timing",
-        "Time",
-        "Where the time went",
-        timing::timing(&run.metrics.seconds, photos.read, photos.cached),
-    );
+    let (times, photos) = (&run.metrics.seconds, &run.metrics.photos);
+    add("timing", "Time", "Where the time went", timing::timing(times, photos.read, photos.cached));
     add("repeat", "Repeat", "To do it again", Some(repeat::repeat(run)));
-    Ok(page(run, &headline::headline(run, confusion.as_ref()), &sections))
+    sections
 }
 
 const ERRORS: &str =

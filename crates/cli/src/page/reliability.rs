@@ -1,12 +1,12 @@
 //! Whether a probability means what it says: accuracy against confidence.
 
+use icecap::data::Part;
+
 use super::figure::percent;
 use super::svg::{Plot, drawing, ticks, unit};
-use crate::run::{Bin, Seen, bins, calibration_error, interval};
+use crate::run::{Bin, Run, bins, calibration_error, interval};
 use crate::wording::counted;
 
-/// Ranges of confidence.
-pub(super) const BINS: usize = 10;
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 400.0;
 const PLOT: Plot = Plot { left: 52.0, right: 426.0, top: 12.0, bottom: 272.0 };
@@ -14,8 +14,8 @@ const PLOT: Plot = Plot { left: 52.0, right: 426.0, top: 12.0, bottom: 272.0 };
 const COUNTS: Plot = Plot { left: 52.0, right: 426.0, top: 288.0, bottom: 348.0 };
 
 /// The section's content; none without photos.
-pub(super) fn reliability<'a>(photos: impl Iterator<Item = &'a Seen>) -> Option<String> {
-    let bins = bins(photos, BINS);
+pub(super) fn reliability(run: &Run) -> Option<String> {
+    let bins = bins(run.part(Part::Val));
     let error = calibration_error(&bins)?;
     let (all, right) = bins.iter().fold((0, 0), |(all, right), bin| (all + bin.photos, right + bin.right));
     let confidence = bins.iter().map(|bin| bin.confidence).sum::<f64>() / all as f64;
@@ -36,13 +36,25 @@ pub(super) fn reliability<'a>(photos: impl Iterator<Item = &'a Seen>) -> Option<
          <dl class=\"facts\"><dt>Calibration error (ECE)</dt><dd>{}</dd><dt>Mean confidence</dt><dd>{}</dd>\
          <dt>Accuracy</dt><dd>{}</dd></dl><p>Photos are grouped by how sure the model is of its answer. On the dashed line \
          nine of ten answers given with 90&nbsp;% are right; points below it are too sure, points above it too modest. The \
-         thin lines are 95&nbsp;% intervals, the bars below count the photos of each group.</p><p>{verdict}{few}</p>\
+         thin lines are 95&nbsp;% intervals, the bars below count the photos of each group.</p><p>{verdict}{few}{}</p>\
          </div></div>",
         draw(&bins),
         percent(error),
         percent(confidence),
-        percent(accuracy)
+        percent(accuracy),
+        tempered(run)
     ))
+}
+
+/// What the temperature has done, where one was fitted.
+fn tempered(run: &Run) -> String {
+    match (run.metrics.temperature, run.metrics.ece_uncalibrated) {
+        (Some(temperature), Some(error)) if temperature != 1.0 => format!(
+            " Logits were divided by a temperature of {temperature:.2} first; without it the calibration error would be {}.",
+            percent(error)
+        ),
+        _ => String::new(),
+    }
 }
 
 fn draw(bins: &[Bin]) -> String {

@@ -14,8 +14,10 @@ const FIRST: [(&str, &str); 5] = [
 
 /// The command line of the run, for a shell.
 pub(super) fn command(run: &Run) -> Option<String> {
-    run.argument("command")
-        .map(|command| format!("<pre class=\"command\"><code>{}</code></pre>", escape(&command)))
+    let command = run.argument("command")?;
+    // A line breaks between words, not behind the hyphen of an option.
+    let words: Vec<_> = command.split(' ').map(|word| format!("<span>{}</span>", escape(word))).collect();
+    Some(format!("<pre class=\"command\"><code>{}</code></pre>", words.join(" ")))
 }
 
 /// The section's content.

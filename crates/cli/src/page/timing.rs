@@ -6,10 +6,11 @@ use super::escape::escape;
 use super::figure::seconds;
 
 /// The phases in the order in which they happen, and what they are; phases that are not among them follow.
-const PHASES: [(&str, &str); 5] = [
+const PHASES: [(&str, &str); 6] = [
     ("scan", "finding the photos"),
     ("weights", "opening the weights"),
     ("features", "photos to features"),
+    ("folds", "cross-validating"),
     ("head", "training the head"),
     ("save", "writing the run"),
 ];
@@ -67,9 +68,9 @@ mod tests {
         let times = |pairs: &[(&str, f64)]| {
             pairs.iter().map(|(key, time)| ((*key).to_owned(), Some(*time))).collect::<BTreeMap<_, _>>()
         };
-        let bar = timing(&times(&[("features", 3.0), ("head", 0.5), ("<folds>", 0.5), ("total", 5.0)]), 9, 0)
+        let bar = timing(&times(&[("features", 3.0), ("head", 0.5), ("<tta>", 0.5), ("total", 5.0)]), 9, 0)
             .unwrap();
-        assert!(bar.contains("width:60.00%") && bar.contains("&lt;folds&gt;"), "{bar}");
+        assert!(bar.contains("width:60.00%") && bar.contains("&lt;tta&gt;"), "{bar}");
         assert!(bar.contains("everything else <b>1.00"), "{bar}");
         assert!(timing(&times(&[]), 0, 0).is_none());
         assert!(!timing(&times(&[("head", 0.0)]), 0, 0).unwrap().contains("NaN"));

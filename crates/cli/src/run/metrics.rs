@@ -18,11 +18,29 @@ pub(crate) struct Metrics {
     pub(crate) val_accuracy: Option<f64>,
     pub(crate) test_loss: Option<f64>,
     pub(crate) test_accuracy: Option<f64>,
+    /// Of the nearest class centroid on the validation photos.
+    pub(crate) centroid_accuracy: Option<f64>,
+    /// What the logits are divided by before they become probabilities.
+    pub(crate) temperature: Option<f64>,
+    /// The calibration error that the probabilities would have without that.
+    pub(crate) ece_uncalibrated: Option<f64>,
+    /// The epoch whose head was kept.
+    pub(crate) epochs_chosen: Option<u32>,
+    pub(crate) folds: Option<Folds>,
     /// Seconds by phase, `total` among them.
     pub(crate) seconds: BTreeMap<String, Option<f64>>,
     pub(crate) photos: Photos,
     pub(crate) skipped_photos: Vec<Skipped>,
     pub(crate) history: Vec<EpochRow>,
+}
+
+/// What cross-validation on the training photos says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Folds {
+    pub(crate) accuracy: Option<f64>,
+    pub(crate) spread: Option<f64>,
+    pub(crate) each: Vec<serde::de::IgnoredAny>,
 }
 
 /// Photos of a class by part.

@@ -38,12 +38,15 @@ impl Bin {
     }
 }
 
-/// Photos by confidence, in `count` ranges of the same width from 0 to 1.
-pub(crate) fn bins<'a>(photos: impl Iterator<Item = &'a Seen>, count: usize) -> Vec<Bin> {
-    let mut bins = vec![Bin::default(); count];
+/// Ranges of confidence.
+const BINS: usize = 15;
+
+/// Photos by confidence, in ranges of the same width from 0 to 1, each without its lower end and with its upper one.
+pub(crate) fn bins<'a>(photos: impl Iterator<Item = &'a Seen>) -> Vec<Bin> {
+    let mut bins = vec![Bin::default(); BINS];
     for seen in photos {
-        let index = ((f64::from(seen.probability) * count as f64) as usize).min(count - 1);
-        let bin = &mut bins[index];
+        let index = (f64::from(seen.probability) * BINS as f64).ceil() as usize;
+        let bin = &mut bins[index.clamp(1, BINS) - 1];
         bin.photos += 1;
         bin.right += usize::from(seen.is_right());
         bin.confidence += f64::from(seen.probability);
@@ -90,9 +93,9 @@ mod tests {
             place: None,
         };
         let photos = [seen(1.0, true), seen(0.95, false), seen(0.55, true), seen(0.5, false)];
-        let bins = bins(photos.iter(), 10);
-        assert_eq!((bins[9].photos, bins[9].right, bins[5].photos, bins[4].photos), (2, 1, 2, 0));
-        let expected = ((1.95_f64 - 1.0).abs() + (1.05_f64 - 1.0).abs()) / 4.0;
+        let bins = bins(photos.iter());
+        assert_eq!((bins[14].photos, bins[14].right, bins[8].photos, bins[7].photos), (2, 1, 1, 1));
+        let expected = (0.95 + 0.45 + 0.5) / 4.0;
         assert!((calibration_error(&bins).unwrap() - expected).abs() < 1e-6);
         assert_eq!(calibration_error(&[Bin::default()]), None);
     }
