@@ -109,6 +109,36 @@ fn maps_have_the_same_bits_for_any_batch_and_number_of_threads() {
     assert!(refused.to_string().contains("no class 2"), "{refused}");
 }
 
+/// The JPEG with an EXIF block that says: the top of the picture is the right side of what is stored.
+fn turned(jpeg: &[u8]) -> Vec<u8> {
+    let mut block = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
+    let length = (block.len() as u16 + 2).to_be_bytes();
+    let mut bytes = jpeg[..2].to_vec();
+    bytes.extend([0xff, 0xe1, length[0], length[1]]);
+    bytes.append(&mut block);
+    bytes.extend(&jpeg[2..]);
+    bytes
+}
+
+#[test]
+fn a_photo_is_drawn_as_the_classifier_sees_it_upright_or_as_stored() {
+    let place = Place::two_classes();
+    // 41 x 32 pixels as stored.
+    let stored = fs::read(place.path("photos/red/1.jpg")).unwrap();
+    let photo = turned(&stored);
+    let size = |run: &str, photo: &[u8]| {
+        let classifier = Classifier::open(place.path(run).join("model.safetensors")).unwrap();
+        let mut heatmaps = Heatmaps::new(&classifier).unwrap();
+        let overlay = heatmaps.overlay(Source::Bytes(photo), None, 1024).unwrap();
+        (overlay.width, overlay.height)
+    };
+    place.icecap(&["train", "photos", "--out", "upright", "--epochs", "1"]).succeeds();
+    place.icecap(&["train", "photos", "--out", "stored", "--epochs", "1", "--exif", "ignore"]).succeeds();
+    assert_eq!(size("upright", &stored), (41, 32));
+    assert_eq!(size("upright", &photo), (32, 41));
+    assert_eq!(size("stored", &photo), (41, 32));
+}
+
 /// How much warmer than cold a drawn map is, summed over its pixels.
 fn warmth(file: &Path) -> i64 {
     let image = image::open(file).unwrap().to_rgb8();

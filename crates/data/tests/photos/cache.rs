@@ -164,9 +164,13 @@ fn a_file_is_known_again_until_anything_of_it_changes() {
     fs::write(&photo, "first").unwrap();
     assert_eq!(stamp(&photo).0, None, "just written: another write might not show");
     std::thread::sleep(Duration::from_millis(2100));
-    let (Some(stamped), sha256) = stamp(&photo) else {
+    let (stamped, sha256) = stamp(&photo);
+    let Some(stamped) = stamped else {
         // A file system of whole seconds, or a system without such times: nothing is ever known there.
-        return assert!(!cfg!(target_os = "linux"), "Linux' own file systems tell nanoseconds");
+        if cfg!(target_os = "linux") {
+            panic!("Linux' own file systems tell nanoseconds");
+        }
+        return;
     };
     let caches = folder.path().join("cache");
     let cache = Cache::new(&caches);
