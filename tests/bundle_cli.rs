@@ -139,26 +139,31 @@ fn a_damaged_bundle_is_told_from_icecap_and_from_a_whole_one() {
     let place = trained(&[]);
     place.icecap(&["bundle", MODEL, "-o", "colours"]).succeeds();
     let whole = fs::read(place.path("colours")).unwrap();
-    let model = fs::metadata(place.path(MODEL)).unwrap().len() as usize;
+    let model = fs::read(place.path(MODEL)).unwrap();
+    let start = whole.windows(64).position(|bytes| *bytes == model[..64]).unwrap();
+    let net = start + model.len().next_multiple_of(64);
     let photo = place.path("photos/red/0.png").to_str().unwrap().to_owned();
     let cut = |bytes: usize| whole[..whole.len() - bytes].to_vec();
-    let changed = |from_end: usize| {
+    let changed = |at: usize| {
         let mut bytes = whole.clone();
-        let at = bytes.len() - from_end;
         bytes[at] ^= 0x10;
         bytes
     };
-    // Its end, half the model, a byte of the model's weights and of its header, of hash, version, length and place.
+    let tail = whole.len() - 128;
+    // Its end, half of it all, a byte of the model's header, of the model's weights, of the net's header and values, of the
+    // hash, of the version, of a length, of the mark.
     for bytes in [
         cut(1),
-        cut(64),
-        cut(model / 2),
-        changed(64 + model / 2),
-        changed(64 + model - 20),
-        changed(30),
-        changed(15),
-        changed(60),
-        changed(2),
+        cut(128),
+        cut((whole.len() - start) / 2),
+        changed(start + 20),
+        changed(start + model.len() / 2),
+        changed(net + 20),
+        changed(net + (tail - net) / 2),
+        changed(tail + 20),
+        changed(tail + 112),
+        changed(tail + 9),
+        changed(tail + 120),
     ] {
         fs::write(place.path("colours"), &bytes).unwrap();
         let alone = Alone::copy(&place, "colours");

@@ -64,6 +64,13 @@ impl ModelOptions {
         }
         let label = self.model.to_string_lossy();
         let settings = self.threads.settings();
+        // The program itself is written by nobody while it runs, so its net can stay where it is.
+        if std::env::current_exe().is_ok_and(|own| own == self.model) {
+            let opened = payload.with_net(&self.model, |bytes, net| {
+                Classifier::from_bytes_packed(bytes, &self.model, net, settings)
+            })??;
+            return opened.ok_or_else(|| payload::damaged_net(&self.model));
+        }
         Ok(payload.with(&self.model, |bytes| Classifier::from_bytes(bytes, &label, settings))??)
     }
 

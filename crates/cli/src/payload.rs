@@ -3,19 +3,27 @@
 //! ```text
 //! the program's own bytes, then zeros up to a multiple of 64
 //! head     64 bytes: "icecap bundle\n", zeros
-//! model    a model file as `train` writes it, then zeros up to a multiple of 64
-//! tail     64 bytes, numbers little-endian:
-//!    0  where the model starts, u64       16  its SHA-256, 32 bytes     52  "icecapBUNDLE"
-//!    8  its length in bytes, u64          48  version, u32
+//! model    a model file as `train` writes it, its backbone inside, then zeros up to a multiple of 64
+//! net      that backbone packed, as the cache keeps it: a multiple of 64
+//! tail     128 bytes, numbers little-endian:
+//!    0  where the model starts, u64      56  the net's length in bytes, u64       72  zeros
+//!    8  its length in bytes, u64         64  the model's CRC-32, u32             112  version, u32
+//!   16  its SHA-256, 32 bytes            68  the tail's CRC-32, u32, with        116  "icecapBUNDLE"
+//!   48  where the net starts, u64            zeros in its own place
 //! ```
 //!
 //! A system that starts a program looks at its beginning and does not mind what follows, so what follows is found from
 //! the end. The head says the same from the other side: one that stands right behind the program's own bytes, as its ELF
 //! header counts them, without a tail at the end of the file, is what is left of a bundle that was cut short. Without it
 //! such a file would take itself for a plain icecap. Programs that are no ELF lack that second look.
+//!
+//! The packed net is there for the bundle's own start, which reads neither the backbone's weights nor, by the CRC, their
+//! hash: with ImageNet's weights at width 1.0 both would take three times as long as all else of a prediction. icecap
+//! itself, for which a bundle is a model like any other, opens the model and compares its SHA-256.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use icecap::kernels::{replace_program, with_mapped_file};
@@ -26,21 +34,32 @@ use crate::failure::{Code, Failure};
 const HEAD_MARK: &[u8; 14] = b"icecap bundle\n";
 const TAIL_MARK: &[u8; 12] = b"icecapBUNDLE";
 const VERSION: u32 = 1;
-/// Bytes of head and tail, and what the model starts at a multiple of: a cache line.
+/// Bytes of the head, and what model and net start at a multiple of: a cache line.
 const LINE: usize = 64;
+const TAIL: usize = 128;
 /// The longest program that a model is put behind, in bytes.
 const MAX_PROGRAM: u64 = 1 << 30;
+/// It, the longest model, and a net as long.
+const MAX_BUNDLE: u64 = MAX_PROGRAM + 2 * MAX_FILE;
 
 /// Where in a bundle its model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Payload {
-    start: u64,
-    len: u64,
+    model: Piece,
     sha256: Digest,
+    crc: u32,
+    net: Piece,
 }
 
-/// Writes the bundle of `program` and `model` to `file`, in one step. Gives its length in bytes.
-pub(crate) fn write(program: &Path, model: &[u8], file: &Path) -> Result<u64, Failure> {
+/// Bytes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    start: u64,
+    len: u64,
+}
+
+/// Writes the bundle of `program`, `model` and its packed `net` to `file`, in one step. Gives its length in bytes.
+pub(crate) fn write(program: &Path, model: &[u8], net: &[u8], file: &Path) -> Result<u64, Failure> {
     let source = File::open(program).map_err(|error| Failure::path(program, error))?;
     let own = source.metadata().map_err(|error| Failure::path(program, error))?.len();
     if own > MAX_PROGRAM {
@@ -48,22 +67,30 @@ pub(crate) fn write(program: &Path, model: &[u8], file: &Path) -> Result<u64, Fa
             format!("{}: a program of {own} bytes is above the limit of {MAX_PROGRAM}", program.display());
         return Err(Failure::new(Code::Limit, message));
     }
-    let start = own.next_multiple_of(LINE as u64) + LINE as u64;
-    let payload = Payload { start, len: model.len() as u64, sha256: Digest::of_file(model) };
+    let start = lines(own) + LINE as u64;
+    let payload = Payload {
+        model: Piece { start, len: model.len() as u64 },
+        sha256: Digest::of_file(model),
+        crc: crc32fast::hash(model),
+        net: Piece { start: start + lines(model.len() as u64), len: net.len() as u64 },
+    };
     let mut head = [0; LINE];
     head[..HEAD_MARK.len()].copy_from_slice(HEAD_MARK);
-    let filling = |len: u64| [0; LINE].into_iter().take((len.next_multiple_of(LINE as u64) - len) as usize);
+    let filling = |len: u64| vec![0; (lines(len) - len) as usize];
     Ok(replace_program(file, |out| {
         if std::io::copy(&mut source.take(own), out)? != own {
             return Err(std::io::Error::other("the program changed while it was copied; try again"));
         }
-        out.write_all(&filling(own).collect::<Vec<u8>>())?;
-        out.write_all(&head)?;
-        out.write_all(model)?;
-        out.write_all(&filling(payload.len).collect::<Vec<u8>>())?;
-        out.write_all(&payload.tail())?;
+        for piece in [&filling(own), &head[..], model, &filling(payload.model.len), net, &payload.tail()] {
+            out.write_all(piece)?;
+        }
         out.stream_position()
     })?)
+}
+
+/// `len` filled up to whole lines.
+fn lines(len: u64) -> u64 {
+    len.next_multiple_of(LINE as u64)
 }
 
 /// The payload of `file`; none where it is no bundle, or cannot be opened: whoever opens it next will say why.
@@ -77,18 +104,18 @@ pub(crate) fn find(file: &Path) -> Result<Option<Payload>, Failure> {
         return Ok(None);
     };
     let Ok(mut opened) = File::open(file) else { return Ok(None) };
-    let mut at = |place: u64| -> Option<[u8; LINE]> {
-        let mut bytes = [0; LINE];
-        opened.seek(SeekFrom::Start(place)).ok()?;
-        opened.read_exact(&mut bytes).ok().map(|()| bytes)
+    let mut at = |place: u64, bytes: &mut [u8]| {
+        opened.seek(SeekFrom::Start(place)).ok().and_then(|_| opened.read_exact(bytes).ok())
     };
-    let Some(tail) = len.checked_sub(LINE as u64).and_then(&mut at) else { return Ok(None) };
-    if tail.ends_with(TAIL_MARK) {
+    let mut tail = [0; TAIL];
+    let end = len.checked_sub(TAIL as u64).and_then(|place| at(place, &mut tail));
+    if end.is_some() && tail.ends_with(TAIL_MARK) {
         return Payload::of_tail(&tail, len).map(Some).map_err(|reason| damaged(file, &reason));
     }
-    let head = at(0).and_then(|elf| own_len(&elf)).and_then(|own| own.checked_next_multiple_of(LINE as u64));
-    match head.and_then(at) {
-        Some(head) if head.starts_with(HEAD_MARK) => Err(damaged(file, "its end is missing")),
+    let mut line = [0; LINE];
+    let own = at(0, &mut line).and_then(|()| own_len(&line)?.checked_next_multiple_of(LINE as u64));
+    match own.and_then(|own| at(own, &mut line)) {
+        Some(()) if line.starts_with(HEAD_MARK) => Err(damaged(file, "its end is missing")),
         _ => Ok(None),
     }
 }
@@ -96,15 +123,30 @@ pub(crate) fn find(file: &Path) -> Result<Option<Payload>, Failure> {
 impl Payload {
     /// Hands the model's bytes to `read`; a model whose hash is another is an error, whatever `read` made of it.
     pub(crate) fn with<R>(&self, file: &Path, read: impl FnOnce(&[u8]) -> R) -> Result<R, Failure> {
-        let read = with_mapped_file(file, MAX_PROGRAM + MAX_FILE, |bytes| {
-            let model = bytes.get(self.start as usize..)?.get(..self.len as usize)?;
-            std::thread::scope(|scope| {
-                let hash = scope.spawn(|| Digest::of_file(model));
-                let read = read(model);
-                (hash.join().ok()? == self.sha256).then_some(read)
-            })
+        self.with_checked(file, |model| Digest::of_file(model) == self.sha256, read)
+    }
+
+    /// The same, with its CRC in place of its hash, and where in the file its packed net is.
+    pub(crate) fn with_net<R>(
+        &self,
+        file: &Path,
+        read: impl FnOnce(&[u8], Range<usize>) -> R,
+    ) -> Result<R, Failure> {
+        let net = self.net.start as usize..(self.net.start + self.net.len) as usize;
+        self.with_checked(file, |model| crc32fast::hash(model) == self.crc, |model| read(model, net))
+    }
+
+    fn with_checked<R>(
+        &self,
+        file: &Path,
+        is_whole: impl Fn(&[u8]) -> bool,
+        read: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, Failure> {
+        let read = with_mapped_file(file, MAX_BUNDLE, |bytes| {
+            let model = bytes.get(self.model.start as usize..)?.get(..self.model.len as usize)?;
+            is_whole(model).then(|| read(model))
         })?;
-        read.ok_or_else(|| damaged(file, "its SHA-256 is not the one that is stated"))
+        read.ok_or_else(|| damaged(file, "its bytes are not those that were written"))
     }
 
     /// The hash of the model file.
@@ -112,40 +154,50 @@ impl Payload {
         self.sha256
     }
 
-    fn tail(&self) -> [u8; LINE] {
-        let mut tail = [0; LINE];
-        tail[..8].copy_from_slice(&self.start.to_le_bytes());
-        tail[8..16].copy_from_slice(&self.len.to_le_bytes());
+    fn tail(&self) -> [u8; TAIL] {
+        let mut tail = [0; TAIL];
+        let numbers = [(0, self.model.start), (8, self.model.len), (48, self.net.start), (56, self.net.len)];
+        for (at, number) in numbers {
+            tail[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        }
         tail[16..48].copy_from_slice(&self.sha256.0);
-        tail[48..52].copy_from_slice(&VERSION.to_le_bytes());
-        tail[52..].copy_from_slice(TAIL_MARK);
+        tail[64..68].copy_from_slice(&self.crc.to_le_bytes());
+        tail[112..116].copy_from_slice(&VERSION.to_le_bytes());
+        tail[116..].copy_from_slice(TAIL_MARK);
+        let crc = crc32fast::hash(&tail);
+        tail[68..72].copy_from_slice(&crc.to_le_bytes());
         tail
     }
 
     /// What the tail of a file of `file_len` bytes says.
-    fn of_tail(tail: &[u8; LINE], file_len: u64) -> Result<Self, String> {
+    fn of_tail(tail: &[u8; TAIL], file_len: u64) -> Result<Self, String> {
         let number = |at: usize| {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(&tail[at..at + 8]);
             u64::from_le_bytes(bytes)
         };
-        let version = number(48) as u32;
+        let version = number(112) as u32;
         if version != VERSION {
             return Err(format!("it is of version {version}, this program knows {VERSION}"));
         }
         let mut sha256 = Digest([0; 32]);
         sha256.0.copy_from_slice(&tail[16..48]);
-        let payload = Self { start: number(0), len: number(8), sha256 };
-        let end = payload.len.checked_next_multiple_of(LINE as u64);
-        let end = end.and_then(|filled| filled.checked_add(payload.start)?.checked_add(LINE as u64));
-        match end {
-            Some(end) if end == file_len && payload.start.is_multiple_of(LINE as u64) => Ok(payload),
-            _ => Err(format!(
-                "{} bytes from byte {} on do not fit a file of {file_len}",
-                payload.len, payload.start
-            )),
-        }
+        let model = Piece { start: number(0), len: number(8) };
+        let net = Piece { start: number(48), len: number(56) };
+        let payload = Self { model, sha256, crc: number(64) as u32, net };
+        let end = |piece: Piece| piece.len.checked_next_multiple_of(LINE as u64)?.checked_add(piece.start);
+        let fits = model.start.is_multiple_of(LINE as u64)
+            && end(model) == Some(net.start)
+            && end(net).and_then(|end| end.checked_add(TAIL as u64)) == Some(file_len)
+            // Its own CRC among the rest.
+            && payload.tail() == *tail;
+        if fits { Ok(payload) } else { Err(format!("what its end says does not fit {file_len} bytes")) }
     }
+}
+
+/// That the packed net in `file` is not that of its model.
+pub(crate) fn damaged_net(file: &Path) -> Failure {
+    damaged(file, "its net is not the one that was written")
 }
 
 /// How long a program is by its header, which ends where its table of sections does; none for what is no 64-bit
@@ -189,13 +241,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (own, file) = (folder.path().join("own"), folder.path().join("bundle"));
         std::fs::write(&own, program()).unwrap();
+        let net = [5; 128];
         for len in [0, 1, 63, 64, 65, 5000] {
             let model: Vec<u8> = (0..len).map(|index| index as u8).collect();
-            let written = write(&own, &model, &file).unwrap_or_else(|failure| panic!("{failure:?}"));
+            let written = write(&own, &model, &net, &file).map_err(said).unwrap();
             assert_eq!(std::fs::metadata(&file).unwrap().len(), written);
             let payload = find(&file).map_err(said).unwrap().unwrap();
-            assert_eq!((payload.start % 64, payload.len), (0, len));
+            assert_eq!((payload.model.start % 64, payload.model.len, payload.net.start % 64), (0, len, 0));
             assert_eq!(payload.with(&file, <[u8]>::to_vec).map_err(said).unwrap(), model);
+            let bytes = std::fs::read(&file).unwrap();
+            let both = payload.with_net(&file, |model, place| (model.to_vec(), bytes[place].to_vec()));
+            assert_eq!(both.map_err(said).unwrap(), (model, net.to_vec()));
         }
         assert_eq!(find(&own).map_err(said).unwrap(), None);
         assert_eq!(find(folder.path()).map_err(said).unwrap(), None);
@@ -207,25 +263,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (own, file) = (folder.path().join("own"), folder.path().join("bundle"));
         std::fs::write(&own, program()).unwrap();
-        write(&own, &[9; 100], &file).map_err(said).unwrap();
+        write(&own, &[9; 100], &[5; 64], &file).map_err(said).unwrap();
         let whole = std::fs::read(&file).unwrap();
-        assert_eq!(whole.len(), 1024 + 64 + 128 + 64);
-        let outcome = |bytes: &[u8]| {
+        assert_eq!(whole.len(), 1024 + 64 + 128 + 64 + 128);
+        let outcome = |bytes: &[u8], own: bool| {
             std::fs::write(&file, bytes).unwrap();
             let found = find(&file)?;
-            found.map(|payload| payload.with(&file, |_| ())).transpose()
+            let read = |payload: Payload| match own {
+                true => payload.with_net(&file, |_, _| ()),
+                false => payload.with(&file, |_| ()),
+            };
+            found.map(read).transpose()
         };
         for len in 1024 + 64..whole.len() {
-            let said = said(outcome(&whole[..len]).unwrap_err());
+            let said = said(outcome(&whole[..len], true).unwrap_err());
             assert!(said.contains("damaged"), "{len}: {said}");
         }
-        assert!(outcome(&whole[..1024]).is_ok_and(|found| found.is_none()));
-        let model = 1088..1088 + 100;
-        let tail = whole.len() - 64..whole.len();
+        assert!(outcome(&whole[..1024], true).is_ok_and(|found| found.is_none()));
+        let (model, tail) = (1088..1088 + 100, whole.len() - 128..whole.len());
         for at in model.chain(tail) {
             let mut changed = whole.clone();
             changed[at] ^= 1;
-            assert!(outcome(&changed).is_err(), "byte {at}");
+            // As icecap opens it, and as the bundle does itself.
+            assert!([true, false].iter().all(|own| outcome(&changed, *own).is_err()), "byte {at}");
         }
     }
 }

@@ -185,6 +185,15 @@ impl Backbone {
         Ok(store.keep(self.record().params_sha256, &self.inner.net)?)
     }
 
+    /// The net packed, as a file of it would hold it: for [`Classifier::from_bytes_packed`](crate::Classifier::from_bytes_packed).
+    #[must_use]
+    pub fn to_packed_bytes(&self) -> Vec<u8> {
+        match icecap_weights::packed_bytes(self.record().params_sha256, &self.inner.net) {
+            Ok(bytes) => bytes,
+            Err(error) => unreachable!("memory can be written to: {error}"),
+        }
+    }
+
     /// What is known of the weights.
     #[must_use]
     pub fn record(&self) -> &Record {

@@ -1,7 +1,7 @@
 //! A backbone with its trained cap: photos to labels.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -88,13 +88,11 @@ impl Classifier {
     /// As [`Classifier::open`].
     pub fn open_packed(path: impl AsRef<Path>, settings: Settings, store: &PackStore) -> Result<Self, Error> {
         let path = path.as_ref();
-        if let Some(mut model) = Model::load_head(path)?
+        if let Some(model) = Model::load_head(path)?
             && let Some(net) = store.find(model.record.params_sha256)
             && *net.numerics() == model.record.numerics
         {
-            model.record.width = model.record.width.or_else(|| net.spec().width());
-            let backbone = Backbone::packed(path, net, model.record.clone(), Runner::new(settings)?);
-            return Self::assemble(model, path, backbone);
+            return Self::over_packed(model, path, net, settings);
         }
         let classifier = Self::open_with(path, settings)?;
         let _ = classifier.backbone.repack(store);
@@ -109,6 +107,36 @@ impl Classifier {
         let runner = Runner::new(settings)?;
         let loaded = Model::from_bytes_while(bytes, label, &runner.threads, pack)?;
         Self::of_model(loaded, Path::new(label), runner)
+    }
+
+    /// Opens a model file held in memory, over its backbone packed, which lies in the bytes `place` of the file at `path`:
+    /// what [`Backbone::to_packed_bytes`] gives, from a multiple of 64 on. The file is one of the caller's own, which
+    /// nobody writes in place. Such a classifier predicts; it cannot be saved again.
+    ///
+    /// None where the packed net is not that of the model, or is damaged.
+    ///
+    /// # Errors
+    /// As [`Classifier::open`].
+    pub fn from_bytes_packed(
+        bytes: &[u8],
+        path: &Path,
+        place: Range<usize>,
+        settings: Settings,
+    ) -> Result<Option<Self>, Error> {
+        let Some(model) = Model::head_from_bytes(bytes, &path.to_string_lossy())? else { return Ok(None) };
+        match icecap_weights::packed_in(path, place, model.record.params_sha256) {
+            Some(net) if *net.numerics() == model.record.numerics => {
+                Self::over_packed(model, path, net, settings).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The classifier of a model whose backbone was found packed.
+    fn over_packed(mut model: Model, path: &Path, net: Net, settings: Settings) -> Result<Self, Error> {
+        model.record.width = model.record.width.or_else(|| net.spec().width());
+        let backbone = Backbone::packed(path, net, model.record.clone(), Runner::new(settings)?);
+        Self::assemble(model, path, backbone)
     }
 
     fn of_model((model, net): (Model, Option<Net>), path: &Path, runner: Runner) -> Result<Self, Error> {

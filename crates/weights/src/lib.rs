@@ -42,7 +42,7 @@ pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, open_while};
 #[cfg(feature = "files")]
-pub use prepacked::PackStore;
+pub use prepacked::{PackStore, packed_bytes, packed_in};
 pub use record::Record;
 #[cfg(feature = "files")]
 pub use store::Store;

@@ -24,6 +24,7 @@
 //! One format serves every instruction set, as packed weights do. Files of a pack version that is gone are not removed.
 
 use std::io::{Seek, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use icecap_graph::{BLOCKS, Net, Numerics, Padding, Scaling, Spec};
@@ -69,37 +70,7 @@ impl PackStore {
     #[must_use]
     pub fn find(&self, params_sha256: Digest) -> Option<Net> {
         let file = KeptFile::open(&self.path(params_sha256), MAX_FILE).ok()?;
-        let header = file.bytes().first_chunk::<HEADER>()?;
-        let word = |at: usize| header[at..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
-        let known = header.starts_with(MAGIC)
-            && word(8)? == PACK_VERSION
-            && header[16..48] == params_sha256.0
-            && word(12)? == crc32fast::hash(&file.bytes()[COVERED..]);
-        if !known {
-            return None;
-        }
-        let real = |at: usize| word(at).map(f32::from_bits);
-        let padding = match word(52)? {
-            0 => Padding::Same,
-            1 => Padding::Symmetric,
-            _ => return None,
-        };
-        let scaling =
-            Scaling { scale: [real(56)?, real(60)?, real(64)?], shift: [real(68)?, real(72)?, real(76)?] };
-        let numerics = Numerics { epsilon: real(48)?, padding, scaling };
-        let channels: Option<Vec<usize>> =
-            (0..CHANNELS).map(|index| word(80 + 4 * index).map(|channels| channels as usize)).collect();
-        let channels = channels?;
-        let spec = Spec::from_channels(channels[0], &channels[1..=BLOCKS], channels[BLOCKS + 1]).ok()?;
-        let mut next = HEADER;
-        let net = Net::from_packed(spec, numerics, &mut |len| {
-            let start = next;
-            next = start
-                .checked_add(len.checked_mul(size_of::<f32>())?)?
-                .checked_next_multiple_of(LINE_BYTES)?;
-            file.buffer(start, len)
-        })?;
-        (next == file.bytes().len()).then_some(net)
+        read(&file, 0..file.bytes().len(), params_sha256)
     }
 
     /// Keeps `net`, which was made of the params that hash to `params_sha256`, in place of what may be there. A
@@ -111,21 +82,79 @@ impl PackStore {
         let path = self.path(params_sha256);
         std::fs::create_dir_all(&self.folder)
             .map_err(|source| icecap_kernels::Error::Io { path: self.folder.clone(), source })?;
-        let mut header = header(params_sha256, net);
-        cache_file(&path, |out| {
-            let mut crc = crc32fast::Hasher::new();
-            crc.update(&header[COVERED..]);
-            out.write_all(&header)?;
-            for_each_line_of(net, |bytes| {
-                crc.update(bytes);
-                out.write_all(bytes)
-            })?;
-            header[12..16].copy_from_slice(&crc.finalize().to_ne_bytes());
-            out.rewind()?;
-            out.write_all(&header)
-        })?;
+        cache_file(&path, |out| write(out, params_sha256, net))?;
         Ok(path)
     }
+}
+
+/// The bytes of a packed net's file, to be put into another one with [`packed_in`] in mind: there they have to start at
+/// a multiple of 64.
+///
+/// # Errors
+/// None but for memory.
+pub fn packed_bytes(params_sha256: Digest, net: &Net) -> std::io::Result<Vec<u8>> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    write(&mut bytes, params_sha256, net)?;
+    Ok(bytes.into_inner())
+}
+
+/// The packed net in the bytes `place` of the file at `path`, which stays mapped: a file of our own, never written in
+/// place. None where there is none of this `params_sha256`, or it is damaged or of another version.
+///
+/// # Cost
+/// As [`PackStore::find`].
+#[must_use]
+pub fn packed_in(path: &Path, place: Range<usize>, params_sha256: Digest) -> Option<Net> {
+    let file = KeptFile::open(path, u64::MAX).ok()?;
+    read(&file, place, params_sha256)
+}
+
+fn read(file: &KeptFile, place: Range<usize>, params_sha256: Digest) -> Option<Net> {
+    let bytes = file.bytes().get(place.clone())?;
+    let header = bytes.first_chunk::<HEADER>()?;
+    let word = |at: usize| header[at..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+    let known = header.starts_with(MAGIC)
+        && word(8)? == PACK_VERSION
+        && header[16..48] == params_sha256.0
+        && word(12)? == crc32fast::hash(&bytes[COVERED..]);
+    if !known {
+        return None;
+    }
+    let real = |at: usize| word(at).map(f32::from_bits);
+    let padding = match word(52)? {
+        0 => Padding::Same,
+        1 => Padding::Symmetric,
+        _ => return None,
+    };
+    let scaling =
+        Scaling { scale: [real(56)?, real(60)?, real(64)?], shift: [real(68)?, real(72)?, real(76)?] };
+    let numerics = Numerics { epsilon: real(48)?, padding, scaling };
+    let channels: Option<Vec<usize>> =
+        (0..CHANNELS).map(|index| word(80 + 4 * index).map(|channels| channels as usize)).collect();
+    let channels = channels?;
+    let spec = Spec::from_channels(channels[0], &channels[1..=BLOCKS], channels[BLOCKS + 1]).ok()?;
+    let mut next = HEADER;
+    let net = Net::from_packed(spec, numerics, &mut |len| {
+        let start = next;
+        next = start.checked_add(len.checked_mul(size_of::<f32>())?)?.checked_next_multiple_of(LINE_BYTES)?;
+        file.buffer(place.start.checked_add(start)?, len)
+    })?;
+    (next == bytes.len()).then_some(net)
+}
+
+/// Writes the file of a packed net to `out`, which is empty.
+fn write(out: &mut (impl Write + Seek), params_sha256: Digest, net: &Net) -> std::io::Result<()> {
+    let mut header = header(params_sha256, net);
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&header[COVERED..]);
+    out.write_all(&header)?;
+    for_each_line_of(net, |bytes| {
+        crc.update(bytes);
+        out.write_all(bytes)
+    })?;
+    header[12..16].copy_from_slice(&crc.finalize().to_ne_bytes());
+    out.rewind()?;
+    out.write_all(&header)
 }
 
 /// The first page, its CRC still zero.

@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         .map_err(|error| Failure::new(Code::Path, format!("cannot find this program's own file: {error}")))?;
     check_output(file, [source, &program])?;
     let (classifier, model) = read(&options.model)?;
-    let bytes = payload::write(&program, &model, file)?;
+    let bytes = payload::write(&program, &model, &classifier.backbone().to_packed_bytes(), file)?;
     let classes = classifier.classes();
     if options.json {
         let program = file.to_string_lossy().into_owned();

@@ -60,6 +60,15 @@ impl Model {
         icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
     }
 
+    /// The same of a model file held in memory. Errors call it `label`.
+    ///
+    /// # Errors
+    /// As [`Model::from_bytes`].
+    #[cfg(feature = "files")]
+    pub fn head_from_bytes(bytes: &[u8], label: &str) -> Result<Option<Self>, Error> {
+        read_head(bytes, label.as_ref())
+    }
+
     /// Reads a model file held in memory. Errors call it `label`.
     ///
     /// # Errors
