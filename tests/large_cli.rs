@@ -120,4 +120,18 @@ fn many_photos_take_little_memory_and_are_learned_from_at_once_the_second_time()
     }
     is_bounded("predict of a list", watched(predict("-"), list.as_bytes()).1);
     assert_eq!(place.text("rows.csv").lines().count(), 1 + rows);
+
+    // What the cache knows of photos does not outlive them: content and length are others, the time is the old one.
+    let photo = place.path("many/red/0.png");
+    let before = fs::metadata(&photo).unwrap().modified().unwrap();
+    fs::copy(place.path("many/blue/1.png"), &photo).unwrap();
+    fs::File::options().write(true).open(&photo).unwrap().set_modified(before).unwrap();
+    let features = |file: &str, options: &[&str]| {
+        let arguments = [&["extract", "many", "-o", file, "--size", "32"], options].concat();
+        place.icecap(&arguments).succeeds();
+        fs::read(place.path(file)).unwrap()
+    };
+    let kept = features("kept.safetensors", &[]);
+    assert!(kept == features("made.safetensors", &["--no-cache"]), "a cache changes no result");
+    assert!(kept != fs::read(place.path("features.safetensors")).unwrap(), "another photo, other features");
 }

@@ -109,4 +109,10 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
     ]);
     let run = place.icecap(&["similar", image]);
     assert!(run.code == Some(2) && run.stderr.contains("--in"), "{run:?}");
+    // A model says itself how photos become its input.
+    for option in [["--exif", "ignore"], ["--size", "64"]] {
+        let model = ["similar", image, "--in", "photos", "--model", "run/model.safetensors"];
+        let run = place.icecap(&[&model[..], &option].concat());
+        assert!(run.code == Some(2) && run.stderr.contains(option[0]), "{run:?}");
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     /// Model whose backbone and preprocessing are used, instead of weights
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["scaling", "size", "resize"])]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["scaling", "size", "resize", "exif"])]
     model: Option<PathBuf>,
     #[command(flatten)]
     backbone: BackboneOptions,
