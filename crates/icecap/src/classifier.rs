@@ -12,7 +12,7 @@ use icecap_weights::{BackbonePart, Model, PackStore, Record};
 
 use crate::backbone::{Runner, pack};
 use crate::{
-    Backbone, Error, Extracted, Extractor, Head, Preprocessing, Progress, Settings, Source, TrainOptions,
+    Backbone, Error, Extractor, Head, Predictor, Preprocessing, Settings, Source, TrainOptions,
     metrics::{predicted, probabilities},
     tempered,
 };
@@ -370,7 +370,7 @@ impl Classifier {
     /// [`Error::Graph`] where the model's size does not fit its net.
     pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
         let extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?;
-        Ok(Predictor { classifier: self, extractor, rows: Vec::new() })
+        Ok(Predictor::new(self, extractor))
     }
 
     /// What the head says of one row of pooled features.
@@ -378,50 +378,22 @@ impl Classifier {
     pub fn of_features(&self, row: &[f32]) -> Prediction {
         let mut logits = vec![0.0; self.head.logits()];
         dense(self.backbone.isa(), row, &self.packed, &mut logits);
+        self.of_logits(logits)
+    }
+
+    /// What the head says of a photo seen in several ways: the mean of its logits over the rows of pooled features.
+    pub(crate) fn of_views(&self, rows: &[f32], len: usize) -> Prediction {
+        let (width, views) = (self.head.logits(), rows.len() / len);
+        let mut all = vec![0.0; views * width];
+        dense(self.backbone.isa(), rows, &self.packed, &mut all);
+        let sum = |logit| all.iter().skip(logit).step_by(width).map(|&value| f64::from(value)).sum::<f64>();
+        self.of_logits((0..width).map(|logit| (sum(logit) / views as f64) as f32).collect())
+    }
+
+    fn of_logits(&self, logits: Vec<f32>) -> Prediction {
         let scaled = tempered(&logits, self.temperature);
         let (class, probabilities) = (predicted(&scaled), probabilities(&scaled));
         let (label, probability) = (self.classes[class].clone(), probabilities[class]);
         Prediction { class, label, probability, probabilities, logits, warnings: Vec::new() }
-    }
-}
-
-/// Predicts photos in batches, on all threads of the classifier's backbone.
-pub struct Predictor<'a> {
-    classifier: &'a Classifier,
-    extractor: Extractor,
-    rows: Vec<f32>,
-}
-
-impl Predictor<'_> {
-    /// Keeps features in `cache` and takes them from there.
-    #[must_use]
-    pub fn with_cache(mut self, cache: Option<Arc<icecap_data::Cache>>) -> Self {
-        self.extractor = self.extractor.with_cache(cache);
-        self
-    }
-
-    /// The class of each photo, or why it cannot be read. `progress` is called by the threads after each photo and can
-    /// stop the work.
-    ///
-    /// # Errors
-    /// [`Error::Stopped`] where `progress` breaks.
-    pub fn predict(
-        &mut self,
-        photos: &[Source<'_>],
-        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
-    ) -> Result<Vec<Result<Prediction, icecap_data::Error>>, Error> {
-        let len = self.extractor.row_len();
-        self.rows.resize(photos.len() * len, 0.0);
-        let outcomes = self.extractor.extract(photos, &mut self.rows, progress)?;
-        let rows = self.rows.chunks_exact(len);
-        let predict = |photo: Extracted, row| Prediction {
-            warnings: photo.warnings,
-            ..self.classifier.of_features(row)
-        };
-        Ok(outcomes
-            .into_iter()
-            .zip(rows)
-            .map(|(photo, row)| photo.map(|photo| predict(photo, row)))
-            .collect())
     }
 }

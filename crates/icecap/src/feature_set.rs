@@ -11,6 +11,8 @@ pub struct FeatureSet {
     features: Tensor,
     labels: Vec<u32>,
     groups: Option<Vec<u32>>,
+    /// Which rows are photos as they are; none where all are.
+    plain: Option<Vec<bool>>,
 }
 
 impl FeatureSet {
@@ -23,7 +25,7 @@ impl FeatureSet {
             let shape = Shape::of([labels.len(), features.shape().dims().last().copied().unwrap_or(0)]);
             return Err(icecap_kernels::Error::ElementCount { shape, got: features.data().len() }.into());
         }
-        Ok(Self { features, labels, groups: None })
+        Ok(Self { features, labels, groups: None, plain: None })
     }
 
     /// The same with the group of each row: what is held back from a training, for whatever purpose, then never shares
@@ -39,7 +41,29 @@ impl FeatureSet {
         Ok(Self { groups: Some(groups), ..self })
     }
 
-    /// How many photos.
+    /// The same where rows are several views of each photo: which of them is the photo as it is. The others are learned
+    /// from, and nothing is judged by them.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where they are not one a row.
+    pub fn with_views(self, plain: Vec<bool>) -> Result<Self, Error> {
+        if plain.len() != self.labels.len() {
+            let reason = format!("{} for {} rows; give one for each", plain.len(), self.labels.len());
+            return Err(Error::Setting { what: "views", reason });
+        }
+        Ok(Self { plain: Some(plain), ..self })
+    }
+
+    /// Whether a row is a photo as it is, and not one more view of it.
+    ///
+    /// # Panics
+    /// Where the row is not there.
+    #[must_use]
+    pub fn is_plain(&self, row: usize) -> bool {
+        self.plain.as_ref().is_none_or(|plain| plain[row])
+    }
+
+    /// How many rows: photos, or views of them.
     #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
@@ -96,7 +120,8 @@ impl FeatureSet {
             to.copy_from_slice(&data[row * width..][..width]);
         }
         let of = |values: &[u32]| rows.iter().map(|&row| values[row]).collect::<Vec<_>>();
-        Ok(Self { features, labels: of(&self.labels), groups: self.groups.as_deref().map(of) })
+        let plain = self.plain.as_ref().map(|plain| rows.iter().map(|&row| plain[row]).collect());
+        Ok(Self { features, labels: of(&self.labels), groups: self.groups.as_deref().map(of), plain })
     }
 
     /// Both parts of the set: without a share of each class, and that share. Groups stay whole.

@@ -95,7 +95,7 @@ pub(crate) fn judge(
     let judged = each(threads, count, |fold| {
         let of =
             |held: bool| (0..set.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
-        let held = of(true);
+        let held: Vec<usize> = of(true).into_iter().filter(|&row| set.is_plain(row)).collect();
         let (train, tried) = (set.rows(&of(false))?, set.rows(&held)?);
         let settled = settle(&Threads::serial(), isa, &train, classes, options, pulse)?;
         if pulse().is_break() {

@@ -112,7 +112,8 @@ pub fn choose_l2(
     let losses = each(threads, folds, |fold| {
         let of =
             |held: bool| (0..train.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
-        path(isa, &train.rows(&of(false))?, &train.rows(&of(true))?, classes, options, pulse)
+        let held: Vec<usize> = of(true).into_iter().filter(|&row| train.is_plain(row)).collect();
+        path(isa, &train.rows(&of(false))?, &train.rows(&held)?, classes, options, pulse)
     })?;
     let count = folds as f64;
     let mean = |index: usize| losses.iter().map(|fold| fold[index]).sum::<f64>() / count;

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icecap_data::{Cache, Digest, Groups, Part, Sample, Warning};
+use icecap_data::{Cache, Groups, Sample, Views, Warning};
 use icecap_graph::stage;
-use icecap_kernels::{Shape, Tensor};
 
-use crate::fit::{Listener, fit};
+use crate::fit::{Fit, Listener, fit};
+use crate::gathered::{Gathered, Photos};
 use crate::settle::{Pulse, Settled, settle};
 use crate::{
-    Assessment, Backbone, Calibration, Classifier, CrossValidation, Dataset, Epoch, Error, Extracted,
-    Extractor, FeatureSet, Head, Metrics, Preprocessing, Progress, Source, TrainOptions, cross_validate,
+    Assessment, Backbone, Calibration, Classifier, CrossValidation, Dataset, Epoch, Error, Extractor,
+    FeatureSet, Head, Metrics, Preprocessing, Progress, Source, TrainOptions, cross_validate,
 };
 
 /// Something that happens during a training. Those of [`Event::Extracting`] come from several threads.
@@ -32,6 +32,8 @@ pub enum Event<'a> {
     Epoch(&'a Epoch),
     /// Work goes on of which there is nothing to tell, on several threads: an occasion to stop it.
     Pulse,
+    /// The training is stopped after an epoch: the classifier as it is by then, without a temperature.
+    Unfinished(&'a Classifier),
 }
 
 /// A photo that is left out, and why.
@@ -119,6 +121,7 @@ pub struct Trainer {
     cache: Option<Arc<Cache>>,
     groups: Option<Groups>,
     folds: Option<usize>,
+    views: Views,
     strict: bool,
 }
 
@@ -135,6 +138,7 @@ impl Trainer {
             cache: None,
             groups: None,
             folds: None,
+            views: Views::Plain,
             strict: false,
         })
     }
@@ -175,6 +179,14 @@ impl Trainer {
         self
     }
 
+    /// Learns from several views of each training photo. They are computed once and kept in the cache, as the photos
+    /// themselves are; an epoch goes over all of them. Whatever is judged, is judged by the photos as they are.
+    #[must_use]
+    pub fn views(mut self, views: Views) -> Self {
+        self.views = views;
+        self
+    }
+
     /// Whether a photo that cannot be read is an error; by default it is left out.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
@@ -199,37 +211,43 @@ impl Trainer {
 
         let started = Instant::now();
         let (isa, threads, classes) = (self.backbone.isa(), self.backbone.threads(), dataset.classes.len());
-        let (train, val, test) = (&photos.train.features, &photos.val.features, &photos.test.features);
+        let (train, val, test) = (photos.learned(), &photos.val.features, &photos.test.features);
         let pulse = || event(Event::Pulse);
         let settled = settle(threads, isa, train, classes, &self.options, &pulse)?;
         tell(event(Event::Settled(&settled)))?;
         let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
         let before = head.evaluate(isa, val)?;
         tell(event(Event::Before(before)))?;
-        let mut report = |epoch: &Epoch| event(Event::Epoch(epoch));
-        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report))?;
+        let mut epochs = 0;
+        let mut report = |epoch: &Epoch| {
+            epochs = epoch.epoch;
+            event(Event::Epoch(epoch))
+        };
+        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report));
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
-        let done = TrainOptions { epochs: (fitted.kept as u32 + 1).into(), ..settled.options.clone() };
+        let kept = fitted.as_ref().map_or(epochs, |fitted| fitted.kept as u32 + 1);
+        let done = TrainOptions { epochs: kept.into(), ..settled.options.clone() };
 
         let started = Instant::now();
-        let (folds, calibration) = self.judged(train, classes, &done, &pulse)?;
+        let judged = fitted.and_then(|fitted| Ok((fitted, self.judged(train, classes, &done, &pulse)?)));
         let folds_time = started.elapsed();
+        let classifier = |head| {
+            let (classes, fingerprint) = (dataset.classes.clone(), photos.fingerprint.clone());
+            Classifier::from_head(&self.backbone, self.preprocessing, head, classes, fingerprint, &done)
+        };
+        if let (Err(Error::Stopped), true) = (&judged, epochs > 0) {
+            // It is stopped anyway, whatever the answer.
+            let _ = event(Event::Unfinished(&classifier(head.clone())?));
+        }
+        let (fitted, (folds, calibration)): (Fit, _) = judged?;
         let test = if test.is_empty() { None } else { Some(head.evaluate(isa, test)?) };
         let validation = match val.is_empty() {
             true => None,
-            false => Some(Assessment::of(&head, isa, train, val, &calibration)?),
+            false => Some(Assessment::of(&head, isa, &photos.train.features, val, &calibration)?),
         };
-        let classifier = Classifier::from_head(
-            &self.backbone,
-            self.preprocessing,
-            head,
-            dataset.classes.clone(),
-            photos.fingerprint,
-            &done,
-        )?;
         Ok(Trained {
-            classifier: classifier.with_temperature(calibration.temperature)?,
+            classifier: classifier(head)?.with_temperature(calibration.temperature)?,
             before,
             history: fitted.history,
             kept: fitted.kept,
@@ -283,17 +301,23 @@ impl Trainer {
     ) -> Result<Photos, Error> {
         let samples: Vec<_> = dataset.samples().collect();
         let sources: Vec<Source<'_>> = samples.iter().map(|(_, sample)| Source::Path(&sample.path)).collect();
-        let mut extractor =
-            Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?.with_cache(self.cache.clone());
-        let len = extractor.row_len();
-        let mut rows = vec![0.0; samples.len() * len];
-        let progress = |progress| event(Event::Extracting(progress));
-        let outcomes = extractor.extract(&sources, &mut rows, &progress)?;
-
-        let mut gathered = Gathered { len, ..Gathered::default() };
-        for (((part, sample), outcome), row) in samples.into_iter().zip(outcomes).zip(rows.chunks_exact(len))
-        {
-            gathered.add(dataset, part, sample, outcome, row);
+        let len = self.backbone.features();
+        let mut gathered = Gathered::new(len, self.views.count());
+        // Training photos come first, and they alone are seen in several ways.
+        let several = if self.views.count() > 1 { dataset.train.len() } else { 0 };
+        for (from, to, views) in [(0, several, self.views), (several, samples.len(), Views::Plain)] {
+            let mut extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?
+                .with_cache(self.cache.clone())
+                .with_views(views);
+            let row_len = len * views.count();
+            let mut rows = vec![0.0; (to - from) * row_len];
+            let progress =
+                |now: Progress| event(Event::Extracting(Progress { done: from + now.done, photos: samples.len() }));
+            let outcomes = extractor.extract(&sources[from..to], &mut rows, &progress)?;
+            let photos = samples[from..to].iter().zip(outcomes).zip(rows.chunks_exact(row_len));
+            for ((&(part, sample), outcome), rows) in photos {
+                gathered.add(dataset, part, sample, outcome, rows);
+            }
         }
         // Told before it is judged: who has to mend the photos wants to see all of them named.
         tell(event(Event::Extracted(&gathered.report)))?;
@@ -301,88 +325,7 @@ impl Trainer {
             let skipped = gathered.report.skipped.len();
             return Err(Error::Skipped { skipped, photos: sources.len(), first: first.reason.clone() });
         }
-        let mut photos = gathered.finish(&dataset.classes, self.folds.is_none())?;
-        if let Some(groups) = &self.groups {
-            let numbers = groups.numbers(&photos.train.samples);
-            photos.train.features = photos.train.features.with_groups(numbers)?;
-        }
-        Ok(photos)
-    }
-}
-
-/// Features of the readable photos, by part.
-struct Photos {
-    train: PhotoSet,
-    val: PhotoSet,
-    test: PhotoSet,
-    report: PhotoReport,
-    fingerprint: String,
-}
-
-/// Rows of features as they are sorted into their parts.
-#[derive(Default)]
-struct Gathered {
-    len: usize,
-    parts: [(Vec<f32>, Vec<Sample>); 3],
-    report: PhotoReport,
-    /// The class and hash of every photo that is learned from.
-    fingerprint: Vec<u8>,
-}
-
-impl Gathered {
-    fn add(
-        &mut self,
-        dataset: &Dataset,
-        part: Part,
-        sample: &Sample,
-        outcome: Result<Extracted, icecap_data::Error>,
-        row: &[f32],
-    ) {
-        match outcome {
-            Ok(photo) => {
-                let (rows, samples) = &mut self.parts[part as usize];
-                rows.extend_from_slice(row);
-                samples.push(sample.clone());
-                self.report.read += 1;
-                self.report.cached += usize::from(photo.cached);
-                self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
-                if part == Part::Train {
-                    self.fingerprint.extend(dataset.classes[sample.class].as_bytes());
-                    self.fingerprint.push(0);
-                    self.fingerprint.extend(photo.sha256.0);
-                }
-            }
-            Err(error) => {
-                self.report
-                    .skipped
-                    .push(SkippedPhoto { path: sample.path.clone(), reason: error.to_string() });
-            }
-        }
-    }
-
-    fn finish(self, classes: &[String], validated: bool) -> Result<Photos, Error> {
-        let [train, val, test] = self.parts;
-        for (index, class) in classes.iter().enumerate() {
-            if !train.1.iter().any(|sample| sample.class == index) {
-                return Err(Error::EmptyClass { class: class.clone(), part: "training" });
-            }
-        }
-        if validated && val.1.is_empty() {
-            return Err(Error::NoPhotos { part: "validation" });
-        }
-        let set = |(rows, samples): (Vec<f32>, Vec<Sample>)| -> Result<PhotoSet, Error> {
-            let shape = Shape::new(&[samples.len(), self.len])?;
-            let labels = samples.iter().map(|sample| sample.class as u32).collect();
-            let features = FeatureSet::new(Tensor::from_slice(shape, &rows)?, labels)?;
-            Ok(PhotoSet { samples, features })
-        };
-        Ok(Photos {
-            train: set(train)?,
-            val: set(val)?,
-            test: set(test)?,
-            report: self.report,
-            fingerprint: Digest::of(&self.fingerprint).to_string(),
-        })
+        gathered.finish(&dataset.classes, self.folds.is_none(), self.groups.as_ref())
     }
 }
 
