@@ -2,7 +2,7 @@
 
 use icecap::data::Part;
 
-use super::escape::{escape, name};
+use super::escape::{escape, name, short};
 use super::figure::percent;
 use super::svg::{Scale, drawing, unit};
 use crate::run::{Run, Seen};
@@ -10,6 +10,8 @@ use crate::wording::{counted, grouped};
 
 /// The most photos on the map; of more, evenly spaced ones.
 const MARKS: usize = 3000;
+/// The most letters of a path.
+const LETTERS: usize = 160;
 /// Colours in `style.css`.
 const COLOURS: usize = 8;
 /// Shapes: classes beyond the colours take the next one.
@@ -79,7 +81,7 @@ fn marks(run: &Run, shown: &[&Seen]) -> String {
             seen.class,
             seen.class % COLOURS,
             shape(seen.class, x, y),
-            escape(&seen.path.to_string_lossy()),
+            short(&seen.path.to_string_lossy(), LETTERS),
             seen.part.name(),
             escape(&run.classes[seen.predicted]),
             percent(f64::from(seen.probability)),

@@ -19,8 +19,9 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::lock::lock;
 
-/// The most bytes of pictures in a page; with everything else a page stays below six megabytes.
-const BUDGET: usize = 4_500_000;
+/// The most bytes of pictures in a page: with the marks of a full map and the tables of a thousand classes a page stays
+/// below six megabytes.
+const BUDGET: usize = 3_500_000;
 /// Pixels of the longer side.
 pub(crate) const SIDE: u32 = 160;
 /// JPEG quality: at this size more is not seen.
