@@ -14,6 +14,7 @@ mod demo;
 mod failure;
 mod feature_file;
 mod fetch;
+mod heat;
 mod help;
 mod imagenet;
 mod input;

@@ -8,6 +8,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::data::Views;
 use icecap::kernels::replace_file;
 use icecap::{Predictor, Source};
 
@@ -41,6 +42,9 @@ pub(crate) struct Options {
     /// class is told beside it as the best guess
     #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = probability)]
     reject_below: Option<f32>,
+    /// Look at each photo and at its mirror image, and take the mean (test-time augmentation): twice the time
+    #[arg(long)]
+    tta: bool,
     #[command(flatten)]
     heatmaps: HeatmapOptions,
     /// File for the rows, instead of standard output
@@ -69,10 +73,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         reject_below: options.reject_below,
         heatmap: options.heatmaps.is_some(),
     };
+    let views = if options.tta { Views::Mirrored } else { Views::Plain };
     let heatmaps = options.heatmaps.open(&classifier)?;
     let cache = if options.cache { cache_folder::open() } else { None };
     let work = Work {
-        predictor: classifier.predictor()?.with_cache(cache.clone()),
+        predictor: classifier.predictor()?.with_cache(cache.clone()).with_views(views),
         rows: Rows::new(format, classifier.classes(), columns),
         heatmaps,
         // Rows on a terminal are progress enough.

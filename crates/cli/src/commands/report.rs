@@ -4,9 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use icecap::Classifier;
 use icecap::kernels::replace_file;
 
+use super::train::MODEL;
 use crate::failure::Failure;
+use crate::heat::Heat;
 use crate::page::{self, REPORT};
 use crate::run::Run;
 use crate::table::print;
@@ -25,7 +28,10 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let run = Run::open(&options.run)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let html = page::html(&run, threads, &mut |_| None)?;
+    // A page without maps is a page: a model that needs its weights beside it is not asked.
+    let classifier = Classifier::open(options.run.join(MODEL)).ok();
+    let mut heat = Heat::of(classifier.as_ref());
+    let html = page::html(&run, threads, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?;
     let file = options.output.clone().unwrap_or_else(|| options.run.join(REPORT));
     replace_file(&file, |out| out.write_all(html.as_bytes()))?;
     print(&format!(

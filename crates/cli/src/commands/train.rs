@@ -1,49 +1,61 @@
 //! `icecap train`: a folder of photos becomes a classifier, and a folder tells how.
 
+mod augment;
 mod predictions;
 mod record;
 mod report;
 mod run_folder;
 mod since;
+mod unfinished;
+mod values;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use icecap::data::{self, GroupRule, Groups, Inventory};
 use icecap::{
-    ClassWeight, Dataset, Decay, Epochs, OPTIMIZERS, Preprocessing, SaveBackbone, TrainOptions, Trained,
-    Trainer,
+    ClassWeight, Dataset, Decay, Epochs, Error, Event, OPTIMIZERS, Preprocessing, SaveBackbone, TrainOptions,
+    Trained, Trainer,
 };
 
 use crate::dataset_options::DatasetOptions;
 use crate::failure::{Code, Failure};
+use crate::heat::Heat;
 use crate::input::{BackboneOptions, InputOptions};
 use crate::note::note;
 use crate::table::print;
 use crate::wording::plain_path;
 use crate::{cache_folder, page, run as records, skipped};
 
+use augment::AugmentOptions;
 use record::{Arguments, Record, Seconds};
 use report::Report;
 use run_folder::RunFolder;
-pub(crate) use since::taking_up;
 use since::{Since, SinceOptions};
+use unfinished::{Begun, Unfinished};
+use values::{L2, Rate, epochs, held_back, l2, rate, share};
 
 /// The model's file in a run's folder.
-const MODEL: &str = "model.safetensors";
+pub(crate) const MODEL: &str = "model.safetensors";
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
     /// with columns path and label, and perhaps split and group
-    #[arg(value_name = "DIR|CSV")]
-    folder: PathBuf,
+    #[arg(value_name = "DIR|CSV", required_unless_present = "resume")]
+    folder: Option<PathBuf>,
     /// Folder with the validation photos, a folder for each class, or a .csv file of them
     #[arg(long, value_name = "DIR|CSV")]
     val: Option<PathBuf>,
+    /// Go on with a run that was interrupted, with the options that began it; the model is that of an unbroken run
+    #[arg(long, value_name = "RUN", exclusive = true)]
+    resume: Option<PathBuf>,
+    /// What began the run that is gone on with.
+    #[arg(skip)]
+    begun: Option<Begun>,
     #[command(flatten)]
     since: SinceOptions,
     #[command(flatten)]
@@ -52,6 +64,8 @@ pub(crate) struct Options {
     backbone: BackboneOptions,
     #[command(flatten)]
     input: InputOptions,
+    #[command(flatten)]
+    augment: AugmentOptions,
     /// Passes over the training photos; auto: 10, or as many as make 300 steps
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "auto", value_parser = epochs)]
     epochs: Epochs,
@@ -124,7 +138,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     options.training().check()?;
     let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
-    let inventory = options.dataset.scan(&options.folder, options.val.as_deref())?;
+    let inventory = options.dataset.scan(options.folder(), options.val.as_deref())?;
     let groups = options.groups(&inventory, rule.as_ref())?;
     let mut dataset = match &groups {
         _ if options.folds.is_some() => Dataset::whole(&inventory),
@@ -132,6 +146,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => Dataset::new(&inventory, options.val_split, options.seed)?,
     };
     let since = Since::begin(options, &inventory, &mut dataset)?;
+    if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
+        dataset = begun.dataset(run, &inventory)?;
+    }
     check_photos(&inventory, &dataset, options.strict)?;
     let mut seconds = Seconds { scan: started.elapsed().as_secs_f64(), ..Seconds::default() };
 
@@ -146,6 +163,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let cache = if options.no_cache { None } else { cache_folder::open() };
 
+    let unfinished = Unfinished::begin(&folder, options, &dataset, &backbone)?;
     let report = Report::new(options, &dataset);
     skipped::passed_over(&inventory);
     report.header(&inventory, &backbone, &preprocessing)?;
@@ -155,10 +173,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         .cache(cache.clone())
         .groups(groups)
         .folds(options.folds.map(|folds| folds as usize))
+        .views(options.augment.views(options.seed)?)
         .strict(options.strict);
-    let trained = trainer.train(&dataset, &|event| report.event(event));
+    let unbroken = trainer.train(&dataset, &|event| {
+        if let Event::Unfinished(classifier) = event {
+            unfinished.model(classifier);
+        }
+        report.event(event)
+    });
     cache_folder::tell(cache.as_ref());
-    let trained = trained.map_err(|error| report.failure().unwrap_or_else(|| error.into()))?;
+    let trained = unbroken.map_err(|error| match (report.failure(), error) {
+        (Some(failure), _) => failure,
+        (None, Error::Stopped) => unfinished.stopped(),
+        (None, error) => error.into(),
+    })?;
+    // From here on only files are written: if that fails, it can be tried again.
+    unfinished.keep();
     seconds.features = trained.features_time.as_secs_f64();
     seconds.head = trained.head_time.as_secs_f64();
     seconds.folds = trained.folds_time.as_secs_f64();
@@ -171,14 +201,25 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     seconds.total = started.elapsed().as_secs_f64();
     let record = Record::new(&dataset, &trained, seconds, &folder.file(MODEL)).since(since.as_ref());
     folder.write("metrics.json", &record.json()?)?;
-    write_page(options, &folder, backbone.threads().count())?;
+    write_page(options, &folder, &trained)?;
+    unfinished.end();
     if options.json {
         return print(&record.line()?);
     }
     report.footer(&inventory, &trained, &folder, since.as_ref())
 }
 
+/// `options`, completed by the runs that they name.
+pub(crate) fn taking_up(options: Options) -> Result<Options, Failure> {
+    since::taking_up(unfinished::taking_up(options)?)
+}
+
 impl Options {
+    /// What is trained on.
+    fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new(""))
+    }
+
     fn training(&self) -> TrainOptions {
         TrainOptions {
             epochs: self.epochs,
@@ -197,7 +238,8 @@ impl Options {
         }
     }
 
-    /// Which photos belong together, by the rule that is given or by a list's own column. A rule that is about no photo is not what somebody meant.
+    /// Which photos belong together, by the rule that is given or by a list's own column. A rule that is about no photo
+    /// is not what somebody meant.
     fn groups(&self, inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Groups>, Failure> {
         let Some(rule) = rule else {
             let listed = inventory.groups.as_deref();
@@ -223,20 +265,6 @@ impl Options {
         }
         Ok(Some(groups))
     }
-}
-
-/// A learning rate, or the wish to have one found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Rate {
-    Fixed(f64),
-    Find,
-}
-
-/// An L2 penalty, or the wish to have one chosen.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum L2 {
-    Fixed(f64),
-    Auto,
 }
 
 /// What would fail only after the work, or must not be passed over.
@@ -292,7 +320,7 @@ fn save(
 }
 
 /// Writes the run's page from what stands in its folder, or takes an earlier run's away.
-fn write_page(options: &Options, folder: &RunFolder, threads: usize) -> Result<(), Failure> {
+fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Result<(), Failure> {
     if options.no_report {
         return folder.remove(page::REPORT);
     }
@@ -304,39 +332,7 @@ fn write_page(options: &Options, folder: &RunFolder, threads: usize) -> Result<(
             return folder.remove(page::REPORT);
         }
     };
-    folder.write(page::REPORT, &page::html(&run, threads, &mut |_| None)?)
-}
-
-fn epochs(text: &str) -> Result<Epochs, String> {
-    if text == "auto" {
-        return Ok(Epochs::Auto);
-    }
-    let epochs = text.parse().ok().filter(|epochs| (1..=1_000_000).contains(epochs)).map(Epochs::Fixed);
-    epochs.ok_or_else(|| "use a number from 1 to 1000000, or auto".to_owned())
-}
-
-fn rate(text: &str) -> Result<Rate, String> {
-    if text == "find" {
-        return Ok(Rate::Find);
-    }
-    let rate = text.parse().ok().filter(|rate: &f64| (*rate as f32) > 0.0 && (*rate as f32).is_finite());
-    rate.map(Rate::Fixed).ok_or_else(|| "use a number above 0, 1e-3 for a start, or find".to_owned())
-}
-
-fn l2(text: &str) -> Result<L2, String> {
-    if text == "auto" {
-        return Ok(L2::Auto);
-    }
-    let l2 = text.parse().ok().filter(|l2: &f64| *l2 >= 0.0 && (*l2 as f32).is_finite());
-    l2.map(L2::Fixed).ok_or_else(|| "use a number from 0 up, or auto".to_owned())
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share: &f64| (0.0..1.0).contains(&(*share as f32)));
-    share.ok_or_else(|| "use a share from 0 up to, not including, 1".to_owned())
-}
-
-fn held_back(text: &str) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
-    share.ok_or_else(|| "use a share between 0 and 1, as in 0.2".to_owned())
+    let mut heat = Heat::of(Some(&trained.classifier));
+    let threads = trained.classifier.backbone().threads().count();
+    folder.write(page::REPORT, &page::html(&run, threads, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?)
 }

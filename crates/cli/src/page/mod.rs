@@ -35,6 +35,8 @@ use crate::run::{Run, Seen};
 use escape::escape;
 use thumbnail::Thumbnails;
 
+pub(crate) use thumbnail::{QUALITY as PICTURE_QUALITY, SIDE as PICTURE_SIDE};
+
 /// The page's name in a run's folder.
 pub(crate) const REPORT: &str = "report.html";
 

@@ -25,7 +25,7 @@ const BUDGET: usize = 3_500_000;
 /// Pixels of the longer side.
 pub(crate) const SIDE: u32 = 160;
 /// JPEG quality: at this size more is not seen.
-const QUALITY: u8 = 80;
+pub(crate) const QUALITY: u8 = 80;
 
 /// Small pictures by photo, as `data:` addresses.
 pub(super) struct Thumbnails {

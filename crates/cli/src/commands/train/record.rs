@@ -295,6 +295,8 @@ pub(super) struct Arguments {
     val_split: f64,
     folds: Option<u32>,
     group: Option<String>,
+    augment: Option<String>,
+    views: u32,
     threads: usize,
     isa: &'static str,
     out: String,
@@ -313,12 +315,15 @@ impl Arguments {
     ) -> Self {
         let used = &trained.settled.options;
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let words: Vec<String> = std::env::args_os().skip(1).map(|word| text(word.as_ref())).collect();
+        let words = match &options.begun {
+            Some(begun) => begun.words.clone(),
+            None => std::env::args_os().skip(1).map(|word| text(word.as_ref())).collect::<Vec<_>>(),
+        };
         let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             command: format!("icecap {}", words.join(" ")),
-            folder: text(&options.folder),
+            folder: text(options.folder()),
             val: options.val.as_deref().map(text),
             exclude: options.dataset.excluded.exclude.as_deref().map(text),
             class_order: options.dataset.classes.as_deref().map(text),
@@ -346,6 +351,8 @@ impl Arguments {
             val_split: options.val_split,
             folds: options.folds,
             group: options.group.clone(),
+            augment: options.augment.augment.map(|augment| augment.to_string()),
+            views: options.augment.count(),
             threads: backbone.threads().count(),
             isa: backbone.isa().name(),
             out: text(folder.path()),

@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
             "photos      {photos} of {} classes in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
              input       {preprocessing}\nruns on     {}, {}\n",
             self.dataset.classes.len(),
-            plain_path(&self.options.folder),
+            plain_path(self.options.folder()),
             self.classes(),
             self.validation(inventory),
             plain(weights),
