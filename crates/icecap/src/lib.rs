@@ -42,6 +42,7 @@ mod feature_set;
 mod features;
 mod fit;
 mod folds;
+mod gathered;
 mod head;
 mod interval;
 mod metrics;

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icecap_data::{Cache, Digest, Groups, Part, Sample, Warning};
+use icecap_data::{Cache, Groups, Part, Sample, Warning};
 use icecap_graph::stage;
-use icecap_kernels::{Shape, Tensor};
 
 use crate::fit::{Listener, fit};
+use crate::gathered::{Gathered, Photos};
 use crate::settle::{Pulse, Settled, settle};
 use crate::{
-    Assessment, Backbone, Calibration, Classifier, CrossValidation, Dataset, Epoch, Error, Extracted,
-    Extractor, FeatureSet, Head, Metrics, Preprocessing, Progress, Source, TrainOptions, cross_validate,
+    Assessment, Backbone, Calibration, Classifier, CrossValidation, Dataset, Epoch, Error, Extractor,
+    FeatureSet, Head, Metrics, Preprocessing, Progress, Source, TrainOptions, cross_validate,
 };
 
 /// Something that happens during a training. Those of [`Event::Extracting`] come from several threads.
@@ -193,6 +193,7 @@ impl Trainer {
         event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Trained, Error> {
         self.options.check()?;
+        self.check_folds(dataset)?;
         let started = Instant::now();
         let photos = self.features(dataset, event)?;
         let features_time = started.elapsed();
@@ -248,6 +249,16 @@ impl Trainer {
         })
     }
 
+    /// Whether there are as many photos as folds, before the work rather than after it. Groups are only counted there.
+    fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
+        let Some(folds) = self.folds.filter(|_| self.groups.is_none()) else { return Ok(()) };
+        let counts = dataset.counts(Part::Train);
+        match dataset.classes.iter().zip(counts).find(|(_, photos)| *photos < folds) {
+            Some((class, photos)) => Err(Error::Folds { folds, class: class.clone(), photos }),
+            None => Ok(()),
+        }
+    }
+
     /// The training photos by folds, where that was asked for, and the temperature that they ask for. `done` are the
     /// options of the head that was trained.
     fn judged(
@@ -290,7 +301,7 @@ impl Trainer {
         let progress = |progress| event(Event::Extracting(progress));
         let outcomes = extractor.extract(&sources, &mut rows, &progress)?;
 
-        let mut gathered = Gathered { len, ..Gathered::default() };
+        let mut gathered = Gathered::of_rows(len);
         for (((part, sample), outcome), row) in samples.into_iter().zip(outcomes).zip(rows.chunks_exact(len))
         {
             gathered.add(dataset, part, sample, outcome, row);
@@ -307,82 +318,6 @@ impl Trainer {
             photos.train.features = photos.train.features.with_groups(numbers)?;
         }
         Ok(photos)
-    }
-}
-
-/// Features of the readable photos, by part.
-struct Photos {
-    train: PhotoSet,
-    val: PhotoSet,
-    test: PhotoSet,
-    report: PhotoReport,
-    fingerprint: String,
-}
-
-/// Rows of features as they are sorted into their parts.
-#[derive(Default)]
-struct Gathered {
-    len: usize,
-    parts: [(Vec<f32>, Vec<Sample>); 3],
-    report: PhotoReport,
-    /// The class and hash of every photo that is learned from.
-    fingerprint: Vec<u8>,
-}
-
-impl Gathered {
-    fn add(
-        &mut self,
-        dataset: &Dataset,
-        part: Part,
-        sample: &Sample,
-        outcome: Result<Extracted, icecap_data::Error>,
-        row: &[f32],
-    ) {
-        match outcome {
-            Ok(photo) => {
-                let (rows, samples) = &mut self.parts[part as usize];
-                rows.extend_from_slice(row);
-                samples.push(sample.clone());
-                self.report.read += 1;
-                self.report.cached += usize::from(photo.cached);
-                self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
-                if part == Part::Train {
-                    self.fingerprint.extend(dataset.classes[sample.class].as_bytes());
-                    self.fingerprint.push(0);
-                    self.fingerprint.extend(photo.sha256.0);
-                }
-            }
-            Err(error) => {
-                self.report
-                    .skipped
-                    .push(SkippedPhoto { path: sample.path.clone(), reason: error.to_string() });
-            }
-        }
-    }
-
-    fn finish(self, classes: &[String], validated: bool) -> Result<Photos, Error> {
-        let [train, val, test] = self.parts;
-        for (index, class) in classes.iter().enumerate() {
-            if !train.1.iter().any(|sample| sample.class == index) {
-                return Err(Error::EmptyClass { class: class.clone(), part: "training" });
-            }
-        }
-        if validated && val.1.is_empty() {
-            return Err(Error::NoPhotos { part: "validation" });
-        }
-        let set = |(rows, samples): (Vec<f32>, Vec<Sample>)| -> Result<PhotoSet, Error> {
-            let shape = Shape::new(&[samples.len(), self.len])?;
-            let labels = samples.iter().map(|sample| sample.class as u32).collect();
-            let features = FeatureSet::new(Tensor::from_slice(shape, &rows)?, labels)?;
-            Ok(PhotoSet { samples, features })
-        };
-        Ok(Photos {
-            train: set(train)?,
-            val: set(val)?,
-            test: set(test)?,
-            report: self.report,
-            fingerprint: Digest::of(&self.fingerprint).to_string(),
-        })
     }
 }
 
