@@ -187,7 +187,7 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         (&["--group", "zebra"], "--group: no path"),
         (&["--optimizer", "lbfgs", "--early-stop"], "lbfgs"),
         (&["--optimizer", "lbfgs", "--lr", "find"], "lbfgs"),
-        (&["--folds", "11"], "11 folds cannot be made"),
+        (&["--folds", "11"], "11 folds cannot be made: class 'blue' has 10 training photos"),
     ] {
         let run = place.icecap(&[&["train", "photos"], wrong].concat());
         assert!(run.fails(2).contains(named), "{}", run.stderr);

@@ -66,6 +66,18 @@ pub enum Error {
         /// The share of the photos that was to be held back.
         share: f64,
     },
+    /// More folds than a class has training photos.
+    #[error(
+        "{folds} folds cannot be made: class '{class}' has {photos} training photos; use fewer folds, or add photos"
+    )]
+    Folds {
+        /// Folds asked for.
+        folds: usize,
+        /// The class.
+        class: String,
+        /// Its training photos.
+        photos: usize,
+    },
     /// No photo at all could be read.
     #[error("no readable photo for {part}; add some to it")]
     NoPhotos {
@@ -141,7 +153,7 @@ impl Error {
             Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
             Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,
-            Self::Setting { .. } | Self::Diverged { .. } => Kind::Setting,
+            Self::Setting { .. } | Self::Diverged { .. } | Self::Folds { .. } => Kind::Setting,
             Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } | Self::OtherFeatures { .. } => {
                 Kind::Content
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icecap_data::{Cache, Groups, Sample, Views, Warning};
+use icecap_data::{Cache, Groups, Part, Sample, Views, Warning};
 use icecap_graph::stage;
 
 use crate::fit::{Fit, Listener, fit};
@@ -205,6 +205,7 @@ impl Trainer {
         event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Trained, Error> {
         self.options.check()?;
+        self.check_folds(dataset)?;
         let started = Instant::now();
         let photos = self.features(dataset, event)?;
         let features_time = started.elapsed();
@@ -264,6 +265,16 @@ impl Trainer {
             head_time,
             folds_time,
         })
+    }
+
+    /// Whether there are as many photos as folds, before the work rather than after it. Groups are only counted there.
+    fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
+        let Some(folds) = self.folds.filter(|_| self.groups.is_none()) else { return Ok(()) };
+        let counts = dataset.counts(Part::Train);
+        match dataset.classes.iter().zip(counts).find(|(_, photos)| *photos < folds) {
+            Some((class, photos)) => Err(Error::Folds { folds, class: class.clone(), photos }),
+            None => Ok(()),
+        }
     }
 
     /// The training photos by folds, where that was asked for, and the temperature that they ask for. `done` are the

@@ -1,7 +1,7 @@
 //! L-BFGS: a smooth function of many variables brought to its minimum with full gradients, no learning rate to choose.
 //!
 //! Newton's step is `-H^-1 g`. BFGS keeps an estimate of the inverse Hessian, made better by every step s and the change
-//! y of the gradient along it; the limited memory form keeps only the last [`MEMORY`] pairs and applies them one after
+//! y of the gradient along it; the limited memory form keeps only the last ten pairs and applies them one after
 //! the other, so a step costs a few dot products:
 //!
 //! ```text
