@@ -22,13 +22,12 @@ pub struct About {
     /// most: 0 for a photo of a single colour.
     pub contrast: f32,
     /// The mean grey level of each cell of 8 rows and 8 columns over the resized photo, row by row.
-    pub layout: [u8; CELLS],
+    pub layout: [u8; Self::CELLS],
 }
 
 /// Cells along a side of [`About::layout`].
 const SIDE: usize = 8;
-/// Cells of it.
-const CELLS: usize = SIDE * SIDE;
+const CELLS: usize = About::CELLS;
 
 /// The formats by their number in the cache.
 const FORMATS: [Format; 5] = [Format::Jpeg, Format::Png, Format::Gif, Format::Bmp, Format::WebP];
@@ -37,6 +36,8 @@ const ANIMATED: u8 = 2;
 const TRANSPARENT: u8 = 4;
 
 impl About {
+    /// Cells of [`About::layout`].
+    pub const CELLS: usize = SIDE * SIDE;
     /// Numbers in [`About::to_values`].
     pub const VALUES: usize = 5 + CELLS;
 
@@ -79,26 +80,15 @@ impl About {
         })
     }
 
-    /// How alike the layouts of two photos are: the correlation of their grey levels, from -1 to 1. Copies of a photo
-    /// in another size or quality are near 1; cropped and mirrored ones are not.
+    /// The layout, centred and scaled to length 1: the dot product of two is the correlation of their grey levels, from
+    /// -1 to 1. Copies of a photo in another size, light or quality are near 1; cropped and mirrored ones are not. All
+    /// zero for a layout of a single grey level.
     #[must_use]
-    pub fn likeness(&self, other: &Self) -> f32 {
-        let mean =
-            |layout: &[u8; CELLS]| layout.iter().map(|&level| f32::from(level)).sum::<f32>() / CELLS as f32;
-        let (own_mean, other_mean) = (mean(&self.layout), mean(&other.layout));
-        let (mut both, mut own, mut others) = (0.0, 0.0, 0.0);
-        for (a, b) in self.layout.iter().zip(&other.layout) {
-            let (a, b) = (f32::from(*a) - own_mean, f32::from(*b) - other_mean);
-            both += a * b;
-            own += a * a;
-            others += b * b;
-        }
-        // A layout without any difference is like another only where that has none either.
-        if own == 0.0 || others == 0.0 {
-            f32::from(u8::from(own == others))
-        } else {
-            both / (own * others).sqrt()
-        }
+    pub fn layout_direction(&self) -> [f32; Self::CELLS] {
+        let mean = self.layout.iter().map(|&level| f32::from(level)).sum::<f32>() / Self::CELLS as f32;
+        let centred = self.layout.map(|level| f32::from(level) - mean);
+        let length = centred.iter().map(|value| value * value).sum::<f32>().sqrt();
+        if length == 0.0 { [0.0; Self::CELLS] } else { centred.map(|value| value / length) }
     }
 }
 
@@ -111,7 +101,7 @@ pub(crate) fn layout(pixels: &[f32], height: usize, width: usize) -> [u8; CELLS]
     for (y, line) in pixels.chunks_exact(width * 3).enumerate() {
         for (x, pixel) in line.as_chunks::<3>().0.iter().enumerate() {
             let cell = (y * SIDE / height) * SIDE + x * SIDE / width;
-            sums[cell] += (pixel[0] + pixel[1] + pixel[2]) / 3.0;
+            sums[cell] += 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2];
             counts[cell] += 1.0;
         }
     }
@@ -179,14 +169,17 @@ mod tests {
             }
             About::from_values(&values).unwrap()
         };
-        let large = about(&drawn(160, 96, 1.0), 160, 96);
-        // The mean of two rows of levels in each cell.
-        assert_eq!(large.layout[..3], [5, 10, 15]);
-        assert!(large.likeness(&about(&drawn(32, 48, 0.7), 32, 48)) > 0.99);
+        let likeness = |a: &About, b: &About| -> f32 {
+            a.layout_direction().iter().zip(b.layout_direction()).map(|(a, b)| a * b).sum()
+        };
+        let large = about(&drawn(160, 96, 1.6), 160, 96);
+        // The mean of two rows of levels in each cell: 1.6 times 4.5, 9.5 and 14.5.
+        assert_eq!(large.layout[..3], [7, 15, 23]);
+        assert!(likeness(&large, &about(&drawn(32, 48, 0.7), 32, 48)) > 0.99);
         let mirrored: Vec<f32> =
-            drawn(160, 96, 1.0).chunks(96 * 3).flat_map(|line| line.iter().rev().copied()).collect();
-        assert!(large.likeness(&about(&mirrored, 160, 96)) < 0.9);
+            drawn(160, 96, 1.6).chunks(96 * 3).flat_map(|line| line.iter().rev().copied()).collect();
+        assert!(likeness(&large, &about(&mirrored, 160, 96)) < 0.9);
         let flat = about(&[7.0; 32 * 32 * 3], 32, 32);
-        assert_eq!((flat.likeness(&flat), flat.likeness(&large)), (1.0, 0.0));
+        assert_eq!((likeness(&flat, &flat), likeness(&flat, &large)), (0.0, 0.0));
     }
 }

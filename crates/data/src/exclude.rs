@@ -119,13 +119,7 @@ impl Inventory {
     /// [`Error::AllExcluded`] where a class loses all of its training photos.
     pub fn exclude(&mut self, list: &mut Exclusions, roots: &[&Path]) -> Result<()> {
         let mut keep = |sample: &Sample| !list.covers(&sample.path, roots);
-        let kept: Vec<bool> = self.train.iter().map(&mut keep).collect();
-        let mut of_train = kept.iter();
-        self.train.retain(|_| of_train.next().copied().unwrap_or(true));
-        if let Some(groups) = &mut self.groups {
-            let mut of_groups = kept.iter();
-            groups.retain(|_| of_groups.next().copied().unwrap_or(true));
-        }
+        self.train.retain(&mut keep);
         for part in [&mut self.val, &mut self.test].into_iter().flatten() {
             part.retain(&mut keep);
         }
@@ -182,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_go_with_their_photos_and_a_class_keeps_one() {
+    fn every_part_loses_its_photos_and_a_class_keeps_one() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("list");
         let sample = |path: &str, class| Sample { path: path.into(), class };
@@ -190,13 +184,11 @@ mod tests {
             classes: vec!["a".to_owned(), "b".to_owned()],
             train: vec![sample("1", 0), sample("2", 0), sample("3", 1)],
             val: Some(vec![sample("4", 0)]),
-            groups: Some(["x", "y", "z"].map(str::to_owned).to_vec()),
             ..Inventory::default()
         };
         std::fs::write(&file, "1\n4\n").unwrap();
         inventory.exclude(&mut Exclusions::read(&file).unwrap(), &[]).unwrap();
         assert_eq!(inventory.train, [sample("2", 0), sample("3", 1)]);
-        assert_eq!(inventory.groups.as_deref(), Some(&["y", "z"].map(str::to_owned)[..]));
         assert_eq!(inventory.val, Some(Vec::new()));
         std::fs::write(&file, "3\n").unwrap();
         let error = inventory.exclude(&mut Exclusions::read(&file).unwrap(), &[]).unwrap_err();

@@ -220,11 +220,8 @@ pub(crate) fn inventory_of(file: &Path) -> Result<Inventory> {
     };
     let mut inventory = Inventory { classes, ..Inventory::default() };
     let train = listing.of_part(file, Part::Train, &inventory.classes)?;
-    if train.iter().any(|(_, row)| row.group.is_some()) {
-        // A photo of no group is a group of its own.
-        let group = |row: &Row| row.group.clone().unwrap_or_else(|| row.path.to_string_lossy().into_owned());
-        inventory.groups = Some(train.iter().map(|(_, row)| group(row)).collect());
-    }
+    let grouped = listing.rows.iter().filter_map(|row| Some((row.path.clone(), row.group.clone()?)));
+    inventory.groups = grouped.collect();
     inventory.train = samples(&train);
     for part in [Part::Val, Part::Test] {
         if !listing.has(part) {

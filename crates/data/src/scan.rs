@@ -10,6 +10,7 @@
 //! every machine. What a file is shows when it is decoded; here only files with the extension of something else (`.txt`, `.zip`)
 //! are opened, and passed over unless they start as a photo does.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::listed::{inventory_of, is_listing, known_samples};
@@ -139,9 +140,9 @@ pub struct Inventory {
     pub skipped: Vec<Skipped>,
     /// Classes of the training set that another part lacks.
     pub missing: Vec<MissingClass>,
-    /// What each training sample belongs together with, where a [CSV file](scan) names groups; photos of a group must
-    /// not be on both sides of a split.
-    pub groups: Option<Vec<String>>,
+    /// What photos belong together with, by their paths, where a [CSV file](scan) says so; photos of a group must not be
+    /// on both sides of a split, and those that are not named are alone.
+    pub groups: HashMap<PathBuf, String>,
 }
 
 impl Inventory {

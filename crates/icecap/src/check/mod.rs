@@ -37,14 +37,16 @@ pub use oddity::Oddity;
 
 /// The cosine of centred features from which two photos are told as near duplicates, where their layouts are alike, too.
 ///
-/// Measured on 398 photos of ants and bees, with this and [`ALIKE`], and copies of each: with ImageNet weights of width
-/// 1.0 every copy in JPEG quality 75 and 40 is found, 98 % of those of half the size, 99 % and 95 % of those that lost 5
-/// and 10 % of each side, 60 % of a third of the size; with the starter 99 % and more of these, and 94 %
-/// of those that lost 10 %. Of the 79,003 pairs of different photos none is told. Mirrored copies and crops of 20 % are mostly missed.
+/// Measured on 398 photos of ants and bees and copies of each, with this and [`ALIKE`]: with ImageNet weights of width
+/// 1.0 every copy in JPEG quality 75 and 40 is found, 98 % of those of half the size, 99 % and 95 % of those that lost
+/// 5 and 10 % of width and height, 60 % of those of a third of the size; with the starter 99 % and more, and 94 % of
+/// those that lost 10 %. Of the 79,003 pairs of different photos none is told. Mirrored copies and those that lost 20 %
+/// are mostly missed.
 pub const NEAR: f32 = 0.65;
 
-/// The correlation of two photos' layouts ([`About::likeness`]) from which they are alike. Features of a weak net take
-/// photos of one kind for copies, which this tells apart; layouts alone take whatever has its subject in the middle.
+/// The correlation of two photos' layouts ([`About::layout_direction`]) from which they are alike. Features of a weak
+/// net take photos of one kind for copies, which this tells apart; layouts alone take whatever has its subject in the
+/// middle.
 pub const ALIKE: f32 = 0.85;
 
 /// The most photos that are compared with each other. Their rows take 5 KB each; of more, every second, third, … is
@@ -219,14 +221,11 @@ impl Looked {
         near::normalise(&mut self.rows, len);
         let photos = self.compared.len();
         let progress = |done| step(Step::Comparing(Progress { done, photos }));
-        let abouts: Vec<&About> = self
-            .compared
-            .iter()
-            .filter_map(|&photo| Some(&self.photos[photo].as_ref().ok()?.about))
-            .collect();
-        let alike = |a: usize, b: usize| abouts[a].likeness(abouts[b]) >= ALIKE;
-        let rule = near::Rule { threshold: NEAR, alike: &alike };
-        let links = near::forest(&self.rows, len, rule, backbone.threads(), &progress)?;
+        let abouts = self.compared.iter().filter_map(|&photo| Some(self.photos[photo].as_ref().ok()?.about));
+        let layouts: Vec<f32> = abouts.flat_map(|about| about.layout_direction()).collect();
+        let rows = near::Rows { features: &self.rows, len, layouts: &layouts, side: About::CELLS };
+        let rule = near::Rule { features: NEAR, layouts: ALIKE };
+        let links = near::forest(rows, rule, backbone.threads(), &progress)?;
         let groups = near::groups(&links, photos).into_iter().map(|(rows, similarity)| Group {
             photos: rows.into_iter().map(|row| self.compared[row]).collect(),
             similarity,

@@ -1,4 +1,4 @@
-//! Near duplicates: photos whose features point the same way.
+//! Near duplicates: photos whose features point the same way and whose grey levels are laid out alike.
 //!
 //! Features are centred on their mean over all photos and scaled to length 1, so that a dot product of two rows is a
 //! cosine. Centring matters: pooled features are sums of what no ReLU lets below zero, and share a large common part
@@ -6,15 +6,18 @@
 //! cosine that a copy in half the size does not reach; so the coarse layout of the grey levels has to be alike, too.
 //!
 //! ```text
-//! for each pair i < j: if row[i] · row[j] >= threshold and alike(i, j): join i and j
+//! for each pair i < j: if layout[i] · layout[j] >= ALIKE and row[i] · row[j] >= NEAR: join i and j
 //! ```
 //!
-//! N² cosines of 20,000 photos would take 1.6 GB. Here they are made tile by tile, 256 by 256, each tile one product
-//! of matrices; of each only a maximum spanning forest is kept, which is at most 511 links and joins the same photos as
-//! all of the tile's pairs would. Forests of forests are forests, so at the end there is one link less than
-//! photos at most. What joined a photo to its group is always the strongest link there is.
+//! N² cosines of 20,000 photos would take 1.6 GB. Here they are made tile by tile, 256 by 256. A layout has 64 values
+//! where a row of features has 1,280, so a tile of layouts comes first, one product of matrices; then either the few
+//! pairs that pass are held against each other, or, where many do, the tile of features is one product, too. Of a tile
+//! only a maximum spanning forest is kept, which is at most 511 links and joins the same photos as all of the tile's
+//! pairs would. Forests of forests are forests, so at the end there is one link less than photos at most. What joined a
+//! photo to its group is always the strongest link there is.
 //!
-//! What it does badly: a chain of small steps, the frames of a video, say, becomes one group whose ends may differ.
+//! What it does badly: a chain of small steps, the frames of a video, say, becomes one group whose ends may differ; and
+//! a photo whose layout is all of one grey is like no other.
 
 use std::ops::ControlFlow;
 
@@ -60,37 +63,46 @@ pub(super) fn normalise(rows: &mut [f32], len: usize) {
 
 /// Which pairs are near duplicates.
 #[derive(Clone, Copy)]
-pub(super) struct Rule<'a> {
-    /// The least cosine.
-    pub(super) threshold: f32,
-    /// What else has to be so of two rows.
-    pub(super) alike: &'a (dyn Fn(usize, usize) -> bool + Sync),
+pub(super) struct Rule {
+    /// The least cosine of features.
+    pub(super) features: f32,
+    /// The least cosine of layouts.
+    pub(super) layouts: f32,
+}
+
+/// What is compared: rows of length 1, or of none.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    /// `[N, len]`.
+    pub(super) features: &'a [f32],
+    /// Values of one photo's features.
+    pub(super) len: usize,
+    /// `[N, side]`.
+    pub(super) layouts: &'a [f32],
+    /// Values of one photo's layout.
+    pub(super) side: usize,
 }
 
 /// The links that join near duplicates, as a maximum spanning forest, the strongest first.
 ///
 /// `progress` is called with the rows that are compared with all others, and can stop the work.
 ///
-/// # Shapes
-/// `rows` [N, len], each of length 1.
-///
 /// # Errors
 /// [`Error::Stopped`] where `progress` breaks.
 pub(super) fn forest(
-    rows: &[f32],
-    len: usize,
-    rule: Rule<'_>,
+    rows: Rows<'_>,
+    rule: Rule,
     threads: &Threads,
     progress: &dyn Fn(usize) -> ControlFlow<()>,
 ) -> Result<Vec<Link>, Error> {
-    let count = rows.len() / len;
+    let count = rows.features.len() / rows.len;
     let blocks = count.div_ceil(TILE);
     let mut tiles = vec![vec![0.0f32; TILE * TILE]; threads.count().max(1)];
     let mut links: Vec<Link> = Vec::new();
     for upper in 0..blocks {
         let mut found: Vec<Vec<Link>> = vec![Vec::new(); blocks - upper];
         threads.for_each_chunk(&mut tiles, &mut found, 1, |tile, offset, found| {
-            found[0] = tile_links(rows, len, rule, (upper, upper + offset), tile);
+            found[0] = tile_links(rows, rule, (upper, upper + offset), tile);
         });
         links.extend(found.into_iter().flatten());
         // Bounded whatever the photos are: a folder of one photo 20,000 times must not fill the memory with pairs.
@@ -104,36 +116,58 @@ pub(super) fn forest(
     Ok(spanning(links, 0, count))
 }
 
-/// The forest of one tile of cosines, that of the blocks `(upper, left)` of rows.
-fn tile_links(
-    rows: &[f32],
-    len: usize,
-    rule: Rule<'_>,
-    (upper, left): (usize, usize),
-    tile: &mut [f32],
-) -> Vec<Link> {
-    let block = |index: usize| {
-        let from = index * TILE * len;
-        &rows[from..rows.len().min(from + TILE * len)]
-    };
-    let (a, b) = (block(upper), block(left));
-    let (down, across) = (a.len() / len, b.len() / len);
+/// The forest of one tile, that of the blocks `(upper, left)` of rows.
+fn tile_links(rows: Rows<'_>, rule: Rule, (upper, left): (usize, usize), tile: &mut [f32]) -> Vec<Link> {
+    let (a, b) = (block(rows.layouts, rows.side, upper), block(rows.layouts, rows.side, left));
+    let (down, across) = (a.len() / rows.side, b.len() / rows.side);
     let tile = &mut tile[..down * across];
-    matmul(Matrix::new(a, down, len), Matrix::new(b, across, len).transposed(), tile, false);
-    let mut links = Vec::new();
+    matmul(Matrix::new(a, down, rows.side), Matrix::new(b, across, rows.side).transposed(), tile, false);
+    let mut pairs: Vec<(usize, usize)> = Vec::new();
     for (y, line) in tile.chunks_exact(across).enumerate() {
-        for (x, &similarity) in line.iter().enumerate() {
-            let (first, second) = (upper * TILE + y, left * TILE + x);
-            if similarity >= rule.threshold && first < second && (rule.alike)(first, second) {
-                links.push(Link { first: first as u32, second: second as u32, similarity });
-            }
-        }
+        let alike = line.iter().enumerate().filter(|(_, likeness)| **likeness >= rule.layouts);
+        pairs.extend(alike.map(|(x, _)| (y, x)).filter(|(y, x)| upper * TILE + y < left * TILE + x));
     }
-    if links.len() < 2 {
-        return links;
+    let (a, b) = (block(rows.features, rows.len, upper), block(rows.features, rows.len, left));
+    // A product of matrices costs as much as some of its values one by one.
+    let many = pairs.len() * ONE_BY_ONE > tile.len();
+    if many {
+        matmul(Matrix::new(a, down, rows.len), Matrix::new(b, across, rows.len).transposed(), tile, false);
     }
+    let similarity = |(y, x): (usize, usize)| match many {
+        true => tile[y * across + x],
+        false => dot(&a[y * rows.len..][..rows.len], &b[x * rows.len..][..rows.len]),
+    };
+    let links = pairs.into_iter().map(|pair| Link {
+        first: (upper * TILE + pair.0) as u32,
+        second: (left * TILE + pair.1) as u32,
+        similarity: similarity(pair),
+    });
+    let links: Vec<Link> = links.filter(|link| link.similarity >= rule.features).collect();
     // The nodes of both blocks lie between the first of the one and the last of the other.
     spanning(links, upper * TILE, left * TILE + across - upper * TILE)
+}
+
+/// Where more than one of so many pairs of a tile is asked for, all are made.
+const ONE_BY_ONE: usize = 16;
+
+/// The rows of a block.
+fn block(rows: &[f32], len: usize, index: usize) -> &[f32] {
+    let from = index * TILE * len;
+    &rows[from..rows.len().min(from + TILE * len)]
+}
+
+/// A dot product by sixteen sums side by side.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (a, a_rest) = a.as_chunks::<16>();
+    let (b, b_rest) = b.as_chunks::<16>();
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..16 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// A maximum spanning forest by Kruskal's rule: the strongest link first, each that joins two trees is kept. Nodes are
@@ -219,47 +253,78 @@ mod tests {
         rows
     }
 
+    const SIDE: usize = 64;
+
+    /// Layouts of `kinds` kinds, that of a row and of the two behind it the same: of so many pairs one is alike.
+    fn layouts(count: usize, kinds: usize) -> Vec<f32> {
+        (0..count * SIDE).map(|at| f32::from(u8::from(at / SIDE / 3 % kinds == at % SIDE))).collect()
+    }
+
     /// The groups by the naive loop, and by the tiles for 1 to 3 threads: the same photos, the same weakest links.
     #[test]
     fn tiles_join_what_all_pairs_would() {
         let len = 24;
         for (count, seed) in [(1, 1), (2, 2), (255, 3), (256, 4), (257, 5), (700, 6)] {
-            let rows = rows(count, len, seed);
-            let row = |index: usize| &rows[index * len..][..len];
-            let cosine = |a, b| row(a).iter().zip(row(b)).map(|(x, y)| f64::from(x * y)).sum::<f64>();
-            let mut pairs = Trees::new(count);
-            let threshold = 0.8;
-            let mut joined = 0;
-            for a in 0..count {
-                for b in a + 1..count {
-                    let near = cosine(a, b) >= f64::from(threshold) && (a + b) % 11 != 0;
-                    joined += usize::from(near && pairs.join(a, b));
+            // All alike: products of matrices. One of fifty: pairs one by one.
+            for kinds in [1, 50] {
+                let features = rows(count, len, seed);
+                let layouts = layouts(count, kinds);
+                let cosine = |rows: &[f32], len: usize, a: usize, b: usize| {
+                    let row = |index: usize| &rows[index * len..][..len];
+                    row(a).iter().zip(row(b)).map(|(x, y)| f64::from(x * y)).sum::<f64>()
+                };
+                let rule = Rule { features: 0.8, layouts: 0.5 };
+                let mut pairs = Trees::new(count);
+                let mut joined = 0;
+                for a in 0..count {
+                    for b in a + 1..count {
+                        let near = cosine(&features, len, a, b) >= 0.8 && cosine(&layouts, SIDE, a, b) >= 0.5;
+                        joined += usize::from(near && pairs.join(a, b));
+                    }
+                }
+                assert!(count < 200 || joined > 20, "{joined} of {count}");
+                let rows = Rows { features: &features, len, layouts: &layouts, side: SIDE };
+                let mut first: Option<Vec<Link>> = None;
+                for threads in 1..=3 {
+                    let threads = Threads::new(threads).unwrap();
+                    let links = forest(rows, rule, &threads, &|_| ControlFlow::Continue(())).unwrap();
+                    assert_eq!(links.len(), joined);
+                    for (group, weakest) in groups(&links, count) {
+                        let root = pairs.root(group[0]);
+                        assert!(group.iter().all(|&node| pairs.root(node) == root) && weakest >= 0.8);
+                    }
+                    assert_eq!(*first.get_or_insert_with(|| links.clone()), links);
                 }
             }
-            assert!(count < 200 || joined > 20, "{joined} of {count}");
-            let rule = Rule { threshold, alike: &|a, b| (a + b) % 11 != 0 };
-            let mut first: Option<Vec<Link>> = None;
-            for threads in 1..=3 {
-                let threads = Threads::new(threads).unwrap();
-                let links = forest(&rows, len, rule, &threads, &|_| ControlFlow::Continue(())).unwrap();
-                assert_eq!(links.len(), joined);
-                for (group, weakest) in groups(&links, count) {
-                    let root = pairs.root(group[0]);
-                    assert!(group.iter().all(|&node| pairs.root(node) == root) && weakest >= threshold);
-                }
-                assert_eq!(*first.get_or_insert_with(|| links.clone()), links);
-            }
+        }
+    }
+
+    #[test]
+    fn pairs_one_by_one_are_those_of_the_product() {
+        let (len, count) = (35, 300);
+        let features = rows(count, len, 9);
+        let layouts = layouts(count, 1);
+        let rule = Rule { features: 0.8, layouts: 0.5 };
+        let all = Rows { features: &features, len, layouts: &layouts, side: SIDE };
+        let product = forest(all, rule, &Threads::serial(), &|_| ControlFlow::Continue(())).unwrap();
+        assert!(product.len() > 20, "{}", product.len());
+        for link in product {
+            let row = |index: u32| &features[index as usize * len..][..len];
+            assert!((dot(row(link.first), row(link.second)) - link.similarity).abs() < 1e-5);
         }
     }
 
     #[test]
     fn a_thousand_copies_are_one_group_of_few_links() {
         let len = 8;
-        let mut rows: Vec<f32> = (0..1000).flat_map(|_| [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]).collect();
-        rows.extend([0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        normalise(&mut rows, len);
-        let rule = Rule { threshold: 0.99, alike: &|_, _| true };
-        let links = forest(&rows, len, rule, &Threads::serial(), &|_| ControlFlow::Continue(())).unwrap();
+        let mut features: Vec<f32> =
+            (0..1000).flat_map(|_| [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]).collect();
+        features.extend([0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        normalise(&mut features, len);
+        let layouts = layouts(1001, 1);
+        let rule = Rule { features: 0.99, layouts: 0.5 };
+        let rows = Rows { features: &features, len, layouts: &layouts, side: SIDE };
+        let links = forest(rows, rule, &Threads::serial(), &|_| ControlFlow::Continue(())).unwrap();
         assert_eq!(links.len(), 999);
         let groups = groups(&links, 1001);
         assert_eq!(groups.len(), 1);
@@ -268,11 +333,10 @@ mod tests {
 
     #[test]
     fn who_is_stopped_stops() {
-        let rows = rows(300, 4, 1);
-        let stopped =
-            forest(&rows, 4, Rule { threshold: 0.9, alike: &|_, _| true }, &Threads::serial(), &|_| {
-                ControlFlow::Break(())
-            });
+        let (features, layouts) = (rows(300, 4, 1), layouts(300, 1));
+        let rows = Rows { features: &features, len: 4, layouts: &layouts, side: SIDE };
+        let rule = Rule { features: 0.9, layouts: 0.5 };
+        let stopped = forest(rows, rule, &Threads::serial(), &|_| ControlFlow::Break(()));
         assert!(matches!(stopped, Err(Error::Stopped)));
     }
 }
