@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use place::Place;
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 28] = [
     "",
     "demo",
     "train",
@@ -18,6 +18,10 @@ const COMMANDS: [&str; 24] = [
     "classify",
     "extract",
     "export",
+    "check",
+    "report",
+    "compare",
+    "similar",
     "bundle",
     "summary",
     "completions",
@@ -75,7 +79,7 @@ fn what_was_mistyped_is_told_with_what_was_meant() {
     }
     place.each_fails(&[
         (&["train", "phtoos"], 5, "did you mean photos?"),
-        (&["train", "parts"], 3, "did you mean red?"),
+        (&["train", "parts"], 3, "did you mean 'red'?"),
         (&["predict", "run/model.safetensor", "photos"], 5, "did you mean run/model.safetensors?"),
         (&["predict", "run/model.safetensors", "photo/rde/0.png"], 5, "did you mean photos/red/0.png?"),
         (&["train", "photos", "--weights", "stater"], 5, "did you mean starter?"),

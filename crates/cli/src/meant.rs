@@ -1,22 +1,17 @@
-//! What somebody meant who mistyped a path or the name of a class. clap does it for commands, options and their values,
-//! the manifest for the names of weights.
+//! What somebody meant who mistyped a path. clap does it for commands, options and their values, the manifest for the
+//! names of weights, the crate of the data for those of classes.
 
 use std::path::{Path, PathBuf};
 
-use icecap::weights::letters_apart;
 use icecap::{Error, data, kernels, weights};
+use strsim::levenshtein;
 
 /// Entries of a folder that are looked at: nobody waits for a hint.
 const MOST: usize = 10_000;
 
 /// The end of a message about `error`: what was meant, or nothing.
 pub(crate) fn hint(error: &Error) -> String {
-    let meant = match error {
-        Error::Data(data::Error::UnknownClass { class, known, .. }) => {
-            nearest(class, known.split(", ").map(str::to_owned))
-        }
-        _ => missing(error).and_then(path).map(|path| path.to_string_lossy().into_owned()),
-    };
+    let meant = missing(error).and_then(path).map(|path| path.to_string_lossy().into_owned());
     meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"))
 }
 
@@ -66,7 +61,7 @@ fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
     let score = |name: String| {
         let other = name.to_lowercase();
         let extended = other.strip_prefix(&text).is_some_and(|rest| rest.starts_with('.'));
-        let apart = match letters_apart(&text, &other) {
+        let apart = match levenshtein(&text, &other) {
             // Two letters that changed places are one slip.
             2 if sorted(&text) == sorted(&other) => 1,
             _ if extended => 1,

@@ -74,18 +74,16 @@ impl Groups {
         Self { of, named }
     }
 
-    /// The groups that a list of photos names, one name for each of `samples`.
-    ///
-    /// # Panics
-    /// Where there are not as many of both.
+    /// The groups that a list of photos names, by path. A photo that it gives none is a group of its own.
     #[must_use]
-    pub fn listed(samples: &[Sample], names: &[String]) -> Self {
-        assert_eq!(samples.len(), names.len(), "a group for each photo");
-        let mut numbers = HashMap::new();
-        let mut of = HashMap::new();
-        for (sample, name) in samples.iter().zip(names) {
-            let next = numbers.len() as u32;
-            of.insert(sample.path.clone(), *numbers.entry(name).or_insert(next));
+    pub fn listed<'a>(samples: impl Iterator<Item = &'a Sample>, names: &HashMap<PathBuf, String>) -> Self {
+        let (mut of, mut numbers) = (HashMap::new(), HashMap::new());
+        for (next, sample) in samples.enumerate() {
+            let number = match names.get(&sample.path) {
+                Some(name) => *numbers.entry(name).or_insert(next as u32),
+                None => next as u32,
+            };
+            of.insert(sample.path.clone(), number);
         }
         Self { of, named: numbers.len() }
     }

@@ -11,8 +11,8 @@ use crate::decode::{Buffers, Header, decode, decode_into};
 use crate::frames::is_animated;
 use crate::resize::resample;
 use crate::{
-    About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result, Stamp, View,
-    Warning,
+    About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result,
+    Stamp, View, Warning,
 };
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.

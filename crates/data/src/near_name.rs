@@ -1,5 +1,7 @@
 //! Names that are like a mistyped one: `Ants` for `ants`, `golden retriever` for `golden_retriever`.
 
+use strsim::generic_levenshtein;
+
 /// The name among `known` that `name` was most likely meant to be: the same but for case, spaces, dashes and
 /// underscores, else the one with the fewest letters changed where these are few. Of two that are as near, the first.
 #[must_use]
@@ -8,7 +10,7 @@ pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Op
     let away = |candidate: &str| {
         let candidate = folded(candidate);
         let letters = candidate.len().min(meant.len());
-        let away = distance(&meant, &candidate);
+        let away = generic_levenshtein(&meant, &candidate);
         // One letter of four may be off. Of names of two letters nothing can be said.
         (away == 0 || (letters >= 3 && away <= 1 + letters / 4)).then_some(away)
     };
@@ -22,20 +24,6 @@ const LONGEST: usize = 256;
 fn folded(name: &str) -> Vec<char> {
     let letters = name.chars().flat_map(char::to_lowercase).filter(|c| !" -_.".contains(*c));
     letters.take(LONGEST).collect()
-}
-
-/// Letters to add, to drop or to change: Levenshtein's distance, row by row of its table.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (line, from) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
-        for (column, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != to);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -130,7 +130,9 @@ fn features(rows: &[f32], len: usize, labels: impl Iterator<Item = u32>) -> Resu
 /// A row for each view. Those of a photo are a group: a view of a photo that is learned from says nothing of how well
 /// others are known.
 fn all_views(rows: &[f32], views: usize, plain: &FeatureSet) -> Result<FeatureSet, Error> {
-    let of = |values: &[u32]| values.iter().flat_map(|&value| std::iter::repeat_n(value, views)).collect::<Vec<_>>();
+    let of = |values: &[u32]| {
+        values.iter().flat_map(|&value| std::iter::repeat_n(value, views)).collect::<Vec<_>>()
+    };
     let groups = match plain.groups() {
         Some(groups) => of(groups),
         None => of(&(0..plain.len() as u32).collect::<Vec<_>>()),

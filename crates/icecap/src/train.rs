@@ -322,8 +322,9 @@ impl Trainer {
                 .with_views(views);
             let row_len = len * views.count();
             let mut rows = vec![0.0; (to - from) * row_len];
-            let progress =
-                |now: Progress| event(Event::Extracting(Progress { done: from + now.done, photos: samples.len() }));
+            let progress = |now: Progress| {
+                event(Event::Extracting(Progress { done: from + now.done, photos: samples.len() }))
+            };
             let outcomes = extractor.extract(&sources[from..to], &mut rows, &progress)?;
             let photos = samples[from..to].iter().zip(outcomes).zip(rows.chunks_exact(row_len));
             for ((&(part, sample), outcome), rows) in photos {

@@ -34,7 +34,7 @@ pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
 pub use heads::HeadLayout;
 pub use layout::Layout;
-pub use manifest::{Checked, Entry, Manifest, letters_apart};
+pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
 pub use open::{STARTER, starter};

@@ -10,7 +10,6 @@ use crate::container::MAX_FILE;
 use crate::error::shown;
 use crate::record::key;
 use crate::{Digest, Error, Layout, Record, vocabulary};
-pub use nearest::letters_apart;
 use nearest::nearest;
 
 pub(crate) const BUILT_IN: &str = include_str!("../../../weights/manifest.toml");

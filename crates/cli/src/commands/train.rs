@@ -242,8 +242,8 @@ impl Options {
     /// is not what somebody meant.
     fn groups(&self, inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Groups>, Failure> {
         let Some(rule) = rule else {
-            let listed = inventory.groups.as_deref();
-            return Ok(listed.map(|names| Groups::listed(&inventory.train, names)));
+            let listed = || Groups::listed(inventory.train.iter(), &inventory.groups);
+            return Ok((!inventory.groups.is_empty()).then(listed));
         };
         let val = inventory.val.as_deref().unwrap_or(&[]);
         let groups = Groups::new(rule, inventory.train.iter().chain(val), &inventory.classes);

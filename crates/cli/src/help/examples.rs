@@ -8,10 +8,14 @@ pub(super) fn of(path: &str) -> Option<&'static str> {
 const EXAMPLES: &[(&str, &str)] = &[
     ("", ICECAP),
     ("demo", DEMO),
+    ("check", CHECK),
     ("train", TRAIN),
     ("evaluate", EVALUATE),
+    ("report", REPORT),
+    ("compare", COMPARE),
     ("predict", PREDICT),
     ("classify", CLASSIFY),
+    ("similar", SIMILAR),
     ("extract", EXTRACT),
     ("export", EXPORT),
     ("bundle", BUNDLE),
@@ -57,6 +61,13 @@ Examples:
   icecap demo --out elsewhere --seed 1
       the same on other drawings, in another folder";
 
+const CHECK: &str = "\
+Examples:
+  icecap check photos
+      what cannot be read, is odd, is there twice, or stands in training and in validation
+  icecap check photos --json --strict
+      the same for a program, with exit code 3 where something is an error";
+
 const TRAIN: &str = "\
 Examples:
   icecap train photos --weights keras-1.0-160
@@ -64,7 +75,15 @@ Examples:
   icecap train photos/train --val photos/val --epochs 20 --out run
       validation photos of your own; everything about the run goes into run/
   icecap train photos --since icecap-run
-      photos or classes came later: only new photos are looked at, and the old and the new model are compared";
+      photos or classes came later: only new photos are looked at, and the old and the new model are compared
+  icecap train photos --optimizer lbfgs --folds 5
+      the head solved in one go, and judged by cross-validation
+  icecap train photos --augment flip,crop:0.8 --views 4
+      learns from four views of each photo, computed once
+  icecap train list.csv --class-weight balanced --group '^(cow-[0-9]+)_'
+      photos from a list; rare classes count more, photos of one cow stay together
+  icecap train --resume icecap-run
+      goes on with a run that was interrupted";
 
 const EVALUATE: &str = "\
 Examples:
@@ -73,6 +92,27 @@ Examples:
   icecap evaluate icecap-run/model.safetensors photos/test --json
       the same for a program";
 
+const REPORT: &str = "\
+Examples:
+  icecap report icecap-run
+      icecap-run/report.html anew: after an update, or when photos have moved back
+  icecap report icecap-run -o page.html
+      the same into another file";
+
+const COMPARE: &str = "\
+Examples:
+  icecap compare icecap-run icecap-run-2
+      metrics and options side by side, and who is right on the same validation photos
+  icecap compare icecap-run icecap-run-2 icecap-run-3 --json
+      several, for a program";
+
+const SIMILAR: &str = "\
+Examples:
+  icecap similar lost.jpg --in holiday/
+      the photos that look most like it
+  icecap similar lost.jpg --in holiday/ --model icecap-run/model.safetensors --top 20 --json
+      by the features of a trained model's backbone, for a program";
+
 const PREDICT: &str = "\
 Examples:
   icecap predict icecap-run/model.safetensors photo.jpg holiday/
@@ -80,7 +120,9 @@ Examples:
   icecap predict icecap-run/model.safetensors holiday/ --top 3 --out seen.csv
       the three most probable classes of each photo, as CSV
   find . -name '*.jpg' | icecap predict icecap-run/model.safetensors - --format jsonl
-      a list on standard input; rows come as it comes";
+      a list on standard input; rows come as it comes
+  icecap predict icecap-run/model.safetensors holiday/ --heatmap maps --reject-below 0.6
+      where the model looked, as pictures; 'none' for what is none of the classes";
 
 const CLASSIFY: &str = "\
 Examples:

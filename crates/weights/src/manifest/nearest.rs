@@ -1,5 +1,7 @@
 //! Names that are like a mistyped one.
 
+use strsim::levenshtein;
+
 use super::Entry;
 
 /// The most names that are told.
@@ -12,7 +14,7 @@ pub(super) fn nearest(entries: &[Entry], text: &str) -> Vec<String> {
     // A path, or a whole sentence, is no mistyped name.
     let word = (3..=64).contains(&text.chars().count());
     let score = |name: &str| {
-        let away = letters_apart(&text, &name.to_lowercase());
+        let away = levenshtein(&text, &name.to_lowercase());
         let close = word && (away <= 1 + name.len() / 4 || name.to_lowercase().contains(&text));
         close.then_some(away)
     };
@@ -28,34 +30,10 @@ pub(super) fn nearest(entries: &[Entry], text: &str) -> Vec<String> {
     near.into_iter().take(SHOWN).map(|(.., name)| name.to_owned()).collect()
 }
 
-/// Letters to add, to drop or to change: Levenshtein's distance, row by row of its table.
-#[must_use]
-pub fn letters_apart(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (line, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Manifest;
-
-    #[test]
-    fn a_distance_counts_letters() {
-        for (a, b, away) in [("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3), ("ab", "ba", 2)] {
-            assert_eq!((letters_apart(a, b), letters_apart(b, a)), (away, away), "{a} {b}");
-        }
-    }
 
     #[test]
     fn mistyped_names_find_what_was_meant() {

@@ -57,13 +57,15 @@ pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
         return Err(Failure::path(&run, reason));
     }
     let text = icecap::kernels::with_mapped_file(&file, MOST, |bytes| String::from_utf8(bytes.to_vec()))?;
-    let wrong = |reason: &str| Failure::new(Code::Content, format!("{}: {reason}; begin anew", file.display()));
+    let wrong =
+        |reason: &str| Failure::new(Code::Content, format!("{}: {reason}; begin anew", file.display()));
     let text = text.map_err(|_| wrong("is no text"))?;
     let begun: Begun = toml::from_str(&text).map_err(|error| wrong(error.message()))?;
     // Relative paths among the words mean what they meant then.
     std::env::set_current_dir(&begun.directory).map_err(|error| Failure::path(&begun.directory, error))?;
     let words = std::iter::once("icecap").chain(begun.words.iter().map(String::as_str));
-    let matches = arguments::command().try_get_matches_from(words).map_err(|_| wrong("has no words of a training"))?;
+    let matches =
+        arguments::command().try_get_matches_from(words).map_err(|_| wrong("has no words of a training"))?;
     match Arguments::from_arg_matches(&matches).map(|arguments| arguments.command) {
         Ok(Command::Train(taken)) if taken.resume.is_none() => {
             Ok(Options { out: Some(run), begun: Some(begun), ..taken })
@@ -89,7 +91,8 @@ impl Begun {
             Dataset { classes: self.classes.clone(), train: Vec::new(), val: Vec::new(), test: Vec::new() };
         for row in read_split(&file)? {
             let class = self.classes.iter().position(|class| *class == row.class).ok_or_else(|| {
-                let message = format!("{}: class '{}' is none of the run's; begin anew", file.display(), row.class);
+                let message =
+                    format!("{}: class '{}' is none of the run's; begin anew", file.display(), row.class);
                 Failure::new(Code::Content, message)
             })?;
             let part = match row.part {
@@ -105,7 +108,8 @@ impl Begun {
     /// Says where what comes out will not have the bits that it would have had.
     fn compare(&self, backbone: &Backbone) -> Result<(), Failure> {
         if self.params_sha256 != backbone.record().params_sha256.to_string() {
-            let message = "the run was begun on other weights; give those with --weights as it did, or begin anew";
+            let message =
+                "the run was begun on other weights; give those with --weights as it did, or begin anew";
             return Err(Failure::new(Code::Content, message));
         }
         for (what, then, now) in [
