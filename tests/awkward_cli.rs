@@ -147,7 +147,7 @@ fn complaint(case: &Case, file: &Value, row: &Value, renamed: bool) -> Option<St
                 (told(error(row)), "predict gives another reason"),
                 (file["format"].is_null(), "a format"),
                 (row["label"].is_null(), "a label"),
-                (file["oddities"].to_string() == "[]", "an oddity"),
+                (file["oddities"].as_array().is_some_and(Vec::is_empty), "an oddity"),
                 (!renamed, "its name"),
                 (true, ""),
                 (true, ""),
@@ -175,7 +175,7 @@ fn a_prediction_depends_on_pixels_and_not_on_the_file() {
     let predicted =
         place.icecap(&["predict", "run/model.safetensors", "photos/odd", "--format", "jsonl"]).succeeds();
     let rows = by_name(predicted.stdout.lines().map(|line| serde_json::from_str(line).unwrap()));
-    let mut by_pixels: HashMap<(usize, Vec<u8>), Vec<(String, String)>> = HashMap::new();
+    let mut by_pixels = HashMap::<_, Vec<_>>::new();
     for Case { name, outcome, .. } in cases() {
         if let Outcome::Photo { width, pixels: Pixels::Exactly(drawn), .. } = outcome {
             let told = rows[&lossy(&name)]["probability"].to_string();
@@ -208,7 +208,7 @@ fn links_and_pipes_are_passed_over_and_a_file_without_permission_is_named() {
     symlink("../blue/0.png", place.path("photos/red/link.png")).unwrap();
     let locked = place.path("photos/red/locked.png");
     fs::copy(place.path("photos/red/0.png"), &locked).unwrap();
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o0)).unwrap();
     let run = place.icecap(&["check", "photos", "--json"]).succeeds();
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
     let messages: Vec<String> = report["findings"]

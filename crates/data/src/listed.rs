@@ -100,10 +100,10 @@ impl Columns {
             |header: &str, names: &[&str]| names.iter().any(|name| header.trim().eq_ignore_ascii_case(name));
         let mut places = [None; COLUMNS.len()];
         for (at, field) in header.iter().enumerate() {
-            if let Some(column) = COLUMNS.iter().position(|(_, names)| named(field, names)) {
-                if places[column].replace(at).is_some() {
-                    return Err(wrong(file, 1, format!("two columns are called {}", COLUMNS[column].0)));
-                }
+            if let Some(column) = COLUMNS.iter().position(|(_, names)| named(field, names))
+                && places[column].replace(at).is_some()
+            {
+                return Err(wrong(file, 1, format!("two columns are called {}", COLUMNS[column].0)));
             }
         }
         // A mistyped name would be passed over in silence.
@@ -252,14 +252,11 @@ pub(crate) fn known_samples(file: &Path, classes: &[String], wanted: Part) -> Re
 /// What a file lists, whatever is wrong with its classes.
 pub(crate) fn survey_of(file: &Path) -> Result<Survey> {
     let listing = read_listing(file)?;
-    let mut survey = Survey::default();
-    survey.classes = listing.classes(|row| row.part == Part::Train);
-    let others = listing.classes(|row| !survey.classes.contains(&row.class));
-    survey.classes.extend(others);
-    survey.parts = [Part::Train, Part::Val, Part::Test]
-        .into_iter()
-        .filter(|part| *part == Part::Train || listing.has(*part))
-        .collect();
+    let mut classes = listing.classes(|row| row.part == Part::Train);
+    classes.extend(listing.classes(|row| !classes.contains(&row.class)));
+    let parts = [Part::Train, Part::Val, Part::Test].into_iter();
+    let parts = parts.filter(|part| *part == Part::Train || listing.has(*part)).collect();
+    let mut survey = Survey { classes, parts, ..Survey::default() };
     for &part in &survey.parts {
         let rows = listing.of_part(file, part, &survey.classes)?;
         let samples = rows.into_iter().map(|(class, row)| (part, Sample { path: row.path.clone(), class }));
