@@ -207,3 +207,38 @@ fn classes_that_a_training_refuses_or_learns_badly_are_told() {
         (&["check", "few", "--val", "missing"], 5, "missing"),
     ]);
 }
+
+/// Copies of real photos in half the size, under ImageNet weights: nearly all are told, and no two different photos.
+#[test]
+fn copies_of_real_photos_are_told_and_other_photos_are_not() {
+    let Some(assets) = place::assets() else { return };
+    let weights = assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors");
+    let place = Place::new();
+    for class in ["ants", "bees"] {
+        for part in ["train", "val"] {
+            fs::create_dir_all(place.path(format!("d/{part}/{class}"))).unwrap();
+        }
+        let from = assets.join("datasets/hymenoptera/train").join(class);
+        let mut photos: Vec<_> = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
+        photos.sort();
+        for (number, photo) in
+            photos.iter().filter(|path| path.extension().is_some_and(|e| e == "jpg")).take(40).enumerate()
+        {
+            fs::copy(photo, place.path(format!("d/train/{class}/{number}.jpg"))).unwrap();
+            let Ok(image) = image::open(photo) else { continue };
+            let (width, height) = (image.width() / 2, image.height() / 2);
+            let half = image.resize_exact(width, height, imageops::FilterType::Triangle).to_rgb8();
+            half.save(place.path(format!("d/val/{class}/{number}.jpg"))).unwrap();
+        }
+    }
+    let copies: usize =
+        ["ants", "bees"].map(|class| place.names(&format!("d/val/{class}")).len()).iter().sum();
+    assert!(copies >= 70, "{copies}");
+    let run = place.icecap(&["check", "d", "--json", "--weights", weights.to_str().unwrap()]).succeeds();
+    let groups = found(&report(&run), "similar");
+    for (_, message, photos) in &groups {
+        let original = photos[0].replace("/train/", "/val/");
+        assert_eq!(photos[1..], [original], "{message}");
+    }
+    assert!(groups.len() * 100 >= copies * 94, "{} of {copies} copies", groups.len());
+}

@@ -53,6 +53,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         samples.retain(|sample| !list.covers(&sample.path, &roots));
         Ok(())
     })?;
+    if samples.is_empty() {
+        let message = format!("{}: every photo is excluded", options.folder.display());
+        return Err(Failure::new(Code::Content, message));
+    }
     skipped::passed_over(&inventory);
     if let Some(failure) = skipped::unreadable(&inventory.skipped).filter(|_| options.strict) {
         return Err(failure);

@@ -140,10 +140,7 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
         .filter(|level| of(*level) > 0)
         .map(|level| counted(of(level), &level.to_string()))
         .collect();
-    let mut command = format!("{} train {}", program(), typed_path(&options.folder));
-    if let Some(val) = &options.val {
-        command += &format!(" --val {}", typed_path(val));
-    }
+    let command = training(options);
     // A training leaves out photos that cannot be read, and stops at classes that do not fit.
     let refused = checkup.survey.problems.iter().any(icecap::data::Problem::is_error)
         || findings.iter().any(|finding| finding.kind == "name");
@@ -156,4 +153,20 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
         (_, _, 0) => format!("found {}; next: {command}\n", counts.join(" and ")),
         _ => format!("found {}; mend the errors, then: {command}\n", counts.join(" and ")),
     }
+}
+
+/// The training of what was checked, as one types it.
+fn training(options: &Options) -> String {
+    let mut command = format!("{} train {}", program(), typed_path(&options.folder));
+    for (option, value) in [
+        ("--val", &options.val),
+        ("--exclude", &options.dataset.excluded.exclude),
+        ("--classes", &options.dataset.classes),
+        ("--weights", &options.backbone.weights),
+    ] {
+        if let Some(value) = value {
+            command += &format!(" {option} {}", typed_path(value));
+        }
+    }
+    command
 }
