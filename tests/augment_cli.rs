@@ -32,7 +32,7 @@ fn views_are_computed_once_and_learned_from_and_nothing_else_changes() {
     // Folds hold photos, not views of them.
     let folds = metrics(&place, &[&augmented[..], &["--folds", "2", "--out", "folds"]].concat());
     let photos: u64 =
-        folds["folds"]["folds"].as_array().unwrap().iter().map(|f| f["photos"].as_u64().unwrap()).sum();
+        folds["folds"]["each"].as_array().unwrap().iter().map(|f| f["photos"].as_u64().unwrap()).sum();
     assert_eq!(photos, u64::from(2 * EACH));
 }
 

@@ -128,12 +128,13 @@ fn a_run_of_two_classes_has_its_page() {
     );
     // A row for each photo, whose class is its folder's.
     let predictions = place.text("run/predictions.csv");
+    let temperature = place.json("run/metrics.json")["temperature"].as_f64().unwrap();
     assert_eq!(predictions.lines().count(), 21);
     for line in predictions.lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
         assert!(fields[1].contains(&format!("/{}/", fields[2])), "{line}");
         let (logit, probability): (f64, f64) = (fields[6].parse().unwrap(), fields[4].parse().unwrap());
-        let second = 1.0 / (1.0 + (-logit).exp());
+        let second = 1.0 / (1.0 + (-logit / temperature).exp());
         let expected = if fields[3] == "red" { second } else { 1.0 - second };
         assert!((probability - expected).abs() < 1e-6, "{line}");
     }
@@ -148,8 +149,8 @@ fn a_run_of_five_classes_with_hostile_names_has_its_page() {
     stands_alone(&html);
     assert!(!html.contains("alert(1)<script>") && !html.contains("<img src=x") && !html.contains('\u{202e}'));
     assert!(
-        html.matches("<figure class=\"photo\">").count() > 2,
-        "photos of another class are among the errors"
+        html.matches("<figure class=\"photo pair\">").count() > 2,
+        "photos of another class are among the errors, each beside where the model looked"
     );
     assert_eq!(html.matches("<g class=\"cell\">").count(), 25);
     opens(&place, "run/report.html", "five");

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use icecap::{Error, data, kernels, weights};
-use strsim::levenshtein;
+use strsim::damerau_levenshtein;
 
 /// Entries of a folder that are looked at: nobody waits for a hint.
 const MOST: usize = 10_000;
@@ -61,12 +61,8 @@ fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
     let score = |name: String| {
         let other = name.to_lowercase();
         let extended = other.strip_prefix(&text).is_some_and(|rest| rest.starts_with('.'));
-        let apart = match levenshtein(&text, &other) {
-            // Two letters that changed places are one slip.
-            2 if sorted(&text) == sorted(&other) => 1,
-            _ if extended => 1,
-            apart => apart,
-        };
+        // Two letters that changed places are one slip.
+        let apart = if extended { 1 } else { damerau_levenshtein(&text, &other) };
         (name != asked && apart <= 1 + text.chars().count() / 4).then_some((apart, name))
     };
     // Of one or two letters everything short is a few letters away.
@@ -74,12 +70,6 @@ fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
         return None;
     }
     names.filter_map(score).min().map(|(_, name)| name)
-}
-
-fn sorted(word: &str) -> Vec<char> {
-    let mut letters: Vec<char> = word.chars().collect();
-    letters.sort_unstable();
-    letters
 }
 
 #[cfg(test)]

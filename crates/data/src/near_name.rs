@@ -1,6 +1,6 @@
 //! Names that are like a mistyped one: `Ants` for `ants`, `golden retriever` for `golden_retriever`.
 
-use strsim::generic_levenshtein;
+use strsim::generic_damerau_levenshtein;
 
 /// The name among `known` that `name` was most likely meant to be: the same but for case, spaces, dashes and
 /// underscores, else the one with the fewest letters changed where these are few. Of two that are as near, the first.
@@ -10,7 +10,7 @@ pub fn near_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Op
     let away = |candidate: &str| {
         let candidate = folded(candidate);
         let letters = candidate.len().min(meant.len());
-        let away = generic_levenshtein(&meant, &candidate);
+        let away = generic_damerau_levenshtein(&meant, &candidate);
         // One letter of four may be off. Of names of two letters nothing can be said.
         (away == 0 || (letters >= 3 && away <= 1 + letters / 4)).then_some(away)
     };
