@@ -343,3 +343,18 @@ fn ants_and_bees_are_all_read_and_told_apart() {
     // Seeds are 0.012 apart; 0.89 is what we promise of the mean of 20 (tests/training.rs), and five may lie below it.
     assert!(mean >= 0.88, "{accuracies:?}");
 }
+
+#[test]
+fn a_program_hears_of_the_progress_in_lines() {
+    let place = Place::two_classes();
+    let run = place.icecap(&["train", "photos", "--epochs", "3", "--json", "--progress-json"]).succeeds();
+    let lines: Vec<Value> = run.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| line["step"].is_string() || line["note"].is_string()), "{lines:?}");
+    let of = |step: &str| lines.iter().filter(|line| line["step"] == step).collect::<Vec<_>>();
+    assert_eq!(of("epoch").iter().map(|line| line["done"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(of("epoch").iter().all(|line| line["of"] == 3 && line["seconds_left"].is_number()), "{lines:?}");
+    let features = of("features");
+    let last = features.last().unwrap();
+    assert!(last["done"] == 20 && last["of"] == 20 && last["seconds_left"] == 0.0, "{lines:?}");
+    serde_json::from_str::<Value>(&run.stdout).unwrap();
+}

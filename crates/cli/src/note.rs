@@ -11,21 +11,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
+static JSON_PROGRESS: AtomicBool = AtomicBool::new(false);
 
 /// The first words that are coloured, and how: bold red, yellow, cyan.
 const COLOURS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("note:", "36")];
 
-/// Whether to say less.
+/// What to say on standard error.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Quiet {
     /// Say nothing on standard error but why it failed: no progress, no notes, no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Tell progress, once a second, and notes on standard error as a JSON object a line, for programs
+    #[arg(long, global = true)]
+    progress_json: bool,
 }
 
 /// From now on.
 pub(crate) fn set_quiet(quiet: Quiet) {
     QUIET.store(quiet.quiet, Ordering::Relaxed);
+    JSON_PROGRESS.store(quiet.progress_json, Ordering::Relaxed);
 }
 
 /// Whether progress and notes are not wanted.
@@ -33,10 +38,17 @@ pub(crate) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
+/// Whether a program listens to the progress.
+pub(crate) fn is_progress_json() -> bool {
+    JSON_PROGRESS.load(Ordering::Relaxed)
+}
+
 /// Writes one line to standard error, whatever a file name in it holds. Where nobody listens any more it is lost.
 pub(crate) fn note(text: &str) {
-    if !is_quiet() {
-        failure(text);
+    match () {
+        () if is_quiet() => {}
+        () if is_progress_json() => failure(&serde_json::json!({ "note": text }).to_string()),
+        () => failure(text),
     }
 }
 

@@ -1,22 +1,60 @@
-//! Progress on standard error: a bar with rate and time left on a terminal, a plain line now and then elsewhere.
+//! Progress on standard error: a bar with rate and time left on a terminal, a plain line now and then elsewhere, and for
+//! programs, where `--progress-json` asks for it, an object a line:
+//!
+//! ```text
+//! {"step":"features","done":120,"of":398,"seconds":1.31,"seconds_left":3.03}
+//! {"note":"warning: cat/7.jpg: a GIF of several frames, the first is taken"}
+//! {"step":"epoch","done":3,"of":38,"seconds":1.9,"seconds_left":22.4}
+//! ```
 
 use std::cell::Cell;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::note::{is_quiet, note};
+use serde::Serialize;
+
+use crate::note::{failure, is_progress_json, is_quiet, note};
 use crate::wording::megabytes;
 
 /// Time between two plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// Time between two lines for a program.
+const JSON_EVERY: Duration = Duration::from_secs(1);
+
 /// Whether somebody looks at a bar.
 fn is_shown() -> bool {
-    !is_quiet() && std::io::stderr().is_terminal()
+    !is_quiet() && !is_progress_json() && std::io::stderr().is_terminal()
+}
+
+/// A line for a program.
+#[derive(Serialize)]
+struct Line<'a> {
+    step: &'a str,
+    done: u64,
+    /// Where it is known.
+    of: Option<u64>,
+    seconds: f64,
+    /// Where it can be told.
+    seconds_left: Option<f64>,
+}
+
+/// Tells a program, where one listens, how far a step is that began at `started`.
+pub(crate) fn tell_program(step: &str, done: u64, of: Option<u64>, started: Instant) {
+    if !is_progress_json() {
+        return;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let left = of.filter(|_| done > 0).map(|of| seconds / done as f64 * of.saturating_sub(done) as f64);
+    let line = Line { step, done, of, seconds, seconds_left: left };
+    if let Ok(text) = serde_json::to_string(&line) {
+        failure(&text);
+    }
 }
 
 /// The progress of one step over photos. Finished when it is dropped.
@@ -26,6 +64,7 @@ pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Mutex<Instant>,
+    done: AtomicUsize,
 }
 
 impl Progress {
@@ -46,7 +85,7 @@ impl Progress {
             bar.set_message(what);
             bar
         });
-        Self { what, total, bar, started: now, last_line: Mutex::new(now) }
+        Self { what, total, bar, started: now, last_line: Mutex::new(now), done: AtomicUsize::new(0) }
     }
 
     /// Time since its start.
@@ -60,7 +99,15 @@ impl Progress {
             bar.set_position(done as u64);
             return;
         }
+        self.done.fetch_max(done, Ordering::Relaxed);
         let Ok(mut last) = self.last_line.try_lock() else { return };
+        if is_progress_json() {
+            if last.elapsed() >= JSON_EVERY && done < self.total {
+                *last = Instant::now();
+                tell_program(self.what, done as u64, Some(self.total as u64), self.started);
+            }
+            return;
+        }
         if last.elapsed() >= PLAIN_EVERY && done < self.total {
             *last = Instant::now();
             let rate = done as f64 / self.started.elapsed().as_secs_f64();
@@ -75,6 +122,8 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        let done = *self.done.get_mut() as u64;
+        tell_program(self.what, done, Some(self.total as u64), self.started);
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -126,6 +175,13 @@ impl ByteProgress {
                 }
             }
             bar.set_position(done);
+            return;
+        }
+        if is_progress_json() {
+            if self.last_line.get().elapsed() >= JSON_EVERY || total == Some(done) {
+                self.last_line.set(Instant::now());
+                tell_program(&self.what, done, total, self.begun.get().0);
+            }
             return;
         }
         if self.last_line.get().elapsed() >= PLAIN_EVERY && total.is_none_or(|total| done < total) {

@@ -31,7 +31,7 @@ fn grouped(arg: Arg, command: &str) -> Arg {
         return arg;
     }
     let heading = match arg.get_id().as_str() {
-        "quiet" => return arg,
+        "quiet" | "progress_json" => return arg,
         "weights" | "scaling" | "size" | "resize" | "exif" | "manifest" => "Weights and input",
         "threads" | "no_cache" | "cache" | "strict" => "How it runs",
         "out" | "output" | "format" | "top" | "json" | "jsonl" | "csv" | "record" | "head_only" | "maps" => {

@@ -1,8 +1,9 @@
 //! What a training tells while it runs: the photos, each epoch, what to do next.
 
 use std::ops::ControlFlow;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use icecap::data::{Inventory, Part};
 use icecap::{
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 use crate::lock::lock;
 use crate::note::note;
 use crate::page::REPORT;
-use crate::progress::Progress;
+use crate::progress::{Progress, tell_program};
 use crate::table::{print, table};
 use crate::wording::{counted, plain, plain_path, program, typed_path};
 use crate::{interrupt, skipped};
@@ -40,6 +41,8 @@ pub(super) struct Report<'a> {
     progress: Mutex<Option<Progress>>,
     /// Epochs that there will be; 0 where nobody knows.
     epochs: AtomicU32,
+    /// When the first of them began.
+    began: OnceLock<Instant>,
     /// Why the training was stopped from here.
     failure: Mutex<Option<Failure>>,
 }
@@ -51,6 +54,7 @@ impl<'a> Report<'a> {
             dataset,
             progress: Mutex::new(None),
             epochs: AtomicU32::new(0),
+            began: OnceLock::new(),
             failure: Mutex::new(None),
         }
     }
@@ -134,6 +138,9 @@ impl<'a> Report<'a> {
 
     /// Tells of something that happens. Breaks where somebody pressed Ctrl-C or nothing can be told any more.
     pub(super) fn event(&self, event: Event<'_>) -> ControlFlow<()> {
+        if let Event::Before(_) = event {
+            self.began.get_or_init(Instant::now);
+        }
         let told = match event {
             Event::Extracting(now) => {
                 if let Some(progress) = &*lock(&self.progress) {
@@ -222,6 +229,9 @@ impl<'a> Report<'a> {
         if !self.is_shown(epoch.epoch) {
             return Ok(());
         }
+        let all = Some(self.epochs.load(Ordering::Relaxed)).filter(|all| *all > 0).map(u64::from);
+        let began = *self.began.get_or_init(Instant::now);
+        tell_program("epoch", epoch.epoch.into(), all, began);
         let Epoch { running, train, validation, .. } = epoch;
         let rate = match self.rate_changes() {
             true => format!("  {:>8.2e}", epoch.learning_rate),
