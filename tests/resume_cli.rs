@@ -49,7 +49,7 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_model() {
     for number in 0..interruptions() {
         let run = format!("run-{number}");
         // Not before the process watches for signals.
-        let moment = whole.mul_f32(stream.range(0.05, 1.0)).max(Duration::from_millis(20));
+        let moment = whole.mul_f32(stream.range(0.02, 0.85)).max(Duration::from_millis(20));
         let (ended, took) = interrupted(&place, &run, moment);
         let _ = writeln!(std::io::stderr(), "{run}: after {moment:?}, code {:?} within {took:?}", ended.code);
         assert!(took < SOON, "{took:?}: {ended:?}");

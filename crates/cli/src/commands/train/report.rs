@@ -1,8 +1,8 @@
 //! What a training tells while it runs: the photos, each epoch, what to do next.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use icecap::data::{Inventory, Part};
