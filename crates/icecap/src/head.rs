@@ -9,9 +9,6 @@ use crate::fit::{Epoch, Fit, Listener, fit};
 use crate::settle::settle;
 use crate::{Error, FeatureSet, Metrics, TrainOptions};
 
-/// The share of Glorot's range in which a head starts.
-const START: f32 = 0.5;
-
 /// The cap itself: a dense layer from pooled features to logits.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -26,16 +23,13 @@ impl Head {
         Self { parameters: [kernel, bias], classes }
     }
 
-    /// An untrained head: a uniform kernel of half of Glorot's range, zero bias. Glorot's whole range is made for the
-    /// middle of a deep net. Here it moves logits by about 1 at random, and where photos are few, training does not take
-    /// that back: from five photos a class of ants and bees, half of the range is right on a point more of the others.
+    /// An untrained head: Glorot uniform kernel, zero bias.
     ///
     /// # Errors
     /// [`Error::Autograd`] for sizes that make no layer.
     pub fn untrained(features: usize, classes: usize, seed: u64) -> Result<Self, Error> {
         let logits = Loss::for_classes(classes).logits(classes);
-        let mut kernel = glorot_uniform(features, logits, seed, 0)?;
-        kernel.data_mut().iter_mut().for_each(|weight| *weight *= START);
+        let kernel = glorot_uniform(features, logits, seed, 0)?;
         Ok(Self { parameters: [kernel, Tensor::zeros(Shape::of([logits]))], classes })
     }
 
@@ -126,7 +120,7 @@ mod tests {
     use icecap_kernels::rng::{Purpose, Stream};
 
     use super::*;
-    use crate::{ClassWeight, Decay, LBFGS};
+    use crate::{ClassWeight, Decay, Epochs, LBFGS};
 
     /// Two clouds of features, apart by a little.
     fn clouds(photos: u32, shift: f32) -> FeatureSet {
@@ -217,8 +211,13 @@ mod tests {
     fn early_stopping_keeps_the_best_epoch_on_photos_it_does_not_learn_from() {
         // Few photos, many features: the loss on others soon rises.
         let set = clouds(40, 0.1);
-        let options =
-            TrainOptions { early_stopping: Some(5), learning_rate: 3e-2, dropout: 0.0, ..Default::default() };
+        let options = TrainOptions {
+            early_stopping: Some(5),
+            learning_rate: 3e-2,
+            dropout: 0.0,
+            l2: Some(0.0),
+            ..Default::default()
+        };
         let (head, fit) = trained(&set, &options);
         let losses: Vec<f32> = fit.history.iter().map(|epoch| epoch.watched.unwrap().loss).collect();
         let best = losses.iter().copied().fold(f32::INFINITY, f32::min);
@@ -242,6 +241,15 @@ mod tests {
         assert!(fit.history.last().unwrap().train.accuracy > 0.9, "{:?}", fit.history.last());
         let (_, fit) = trained(&set, &TrainOptions { l2: None, ..options(0) });
         assert!(fit.options.l2.is_some_and(|l2| l2 > 0.0), "{:?}", fit.options);
+    }
+
+    #[test]
+    fn a_penalty_by_the_number_of_photos_comes_where_epochs_do() {
+        let l2 = |epochs: Epochs, l2| {
+            trained(&clouds(40, 0.3), &TrainOptions { epochs, l2, ..Default::default() }).1.options.l2
+        };
+        assert_eq!(l2(Epochs::Auto, None), Some(1.0 / 40.0));
+        assert_eq!((l2(3.into(), None), l2(Epochs::Auto, Some(0.5))), (Some(0.0), Some(0.5)));
     }
 
     #[test]

@@ -199,7 +199,8 @@ pub struct TrainOptions {
     /// How the learning rate changes.
     pub decay: Decay,
     /// The strength of the L2 penalty on the kernel: `l2 / 2` times the sum of its squares is added to the mean loss.
-    /// None: chosen by folds of the training photos for [`LBFGS`] (see [`choose_l2`](crate::choose_l2)), 0 for others.
+    /// None: chosen by folds of the training photos for [`LBFGS`] (see [`choose_l2`](crate::choose_l2)); for others one by
+    /// the number of photos where the epochs are automatic, and 0 where they are not.
     pub l2: Option<f32>,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub label_smoothing: f32,

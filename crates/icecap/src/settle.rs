@@ -8,6 +8,11 @@
 //! taken: folds cannot tell those apart, and the simpler head is the safer one. The error is that of the difference from
 //! the best, fold by fold: a fold of hard photos is hard for every penalty, and says nothing of which is better.
 //!
+//! **Of other optimisers** it is 1 / N for N photos, where the number of epochs is left open, too. The mean loss with it is
+//! N times smaller than the logarithm of a posterior: of the photos, with a normal prior of variance 1 on each weight. The
+//! more photos, the less it says: at 245 nothing is seen of it. From ten photos it takes a random start back that these
+//! say nothing of: of ants and bees, five photos a class, 0.849 of others are then known, and 0.834 without it.
+//!
 //! # Source
 //! Hastie, Tibshirani, Friedman, "The elements of statistical learning", section 7.10: the one-standard-error rule.
 
@@ -39,6 +44,8 @@ pub struct Settled {
     pub options: TrainOptions,
     /// Whether the number of epochs came from the number of photos.
     pub epochs_by_photos: bool,
+    /// The number of photos that the L2 penalty is one by, where it came from that.
+    pub l2_by_photos: Option<usize>,
     /// Where the learning rate was found by a range test.
     pub rate_found: bool,
     /// How the L2 penalty was chosen, where it was.
@@ -73,9 +80,11 @@ pub(crate) fn settle(
     let epochs_by_photos = options.epochs == Epochs::Auto && !options.is_lbfgs();
     let most = if epochs_by_photos && options.early_stopping.is_some() { PATIENT } else { 1 };
     settled.epochs = Epochs::Fixed(epochs.saturating_mul(most));
-    let mut l2 = None;
+    let (mut l2, mut l2_by_photos) = (None, None);
     if options.l2.is_none() {
-        settled.l2 = Some(0.0);
+        let photos = (0..train.len()).filter(|&row| train.is_plain(row)).count();
+        l2_by_photos = Some(photos.max(1)).filter(|_| epochs_by_photos);
+        settled.l2 = Some(l2_by_photos.map_or(0.0, |photos| 1.0 / photos as f32));
         if options.is_lbfgs() {
             let choice = choose_l2(threads, isa, train, classes, options, pulse)?;
             settled.l2 = Some(choice.l2);
@@ -86,7 +95,7 @@ pub(crate) fn settle(
         settled.learning_rate = find_rate(train, classes, &settled)?;
         settled.find_rate = false;
     }
-    Ok(Settled { options: settled, epochs_by_photos, rate_found: options.find_rate, l2 })
+    Ok(Settled { options: settled, epochs_by_photos, l2_by_photos, rate_found: options.find_rate, l2 })
 }
 
 /// Chooses an L2 penalty for [`LBFGS`](crate::LBFGS) by folds of `train`, on `threads`; `pulse` can stop it.

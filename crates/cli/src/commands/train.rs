@@ -84,7 +84,8 @@ pub(crate) struct Options {
     /// Optimiser; lbfgs solves the head in one go, without epochs, learning rate and dropout
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(OPTIMIZERS))]
     optimizer: String,
-    /// Strength of the L2 penalty on the head's weights; auto: by folds of the training photos for lbfgs, else none
+    /// Strength of the L2 penalty on the head's weights; auto: by folds of the training photos for lbfgs, 1 / photos for
+    /// others where --epochs is auto, else none
     #[arg(long, value_name = "L2", allow_negative_numbers = true, default_value = "auto", value_parser = l2)]
     l2: L2,
     /// Share of each label that is spread over all classes

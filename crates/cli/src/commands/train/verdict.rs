@@ -24,7 +24,9 @@ pub(super) fn settings(settled: &Settled, photos: usize) -> String {
         let _ = write!(text, ", learning rate {:.2e}{found}", options.learning_rate);
     }
     let l2 = options.l2.unwrap_or(0.0);
-    if l2 > 0.0 || options.is_lbfgs() {
+    if let Some(photos) = settled.l2_by_photos {
+        let _ = write!(text, ", L2 1/{photos} (auto)");
+    } else if l2 > 0.0 || options.is_lbfgs() {
         let _ = write!(text, ", L2 {l2}{}", settled.l2.as_ref().map_or_else(String::new, chosen));
     }
     text + "\n"
