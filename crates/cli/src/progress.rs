@@ -24,6 +24,8 @@ use crate::wording::megabytes;
 /// Time between two plain lines.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// Time after which a step shows that it goes on.
+const BUSY_AFTER: Duration = Duration::from_secs(1);
 /// Time between two lines for a program.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
@@ -125,6 +127,55 @@ impl Drop for Progress {
         let done = *self.done.get_mut() as u64;
         tell_program(self.what, done, Some(self.total as u64), self.started);
         if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A step of which only the time is known, shown once it has taken a while. Finished when it is dropped.
+pub(crate) struct Busy {
+    what: &'static str,
+    started: Instant,
+    shown: Mutex<(Option<ProgressBar>, Instant)>,
+}
+
+impl Busy {
+    /// A step called `what`.
+    pub(crate) fn new(what: &'static str) -> Self {
+        let now = Instant::now();
+        Self { what, started: now, shown: Mutex::new((None, now)) }
+    }
+
+    /// It goes on. Called by several threads, often.
+    pub(crate) fn tick(&self) {
+        let Ok(mut shown) = self.shown.try_lock() else { return };
+        let (bar, last) = &mut *shown;
+        if is_shown() {
+            if bar.is_none() && self.started.elapsed() >= BUSY_AFTER {
+                let spinner = ProgressBar::new_spinner().with_elapsed(self.started.elapsed());
+                if let Ok(style) = ProgressStyle::with_template("{msg} {spinner:.cyan} {elapsed} so far") {
+                    spinner.set_style(style);
+                }
+                spinner.set_message(self.what);
+                *bar = Some(spinner);
+            }
+            bar.iter().for_each(ProgressBar::tick);
+            return;
+        }
+        let every = if is_progress_json() { JSON_EVERY } else { PLAIN_EVERY };
+        if last.elapsed() >= every {
+            *last = Instant::now();
+            tell_program(self.what, 0, None, self.started);
+            if !is_progress_json() {
+                note(&format!("{}: {:.0} s so far", self.what, self.started.elapsed().as_secs_f64()));
+            }
+        }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Ok((Some(bar), _)) = self.shown.get_mut() {
             bar.finish_and_clear();
         }
     }

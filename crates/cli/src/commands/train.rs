@@ -182,6 +182,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         }
         report.event(event)
     });
+    report.rest();
     cache_folder::tell(cache.as_ref());
     let trained = unbroken.map_err(|error| match (report.failure(), error) {
         (Some(failure), _) => failure,

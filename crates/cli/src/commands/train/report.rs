@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::lock::lock;
 use crate::note::note;
 use crate::page::REPORT;
-use crate::progress::{Progress, tell_program};
+use crate::progress::{Busy, Progress, tell_program};
 use crate::table::{print, table};
 use crate::wording::{counted, plain, plain_path, program, typed_path};
 use crate::{interrupt, skipped};
@@ -41,6 +41,8 @@ pub(super) struct Report<'a> {
     progress: Mutex<Option<Progress>>,
     /// Epochs that there will be; 0 where nobody knows.
     epochs: AtomicU32,
+    /// Choosing and judging by folds, while that goes on.
+    busy: Mutex<Option<Busy>>,
     /// When the first of them began.
     began: OnceLock<Instant>,
     /// Why the training was stopped from here.
@@ -54,6 +56,7 @@ impl<'a> Report<'a> {
             dataset,
             progress: Mutex::new(None),
             epochs: AtomicU32::new(0),
+            busy: Mutex::new(None),
             began: OnceLock::new(),
             failure: Mutex::new(None),
         }
@@ -136,8 +139,17 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Nothing goes on any more.
+    pub(super) fn rest(&self) {
+        drop(lock(&self.busy).take());
+    }
+
     /// Tells of something that happens. Breaks where somebody pressed Ctrl-C or nothing can be told any more.
     pub(super) fn event(&self, event: Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Pulse => lock(&self.busy).get_or_insert_with(|| Busy::new("trying folds")).tick(),
+            _ => drop(lock(&self.busy).take()),
+        }
         if let Event::Before(_) = event {
             self.began.get_or_init(Instant::now);
         }
