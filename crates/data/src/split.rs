@@ -101,28 +101,29 @@ pub fn split_groups(classes: &[usize], groups: &[u32], share: f64, seed: u64) ->
     Ok(parts)
 }
 
-/// The side of each sample, its group's: see the head of this file.
+/// The side of each sample, its group's: see the head of this file. Of each group only the classes that it has are kept:
+/// photos can be groups of their own, and a count for every class of each would be a table of photos times classes.
 fn dealt(classes: &[usize], groups: &[u32], shares: &[f64], seed: u64) -> Vec<usize> {
     let count = classes.iter().max().map_or(0, |most| most + 1);
     let mut in_all = vec![0.0; count];
-    let mut members: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    let mut members: BTreeMap<u32, BTreeMap<usize, f64>> = BTreeMap::new();
     for (&class, &group) in classes.iter().zip(groups) {
-        members.entry(group).or_insert_with(|| vec![0.0; count])[class] += 1.0;
+        *members.entry(group).or_default().entry(class).or_insert(0.0) += 1.0;
         in_all[class] += 1.0;
     }
-    let mut order: Vec<(u32, Vec<f64>)> = members.into_iter().collect();
+    let mut order: Vec<(u32, BTreeMap<usize, f64>)> = members.into_iter().collect();
     Stream::new(seed, Purpose::Split, 2, 0).shuffle(&mut order);
-    order.sort_by(|a, b| b.1.iter().sum::<f64>().total_cmp(&a.1.iter().sum()));
+    order.sort_by(|a, b| b.1.values().sum::<f64>().total_cmp(&a.1.values().sum()));
     let mut sides = vec![vec![0.0; count]; shares.len()];
     let mut side_of = BTreeMap::new();
     for (group, counts) in order {
         // What the cost of a side would grow by: x^2 grows by 2 x d + d^2.
         let growth = |side: usize| -> f64 {
-            let of_class = |class: usize| {
+            let of_class = |(&class, &photos): (&usize, &f64)| {
                 let off = sides[side][class] - shares[side] * in_all[class];
-                (2.0 * off * counts[class] + counts[class] * counts[class]) / in_all[class].max(1.0)
+                (2.0 * off * photos + photos * photos) / in_all[class]
             };
-            (0..count).map(of_class).sum()
+            counts.iter().map(of_class).sum()
         };
         let mut best = 0;
         for side in 1..shares.len() {
@@ -130,7 +131,7 @@ fn dealt(classes: &[usize], groups: &[u32], shares: &[f64], seed: u64) -> Vec<us
                 best = side;
             }
         }
-        sides[best].iter_mut().zip(&counts).for_each(|(side, count)| *side += count);
+        counts.iter().for_each(|(&class, photos)| sides[best][class] += photos);
         side_of.insert(group, best);
     }
     groups.iter().map(|group| side_of[group]).collect()
