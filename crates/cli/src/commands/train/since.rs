@@ -241,7 +241,7 @@ mod tests {
             train.iter().enumerate().map(|(at, of)| (of.path.clone(), format!("g{}", at / 4))).collect();
         let inventory =
             Inventory { classes: vec!["a".into(), "b".into()], train, groups, ..Inventory::default() };
-        let part = |group: usize| if group % 2 == 0 { Part::Train } else { Part::Val };
+        let part = |group: usize| if group.is_multiple_of(2) { Part::Train } else { Part::Val };
         let parts = (0..8).map(|group| (sample(group * 4).path, part(group))).collect();
         let known = Known { parts, same: 8 };
         let mut dataset = Dataset::whole(&inventory);
