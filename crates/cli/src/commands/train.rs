@@ -260,7 +260,7 @@ impl Options {
         match groups.shared(&inventory.train, val) {
             0 => {}
             shared => note(&format!(
-                "warning: {} of photos in training and in validation, which then looks better than it is",
+                "warning: {} photos in training and in validation, which then looks better than it is",
                 if shared == 1 { "1 group has".to_owned() } else { format!("{shared} groups have") }
             )),
         }
