@@ -1,5 +1,7 @@
 //! Pooled features of some photos, with what is known of each: its class and, where photos belong together, its group.
 
+use std::borrow::Cow;
+
 use icecap_data::{Part, folds, split, split_groups};
 use icecap_kernels::{Shape, Tensor};
 
@@ -66,6 +68,14 @@ impl FeatureSet {
     /// Those of `rows` that are photos as they are.
     pub(crate) fn plain_of(&self, rows: impl IntoIterator<Item = usize>) -> Vec<usize> {
         rows.into_iter().filter(|&row| self.is_plain(row)).collect()
+    }
+
+    /// The photos as they are, for what has no use for other views of them.
+    pub(crate) fn without_views(&self) -> Result<Cow<'_, Self>, Error> {
+        match &self.plain {
+            Some(_) => Ok(Cow::Owned(self.rows(&self.plain_of(0..self.len()))?)),
+            None => Ok(Cow::Borrowed(self)),
+        }
     }
 
     /// How many photos there are of each of `classes` classes, their further views not counted.
@@ -200,6 +210,7 @@ mod tests {
         let set = set.with_groups((0..80).map(|row| row / 4).collect()).unwrap();
         let set = set.with_views((0..80).map(|row| row % 4 == 0).collect()).unwrap();
         assert_eq!((set.counts(2), set.photos(2)), (vec![40, 40], vec![10, 10]));
+        assert_eq!(set.without_views().unwrap().features().data(), [0.0; 20]);
         let (rest, held) = set.held_back(0.2, 3).unwrap();
         assert_eq!((rest.len(), held.len()), (64, 4));
         assert!(held.features().data().iter().all(|view| *view == 0.0));

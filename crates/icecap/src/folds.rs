@@ -97,8 +97,6 @@ pub(crate) fn judge(
             |held: bool| (0..set.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
         let held = set.plain_of(of(true));
         let (train, tried) = (set.rows(&of(false))?, set.rows(&held)?);
-        // The baseline has no use for views: beside a head it stands for what the photos say by themselves.
-        let photos = set.rows(&set.plain_of(of(false)))?;
         let settled = settle(&Threads::serial(), isa, &train, classes, options, pulse)?;
         if pulse().is_break() {
             return Err(Error::Stopped);
@@ -109,7 +107,9 @@ pub(crate) fn judge(
         let about = Fold {
             photos: tried.len(),
             metrics: Metrics::of(&logits, tried.labels(), classes)?,
-            centroid_accuracy: centroid_head(&photos, classes)?.evaluate(isa, &tried)?.accuracy,
+            centroid_accuracy: centroid_head(&*train.without_views()?, classes)?
+                .evaluate(isa, &tried)?
+                .accuracy,
             l2: settled.options.l2.unwrap_or(0.0),
         };
         Ok((about, held, logits))
