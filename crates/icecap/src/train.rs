@@ -290,9 +290,14 @@ impl Trainer {
         Ok(Learned { head, before, settled, epochs, fitted })
     }
 
-    /// Whether there are as many photos as folds, before the work rather than after it. Groups are only counted there.
+    /// Whether there are as many photos, or groups of them, as folds: before the work rather than after it.
     fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
-        let Some(folds) = self.folds.filter(|_| self.groups.is_none()) else { return Ok(()) };
+        let Some(folds) = self.folds else { return Ok(()) };
+        if let Some(groups) = &self.groups {
+            let classes: Vec<usize> = dataset.train.iter().map(|sample| sample.class).collect();
+            let groups = groups.numbers(&dataset.train);
+            return Ok(icecap_data::folds(&classes, Some(&groups), folds, self.options.seed).map(drop)?);
+        }
         let counts = dataset.counts(Part::Train);
         match dataset.classes.iter().zip(counts).find(|(_, photos)| *photos < folds) {
             Some((class, photos)) => Err(Error::Folds { folds, class: class.clone(), photos }),
