@@ -137,3 +137,24 @@ fn classes_are_numbered_as_a_file_says() {
         (&["check", "photos", "--classes", "missing.txt"], 5, "missing.txt"),
     ]);
 }
+
+#[test]
+fn a_listed_group_in_training_and_in_validation_is_told() {
+    let place = Place::two_classes();
+    let write = |group: &dyn Fn(usize) -> String| {
+        let rows = lines().into_iter().enumerate().map(|(at, line)| {
+            let part = if at % 10 < 8 { "train" } else { "val" };
+            format!("{},{part},{}\n", line.trim_end().replace("../", ""), group(at))
+        });
+        fs::write(place.path("list.csv"), format!("path,label,split,group\n{}", rows.collect::<String>()))
+            .unwrap();
+    };
+    let train = || place.icecap(&["train", "list.csv", "--out", "run", "--epochs", "1"]).succeeds().stderr;
+    // The last photo of training and the first of validation.
+    write(&|at| if at == 7 || at == 8 { "one".to_owned() } else { at.to_string() });
+    let said = train();
+    assert!(said.contains("1 group has photos in training and in validation"), "{said}");
+    write(&|at| at.to_string());
+    let said = train();
+    assert!(!said.contains("in training and in validation"), "{said}");
+}

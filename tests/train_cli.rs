@@ -185,6 +185,7 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
     for (wrong, named) in [
         (&["--group", "("][..], "'(' is no regular expression"),
         (&["--group", "zebra"], "--group: no path"),
+        (&["--group", "^([0-9])", "--folds", "30"], "30 folds cannot be made"),
         (&["--optimizer", "lbfgs", "--early-stop"], "lbfgs"),
         (&["--optimizer", "lbfgs", "--lr", "find"], "lbfgs"),
         (&["--folds", "11"], "11 folds cannot be made: class 'blue' has 10 training photos"),

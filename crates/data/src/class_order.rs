@@ -56,7 +56,8 @@ impl Inventory {
     /// [`Error::ClassNotListed`] and [`Error::ClassWithoutPhotos`] where the names are not the same.
     pub fn order_classes(&mut self, file: &Path, wanted: &[String]) -> Result<()> {
         let places = places(file, &self.classes, wanted)?;
-        // Samples stay in their order: which of a class are held back for validation must not change with it.
+        // Samples stay in the order in which they were found. Which of a class are held back is drawn by its number, though,
+        // and changes with that.
         let number = |samples: &mut Vec<Sample>| {
             samples.iter_mut().for_each(|sample| sample.class = places[sample.class]);
         };

@@ -40,6 +40,8 @@ impl Exclusions {
                 }
             }
             None => {
+                // As spreadsheets and some editors begin a text.
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
                 for (index, line) in text.lines().enumerate() {
                     if !line.starts_with('#') {
                         list.add(index + 1, line.trim_end_matches('\r'));
@@ -150,19 +152,19 @@ mod tests {
         let file = folder.path().join("list");
         let here = std::env::current_dir().unwrap();
         let text = format!(
-            "# not these\n\nants/1.jpg\r\nphotos/ants/2.jpg\n./photos/ants/3.jpg\n{}/photos/ants/4.jpg\nants/9.jpg\n a b\n",
+            "\u{feff}ants/0.jpg\n# not these\n\nants/1.jpg\r\nphotos/ants/2.jpg\n./photos/ants/3.jpg\n{}/photos/ants/4.jpg\nants/9.jpg\n a b\n",
             here.display()
         );
         std::fs::write(&file, text).unwrap();
         let mut list = Exclusions::read(&file).unwrap();
         let root = Path::new("photos");
         let mut covers = |name: &str| list.covers(&root.join(name), &[root]);
-        for number in 1..=4 {
+        for number in 0..=4 {
             assert!(covers(&format!("ants/{number}.jpg")), "{number}");
         }
         assert!(!covers("ants/5.jpg") && !covers("ants/11.jpg") && covers(" a b"));
-        assert_eq!(list.excluded(), 5);
-        assert_eq!(list.unmatched().collect::<Vec<_>>(), [(7, "ants/9.jpg")]);
+        assert_eq!(list.excluded(), 6);
+        assert_eq!(list.unmatched().collect::<Vec<_>>(), [(8, "ants/9.jpg")]);
     }
 
     #[test]

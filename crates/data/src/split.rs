@@ -49,7 +49,8 @@ pub fn split(classes: &[usize], share: f64, seed: u64) -> Result<Vec<Part>> {
 /// for each sample, no group is in two folds, and classes are spread as evenly as that allows.
 ///
 /// # Errors
-/// [`Error::Folds`] for fewer than two folds, for a class of fewer samples than that, or of fewer groups.
+/// [`Error::Folds`] for fewer than two folds, for a class of fewer samples than folds; with groups for fewer groups than
+/// folds, and for a class that lies in one of them.
 pub fn folds(classes: &[usize], groups: Option<&[u32]>, k: usize, seed: u64) -> Result<Vec<usize>> {
     let count = classes.iter().max().map_or(0, |most| most + 1);
     let fold = match groups {
@@ -69,6 +70,16 @@ pub fn folds(classes: &[usize], groups: Option<&[u32]>, k: usize, seed: u64) -> 
             fold
         }
     };
+    // A fold without a photo would say nothing, and make the mean of all of them nothing.
+    let used: BTreeSet<usize> = fold.iter().copied().collect();
+    if let Some(groups) = groups
+        && (1..k).contains(&used.len())
+    {
+        let all: BTreeSet<(usize, u32)> = classes.iter().copied().zip(groups.iter().copied()).collect();
+        let groups_of = |class: &usize| all.iter().filter(|(of, _)| of == class).count();
+        let class = (0..count).filter(|class| groups_of(class) > 0).min_by_key(groups_of).unwrap_or(0);
+        return Err(Error::Folds { folds: k, class });
+    }
     for class in 0..count {
         let of_class: BTreeSet<usize> =
             (0..classes.len()).filter(|&at| classes[at] == class).map(|at| fold[at]).collect();
@@ -101,36 +112,42 @@ pub fn split_groups(classes: &[usize], groups: &[u32], share: f64, seed: u64) ->
     Ok(parts)
 }
 
-/// The side of each sample, its group's: see the head of this file.
+/// The side of each sample, its group's: see the head of this file. Of each group only the classes that it has are kept:
+/// photos can be groups of their own, and a count for every class of each would be a table of photos times classes.
 fn dealt(classes: &[usize], groups: &[u32], shares: &[f64], seed: u64) -> Vec<usize> {
     let count = classes.iter().max().map_or(0, |most| most + 1);
     let mut in_all = vec![0.0; count];
-    let mut members: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    let mut members: BTreeMap<u32, BTreeMap<usize, f64>> = BTreeMap::new();
     for (&class, &group) in classes.iter().zip(groups) {
-        members.entry(group).or_insert_with(|| vec![0.0; count])[class] += 1.0;
+        *members.entry(group).or_default().entry(class).or_insert(0.0) += 1.0;
         in_all[class] += 1.0;
     }
-    let mut order: Vec<(u32, Vec<f64>)> = members.into_iter().collect();
+    let mut order: Vec<(u32, BTreeMap<usize, f64>)> = members.into_iter().collect();
     Stream::new(seed, Purpose::Split, 2, 0).shuffle(&mut order);
-    order.sort_by(|a, b| b.1.iter().sum::<f64>().total_cmp(&a.1.iter().sum()));
+    order.sort_by(|a, b| b.1.values().sum::<f64>().total_cmp(&a.1.values().sum()));
     let mut sides = vec![vec![0.0; count]; shares.len()];
+    let mut filled = vec![0.0; shares.len()];
     let mut side_of = BTreeMap::new();
     for (group, counts) in order {
         // What the cost of a side would grow by: x^2 grows by 2 x d + d^2.
         let growth = |side: usize| -> f64 {
-            let of_class = |class: usize| {
+            let of_class = |(&class, &photos): (&usize, &f64)| {
                 let off = sides[side][class] - shares[side] * in_all[class];
-                (2.0 * off * counts[class] + counts[class] * counts[class]) / in_all[class].max(1.0)
+                (2.0 * off * photos + photos * photos) / in_all[class]
             };
-            (0..count).map(of_class).sum()
+            counts.iter().map(of_class).sum()
         };
+        // Of sides that are equal to its classes the emptiest, so that none stays empty that some group could fill.
+        let emptier = |side: usize, other: usize| filled[side] * shares[other] < filled[other] * shares[side];
+        let costs: Vec<f64> = (0..shares.len()).map(growth).collect();
         let mut best = 0;
         for side in 1..shares.len() {
-            if growth(side) < growth(best) {
+            if costs[side] < costs[best] || (costs[side] == costs[best] && emptier(side, best)) {
                 best = side;
             }
         }
-        sides[best].iter_mut().zip(&counts).for_each(|(side, count)| *side += count);
+        filled[best] += counts.values().sum::<f64>();
+        counts.iter().for_each(|(&class, photos)| sides[best][class] += photos);
         side_of.insert(group, best);
     }
     groups.iter().map(|group| side_of[group]).collect()
@@ -229,6 +246,18 @@ mod tests {
             let held = parts.iter().filter(|part| **part == Part::Val).count() as f64;
             prop_assert!((held - 0.25 * classes.len() as f64).abs() <= most, "{} of {}", held, classes.len());
         }
+    }
+
+    #[test]
+    fn no_fold_is_empty_and_fewer_groups_than_folds_are_refused() {
+        // Three groups of each of two classes, two photos in each.
+        let classes: Vec<usize> = (0..12).map(|at| at / 6).collect();
+        let groups: Vec<u32> = (0..12).map(|at| at / 2).collect();
+        for k in 2..=6 {
+            let fold = folds(&classes, Some(&groups), k, 1).unwrap();
+            assert!((0..k).all(|of| fold.contains(&of)), "{k}: {fold:?}");
+        }
+        assert!(matches!(folds(&classes, Some(&groups), 7, 1), Err(Error::Folds { folds: 7, .. })));
     }
 
     #[test]

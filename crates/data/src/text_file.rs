@@ -1,5 +1,7 @@
 //! Lists that people write: read whole, up to a limit, as UTF-8.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::limits::check;
@@ -13,9 +15,16 @@ const MAX_BYTES: u64 = 256 << 20;
 /// # Errors
 /// [`Error::Io`]; [`Error::Limit`]; [`Error::Listing`] with the line that is no UTF-8.
 pub(crate) fn read_text(file: &Path) -> Result<String> {
-    let about = std::fs::metadata(file).map_err(Error::io(file))?;
-    check("the list's size in bytes", about.len(), MAX_BYTES).map_err(|error| error.of(file))?;
-    let bytes = std::fs::read(file).map_err(Error::io(file))?;
+    read_text_up_to(file, MAX_BYTES)
+}
+
+/// The same, of `most` bytes.
+fn read_text_up_to(file: &Path, most: u64) -> Result<String> {
+    let opened = File::open(file).map_err(Error::io(file))?;
+    let mut bytes = Vec::new();
+    // What a file's length says is not asked: a pipe has none, and may never end.
+    let read = opened.take(most + 1).read_to_end(&mut bytes).map_err(Error::io(file))?;
+    check("the list's size in bytes", read as u64, most).map_err(|error| error.of(file))?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
@@ -26,4 +35,20 @@ pub(crate) fn read_text(file: &Path) -> Result<String> {
 /// An error about a line of a list.
 pub(crate) fn wrong(file: &Path, line: usize, reason: impl Into<String>) -> Error {
     Error::Listing { path: file.to_owned(), line, reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_the_limit_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("list");
+        std::fs::write(&file, "12345").unwrap();
+        assert_eq!(read_text_up_to(&file, 5).unwrap(), "12345");
+        assert!(read_text_up_to(&file, 4).unwrap_err().to_string().contains("the list's size"));
+        #[cfg(target_os = "linux")]
+        assert!(read_text_up_to(Path::new("/dev/zero"), 1 << 12).is_err());
+    }
 }

@@ -74,7 +74,7 @@ impl Calibration {
         let Some((k, fold_of)) = usable_folds(set, classes, FOLDS, EACH, options.seed) else {
             return Ok(Self::NONE);
         };
-        let some = (fold_of.as_slice(), enough(set.len(), k));
+        let some = (fold_of.as_slice(), enough(set.photos(classes).iter().sum(), k));
         let judged = judge(threads, isa, set, classes, options, some, pulse)?;
         Self::of(&judged, set, classes)
     }
@@ -129,6 +129,8 @@ pub struct Bin {
     pub range: [f64; 2],
     /// Predictions in it.
     pub photos: usize,
+    /// Of these, those that are right.
+    pub right: usize,
     /// Their mean confidence; 0 where there is none.
     pub confidence: f64,
     /// The share of them that is right; 0 where there is none.
@@ -149,27 +151,37 @@ impl Reliability {
     #[must_use]
     pub fn of(logits: &[f32], labels: &[u32], classes: usize, temperature: f32) -> Self {
         let width = Loss::for_classes(classes).logits(classes);
-        let mut sums = [(0_usize, 0.0, 0_usize); BINS];
-        for (row, &label) in logits.chunks_exact(width).zip(labels) {
+        Self::of_confidences(logits.chunks_exact(width).zip(labels).map(|(row, &label)| {
             let row = tempered(row, temperature);
             let class = predicted(&row);
-            let confidence = f64::from(probabilities(&row)[class]);
+            (probabilities(&row)[class], class == label as usize)
+        }))
+    }
+
+    /// Of predictions by their confidence, the probability of the class that is predicted, and whether they are right.
+    #[must_use]
+    pub fn of_confidences(predictions: impl IntoIterator<Item = (f32, bool)>) -> Self {
+        let mut sums = [(0_usize, 0.0, 0_usize); BINS];
+        for (confidence, is_right) in predictions {
+            let confidence = f64::from(confidence);
             let (photos, sum, right) =
                 &mut sums[((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
             *photos += 1;
             *sum += confidence;
-            *right += usize::from(class == label as usize);
+            *right += usize::from(is_right);
         }
         let edge = |bin: usize| bin as f64 / BINS as f64;
         let bin = |(index, &(photos, sum, right)): (usize, &(usize, f64, usize))| Bin {
             range: [edge(index), edge(index + 1)],
             photos,
+            right,
             confidence: sum / photos.max(1) as f64,
             accuracy: right as f64 / photos.max(1) as f64,
         };
         let bins: Vec<Bin> = sums.iter().enumerate().map(bin).collect();
         let off: f64 = bins.iter().map(|bin| bin.photos as f64 * (bin.accuracy - bin.confidence).abs()).sum();
-        Self { bins, ece: off / labels.len().max(1) as f64 }
+        let all: usize = bins.iter().map(|bin| bin.photos).sum();
+        Self { bins, ece: off / all.max(1) as f64 }
     }
 }
 
@@ -233,5 +245,11 @@ mod tests {
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
         let expected = (0.5 + 2.0 * (1.0 - sigmoid(1.0)) + sigmoid(3.0)) / 4.0;
         assert!((of.ece - expected).abs() < 1e-6, "{} for {expected}", of.ece);
+
+        let of = Reliability::of_confidences([(1.0, true), (0.95, false), (0.55, true), (0.5, false)]);
+        let bin = |index: usize| (of.bins[index].photos, of.bins[index].right);
+        assert_eq!((bin(14), bin(8), bin(7)), ((2, 1), (1, 1), (1, 0)));
+        assert!((of.ece - (0.95 + 0.45 + 0.5) / 4.0).abs() < 1e-6, "{}", of.ece);
+        assert_eq!(Reliability::of_confidences([]).ece, 0.0);
     }
 }

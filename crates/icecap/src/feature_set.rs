@@ -1,5 +1,7 @@
 //! Pooled features of some photos, with what is known of each: its class and, where photos belong together, its group.
 
+use std::borrow::Cow;
+
 use icecap_data::{Part, folds, split, split_groups};
 use icecap_kernels::{Shape, Tensor};
 
@@ -63,6 +65,31 @@ impl FeatureSet {
         self.plain.as_ref().is_none_or(|plain| plain[row])
     }
 
+    /// Those of `rows` that are photos as they are.
+    pub(crate) fn plain_of(&self, rows: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        rows.into_iter().filter(|&row| self.is_plain(row)).collect()
+    }
+
+    /// The photos as they are, for what has no use for other views of them.
+    pub(crate) fn without_views(&self) -> Result<Cow<'_, Self>, Error> {
+        match &self.plain {
+            Some(_) => Ok(Cow::Owned(self.rows(&self.plain_of(0..self.len()))?)),
+            None => Ok(Cow::Borrowed(self)),
+        }
+    }
+
+    /// How many photos there are of each of `classes` classes, their further views not counted.
+    #[must_use]
+    pub fn photos(&self, classes: usize) -> Vec<usize> {
+        let mut photos = vec![0; classes];
+        for row in self.plain_of(0..self.len()) {
+            if let Some(count) = photos.get_mut(self.labels[row] as usize) {
+                *count += 1;
+            }
+        }
+        photos
+    }
+
     /// How many rows: photos, or views of them.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -124,7 +151,8 @@ impl FeatureSet {
         Ok(Self { features, labels: of(&self.labels), groups: self.groups.as_deref().map(of), plain })
     }
 
-    /// Both parts of the set: without a share of each class, and that share. Groups stay whole.
+    /// Both parts of the set: without a share of each class, and that share, of which only the photos as they are. Groups
+    /// stay whole.
     ///
     /// # Errors
     /// As [`split`] and [`split_groups`].
@@ -135,7 +163,7 @@ impl FeatureSet {
             None => split(&classes, share, seed)?,
         };
         let of = |part| (0..self.len()).filter(|&row| parts[row] == part).collect::<Vec<_>>();
-        Ok((self.rows(&of(Part::Train))?, self.rows(&of(Part::Val))?))
+        Ok((self.rows(&of(Part::Train))?, self.rows(&self.plain_of(of(Part::Val)))?))
     }
 
     /// The fold of each row; groups stay whole.
@@ -171,5 +199,21 @@ mod tests {
         let (rest, held) = set.held_back(0.5, 1).unwrap();
         assert_eq!((rest.len(), held.counts(2)), (2, vec![1, 1]));
         assert_eq!(set.rows(&[]).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_is_held_back_is_photos_and_none_of_their_views_is_learned_from() {
+        // Twenty photos in four views each, the view's number as its feature.
+        let values: Vec<f32> = (0..80).map(|row| (row % 4) as f32).collect();
+        let labels = (0..80).map(|row| row / 4 % 2).collect();
+        let set = FeatureSet::new(Tensor::from_slice(Shape::of([80, 1]), &values).unwrap(), labels).unwrap();
+        let set = set.with_groups((0..80).map(|row| row / 4).collect()).unwrap();
+        let set = set.with_views((0..80).map(|row| row % 4 == 0).collect()).unwrap();
+        assert_eq!((set.counts(2), set.photos(2)), (vec![40, 40], vec![10, 10]));
+        assert_eq!(set.without_views().unwrap().features().data(), [0.0; 20]);
+        let (rest, held) = set.held_back(0.2, 3).unwrap();
+        assert_eq!((rest.len(), held.len()), (64, 4));
+        assert!(held.features().data().iter().all(|view| *view == 0.0));
+        assert!(held.groups().unwrap().iter().all(|group| !rest.groups().unwrap().contains(group)));
     }
 }

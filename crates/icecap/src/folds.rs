@@ -95,7 +95,7 @@ pub(crate) fn judge(
     let judged = each(threads, count, |fold| {
         let of =
             |held: bool| (0..set.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
-        let held: Vec<usize> = of(true).into_iter().filter(|&row| set.is_plain(row)).collect();
+        let held = set.plain_of(of(true));
         let (train, tried) = (set.rows(&of(false))?, set.rows(&held)?);
         let settled = settle(&Threads::serial(), isa, &train, classes, options, pulse)?;
         if pulse().is_break() {
@@ -107,7 +107,9 @@ pub(crate) fn judge(
         let about = Fold {
             photos: tried.len(),
             metrics: Metrics::of(&logits, tried.labels(), classes)?,
-            centroid_accuracy: centroid_head(&train, classes)?.evaluate(isa, &tried)?.accuracy,
+            centroid_accuracy: centroid_head(&*train.without_views()?, classes)?
+                .evaluate(isa, &tried)?
+                .accuracy,
             l2: settled.options.l2.unwrap_or(0.0),
         };
         Ok((about, held, logits))
@@ -121,7 +123,8 @@ pub(crate) fn judge(
     Ok(all)
 }
 
-/// Up to `most` folds, or as many as leave each class `each` photos in every fold; none where that is less than two.
+/// Up to `most` folds, or as many as leave each class `each` photos in every fold; none where that is less than two. Views
+/// of a photo are one.
 pub(crate) fn usable_folds(
     set: &FeatureSet,
     classes: usize,
@@ -129,7 +132,7 @@ pub(crate) fn usable_folds(
     each: usize,
     seed: u64,
 ) -> Option<(usize, Vec<usize>)> {
-    let least = set.counts(classes).into_iter().filter(|&count| count > 0).min()?;
+    let least = set.photos(classes).into_iter().filter(|&count| count > 0).min()?;
     // Groups can make fewer than the photos would.
     (2..=most.min(least / each)).rev().find_map(|k| Some((k, set.folds(k, seed).ok()?)))
 }
@@ -137,7 +140,8 @@ pub(crate) fn usable_folds(
 /// Photos that are enough to choose one number by.
 const ENOUGH: usize = 2000;
 
-/// How many of `k` folds of a set are to be judged where one number is chosen by them: as many as hold [`ENOUGH`] photos.
+/// How many of `k` folds of so many photos are to be judged where one number is chosen by them: as many as hold [`ENOUGH`]
+/// of them.
 pub(crate) fn enough(photos: usize, k: usize) -> usize {
     ENOUGH.div_ceil((photos / k).max(1)).min(k)
 }

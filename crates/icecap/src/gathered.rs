@@ -1,5 +1,7 @@
 //! The features of a training's photos, sorted into its parts as they come.
 
+use std::collections::HashMap;
+
 use icecap_data::{Digest, Groups, Part, Sample};
 use icecap_kernels::{Shape, Tensor};
 
@@ -105,7 +107,7 @@ impl Gathered {
         };
         let mut train = set(train)?;
         if let Some(groups) = groups {
-            train.features = train.features.with_groups(groups.numbers(&train.samples))?;
+            train.features = train.features.with_groups(numbered(&groups.numbers(&train.samples)))?;
         }
         let views = match self.views {
             0 | 1 => None,
@@ -127,6 +129,19 @@ fn features(rows: &[f32], len: usize, labels: impl Iterator<Item = u32>) -> Resu
     FeatureSet::new(Tensor::from_slice(Shape::new(&[labels.len(), len])?, rows)?, labels)
 }
 
+/// The same groups with the numbers that they have where they come for the first time: what else lies in the folder, and
+/// came since, has no say in how they are dealt.
+fn numbered(groups: &[u32]) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    groups
+        .iter()
+        .map(|group| {
+            let next = numbers.len() as u32;
+            *numbers.entry(group).or_insert(next)
+        })
+        .collect()
+}
+
 /// A row for each view. Those of a photo are a group: a view of a photo that is learned from says nothing of how well
 /// others are known.
 fn all_views(rows: &[f32], views: usize, plain: &FeatureSet) -> Result<FeatureSet, Error> {
@@ -140,4 +155,14 @@ fn all_views(rows: &[f32], views: usize, plain: &FeatureSet) -> Result<FeatureSe
     let len = plain.features().shape().dims()[1];
     let is_plain = (0..groups.len()).map(|row| row % views == 0).collect();
     features(rows, len, of(plain.labels()).into_iter())?.with_groups(groups)?.with_views(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_numbered_as_they_come() {
+        assert_eq!(numbered(&[7, 3, 7, u32::MAX, 9, 3]), [0, 1, 0, 2, 3, 1]);
+    }
 }

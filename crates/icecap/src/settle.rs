@@ -117,11 +117,11 @@ pub fn choose_l2(
         return Ok(L2Choice { l2: L2_DEFAULT, folds: 0, losses: Vec::new() });
     };
     // A spread needs two of them.
-    let folds = enough(train.len(), all).max(2);
+    let folds = enough(train.photos(classes).iter().sum(), all).max(2);
     let losses = each(threads, folds, |fold| {
         let of =
             |held: bool| (0..train.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
-        let held: Vec<usize> = of(true).into_iter().filter(|&row| train.is_plain(row)).collect();
+        let held = train.plain_of(of(true));
         path(isa, &train.rows(&of(false))?, &train.rows(&held)?, classes, options, pulse)
     })?;
     let count = folds as f64;

@@ -112,6 +112,21 @@ impl Trained {
     }
 }
 
+/// Who hears of a training's events.
+type Listening<'a> = &'a (dyn Fn(Event<'_>) -> ControlFlow<()> + Sync);
+
+/// A head after its training, also one that was stopped.
+struct Learned {
+    head: Head,
+    /// On the validation photos before the first step.
+    before: Metrics,
+    settled: Settled,
+    /// Epochs that have ended.
+    epochs: u32,
+    /// How it went, or why it ended.
+    fitted: Result<Fit, Error>,
+}
+
 /// Trains a head on a frozen backbone.
 #[derive(Clone, Debug)]
 pub struct Trainer {
@@ -211,26 +226,16 @@ impl Trainer {
         let features_time = started.elapsed();
 
         let started = Instant::now();
-        let (isa, threads, classes) = (self.backbone.isa(), self.backbone.threads(), dataset.classes.len());
+        let (isa, classes) = (self.backbone.isa(), dataset.classes.len());
         let (train, val, test) = (photos.learned(), &photos.val.features, &photos.test.features);
-        let pulse = || event(Event::Pulse);
-        let settled = settle(threads, isa, train, classes, &self.options, &pulse)?;
-        tell(event(Event::Settled(&settled)))?;
-        let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
-        let before = head.evaluate(isa, val)?;
-        tell(event(Event::Before(before)))?;
-        let mut epochs = 0;
-        let mut report = |epoch: &Epoch| {
-            epochs = epoch.epoch;
-            event(Event::Epoch(epoch))
-        };
-        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report));
+        let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, classes, event)?;
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
         let kept = fitted.as_ref().map_or(epochs, |fitted| fitted.kept as u32 + 1);
         let done = TrainOptions { epochs: kept.into(), ..settled.options.clone() };
 
         let started = Instant::now();
+        let pulse = || event(Event::Pulse);
         let judged = fitted.and_then(|fitted| Ok((fitted, self.judged(train, classes, &done, &pulse)?)));
         let folds_time = started.elapsed();
         let classifier = |head| {
@@ -267,9 +272,32 @@ impl Trainer {
         })
     }
 
-    /// Whether there are as many photos as folds, before the work rather than after it. Groups are only counted there.
+    /// Settles the options and trains a head by them.
+    fn learn(&self, photos: &Photos, classes: usize, event: Listening<'_>) -> Result<Learned, Error> {
+        let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
+        let (train, val) = (photos.learned(), &photos.val.features);
+        let settled = settle(threads, isa, train, classes, &self.options, &|| event(Event::Pulse))?;
+        tell(event(Event::Settled(&settled)))?;
+        let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
+        let before = head.evaluate(isa, val)?;
+        tell(event(Event::Before(before)))?;
+        let mut epochs = 0;
+        let mut report = |epoch: &Epoch| {
+            epochs = epoch.epoch;
+            event(Event::Epoch(epoch))
+        };
+        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report));
+        Ok(Learned { head, before, settled, epochs, fitted })
+    }
+
+    /// Whether there are as many photos, or groups of them, as folds: before the work rather than after it.
     fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
-        let Some(folds) = self.folds.filter(|_| self.groups.is_none()) else { return Ok(()) };
+        let Some(folds) = self.folds else { return Ok(()) };
+        if let Some(groups) = &self.groups {
+            let classes: Vec<usize> = dataset.train.iter().map(|sample| sample.class).collect();
+            let groups = groups.numbers(&dataset.train);
+            return Ok(icecap_data::folds(&classes, Some(&groups), folds, self.options.seed).map(drop)?);
+        }
         let counts = dataset.counts(Part::Train);
         match dataset.classes.iter().zip(counts).find(|(_, photos)| *photos < folds) {
             Some((class, photos)) => Err(Error::Folds { folds, class: class.clone(), photos }),

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::data::Part;
+use icecap::interval;
 use serde::Serialize;
 
 use crate::confusion::Confusion;
 use crate::failure::Failure;
-use crate::run::{Run, bins, calibration_error, interval};
+use crate::run::Run;
 use crate::table::{print, print_json, table};
 use crate::wording::plain;
 
@@ -81,10 +82,10 @@ impl Figures {
         Self {
             run: run.folder.to_string_lossy().into_owned(),
             val_accuracy: counted.map(share).or(metrics.val_accuracy),
-            val_accuracy_interval: counted.and_then(|(right, photos)| interval(right, photos)),
+            val_accuracy_interval: counted.map(|(right, photos)| interval(right, photos)),
             val_loss: metrics.val_loss,
             balanced_accuracy: confusion.as_ref().and_then(Confusion::balanced_accuracy),
-            calibration_error: calibration_error(&bins(run.part(Part::Val))),
+            calibration_error: run.reliability(Part::Val).map(|of| of.ece),
             val_photos: counted.map_or(0, |(_, photos)| photos),
             train_accuracy: metrics.train_accuracy,
             train_loss: metrics.train_loss,

@@ -243,13 +243,14 @@ impl Options {
     /// Which photos belong together, by the rule that is given or by a list's own column. A rule that is about no photo
     /// is not what somebody meant.
     fn groups(&self, inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Groups>, Failure> {
-        let Some(rule) = rule else {
-            let listed = || Groups::listed(inventory.train.iter(), &inventory.groups);
-            return Ok((!inventory.groups.is_empty()).then(listed));
-        };
         let val = inventory.val.as_deref().unwrap_or(&[]);
-        let groups = Groups::new(rule, inventory.train.iter().chain(val), &inventory.classes);
-        if groups.named() == 0 {
+        let samples = inventory.train.iter().chain(val);
+        let groups = match rule {
+            Some(rule) => Groups::new(rule, samples, &inventory.classes),
+            None if inventory.groups.is_empty() => return Ok(None),
+            None => Groups::listed(samples, &inventory.groups),
+        };
+        if rule.is_some() && groups.named() == 0 {
             let first = inventory.train.first().map_or_else(String::new, |sample| plain_path(&sample.path));
             return Err(Failure::new(
                 Code::Arguments,
@@ -261,7 +262,7 @@ impl Options {
         match groups.shared(&inventory.train, val) {
             0 => {}
             shared => note(&format!(
-                "warning: {} of photos in training and in validation, which then looks better than it is",
+                "warning: {} photos in training and in validation, which then looks better than it is",
                 if shared == 1 { "1 group has".to_owned() } else { format!("{shared} groups have") }
             )),
         }

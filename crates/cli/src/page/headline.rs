@@ -1,12 +1,13 @@
 //! The top of the page: how good the classifier is, on what, and how it was made.
 
 use icecap::data::Part;
+use icecap::interval;
 
 use super::escape::{escape, short};
 use super::figure::{loss, percent, seconds};
 use super::repeat::command;
 use crate::confusion::Confusion;
-use crate::run::{Run, bins, calibration_error, interval};
+use crate::run::Run;
 use crate::wording::{grouped, megabytes};
 
 /// The most class names in the title.
@@ -36,8 +37,9 @@ fn title(classes: &[String]) -> String {
 }
 
 fn trained_on(run: &Run) -> String {
-    let photos =
-        |of: fn(&crate::run::ClassCounts) -> u64| -> u64 { run.metrics.classes.iter().map(of).sum() };
+    let photos = |of: fn(&crate::run::ClassCounts) -> u64| -> u64 {
+        run.metrics.classes.iter().map(of).fold(0, u64::saturating_add)
+    };
     let (train, val, test) =
         (photos(|class| class.train), photos(|class| class.val), photos(|class| class.test));
     let test = if test > 0 { format!(", tried on {}", grouped(test)) } else { String::new() };
@@ -73,7 +75,7 @@ fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
         Some((right, photos)) => format!("{right} of {photos} validation photos right"),
         None => "of the validation photos right".to_owned(),
     };
-    let range = counted.and_then(|(right, photos)| interval(right, photos));
+    let range = counted.map(|(right, photos)| interval(right, photos));
     let range_text = range.map_or(String::new(), |[low, high]| {
         format!("<p class=\"range\">95&nbsp;% interval {} to {}</p>", percent(low), percent(high))
     });
@@ -128,7 +130,7 @@ fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
     let tiles = [
         ("validation loss", metrics.val_loss.map(loss)),
         ("balanced accuracy", confusion.and_then(Confusion::balanced_accuracy).map(percent)),
-        ("calibration error", calibration_error(&bins(run.part(Part::Val))).map(percent)),
+        ("calibration error", run.reliability(Part::Val).map(|of| percent(of.ece))),
         ("training accuracy", metrics.train_accuracy.map(percent)),
         ("nearest centroid, for comparison", metrics.centroid_accuracy.map(percent)),
         ("test accuracy", tested(run)),

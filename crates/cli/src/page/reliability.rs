@@ -1,10 +1,11 @@
 //! Whether a probability means what it says: accuracy against confidence.
 
 use icecap::data::Part;
+use icecap::{Bin, Reliability, interval};
 
 use super::figure::percent;
 use super::svg::{Plot, drawing, ticks, unit};
-use crate::run::{Bin, Run, bins, calibration_error, interval};
+use crate::run::Run;
 use crate::wording::counted;
 
 const WIDTH: f64 = 440.0;
@@ -15,10 +16,9 @@ const COUNTS: Plot = Plot { left: 52.0, right: 426.0, top: 288.0, bottom: 348.0 
 
 /// The section's content; none without photos.
 pub(super) fn reliability(run: &Run) -> Option<String> {
-    let bins = bins(run.part(Part::Val));
-    let error = calibration_error(&bins)?;
+    let Reliability { bins, ece } = run.reliability(Part::Val)?;
     let (all, right) = bins.iter().fold((0, 0), |(all, right), bin| (all + bin.photos, right + bin.right));
-    let confidence = bins.iter().map(|bin| bin.confidence).sum::<f64>() / all as f64;
+    let confidence = bins.iter().map(|bin| bin.confidence * bin.photos as f64).sum::<f64>() / all as f64;
     let accuracy = right as f64 / all as f64;
     let verdict = match confidence - accuracy {
         apart if apart > 0.03 => {
@@ -39,7 +39,7 @@ pub(super) fn reliability(run: &Run) -> Option<String> {
          thin lines are 95&nbsp;% intervals, the bars below count the photos of each group.</p><p>{verdict}{few}{}</p>\
          </div></div>",
         draw(&bins),
-        percent(error),
+        percent(ece),
         percent(confidence),
         percent(accuracy),
         tempered(run)
@@ -76,9 +76,9 @@ fn draw(bins: &[Bin]) -> String {
     for (index, bin) in bins.iter().enumerate().filter(|(_, bin)| bin.photos > 0) {
         let left = x.at(index as f64 / bins.len() as f64);
         let wide = (PLOT.right - PLOT.left) / bins.len() as f64;
-        let (at, up) = (x.at(bin.mean_confidence()), y.at(bin.accuracy()));
+        let (at, up) = (x.at(bin.confidence), y.at(bin.accuracy));
         line += &format!("{}{} {}", if line.is_empty() { 'M' } else { 'L' }, unit(at), unit(up));
-        let [low, high] = interval(bin.right, bin.photos).unwrap_or([0.0, 1.0]);
+        let [low, high] = interval(bin.right, bin.photos);
         let top = height.at(bin.photos as f64).min(COUNTS.bottom - 1.0);
         out += &format!(
             "<g class=\"bin\"><rect class=\"tally\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\
@@ -92,8 +92,8 @@ fn draw(bins: &[Bin]) -> String {
             unit(y.at(high)),
             unit(up),
             counted(bin.photos, "photo"),
-            percent(bin.mean_confidence()),
-            percent(bin.accuracy()),
+            percent(bin.confidence),
+            percent(bin.accuracy),
             percent(low),
             percent(high),
             at = unit(at),

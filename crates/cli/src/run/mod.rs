@@ -5,11 +5,11 @@
 
 mod metrics;
 mod predictions;
-mod tally;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use icecap::Reliability;
 use icecap::data::Part;
 
 use crate::confusion::Confusion;
@@ -17,7 +17,6 @@ use crate::failure::{Code, Failure};
 
 pub(crate) use metrics::{ClassCounts, EpochRow, Metrics};
 pub(crate) use predictions::{COLUMNS, PREDICTIONS, Seen};
-pub(crate) use tally::{Bin, bins, calibration_error, interval};
 
 /// The most bytes of the files of a run.
 const METRICS_BYTES: u64 = 256 << 20;
@@ -75,6 +74,12 @@ impl Run {
         let mut confusion = Confusion::new(self.classes.len());
         self.part(part).for_each(|seen| confusion.add(seen.class, seen.predicted));
         Some(confusion)
+    }
+
+    /// How confidence and accuracy go together on the photos of a part; none where no photo of it is known.
+    pub(crate) fn reliability(&self, part: Part) -> Option<Reliability> {
+        self.part(part).next()?;
+        Some(Reliability::of_confidences(self.part(part).map(|seen| (seen.probability, seen.is_right()))))
     }
 
     /// An argument as text, without the quotes of TOML.

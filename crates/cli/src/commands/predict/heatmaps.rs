@@ -1,6 +1,6 @@
 //! `predict --heatmap`: a file for each photo that shows which places spoke for its class.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl HeatmapOptions {
         };
         std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
         let heatmaps = Heatmaps::new(classifier)?;
-        Ok(Some(Drawn { classifier, heatmaps, folder: folder.clone(), class, names: HashSet::new() }))
+        Ok(Some(Drawn { classifier, heatmaps, folder: folder.clone(), class, names: HashMap::new() }))
     }
 }
 
@@ -69,8 +69,9 @@ pub(super) struct Drawn<'a> {
     heatmaps: Heatmaps<'a>,
     folder: PathBuf,
     class: Option<usize>,
-    /// Names that are taken, in small letters: some file systems know no others.
-    names: HashSet<String>,
+    /// Names that are taken, in small letters, since some file systems know no others; and the last number that was put
+    /// behind each, so that a million photos of one name do not each count from 1.
+    names: HashMap<String, u64>,
 }
 
 /// One photo's heatmap to be drawn.
@@ -137,12 +138,15 @@ impl Drawn<'_> {
         while !stem.is_char_boundary(end) {
             end -= 1;
         }
-        let mut name = stem[..end].to_owned();
-        let mut number = 1;
-        while !self.names.insert(name.to_lowercase()) {
+        let stem = &stem[..end];
+        let mut name = stem.to_owned();
+        let mut number = self.names.get(&stem.to_lowercase()).copied().unwrap_or(0);
+        while self.names.contains_key(&name.to_lowercase()) {
             number += 1;
-            name = format!("{}-{number}", &stem[..end]);
+            name = format!("{stem}-{}", number + 1);
         }
+        self.names.insert(stem.to_lowercase(), number);
+        self.names.entry(name.to_lowercase()).or_insert(0);
         self.folder.join(name + ".png")
     }
 }

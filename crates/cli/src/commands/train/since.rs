@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use icecap::data::{Cache, Inventory, Part, Sample, read_split, split};
+use icecap::data::{Cache, Groups, Inventory, Part, Sample, read_split, split, split_groups};
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 use serde::Deserialize;
 
@@ -153,7 +153,8 @@ fn without<'a>(
     these.into_iter().cloned().collect()
 }
 
-/// Gives each photo the part that it had, and splits those that had none, class by class.
+/// Gives each photo the part that it had, and splits those that had none, class by class. One whose group, as a list names
+/// it, was there goes where the group is; new groups stay whole.
 fn keep_parts(
     dataset: &mut Dataset,
     inventory: &Inventory,
@@ -166,14 +167,28 @@ fn keep_parts(
     let mut all: Vec<Sample> = dataset.train.drain(..).chain(dataset.val.drain(..)).collect();
     // The order in which they would stand without a split, so that it does not depend on one.
     all.sort_by_key(|sample| place.get(sample.path.as_path()).copied());
-    let labels: Vec<usize> = all
-        .iter()
-        .filter(|sample| !known.parts.contains_key(&sample.path))
-        .map(|sample| sample.class)
-        .collect();
-    let mut drawn = split(&labels, share, seed)?.into_iter();
+    let groups = &inventory.groups;
+    let mut of_group: HashMap<&str, Part> = HashMap::new();
+    for sample in &all {
+        if let (Some(&part), Some(group)) = (known.parts.get(&sample.path), groups.get(&sample.path)) {
+            let of = of_group.entry(group).or_insert(part);
+            // What was learned from once is not tried.
+            *of = if part == Part::Train { part } else { *of };
+        }
+    }
+    let had = |sample: &Sample| {
+        let by_group = || of_group.get(groups.get(&sample.path)?.as_str());
+        known.parts.get(&sample.path).or_else(by_group).copied()
+    };
+    let new: Vec<Sample> = all.iter().filter(|sample| had(sample).is_none()).cloned().collect();
+    let labels: Vec<usize> = new.iter().map(|sample| sample.class).collect();
+    let parts = match groups.is_empty() {
+        true => split(&labels, share, seed)?,
+        false => split_groups(&labels, &Groups::listed(new.iter(), groups).numbers(&new), share, seed)?,
+    };
+    let mut drawn = parts.into_iter();
     for sample in all {
-        let part = known.parts.get(&sample.path).copied().or_else(|| drawn.next());
+        let part = had(&sample).or_else(|| drawn.next());
         match part {
             Some(Part::Val | Part::Test) => dataset.val.push(sample),
             _ => dataset.train.push(sample),
@@ -215,5 +230,28 @@ mod tests {
         assert_eq!(tried[..7], (13..20).collect::<Vec<_>>());
         assert_eq!((learned.len(), tried.len()), (13 + 8, 7 + 2));
         assert_eq!((numbers(&dataset.train, 1).len(), numbers(&dataset.val, 1).len()), (24, 6));
+    }
+
+    #[test]
+    fn a_new_photo_goes_where_its_group_is_and_new_groups_stay_whole() {
+        let sample = |number: usize| Sample { path: number.to_string().into(), class: number % 2 };
+        let train: Vec<Sample> = (0..80).map(sample).collect();
+        // Groups of four, of both classes; the first photo of each of the first eight was there before.
+        let groups =
+            train.iter().enumerate().map(|(at, of)| (of.path.clone(), format!("g{}", at / 4))).collect();
+        let inventory =
+            Inventory { classes: vec!["a".into(), "b".into()], train, groups, ..Inventory::default() };
+        let part = |group: usize| if group.is_multiple_of(2) { Part::Train } else { Part::Val };
+        let parts = (0..8).map(|group| (sample(group * 4).path, part(group))).collect();
+        let known = Known { parts, same: 8 };
+        let mut dataset = Dataset::whole(&inventory);
+        keep_parts(&mut dataset, &inventory, &known, 0.25, 0).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let groups_of = |samples: &[Sample]| -> BTreeSet<usize> {
+            samples.iter().map(|of| of.path.to_str().unwrap().parse::<usize>().unwrap() / 4).collect()
+        };
+        let (learned, tried) = (groups_of(&dataset.train), groups_of(&dataset.val));
+        assert!(learned.is_disjoint(&tried), "{learned:?} {tried:?}");
+        assert!((0..8).all(|group| tried.contains(&group) == (part(group) == Part::Val)));
+        assert_eq!(tried.len(), 4 + 3);
     }
 }
