@@ -142,6 +142,7 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
         (&["train", "photos", "--lr", "1e38"], 2, "smaller learning rate"),
         (&["train", "photos", "--weights", "huge"], 4, "huge"),
         (&["train", "missing"], 5, "missing"),
+        (&["train", "garbage"], 5, "garbage: a file, not a folder; name the folder"),
         (&["train", "photos", "--val", "missing"], 5, "missing"),
         (&["train", "photos", "--weights", "missing"], 5, "missing"),
         (&["train", "photos", "--out", "garbage"], 5, "garbage"),
@@ -183,10 +184,24 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         assert!(run.stderr.contains("invalid value '-"), "{}", run.stderr);
     }
     for (wrong, named) in [
+        (&["--val", "photos", "--val-split", "0.3"][..], "'--val-split <SHARE>'"),
+        (&["--folds", "2", "--val-split", "0.3"], "'--val-split <SHARE>'"),
+        (&["--early-stop", "photos"], "before --early-stop"),
+    ] {
+        let run = place.icecap(&[&["train", "photos"], wrong].concat());
+        assert!(run.code == Some(2) && run.stderr.contains(named), "{}", run.stderr);
+    }
+    for (wrong, named) in [
         (&["--group", "("][..], "'(' is no regular expression"),
         (&["--group", "zebra"], "--group: no path"),
         (&["--optimizer", "lbfgs", "--early-stop"], "lbfgs"),
         (&["--optimizer", "lbfgs", "--lr", "find"], "lbfgs"),
+        // Nothing is taken and then not used.
+        (&["--optimizer", "lbfgs", "--epochs", "5"], "--epochs: "),
+        (&["--optimizer", "lbfgs", "--lr", "0.1"], "--lr: "),
+        (&["--optimizer", "lbfgs", "--batch", "8"], "--batch: "),
+        (&["--optimizer", "lbfgs", "--dropout", "0"], "--dropout: "),
+        (&["--optimizer", "lbfgs", "--schedule", "cosine"], "--schedule: "),
         (&["--folds", "11"], "11 folds cannot be made: class 'blue' has 10 training photos"),
     ] {
         let run = place.icecap(&[&["train", "photos"], wrong].concat());

@@ -109,7 +109,7 @@ pub fn choose_l2(
     };
     // A spread needs two of them.
     let folds = enough(train.len(), all).max(2);
-    let losses = each(threads, folds, |fold| {
+    let losses = each(threads, folds, pulse, |fold| {
         let of =
             |held: bool| (0..train.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
         let held: Vec<usize> = of(true).into_iter().filter(|&row| train.is_plain(row)).collect();

@@ -9,16 +9,17 @@ use crate::wording::{counted, plain};
 /// From so many photos of the largest class to one of the smallest on, the small one is mostly overlooked.
 const UNEVEN: usize = 10;
 
-/// The optimiser and the settings, and where those come from that were left open.
-pub(super) fn settings(settled: &Settled, photos: usize) -> String {
+/// The optimiser and the settings, and where those come from that were left open; for so many views of each of `photos`.
+pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
     let options = &settled.options;
     let mut text = format!("training    {}", options.optimizer);
     if let (Epochs::Fixed(epochs), false) = (options.epochs, options.is_lbfgs()) {
         let most = if options.early_stopping.is_some() { "at most " } else { "" };
         let _ = write!(text, ", {most}{}", counted(epochs as usize, "epoch"));
         if settled.epochs_by_photos {
-            let steps = epochs as usize * photos.div_ceil(options.batch);
-            let _ = write!(text, " (auto: {steps} steps for {})", counted(photos, "photo"));
+            let steps = epochs as usize * (photos * views as usize).div_ceil(options.batch);
+            let each = if views > 1 { format!(" in {views} views each") } else { String::new() };
+            let _ = write!(text, " (auto: {steps} steps for {}{each})", counted(photos, "photo"));
         }
         let found = if settled.rate_found { " (found by a range test)" } else { "" };
         let _ = write!(text, ", learning rate {:.2e}{found}", options.learning_rate);
