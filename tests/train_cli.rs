@@ -312,6 +312,13 @@ fn folds_judge_all_photos_and_groups_stay_together() {
     assert!(place.text("run/metrics.csv").lines().nth(1).unwrap().ends_with(",,"));
     place.icecap(&["predict", "run/model.safetensors", "photos"]).succeeds();
 
+    // Of many folds the line would be too long.
+    place.draw("more/red", "red", 11);
+    place.draw("more/blue", "blue", 11);
+    let many = place.icecap(&["train", "more", "--folds", "11", "--epochs", "1", "--out", "many"]).succeeds();
+    let line = many.stdout.lines().find(|line| line.starts_with("folds ")).unwrap();
+    assert!(line.contains(" to ") && line.len() < 100, "{line}");
+
     // A photo and its twin in the other class are on one side of a split, too.
     place.icecap(&["train", "photos", "--group", "^([0-9])", "--out", "split", "--epochs", "1"]).succeeds();
     let split = place.text("split/split.csv");
