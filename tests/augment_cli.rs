@@ -64,8 +64,16 @@ fn what_is_no_augmentation_is_told() {
         (["--augment", "spin"], "'spin' is no augmentation"),
         (["--augment", "crop:2"], "crop:SHARE"),
         (["--views", "3"], "--augment"),
+        // One view is the photo itself, and nothing is augmented.
+        (["--augment=flip", "--views=1"], "2..=64"),
     ] {
         let run = place.icecap(&[&["train", "photos"], &arguments[..]].concat());
         assert!(run.code == Some(2) && run.stderr.contains(told), "{run:?}");
     }
+    let run = place.icecap(&["train", "photos", "--augment", "flip", "--views", "8", "-o", "run"]).succeeds();
+    assert!(
+        run.stdout.contains(", 75 epochs (auto: 300 steps for 16 photos in 8 views each)"),
+        "{}",
+        run.stdout
+    );
 }

@@ -202,7 +202,20 @@ fn classes_that_a_training_refuses_or_learns_badly_are_told() {
         "{}",
         wrong.stdout
     );
+    // What a training refuses is an error here.
+    fill(&place, "parts/train/ants", 0, 3);
+    fill(&place, "parts/train/bees", 10, 3);
+    fs::create_dir_all(place.path("parts/val/ant")).unwrap();
+    let refused =
+        ["parts/val: no photo in this part", "'ant' in val is no class of the training photos; did you"];
+    let parts = place.icecap(&["check", "parts"]).succeeds().stdout;
+    assert!(refused.iter().all(|told| parts.contains(told)) && parts.contains("2 errors"), "{parts}");
+    fill(&place, "parts/val/ants", 20, 2);
+    let parts = place.icecap(&["check", "parts"]).succeeds().stdout;
+    assert!(!parts.contains(refused[0]) && parts.contains(refused[1]), "{parts}");
+    assert!(parts.contains("no photo of class 'bees' in val"), "{parts}");
     place.each_fails(&[
+        (&["train", "parts"], 3, "parts/val/ant: 'ant' is no class"),
         (&["check", "missing"], 5, "missing"),
         (&["check", "few", "--val", "missing"], 5, "missing"),
     ]);

@@ -21,6 +21,7 @@ fn what_was_trained_is_evaluated_and_predicts() {
     let evaluated: Value = serde_json::from_str(&evaluated.stdout).unwrap();
     // The same numbers, now from the file.
     assert_eq!(evaluated["loss"], metrics["val_loss_calibrated"]);
+    assert_eq!(evaluated["temperature"], metrics["temperature"]);
     assert_eq!(evaluated["accuracy"], metrics["val_accuracy"]);
     let sum = |rows: &Value| -> u64 {
         rows.as_array()

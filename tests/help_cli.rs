@@ -89,6 +89,9 @@ fn what_was_mistyped_is_told_with_what_was_meant() {
             "did you mean run/model.safetensors?",
         ),
         (&["train", "photos", "--since", "runn"], 5, "did you mean run?"),
+        (&["compare", "run", "runn"], 5, "did you mean run?"),
+        (&["predict", "run", "photos"], 5, "did you mean run/model.safetensors?"),
+        (&["report", "run/model.safetensors"], 5, "not a folder; name the folder of a run"),
     ]);
     let far = place.icecap(&["train", "nothing-like-it"]);
     assert!(!far.fails(5).contains("did you mean"), "{far:?}");
@@ -108,6 +111,17 @@ fn the_version_tells_what_a_report_of_a_bug_needs() {
     let mut capped = place.command(&["--version"]);
     let capped = place::Run::of(capped.env("ICECAP_ISA", "portable").output().unwrap()).succeeds().stdout;
     assert!(capped.contains("portable, by ICECAP_ISA"), "{capped}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_told() {
+    let place = Place::new();
+    for words in [&["--help"][..], &["train", "-h"], &["--version"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let run = place::Run::of(place.command(words).stdout(full).output().unwrap());
+        assert!(run.fails(5).contains("standard output"), "{words:?}: {}", run.stderr);
+    }
 }
 
 #[test]

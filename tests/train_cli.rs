@@ -142,6 +142,7 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
         (&["train", "photos", "--lr", "1e38"], 2, "smaller learning rate"),
         (&["train", "photos", "--weights", "huge"], 4, "huge"),
         (&["train", "missing"], 5, "missing"),
+        (&["train", "garbage"], 5, "garbage: a file, not a folder; name the folder"),
         (&["train", "photos", "--val", "missing"], 5, "missing"),
         (&["train", "photos", "--weights", "missing"], 5, "missing"),
         (&["train", "photos", "--out", "garbage"], 5, "garbage"),
@@ -183,11 +184,25 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         assert!(run.stderr.contains("invalid value '-"), "{}", run.stderr);
     }
     for (wrong, named) in [
+        (&["--val", "photos", "--val-split", "0.3"][..], "'--val-split <SHARE>'"),
+        (&["--folds", "2", "--val-split", "0.3"], "'--val-split <SHARE>'"),
+        (&["--early-stop", "photos"], "before --early-stop"),
+    ] {
+        let run = place.icecap(&[&["train", "photos"], wrong].concat());
+        assert!(run.code == Some(2) && run.stderr.contains(named), "{}", run.stderr);
+    }
+    for (wrong, named) in [
         (&["--group", "("][..], "'(' is no regular expression"),
         (&["--group", "zebra"], "--group: no path"),
         (&["--group", "^([0-9])", "--folds", "30"], "30 folds cannot be made"),
         (&["--optimizer", "lbfgs", "--early-stop"], "lbfgs"),
         (&["--optimizer", "lbfgs", "--lr", "find"], "lbfgs"),
+        // Nothing is taken and then not used.
+        (&["--optimizer", "lbfgs", "--epochs", "5"], "--epochs: "),
+        (&["--optimizer", "lbfgs", "--lr", "0.1"], "--lr: "),
+        (&["--optimizer", "lbfgs", "--batch", "8"], "--batch: "),
+        (&["--optimizer", "lbfgs", "--dropout", "0"], "--dropout: "),
+        (&["--optimizer", "lbfgs", "--schedule", "cosine"], "--schedule: "),
         (&["--folds", "11"], "11 folds cannot be made: class 'blue' has 10 training photos"),
     ] {
         let run = place.icecap(&[&["train", "photos"], wrong].concat());
@@ -297,6 +312,13 @@ fn folds_judge_all_photos_and_groups_stay_together() {
     assert!((folds["accuracy"].as_f64().unwrap() - mean).abs() < 1e-6 && folds["spread"].is_number());
     assert!(place.text("run/metrics.csv").lines().nth(1).unwrap().ends_with(",,"));
     place.icecap(&["predict", "run/model.safetensors", "photos"]).succeeds();
+
+    // Of many folds the line would be too long.
+    place.draw("more/red", "red", 11);
+    place.draw("more/blue", "blue", 11);
+    let many = place.icecap(&["train", "more", "--folds", "11", "--epochs", "1", "--out", "many"]).succeeds();
+    let line = many.stdout.lines().find(|line| line.starts_with("folds ")).unwrap();
+    assert!(line.contains(" to ") && line.len() < 100, "{line}");
 
     // A photo and its twin in the other class are on one side of a split, too.
     place.icecap(&["train", "photos", "--group", "^([0-9])", "--out", "split", "--epochs", "1"]).succeeds();

@@ -38,6 +38,11 @@ pub(crate) fn read() -> Result<Option<Arguments>, Failure> {
         Err(asked) if asked.kind() == ErrorKind::DisplayVersion && long_version() => {
             print(&version::text()).map(|()| None)
         }
+        // Asked for, so that it must arrive.
+        Err(asked) if !asked.use_stderr() => match asked.print() {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
+            _ => Ok(None),
+        },
         // With code 2 and a message on standard error where the arguments are off.
         Err(error) => error.exit(),
     }

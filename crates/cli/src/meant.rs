@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use icecap::{Error, data, kernels, weights};
 use strsim::damerau_levenshtein;
 
+use crate::commands::train::MODEL;
+
 /// Entries of a folder that are looked at: nobody waits for a hint.
 const MOST: usize = 10_000;
 
@@ -33,8 +35,11 @@ fn missing(error: &Error) -> Option<&Path> {
     }
 }
 
-/// The existing path most like `asked`; none where that exists, or nothing is like it.
+/// The existing path most like `asked`, or the model in a run's folder; none where that exists, or nothing is like it.
 fn path(asked: &Path) -> Option<PathBuf> {
+    if asked.is_dir() {
+        return Some(asked.join(MODEL)).filter(|model| model.is_file());
+    }
     if asked.exists() {
         return None;
     }

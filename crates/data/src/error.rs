@@ -113,6 +113,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A file where a folder should be.
+    #[error("{}: a file, not a folder; name the folder that holds the photos", path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// A folder with no class folder in it.
     #[error("{}: no class folders; put the photos of each class into a folder of its own inside it", path.display())]
     NoClasses {
@@ -248,7 +254,9 @@ impl Error {
         match self {
             Self::Photo { source, .. } => source.kind(),
             Self::Limit { .. } | Self::OverLimit { .. } => ErrorKind::Limit,
-            Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } => ErrorKind::Path,
+            Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } | Self::NotAFolder { .. } => {
+                ErrorKind::Path
+            }
             Self::ResizeSpec { .. }
             | Self::Augment { .. }
             | Self::ExifPolicy { .. }

@@ -43,6 +43,11 @@ pub enum Problem {
         /// The folder.
         path: PathBuf,
     },
+    /// A part besides training without a photo.
+    EmptyPart {
+        /// Its folder.
+        path: PathBuf,
+    },
     /// A class of the training part of which another part has no photo.
     Missing(MissingClass),
     /// A class of another part that the training part does not have.
@@ -92,6 +97,9 @@ impl std::fmt::Display for Problem {
             }
             Self::EmptyClass { path } => {
                 write!(f, "{}: no photo in this class folder; add photos or remove it", path.display())
+            }
+            Self::EmptyPart { path } => {
+                write!(f, "{}: no photo in this part; add photos or remove the folder", path.display())
             }
             Self::Missing(missing) => missing.fmt(f),
             Self::Unknown { part, class, meant: Some(meant) } => write!(
@@ -175,16 +183,22 @@ impl Survey {
         if is_listing(folder) {
             return self.listed(folder, part);
         }
+        let before = self.photos.len();
         for (class, path) in self.class_folders(folder)? {
             let photos = photos_below(&path, &mut self.skipped)?;
             let known = self.classes.iter().position(|known| *known == class);
             if known.is_none() && photos.is_empty() {
+                let meant = near_name(&class, self.classes.iter().map(String::as_str)).map(str::to_owned);
+                self.problems.push(Problem::Unknown { part, class, meant });
                 continue;
             }
             self.add(part, known.unwrap_or(self.classes.len()), photos);
             if known.is_none() {
                 self.classes.push(class);
             }
+        }
+        if self.photos.len() == before {
+            self.problems.push(Problem::EmptyPart { path: folder.to_owned() });
         }
         Ok(())
     }
@@ -251,6 +265,10 @@ impl Survey {
         learned.sort_unstable();
         for &part in self.parts.iter().filter(|part| **part != Part::Train) {
             let found = of(part);
+            // Told as a whole.
+            if found.is_empty() {
+                continue;
+            }
             let mut unknown: Vec<usize> = found.difference(&known).copied().collect();
             unknown.sort_unstable();
             let missing: Vec<usize> =

@@ -139,6 +139,7 @@ fn cause(error: Error) -> String {
 fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing> {
     let entries = std::fs::read_dir(folder).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::MissingFolder { path: folder.to_owned() },
+        std::io::ErrorKind::NotADirectory => Error::NotAFolder { path: folder.to_owned() },
         _ => Error::Io { path: folder.to_owned(), source },
     })?;
     let mut listing = Listing { folders: Vec::new(), files: Vec::new() };

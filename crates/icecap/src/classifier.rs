@@ -260,7 +260,8 @@ impl Classifier {
         if temperature > 0.0 && temperature.is_finite() {
             return Ok(Self { temperature, ..self });
         }
-        let reason = format!("{temperature} is none; use a positive number, 1 to leave confidence as it is");
+        let reason =
+            format!("{temperature} is not one; use a positive number, 1 to leave confidence as it is");
         Err(Error::Setting { what: "temperature", reason })
     }
 

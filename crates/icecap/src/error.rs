@@ -68,7 +68,8 @@ pub enum Error {
     },
     /// More folds than a class has training photos.
     #[error(
-        "{folds} folds cannot be made: class '{class}' has {photos} training photos; use fewer folds, or add photos"
+        "{folds} folds cannot be made: class '{class}' has {photos} training photo{}; use fewer folds, or add photos",
+        if *photos == 1 { "" } else { "s" }
     )]
     Folds {
         /// Folds asked for.

@@ -92,7 +92,7 @@ pub(crate) fn judge(
     (fold_of, count): (&[usize], usize),
     pulse: Pulse<'_>,
 ) -> Result<CrossValidation, Error> {
-    let judged = each(threads, count, |fold| {
+    let judged = each(threads, count, pulse, |fold| {
         let of =
             |held: bool| (0..set.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
         let held = set.plain_of(of(true));
@@ -146,15 +146,17 @@ pub(crate) fn enough(photos: usize, k: usize) -> usize {
     ENOUGH.div_ceil((photos / k).max(1)).min(k)
 }
 
-/// Does each task on a thread; the results in the order of the tasks.
+/// Does each task on a thread; the results in the order of the tasks. Where `pulse` breaks, none is begun any more: what
+/// a task does before it first asks would add up over many.
 pub(crate) fn each<R: Send>(
     threads: &Threads,
     tasks: usize,
+    pulse: Pulse<'_>,
     work: impl Fn(usize) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
     let done: Vec<Mutex<Option<Result<R, Error>>>> = (0..tasks).map(|_| Mutex::new(None)).collect();
     threads.for_each(tasks, |task| {
-        let result = work(task);
+        let result = if pulse().is_break() { Err(Error::Stopped) } else { work(task) };
         if let Ok(mut place) = done[task].lock() {
             *place = Some(result);
         }
@@ -165,6 +167,7 @@ pub(crate) fn each<R: Send>(
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use icecap_kernels::rng::{Purpose, Stream};
     use icecap_kernels::{Shape, Tensor};
@@ -228,5 +231,17 @@ mod tests {
         let options = TrainOptions::default();
         let result = cross_validate(&Threads::serial(), Isa::best(), &pairs(20), 2, &options, 3, &stop);
         assert!(matches!(result, Err(Error::Stopped)));
+    }
+
+    #[test]
+    fn nothing_is_begun_after_a_stop() {
+        let begun = AtomicUsize::new(0);
+        let pulse = || match begun.load(Ordering::Relaxed) {
+            3 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let work = |_| Ok(begun.fetch_add(1, Ordering::Relaxed));
+        assert!(matches!(each(&Threads::serial(), 100, &pulse, work), Err(Error::Stopped)));
+        assert_eq!(begun.into_inner(), 3);
     }
 }

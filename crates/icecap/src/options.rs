@@ -34,8 +34,8 @@ impl FromStr for Decay {
         let wrong = || Error::Setting {
             what: "schedule",
             reason: format!(
-                "'{text}' is none; use constant, cosine or step:EPOCHS:FACTOR, as in step:5:0.5 (epochs from 1, \
-                 factor above 0 and up to 1)"
+                "'{text}' is not one; use constant, cosine, step or step:EPOCHS:FACTOR, as in step:5:0.5 (epochs \
+                 from 1, factor above 0 and up to 1)"
             ),
         };
         let mut words = text.split(':');
@@ -156,7 +156,7 @@ impl FromStr for ClassWeight {
             "balanced" => Ok(Self::Balanced),
             _ => Err(Error::Setting {
                 what: "class weight",
-                reason: format!("'{text}' is none; use {}", Self::NAMES.join(", ")),
+                reason: format!("'{text}' is not one; use one of {}", Self::NAMES.join(", ")),
             }),
         }
     }
@@ -267,7 +267,7 @@ impl TrainOptions {
         if !self.is_lbfgs() {
             icecap_autograd::optim::named(&self.optimizer).map_err(|_| Error::Setting {
                 what: "optimizer",
-                reason: format!("'{}' is none; use one of {}", self.optimizer, OPTIMIZERS.join(", ")),
+                reason: format!("'{}' is not one; use one of {}", self.optimizer, OPTIMIZERS.join(", ")),
             })?;
         } else if self.early_stopping.is_some() || self.find_rate || self.warmup > 0 {
             return refuse(

@@ -82,7 +82,7 @@ pub(crate) fn settle(
     settled.epochs = Epochs::Fixed(epochs.saturating_mul(most));
     let (mut l2, mut l2_by_photos) = (None, None);
     if options.l2.is_none() {
-        let photos = (0..train.len()).filter(|&row| train.is_plain(row)).count();
+        let photos: usize = train.photos(classes).iter().sum();
         l2_by_photos = Some(photos.max(1)).filter(|_| epochs_by_photos);
         settled.l2 = Some(l2_by_photos.map_or(0.0, |photos| 1.0 / photos as f32));
         if options.is_lbfgs() {
@@ -118,7 +118,7 @@ pub fn choose_l2(
     };
     // A spread needs two of them.
     let folds = enough(train.photos(classes).iter().sum(), all).max(2);
-    let losses = each(threads, folds, |fold| {
+    let losses = each(threads, folds, pulse, |fold| {
         let of =
             |held: bool| (0..train.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
         let held = train.plain_of(of(true));

@@ -78,7 +78,7 @@ fn replace<T>(
     // A temporary file is private by default; what we write is as public as the user's umask says.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(how.mode));
-    let mut temporary = builder.tempfile_in(folder)?;
+    let mut temporary = builder.tempfile_in(folder).map_err(bare)?;
     let mut writer = BufWriter::new(temporary.as_file_mut());
     let written = write(&mut writer)?;
     writer.flush()?;
@@ -96,6 +96,12 @@ fn replace<T>(
         let _ = folder.sync_all();
     }
     Ok(written)
+}
+
+/// What the system said, without the name of a temporary file that nobody has asked for.
+fn bare(error: std::io::Error) -> std::io::Error {
+    let said = error.get_ref().and_then(|inner| inner.source()).and_then(|source| source.downcast_ref());
+    said.and_then(std::io::Error::raw_os_error).map_or(error, std::io::Error::from_raw_os_error)
 }
 
 /// Where the file really lies: behind links, and not in the place of a device.
@@ -127,6 +133,15 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         replace_file(&path, |w| w.write_all(b"new")).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_failure_names_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let error = bare(tempfile::Builder::new().prefix(".icecap-").tempfile_in(&missing).unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(!error.to_string().contains(".icecap-"), "{error}");
     }
 
     #[cfg(unix)]

@@ -100,6 +100,8 @@ fn no_classes(error: data::Error) -> data::Error {
 /// What came out.
 struct Evaluation {
     metrics: Metrics,
+    /// What the logits were divided by; 1 leaves them as they are.
+    temperature: f32,
     confusion: Confusion,
     skipped: Vec<SkippedPhoto>,
 }
@@ -137,7 +139,7 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
         return Err(Failure::new(Code::Content, format!("{}: {message}", options.folder.display())));
     }
     let metrics = Metrics::of(&logits, &labels, classifier.classes().len())?;
-    Ok(Evaluation { metrics, confusion, skipped })
+    Ok(Evaluation { metrics, temperature: classifier.temperature(), confusion, skipped })
 }
 
 /// More classes than this make a matrix that nobody reads; the worst of it is told instead.
@@ -152,7 +154,7 @@ fn text(
     samples: &[Sample],
     inventory: &Inventory,
 ) -> String {
-    let Evaluation { metrics, confusion, skipped } = evaluation;
+    let Evaluation { metrics, temperature, confusion, skipped } = evaluation;
     let root = match options.folder.is_dir() {
         true => {
             samples.first().and_then(|first| parent_of_class(&first.path, &inventory.classes[first.class]))
@@ -160,8 +162,13 @@ fn text(
         false => Some(options.folder.as_path()),
     };
     let left_out = if skipped.is_empty() { String::new() } else { format!(", {} skipped", skipped.len()) };
+    // Training tells the loss of the logits as they are; whoever compares shall not wonder.
+    let divided = match temperature {
+        1.0 => String::new(),
+        _ => format!(", logits divided by the model's temperature of {temperature:.3}"),
+    };
     let mut text = format!(
-        "photos    {} in {}{left_out}\nloss      {:.4}\naccuracy  {:.4}, {} right\n",
+        "photos    {} in {}{left_out}\nloss      {:.4}{divided}\naccuracy  {:.4}, {} right\n",
         confusion.photos(),
         plain_path(root.unwrap_or(Path::new("."))),
         metrics.loss,
@@ -226,6 +233,7 @@ struct Report<'a> {
     photos: usize,
     right: usize,
     loss: f32,
+    temperature: f32,
     accuracy: f32,
     balanced_accuracy: Option<f64>,
     classes: Vec<Class<'a>>,
@@ -251,7 +259,7 @@ struct Skipped<'a> {
 }
 
 fn json<'a>(options: &Options, evaluation: &'a Evaluation, classes: &'a [String]) -> Result<String, Failure> {
-    let Evaluation { metrics, confusion, skipped } = evaluation;
+    let Evaluation { metrics, temperature, confusion, skipped } = evaluation;
     let class = |(index, name): (usize, &'a String)| Class {
         name,
         photos: confusion.of_class(index),
@@ -270,6 +278,7 @@ fn json<'a>(options: &Options, evaluation: &'a Evaluation, classes: &'a [String]
         photos: confusion.photos(),
         right: confusion.right(),
         loss: metrics.loss,
+        temperature: *temperature,
         accuracy: metrics.accuracy,
         balanced_accuracy: confusion.balanced_accuracy(),
         classes: classes.iter().enumerate().map(class).collect(),

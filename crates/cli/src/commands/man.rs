@@ -15,7 +15,7 @@ use crate::wording::{counted, plain_path, typed_path};
 #[derive(Args)]
 pub(crate) struct Options {
     /// Folder for the pages, made where it is missing
-    #[arg(short, long = "output", value_name = "DIR")]
+    #[arg(short, long = "output", alias = "out", value_name = "DIR")]
     output: PathBuf,
 }
 

@@ -15,7 +15,7 @@ pub(crate) mod predict;
 mod report;
 mod similar;
 mod summary;
-mod train;
+pub(crate) mod train;
 mod weights;
 
 use clap::Subcommand;

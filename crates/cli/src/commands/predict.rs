@@ -48,7 +48,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     heatmaps: HeatmapOptions,
     /// File for the rows, instead of standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, alias = "output", value_name = "FILE")]
     out: Option<PathBuf>,
     /// Take features from the cache and keep them there
     #[arg(long)]

@@ -83,7 +83,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return Err(failure);
     }
     if found.photos.is_empty() {
-        return Err(Failure::new(Code::Content, "no photo found; name a folder that holds some with --in"));
+        let folders: Vec<String> = options.folders.iter().map(|folder| plain_path(folder)).collect();
+        let message =
+            format!("{}: no photo found; name a folder that holds some with --in", folders.join(", "));
+        return Err(Failure::new(Code::Content, message));
     }
     let (backbone, preprocessing) = options.open()?;
     let cache = if options.no_cache { None } else { cache_folder::open() };

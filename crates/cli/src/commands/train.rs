@@ -17,8 +17,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use icecap::data::{self, GroupRule, Groups, Inventory};
 use icecap::{
-    ClassWeight, Dataset, Decay, Epochs, Error, Event, OPTIMIZERS, Preprocessing, SaveBackbone, TrainOptions,
-    Trained, Trainer,
+    ClassWeight, Dataset, Decay, Epochs, Error, Event, LBFGS, OPTIMIZERS, Preprocessing, SaveBackbone,
+    TrainOptions, Trained, Trainer,
 };
 
 use crate::dataset_options::DatasetOptions;
@@ -36,7 +36,7 @@ use report::Report;
 use run_folder::RunFolder;
 use since::{Since, SinceOptions};
 use unfinished::{Begun, Unfinished};
-use values::{L2, Rate, epochs, held_back, l2, rate, share};
+use values::{L2, Rate, epochs, held_back, l2, patience, rate, share};
 
 /// The model's file in a run's folder.
 pub(crate) const MODEL: &str = "model.safetensors";
@@ -81,7 +81,7 @@ pub(crate) struct Options {
     /// Share of the features that dropout sets to zero in training
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = share)]
     dropout: f64,
-    /// Optimiser; lbfgs solves the head in one go, without epochs, learning rate and dropout
+    /// Optimiser; lbfgs solves the head in one go, without epochs, steps, learning rate and dropout
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(OPTIMIZERS))]
     optimizer: String,
     /// Strength of the L2 penalty on the head's weights; auto: by folds of the training photos for lbfgs, 1 / photos for
@@ -96,7 +96,7 @@ pub(crate) struct Options {
     class_weight: ClassWeight,
     /// Stop after so many epochs that are no better [default: 5], and keep the best one: by the loss on a slice of the
     /// training photos
-    #[arg(long, value_name = "PATIENCE", allow_negative_numbers = true, num_args = 0..=1, default_missing_value = "5", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "PATIENCE", allow_negative_numbers = true, num_args = 0..=1, default_missing_value = "5", value_parser = patience)]
     early_stop: Option<u32>,
     /// Learning rate over the epochs: constant, cosine, step, step:EPOCHS or step:EPOCHS:FACTOR
     #[arg(long, value_name = "RULE", default_value = "constant")]
@@ -105,7 +105,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
     seed: u64,
     /// Share of each class that is held back for validation where the folder has no validation photos
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back)]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
     val_split: f64,
     /// Cross-validate on the training photos, in so many folds; no photo is then held back where the folder has no
     /// validation photos
@@ -116,7 +116,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "REGEX")]
     group: Option<String>,
     /// Folder for the model and what is known of the run [default: icecap-run, icecap-run-2, …]
-    #[arg(long, value_name = "RUN")]
+    #[arg(short, long, alias = "output", value_name = "RUN")]
     out: Option<PathBuf>,
     /// Fail where a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
@@ -138,6 +138,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     options.training().check()?;
+    options.refuse_idle()?;
     let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
     let inventory = options.dataset.scan(options.folder(), options.val.as_deref())?;
     let groups = options.groups(&inventory, rule.as_ref())?;
@@ -237,6 +238,28 @@ impl Options {
             class_weight: self.class_weight,
             early_stopping: self.early_stop,
             seed: self.seed,
+        }
+    }
+
+    /// Refuses what would change nothing, which is not what somebody meant who typed it.
+    fn refuse_idle(&self) -> Result<(), Failure> {
+        let (given, default) = (self.training(), TrainOptions::default());
+        let of_steps = [
+            ("--epochs", given.epochs != default.epochs),
+            ("--lr", given.learning_rate != default.learning_rate),
+            ("--batch", given.batch != default.batch),
+            ("--dropout", given.dropout != default.dropout),
+            ("--schedule", given.decay != default.decay),
+        ];
+        match of_steps.into_iter().find(|(_, given)| *given && self.optimizer == LBFGS) {
+            None => Ok(()),
+            Some((option, _)) => Err(Failure::new(
+                Code::Arguments,
+                format!(
+                    "{option}: --optimizer {LBFGS} has no use for it: it solves the head in one go, on all photos at \
+                     once; leave it off, or take another optimizer"
+                ),
+            )),
         }
     }
 

@@ -156,7 +156,7 @@ Examples:
   icecap bundle head.safetensors --weights keras-1.0-160 -o cats-or-dogs
       the same of a model that was saved with --head-only: the weights go in, too
 
-The program is this icecap with the model behind it, so it runs where this one does: on machines with the same system
+The program is this icecap with the model behind it, so it runs where this one does: on machines with the same system \
 and kind of processor.";
 
 const SUMMARY: &str = "\

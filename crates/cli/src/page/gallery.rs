@@ -29,6 +29,12 @@ pub(super) fn mislabels(run: &Run) -> Vec<&Seen> {
     odd
 }
 
+/// The words in place of a heatmap.
+const LOOKED: &str = "where the model looked";
+/// What a heatmap shows.
+const HEAT: &str = "Beside each, where the model looked: orange speaks for the class that the photo was taken for, blue \
+                    against it.";
+
 /// Those that are shown.
 pub(super) fn shown<'a, 'b>(photos: &'b [&'a Seen]) -> &'b [&'a Seen] {
     &photos[..photos.len().min(SHOWN)]
@@ -53,14 +59,17 @@ pub(super) fn gallery(
         0 => String::new(),
         more => format!("<p class=\"small\">and {} more, in predictions.csv</p>", counted(more, "photo")),
     };
-    format!("<div class=\"gallery\">{cards}</div>{more}")
+    match cards.contains(LOOKED) {
+        true => format!("<p class=\"lead\">{HEAT}</p><div class=\"gallery pairs\">{cards}</div>{more}"),
+        false => format!("<div class=\"gallery\">{cards}</div>{more}"),
+    }
 }
 
 fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_>) -> String {
     let photo = picture(thumbnails.get(&seen.path), "");
     let heat = overlay(seen).and_then(|jpeg| thumbnails.admit(&jpeg));
     let (heat, wide) = match heat {
-        Some(address) => (picture(Some(&address), "where the model looked"), " pair"),
+        Some(address) => (picture(Some(&address), LOOKED), " pair"),
         None => (String::new(), ""),
     };
     format!(
@@ -136,11 +145,13 @@ mod tests {
         let html = gallery(&run, &errors, &mut none, &mut overlay, "none");
         assert_eq!(html.matches("<figure class=\"photo pair\">").count(), 1);
         assert_eq!(html.matches("data:image/jpeg;base64,AQID").count(), 1);
+        assert!(html.contains("orange speaks for the class"), "{html}");
         assert!(
             html.contains(">a/2.jpg</p>") && html.contains("&lt;a&gt;") && !html.contains("<a>"),
             "{html}"
         );
-        assert!(gallery(&run, &mislabels, &mut none, &mut |_| None, "none").contains(">elsewhere/4.jpg</p>"));
+        let alone = gallery(&run, &mislabels, &mut none, &mut |_| None, "none");
+        assert!(alone.contains(">elsewhere/4.jpg</p>") && !alone.contains("orange"), "{alone}");
         assert_eq!(gallery(&run, &[], &mut none, &mut |_| None, "none"), "<p class=\"lead\">none</p>");
     }
 }

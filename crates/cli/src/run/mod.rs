@@ -7,6 +7,7 @@ mod metrics;
 mod predictions;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use icecap::Reliability;
@@ -14,6 +15,7 @@ use icecap::data::Part;
 
 use crate::confusion::Confusion;
 use crate::failure::{Code, Failure};
+use crate::meant;
 
 pub(crate) use metrics::{ClassCounts, EpochRow, Metrics};
 pub(crate) use predictions::{COLUMNS, PREDICTIONS, Seen};
@@ -101,7 +103,9 @@ pub(crate) fn plain_value(value: &toml::Value) -> String {
 fn read(file: &Path, limit: u64) -> Result<Option<String>, Failure> {
     let about = match fs::metadata(file) {
         Ok(about) => about,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(Failure::path(file, error)),
     };
     if !about.is_file() {
@@ -123,7 +127,9 @@ fn no_run(folder: &Path) -> Failure {
     } else if folder.exists() {
         Failure::path(folder, "not a folder; name the folder of a run, as `icecap train` leaves it")
     } else {
-        Failure::path(folder, "no such folder; name the folder of a run, as `icecap train` leaves it")
+        let meant = meant::hint_of(folder);
+        let message = format!("no such folder; name the folder of a run, as `icecap train` leaves it{meant}");
+        Failure::path(folder, message)
     }
 }
 

@@ -44,6 +44,10 @@ impl HeatmapOptions {
             Some(name) => Some(class_named(name, classifier.classes())?),
             None => None,
         };
+        if folder.is_file() {
+            let reason = "a file stands where the folder should be; name another with --heatmap";
+            return Err(Failure::path(folder, reason));
+        }
         std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
         let heatmaps = Heatmaps::new(classifier)?;
         Ok(Some(Drawn { classifier, heatmaps, folder: folder.clone(), class, names: HashMap::new() }))

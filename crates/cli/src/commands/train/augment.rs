@@ -15,7 +15,7 @@ pub(super) struct AugmentOptions {
     #[arg(long, value_name = "LIST")]
     pub(super) augment: Option<Augment>,
     /// Views of each training photo, the photo itself among them [default: 4]
-    #[arg(long, value_name = "K", allow_negative_numbers = true, requires = "augment", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, requires = "augment", value_parser = clap::value_parser!(u32).range(2..=64))]
     views: Option<u32>,
 }
 

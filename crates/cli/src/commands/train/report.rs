@@ -211,7 +211,7 @@ impl<'a> Report<'a> {
         {
             self.epochs.store(epochs, Ordering::Relaxed);
         }
-        self.say(&verdict::settings(settled, self.dataset.train.len()))
+        self.say(&verdict::settings(settled, self.dataset.train.len(), self.options.augment.count()))
     }
 
     /// Whether an epoch is worth a line: all of few, some of many.

@@ -45,6 +45,12 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| "use a share from 0 up to, not including, 1".to_owned())
 }
 
+pub(super) fn patience(text: &str) -> Result<u32, String> {
+    let patience = text.parse().ok().filter(|patience| (1..=1_000_000).contains(patience));
+    patience
+        .ok_or_else(|| "use a number of epochs from 1 to 1000000; a path goes before --early-stop".to_owned())
+}
+
 pub(super) fn held_back(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
     share.ok_or_else(|| "use a share between 0 and 1, as in 0.2".to_owned())

@@ -8,17 +8,20 @@ use crate::wording::{counted, plain};
 
 /// From so many photos of the largest class to one of the smallest on, the small one is mostly overlooked.
 const UNEVEN: usize = 10;
+/// Folds that are told one by one; of more, a line would be too long.
+const FEW_FOLDS: usize = 10;
 
-/// The optimiser and the settings, and where those come from that were left open.
-pub(super) fn settings(settled: &Settled, photos: usize) -> String {
+/// The optimiser and the settings, and where those come from that were left open; for so many views of each of `photos`.
+pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
     let options = &settled.options;
     let mut text = format!("training    {}", options.optimizer);
     if let (Epochs::Fixed(epochs), false) = (options.epochs, options.is_lbfgs()) {
         let most = if options.early_stopping.is_some() { "at most " } else { "" };
         let _ = write!(text, ", {most}{}", counted(epochs as usize, "epoch"));
         if settled.epochs_by_photos {
-            let steps = epochs as usize * photos.div_ceil(options.batch);
-            let _ = write!(text, " (auto: {steps} steps for {})", counted(photos, "photo"));
+            let steps = epochs as usize * (photos * views as usize).div_ceil(options.batch);
+            let each = if views > 1 { format!(" in {views} views each") } else { String::new() };
+            let _ = write!(text, " (auto: {steps} steps for {}{each})", counted(photos, "photo"));
         }
         let found = if settled.rate_found { " (found by a range test)" } else { "" };
         let _ = write!(text, ", learning rate {:.2e}{found}", options.learning_rate);
@@ -81,13 +84,19 @@ fn validated(of: &Assessment, accuracy: f32) -> String {
 
 fn folds(trained: &Trained) -> String {
     let Some(folds) = &trained.folds else { return String::new() };
-    let each: Vec<String> = folds.folds.iter().map(|fold| format!("{:.3}", fold.metrics.accuracy)).collect();
+    let mut each: Vec<f32> = folds.folds.iter().map(|fold| fold.metrics.accuracy).collect();
+    let each = if each.len() > FEW_FOLDS {
+        each.sort_by(f32::total_cmp);
+        format!("{:.3} to {:.3}", each[0], each[each.len() - 1])
+    } else {
+        each.iter().map(|accuracy| format!("{accuracy:.3}")).collect::<Vec<_>>().join(" ")
+    };
     format!(
         "folds       {} of {}: accuracy {}\n            mean {:.4}, spread {:.4}; nearest centroid, the baseline, \
          {:.4}\n",
         folds.folds.len(),
         counted(folds.rows.len(), "training photo"),
-        each.join(" "),
+        each,
         folds.accuracy(),
         folds.spread(),
         folds.centroid_accuracy()

@@ -23,7 +23,7 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE|NAME")]
     weights: PathBuf,
     /// The file to write
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
     output: PathBuf,
     /// The classes of its top, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line
     #[arg(long, value_name = "A,B,…")]
