@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Look at photos before training: what cannot be read, what is there twice, what is mislabelled
     Check(check::Options),
     /// Train a classifier on photos in a folder for each class
-    Train(train::Options),
+    Train(Box<train::Options>),
     /// Try a trained model on photos whose classes are known
     Evaluate(evaluate::Options),
     /// Make the page of a run again: report.html
@@ -68,7 +68,7 @@ impl Command {
         match self {
             Self::Demo(options) => demo::run(&options),
             Self::Check(options) => check::run(&options),
-            Self::Train(options) => train::run(&train::taking_up(options)?),
+            Self::Train(options) => train::run(&train::taking_up(*options)?),
             Self::Evaluate(options) => evaluate::run(&options),
             Self::Report(options) => report::run(&options),
             Self::Compare(options) => compare::run(&options),

@@ -68,6 +68,7 @@ pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
         arguments::command().try_get_matches_from(words).map_err(|_| wrong("has no words of a training"))?;
     match Arguments::from_arg_matches(&matches).map(|arguments| arguments.command) {
         Ok(Command::Train(taken)) if taken.resume.is_none() => {
+            let taken = *taken;
             Ok(Options { out: Some(run), begun: Some(begun), ..taken })
         }
         _ => Err(wrong("has no words of a training")),
