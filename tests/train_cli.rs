@@ -203,6 +203,7 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         (&["--optimizer", "lbfgs", "--batch", "8"], "--batch: "),
         (&["--optimizer", "lbfgs", "--dropout", "0"], "--dropout: "),
         (&["--optimizer", "lbfgs", "--schedule", "cosine"], "--schedule: "),
+        (&["--group", r"(\.)", "--folds", "2"], "class 'blue' cannot be parted, by their groups"),
         (&["--folds", "11"], "11 folds cannot be made: class 'blue' has 10 training photos"),
     ] {
         let run = place.icecap(&[&["train", "photos"], wrong].concat());
@@ -291,7 +292,11 @@ fn what_is_left_open_is_settled_told_and_written_down() {
     assert!(chosen <= history.len());
     // What is reported is the kept epoch's.
     assert_eq!(kept["val_loss"], history[chosen - 1]["val_loss"]);
-    assert!(place.text("c/args.toml").contains("early_stop = 3"));
+    let arguments: toml::Table = place.text("c/args.toml").parse().unwrap();
+    assert_eq!(arguments["early_stop"].as_integer(), Some(3));
+    // To the digit, as a person would type it.
+    assert_eq!(arguments["lr"].as_float(), kept["learning_rate_chosen"].as_f64());
+    assert!(arguments["lr"].as_float().unwrap() > 1e-4, "{arguments}");
 }
 
 #[test]

@@ -32,10 +32,11 @@ impl Dataset {
     /// The same, but photos of one group are held back together or not at all.
     ///
     /// # Errors
-    /// As [`Dataset::new`], and [`Error::Data`] where a class is one group, which cannot be in both parts.
+    /// As [`Dataset::new`], and [`Error::Groups`] where a class is one group, which cannot be in both parts.
     pub fn grouped(inventory: &Inventory, share: f64, seed: u64, groups: &Groups) -> Result<Self, Error> {
         let of = groups.numbers(&inventory.train);
-        Self::parted(inventory, share, |labels| split_groups(labels, &of, share, seed))
+        let parted = Self::parted(inventory, share, |labels| split_groups(labels, &of, share, seed));
+        parted.map_err(|error| by_groups(error, &inventory.classes))
     }
 
     /// The photos of a scanned folder, of which none is held back: `val` is empty where the folder has no such part.
@@ -94,5 +95,14 @@ impl Dataset {
     pub fn write_split(&self, file: &Path) -> Result<(), Error> {
         let rows = self.samples().map(|(part, s)| (part, self.classes[s.class].as_str(), s.path.as_path()));
         Ok(icecap_data::write_split(file, rows)?)
+    }
+}
+/// An error about the groups of a class, with its name.
+pub(crate) fn by_groups(error: Error, classes: &[String]) -> Error {
+    match error {
+        Error::Data(icecap_data::Error::Folds { class, .. }) if class < classes.len() => {
+            Error::Groups { class: classes[class].clone() }
+        }
+        other => other,
     }
 }

@@ -66,6 +66,15 @@ pub enum Error {
         /// The share of the photos that was to be held back.
         share: f64,
     },
+    /// Groups that leave all photos of a class on one side of a split, or in one fold.
+    #[error(
+        "the training photos of class '{class}' cannot be parted, by their groups: nearly all are of one; add photos of \
+         other groups, or group more finely"
+    )]
+    Groups {
+        /// The class.
+        class: String,
+    },
     /// More folds than a class has training photos.
     #[error(
         "{folds} folds cannot be made: class '{class}' has {photos} training photo{}; use fewer folds, or add photos",
@@ -154,7 +163,9 @@ impl Error {
             Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
             Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,
-            Self::Setting { .. } | Self::Diverged { .. } | Self::Folds { .. } => Kind::Setting,
+            Self::Setting { .. } | Self::Diverged { .. } | Self::Groups { .. } | Self::Folds { .. } => {
+                Kind::Setting
+            }
             Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } | Self::OtherFeatures { .. } => {
                 Kind::Content
             }

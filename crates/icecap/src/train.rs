@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use icecap_data::{Cache, Groups, Part, Sample, Views, Warning};
 use icecap_graph::stage;
 
+use crate::dataset::by_groups;
 use crate::fit::{Fit, Listener, fit};
 use crate::gathered::{Gathered, Photos};
 use crate::settle::{Pulse, Settled, settle};
@@ -290,13 +291,14 @@ impl Trainer {
         Ok(Learned { head, before, settled, epochs, fitted })
     }
 
-    /// Whether there are as many photos, or groups of them, as folds: before the work rather than after it.
+    /// Whether the folds can be made, before the work rather than after it.
     fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
         let Some(folds) = self.folds else { return Ok(()) };
         if let Some(groups) = &self.groups {
-            let classes: Vec<usize> = dataset.train.iter().map(|sample| sample.class).collect();
+            let labels: Vec<usize> = dataset.train.iter().map(|sample| sample.class).collect();
             let groups = groups.numbers(&dataset.train);
-            return Ok(icecap_data::folds(&classes, Some(&groups), folds, self.options.seed).map(drop)?);
+            let made = icecap_data::folds(&labels, Some(&groups), folds, self.options.seed);
+            return made.map(|_| ()).map_err(|error| by_groups(error.into(), &dataset.classes));
         }
         let counts = dataset.counts(Part::Train);
         match dataset.classes.iter().zip(counts).find(|(_, photos)| *photos < folds) {

@@ -100,8 +100,7 @@ fn replace<T>(
 
 /// What the system said, without the name of a temporary file that nobody has asked for.
 fn bare(error: std::io::Error) -> std::io::Error {
-    let said = error.get_ref().and_then(|inner| inner.source()).and_then(|source| source.downcast_ref());
-    said.and_then(std::io::Error::raw_os_error).map_or(error, std::io::Error::from_raw_os_error)
+    if error.get_ref().is_some() { error.kind().into() } else { error }
 }
 
 /// Where the file really lies: behind links, and not in the place of a device.

@@ -337,8 +337,8 @@ impl Arguments {
                 Epochs::Fixed(epochs) if !used.is_lbfgs() => epochs,
                 _ => trained.history.len() as u32,
             },
-            lr: if let Rate::Fixed(rate) = options.lr { rate } else { f64::from(used.learning_rate) },
-            l2: if let L2::Fixed(l2) = options.l2 { l2 } else { f64::from(used.l2.unwrap_or(0.0)) },
+            lr: if let Rate::Fixed(rate) = options.lr { rate } else { shortest(used.learning_rate) },
+            l2: if let L2::Fixed(l2) = options.l2 { l2 } else { shortest(used.l2.unwrap_or(0.0)) },
             batch: options.batch,
             dropout: options.dropout,
             optimizer: options.optimizer.clone(),
@@ -369,4 +369,9 @@ impl Arguments {
 
 fn unwritable(error: impl std::fmt::Display) -> Failure {
     Failure::new(Code::Content, format!("the run's record cannot be written: {error}"))
+}
+
+/// The number of the fewest digits that is `value` as an f32: 0.001, not 0.0010000000474974513.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
 }

@@ -98,6 +98,12 @@ impl<'a> Report<'a> {
         if let (Some(warning), ClassWeight::None) = (uneven, self.options.class_weight) {
             note(&warning);
         }
+        // Of a folder's own part that is told already.
+        let counts = [Part::Train, Part::Val].map(|part| self.dataset.counts(part));
+        let unwatched = verdict::unwatched(&self.dataset.classes, &counts[0], &counts[1]);
+        if let Some(warning) = unwatched.filter(|_| inventory.val.is_none()) {
+            note(&warning);
+        }
         *lock(&self.progress) = Some(Progress::new("features", photos));
         Ok(())
     }

@@ -57,6 +57,19 @@ pub(super) fn uneven(classes: &[String], counts: &[usize]) -> Option<String> {
     })
 }
 
+/// A warning where classes are learned but not watched: nothing that is told later says so.
+pub(super) fn unwatched(classes: &[String], train: &[usize], val: &[usize]) -> Option<String> {
+    let none: Vec<_> = (0..classes.len()).filter(|&index| train[index] > 0 && val[index] == 0).collect();
+    let (first, watched) = (none.first()?, val.iter().sum::<usize>() > 0);
+    watched.then(|| {
+        let more = if none.len() > 1 { format!(" and {} more", none.len() - 1) } else { String::new() };
+        format!(
+            "warning: no photo of class '{}'{more} is held back for validation, which says nothing of it then",
+            plain(&classes[*first])
+        )
+    })
+}
+
 /// How good the classifier is, and how sure that is.
 pub(super) fn text(trained: &Trained) -> String {
     let mut text = String::new();
@@ -136,5 +149,15 @@ mod tests {
         assert!(warning.contains("'a' has 101 photos") && warning.contains("'c' has 10 photos"), "{warning}");
         assert!(warning.contains("--class-weight balanced"));
         assert_eq!(uneven(&classes, &[101, 30, 0]), None);
+    }
+
+    #[test]
+    fn classes_that_are_not_watched_are_told_where_others_are() {
+        let classes = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(unwatched(&classes, &[3, 3, 3], &[1, 1, 1]), None);
+        assert_eq!(unwatched(&classes, &[3, 3, 3], &[0, 0, 0]), None);
+        assert_eq!(unwatched(&classes, &[3, 0, 3], &[1, 0, 1]), None);
+        assert!(unwatched(&classes, &[3, 1, 3], &[1, 0, 1]).unwrap().contains("'b' is"));
+        assert!(unwatched(&classes, &[1, 1, 3], &[0, 0, 1]).unwrap().contains("'a' and 1 more is"));
     }
 }
