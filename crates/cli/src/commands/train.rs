@@ -139,19 +139,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     options.training().check()?;
     options.refuse_idle()?;
-    let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
-    let inventory = options.dataset.scan(options.folder(), options.val.as_deref())?;
-    let groups = options.groups(&inventory, rule.as_ref())?;
-    let mut dataset = match &groups {
-        _ if options.folds.is_some() => Dataset::whole(&inventory),
-        Some(groups) => Dataset::grouped(&inventory, options.val_split, options.seed, groups)?,
-        None => Dataset::new(&inventory, options.val_split, options.seed)?,
-    };
-    let since = Since::begin(options, &inventory, &mut dataset)?;
-    if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
-        dataset = begun.dataset(run, &inventory)?;
-    }
-    check_photos(&inventory, &dataset, options.strict)?;
+    let Photos { inventory, groups, dataset, since } = photos(options)?;
     let mut seconds = Seconds { scan: started.elapsed().as_secs_f64(), ..Seconds::default() };
 
     let opening = Instant::now();
@@ -210,6 +198,32 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return print(&record.line()?);
     }
     report.footer(&inventory, &trained, &folder, since.as_ref())
+}
+
+/// What is trained on.
+struct Photos {
+    inventory: Inventory,
+    groups: Option<Groups>,
+    dataset: Dataset,
+    since: Option<Since>,
+}
+
+/// Finds the photos and deals them out to training and validation.
+fn photos(options: &Options) -> Result<Photos, Failure> {
+    let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
+    let inventory = options.dataset.scan(options.folder(), options.val.as_deref())?;
+    let groups = options.groups(&inventory, rule.as_ref())?;
+    let mut dataset = match &groups {
+        _ if options.folds.is_some() => Dataset::whole(&inventory),
+        Some(groups) => Dataset::grouped(&inventory, options.val_split, options.seed, groups)?,
+        None => Dataset::new(&inventory, options.val_split, options.seed)?,
+    };
+    let since = Since::begin(options, &inventory, &mut dataset)?;
+    if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
+        dataset = begun.dataset(run, &inventory)?;
+    }
+    check_photos(&inventory, &dataset, options.strict)?;
+    Ok(Photos { inventory, groups, dataset, since })
 }
 
 /// `options`, completed by the runs that they name.
