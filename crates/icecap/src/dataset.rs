@@ -97,11 +97,12 @@ impl Dataset {
         Ok(icecap_data::write_split(file, rows)?)
     }
 }
+
 /// An error about the groups of a class, with its name.
 pub(crate) fn by_groups(error: Error, classes: &[String]) -> Error {
     match error {
-        Error::Data(icecap_data::Error::Folds { class, .. }) if class < classes.len() => {
-            Error::Groups { class: classes[class].clone() }
+        Error::Data(icecap_data::Error::Folds { class, folds }) if class < classes.len() => {
+            Error::Groups { class: classes[class].clone(), parts: folds }
         }
         other => other,
     }

@@ -66,14 +66,13 @@ pub enum Error {
         /// The share of the photos that was to be held back.
         share: f64,
     },
-    /// Groups that leave all photos of a class on one side of a split, or in one fold.
-    #[error(
-        "the training photos of class '{class}' cannot be parted, by their groups: nearly all are of one; add photos of \
-         other groups, or group more finely"
-    )]
+    /// Groups that leave all photos of a class on one side of a split, or are too few for so many folds.
+    #[error("{}", by_groups(class, *parts))]
     Groups {
         /// The class.
         class: String,
+        /// Sides of the split, or folds.
+        parts: usize,
     },
     /// More folds than a class has training photos.
     #[error(
@@ -139,6 +138,20 @@ pub enum Kind {
     Path,
     /// Stopped by its caller.
     Stopped,
+}
+
+/// What is said of [`Error::Groups`].
+fn by_groups(class: &str, parts: usize) -> String {
+    match parts {
+        0..=2 => format!(
+            "the training photos of class '{class}' cannot be parted, by their groups: nearly all are of one; add photos \
+             of other groups, or group more finely"
+        ),
+        _ => format!(
+            "{parts} folds cannot be made: the groups of class '{class}' are too few for them; use fewer folds, or group \
+             more finely"
+        ),
+    }
 }
 
 impl Error {
