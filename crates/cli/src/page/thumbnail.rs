@@ -4,12 +4,12 @@
 //! that the same run gives the same page. What finds no room any more, or cannot be read, is shown by its path.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use icecap::data::{ExifPolicy, Limits, decode};
+use icecap::data::{ExifPolicy, Limits, Loader};
+use icecap::kernels::Isa;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::thumbnail;
 use image::{ExtendedColorType, RgbImage};
@@ -44,10 +44,11 @@ impl Thumbnails {
         std::thread::scope(|scope| {
             for _ in 0..threads.clamp(1, once.len().max(1)) {
                 scope.spawn(|| {
+                    let mut loader = Loader::new(Isa::best(), Limits::default(), exif);
                     while interrupt::flow().is_continue() {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let Some(photo) = once.get(index) else { break };
-                        let picture = small(photo, exif);
+                        let picture = small(photo, &mut loader);
                         lock(&made)[index] = picture;
                     }
                 });
@@ -78,15 +79,10 @@ impl Thumbnails {
 }
 
 /// A photo as a JPEG of [`SIDE`] pixels; none where it cannot be read.
-fn small(photo: &Path, exif: ExifPolicy) -> Option<Vec<u8>> {
-    let limits = Limits::default();
-    let about = fs::metadata(photo).ok()?;
-    if !about.is_file() || about.len() > limits.file_bytes {
-        return None;
-    }
-    let decoded = decode(&fs::read(photo).ok()?, &limits, exif).ok()?;
+fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
+    let decoded = loader.open(photo).ok()?.photo().ok()?;
     let (width, height) = (decoded.width() as u32, decoded.height() as u32);
-    let pixels = RgbImage::from_raw(width, height, decoded.to_rgb())?;
+    let pixels = RgbImage::from_raw(width, height, decoded.into_rgb())?;
     let longer = width.max(height);
     let side = |side: u32| ((u64::from(side) * u64::from(SIDE) / u64::from(longer)) as u32).max(1);
     // A photo smaller than that stays as it is.
@@ -100,6 +96,10 @@ fn small(photo: &Path, exif: ExifPolicy) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use icecap::data::decode;
+
     use super::*;
 
     #[test]
@@ -111,7 +111,8 @@ mod tests {
         RgbImage::new(1, 900).save(&thin).unwrap();
         fs::write(&text, "no photo").unwrap();
         let size = |path: &Path| {
-            let jpeg = small(path, ExifPolicy::Apply).unwrap();
+            let mut loader = Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply);
+            let jpeg = small(path, &mut loader).unwrap();
             let photo = decode(&jpeg, &Limits::default(), ExifPolicy::Apply).unwrap();
             (photo.width(), photo.height())
         };
