@@ -5,7 +5,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::failure::Failure;
-use crate::note::Quiet;
+use crate::note::Verbosity;
 use crate::table::print;
 use crate::{help, version};
 
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
     #[command(flatten)]
-    pub(crate) quiet: Quiet,
+    pub(crate) verbosity: Verbosity,
 }
 
 /// All of it as clap knows it, help texts included.

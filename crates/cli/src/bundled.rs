@@ -11,7 +11,7 @@ use icecap::{Classifier, Settings};
 
 use crate::commands::predict;
 use crate::failure::{Code, Failure};
-use crate::note::Quiet;
+use crate::note::Verbosity;
 use crate::payload::{self, Payload};
 use crate::wording::plain;
 use crate::{interrupt, note};
@@ -50,7 +50,7 @@ fn classify(program: &Path, payload: Payload) -> Result<(), Failure> {
         Err(error) => error.exit(),
     };
     let read = |error: clap::Error| Failure::new(Code::Arguments, error.to_string());
-    note::set_quiet(Quiet::from_arg_matches(&matches).map_err(read)?);
+    note::set(Verbosity::from_arg_matches(&matches).map_err(read)?);
     let options = predict::Options::from_arg_matches(&matches).map_err(read)?;
     interrupt::watch()?;
     predict::run(&options)
@@ -70,7 +70,7 @@ fn command(name: &str) -> Command {
             _ => arg,
         }
     });
-    Quiet::augment_args(command)
+    Verbosity::augment_args(command)
         .override_usage(format!("{name} [OPTIONS] <PHOTO>..."))
         .arg(short("json", "A JSON object for each photo, one a line", ["format", "csv", "jsonl"]))
         .arg(short("jsonl", "The same as --json", ["format", "csv", "json"]))

@@ -52,7 +52,7 @@ fn run() -> ExitCode {
 
 fn run_command() -> Result<(), Failure> {
     let Some(arguments) = arguments::read()? else { return Ok(()) };
-    note::set_quiet(arguments.quiet);
+    note::set(arguments.verbosity);
     interrupt::watch()?;
     arguments.command.run()
 }

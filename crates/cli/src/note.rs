@@ -18,7 +18,7 @@ const COLOURS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("n
 
 /// What to say on standard error.
 #[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct Quiet {
+pub(crate) struct Verbosity {
     /// Say nothing on standard error but why it failed: no progress, no notes, no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -28,9 +28,9 @@ pub(crate) struct Quiet {
 }
 
 /// From now on.
-pub(crate) fn set_quiet(quiet: Quiet) {
-    QUIET.store(quiet.quiet, Ordering::Relaxed);
-    JSON_PROGRESS.store(quiet.progress_json, Ordering::Relaxed);
+pub(crate) fn set(verbosity: Verbosity) {
+    QUIET.store(verbosity.quiet, Ordering::Relaxed);
+    JSON_PROGRESS.store(verbosity.progress_json, Ordering::Relaxed);
 }
 
 /// Whether progress and notes are not wanted.
