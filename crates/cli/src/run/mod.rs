@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use icecap::Reliability;
 use icecap::data::Part;
+use serde::de::DeserializeOwned;
 
 use crate::confusion::Confusion;
 use crate::failure::{Code, Failure};
@@ -117,6 +118,14 @@ fn read(file: &Path, limit: u64) -> Result<Option<String>, Failure> {
     }
     let bytes = fs::read(file).map_err(|error| Failure::path(file, error))?;
     String::from_utf8(bytes).map(Some).map_err(|_| unusable(file, "not text in UTF-8"))
+}
+
+/// What a TOML file of a run says, of at most `most` bytes. Where it cannot be used, `advice` is what to do then.
+pub(crate) fn toml_file<T: DeserializeOwned>(file: &Path, most: u64, advice: &str) -> Result<T, Failure> {
+    let text = icecap::kernels::with_mapped_file(file, most, |bytes| String::from_utf8(bytes.to_vec()))?;
+    let wrong = |reason: &str| Failure::new(Code::Content, format!("{}: {reason}; {advice}", file.display()));
+    let text = text.map_err(|_| wrong("is no text"))?;
+    toml::from_str(&text).map_err(|error| wrong(error.message()))
 }
 
 fn no_run(folder: &Path) -> Failure {

@@ -9,7 +9,7 @@ use icecap::{
 use serde::Serialize;
 
 use super::since::Comparison;
-use super::{L2, Options, Rate, RunFolder};
+use super::{L2, Options, Rate, RunFolder, unfinished};
 use crate::failure::{Code, Failure};
 use crate::wording::typed;
 use crate::{csv, skipped};
@@ -315,10 +315,7 @@ impl Arguments {
     ) -> Self {
         let used = &trained.settled.options;
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let words = match &options.begun {
-            Some(begun) => begun.words.clone(),
-            None => std::env::args_os().skip(1).map(|word| text(word.as_ref())).collect::<Vec<_>>(),
-        };
+        let words = unfinished::words(options);
         let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
         Self {
             version: env!("CARGO_PKG_VERSION"),

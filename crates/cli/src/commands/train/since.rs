@@ -19,9 +19,10 @@ use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 use serde::Deserialize;
 
 use super::{MODEL, Options};
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::input::InputSize;
 use crate::meant;
+use crate::run::toml_file;
 
 pub(super) use compare::Comparison;
 use compare::Counts;
@@ -86,12 +87,7 @@ fn earlier(run: &Path) -> Result<Earlier, Failure> {
         let reason = "no run here, args.toml is missing; name a folder that `icecap train` has left";
         return Err(Failure::path(run, format!("{reason}{}", meant::hint_of(run))));
     }
-    let text = icecap::kernels::with_mapped_file(&file, MOST, |bytes| String::from_utf8(bytes.to_vec()))?;
-    let wrong = |reason: String| {
-        Failure::new(Code::Content, format!("{}: {reason}; name the folder of a run", file.display()))
-    };
-    let text = text.map_err(|_| wrong("is no text".to_owned()))?;
-    toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))
+    toml_file(&file, MOST, "name the folder of a run")
 }
 
 impl Since {

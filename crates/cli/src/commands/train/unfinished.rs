@@ -23,6 +23,7 @@ use crate::commands::Command;
 use crate::failure::{Code, Failure};
 use crate::lock::lock;
 use crate::note::note;
+use crate::run::toml_file;
 use crate::wording::{plain_path, program, typed_path};
 
 const BEGUN: &str = "unfinished.toml";
@@ -30,13 +31,15 @@ const SPLIT: &str = "unfinished.csv";
 const MODEL: &str = "model-unfinished.safetensors";
 /// What nobody's words and classes come to, in bytes.
 const MOST: u64 = 16 << 20;
+/// What to do with marks that cannot be used.
+const BEGIN_ANEW: &str = "begin anew";
 
 /// `unfinished.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Begun {
     version: String,
     /// The words behind the program's name.
-    pub(super) words: Vec<String>,
+    words: Vec<String>,
     /// Where they were typed.
     directory: PathBuf,
     classes: Vec<String>,
@@ -56,21 +59,28 @@ pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
         };
         return Err(Failure::path(&run, reason));
     }
-    let text = icecap::kernels::with_mapped_file(&file, MOST, |bytes| String::from_utf8(bytes.to_vec()))?;
-    let wrong =
-        |reason: &str| Failure::new(Code::Content, format!("{}: {reason}; begin anew", file.display()));
-    let text = text.map_err(|_| wrong("is no text"))?;
-    let begun: Begun = toml::from_str(&text).map_err(|error| wrong(error.message()))?;
+    let begun: Begun = toml_file(&file, MOST, BEGIN_ANEW)?;
+    let wrong = || {
+        let reason = "has no words of a training";
+        Failure::new(Code::Content, format!("{}: {reason}; {BEGIN_ANEW}", file.display()))
+    };
     // Relative paths among the words mean what they meant then.
     std::env::set_current_dir(&begun.directory).map_err(|error| Failure::path(&begun.directory, error))?;
     let words = std::iter::once("icecap").chain(begun.words.iter().map(String::as_str));
-    let matches =
-        arguments::command().try_get_matches_from(words).map_err(|_| wrong("has no words of a training"))?;
+    let matches = arguments::command().try_get_matches_from(words).map_err(|_| wrong())?;
     match Arguments::from_arg_matches(&matches).map(|arguments| arguments.command) {
         Ok(Command::Train(taken)) if taken.resume.is_none() => {
             Ok(Options { out: Some(run), begun: Some(begun), ..*taken })
         }
-        _ => Err(wrong("has no words of a training")),
+        _ => Err(wrong()),
+    }
+}
+
+/// The words behind the program's name that began the run: those of this process, or of the one that is gone on with.
+pub(super) fn words(options: &Options) -> Vec<String> {
+    match &options.begun {
+        Some(begun) => begun.words.clone(),
+        None => std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
     }
 }
 
@@ -150,7 +160,7 @@ impl Unfinished {
         let directory = std::env::current_dir().map_err(|error| Failure::path(Path::new("."), error))?;
         let begun = Begun {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            words: std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
+            words: words(options),
             directory,
             classes: dataset.classes.clone(),
             params_sha256: backbone.record().params_sha256.to_string(),
