@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_mangen::Man;
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 
 use crate::arguments;
 use crate::failure::Failure;

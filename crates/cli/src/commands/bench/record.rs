@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 use serde::Serialize;
 
 use super::machine;
