@@ -26,10 +26,9 @@
 //! stop it. Results have the same bits for any number of threads and any batch.
 //!
 //! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`].
-//! [`bench`](mod@bench) measures the machine, [`check`](mod@check) looks at a dataset before it is trained on.
+//! [`check`](mod@check) looks at a dataset before it is trained on.
 #![forbid(unsafe_code)]
 
-pub mod bench;
 pub mod check;
 mod error;
 pub mod explain;

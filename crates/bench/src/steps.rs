@@ -1,36 +1,38 @@
-//! The net step by step: what each step of a plan took, against its multiply-adds.
+//! The net step by step: the time of each step of a plan, and its multiply-adds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use icecap::Error;
 use icecap_graph::{Net, Padding, Spec, layers};
 use icecap_kernels::{Isa, Threads};
 
-use super::{Pass, Timing, check_pooled, pixels, portable_pooled, time};
-use crate::Error;
+use crate::drawn::pixels;
+use crate::pass::{Pass, check_pooled, portable_pooled};
+use crate::timing::{Timing, time};
 
-/// One step of a plan.
+/// One step of a plan, with its time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepTime {
-    /// The Keras name of what leaves it; the last entry of a list is the whole pass, called `all`.
+    /// The Keras name of the layer that the step ends with, or `all` for the whole pass.
     pub name: String,
-    /// Multiply-adds of all layers since the step before.
+    /// The multiply-adds of all layers since the step before.
     pub macs: usize,
-    /// What it took.
+    /// The time of the step.
     pub timing: Timing,
 }
 
-/// Steps are put together to as many passes as fit the time, at least these.
+/// The fewest passes whose steps are timed, however small the budget.
 const FEWEST_PASSES: usize = 5;
 
-/// What each step of the net's plan takes for one image of `size` x `size`, and the whole pass as the last entry. The
-/// answer is held against the portable kernels' first.
+/// Times each step of the plan of `net` for one image of `size` x `size`. The last entry is the whole pass. The answer is
+/// compared with that of the portable kernels first.
 ///
 /// # Errors
 /// [`Error::Graph`] for a size that the net does not take.
 ///
 /// # Panics
-/// Where the answer is wrong.
+/// If the answer is wrong.
 ///
 /// # Cost
 /// Twice `budget`.
@@ -68,13 +70,13 @@ pub fn steps(
     Ok(steps)
 }
 
-/// The multiply-adds of the steps that end with the layers `names`: those of all layers since the step before.
+/// Returns the multiply-adds of the steps that end with the layers `names`, each with all layers since the step before.
 ///
 /// # Errors
 /// [`Error::Graph`] for a size that the net does not take.
 ///
 /// # Panics
-/// Where a name is no layer's, or not behind the one before.
+/// If a name is not that of a layer behind the one before.
 pub fn macs(spec: &Spec, size: usize, names: &[String]) -> Result<Vec<usize>, Error> {
     let mut layers = layers(spec, Padding::Same, None, (size, size))?.into_iter();
     let step = |name: &String| {
