@@ -1,9 +1,7 @@
 //! The HDF5 container: what Keras and h5py write, and what is refused.
-#![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
 mod cut;
 mod fixtures;
-mod forge;
 mod hostile;
 mod mutants;
 

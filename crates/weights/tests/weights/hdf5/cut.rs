@@ -2,8 +2,8 @@
 
 use icecap_weights::Error;
 
-use crate::fixtures::READ;
-use crate::{assert_readable, parse};
+use super::fixtures::READ;
+use super::{assert_readable, parse};
 
 /// Where the file's length stands in the superblock, and in how many bytes.
 pub(crate) fn length_field(bytes: &[u8]) -> (usize, usize) {

@@ -4,7 +4,7 @@
 
 use icecap_weights::{Container, ContainerKind, Error};
 
-use crate::{assert_readable, parse};
+use super::{assert_readable, parse};
 
 /// The files that are read. Each starts the tests of damaged ones too.
 pub(crate) const READ: [(&str, &[u8]); 11] = [

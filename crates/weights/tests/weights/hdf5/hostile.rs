@@ -3,11 +3,11 @@
 use icecap_weights::hdf5::{MAX_DEPTH, MAX_LINK, MAX_STEPS};
 use icecap_weights::{Error, Kind};
 
+use super::{assert_readable, parse};
 use crate::forge::{
     FIRST, Forge, Message, UNDEFINED, attribute, contiguous, continuation, link, list, packed, space,
     symbol_table,
 };
-use crate::{assert_readable, parse};
 
 /// Refused with a text, at a byte of the file.
 #[track_caller]

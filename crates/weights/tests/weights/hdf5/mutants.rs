@@ -5,9 +5,9 @@
 
 use icecap_kernels::rng::{Purpose, Stream};
 
-use crate::cut::length_field;
-use crate::fixtures::READ;
-use crate::{assert_readable, parse};
+use super::cut::length_field;
+use super::fixtures::READ;
+use super::{assert_readable, parse};
 
 const EDGES: [u64; 14] = [
     0,

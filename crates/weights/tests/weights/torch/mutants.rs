@@ -5,9 +5,9 @@
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_weights::{Layout, from_bytes};
 
+use super::hostile::{assert_readable, parse};
+use super::layouts::renamed;
 use crate::draft::{state_dict, torch_legacy, torch_zip};
-use crate::hostile::{assert_readable, parse};
-use crate::layouts::renamed;
 use crate::net;
 
 fn setting(name: &str, default: u64) -> u64 {
