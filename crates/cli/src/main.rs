@@ -19,10 +19,11 @@ use crate::terminal::failure::Failure;
 use crate::terminal::{crash, interrupt, stderr};
 
 fn main() -> ExitCode {
-    crash::contained(run)
+    crash::contained(outcome)
 }
 
-fn run() -> ExitCode {
+/// What the process ends with.
+fn outcome() -> ExitCode {
     match bundled::run().unwrap_or_else(run_command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
