@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec, Warning};
-use icecap_graph::{Net, stage};
+use icecap_graph::{Net, Tap};
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
 use icecap_weights::{BackbonePart, Model, PackStore, Record};
 
@@ -370,7 +370,7 @@ impl Classifier {
     /// # Errors
     /// [`Error::Graph`] where the model's size does not fit its net.
     pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
-        let extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?;
+        let extractor = Extractor::new(&self.backbone, self.preprocessing, Tap::Pooled)?;
         Ok(Predictor::new(self, extractor))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use icecap_graph::{Arena, Input, Net, Numerics, Params, Plan, Spec, stage, tensor_shapes};
+use icecap_graph::{Arena, Input, Net, Numerics, Params, Plan, Spec, Tap, tensor_shapes};
 use icecap_kernels::{Isa, Tensor, Threads};
 
 use crate::Error;
@@ -69,7 +69,7 @@ impl<'a> Pass<'a> {
         pixels: &'a [u8],
     ) -> Result<Self, Error> {
         let workers = threads.count();
-        let plan = Plan::new(net, isa, (size, size), stage::IMAGE, stage::POOLED, workers)?;
+        let plan = Plan::new(net, isa, [size, size], Tap::Image..Tap::Pooled, workers)?;
         let arenas = (0..workers).map(|_| plan.arena()).collect();
         let images = pixels.len() / plan.input_shape().elements();
         let pooled = vec![f32::NAN; images * plan.output_shape().elements()];

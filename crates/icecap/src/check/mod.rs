@@ -28,7 +28,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use icecap_data::{About, Cache, Digest, Part, Survey, Warning};
-use icecap_graph::stage;
+use icecap_graph::Tap;
 
 use crate::{Backbone, Error, Extractor, Preprocessing, Progress, Source};
 
@@ -144,7 +144,7 @@ impl Checker {
         survey: Survey,
         step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
     ) -> Result<Checkup, Error> {
-        let extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?;
+        let extractor = Extractor::new(&self.backbone, self.preprocessing, Tap::Pooled)?;
         let mut extractor = extractor.with_cache(self.cache.clone()).describing();
         let len = extractor.row_len();
         let all = survey.photos.len();
