@@ -8,17 +8,17 @@ use super::{assert_readable, parse};
 
 /// The files that are read. Each starts the tests of damaged ones too.
 pub(crate) const READ: [(&str, &[u8]); 11] = [
-    ("fixed", include_bytes!("../golden/hdf5/fixed.h5")),
-    ("model", include_bytes!("../golden/hdf5/model.h5")),
-    ("split", include_bytes!("../golden/hdf5/split.h5")),
-    ("big_endian", include_bytes!("../golden/hdf5/big_endian.h5")),
-    ("user_block", include_bytes!("../golden/hdf5/user_block.h5")),
-    ("tracked", include_bytes!("../golden/hdf5/tracked.h5")),
-    ("superblock_2", include_bytes!("../golden/hdf5/superblock_2.h5")),
-    ("superblock_3", include_bytes!("../golden/hdf5/superblock_3.h5")),
-    ("narrow", include_bytes!("../golden/hdf5/narrow.h5")),
-    ("walked", include_bytes!("../golden/hdf5/walked.h5")),
-    ("types", include_bytes!("../golden/hdf5/types.h5")),
+    ("fixed", include_bytes!("../../golden/hdf5/fixed.h5")),
+    ("model", include_bytes!("../../golden/hdf5/model.h5")),
+    ("split", include_bytes!("../../golden/hdf5/split.h5")),
+    ("big_endian", include_bytes!("../../golden/hdf5/big_endian.h5")),
+    ("user_block", include_bytes!("../../golden/hdf5/user_block.h5")),
+    ("tracked", include_bytes!("../../golden/hdf5/tracked.h5")),
+    ("superblock_2", include_bytes!("../../golden/hdf5/superblock_2.h5")),
+    ("superblock_3", include_bytes!("../../golden/hdf5/superblock_3.h5")),
+    ("narrow", include_bytes!("../../golden/hdf5/narrow.h5")),
+    ("walked", include_bytes!("../../golden/hdf5/walked.h5")),
+    ("types", include_bytes!("../../golden/hdf5/types.h5")),
 ];
 
 pub(crate) fn fixture(name: &str) -> &'static [u8] {
@@ -116,12 +116,12 @@ fn other_types_are_told_by_name() {
 #[test]
 fn what_is_not_read_is_refused_by_its_name() {
     let files: [(&[u8], &str); 6] = [
-        (include_bytes!("../golden/hdf5/chunked.h5"), "'a' in chunks at byte "),
-        (include_bytes!("../golden/hdf5/unwritten.h5"), "says that 'a' was never written at byte "),
-        (include_bytes!("../golden/hdf5/soft_link.h5"), "'b', a link to a path at byte "),
-        (include_bytes!("../golden/hdf5/dense_links.h5"), "links in a fractal heap at byte "),
-        (include_bytes!("../golden/hdf5/dense_attributes.h5"), "attributes in a fractal heap at byte "),
-        (include_bytes!("../golden/hdf5/virtual.h5"), "'b' made of other datasets at byte "),
+        (include_bytes!("../../golden/hdf5/chunked.h5"), "'a' in chunks at byte "),
+        (include_bytes!("../../golden/hdf5/unwritten.h5"), "says that 'a' was never written at byte "),
+        (include_bytes!("../../golden/hdf5/soft_link.h5"), "'b', a link to a path at byte "),
+        (include_bytes!("../../golden/hdf5/dense_links.h5"), "links in a fractal heap at byte "),
+        (include_bytes!("../../golden/hdf5/dense_attributes.h5"), "attributes in a fractal heap at byte "),
+        (include_bytes!("../../golden/hdf5/virtual.h5"), "'b' made of other datasets at byte "),
     ];
     for (bytes, expected) in files {
         let error = parse(bytes).unwrap_err();
