@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use icecap::data::{Limits, Loader, ResizeMode, scan_photos};
-use icecap::graph::{Input, Numerics, Padding, Scaling, stage};
+use icecap::graph::{Input, Numerics, Padding, Scaling, Tap};
 use icecap::kernels::{Shape, Tensor};
 use icecap::rng::{Purpose, Stream};
 use icecap::weights::{Digest, HeadLayout, OnnxPixels, Weights, starter};
@@ -167,7 +167,7 @@ fn scores(classifier: &Classifier, pooled: &[f32]) -> (Vec<f32>, Vec<f32>) {
 fn compare(name: &str, folder: &Path, classifier: &Classifier, pixels: &[f32]) {
     let [height, width] = classifier.preprocessing().size();
     let images = pixels.len() / (height * width * 3);
-    let mut session = classifier.backbone().session([height, width], stage::POOLED).unwrap();
+    let mut session = classifier.backbone().session([height, width], Tap::Pooled).unwrap();
     let bytes: Vec<u8> = pixels.iter().map(|value| value.round() as u8).collect();
     let shape = [images, height, width, 3];
     let classes = classifier.classes().len();
@@ -239,7 +239,7 @@ fn on_starter(place: &Place, numerics: Numerics, size: [usize; 2], classes: usiz
     let photos = scan_photos(&place.path("photos")).unwrap().0;
     let pixels = load(&of(Head::untrained(1280, classes, 0).unwrap()), &photos);
     let mut pooled = vec![0.0; photos.len() * 1280];
-    let mut session = backbone.session(preprocessing.size(), stage::POOLED).unwrap();
+    let mut session = backbone.session(preprocessing.size(), Tap::Pooled).unwrap();
     session.run(Input::F32(&pixels), &mut pooled).unwrap();
     (of(head(&backbone, &pooled, classes)), pixels)
 }
@@ -266,7 +266,7 @@ fn onnx_runtime_agrees_on_twenty_photos() {
     let one = &pixels[..160 * 160 * 3];
     classifier
         .backbone()
-        .session([160, 160], stage::POOLED)
+        .session([160, 160], Tap::Pooled)
         .unwrap()
         .run(Input::F32(one), &mut pooled)
         .unwrap();
@@ -292,7 +292,7 @@ fn weights_with_a_top_are_a_classifier_and_leave_as_one() {
     let (images, expected) = (tensor("images_top"), tensor("probabilities_top"));
     let expected = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
     let mut pooled = vec![0.0; 4 * 1280];
-    let mut session = classifier.backbone().session([224, 224], stage::POOLED).unwrap();
+    let mut session = classifier.backbone().session([224, 224], Tap::Pooled).unwrap();
     session.run(Input::U8(&images), &mut pooled).unwrap();
     let (probabilities, _) = scores(&classifier, &pooled);
     assert_eq!(probabilities.len(), expected.len());
@@ -327,7 +327,7 @@ fn onnx_runtime_agrees_on_any_padding_size_and_number_of_classes() {
     let mut pooled = vec![0.0; images * 1280];
     classifier
         .backbone()
-        .session([96, 96], stage::POOLED)
+        .session([96, 96], Tap::Pooled)
         .unwrap()
         .run(Input::F32(&pixels), &mut pooled)
         .unwrap();

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use icecap::data::{Sample, scan};
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::kernels::{Isa, Shape, Tensor, Threads};
 use icecap::rng::{Purpose, Stream};
 use icecap::{
@@ -43,7 +43,7 @@ fn extract(assets: &Path) -> Photos {
     let backbone = Backbone::open(weights, Settings::threads(2)).unwrap();
     let inventory = scan(&assets.join("datasets/hymenoptera"), None).unwrap();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
-    let mut extractor = Extractor::new(&backbone, preprocessing, stage::POOLED).unwrap();
+    let mut extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
     let samples: Vec<Sample> = [inventory.train.clone(), inventory.val.unwrap()].concat();
     let sources: Vec<_> = samples.iter().map(|sample| Source::Path(&sample.path)).collect();
     let mut rows = vec![0.0; samples.len() * extractor.row_len()];

@@ -118,7 +118,7 @@ impl FromStr for InputSize {
     fn from_str(text: &str) -> Result<Self, String> {
         let (height, width) = text.split_once('x').unwrap_or((text, text));
         let side = |side: &str| {
-            let range = icecap::graph::MIN_SIDE..=icecap::graph::stage::MAX_SIDE;
+            let range = icecap::graph::MIN_SIDE..=icecap::graph::MAX_SIDE;
             side.parse().ok().filter(|side| range.contains(side)).ok_or_else(|| {
                 format!(
                     "sides from {} to {} pixels are supported, as in 160 or 96x128",

@@ -273,7 +273,8 @@ fn reduce(rgb: &[u8], from: (usize, usize), out: &mut [u8], to: (Span, Span), re
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(left, top, width, height);
-    // Typed images: `Resizer::resize` would be compiled for all thirteen pixel types.
+    // Images whose type states their pixels: those that carry the pixel type at run time compile the filters of all
+    // thirteen types into this crate, half of its build, for the one that is used.
     let source = TypedImageRef::<U8x3>::from_buffer(from.0 as u32, from.1 as u32, rgb);
     let target = TypedImage::<U8x3>::from_buffer(columns.count as u32, rows.count as u32, out);
     let done = match (source, target) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::data::scan_labelled;
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Preprocessing, probabilities};
 use serde::Serialize;
 
@@ -102,7 +102,7 @@ fn classify(
     preprocessing: Preprocessing,
     photos: &[PathBuf],
 ) -> Result<Report, Failure> {
-    let mut extractor = Extractor::new(backbone, preprocessing, stage::PREDICTIONS)?;
+    let mut extractor = Extractor::new(backbone, preprocessing, Tap::Classes)?;
     let mut report = Report { photos: Vec::new(), skipped: Vec::new(), over_limit: 0 };
     let (mut warnings, mut left_out) = (Lines::default(), Lines::default());
     for_each_photo(&mut extractor, backbone.threads().count(), photos, |index, outcome| {

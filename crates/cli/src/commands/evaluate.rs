@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::data::{self, Inventory, Sample, scan_known};
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Classifier, Extractor, Metrics, SkippedPhoto, tempered};
 use serde::Serialize;
 
@@ -110,7 +110,7 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
     let cache = if options.no_cache { None } else { cache_folder::open() };
     let backbone = classifier.backbone();
     let mut extractor =
-        Extractor::new(backbone, classifier.preprocessing(), stage::POOLED)?.with_cache(cache.clone());
+        Extractor::new(backbone, classifier.preprocessing(), Tap::Pooled)?.with_cache(cache.clone());
     let photos: Vec<PathBuf> = samples.iter().map(|sample| sample.path.clone()).collect();
     let mut confusion = Confusion::new(classifier.classes().len());
     let (mut logits, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());

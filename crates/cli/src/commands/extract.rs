@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::data::{Labelled, scan_labelled};
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::kernels::{Shape, replace_file};
 use icecap::{Backbone, Extractor, Preprocessing};
 
@@ -48,8 +48,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    fn tap(&self) -> &'static str {
-        if self.maps { stage::FEATURES } else { stage::POOLED }
+    fn tap(&self) -> Tap {
+        if self.maps { Tap::Features } else { Tap::Pooled }
     }
 }
 
@@ -142,7 +142,7 @@ fn metadata(
         ("weights", weights),
         ("params_sha256", record.params_sha256.to_string()),
         ("preprocessing", preprocessing.to_string()),
-        ("tap", options.tap().to_owned()),
+        ("tap", options.tap().to_string()),
         ("isa", backbone.isa().to_string()),
         ("classes", serde_json::json!(classes).to_string()),
         ("tool_version", env!("CARGO_PKG_VERSION").to_owned()),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::data::{Labelled, scan_labelled};
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Nearest, Preprocessing, Similar, Source};
 use serde::Serialize;
 
@@ -90,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let (backbone, preprocessing) = options.open()?;
     let cache = if options.no_cache { None } else { cache_folder::open() };
-    let mut extractor = Extractor::new(&backbone, preprocessing, stage::POOLED)?.with_cache(cache.clone());
+    let mut extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled)?.with_cache(cache.clone());
     let mut nearest = Nearest::new(usize::from(options.top));
     add_images(&mut nearest, &mut extractor, &options.images)?;
     let skipped = look(options, &backbone, &mut extractor, &found, &mut nearest)?;

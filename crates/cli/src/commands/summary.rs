@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let input = options.input.over(Preprocessing::for_training(&backbone)?);
     let [height, width] = input.size();
     let spec = backbone.spec();
-    let all = layers(spec, record.numerics.padding, None, (height, width))?;
+    let all = layers(spec, record.numerics.padding, None, [height, width])?;
     let head = Head::untrained(backbone.features(), options.classes as usize, 0)?;
     let row = |layer: &str, kind, output: String, parameters, trainable| Row {
         layer: layer.to_owned(),
