@@ -6,7 +6,7 @@
 //!
 //! Departures from that loop: sixteen classes are one packed panel, and the sum over k is four sums, of k = 0, 4, 8, …,
 //! of k = 1, 5, 9, … and so on, added as (0 + 1) + (2 + 3) at the end: four chains of multiply-adds hide each other's
-//! latency. The order is fixed and a row's sum does not see its neighbours, so a batch of 1 and of 32 give the same
+//! latency. The order is fixed and a row's sum does not see its neighbors, so a batch of 1 and of 32 give the same
 //! bits; a general matrix product would not.
 //!
 //! What it does badly: a single class fills one lane of sixteen, and the weights are read again for each row.
@@ -21,7 +21,7 @@ use crate::{
     simd::{Portable8, Vector},
 };
 
-/// Independent sums that one output is made of.
+/// The number of independent sums that one output is made of.
 const CHAINS: usize = 4;
 
 /// Weights of a dense layer, packed.
@@ -32,19 +32,19 @@ impl PackedDense {
     /// Packs `weights` [inputs, outputs], row-major, and `bias` `[outputs]`.
     ///
     /// # Panics
-    /// Where the lengths do not fit.
+    /// If the lengths do not fit.
     #[must_use]
     pub fn pack(weights: &[f32], bias: &[f32], inputs: usize, outputs: usize) -> Self {
         Self(Panels::pack(weights, bias, inputs, outputs))
     }
 
-    /// Inputs of a row.
+    /// The number of inputs in a row.
     #[must_use]
     pub fn inputs(&self) -> usize {
         self.0.k
     }
 
-    /// Outputs of a row.
+    /// The number of outputs in a row.
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.0.n
@@ -68,13 +68,13 @@ rows! { DenseRow;
     dense_f32_1x8_portable: Dense, Portable, { panel: panel_portable };
 }
 
-/// Logits of a batch.
+/// Computes the logits of a batch of rows.
 ///
 /// # Shapes
 /// `input` [N, inputs], `output` [N, outputs].
 ///
 /// # Panics
-/// Where the shapes do not fit.
+/// If the shapes do not fit.
 pub fn dense(isa: Isa, input: &[f32], weights: &PackedDense, output: &mut [f32]) {
     let packed = &weights.0;
     let (k, n) = (packed.k, packed.n);

@@ -1,5 +1,5 @@
 //! Bilinear resampling of an RGB image exactly as TensorFlow's `tf.image.resize(…, "bilinear")` does it: half-pixel
-//! centres, no antialias, sides scaled apart ("squash"), the result in f32 and not rounded.
+//! centers, no antialias, sides scaled apart ("squash"), the result in f32 and not rounded.
 //!
 //! ```text
 //! for y, x, c:  in_y = (y + 0.5) * in_h / out_h - 0.5             (in f32, as TensorFlow)
@@ -13,7 +13,7 @@
 //! Departures, and why:
 //! 1. Rows first. For each output row the two source rows are blended as they lie in memory, which is one run of
 //!    contiguous bytes for the vector unit; the horizontal step then gathers from one row of f32 instead of two of
-//!    bytes. The order of the two roundings changes the result by about 1e-5 of a grey level.
+//!    bytes. The order of the two roundings changes the result by about 1e-5 of a gray level.
 //! 2. Only the columns between the first and the last one read are blended.
 //! 3. A pixel is gathered as four values, the fourth being the next pixel's red, and stored as four: the pixel after
 //!    it overwrites the surplus one. Only the last pixel of a row is stored as three.
@@ -58,7 +58,7 @@ impl Tap {
     }
 }
 
-/// The buffers of [`resize_bilinear_rgb`], reused from image to image. One for each thread.
+/// The buffers of [`resize_bilinear_rgb`], reused from image to image; each thread needs its own.
 #[derive(Debug, Default)]
 pub struct ResizeScratch {
     columns: Vec<Tap>,
@@ -68,9 +68,9 @@ pub struct ResizeScratch {
 /// Height and width of an image in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
-    /// Columns.
+    /// The number of columns.
     pub width: usize,
 }
 
@@ -86,7 +86,7 @@ impl Size {
 pub struct RgbView<'a> {
     /// `[height, width, 3]`.
     pub pixels: &'a [u8],
-    /// Its height and width.
+    /// The image's height and width.
     pub size: Size,
 }
 
@@ -96,10 +96,10 @@ pub struct RgbView<'a> {
 /// `out` `[to.height, to.width, 3]`.
 ///
 /// # Units
-/// Grey levels, 0 to 255; `out` is not rounded.
+/// Gray levels, 0 to 255; `out` is not rounded.
 ///
 /// # Panics
-/// Where a side is 0 or a slice's length is not its shape's.
+/// If a side is 0 or a slice's length is not its shape's.
 ///
 /// # Cost
 /// About `2 * to.height * image.size.width * 3` byte reads. No allocation once `scratch` has seen the widths.
