@@ -19,7 +19,7 @@ struct Bound {
 }
 
 fn net(weights: &Path) -> Arc<Net> {
-    let weights = icecap_weights::open(weights).unwrap_or_else(|error| panic!("{error}"));
+    let weights = icecap_weights::read(weights).unwrap_or_else(|error| panic!("{error}"));
     Arc::new(Net::new(&weights.params))
 }
 
@@ -185,7 +185,7 @@ fn the_nets_of_pytorch_agree_with_it() {
         ("timm", "timm_mobilenet_v2_0.35_scrambled.safetensors"),
     ];
     for (layout, file) in FILES {
-        let weights = icecap_weights::open(assets.join("weights").join(file)).unwrap();
+        let weights = icecap_weights::read(assets.join("weights").join(file)).unwrap();
         assert_eq!(weights.record.layout.name(), layout);
         let as_they_are = Scaling { scale: [1.0; 3], shift: [0.0; 3] };
         let net = Arc::new(Net::new(&weights.with_scaling(as_they_are).unwrap().params));
@@ -243,7 +243,7 @@ fn one_net_in_several_files_is_one_net() {
         let golden = Golden::asset(&assets, pixels);
         let images = golden.u8s("images");
         let of = |file: &&str| {
-            let weights = icecap_weights::open(assets.join("weights").join(file)).unwrap();
+            let weights = icecap_weights::read(assets.join("weights").join(file)).unwrap();
             let net = Arc::new(Net::new(&weights.params));
             let features = Isa::available()
                 .into_iter()
