@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         WeightsSource::Entry(entry, store) => {
             provide(&entry, &store)?;
             let path = store.file(&entry).unwrap_or_default();
-            of_file(&path, store.open(&entry))?
+            of_file(&path, store.read(&entry))?
         }
     };
     if options.json {
