@@ -6,6 +6,9 @@
 //! backbone or a task of the very work that took them, computes on its own thread: nothing waits for a turn, so nothing
 //! can wait for ever, and no processor gets two threads' work.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::Error;
 #[cfg(feature = "rayon")]
 use crate::team::{Lease, Team};
@@ -93,6 +96,69 @@ impl Threads {
         (0..tasks).for_each(work);
     }
 
+    /// Calls `work(item)` for each item, on all threads, and returns the results in the order of the items, whatever
+    /// the number of threads. An item goes to one thread; items are begun in their order.
+    ///
+    /// # Panics
+    /// Where a call panics, when the others are done.
+    pub fn map<T: Send, R: Send>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        work: impl Fn(T) -> R + Sync,
+    ) -> Vec<R> {
+        let go_on = || ControlFlow::Continue(());
+        match self.map_until(&go_on, items, work) {
+            Some(results) => results,
+            None => unreachable!("nothing stops it"),
+        }
+    }
+
+    /// Does what [`Threads::map`] does, unless `pulse` breaks: it is asked before each item, and once it has broken no
+    /// further item is begun. Returns `None` if an item was left out.
+    ///
+    /// # Panics
+    /// Where a call panics, when the others are done.
+    pub fn map_until<T: Send, R: Send>(
+        &self,
+        pulse: &(dyn Fn() -> ControlFlow<()> + Sync),
+        items: impl IntoIterator<Item = T>,
+        work: impl Fn(T) -> R + Sync,
+    ) -> Option<Vec<R>> {
+        self.map_until_with(pulse, &mut vec![(); self.count], items, |(), item| work(item))
+    }
+
+    /// Does what [`Threads::map_until`] does with `work(state, item)`: as many calls run at once as there are states and
+    /// threads, and a state (a decoder, a buffer) is used by one call at a time. Which state an item meets depends on
+    /// chance, so a result must not depend on it.
+    ///
+    /// # Panics
+    /// Where `states` is empty, and where a call panics, when the others are done.
+    pub fn map_until_with<S: Send, T: Send, R: Send>(
+        &self,
+        pulse: &(dyn Fn() -> ControlFlow<()> + Sync),
+        states: &mut [S],
+        items: impl IntoIterator<Item = T>,
+        work: impl Fn(&mut S, T) -> R + Sync,
+    ) -> Option<Vec<R>> {
+        struct Place<T, R> {
+            item: Option<T>,
+            result: Option<R>,
+        }
+        let mut places: Vec<Place<T, R>> =
+            items.into_iter().map(|item| Place { item: Some(item), result: None }).collect();
+        let stopped = AtomicBool::new(false);
+        self.for_each_chunk(states, &mut places, 1, |state, _, places| {
+            for place in places {
+                if stopped.load(Ordering::Relaxed) || pulse().is_break() {
+                    stopped.store(true, Ordering::Relaxed);
+                    return;
+                }
+                place.result = place.item.take().map(|item| work(state, item));
+            }
+        });
+        places.into_iter().map(|place| place.result).collect()
+    }
+
     /// Splits `data` into chunks of `chunk` values (the last may be shorter) and calls
     /// `work(state, index, chunk)` for each, with as many at once as there are states and threads.
     /// A state is used by one call at a time.
@@ -145,7 +211,9 @@ impl std::fmt::Debug for Threads {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -179,6 +247,40 @@ mod tests {
             assert_eq!(data, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4]);
             assert_eq!(states.iter().step_by(2).sum::<usize>(), 4);
             assert_eq!(states.iter().skip(1).step_by(2).sum::<usize>(), 10);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Results keep the order of their items, for items that are owned, borrowed, or borrowed for writing.
+        #[test]
+        fn a_map_has_the_results_in_order_for_any_number_of_threads(count in 1usize..5, len in 0usize..60) {
+            let threads = Threads::new(count).unwrap();
+            let expected: Vec<String> = (0..len).map(|item| item.to_string()).collect();
+            prop_assert_eq!(&threads.map(0..len, |item| item.to_string()), &expected);
+            prop_assert_eq!(&threads.map(&expected, |item| item.clone()), &expected);
+            let mut written = vec![0; len];
+            threads.map(written.iter_mut().enumerate(), |(index, to)| *to = index + 1);
+            prop_assert_eq!(written, (1..=len).collect::<Vec<_>>());
+        }
+
+        /// What runs at the break is finished; nothing is begun after it, and the states have seen all of it.
+        #[test]
+        fn a_map_that_is_stopped_begins_no_further_item(count in 1usize..5, len in 0usize..60, after in 0usize..60) {
+            let threads = Threads::new(count).unwrap();
+            let asked = AtomicUsize::new(0);
+            let pulse = || match asked.fetch_add(1, Ordering::Relaxed) < after {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            };
+            let mut calls = vec![0; count];
+            let results = threads.map_until_with(&pulse, &mut calls, 0..len, |calls, item| {
+                *calls += 1;
+                item
+            });
+            prop_assert_eq!(calls.iter().sum::<usize>(), len.min(after));
+            prop_assert_eq!(results, (len <= after).then(|| (0..len).collect::<Vec<_>>()));
         }
     }
 
