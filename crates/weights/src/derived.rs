@@ -23,40 +23,39 @@ pub(crate) struct Derived {
     pub(crate) net: Option<Net>,
 }
 
-/// One pass, and afterwards its result.
 enum Pass<'a> {
-    Pack(Option<Net>),
-    HashNet(Option<Digest>),
-    HashFile(&'a [u8], Option<Digest>),
+    Pack,
+    HashNet,
+    HashFile(&'a [u8]),
+}
+
+enum Passed {
+    Net(Box<Net>),
+    NetHash(Digest),
+    FileHash(Digest),
 }
 
 impl Derived {
     /// Makes every pass that is asked for, all of them at the same time if there are threads enough.
     pub(crate) fn new(params: &Params, file: Option<&[u8]>, packing: Packing, threads: &Threads) -> Self {
-        // Threads take the passes in this order: the longest first.
-        let mut passes = Vec::new();
-        if packing == Packing::Packed {
-            passes.push(Pass::Pack(None));
-        }
-        passes.push(Pass::HashNet(None));
-        passes.extend(file.map(|bytes| Pass::HashFile(bytes, None)));
-        threads.for_each_chunk(&mut vec![(); threads.count()], &mut passes, 1, |(), _, pass| match &mut pass
-            [0]
-        {
-            Pass::Pack(net) => *net = Some(pack(params)),
-            Pass::HashNet(digest) => *digest = Some(Digest::of_params(params)),
-            Pass::HashFile(bytes, digest) => *digest = Some(Digest::of_file(bytes)),
+        // They are begun in this order: the longest first.
+        let pack_first = (packing == Packing::Packed).then_some(Pass::Pack);
+        let passes = pack_first.into_iter().chain([Pass::HashNet]).chain(file.map(Pass::HashFile));
+        let passed = threads.map(passes, |pass| match pass {
+            Pass::Pack => Passed::Net(Box::new(pack(params))),
+            Pass::HashNet => Passed::NetHash(Digest::of_params(params)),
+            Pass::HashFile(bytes) => Passed::FileHash(Digest::of_file(bytes)),
         });
-        let (mut params_sha256, mut file_sha256, mut packed) = (None, None, None);
-        for pass in passes {
-            match pass {
-                Pass::Pack(net) => packed = net,
-                Pass::HashNet(digest) => params_sha256 = digest,
-                Pass::HashFile(_, digest) => file_sha256 = digest,
+        let (mut params_sha256, mut file_sha256, mut net) = (None, None, None);
+        for result in passed {
+            match result {
+                Passed::Net(packed) => net = Some(*packed),
+                Passed::NetHash(digest) => params_sha256 = Some(digest),
+                Passed::FileHash(digest) => file_sha256 = Some(digest),
             }
         }
         let params_sha256 = params_sha256.unwrap_or_else(|| Digest::of_params(params));
-        Self { params_sha256, file_sha256, net: packed }
+        Self { params_sha256, file_sha256, net }
     }
 }
 
