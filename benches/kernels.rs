@@ -3,14 +3,14 @@
 //! rows: which of their tiles a geometry takes is the operation's choice.
 //!
 //! ```text
-//! cargo bench -p icecap --bench kernels                        all
-//! cargo bench -p icecap --bench kernels -- 'pointwise.*avx2'   some
+//! cargo bench -p icecap-bench --bench kernels                        all
+//! cargo bench -p icecap-bench --bench kernels -- 'pointwise.*avx2'   some
 //! ```
 
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use icecap::bench::{cases, isas, row_names};
+use icecap_bench::{cases, isas, row_names};
 
 const SIDES: [usize; 2] = [160, 224];
 

@@ -3,15 +3,15 @@
 //! run. The answer is held against the portable kernels' before that.
 //!
 //! ```text
-//! cargo bench -p icecap --bench layers
-//! cargo bench -p icecap --bench layers -- 'avx512/block_1_'    one step; the tables come all the same
+//! cargo bench -p icecap-bench --bench layers
+//! cargo bench -p icecap-bench --bench layers -- 'avx512/block_1_'    one step; the tables come all the same
 //! ```
 
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use icecap::bench::{Pass, StepTime, drawn_net, isas, pixels, steps, with_peak};
-use icecap::kernels::Threads;
+use icecap_bench::{Pass, StepTime, drawn_net, isas, pixels, steps, with_peak};
+use icecap_kernels::Threads;
 
 const SIZES: [usize; 2] = [160, 224];
 /// What a table takes for the steps, and again for the whole pass.

@@ -4,12 +4,12 @@
 //! `crates/kernels/tests`.
 //!
 //! ```text
-//! cargo bench -p icecap --bench model
+//! cargo bench -p icecap-bench --bench model
 //! ```
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use icecap::bench::{Pass, check_pooled, drawn_net, isas, pixels, portable_pooled};
-use icecap::kernels::Threads;
+use icecap_bench::{Pass, check_pooled, drawn_net, isas, pixels, portable_pooled};
+use icecap_kernels::Threads;
 
 const SIZES: [usize; 2] = [160, 224];
 const BATCHES: [usize; 2] = [1, 32];

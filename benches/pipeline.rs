@@ -4,7 +4,7 @@
 //! Before criterion times them, a table tells the parts, what they add up to, and how much of that is reached.
 //!
 //! ```text
-//! cargo bench -p icecap --bench pipeline
+//! cargo bench -p icecap-bench --bench pipeline
 //! ```
 
 use std::ops::ControlFlow;
@@ -12,15 +12,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use icecap::bench::{drawn_params, time};
-use icecap::data::{
-    Digest, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeMode, ResizeSpec, decode, pixels,
-};
-use icecap::graph::{Arena, Input, Plan, stage};
-use icecap::kernels::{Isa, Threads};
-use icecap::rng::{Purpose, Stream};
-use icecap::weights::{Weights, starter};
 use icecap::{Backbone, Extractor, Preprocessing, Settings, Source};
+use icecap_bench::{drawn_params, time};
+use icecap_data::{Digest, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeMode, ResizeSpec, decode, pixels};
+use icecap_graph::{Arena, Input, Plan, stage};
+use icecap_kernels::rng::{Purpose, Stream};
+use icecap_kernels::{Isa, Threads};
+use icecap_weights::{Weights, starter};
 use jpeg_encoder::{ColorType, Encoder};
 
 const PHOTOS: usize = 32;

@@ -3,15 +3,15 @@
 //! the quickest of the module's own repeats, since a peak that was disturbed is none.
 //!
 //! ```text
-//! cargo bench -p icecap --bench roofline
-//! cargo bench -p icecap --bench roofline -- 'multiply-add' the peaks alone
+//! cargo bench -p icecap-bench --bench roofline
+//! cargo bench -p icecap-bench --bench roofline -- 'multiply-add' the peaks alone
 //! ```
 
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use icecap::bench::isas;
-use icecap::kernels::roofline::{Rate, Roofline};
+use icecap_bench::isas;
+use icecap_kernels::roofline::{Rate, Roofline};
 
 /// KiB a thread, for the first, second and third level of a usual processor's caches, and for its memory.
 const SETS: [usize; 4] = [16, 512, 8192, 262_144];

@@ -6,12 +6,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use icecap::bench::drawn_params;
 use icecap::graph::{Input, stage};
 use icecap::kernels::Isa;
 use icecap::rng::{Purpose, Stream};
 use icecap::weights::{Weights, starter};
 use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, TrainOptions, Trainer, data};
+use icecap_bench::drawn_params;
 
 /// More threads than this machine may have processors, and more than an image has parts.
 const THREADS: [usize; 5] = [1, 2, 3, 4, 8];

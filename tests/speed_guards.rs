@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icecap::bench::{Pass, drawn_params, pixels};
 use icecap::graph::{Net, Params};
 use icecap::kernels::{Isa, Threads};
+use icecap_bench::{Pass, drawn_params, pixels};
 
 const WIDTH: f32 = 0.35;
 const SIZE: usize = 96;

@@ -26,63 +26,31 @@
 //! stop it. Results have the same bits for any number of threads and any batch.
 //!
 //! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`].
-//! [`bench`](mod@bench) measures the machine, [`check`](mod@check) looks at a dataset before it is trained on.
+//! [`check`](mod@check) looks at a dataset before it is trained on.
 #![forbid(unsafe_code)]
 
-mod assessment;
-mod backbone;
-pub mod bench;
-mod calibration;
-mod centroid;
 pub mod check;
-mod classifier;
-mod dataset;
 mod error;
-mod export;
-mod feature_set;
-mod features;
-mod fit;
-mod folds;
-mod gathered;
-mod head;
-mod heatmap;
-mod interval;
-mod map;
-mod metrics;
-mod options;
-mod overlay;
-mod paired;
-mod predictor;
-mod rate;
-mod settle;
-mod similar;
-mod top;
-mod train;
+pub mod explain;
+pub mod judge;
+pub mod learn;
+pub mod model;
 
-pub use assessment::Assessment;
-pub use backbone::{Backbone, Session, Settings};
-pub use calibration::{Bin, Calibration, Reliability, temperature, tempered};
-pub use centroid::centroid_head;
-pub use classifier::{Classifier, Prediction, SaveBackbone};
-pub use dataset::Dataset;
 pub use error::{Error, Kind};
-pub use feature_set::FeatureSet;
-pub use features::{Extracted, Extractor, Preprocessing, Progress, Source};
-pub use fit::{Epoch, Fit};
-pub use folds::{CrossValidation, Fold, cross_validate};
-pub use head::Head;
-pub use heatmap::{Heatmap, Heatmaps};
-pub use interval::interval;
-pub use map::{FeatureMap, MAP_ROWS};
-pub use metrics::{Metrics, THRESHOLD, balanced_accuracy, predicted, probabilities};
-pub use options::{ClassWeight, Decay, Epochs, LBFGS, OPTIMIZERS, TrainOptions};
-pub use overlay::Overlay;
-pub use paired::mcnemar;
-pub use predictor::Predictor;
-pub use rate::find_rate;
-pub use settle::{L2_DEFAULT, L2_GRID, L2Choice, Settled, choose_l2};
-pub use similar::{Nearest, Neighbour, Similar};
-pub use train::{Event, PhotoReport, PhotoSet, SkippedPhoto, Trained, Trainer};
+pub use explain::{FeatureMap, Heatmap, Heatmaps, MAP_ROWS, Nearest, Neighbour, Overlay, Similar};
+pub use judge::{
+    Assessment, Bin, Calibration, CrossValidation, Fold, Metrics, Reliability, THRESHOLD, balanced_accuracy,
+    centroid_head, cross_validate, interval, mcnemar, predicted, probabilities, temperature, tempered,
+};
+pub use learn::{
+    ClassWeight, Dataset, Decay, Epoch, Epochs, Event, FeatureSet, Fit, L2_DEFAULT, L2_GRID, L2Choice, LBFGS,
+    OPTIMIZERS, PhotoReport, PhotoSet, Settled, SkippedPhoto, TrainOptions, Trained, Trainer, choose_l2,
+    find_rate,
+};
+pub use model::{
+    Backbone, Classifier, Extracted, Extractor, Head, Prediction, Predictor, Preprocessing, Progress,
+    SaveBackbone, Session, Settings, Source,
+};
 
 pub use icecap_autograd as autograd;
 pub use icecap_data as data;

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::{Outcome, date, machine, output, record, run};
+use crate::outcome::Outcome;
+use crate::process::{output, run};
+use crate::{date, machine, record};
 
 /// Runs the benches with `arguments` for criterion and writes the day's record.
 ///

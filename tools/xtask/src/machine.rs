@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::output;
+use crate::process::output;
 
 /// The processor's name as a folder's: lower case, a dash for whatever is no letter or digit. Where the system tells
 /// them, family and model follow, because a virtual machine's processor often has a bare maker's name.

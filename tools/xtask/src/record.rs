@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 const HEADER: &str = "id,median_ns,low_ns,high_ns,mad_ns,work,unit,commit";
 

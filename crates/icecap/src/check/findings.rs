@@ -4,29 +4,9 @@ use std::collections::BTreeMap;
 
 use icecap_data::{Error, Part, SkipReason};
 
-use super::oddity::wrong_extension;
-use super::{Checkup, Group};
-
-/// How much a finding matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Worth knowing.
-    Note,
-    /// Likely to make the classifier, or what is said of it, worse.
-    Warning,
-    /// To be mended: a photo that is left out, a number that will be wrong, a training that will be refused.
-    Error,
-}
-
-impl std::fmt::Display for Level {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        })
-    }
-}
+use crate::check::checkup::{Checkup, Group};
+use crate::check::level::Level;
+use crate::check::oddity::wrong_extension;
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

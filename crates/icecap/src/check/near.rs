@@ -24,7 +24,7 @@ use std::ops::ControlFlow;
 use icecap_kernels::Threads;
 use icecap_kernels::matmul::{Matrix, matmul};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Rows and columns of a tile of cosines.
 const TILE: usize = 256;

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use icecap_data::{About, Format, Warning};
 
-use super::{Level, Seen};
+use crate::check::level::Level;
+use crate::check::seen::Seen;
 
 /// Below so many pixels of the shorter side a photo is a thumbnail or an icon.
 const SMALL: u32 = 32;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use icecap::bench::{cases, isas, row_names, time, with_peak};
+use icecap_bench::{cases, isas, row_names, time, with_peak};
 
 use super::record::{Output, Row, number};
 use super::seconds;

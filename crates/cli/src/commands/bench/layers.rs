@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use icecap::bench::{drawn_net, isas, steps, with_peak};
 use icecap::kernels::Threads;
+use icecap_bench::{drawn_net, isas, steps, with_peak};
 
 use super::record::{Output, Row, number};
 use super::{count, seconds};

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::bench::{Timing, with_peak};
 use icecap::graph::{Input, layers, stage};
+use icecap_bench::{Timing, with_peak};
 use serde::Serialize;
 
 use super::record::Row;

@@ -1,8 +1,8 @@
 //! `icecap bench roofline`: the peak of multiply-adds and of reading, measured.
 
 use clap::Args;
-use icecap::bench::isas;
 use icecap::kernels::roofline::{Rate, Roofline};
+use icecap_bench::isas;
 
 use super::count;
 use super::record::{Output, Row, number};

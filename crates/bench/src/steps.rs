@@ -1,0 +1,112 @@
+//! The net step by step: the time of each step of a plan, and its multiply-adds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use icecap::Error;
+use icecap_graph::{Net, Padding, Spec, layers};
+use icecap_kernels::{Isa, Threads};
+
+use crate::drawn::pixels;
+use crate::pass::{Pass, check_pooled, portable_pooled};
+use crate::timing::{Timing, time};
+
+/// One step of a plan, with its time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepTime {
+    /// The Keras name of the layer that the step ends with, or `all` for the whole pass.
+    pub name: String,
+    /// The multiply-adds of all layers since the step before.
+    pub macs: usize,
+    /// The time of the step.
+    pub timing: Timing,
+}
+
+/// The fewest passes whose steps are timed, however small the budget.
+const FEWEST_PASSES: usize = 5;
+
+/// Times each step of the plan of `net` for one image of `size` x `size`. The last entry is the whole pass. The answer is
+/// compared with that of the portable kernels first.
+///
+/// # Errors
+/// [`Error::Graph`] for a size that the net does not take.
+///
+/// # Panics
+/// If the answer is wrong.
+///
+/// # Cost
+/// Twice `budget`.
+pub fn steps(
+    net: &Arc<Net>,
+    isa: Isa,
+    threads: &Threads,
+    size: usize,
+    budget: Duration,
+) -> Result<Vec<StepTime>, Error> {
+    let image = pixels(size * size * 3);
+    let expected = portable_pooled(net, threads, size, &image)?;
+    let mut pass = Pass::new(net, isa, threads, size, &image)?;
+    check_pooled(&format!("{isa} at {size}x{size}"), pass.pooled(), &expected);
+
+    let names: Vec<String> = pass.profile()?.into_iter().map(|(name, _)| name).collect();
+    check_pooled(&format!("{isa} at {size}x{size}, step by step"), pass.pooled(), &expected);
+    let mut times = vec![Vec::new(); names.len()];
+    let began = Instant::now();
+    while times[0].len() < FEWEST_PASSES || began.elapsed() < budget {
+        for (times, (_, took)) in times.iter_mut().zip(pass.profile()?) {
+            times.push(took.as_nanos() as f64);
+        }
+    }
+    let all = time(budget, || pass.run());
+    let each = macs(net.spec(), size, &names)?;
+    let mut steps: Vec<StepTime> = names
+        .into_iter()
+        .zip(each)
+        .zip(times)
+        .map(|((name, macs), times)| StepTime { name, macs, timing: Timing::of(times) })
+        .collect();
+    let macs = steps.iter().map(|step| step.macs).sum();
+    steps.push(StepTime { name: "all".to_owned(), macs, timing: all });
+    Ok(steps)
+}
+
+/// Returns the multiply-adds of the steps that end with the layers `names`, each with all layers since the step before.
+///
+/// # Errors
+/// [`Error::Graph`] for a size that the net does not take.
+///
+/// # Panics
+/// If a name is not that of a layer behind the one before.
+pub fn macs(spec: &Spec, size: usize, names: &[String]) -> Result<Vec<usize>, Error> {
+    let mut layers = layers(spec, Padding::Same, None, (size, size))?.into_iter();
+    let step = |name: &String| {
+        let mut macs = 0;
+        for layer in layers.by_ref() {
+            macs += layer.macs;
+            if layer.name == *name {
+                return macs;
+            }
+        }
+        panic!("no layer '{name}' behind the step before")
+    };
+    Ok(names.iter().map(step).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_multiply_add_falls_to_one_step() {
+        let spec = Spec::with_width(1.0).unwrap();
+        let all: usize = layers(&spec, Padding::Same, None, (160, 160)).unwrap().iter().map(|l| l.macs).sum();
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let few = names(&["expanded_conv_project_BN", "block_2_add", "out_relu", "global_average_pooling2d"]);
+        let each = macs(&spec, 160, &few).unwrap();
+        assert_eq!(each.iter().sum::<usize>(), all);
+        // The first convolution and the first block: 5.53 + 1.84 + 3.28 million.
+        assert_eq!((each[0] / 10_000, each[3]), (1064, 0));
+        let whole = macs(&spec, 160, &names(&["global_average_pooling2d"])).unwrap();
+        assert_eq!(whole, [all]);
+    }
+}

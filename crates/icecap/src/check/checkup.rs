@@ -1,0 +1,74 @@
+//! What a check found, as it was found.
+
+use icecap_data::{Part, Survey};
+
+use crate::check::oddity::{self, Oddity};
+use crate::check::seen::Seen;
+
+/// Photos that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Indices into the photos of the survey, in ascending order.
+    pub photos: Vec<usize>,
+    /// The weakest of the cosines that join them; 1 where they are identical.
+    pub similarity: f32,
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub struct Checkup {
+    /// The dataset.
+    pub survey: Survey,
+    /// What became of each of its photos, in its order.
+    pub photos: Vec<Result<Seen, icecap_data::Error>>,
+    /// Photos whose files are the same, byte for byte.
+    pub identical: Vec<Group>,
+    /// Photos that are nearly the same. Of identical ones the first stands for all.
+    pub similar: Vec<Group>,
+    /// Photos that were compared with each other for near duplicates.
+    pub compared: usize,
+    /// Photos that the cache knew.
+    pub cached: usize,
+}
+
+impl Checkup {
+    /// The parts in which photos of a group lie.
+    #[must_use]
+    pub fn parts_of(&self, group: &Group) -> Vec<Part> {
+        let mut parts: Vec<Part> = group.photos.iter().map(|&photo| self.survey.photos[photo].0).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        parts
+    }
+
+    /// The classes that photos of a group have, as indices.
+    #[must_use]
+    pub fn classes_of(&self, group: &Group) -> Vec<usize> {
+        let mut classes: Vec<usize> =
+            group.photos.iter().map(|&photo| self.survey.photos[photo].1.class).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        classes
+    }
+
+    /// Photos of each class in a part, unreadable ones among them.
+    #[must_use]
+    pub fn counts(&self, part: Part) -> Vec<usize> {
+        let mut counts = vec![0; self.survey.classes.len()];
+        for (_, sample) in self.survey.photos.iter().filter(|(own, _)| *own == part) {
+            counts[sample.class] += 1;
+        }
+        counts
+    }
+
+    /// What is suspicious about a photo; nothing where it cannot be read.
+    #[must_use]
+    pub fn oddities(&self, photo: usize) -> Vec<Oddity> {
+        self.photos[photo].as_ref().map(oddity::of).unwrap_or_default()
+    }
+
+    /// The photos that can be read, with their indices.
+    pub fn seen(&self) -> impl Iterator<Item = (usize, &Seen)> {
+        self.photos.iter().enumerate().filter_map(|(index, photo)| Some((index, photo.as_ref().ok()?)))
+    }
+}

@@ -1,0 +1,14 @@
+//! What is known of a photo that was looked at.
+
+use icecap_data::{About, Digest, Warning};
+
+/// What is known of a photo that can be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The hash of its file.
+    pub sha256: Digest,
+    /// What the file holds.
+    pub about: About,
+    /// What is odd about the file.
+    pub warnings: Vec<Warning>,
+}

@@ -1,0 +1,202 @@
+//! Class activation maps: which places of a photo spoke for a class, and which against it.
+//!
+//! With global average pooling and one dense layer behind it this is no estimate. The logit of class `c` is a sum over
+//! the `h*w` positions of the last feature map `f`:
+//!
+//! ```text
+//! logit_c = bias_c + sum_k kernel[k,c] * (1/(h*w)) sum_yx f[y,x,k]
+//!         = bias_c + sum_yx map_c[y,x],     map_c[y,x] = (1/(h*w)) sum_k f[y,x,k] * kernel[k,c]
+//! ```
+//!
+//! (Zhou, Khosla, Lapedriza, Oliva, Torralba: Learning Deep Features for Discriminative Localization, CVPR 2016, eq. 2;
+//! theirs leaves the mean's divisor out.) So a cell is that place's share of the logit, in logits, and the cells of a
+//! map sum to the logit but for its bias. Dropout is off, as in every prediction.
+//!
+//! Two classes share one logit, which speaks for the second: the first class's map is the same with its signs turned.
+//! With more classes a map is what speaks for that class's own logit; a softmax compares logits, so a place that speaks
+//! for two classes alike decides nothing between them.
+//!
+//! What it does badly: the map is as coarse as the features, 5x5 cells of a photo at 160x160, and a cell has looked at
+//! far more of the photo than the part that it stands for. The logits are sums in f64 in another order than those of a
+//! [`Predictor`](crate::Predictor), and differ from them in the last digits.
+
+use std::ops::ControlFlow;
+
+use icecap_graph::stage;
+
+use crate::error::Error;
+use crate::judge::metrics::predicted;
+use crate::model::classifier::Classifier;
+use crate::model::extractor::Extractor;
+use crate::model::progress::Progress;
+use crate::model::source::Source;
+
+/// Bytes of feature maps that are in memory at once, where one photo does not have more.
+const WINDOW_BYTES: usize = 8 << 20;
+
+/// The class activation maps of one photo.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heatmap {
+    size: [usize; 2],
+    classes: usize,
+    bias: Vec<f32>,
+    /// One map a logit, `[logits, h, w]`.
+    maps: Vec<f32>,
+}
+
+impl Heatmap {
+    /// Of features `[h, w, F]`, under a head with `kernel` [F, logits] and `bias` [logits].
+    fn new(features: &[f32], size: [usize; 2], kernel: &[f32], bias: &[f32], classes: usize) -> Self {
+        let (cells, logits) = (size[0] * size[1], bias.len());
+        let mut maps = vec![0.0; cells * logits];
+        let mut sums = vec![0.0_f64; logits];
+        for (cell, feature) in features.chunks_exact(features.len() / cells).enumerate() {
+            sums.fill(0.0);
+            for (&value, row) in feature.iter().zip(kernel.chunks_exact(logits)) {
+                for (sum, &weight) in sums.iter_mut().zip(row) {
+                    *sum += f64::from(value) * f64::from(weight);
+                }
+            }
+            for (logit, sum) in sums.iter().enumerate() {
+                maps[logit * cells + cell] = (sum / cells as f64) as f32;
+            }
+        }
+        Self { size, classes, bias: bias.to_vec(), maps }
+    }
+
+    /// Rows and columns of each map.
+    #[must_use]
+    pub fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// The map of a logit, `[h, w]` row by row: its cells sum to the logit less its bias.
+    ///
+    /// # Panics
+    /// Where the head has no such logit.
+    #[must_use]
+    pub fn of_logit(&self, logit: usize) -> &[f32] {
+        let cells = self.size[0] * self.size[1];
+        &self.maps[logit * cells..][..cells]
+    }
+
+    /// The map of a class, `[h, w]` row by row: above 0 what speaks for it, below 0 what speaks against it. Of two
+    /// classes, which share a logit, the first one's has the signs turned.
+    ///
+    /// # Panics
+    /// Where there is no such class.
+    #[must_use]
+    pub fn of_class(&self, class: usize) -> Vec<f32> {
+        assert!(class < self.classes, "class {class} of {}", self.classes);
+        match (self.bias.len(), class) {
+            (1, 0) => self.of_logit(0).iter().map(|cell| -cell).collect(),
+            (1, _) => self.of_logit(0).to_vec(),
+            _ => self.of_logit(class).to_vec(),
+        }
+    }
+
+    /// The logits: each bias and the sum of its map.
+    #[must_use]
+    pub fn logits(&self) -> Vec<f32> {
+        let sum = |logit| self.of_logit(logit).iter().map(|&cell| f64::from(cell)).sum::<f64>();
+        self.bias.iter().enumerate().map(|(logit, &bias)| (f64::from(bias) + sum(logit)) as f32).collect()
+    }
+
+    /// The class that the logits predict.
+    #[must_use]
+    pub fn predicted(&self) -> usize {
+        predicted(&self.logits())
+    }
+
+    /// The value that is drawn in full colour: the largest of all maps without its sign, so that maps of several classes
+    /// of a photo can be compared. It is no smaller than `1 / (h*w)`: where all places together could not move the
+    /// logit by 1, the colours stay as weak as what they show.
+    #[must_use]
+    pub fn scale(&self) -> f32 {
+        let cells = (self.size[0] * self.size[1]) as f32;
+        self.maps.iter().fold(1.0 / cells, |largest, cell| largest.max(cell.abs()))
+    }
+}
+
+/// Makes class activation maps of photos in batches, with the same memory, on all threads of the classifier's backbone.
+pub struct Heatmaps<'a> {
+    classifier: &'a Classifier,
+    extractor: Extractor,
+    rows: Vec<f32>,
+}
+
+impl<'a> Heatmaps<'a> {
+    /// For photos as `classifier` sees them.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where the model's size does not fit its net.
+    pub fn new(classifier: &'a Classifier) -> Result<Self, Error> {
+        let extractor = Extractor::new(classifier.backbone(), classifier.preprocessing(), stage::FEATURES)?;
+        Ok(Self { classifier, extractor, rows: Vec::new() })
+    }
+
+    /// The classifier whose maps these are.
+    #[must_use]
+    pub fn classifier(&self) -> &'a Classifier {
+        self.classifier
+    }
+
+    /// The maps of each photo, or why it cannot be read. `progress` is called by the threads after each photo and can
+    /// stop the work.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] where `progress` breaks.
+    pub fn of(
+        &mut self,
+        photos: &[Source<'_>],
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<Result<Heatmap, icecap_data::Error>>, Error> {
+        let len = self.extractor.row_len();
+        let shape = self.extractor.row_shape();
+        let size = [shape.dims()[0], shape.dims()[1]];
+        let threads = self.classifier.backbone().threads().count();
+        let window = (WINDOW_BYTES / (len * size_of::<f32>())).max(threads);
+        let head = self.classifier.head();
+        let (kernel, bias) = (head.kernel().data(), head.bias().data());
+        let mut maps = Vec::with_capacity(photos.len());
+        for (number, photos_now) in photos.chunks(window).enumerate() {
+            let before = number * window;
+            self.rows.resize(photos_now.len() * len, 0.0);
+            let outcomes = self.extractor.extract(photos_now, &mut self.rows, &|now| {
+                progress(Progress { done: before + now.done, photos: photos.len() })
+            })?;
+            let rows = self.rows.chunks_exact(len);
+            maps.extend(outcomes.into_iter().zip(rows).map(|(outcome, features)| {
+                outcome.map(|_| Heatmap::new(features, size, kernel, bias, head.classes()))
+            }));
+        }
+        Ok(maps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two cells of three features, by hand.
+    #[test]
+    fn a_cell_is_its_share_of_the_logit() {
+        let features = [1.0, 2.0, 0.0, 0.0, 4.0, 8.0];
+        let two = Heatmap::new(&features, [1, 2], &[0.5, -1.0, 0.25], &[3.0], 2);
+        assert_eq!(two.of_logit(0), [-0.75, -1.0]);
+        assert_eq!((two.of_class(1), two.of_class(0)), (vec![-0.75, -1.0], vec![0.75, 1.0]));
+        assert_eq!((two.logits(), two.predicted(), two.scale()), (vec![1.25], 1, 1.0));
+
+        let kernel = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0];
+        let three = Heatmap::new(&features, [1, 2], &kernel, &[0.0, 0.5, 0.0], 3);
+        assert_eq!(three.of_class(0), [0.5, 0.0]);
+        assert_eq!(three.of_class(1), [1.0, 2.0]);
+        assert_eq!(three.of_class(2), [0.0, -4.0]);
+        assert_eq!((three.logits(), three.predicted(), three.scale()), (vec![0.5, 3.5, -4.0], 1, 4.0));
+    }
+
+    #[test]
+    fn what_says_nothing_is_not_blown_up() {
+        assert_eq!(Heatmap::new(&[0.0; 8], [2, 2], &[1.0, 1.0], &[0.0], 2).scale(), 0.25);
+    }
+}

@@ -1,0 +1,11 @@
+//! Explaining: where on a photo a classifier looked, which photos are alike, and how a set of photos lies.
+
+pub(crate) mod heatmap;
+pub(crate) mod overlay;
+pub(crate) mod projection;
+pub(crate) mod similar;
+
+pub use heatmap::{Heatmap, Heatmaps};
+pub use overlay::Overlay;
+pub use projection::{FeatureMap, MAP_ROWS};
+pub use similar::{Nearest, Neighbour, Similar};

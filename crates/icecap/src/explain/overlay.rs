@@ -1,0 +1,235 @@
+//! A class activation map drawn over its photo.
+//!
+//! The photo lies below in dimmed grey, as displayed upright (or as stored, where the classifier ignores EXIF); the map
+//! is bilinear between the centres of its cells over the part of the photo that the net saw, the same scale on both
+//! sides of 0. Orange speaks for the class and blue against it: a pair that people with any common colour blindness
+//! tell apart, and of which neither is a grey. What the net did not see is darker and has no colour.
+
+use std::ops::ControlFlow;
+
+use icecap_data::{Limits, Loader, Photo, Region};
+
+use crate::error::Error;
+use crate::explain::heatmap::{Heatmap, Heatmaps};
+use crate::model::classifier::Classifier;
+use crate::model::source::Source;
+
+/// What speaks for the class.
+const FOR: [f32; 3] = [255.0, 130.0, 0.0];
+/// What speaks against it.
+const AGAINST: [f32; 3] = [40.0, 120.0, 255.0];
+/// How much of a pixel is colour where the map is at its scale.
+const STRONGEST: f32 = 0.8;
+/// The grey of the photo: darkest and lightest.
+const GREYS: [f32; 2] = [15.0, 185.0];
+/// How much of that is left where the net did not look.
+const UNSEEN: f32 = 0.4;
+
+/// An image of 8-bit RGB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlay {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// The pixels, `[height, width, 3]`.
+    pub rgb: Vec<u8>,
+}
+
+impl Overlay {
+    /// The map of `class` over the photo it was made of, which is read again; its longer side at most `side` pixels.
+    ///
+    /// # Errors
+    /// Where the photo cannot be read.
+    ///
+    /// # Panics
+    /// Where the map has no such class.
+    pub fn of(
+        classifier: &Classifier,
+        photo: Source<'_>,
+        map: &Heatmap,
+        class: usize,
+        side: usize,
+    ) -> Result<Self, icecap_data::Error> {
+        let preprocessing = classifier.preprocessing();
+        let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), preprocessing.exif);
+        let photo = match photo {
+            Source::Path(path) => loader.open(path)?.photo()?,
+            Source::Bytes(bytes) => loader.open_bytes(bytes)?.photo()?,
+        };
+        let seen = preprocessing.resize.seen(photo.width(), photo.height());
+        Ok(Self::draw(photo, seen, &map.of_class(class), map.size(), map.scale(), side))
+    }
+
+    /// Draws `map` [h, w] of `size` over the part `seen` of `photo`; `scale` is the value, above or below 0, that has
+    /// full colour. The longer side is at most `side` pixels, and no longer than the photo's.
+    ///
+    /// # Panics
+    /// Where `map` is not of that size or a size is 0.
+    #[must_use]
+    pub fn draw(photo: Photo, seen: Region, map: &[f32], size: [usize; 2], scale: f32, side: usize) -> Self {
+        assert!(map.len() == size[0] * size[1] && !map.is_empty() && side > 0, "a map of {size:?}");
+        let from = [photo.height(), photo.width()];
+        let [height, width] = bounded(from, side);
+        let grey = reduced(&photo.into_rgb(), from, [height, width]);
+        let columns = samples(width, from[1], (seen.left, seen.width), size[1]);
+        let rows = samples(height, from[0], (seen.top, seen.height), size[0]);
+        let mut rgb = Vec::with_capacity(height * width * 3);
+        for (row, grey) in rows.iter().zip(grey.chunks_exact(width)) {
+            for (column, &light) in columns.iter().zip(grey) {
+                let value = match (row, column) {
+                    (Some(row), Some(column)) => Some(between(map, size[1], row, column) / scale),
+                    _ => None,
+                };
+                rgb.extend(pixel(light, value));
+            }
+        }
+        Self { width, height, rgb }
+    }
+}
+
+impl Heatmaps<'_> {
+    /// The overlay of one photo, its longer side at most `side` pixels: for `class`, or for the predicted one.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the reason where the photo cannot be read; [`Error::Setting`] for a class that the
+    /// classifier does not have.
+    pub fn overlay(
+        &mut self,
+        photo: Source<'_>,
+        class: Option<usize>,
+        side: usize,
+    ) -> Result<Overlay, Error> {
+        let classes = self.classifier().classes().len();
+        if let Some(class) = class.filter(|class| *class >= classes) {
+            let reason = format!("there is no class {class}, the last of {classes} is {}", classes - 1);
+            return Err(Error::Setting { what: "heatmap class", reason });
+        }
+        let map = self.of(&[photo], &|_| ControlFlow::Continue(()))?.pop().ok_or(Error::Stopped)??;
+        let class = class.unwrap_or_else(|| map.predicted());
+        Ok(Overlay::of(self.classifier(), photo, &map, class, side)?)
+    }
+}
+
+/// Rows and columns of the overlay of a photo.
+fn bounded([height, width]: [usize; 2], side: usize) -> [usize; 2] {
+    let longer = height.max(width);
+    if longer <= side {
+        return [height, width];
+    }
+    let of = |length: usize| ((length as f64 * side as f64 / longer as f64).round() as usize).max(1);
+    [of(height), of(width)]
+}
+
+/// The photo in grey levels from 0 to 1, each pixel the mean of those that it stands for.
+fn reduced(rgb: &[u8], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+    // The weights of ITU-R BT.601, in thousandths.
+    let light = |p: &[u8]| 299 * u64::from(p[0]) + 587 * u64::from(p[1]) + 114 * u64::from(p[2]);
+    let span = |index: usize, from: usize, to: usize| index * from / to..(index + 1) * from / to;
+    let mut grey = Vec::with_capacity(to[0] * to[1]);
+    for y in 0..to[0] {
+        let rows = span(y, from[0], to[0]);
+        for x in 0..to[1] {
+            let columns = span(x, from[1], to[1]);
+            let row =
+                |row: usize| &rgb[(row * from[1] + columns.start) * 3..(row * from[1] + columns.end) * 3];
+            let sum: u64 = rows.clone().flat_map(|y| row(y).chunks_exact(3)).map(light).sum();
+            grey.push(sum as f32 / (rows.len() * columns.len()) as f32 / 255_000.0);
+        }
+    }
+    grey
+}
+
+/// Between which two cells a pixel lies, and how far from the first.
+#[derive(Clone, Copy)]
+struct Sample {
+    first: usize,
+    second: usize,
+    share: f32,
+}
+
+/// Where in `cells` cells over the span `(start, length)` of a photo's `side` each of `count` pixels lies; none for a
+/// pixel outside.
+fn samples(count: usize, side: usize, (start, length): (f64, f64), cells: usize) -> Vec<Option<Sample>> {
+    let sample = |index: usize| {
+        let place = ((index as f64 + 0.5) * side as f64 / count as f64 - start) / length;
+        if !(0.0..=1.0).contains(&place) {
+            return None;
+        }
+        // A cell's value stands at its centre; beyond the last centre there is nothing to go towards.
+        let place = (place * cells as f64 - 0.5).clamp(0.0, (cells - 1) as f64);
+        let first = place as usize;
+        Some(Sample { first, second: (first + 1).min(cells - 1), share: (place - first as f64) as f32 })
+    };
+    (0..count).map(sample).collect()
+}
+
+fn between(map: &[f32], width: usize, row: &Sample, column: &Sample) -> f32 {
+    let along = |row: usize| {
+        let (a, b) = (map[row * width + column.first], map[row * width + column.second]);
+        a + (b - a) * column.share
+    };
+    let (a, b) = (along(row.first), along(row.second));
+    a + (b - a) * row.share
+}
+
+/// A pixel of the photo that is `light` (0 to 1) under `value`, 1 and -1 being full colour; none is outside.
+fn pixel(light: f32, value: Option<f32>) -> [u8; 3] {
+    let grey = GREYS[0] + (GREYS[1] - GREYS[0]) * light;
+    let Some(value) = value else { return [(grey * UNSEEN) as u8; 3] };
+    let share = STRONGEST * value.abs().min(1.0);
+    let colour = if value > 0.0 { FOR } else { AGAINST };
+    // The colour keeps the photo's light and shade, so that one still sees what is there.
+    colour.map(|level| (grey * (1.0 - share) + level * (0.4 + 0.6 * light) * share).round() as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(width: usize, height: usize) -> Region {
+        Region { left: 0.0, top: 0.0, width: width as f64, height: height as f64 }
+    }
+
+    /// How much warmer than cold a pixel is.
+    fn warmth(overlay: &Overlay, x: usize, y: usize) -> i32 {
+        let pixel = &overlay.rgb[(y * overlay.width + x) * 3..][..3];
+        i32::from(pixel[0]) - i32::from(pixel[2])
+    }
+
+    #[test]
+    fn warm_is_for_cool_is_against_and_zero_is_grey() {
+        let photo = Photo::from_rgb(60, 20, vec![128; 3600]);
+        let overlay = Overlay::draw(photo, all(60, 20), &[2.0, 0.0, -2.0], [1, 3], 2.0, 1024);
+        assert_eq!((overlay.width, overlay.height), (60, 20));
+        assert!(warmth(&overlay, 0, 9) > 60 && warmth(&overlay, 59, 9) < -60);
+        // Halfway between the centres of two cells the map is halfway.
+        assert_eq!(warmth(&overlay, 0, 0), warmth(&overlay, 9, 19), "flat up to the first centre");
+        let [full, half] = [0, 20].map(|x| warmth(&overlay, x, 10) as f32);
+        assert!((half / full - 0.5).abs() < 0.05, "{half} of {full}");
+        assert!(warmth(&overlay, 30, 10).abs() < full as i32 / 15);
+    }
+
+    #[test]
+    fn colour_lies_only_where_the_net_looked() {
+        let photo = Photo::from_rgb(100, 50, vec![200; 15_000]);
+        let seen = Region { left: 25.0, top: 0.0, width: 50.0, height: 50.0 };
+        let overlay = Overlay::draw(photo, seen, &[1.0], [1, 1], 1.0, 50);
+        assert_eq!((overlay.width, overlay.height), (50, 25));
+        let coloured: Vec<bool> = (0..50).map(|x| warmth(&overlay, x, 12) != 0).collect();
+        let expected: Vec<bool> = (0..50).map(|x| (12..38).contains(&x)).collect();
+        // The pixels at x = 12 and 37 straddle the edge; their centres are inside and outside of it.
+        assert_eq!(coloured[13..37], expected[13..37]);
+        assert!(!coloured[..12].contains(&true) && !coloured[38..].contains(&true));
+    }
+
+    #[test]
+    fn a_photo_of_any_shape_is_bounded_and_never_grown() {
+        assert_eq!(bounded([16_384, 1], 1024), [1024, 1]);
+        assert_eq!(bounded([3, 2], 1024), [3, 2]);
+        assert_eq!(bounded([3000, 4000], 1024), [768, 1024]);
+        // A mean over what a pixel stands for: black and white stripes become grey.
+        let stripes: Vec<u8> = (0..64).flat_map(|x| [if x % 2 == 0 { 0 } else { 255 }; 3]).collect();
+        assert!(reduced(&stripes, [1, 64], [1, 16]).iter().all(|grey| (grey - 0.5).abs() < 1e-6));
+    }
+}

@@ -1,0 +1,60 @@
+//! The temperature of a trained head, fitted to its training photos, each judged by a head that was trained on other folds
+//! of them. The validation photos have no part in it, so that what is reported of them stays true.
+
+use icecap_kernels::{Isa, Threads};
+
+use crate::error::Error;
+use crate::judge::cross_validation::{CrossValidation, judge};
+use crate::judge::temperature::temperature;
+use crate::learn::feature_set::FeatureSet;
+use crate::learn::folds::{enough, usable_folds};
+use crate::learn::options::TrainOptions;
+use crate::learn::pulse::Pulse;
+
+/// Folds to judge the training photos by.
+const FOLDS: usize = 5;
+/// Photos of each class that a fold has at least.
+const EACH: usize = 2;
+
+/// A temperature, and what it was fitted to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// What logits are divided by before they become probabilities; 1 where there were too few photos.
+    pub temperature: f32,
+    /// Training photos that it was fitted to; 0 where there were too few.
+    pub photos: usize,
+    /// Folds of them.
+    pub folds: usize,
+}
+
+impl Calibration {
+    /// Confidence as the head has it.
+    pub const NONE: Self = Self { temperature: 1.0, photos: 0, folds: 0 };
+
+    /// Fits a temperature to what cross-validation said of the photos of `set`.
+    ///
+    /// # Errors
+    /// [`Error::Autograd`] where logits and labels do not fit.
+    pub fn of(judged: &CrossValidation, set: &FeatureSet, classes: usize) -> Result<Self, Error> {
+        let labels: Vec<u32> = judged.rows.iter().map(|&row| set.labels()[row]).collect();
+        let temperature = temperature(&judged.logits, &labels, classes)?;
+        Ok(Self { temperature, photos: labels.len(), folds: judged.folds.len() })
+    }
+
+    /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that.
+    pub(crate) fn by_folds(
+        threads: &Threads,
+        isa: Isa,
+        set: &FeatureSet,
+        classes: usize,
+        options: &TrainOptions,
+        pulse: Pulse<'_>,
+    ) -> Result<Self, Error> {
+        let Some((k, fold_of)) = usable_folds(set, classes, FOLDS, EACH, options.seed) else {
+            return Ok(Self::NONE);
+        };
+        let some = (fold_of.as_slice(), enough(set.photos(classes).iter().sum(), k));
+        let judged = judge(threads, isa, set, classes, options, some, pulse)?;
+        Self::of(&judged, set, classes)
+    }
+}

@@ -1,0 +1,193 @@
+//! Cross-validation: every training photo judged by a head that has not seen it.
+
+use icecap_kernels::{Isa, Threads};
+
+use crate::error::Error;
+use crate::judge::centroid::centroid_head;
+use crate::judge::metrics::Metrics;
+use crate::learn::auto_options::settle;
+use crate::learn::feature_set::FeatureSet;
+use crate::learn::fit::{Listener, fit};
+use crate::learn::folds::each;
+use crate::learn::options::TrainOptions;
+use crate::learn::pulse::Pulse;
+use crate::model::head::Head;
+
+/// One fold: what a head that was trained on all others says of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fold {
+    /// Photos in it.
+    pub photos: usize,
+    /// Loss and accuracy on them.
+    pub metrics: Metrics,
+    /// The accuracy of the nearest class centroid of the other folds.
+    pub centroid_accuracy: f32,
+    /// The L2 penalty of its head, which was chosen, where it was left open, without looking at the fold.
+    pub l2: f32,
+}
+
+/// All folds, and what was said of each photo by the head that has not seen it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CrossValidation {
+    /// The folds.
+    pub folds: Vec<Fold>,
+    /// The photos that were judged, by their row in the training set.
+    pub rows: Vec<usize>,
+    /// Their logits, [rows, logits].
+    pub logits: Vec<f32>,
+}
+
+impl CrossValidation {
+    /// The mean accuracy over the folds.
+    #[must_use]
+    pub fn accuracy(&self) -> f64 {
+        mean(self.folds.iter().map(|fold| f64::from(fold.metrics.accuracy)))
+    }
+
+    /// The standard deviation of the accuracy from fold to fold.
+    #[must_use]
+    pub fn spread(&self) -> f64 {
+        let (of, count) = (self.accuracy(), self.folds.len() as f64);
+        let squares: f64 =
+            self.folds.iter().map(|fold| (f64::from(fold.metrics.accuracy) - of).powi(2)).sum();
+        (squares / (count - 1.0).max(1.0)).sqrt()
+    }
+
+    /// The mean accuracy of the nearest centroid.
+    #[must_use]
+    pub fn centroid_accuracy(&self) -> f64 {
+        mean(self.folds.iter().map(|fold| f64::from(fold.centroid_accuracy)))
+    }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len().max(1) as f64;
+    values.sum::<f64>() / count
+}
+
+/// Trains a head for each of `k` folds of `set` on the other folds, on `threads`, and asks it of the fold. What the
+/// options leave open is settled for each fold anew, without looking at it. `pulse` can stop the work.
+///
+/// # Errors
+/// [`Error::Data`] where a class has fewer photos, or groups of them, than there are folds; [`Error::Stopped`] where
+/// `pulse` breaks; as [`Head::train`].
+///
+/// # Cost
+/// `k` trainings, one to a thread, and a copy of the set's features for each thread.
+pub fn cross_validate(
+    threads: &Threads,
+    isa: Isa,
+    set: &FeatureSet,
+    classes: usize,
+    options: &TrainOptions,
+    k: usize,
+    pulse: &(dyn Fn() -> std::ops::ControlFlow<()> + Sync),
+) -> Result<CrossValidation, Error> {
+    let fold_of = set.folds(k, options.seed)?;
+    judge(threads, isa, set, classes, options, (&fold_of, k), pulse)
+}
+
+/// The first `count` folds, judged.
+pub(crate) fn judge(
+    threads: &Threads,
+    isa: Isa,
+    set: &FeatureSet,
+    classes: usize,
+    options: &TrainOptions,
+    (fold_of, count): (&[usize], usize),
+    pulse: Pulse<'_>,
+) -> Result<CrossValidation, Error> {
+    let judged = each(threads, count, pulse, |fold| {
+        let of =
+            |held: bool| (0..set.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
+        let held = set.plain_of(of(true));
+        let (train, tried) = (set.rows(&of(false))?, set.rows(&held)?);
+        let settled = settle(&Threads::serial(), isa, &train, classes, options, pulse)?;
+        if pulse().is_break() {
+            return Err(Error::Stopped);
+        }
+        let mut head = Head::untrained(set.features().shape().dims()[1], classes, options.seed)?;
+        fit(&mut head, isa, &train, &tried, &settled.options, Listener::Pulse(pulse))?;
+        let logits = head.logits_of(isa, &tried);
+        let about = Fold {
+            photos: tried.len(),
+            metrics: Metrics::of(&logits, tried.labels(), classes)?,
+            centroid_accuracy: centroid_head(&*train.without_views()?, classes)?
+                .evaluate(isa, &tried)?
+                .accuracy,
+            l2: settled.options.l2.unwrap_or(0.0),
+        };
+        Ok((about, held, logits))
+    })?;
+    let mut all = CrossValidation { folds: Vec::new(), rows: Vec::new(), logits: Vec::new() };
+    for (fold, rows, logits) in judged {
+        all.folds.push(fold);
+        all.rows.extend(rows);
+        all.logits.extend(logits);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use icecap_kernels::rng::{Purpose, Stream};
+    use icecap_kernels::{Shape, Tensor};
+
+    use super::*;
+    use crate::learn::options::LBFGS;
+
+    /// Photos in pairs that are alike to the digit, each pair of a class drawn at random: nothing can be learned but
+    /// the pairs themselves.
+    fn pairs(count: u32) -> FeatureSet {
+        let mut values = Vec::new();
+        let mut labels = Vec::new();
+        for pair in 0..count {
+            let mut draw = Stream::new(3, Purpose::Test, 0, pair);
+            let row: Vec<f32> = (0..64).map(|_| draw.range(-1.0, 1.0)).collect();
+            values.extend(row.iter().chain(&row));
+            labels.extend([draw.below(2); 2]);
+        }
+        let shape = Shape::of([labels.len(), 64]);
+        FeatureSet::new(Tensor::from_slice(shape, &values).unwrap(), labels).unwrap()
+    }
+
+    fn validated(set: &FeatureSet, threads: usize, optimizer: &str) -> CrossValidation {
+        let options = TrainOptions { optimizer: optimizer.into(), ..Default::default() };
+        let threads = Threads::new(threads).unwrap();
+        let go_on = || ControlFlow::Continue(());
+        cross_validate(&threads, Isa::best(), set, 2, &options, 4, &go_on).unwrap()
+    }
+
+    #[test]
+    fn groups_keep_a_photos_twin_from_giving_its_class_away() {
+        let set = pairs(60);
+        let grouped = set.clone().with_groups((0..120).map(|row| row / 2).collect()).unwrap();
+        let (alone, together) = (validated(&set, 1, LBFGS), validated(&grouped, 1, LBFGS));
+        assert!(alone.accuracy() > 0.75, "{}", alone.accuracy());
+        assert!((together.accuracy() - 0.5).abs() < 0.2, "{}", together.accuracy());
+        assert!(alone.spread() < 0.3);
+    }
+
+    #[test]
+    fn every_photo_is_judged_once_alike_on_any_threads() {
+        let set = pairs(20);
+        for optimizer in ["adam", LBFGS] {
+            let one = validated(&set, 1, optimizer);
+            assert_eq!(one, validated(&set, 3, optimizer), "{optimizer}");
+            let mut rows = one.rows.clone();
+            rows.sort_unstable();
+            assert!(rows.into_iter().eq(0..40));
+            assert_eq!(one.folds.iter().map(|fold| fold.photos).sum::<usize>(), 40);
+        }
+    }
+
+    #[test]
+    fn work_can_be_stopped() {
+        let stop = || ControlFlow::Break(());
+        let options = TrainOptions::default();
+        let result = cross_validate(&Threads::serial(), Isa::best(), &pairs(20), 2, &options, 3, &stop);
+        assert!(matches!(result, Err(Error::Stopped)));
+    }
+}

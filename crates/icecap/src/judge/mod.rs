@@ -1,0 +1,22 @@
+//! Judging: how good a head is on photos that it has not learned from, how sure that is, and how far its confidence can be
+//! trusted.
+
+pub(crate) mod assessment;
+pub(crate) mod calibration;
+pub(crate) mod centroid;
+pub(crate) mod cross_validation;
+pub(crate) mod mcnemar;
+pub(crate) mod metrics;
+pub(crate) mod reliability;
+pub(crate) mod temperature;
+pub(crate) mod wilson;
+
+pub use assessment::Assessment;
+pub use calibration::Calibration;
+pub use centroid::centroid_head;
+pub use cross_validation::{CrossValidation, Fold, cross_validate};
+pub use mcnemar::mcnemar;
+pub use metrics::{Metrics, THRESHOLD, balanced_accuracy, predicted, probabilities};
+pub use reliability::{Bin, Reliability};
+pub use temperature::{temperature, tempered};
+pub use wilson::interval;

@@ -1,0 +1,75 @@
+//! Folds of the training photos by which one number is chosen: how many there can be, and how many are enough.
+
+use std::sync::Mutex;
+
+use icecap_kernels::Threads;
+
+use crate::error::Error;
+use crate::learn::feature_set::FeatureSet;
+use crate::learn::pulse::Pulse;
+
+/// Up to `most` folds, or as many as leave each class `each` photos in every fold; none where that is less than two. Views
+/// of a photo are one.
+pub(crate) fn usable_folds(
+    set: &FeatureSet,
+    classes: usize,
+    most: usize,
+    each: usize,
+    seed: u64,
+) -> Option<(usize, Vec<usize>)> {
+    let least = set.photos(classes).into_iter().filter(|&count| count > 0).min()?;
+    // Groups can make fewer than the photos would.
+    (2..=most.min(least / each)).rev().find_map(|k| Some((k, set.folds(k, seed).ok()?)))
+}
+
+/// Photos that are enough to choose one number by.
+const ENOUGH: usize = 2000;
+
+/// How many of `k` folds of so many photos are to be judged where one number is chosen by them: as many as hold [`ENOUGH`]
+/// of them.
+pub(crate) fn enough(photos: usize, k: usize) -> usize {
+    ENOUGH.div_ceil((photos / k).max(1)).min(k)
+}
+
+/// Does each task on a thread; the results in the order of the tasks. Where `pulse` breaks, none is begun any more: what
+/// a task does before it first asks would add up over many.
+pub(crate) fn each<R: Send>(
+    threads: &Threads,
+    tasks: usize,
+    pulse: Pulse<'_>,
+    work: impl Fn(usize) -> Result<R, Error> + Sync,
+) -> Result<Vec<R>, Error> {
+    let done: Vec<Mutex<Option<Result<R, Error>>>> = (0..tasks).map(|_| Mutex::new(None)).collect();
+    threads.for_each(tasks, |task| {
+        let result = if pulse().is_break() { Err(Error::Stopped) } else { work(task) };
+        if let Ok(mut place) = done[task].lock() {
+            *place = Some(result);
+        }
+    });
+    done.into_iter().map(|place| place.into_inner().ok().flatten().unwrap_or(Err(Error::Stopped))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn many_photos_need_not_all_be_judged() {
+        assert_eq!([10, 245, 2500, 5000, 20_000].map(|photos| enough(photos, 5)), [5, 5, 4, 2, 1]);
+    }
+
+    #[test]
+    fn nothing_is_begun_after_a_stop() {
+        let begun = AtomicUsize::new(0);
+        let pulse = || match begun.load(Ordering::Relaxed) {
+            3 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        let work = |_| Ok(begun.fetch_add(1, Ordering::Relaxed));
+        assert!(matches!(each(&Threads::serial(), 100, &pulse, work), Err(Error::Stopped)));
+        assert_eq!(begun.into_inner(), 3);
+    }
+}

@@ -1,0 +1,291 @@
+//! Training: photos to features once, then a head on those features.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use icecap_data::{Cache, Groups, Part, Views};
+use icecap_graph::stage;
+
+use crate::error::Error;
+use crate::judge::assessment::Assessment;
+use crate::judge::calibration::Calibration;
+use crate::judge::cross_validation::{CrossValidation, cross_validate};
+use crate::judge::metrics::Metrics;
+use crate::learn::auto_options::{Settled, settle};
+use crate::learn::dataset::{Dataset, by_groups};
+use crate::learn::feature_set::FeatureSet;
+use crate::learn::fit::{Epoch, Fit, Listener, fit};
+use crate::learn::options::TrainOptions;
+use crate::learn::photo_features::{Gathered, Photos};
+use crate::learn::pulse::Pulse;
+use crate::learn::trained::{Event, Trained};
+use crate::model::backbone::Backbone;
+use crate::model::classifier::Classifier;
+use crate::model::extractor::Extractor;
+use crate::model::head::Head;
+use crate::model::preprocessing::Preprocessing;
+use crate::model::progress::Progress;
+use crate::model::source::Source;
+
+/// Who hears of a training's events.
+type Listening<'a> = &'a (dyn Fn(Event<'_>) -> ControlFlow<()> + Sync);
+
+/// A head after its training, also one that was stopped.
+struct Learned {
+    head: Head,
+    /// On the validation photos before the first step.
+    before: Metrics,
+    settled: Settled,
+    /// Epochs that have ended.
+    epochs: u32,
+    /// How it went, or why it ended.
+    fitted: Result<Fit, Error>,
+}
+
+/// Trains a head on a frozen backbone.
+#[derive(Clone, Debug)]
+pub struct Trainer {
+    backbone: Backbone,
+    preprocessing: Preprocessing,
+    options: TrainOptions,
+    cache: Option<Arc<Cache>>,
+    groups: Option<Groups>,
+    folds: Option<usize>,
+    views: Views,
+    strict: bool,
+}
+
+impl Trainer {
+    /// A trainer with default options and the preprocessing that the backbone's record asks for.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where the record's resize rule is none of ours.
+    pub fn new(backbone: &Backbone) -> Result<Self, Error> {
+        Ok(Self {
+            backbone: backbone.clone(),
+            preprocessing: Preprocessing::for_training(backbone)?,
+            options: TrainOptions::default(),
+            cache: None,
+            groups: None,
+            folds: None,
+            views: Views::Plain,
+            strict: false,
+        })
+    }
+
+    /// Other training options.
+    #[must_use]
+    pub fn options(mut self, options: TrainOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Another size, resize rule or EXIF policy than the record's.
+    #[must_use]
+    pub fn preprocessing(mut self, preprocessing: Preprocessing) -> Self {
+        self.preprocessing = preprocessing;
+        self
+    }
+
+    /// Keeps features in `cache` and takes them from there.
+    #[must_use]
+    pub fn cache(mut self, cache: Option<Arc<Cache>>) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Which photos belong together: whatever is held back from the training photos, in folds or by early stopping, never
+    /// shares a group with what is learned from.
+    #[must_use]
+    pub fn groups(mut self, groups: Option<Groups>) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Judges the training photos by so many folds, too; a data set then needs no validation photos.
+    #[must_use]
+    pub fn folds(mut self, folds: Option<usize>) -> Self {
+        self.folds = folds;
+        self
+    }
+
+    /// Learns from several views of each training photo. They are computed once and kept in the cache, as the photos
+    /// themselves are; an epoch goes over all of them. Whatever is judged, is judged by the photos as they are.
+    #[must_use]
+    pub fn views(mut self, views: Views) -> Self {
+        self.views = views;
+        self
+    }
+
+    /// Whether a photo that cannot be read is an error; by default it is left out.
+    #[must_use]
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Trains a head on the photos of `dataset`. `event` hears of everything that happens and can stop it.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] where `event` breaks; [`Error::EmptyClass`], [`Error::NoPhotos`] where too few photos can be
+    /// read; [`Error::Skipped`] where one cannot and the trainer is strict; settings out of range.
+    pub fn train(
+        &self,
+        dataset: &Dataset,
+        event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<Trained, Error> {
+        self.options.check()?;
+        self.check_folds(dataset)?;
+        let started = Instant::now();
+        let photos = self.features(dataset, event)?;
+        let features_time = started.elapsed();
+
+        let started = Instant::now();
+        let (isa, classes) = (self.backbone.isa(), dataset.classes.len());
+        let (train, val, test) = (photos.learned(), &photos.val.features, &photos.test.features);
+        let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, classes, event)?;
+        let head_time = started.elapsed();
+        // As many epochs as the head that is kept has had, which early stopping chose by training photos.
+        let kept = fitted.as_ref().map_or(epochs, |fitted| fitted.kept as u32 + 1);
+        let done = TrainOptions { epochs: kept.into(), ..settled.options.clone() };
+
+        let started = Instant::now();
+        let pulse = || event(Event::Pulse);
+        let judged = fitted.and_then(|fitted| Ok((fitted, self.judged(train, classes, &done, &pulse)?)));
+        let folds_time = started.elapsed();
+        let classifier = |head| {
+            let (classes, fingerprint) = (dataset.classes.clone(), photos.fingerprint.clone());
+            Classifier::from_head(&self.backbone, self.preprocessing, head, classes, fingerprint, &done)
+        };
+        if let (Err(Error::Stopped), true) = (&judged, epochs > 0) {
+            // It is stopped anyway, whatever the answer.
+            let _ = event(Event::Unfinished(&classifier(head.clone())?));
+        }
+        let (fitted, (folds, calibration)): (Fit, _) = judged?;
+        let test = if test.is_empty() { None } else { Some(head.evaluate(isa, test)?) };
+        let validation = match val.is_empty() {
+            true => None,
+            false => Some(Assessment::of(&head, isa, &photos.train.features, val, &calibration)?),
+        };
+        Ok(Trained {
+            classifier: classifier(head)?.with_temperature(calibration.temperature)?,
+            before,
+            history: fitted.history,
+            kept: fitted.kept,
+            settled,
+            calibration,
+            validation,
+            folds,
+            test,
+            train_set: photos.train,
+            val_set: photos.val,
+            test_set: photos.test,
+            photos: photos.report,
+            features_time,
+            head_time,
+            folds_time,
+        })
+    }
+
+    /// Settles the options and trains a head by them.
+    fn learn(&self, photos: &Photos, classes: usize, event: Listening<'_>) -> Result<Learned, Error> {
+        let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
+        let (train, val) = (photos.learned(), &photos.val.features);
+        let settled = settle(threads, isa, train, classes, &self.options, &|| event(Event::Pulse))?;
+        tell(event(Event::Settled(&settled)))?;
+        let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
+        let before = head.evaluate(isa, val)?;
+        tell(event(Event::Before(before)))?;
+        let mut epochs = 0;
+        let mut report = |epoch: &Epoch| {
+            epochs = epoch.epoch;
+            event(Event::Epoch(epoch))
+        };
+        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report));
+        Ok(Learned { head, before, settled, epochs, fitted })
+    }
+
+    /// Whether the folds can be made, before the work rather than after it.
+    fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
+        let Some(folds) = self.folds else { return Ok(()) };
+        if let Some(groups) = &self.groups {
+            let labels: Vec<usize> = dataset.train.iter().map(|sample| sample.class).collect();
+            let groups = groups.numbers(&dataset.train);
+            let made = icecap_data::folds(&labels, Some(&groups), folds, self.options.seed);
+            return made.map(|_| ()).map_err(|error| by_groups(error.into(), &dataset.classes));
+        }
+        let counts = dataset.counts(Part::Train);
+        match dataset.classes.iter().zip(counts).find(|(_, photos)| *photos < folds) {
+            Some((class, photos)) => Err(Error::Folds { folds, class: class.clone(), photos }),
+            None => Ok(()),
+        }
+    }
+
+    /// The training photos by folds, where that was asked for, and the temperature that they ask for. `done` are the
+    /// options of the head that was trained.
+    fn judged(
+        &self,
+        train: &FeatureSet,
+        classes: usize,
+        done: &TrainOptions,
+        pulse: Pulse<'_>,
+    ) -> Result<(Option<CrossValidation>, Calibration), Error> {
+        let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
+        // Each fold settles for itself what was left open: what is reported of it had no part in that.
+        let folds = self.folds.map(|k| cross_validate(threads, isa, train, classes, &self.options, k, pulse));
+        let folds = folds.transpose()?;
+        let open = &self.options;
+        let chosen =
+            open.find_rate || open.early_stopping.is_some() || (open.is_lbfgs() && open.l2.is_none());
+        let calibration = match &folds {
+            // Where nothing was chosen, their heads are like the one that was trained; else their logits can be of
+            // another size, and say nothing of its temperature.
+            Some(folds) if !chosen => Calibration::of(folds, train, classes)?,
+            _ => {
+                let same = TrainOptions { early_stopping: None, ..done.clone() };
+                Calibration::by_folds(threads, isa, train, classes, &same, pulse)?
+            }
+        };
+        Ok((folds, calibration))
+    }
+
+    fn features(
+        &self,
+        dataset: &Dataset,
+        event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<Photos, Error> {
+        let samples: Vec<_> = dataset.samples().collect();
+        let sources: Vec<Source<'_>> = samples.iter().map(|(_, sample)| Source::Path(&sample.path)).collect();
+        let len = self.backbone.features();
+        let mut gathered = Gathered::new(len, self.views.count());
+        // Training photos come first, and they alone are seen in several ways.
+        let several = if self.views.count() > 1 { dataset.train.len() } else { 0 };
+        for (from, to, views) in [(0, several, self.views), (several, samples.len(), Views::Plain)] {
+            let mut extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?
+                .with_cache(self.cache.clone())
+                .with_views(views);
+            let row_len = len * views.count();
+            let mut rows = vec![0.0; (to - from) * row_len];
+            let progress = |now: Progress| {
+                event(Event::Extracting(Progress { done: from + now.done, photos: samples.len() }))
+            };
+            let outcomes = extractor.extract(&sources[from..to], &mut rows, &progress)?;
+            let photos = samples[from..to].iter().zip(outcomes).zip(rows.chunks_exact(row_len));
+            for ((&(part, sample), outcome), rows) in photos {
+                gathered.add(dataset, part, sample, outcome, rows);
+            }
+        }
+        // Told before it is judged: who has to mend the photos wants to see all of them named.
+        tell(event(Event::Extracted(&gathered.report)))?;
+        if let (true, Some(first)) = (self.strict, gathered.report.skipped.first()) {
+            let skipped = gathered.report.skipped.len();
+            return Err(Error::Skipped { skipped, photos: sources.len(), first: first.reason.clone() });
+        }
+        gathered.finish(&dataset.classes, self.folds.is_none(), self.groups.as_ref())
+    }
+}
+
+fn tell(flow: ControlFlow<()>) -> Result<(), Error> {
+    if flow.is_break() { Err(Error::Stopped) } else { Ok(()) }
+}

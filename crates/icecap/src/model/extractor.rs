@@ -1,0 +1,318 @@
+//! From photos to features: each thread takes the next photo and carries it all the way, file to row.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use icecap_data::{
+    About, Cache, CacheKey, CacheKeyParts, Digest, Limits, Loader, OpenPhoto, ResizeSpec, Views, Warning,
+};
+use icecap_graph::{Arena, Input, Plan};
+use icecap_kernels::Threads;
+
+use crate::error::Error;
+use crate::model::backbone::Backbone;
+use crate::model::preprocessing::Preprocessing;
+use crate::model::progress::Progress;
+use crate::model::source::Source;
+
+/// What is known of a photo whose features were made.
+#[derive(Clone, Debug)]
+pub struct Extracted {
+    /// The hash of its file.
+    pub sha256: Digest,
+    /// What is odd about its file.
+    pub warnings: Vec<Warning>,
+    /// Whether the features came from the cache.
+    pub cached: bool,
+    /// What its file holds, where the extractor was asked to [describe](Extractor::describing) it.
+    pub about: Option<About>,
+}
+
+/// What one thread needs to carry a photo from its file to its features.
+struct Worker {
+    loader: Loader,
+    pixels: Vec<f32>,
+    arenas: [Arena; 1],
+}
+
+/// Makes features of photos, on all threads of its backbone.
+pub struct Extractor {
+    backbone: Backbone,
+    preprocessing: Preprocessing,
+    tap: String,
+    plan: Plan,
+    workers: Vec<Worker>,
+    cache: Option<Arc<Cache>>,
+    describe: bool,
+    views: Views,
+}
+
+/// Where the cache keeps what is known of a photo beside its features; no stage is called so.
+const ABOUT_TAP: &str = "about";
+
+/// The version of the arithmetic. Features of another version or instruction set are not taken from a cache: their
+/// last digits differ.
+const NUMERIC_VERSION: &str = "2";
+
+impl Extractor {
+    /// An extractor of what leaves the stage `tap` (see [`icecap_graph::stage`]).
+    ///
+    /// # Errors
+    /// [`Error::Graph`] for a size or stage that the net does not have.
+    pub fn new(backbone: &Backbone, preprocessing: Preprocessing, tap: &str) -> Result<Self, Error> {
+        // One photo a thread: none is shared.
+        let plan = backbone.plan(preprocessing.size(), tap, 1)?;
+        Ok(Self {
+            backbone: backbone.clone(),
+            preprocessing,
+            tap: tap.to_owned(),
+            plan,
+            workers: Vec::new(),
+            cache: None,
+            describe: false,
+            views: Views::Plain,
+        })
+    }
+
+    /// Asks `cache` before a photo is decoded, and keeps what was computed there.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Tells what each photo's file holds, too. The cache remembers that as it does features; a photo of which it knows
+    /// only these is decoded again.
+    #[must_use]
+    pub fn describing(mut self) -> Self {
+        self.describe = true;
+        self
+    }
+
+    /// Makes features of several views of each photo. An extractor that describes photos has no use for them.
+    #[must_use]
+    pub fn with_views(mut self, views: Views) -> Self {
+        self.views = views;
+        self
+    }
+
+    /// Views of each photo, and so rows.
+    #[must_use]
+    pub fn views(&self) -> usize {
+        self.views.count()
+    }
+
+    /// Values of one view's features.
+    #[must_use]
+    pub fn row_len(&self) -> usize {
+        self.plan.output_shape().elements()
+    }
+
+    /// The shape of one view's features: `[C]` from pooling on, else [h, w, C].
+    #[must_use]
+    pub fn row_shape(&self) -> icecap_kernels::Shape {
+        self.plan.output_shape()
+    }
+
+    /// The features of `photos`, row by row, those of a photo's views one behind the other. The rows of a photo that
+    /// cannot be read are left as they were, and its error stands in the result.
+    ///
+    /// `progress` is called by the threads after each photo and can stop the work.
+    ///
+    /// # Shapes
+    /// `rows` [N, views, row_len].
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] where `progress` breaks.
+    ///
+    /// # Panics
+    /// Where `rows` is not of that shape, and where an extractor that describes photos has several views.
+    pub fn extract(
+        &mut self,
+        photos: &[Source<'_>],
+        rows: &mut [f32],
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<Result<Extracted, icecap_data::Error>>, Error> {
+        assert!(!self.describe || self.views() == 1, "a description of several views");
+        let len = self.row_len() * self.views();
+        assert_eq!(rows.len(), photos.len() * len, "rows for {} photos", photos.len());
+        struct Job<'a> {
+            photo: Source<'a>,
+            rows: &'a mut [f32],
+            outcome: Option<Result<Extracted, icecap_data::Error>>,
+        }
+        let mut jobs: Vec<Job<'_>> = photos
+            .iter()
+            .zip(rows.chunks_exact_mut(len))
+            .map(|(&photo, rows)| Job { photo, rows, outcome: None })
+            .collect();
+        let count = self.backbone.threads().count().min(photos.len()).max(1);
+        while self.workers.len() < count {
+            self.workers.push(self.worker());
+        }
+        let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views } = self;
+        let shared = Shared {
+            params: Digest(backbone.record().params_sha256.0),
+            preprocessing: preprocessing.to_string(),
+            numerics: format!("{NUMERIC_VERSION} {}", backbone.isa()),
+            resize: &preprocessing.resize,
+            tap,
+            plan,
+            cache: cache.as_deref(),
+            describe: *describe,
+            views,
+        };
+        backbone.threads().for_each_chunk(workers, &mut jobs, 1, |worker, _, job| {
+            if stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            for job in job {
+                job.outcome = Some(shared.extract(worker, job.photo, job.rows));
+            }
+            let now = Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, photos: photos.len() };
+            if progress(now).is_break() {
+                stopped.store(true, Ordering::Relaxed);
+            }
+        });
+        jobs.into_iter().map(|job| job.outcome.ok_or(Error::Stopped)).collect()
+    }
+
+    fn worker(&self) -> Worker {
+        Worker {
+            loader: Loader::new(self.backbone.isa(), Limits::default(), self.preprocessing.exif),
+            pixels: vec![0.0; self.preprocessing.resize.values()],
+            arenas: [self.plan.arena()],
+        }
+    }
+}
+
+/// What is the same for every photo of an extraction.
+struct Shared<'a> {
+    params: Digest,
+    preprocessing: String,
+    numerics: String,
+    resize: &'a ResizeSpec,
+    tap: &'a str,
+    plan: &'a Plan,
+    cache: Option<&'a Cache>,
+    describe: bool,
+    views: &'a Views,
+}
+
+/// What the cache has of a photo.
+struct Kept {
+    /// The numbers of the views whose features it has not.
+    missing: Vec<usize>,
+    about: Option<About>,
+}
+
+impl Shared<'_> {
+    fn extract(
+        &self,
+        worker: &mut Worker,
+        photo: Source<'_>,
+        rows: &mut [f32],
+    ) -> Result<Extracted, icecap_data::Error> {
+        let whole = |sha256, kept: &Kept| {
+            let whole = kept.missing.is_empty() && (kept.about.is_some() || !self.describe);
+            whole.then(|| Extracted { sha256, warnings: Vec::new(), cached: true, about: kept.about })
+        };
+        // A photo that has not changed since it was hashed is not even read.
+        if let (Source::Path(path), Some(cache)) = (photo, self.cache)
+            && let Some(sha256) = cache.known(path)
+            && let Some(extracted) = whole(sha256, &self.kept(sha256, rows))
+        {
+            return Ok(extracted);
+        }
+        let open = match photo {
+            Source::Path(path) => worker.loader.open(path)?,
+            Source::Bytes(bytes) => worker.loader.open_bytes(bytes)?,
+        };
+        let sha256 = open.sha256();
+        if let (Some(cache), Some(stamp)) = (self.cache, open.stamp()) {
+            cache.remember(stamp, sha256);
+        }
+        let kept = self.kept(sha256, rows);
+        if let Some(extracted) = whole(sha256, &kept) {
+            return Ok(extracted);
+        }
+        let missing = &kept.missing;
+        let (about, warnings) = self.compute(open, &mut worker.pixels, &mut worker.arenas, missing, rows)?;
+        // An entry has no room for a warning, and a warning should be told each time.
+        if let (Some(cache), true) = (self.cache, warnings.is_empty()) {
+            let len = self.plan.output_shape().elements();
+            for &number in missing {
+                cache.put(&self.key(sha256, number, self.tap), &rows[number * len..][..len]);
+            }
+            if let Some(about) = about {
+                cache.put(&self.key(sha256, 0, ABOUT_TAP), &about.to_values());
+            }
+        }
+        Ok(Extracted { sha256, warnings, cached: missing.is_empty(), about })
+    }
+
+    /// Decodes a photo and fills in the rows of the views that are `missing`.
+    fn compute(
+        &self,
+        open: OpenPhoto<'_>,
+        pixels: &mut [f32],
+        arenas: &mut [Arena; 1],
+        missing: &[usize],
+        rows: &mut [f32],
+    ) -> Result<(Option<About>, Vec<Warning>), icecap_data::Error> {
+        let len = self.plan.output_shape().elements();
+        let mut forward = |number: usize, pixels: &[f32]| {
+            let row = &mut rows[number * len..][..len];
+            if let Err(error) = self.plan.run(&Threads::serial(), Input::F32(pixels), arenas, row) {
+                unreachable!("pixels and row were sized by the plan: {error}");
+            }
+        };
+        if self.describe {
+            let (about, warnings) = open.look(self.resize, pixels)?;
+            missing.iter().for_each(|&number| forward(number, pixels));
+            return Ok((Some(about), warnings.to_vec()));
+        }
+        if missing == [0] {
+            let warnings = open.pixels(self.resize, pixels)?.to_vec();
+            forward(0, pixels);
+            return Ok((None, warnings));
+        }
+        let sha256 = open.sha256();
+        let views: Vec<_> = missing.iter().map(|&number| self.views.view(number, &sha256)).collect();
+        let mut each = |place: usize, pixels: &[f32]| forward(missing[place], pixels);
+        Ok((None, open.views(self.resize, &views, pixels, &mut each)?.to_vec()))
+    }
+
+    /// Reads into `rows` what the cache has of a photo.
+    fn kept(&self, photo: Digest, rows: &mut [f32]) -> Kept {
+        let len = self.plan.output_shape().elements();
+        let mut missing = Vec::new();
+        for (number, row) in rows.chunks_exact_mut(len).enumerate() {
+            if !self.cache.is_some_and(|cache| cache.get(&self.key(photo, number, self.tap), row)) {
+                missing.push(number);
+            }
+        }
+        let about = if self.describe { self.kept_about(photo) } else { None };
+        Kept { missing, about }
+    }
+
+    /// What the cache knows of a photo beside its features.
+    fn kept_about(&self, photo: Digest) -> Option<About> {
+        let mut values = [0.0; About::VALUES];
+        let found = self.cache?.get(&self.key(photo, 0, ABOUT_TAP), &mut values);
+        if found { About::from_values(&values) } else { None }
+    }
+
+    fn key(&self, photo: Digest, view: usize, tap: &str) -> CacheKey {
+        let preprocessing = self.preprocessing.clone() + &self.views.name(view);
+        CacheKey::new(&CacheKeyParts {
+            photo,
+            params: self.params,
+            preprocessing: &preprocessing,
+            tap,
+            numerics: &self.numerics,
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! Models: the frozen backbone, the head on top of it, the classifier that both make, and how photos get into them.
+
+pub(crate) mod backbone;
+pub(crate) mod classifier;
+mod export;
+pub(crate) mod extractor;
+pub(crate) mod head;
+mod imported_top;
+pub(crate) mod prediction;
+pub(crate) mod predictor;
+pub(crate) mod preprocessing;
+pub(crate) mod progress;
+pub(crate) mod source;
+
+pub use backbone::{Backbone, Session, Settings};
+pub use classifier::{Classifier, SaveBackbone};
+pub use extractor::{Extracted, Extractor};
+pub use head::Head;
+pub use prediction::Prediction;
+pub use predictor::Predictor;
+pub use preprocessing::Preprocessing;
+pub use progress::Progress;
+pub use source::Source;

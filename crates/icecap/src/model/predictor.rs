@@ -1,0 +1,103 @@
+//! What one caller needs to predict many photos with the same memory.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use icecap_data::{Cache, Views};
+use icecap_graph::stage;
+
+use crate::error::Error;
+use crate::model::classifier::Classifier;
+use crate::model::extractor::{Extracted, Extractor};
+use crate::model::prediction::Prediction;
+use crate::model::progress::Progress;
+use crate::model::source::Source;
+
+impl Classifier {
+    /// The class of one photo's file. For many photos take a [`Predictor`].
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the path and the reason where it cannot be read.
+    pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction, Error> {
+        self.predict(Source::Path(path.as_ref()))
+    }
+
+    /// The class of one photo from its file's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the reason where they cannot be read.
+    pub fn predict_bytes(&self, bytes: &[u8]) -> Result<Prediction, Error> {
+        self.predict(Source::Bytes(bytes))
+    }
+
+    fn predict(&self, photo: Source<'_>) -> Result<Prediction, Error> {
+        let mut all = self.predictor()?.predict(&[photo], &|_| ControlFlow::Continue(()))?;
+        match all.pop() {
+            Some(prediction) => Ok(prediction?),
+            None => Err(Error::Stopped),
+        }
+    }
+
+    /// A predictor: what one caller needs to predict many photos with the same memory.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] where the model's size does not fit its net.
+    pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
+        let extractor = Extractor::new(self.backbone(), self.preprocessing(), stage::POOLED)?;
+        Ok(Predictor::new(self, extractor))
+    }
+}
+
+/// Predicts photos in batches, on all threads of the classifier's backbone.
+pub struct Predictor<'a> {
+    classifier: &'a Classifier,
+    extractor: Extractor,
+    rows: Vec<f32>,
+}
+
+impl<'a> Predictor<'a> {
+    pub(crate) fn new(classifier: &'a Classifier, extractor: Extractor) -> Self {
+        Self { classifier, extractor, rows: Vec::new() }
+    }
+
+    /// Keeps features in `cache` and takes them from there.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
+        self.extractor = self.extractor.with_cache(cache);
+        self
+    }
+
+    /// Looks at each photo in several ways, and takes the mean of what the head says (test-time augmentation).
+    #[must_use]
+    pub fn with_views(mut self, views: Views) -> Self {
+        self.extractor = self.extractor.with_views(views);
+        self
+    }
+
+    /// The class of each photo, or why it cannot be read. `progress` is called by the threads after each photo and can
+    /// stop the work.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] where `progress` breaks.
+    pub fn predict(
+        &mut self,
+        photos: &[Source<'_>],
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<Result<Prediction, icecap_data::Error>>, Error> {
+        let len = self.extractor.row_len();
+        let photo_len = len * self.extractor.views();
+        self.rows.resize(photos.len() * photo_len, 0.0);
+        let outcomes = self.extractor.extract(photos, &mut self.rows, progress)?;
+        let rows = self.rows.chunks_exact(photo_len);
+        let predict = |photo: Extracted, rows| Prediction {
+            warnings: photo.warnings,
+            ..self.classifier.of_views(rows, len)
+        };
+        Ok(outcomes
+            .into_iter()
+            .zip(rows)
+            .map(|(photo, rows)| photo.map(|photo| predict(photo, rows)))
+            .collect())
+    }
+}

@@ -1,0 +1,51 @@
+//! How a photo becomes the backbone's input: its size, the resize rule and what becomes of an EXIF orientation.
+
+use icecap_data::{ExifPolicy, ResizeSpec};
+
+use crate::error::Error;
+use crate::model::backbone::Backbone;
+
+/// How a photo becomes the backbone's input. The scaling of its pixels belongs to the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preprocessing {
+    /// Size and resize rule.
+    pub resize: ResizeSpec,
+    /// What becomes of an EXIF orientation.
+    pub exif: ExifPolicy,
+}
+
+impl Preprocessing {
+    /// What the record of a backbone asks for in training.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where the record's resize rule is none of ours.
+    pub fn for_training(backbone: &Backbone) -> Result<Self, Error> {
+        Self::of(backbone, backbone.record().train_size())
+    }
+
+    /// What the record of a backbone asks for in front of its classification top.
+    ///
+    /// # Errors
+    /// As [`Preprocessing::for_training`].
+    pub fn for_classification(backbone: &Backbone) -> Result<Self, Error> {
+        Self::of(backbone, backbone.record().classify_size())
+    }
+
+    fn of(backbone: &Backbone, size: [usize; 2]) -> Result<Self, Error> {
+        let mode = backbone.record().resize_rule().parse()?;
+        let resize = ResizeSpec { height: size[0], width: size[1], mode };
+        Ok(Self { resize, exif: ExifPolicy::default() })
+    }
+
+    /// Rows and columns of the backbone's input.
+    #[must_use]
+    pub fn size(&self) -> [usize; 2] {
+        [self.resize.height, self.resize.width]
+    }
+}
+
+impl std::fmt::Display for Preprocessing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, exif {}", self.resize, self.exif)
+    }
+}
