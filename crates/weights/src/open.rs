@@ -109,7 +109,8 @@ pub fn open_starter(threads: &Threads) -> Result<Opened, Error> {
 
 /// The bytes of the starter backbone's file.
 #[cfg(feature = "starter")]
-pub const STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
+// A static: a constant would be copied into every code unit that reads it, 1.6 MB each.
+pub static STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
 
 /// What errors call the starter backbone.
 #[cfg(feature = "starter")]
