@@ -5,7 +5,7 @@
 use icecap_graph::{Net, Params};
 use icecap_kernels::{Threads, in_slabs};
 
-use crate::Digest;
+use crate::{Digest, params_digest};
 
 /// Whether a net that was read is packed as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,8 @@ impl Derived {
         let passes = pack_first.into_iter().chain([Pass::HashNet]).chain(file.map(Pass::HashFile));
         let passed = threads.map(passes, |pass| match pass {
             Pass::Pack => Passed::Net(Box::new(pack(params))),
-            Pass::HashNet => Passed::NetHash(Digest::of_params(params)),
-            Pass::HashFile(bytes) => Passed::FileHash(Digest::of_file(bytes)),
+            Pass::HashNet => Passed::NetHash(params_digest(params)),
+            Pass::HashFile(bytes) => Passed::FileHash(Digest::of(bytes)),
         });
         let (mut params_sha256, mut file_sha256, mut net) = (None, None, None);
         for result in passed {
@@ -54,7 +54,7 @@ impl Derived {
                 Passed::FileHash(digest) => file_sha256 = Some(digest),
             }
         }
-        let params_sha256 = params_sha256.unwrap_or_else(|| Digest::of_params(params));
+        let params_sha256 = params_sha256.unwrap_or_else(|| params_digest(params));
         Self { params_sha256, file_sha256, net }
     }
 }

@@ -12,7 +12,6 @@
 mod bundle;
 mod container;
 mod derived;
-mod digest;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
@@ -22,6 +21,7 @@ mod manifest;
 mod onnx;
 mod open;
 mod opened;
+mod params_digest;
 #[cfg(feature = "files")]
 mod prepacked;
 mod reading;
@@ -33,9 +33,9 @@ mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, Model, OpenedModel, Preprocessing, check_classes};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
-pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
 pub use heads::HeadLayout;
+pub use icecap_foundation::{Digest, NotADigest};
 pub use layout::Layout;
 pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
@@ -45,6 +45,7 @@ pub use open::{from_bytes, open_bytes, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, read, read_on};
 pub use opened::{Opened, Weights};
+pub use params_digest::params_digest;
 #[cfg(feature = "files")]
 pub use prepacked::{PackStore, packed_bytes, packed_in};
 pub use record::Record;

@@ -142,8 +142,8 @@ mod tests {
         let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
         bytes.extend(text.bytes());
         bytes.extend(&STARTER[8 + length..]);
-        let old = Digest::of_file(STARTER).to_string();
-        let listed = BUILT_IN.replace(&old, &Digest::of_file(&bytes).to_string());
+        let old = Digest::of(STARTER).to_string();
+        let listed = BUILT_IN.replace(&old, &Digest::of(&bytes).to_string());
         assert_ne!(listed, BUILT_IN, "the starter is listed");
         (bytes, Manifest::parse(&listed).unwrap())
     }

@@ -3,7 +3,7 @@
 use icecap_graph::{Error as NetError, Net, Params, Scaling};
 
 use crate::derived::pack;
-use crate::{Digest, Record};
+use crate::{Record, params_digest};
 
 /// A net as it was trained, and what is known of it.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Weights {
     pub fn with_scaling(mut self, scaling: Scaling) -> Result<Self, NetError> {
         self.record.numerics.scaling = scaling;
         self.params = self.params.with_numerics(self.record.numerics)?;
-        self.record.params_sha256 = Digest::of_params(&self.params);
+        self.record.params_sha256 = params_digest(&self.params);
         Ok(self)
     }
 

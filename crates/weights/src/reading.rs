@@ -47,7 +47,7 @@ impl Reading<'_> {
         }
         let params = params(&file, layout, self.threads)?;
         let derived = Derived::new(&params, Some(bytes), packing, self.threads);
-        let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of_file(bytes));
+        let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of(bytes));
         // A model file has Keras' names, whatever its backbone was published in.
         let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
         let mut record = metadata.record_of(published, &params, file_sha256, derived.params_sha256)?;

@@ -77,10 +77,10 @@ impl Store {
     /// Keeps the hash of an entry's file.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::Write`], or [`Error::File`] for its folder.
     pub fn record(&self, entry: &Entry, sha256: Digest) -> Result<(), Error> {
         if let (Some(path), Some(name)) = (self.hash_file(entry), entry.file_name()) {
-            icecap_kernels::replace_file(&path, |out| writeln!(out, "{sha256}  {name}"))?;
+            icecap_foundation::atomic_file::replace_file(&path, |out| writeln!(out, "{sha256}  {name}"))?;
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Store {
             check_size(entry, bytes.len() as u64, &path.display().to_string())?;
             // Of a file that is another than it should be, that is the first thing to know.
             reading.read(bytes, packing).or_else(|error| {
-                check(Digest::of_file(bytes))?;
+                check(Digest::of(bytes))?;
                 Err(error)
             })
         })??;

@@ -2,7 +2,7 @@
 
 use icecap_graph::{Net, Numerics, Padding, Params, Scaling};
 use icecap_kernels::Threads;
-use icecap_weights::{Digest, Error, Layout, Opened, from_bytes, open_bytes};
+use icecap_weights::{Digest, Error, Layout, Opened, from_bytes, open_bytes, params_digest};
 
 use crate::net;
 
@@ -42,7 +42,7 @@ fn threads_change_nothing_and_the_packed_net_is_that_of_the_params() {
     let file = |stated: &str| net::file(&net::texts(&[("params_sha256", stated)]), &tensors);
     let alone = from_bytes(&net::file(&net::texts(&[]), &tensors), "file").unwrap();
     let right = file(&alone.record.params_sha256.to_string());
-    let wrong = file(&Digest::of_file(b"another net").to_string());
+    let wrong = file(&Digest::of(b"another net").to_string());
     let packed = |net: &Net| -> Vec<Vec<f32>> { net.packed_values().map(<[f32]>::to_vec).collect() };
     let expected = packed(&Net::new(&alone.params));
     let mut bad = right.clone();
@@ -54,7 +54,7 @@ fn threads_change_nothing_and_the_packed_net_is_that_of_the_params() {
         };
         let Opened { weights, net } = open_bytes(&right, "file", &threads).unwrap();
         assert_eq!(weights.record.params_sha256, alone.record.params_sha256);
-        assert_eq!(weights.record.file_sha256, Digest::of_file(&right));
+        assert_eq!(weights.record.file_sha256, Digest::of(&right));
         assert_eq!(values(&weights.params), values(&alone.params));
         assert_eq!((packed(&net), net.classes()), (expected.clone(), Some(10)));
         assert_eq!(packed(&from_bytes(&right, "file").unwrap().pack().net), expected);
@@ -69,8 +69,8 @@ fn threads_change_nothing_and_the_packed_net_is_that_of_the_params() {
 fn every_value_and_every_number_matters() {
     let spec = net::tiny();
     let tensors = net::tensors(&spec, None);
-    let mut seen = std::collections::BTreeSet::from([Digest::of_params(&net::params(&spec))]);
-    let mut fresh = |params: &Params| assert!(seen.insert(Digest::of_params(params)));
+    let mut seen = std::collections::BTreeSet::from([params_digest(&net::params(&spec))]);
+    let mut fresh = |params: &Params| assert!(seen.insert(params_digest(params)));
     for name in tensors.keys() {
         let mut changed = tensors.clone();
         let last = changed.get_mut(name).unwrap().data_mut().last_mut().unwrap();
