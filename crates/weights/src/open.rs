@@ -141,7 +141,7 @@ pub(crate) fn read_known<R: Send>(
         entry.texts().into_iter().for_each(|(key, text)| file.complete(key, text));
     }
     let metadata = Metadata { path, map: file.metadata() };
-    let layout = recognise(&file)?;
+    let layout = recognize(&file)?;
     let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
     if stated.is_some_and(|stated| stated != layout) {
         return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
@@ -160,8 +160,8 @@ pub(crate) fn read_known<R: Send>(
     Ok((Weights { params, record }, prepared))
 }
 
-fn recognise(file: &Container<'_>) -> Result<Layout, Error> {
-    if let Some(layout) = Layout::recognise(file.names()) {
+fn recognize(file: &Container<'_>) -> Result<Layout, Error> {
+    if let Some(layout) = Layout::recognize(file.names()) {
         return Ok(layout);
     }
     let path = file.path().to_owned();
