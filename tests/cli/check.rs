@@ -96,8 +96,8 @@ fn a_good_folder_is_told_to_be_one_and_the_next_training_is_warm() {
     assert_eq!(place.json("run/metrics.json")["photos"]["cached"], 13);
 }
 
-#[test]
-fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
+/// A place whose folder `d` has one of everything that is wrong.
+fn with_everything_wrong() -> Place {
     let place = Place::new();
     fill(&place, "d/train/ants", 0, 12);
     fill(&place, "d/train/bees", 20, 12);
@@ -121,6 +121,12 @@ fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
     save(&place, "d/train/ants/long.png", &picture(61, 400, 90));
     fs::write(place.path("d/train/ants/notes.txt"), "x").unwrap();
     fill(&place, "d/more", 70, 1);
+    place
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
+    let place = with_everything_wrong();
     let mut before = BTreeMap::new();
     everything(&place.path("d"), &mut before);
 

@@ -7,7 +7,7 @@ use image::codecs::gif::GifEncoder;
 use image::{Delay, Frame, RgbaImage};
 use jpeg_encoder::{ColorType, SamplingFactor};
 
-use super::make::{Jpeg, Kind, exif_block, jpeg, picture, raster, with_exif};
+use super::make::{Jpeg, Kind, Raster, exif_block, jpeg, picture, raster, with_exif};
 use super::png::Png;
 
 /// A file.
@@ -117,7 +117,7 @@ pub(crate) fn cases() -> Vec<Case> {
 type Add<'a> = dyn FnMut(&str, Vec<u8>, Outcome) + 'a;
 
 fn plain_png() -> Vec<u8> {
-    raster(Kind::Png, &drawn(), SIZE, Color::Rgb8, None)
+    raster(Kind::Png, &drawn(), SIZE, Color::Rgb8)
 }
 
 /// Palettes, few bits, interlacing: the same pixels, differently packed.
@@ -178,14 +178,14 @@ fn alpha_and_depth(add: &mut Add<'_>) {
         ("alpha 16.png", wide(&rgba), Color::Rgba16, &full, TRANSPARENT),
         ("gray alpha 16.png", wide(&gray_alpha), Color::La16, &gray_rgb, TRANSPARENT),
     ] {
-        let file = raster(Kind::Png, &samples, SIZE, color, None);
+        let file = raster(Kind::Png, &samples, SIZE, color);
         add(name, file, photo("PNG", Pixels::Exactly(pixels.clone()), said));
     }
     for (kind, format) in [(Kind::Bmp, "BMP"), (Kind::WebP, "WebP")] {
         let name = format.to_lowercase();
-        let file = raster(kind, &full, SIZE, Color::Rgb8, None);
+        let file = raster(kind, &full, SIZE, Color::Rgb8);
         add(&format!("plain.{name}"), file, exactly(format, full.clone()));
-        let file = raster(kind, &rgba, SIZE, Color::Rgba8, None);
+        let file = raster(kind, &rgba, SIZE, Color::Rgba8);
         add(&format!("alpha.{name}"), file, photo(format, Pixels::Exactly(full.clone()), TRANSPARENT));
     }
 }
@@ -261,7 +261,8 @@ fn turned(add: &mut Add<'_>) {
         let near = photo("JPEG", Pixels::Nearly(drawn(), JPEG), &[]);
         add(&format!("exif{value}.jpg"), with_exif(&file, value, value % 2 == 0), near);
         let size = (across as u32, down as u32);
-        let file = raster(Kind::Png, &stored, size, Color::Rgb8, Some(exif_block(value, false)));
+        let file = Raster { kind: Kind::Png, size, color: Color::Rgb8, exif: Some(exif_block(value, false)) }
+            .file(&stored);
         add(&format!("exif{value}.png"), file, exactly("PNG", drawn()));
     }
 }
@@ -313,8 +314,8 @@ fn names_that_lie(add: &mut Add<'_>) {
     add("a jpeg.txt", rgb_jpeg(Jpeg::PLAIN), jpeg());
     add("a png.jpg", plain_png(), exactly("PNG", drawn()));
     add("a png.bmp", plain_png(), exactly("PNG", drawn()));
-    add("a webp.jpeg", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8, None), exactly("WebP", drawn()));
-    add("a bmp.jpg", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8, None), exactly("BMP", drawn()));
+    add("a webp.jpeg", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8), exactly("WebP", drawn()));
+    add("a bmp.jpg", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8), exactly("BMP", drawn()));
     add("no extension", plain_png(), exactly("PNG", drawn()));
 }
 
@@ -324,8 +325,8 @@ fn cut(add: &mut Add<'_>) {
         ("jpg", rgb_jpeg(Jpeg::PLAIN), 14),
         ("progressive.jpg", rgb_jpeg(Jpeg { progressive: true, ..Jpeg::PLAIN }), 14),
         ("png", plain_png(), 0),
-        ("bmp", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8, None), 0),
-        ("webp", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8, None), 0),
+        ("bmp", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8), 0),
+        ("webp", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8), 0),
     ];
     for (name, file, _) in &whole {
         for percent in [10, 50, 90] {

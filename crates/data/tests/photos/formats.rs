@@ -6,7 +6,7 @@ use jpeg_encoder::{ColorType, SamplingFactor};
 
 use crate::bytes_difference;
 use crate::make::{
-    Jpeg, Kind, exif_block, jpeg, picture, raster, rgb_jpeg, rgb_raster, with_exif, with_segment,
+    Jpeg, Kind, Raster, exif_block, jpeg, picture, raster, rgb_jpeg, rgb_raster, with_exif, with_segment,
 };
 
 fn read(bytes: &[u8]) -> Photo {
@@ -52,7 +52,7 @@ fn gray_alpha_and_depth_follow_the_table() {
         (Kind::Png, &wide(&drawn), Color::Rgb16, &drawn),
         (Kind::Png, &wide(&alpha), Color::Rgba16, &drawn),
     ] {
-        assert!(read(&raster(kind, samples, size, color, None)).to_rgb() == *expected, "{kind:?} {color:?}");
+        assert!(read(&raster(kind, samples, size, color)).to_rgb() == *expected, "{kind:?} {color:?}");
     }
 }
 
@@ -152,7 +152,8 @@ fn each_exif_orientation_is_turned_upright_in_every_format_that_has_one() {
         let (lying, across, down) = stored(&upright, width, height, value);
         let size = (across as u32, down as u32);
         for kind in [Kind::Png, Kind::WebP] {
-            let file = raster(kind, &lying, size, Color::Rgb8, Some(exif_block(value, false)));
+            let file =
+                Raster { kind, size, color: Color::Rgb8, exif: Some(exif_block(value, false)) }.file(&lying);
             let photo = read(&file);
             assert_eq!((photo.width(), photo.height()), (width, height), "{kind:?} {value}");
             assert!(photo.to_rgb() == upright, "{kind:?} {value}");
