@@ -159,7 +159,7 @@ fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
     assert!(level == "error" && message.contains("no image"), "{message}");
     assert!(one("extension", "6.jpg").1.contains("holds a PNG"));
     let odd: Vec<String> = found(&report, "odd").into_iter().map(|(_, message, _)| message).collect();
-    for said in ["all of one colour", "very small, 20x21", "400x90 pixels, more than 4 times"] {
+    for said in ["all of one color", "very small, 20x21", "400x90 pixels, more than 4 times"] {
         assert_eq!(odd.iter().filter(|message| message.contains(said)).count(), 1, "{said}: {odd:?}");
     }
     let classes: Vec<String> = found(&report, "classes").into_iter().map(|(_, message, _)| message).collect();
