@@ -82,8 +82,8 @@ impl Truth<'_> {
         let values = oracle::conv3x3(&geometry, &self.values, self.tensor("Conv1/kernel"), &zeros);
         self.size = geometry.output();
         self.norm(&values, "bn_Conv1", true);
-        for block in spec.blocks() {
-            let (input, prefix) = (self.values.clone(), &block.prefix);
+        for (index, block) in spec.blocks().iter().enumerate() {
+            let (input, prefix) = (self.values.clone(), Tap::Block(index));
             if block.has_expand() {
                 let name = format!("{prefix}_expand");
                 self.pointwise(&name, &format!("{name}_BN"), block.expanded, true);

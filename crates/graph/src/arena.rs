@@ -63,11 +63,10 @@ impl Planner {
 #[derive(Debug)]
 pub struct Arena {
     pub(crate) values: Buffer,
-    pub(crate) workers: usize,
 }
 
 impl Arena {
-    /// Its size in bytes.
+    /// The size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.values.len() * size_of::<f32>()

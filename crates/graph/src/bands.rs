@@ -16,11 +16,11 @@
 use std::ops::Range;
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, LINE, Layout, PackedPointwise, Pads, Threads, WINDOW,
-    depthwise, pointwise, scaled_len, stem,
+    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, LINE, Layout, PackedPointwise, PackedStem, Pads,
+    Threads, WINDOW, depthwise, pointwise, scaled_len, stem,
 };
 
-use crate::{Input, Net, net::PackedBlock};
+use crate::{input::Pixels, net::PackedBlock};
 
 /// Values that the window and the depthwise rows of a band have together at most, where one row of output allows it:
 /// half of a second-level cache of 1 MiB.
@@ -44,7 +44,7 @@ pub(crate) struct Bands {
 }
 
 impl Bands {
-    /// The bands of a depthwise convolution of `channels`.
+    /// Cuts a depthwise convolution of `channels` into bands that fit a cache.
     pub(crate) fn new(geometry: ConvGeometry, channels: usize) -> Self {
         let mut bands = Self::of_rows(geometry, channels, 1);
         for rows in 2..=geometry.output().0 {
@@ -54,7 +54,7 @@ impl Bands {
             }
             bands = more;
         }
-        // As even as they come: a last band of one row is a poor one.
+        // As many bands, but of as equal heights as possible: a last band of one row would be a poor one.
         let (height, rows) = (geometry.output().0, bands.rows);
         Self::of_rows(geometry, channels, height.div_ceil(height.div_ceil(rows)))
     }
@@ -67,7 +67,7 @@ impl Bands {
         Self { geometry, rows, window, between, scaled: 0 }
     }
 
-    /// With the first convolution computed band by band as well.
+    /// Adds the memory in which the first convolution is computed band by band as well.
     pub(crate) fn with_stem(mut self, stem: &ConvGeometry) -> Self {
         let rows = self.window.height().min(stem.output().0);
         // The first band has the image's upper zeros, another one more rows of the image: either may be the larger. What
@@ -77,7 +77,7 @@ impl Bands {
         self
     }
 
-    /// Values of memory for one image at a time.
+    /// The number of values that the bands of one image need as memory.
     pub(crate) fn len(&self) -> usize {
         self.window.len() + self.between.len() + self.scaled
     }
@@ -170,19 +170,20 @@ pub(crate) enum Source<'a> {
     /// The block's input, expanded.
     Expand { input: Blocked<'a>, expand: &'a PackedPointwise },
     /// The first convolution of an image.
-    Stem { net: &'a Net, geometry: &'a ConvGeometry, image: Input<'a> },
+    Stem { pixels: Pixels<'a>, geometry: &'a ConvGeometry, packed: &'a PackedStem },
 }
 
 impl Source<'_> {
+    /// How many blocks of channels are made and convolved together.
     fn blocks_together(&self, blocks: usize) -> usize {
         match self {
             Self::Expand { .. } => TOGETHER,
-            // All of its channels come at once.
+            // The first convolution gives all of its channels at once.
             Self::Stem { .. } => blocks,
         }
     }
 
-    /// Computes some rows of some blocks of channels.
+    /// Writes the rows `rows` of the blocks of channels `blocks` into `target`.
     fn rows(
         &self,
         isa: Isa,
@@ -196,11 +197,11 @@ impl Source<'_> {
             Self::Expand { input, expand } => {
                 pointwise(&serial, isa, input.rows(rows), expand, blocks, Epilogue::Relu6, target);
             }
-            Self::Stem { net, geometry, image } => {
+            Self::Stem { pixels, geometry, packed } => {
                 let (band, from) = geometry.band(rows);
                 let scaled = &mut scaled[..scaled_len(&band)];
-                image.scale(&serial, isa, &band, from, &net.numerics.scaling, scaled);
-                stem(&serial, isa, &band, scaled, &net.stem, true, target);
+                pixels.scale(&serial, isa, &band, from, scaled);
+                stem(&serial, isa, &band, scaled, packed, true, target);
             }
         }
     }

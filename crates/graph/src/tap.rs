@@ -11,7 +11,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Error, spec::BLOCKS};
+use crate::{error::Error, spec::BLOCKS};
 
 /// A point of the net at which a plan can start or end.
 ///

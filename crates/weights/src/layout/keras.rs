@@ -17,10 +17,10 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use icecap_graph::BATCH_NORM;
+use icecap_graph::{BATCH_NORM, ConvLayer, Part, TOP_KERNEL};
 
-use super::layers::conv_layers;
-use super::{HEAD_PREFIX, Source};
+use super::HEAD_PREFIX;
+use super::named::Source;
 use crate::Error;
 use crate::container::Container;
 use crate::error::shown;
@@ -107,7 +107,15 @@ impl Class {
         Some((class, number))
     }
 
-    /// The class of one of the net's layers.
+    /// The class of a convolution of the net.
+    fn of_part(part: Part) -> Self {
+        match part {
+            Part::Depthwise => Self::Depthwise,
+            Part::Stem | Part::Expand | Part::Project | Part::Last => Self::Convolution,
+        }
+    }
+
+    /// The class of a layer that is named as one of the net's, as far as the end of its name tells.
     fn of(layer: &str) -> Self {
         match layer {
             TOP => Self::Dense,
@@ -226,11 +234,13 @@ fn numbered(file: &Container<'_>, names: &[&str]) -> BTreeMap<String, String> {
             groups.entry((place.model(), class)).or_default().insert(number, place.group);
         }
     }
-    let layers: Vec<String> = conv_layers().flat_map(|layer| <[String; 2]>::from(layer.keras())).collect();
+    let layers: Vec<(Class, String)> = ConvLayer::all()
+        .flat_map(|layer| [(Class::of_part(layer.part), layer.name()), (Class::BatchNorm, layer.norm())])
+        .collect();
     let mut places = BTreeMap::new();
     for ((_, class), groups) in groups {
-        let of_class = layers.iter().filter(|layer| Class::of(layer) == class);
-        for (group, layer) in groups.into_values().zip(of_class) {
+        let of_class = layers.iter().filter(|(other, _)| *other == class);
+        for (group, (_, layer)) in groups.into_values().zip(of_class) {
             places.insert(group.to_owned(), layer.clone());
         }
     }
@@ -251,7 +261,7 @@ fn top<'n>(
             is_kernel && shape(name).is_some_and(|shape| shape.rank() == 2)
         })
         .collect();
-    let own = sources.get(&format!("{TOP}/kernel")).map(|source| source.name.as_str());
+    let own = sources.get(TOP_KERNEL).map(|source| source.name.as_str());
     let mut kernels = own.into_iter().chain(dense.iter().map(|(name, _)| *name));
     if let (Some(first), Some(second)) = (kernels.next(), kernels.next()) {
         let reason = format!(
@@ -260,7 +270,7 @@ fn top<'n>(
         );
         return Err(refuse(file, second, reason));
     }
-    let features = sources.get("Conv_1/kernel").and_then(|source| shape(&source.name));
+    let features = sources.get(&ConvLayer::LAST.kernel()).and_then(|source| shape(&source.name));
     let features = features.and_then(|shape| shape.dims().last().copied());
     let fits = |(name, _): &&&(&str, Place<'_>)| {
         features.is_some() && shape(name).and_then(|shape| shape.dims().first().copied()) == features

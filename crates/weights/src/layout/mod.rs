@@ -7,7 +7,6 @@
 mod huggingface;
 mod keras;
 mod keras_config;
-mod layers;
 mod named;
 mod order;
 mod timm;
@@ -18,18 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use icecap_graph::{Numerics, Padding, Scaling};
+use icecap_graph::{Numerics, Padding, Scaling, TOP_KERNEL};
 
 use crate::Error;
 use crate::container::Container;
-pub(crate) use named::{Named, Source};
-pub(crate) use order::AxisOrder;
+pub(crate) use named::Named;
+use named::Source;
 
 /// What the names of a head's tensors start with in a model file. They belong to no backbone.
 pub(crate) const HEAD_PREFIX: &str = "head/";
-/// Keras' names of the classification top's tensors.
-pub(crate) const TOP_KERNEL: &str = "predictions/kernel";
-pub(crate) const TOP_BIAS: &str = "predictions/bias";
 
 /// Mean and standard deviation of ImageNet's pixels in 0 to 1, as PyTorch's nets are trained with.
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
@@ -152,7 +148,7 @@ impl Layout {
         self,
         names: impl Iterator<Item = &'a str> + Clone,
     ) -> (BTreeMap<String, Source>, usize) {
-        let ways: &[(torch::Modules, &[&str])] = match self {
+        let ways: &[(torch::Naming, &[&str])] = match self {
             Self::Keras => &[],
             Self::Torchvision => &[(torchvision::modules, &torchvision::TOPS)],
             Self::Timm => &[(timm::modules, &timm::TOPS)],

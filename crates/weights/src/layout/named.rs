@@ -8,10 +8,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use icecap_graph::{BATCH_NORM, BLOCKS, Spec};
+use icecap_graph::{BATCH_NORM, ConvLayer, Part, Spec, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor, Threads, in_slabs};
 
-use super::{AxisOrder, TOP_BIAS, TOP_KERNEL};
+use super::order::AxisOrder;
 use crate::Error;
 use crate::container::Container;
 
@@ -92,35 +92,35 @@ impl<'f> Named<'f> {
         Ok((spec, copies.into_iter().map(|(name, .., tensor)| (name.clone(), tensor)).collect()))
     }
 
+    /// The channel counts of the net, as its convolutions and those behind them tell.
     fn spec(&self) -> Result<Spec, Error> {
-        let prefix = |block: usize| match block {
-            0 => "expanded_conv".to_owned(),
-            _ => format!("block_{block}"),
+        let layers: Vec<ConvLayer> = ConvLayer::all().collect();
+        let mut told = Vec::new();
+        for (index, &layer) in layers.iter().enumerate() {
+            // What an expansion and a depthwise convolution give follows from what enters their block.
+            if matches!(layer.part, Part::Stem | Part::Project | Part::Last) {
+                told.push(self.channels(layer, layers.get(index + 1).copied())?);
+            }
+        }
+        let [stem, outputs @ .., last] = told.as_slice() else {
+            unreachable!("the net begins and ends with a convolution")
         };
-        let stem = self.channels("Conv1", "bn_Conv1", ("expanded_conv_depthwise/kernel", 2))?;
-        let outputs: Result<Vec<usize>, Error> = (0..BLOCKS)
-            .map(|block| {
-                let project = format!("{}_project", prefix(block));
-                let next = match block + 1 {
-                    BLOCKS => "Conv_1/kernel".to_owned(),
-                    next => format!("{}_expand/kernel", prefix(next)),
-                };
-                self.channels(&project, &format!("{project}_BN"), (&next, 2))
-            })
-            .collect();
-        let head = self.channels("Conv_1", "Conv_1_bn", (TOP_KERNEL, 0))?;
-        Spec::from_channels(stem, &outputs?, head).map_err(|source| self.net_error(source))
+        Spec::from_channels(*stem, outputs, *last).map_err(|source| self.net_error(source))
     }
 
-    /// Channels that leave the convolution `conv`: what most of the tensors that hold this count say, the kernel
-    /// first where they are of two minds. `next` is the tensor, and its axis, that takes these channels in.
-    fn channels(&self, conv: &str, norm: &str, next: (&str, usize)) -> Result<usize, Error> {
+    /// Channels that leave a convolution: what most of the tensors that hold this count say, the kernel first where
+    /// they are of two minds. `next` is the convolution that takes these channels in; behind the last one, the
+    /// classification top does.
+    fn channels(&self, layer: ConvLayer, next: Option<ConvLayer>) -> Result<usize, Error> {
         let axis = |name: &str, rank: usize, axis: usize| {
             self.shape(name).filter(|shape| shape.rank() == rank).map(|shape| shape.dims()[axis])
         };
-        let kernel = format!("{conv}/kernel");
-        let vectors = BATCH_NORM.map(|variable| axis(&format!("{norm}/{variable}"), 1, 0));
-        let next = axis(next.0, if next.1 == 0 { 2 } else { 4 }, next.1);
+        let kernel = layer.kernel();
+        let vectors = BATCH_NORM.map(|variable| axis(&layer.vector(variable), 1, 0));
+        let next = match next {
+            Some(next) => axis(&next.kernel(), 4, 2),
+            None => axis(TOP_KERNEL, 2, 0),
+        };
         let told: Vec<usize> =
             [axis(&kernel, 4, 3)].into_iter().chain(vectors).chain([next]).flatten().collect();
         let votes = |count: &usize| told.iter().filter(|other| *other == count).count();

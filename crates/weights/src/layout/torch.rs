@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::layers::{ConvLayer, Part, conv_layers};
-use super::{AxisOrder, Source, TOP_BIAS, TOP_KERNEL};
+use icecap_graph::{ConvLayer, Part, TOP_BIAS, TOP_KERNEL};
+
+use super::named::Source;
+use super::order::AxisOrder;
 use crate::Error;
 use crate::container::Container;
 use crate::error::shown;
@@ -20,22 +22,29 @@ const BATCH_NORM: [(&str, &str); 4] = [
 /// How many batches BatchNorm has seen: no part of what it computes.
 const COUNTER: &str = "num_batches_tracked";
 
-/// The modules of a layout: of a convolution, its own name and that of its BatchNorm.
-pub(super) type Modules = fn(ConvLayer) -> (String, String);
+/// What a layout calls a convolution and the BatchNorm behind it.
+pub(super) struct Modules {
+    pub(super) conv: String,
+    pub(super) norm: String,
+}
 
-/// Where each of Keras' tensors stands in a file of this layout and its classification top in `top`.
-pub(super) fn table(modules: Modules, top: &str) -> BTreeMap<String, Source> {
+/// How a layout names the modules of the net.
+pub(super) type Naming = fn(ConvLayer) -> Modules;
+
+/// Where each of Keras' tensors stands in a file whose modules are named by `modules`, with its classification top in the
+/// module `top`.
+pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
     let mut table = BTreeMap::new();
     let mut put = |keras: String, name: String, order| table.insert(keras, Source { name, order });
-    for layer in conv_layers() {
-        let ((conv, norm), (keras_conv, keras_norm)) = (modules(layer), layer.keras());
+    for layer in ConvLayer::all() {
+        let Modules { conv, norm } = modules(layer);
         let order = match layer.part {
             Part::Depthwise => AxisOrder::Depthwise,
             _ => AxisOrder::Convolution,
         };
-        put(format!("{keras_conv}/kernel"), format!("{conv}.weight"), order);
+        put(layer.kernel(), format!("{conv}.weight"), order);
         for (here, keras) in BATCH_NORM {
-            put(format!("{keras_norm}/{keras}"), format!("{norm}.{here}"), AxisOrder::Kept);
+            put(layer.vector(keras), format!("{norm}.{here}"), AxisOrder::Kept);
         }
     }
     put(TOP_KERNEL.to_owned(), format!("{top}.weight"), AxisOrder::Dense);

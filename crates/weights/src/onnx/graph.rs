@@ -4,7 +4,7 @@
 //! [out, in, rows, columns], and a depthwise [rows, columns, channels, 1] becomes [channels, 1, rows, columns] with a
 //! group for each channel.
 
-use icecap_graph::{Error, Folded, INPUT_CHANNELS, Layer, LayerKind, Params, Tap, fold, layers};
+use icecap_graph::{ConvLayer, Error, Folded, INPUT_CHANNELS, Layer, LayerKind, Params, Tap, fold, layers};
 use icecap_kernels::{ConvGeometry, Pads};
 
 use super::OnnxPixels;
@@ -30,13 +30,14 @@ pub(super) struct Graph {
     proto: GraphProto,
     /// The value that the next layer reads.
     last: String,
-    /// The value that entered the block.
+    /// The value that entered the section of the net that is under way.
     entered: String,
 }
 
 /// A convolution that waits for the BatchNorm to fold in.
 struct Convolution<'a> {
     name: &'a str,
+    layer: ConvLayer,
     side: usize,
     inputs: usize,
     outputs: usize,
@@ -48,8 +49,10 @@ struct Convolution<'a> {
 impl<'a> Convolution<'a> {
     fn of(layer: &'a Layer) -> Option<Self> {
         let outputs = layer.output.dims().last().copied().unwrap_or(0);
+        let conv = layer.convolution?;
         let over = |geometry: &ConvGeometry, inputs, groups| Self {
             name: &layer.name,
+            layer: conv,
             side: icecap_kernels::WINDOW,
             inputs,
             outputs,
@@ -62,6 +65,7 @@ impl<'a> Convolution<'a> {
             LayerKind::Depthwise { geometry } => Some(over(geometry, 1, outputs)),
             LayerKind::Pointwise { inputs } => Some(Self {
                 name: &layer.name,
+                layer: conv,
                 side: 1,
                 inputs: *inputs,
                 outputs,
@@ -101,16 +105,16 @@ impl Graph {
         for (name, bound) in RELU6 {
             graph.constant(name, &[], &[bound]);
         }
-        let mut waiting = None;
+        let (mut waiting, mut section) = (None, Tap::Image);
         for layer in &layers(params.spec(), params.numerics().padding, None, [height, width])? {
             let name = layer.name.as_str();
-            // Every block that adds its input to its output begins with an expansion.
-            if name.ends_with("_expand") {
+            if layer.section != section {
+                section = layer.section;
                 graph.entered.clone_from(&graph.last);
             }
             match &layer.kind {
                 LayerKind::BatchNorm => match waiting.take() {
-                    Some(conv) => graph.convolution(&conv, fold(params, conv.name, name), name),
+                    Some(conv) => graph.convolution(&conv, fold(params, conv.layer), name),
                     None => unreachable!("'{name}' follows a convolution"),
                 },
                 LayerKind::Relu6 => graph.node("Clip", name, &RELU6.map(|(bound, _)| bound), Vec::new()),
