@@ -23,7 +23,7 @@ pub struct Folded {
 /// Works for depthwise kernels too: [3, 3, C, 1] has the channel last as [.., C] does.
 ///
 /// # Panics
-/// Where the net has no such convolution; it has all of [`ConvLayer::all`].
+/// If the net has no such convolution; it has all of [`ConvLayer::all`].
 #[must_use]
 pub fn fold(params: &Params, layer: ConvLayer) -> Folded {
     let vector = |variable: &str| params.values(&layer.vector(variable)).iter().map(|&v| f64::from(v));

@@ -31,11 +31,11 @@ impl Plan {
     /// `input` N times [`Plan::input_shape`], `output` N times [`Plan::output_shape`].
     ///
     /// # Errors
-    /// [`Error::InputLength`] where `input` is not a whole number of images, is of u8 though the plan does not start with
+    /// [`Error::InputLength`] if `input` is not a whole number of images, is of u8 though the plan does not start with
     /// pixels, or does not fit `output`.
     ///
     /// # Panics
-    /// Where `arenas` is empty or one of them is another plan's.
+    /// If `arenas` is empty or one of them is another plan's.
     pub fn run(
         &self,
         threads: &Threads,
@@ -65,7 +65,7 @@ impl Plan {
     /// `input` [`Plan::input_shape`], `output` [`Plan::output_shape`].
     ///
     /// # Errors
-    /// [`Error::InputLength`] where `input` or `output` is not one image's, or `input` is of u8 where the plan does not start
+    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 where the plan does not start
     /// with pixels.
     pub fn profile(
         &self,

@@ -17,19 +17,19 @@ use crate::{
 pub enum LayerKind {
     /// A full 3x3 convolution from `inputs` channels.
     Conv {
-        /// Sizes, padding, stride.
+        /// Sizes, padding and stride.
         geometry: ConvGeometry,
-        /// Input channels.
+        /// Channels that it reads.
         inputs: usize,
     },
     /// A depthwise 3x3 convolution.
     Depthwise {
-        /// Sizes, padding, stride.
+        /// Sizes, padding and stride.
         geometry: ConvGeometry,
     },
     /// A 1x1 convolution from `inputs` channels.
     Pointwise {
-        /// Input channels.
+        /// Channels that it reads.
         inputs: usize,
     },
     /// BatchNorm, folded into the convolution before it.
@@ -42,13 +42,13 @@ pub enum LayerKind {
     Pool,
     /// A dense layer from `inputs` features.
     Dense {
-        /// Input features.
+        /// Features that it reads.
         inputs: usize,
     },
 }
 
 impl LayerKind {
-    /// Keras' name of the layer type.
+    /// Returns Keras' name of the layer type.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -66,23 +66,23 @@ impl LayerKind {
 /// One layer of a net for one input size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Its Keras name.
+    /// The layer's Keras name.
     pub name: String,
-    /// The tap behind the section that it belongs to.
+    /// The tap behind the section of the net that the layer belongs to.
     pub section: Tap,
-    /// The convolution that it is, or whose BatchNorm or ReLU6 it is; `None` for the other kinds of layers.
+    /// The convolution that the layer is, or belongs to as its BatchNorm or ReLU6; `None` for the other kinds of layers.
     pub convolution: Option<ConvLayer>,
-    /// What it computes.
+    /// What the layer computes.
     pub kind: LayerKind,
     /// The shape of its output for one image: [1, H, W, C] or [1, C].
     pub output: Shape,
-    /// Trained numbers, BatchNorm's statistics among them.
+    /// The number of trained values, BatchNorm's statistics among them.
     pub parameters: usize,
     /// Multiply-adds for one image, before anything is folded.
     pub macs: usize,
 }
 
-/// The layers of a net for an input of `size` (rows, columns), ending with pooling or, given `classes`, with a dense layer.
+/// Lists the layers of a net for an input of `size` (rows, columns), ending with pooling or, given `classes`, with a dense layer.
 ///
 /// # Errors
 /// [`Error::InputSize`] for a side that the net cannot run.

@@ -53,19 +53,19 @@ impl Net {
         }
     }
 
-    /// The channel counts.
+    /// Returns the channel counts.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// Epsilon, padding and pixel scaling of the weights.
+    /// Returns epsilon, padding and pixel scaling of the weights.
     #[must_use]
     pub fn numerics(&self) -> &Numerics {
         &self.numerics
     }
 
-    /// The number of classes of the classification top; `None` for a net without one.
+    /// Returns the number of classes of the classification top; `None` for a net without one.
     #[must_use]
     pub fn classes(&self) -> Option<usize> {
         self.top.as_ref().map(PackedDense::outputs)

@@ -3,7 +3,8 @@
 
 use crate::{error::Error, spec::INPUT_CHANNELS};
 
-/// How a 3x3 convolution of stride 2 pads its input. Belongs to the weights, not to the code.
+/// How a 3x3 convolution pads its input. This belongs to the weights: frameworks differ, and weights were trained with one
+/// of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Padding {
     /// TensorFlow's `same`: as little as gives `ceil(n / stride)` outputs, the odd pixel at the bottom and right.
@@ -13,7 +14,7 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// Padding before and after a side of `n` pixels under a 3-wide window.
+    /// Returns the zeros before and behind a side of `n` pixels that a 3-wide window walks over in steps of `stride`.
     #[must_use]
     pub fn amounts(self, n: usize, stride: usize) -> (usize, usize) {
         match self {
@@ -29,17 +30,17 @@ impl Padding {
 /// What the net expects of a pixel value `v` in 0 to 255: `v * scale + shift`, for red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scaling {
-    /// Factors.
+    /// The factors, for red, green and blue.
     pub scale: [f32; 3],
-    /// Summands.
+    /// The summands, for red, green and blue.
     pub shift: [f32; 3],
 }
 
 impl Scaling {
-    /// To [-1, 1], as Keras' `mobilenet_v2.preprocess_input` does.
+    /// Scaling to [-1, 1], as Keras' `mobilenet_v2.preprocess_input` does it.
     pub const SIGNED: Self = Self { scale: [1.0 / 127.5; 3], shift: [-1.0; 3] };
 
-    /// To `(v / 255 - mean) / std`, as torchvision and timm do.
+    /// Returns the scaling to `(v / 255 - mean) / std`, as torchvision and timm do it.
     #[must_use]
     pub fn mean_std(mean: [f32; 3], std: [f32; 3]) -> Self {
         Self {
@@ -54,14 +55,14 @@ impl Scaling {
 pub struct Numerics {
     /// Added to BatchNorm's variance: 1e-3 in Keras, 1e-5 in PyTorch.
     pub epsilon: f32,
-    /// How stride-2 convolutions pad.
+    /// How 3x3 convolutions pad.
     pub padding: Padding,
     /// What the first convolution expects of a pixel.
     pub scaling: Scaling,
 }
 
 impl Numerics {
-    /// Keras' own: epsilon 1e-3, `same`, [-1, 1].
+    /// Keras' numbers: epsilon 1e-3, padding `same`, pixels scaled to [-1, 1].
     pub const KERAS: Self = Self { epsilon: 1e-3, padding: Padding::Same, scaling: Scaling::SIGNED };
 
     /// Refuses numbers with which no net gives features.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Net {
-    /// The packed weights, buffer by buffer, without those of a classification top.
+    /// Iterates over the packed weights, buffer by buffer, without those of a classification top.
     pub fn packed_values(&self) -> impl Iterator<Item = &[f32]> {
         let blocks = self.blocks.iter().flat_map(|block| {
             let expand = block.expand.iter().flat_map(PackedPointwise::values);

@@ -47,30 +47,30 @@ impl Params {
         }
     }
 
-    /// The channel counts.
+    /// Returns the channel counts.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// Epsilon, padding and pixel scaling.
+    /// Returns epsilon, padding and pixel scaling.
     #[must_use]
     pub fn numerics(&self) -> &Numerics {
         &self.numerics
     }
 
-    /// The number of classes of the classification top; `None` for a net without one.
+    /// Returns the number of classes of the classification top; `None` for a net without one.
     #[must_use]
     pub fn classes(&self) -> Option<usize> {
         self.classes
     }
 
-    /// All tensors in the order of their names.
+    /// Iterates over all tensors in the order of their names.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// The tensors of the net up to its features, without the classification top, in the order of their names.
+    /// Iterates over the tensors of the net up to its features, without the classification top, in the order of their names.
     pub fn backbone_tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.tensors().filter(|(name, _)| !is_top(name))
     }
@@ -102,7 +102,7 @@ impl Params {
         Ok(self)
     }
 
-    /// Leaves the classification top out.
+    /// Returns these params without the classification top.
     #[must_use]
     pub fn without_top(mut self) -> Self {
         self.tensors.retain(|name, _| !is_top(name));
@@ -110,7 +110,7 @@ impl Params {
         self
     }
 
-    /// The values of the tensor `name`.
+    /// Returns the values of the tensor `name`.
     ///
     /// # Panics
     /// Where the net has no tensor of that name; those of [`tensor_shapes`] are there.
@@ -126,7 +126,7 @@ fn is_top(name: &str) -> bool {
     name == TOP_KERNEL || name == TOP_BIAS
 }
 
-/// The name and shape of every tensor of a net, with a classification top of `classes` where given.
+/// Returns the name and shape of every tensor of a net; with those of a classification top if `classes` are given.
 #[must_use]
 pub fn tensor_shapes(spec: &Spec, classes: Option<usize>) -> BTreeMap<String, Shape> {
     let mut shapes = BTreeMap::new();

@@ -150,31 +150,31 @@ impl Plan {
         })
     }
 
-    /// The shape of one image's input: [H, W, 3] pixels, or the values of the layer that the plan starts behind.
+    /// Returns the shape of one image's input: [H, W, 3] pixels, or the values of the layer that the plan starts behind.
     #[must_use]
     pub fn input_shape(&self) -> Shape {
         self.input_shape
     }
 
-    /// The shape of one image's output: [h, w, C], or `[C]` from pooling on.
+    /// Returns the shape of one image's output: [h, w, C], or `[C]` from pooling on.
     #[must_use]
     pub fn output_shape(&self) -> Shape {
         self.output_shape
     }
 
-    /// Whether the plan starts with pixels.
+    /// Returns whether the plan starts with pixels.
     #[must_use]
     pub fn starts_with_pixels(&self) -> bool {
         self.starts_with_pixels
     }
 
-    /// The instruction set that the plan runs on.
+    /// Returns the instruction set that the plan runs on.
     #[must_use]
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// Memory for one inference at a time.
+    /// Allocates the memory of one inference at a time.
     #[must_use]
     pub fn arena(&self) -> Arena {
         Arena { values: in_slabs(|| Buffer::zeros(self.arena_len)) }

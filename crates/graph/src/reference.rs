@@ -46,7 +46,7 @@ pub struct ReferencePlan {
 }
 
 impl ReferencePlan {
-    /// A reference plan for images of `size` (rows, columns).
+    /// Plans for images of `size` (rows, columns).
     ///
     /// # Errors
     /// [`Error::InputSize`] for a size that the net cannot run.
@@ -61,7 +61,7 @@ impl ReferencePlan {
     /// `image` [H, W, 3], pixels from 0 to 255.
     ///
     /// # Errors
-    /// [`Error::InputLength`] where the image is of another size than the plan.
+    /// [`Error::InputLength`] if the image is of another size than the plan.
     pub fn run(&self, image: Input<'_>) -> Result<Trace, Error> {
         let expected = stage::image_shape(self.size);
         if image.len() != expected.elements() {

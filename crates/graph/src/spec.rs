@@ -57,13 +57,13 @@ pub struct BlockSpec {
 }
 
 impl BlockSpec {
-    /// Whether the block starts with a 1x1 expansion.
+    /// Returns whether the block starts with a 1x1 expansion.
     #[must_use]
     pub fn has_expand(&self) -> bool {
         self.expanded != self.input
     }
 
-    /// Whether the block adds its input to its output.
+    /// Returns whether the block adds its input to its output.
     #[must_use]
     pub fn is_residual(&self) -> bool {
         self.stride == 1 && self.input == self.output
@@ -79,7 +79,7 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The channel counts of the net of a width multiplier, rounded as Keras does.
+    /// Returns the channel counts of the net of a width multiplier, rounded as Keras does.
     ///
     /// # Errors
     /// [`Error::Width`] for a width outside (0, 4].
@@ -98,12 +98,11 @@ impl Spec {
         Self::from_channels(make_divisible(STEM_CHANNELS as f64 * width), &outputs, head)
     }
 
-    /// The channel counts of the net whose convolutions have these output channels: the first one, the projection of each block, the
+    /// Returns the channel counts of the net whose convolutions have these output channels: the first one, the projection of each block, the
     /// last one. This is how a weight file without a stated width is understood.
     ///
     /// # Errors
-    /// [`Error::Channels`] where a count is 0 or above that of the largest width, or where there are not [`BLOCKS`]
-    /// blocks.
+    /// [`Error::Channels`] if a count is 0 or above that of the largest width, or if there are not [`BLOCKS`] blocks.
     pub fn from_channels(stem: usize, outputs: &[usize], head: usize) -> Result<Self, Error> {
         let fits = |channels: usize, table: usize| (1..=MAX_WIDTH as usize * table).contains(&channels);
         let table =
@@ -128,30 +127,30 @@ impl Spec {
         Ok(Self { stem, blocks, head })
     }
 
-    /// Channels of the first convolution.
+    /// Returns the channels of the first convolution.
     #[must_use]
     pub fn stem_channels(&self) -> usize {
         self.stem
     }
 
-    /// The inverted residual blocks in order.
+    /// Returns the inverted residual blocks in order.
     #[must_use]
     pub fn blocks(&self) -> &[BlockSpec] {
         &self.blocks
     }
 
-    /// Channels that enter the last convolution.
+    /// Returns the channels that enter the last convolution.
     pub(crate) fn last_channels(&self) -> usize {
         self.blocks.last().map_or(self.stem, |block| block.output)
     }
 
-    /// Channels of the last convolution: the length of the pooled features.
+    /// Returns the channels of the last convolution: the length of the pooled features.
     #[must_use]
     pub fn feature_channels(&self) -> usize {
         self.head
     }
 
-    /// The width multiplier that gives these channels; `None` where it is none of those that weights are published for.
+    /// Returns the width multiplier that gives these channels; `None` where it is none of those that weights are published for.
     #[must_use]
     pub fn width(&self) -> Option<f32> {
         // The smallest of those that round to the same channels.
@@ -166,7 +165,7 @@ fn make_divisible(value: f64) -> usize {
     (if rounded < 0.9 * value { rounded + DIVISOR } else { rounded }) as usize
 }
 
-/// The side of the features of an image whose side is `n` pixels: five halvings, each rounded up.
+/// Returns the side of the features of an image whose side is `n` pixels: five halvings, each rounded up.
 #[must_use]
 pub fn feature_side(n: usize) -> usize {
     n.div_ceil(FEATURE_STRIDE)

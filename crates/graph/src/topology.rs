@@ -57,7 +57,7 @@ impl ConvLayer {
     /// The last convolution.
     pub const LAST: Self = Self { part: Part::Last, block: 0 };
 
-    /// Every convolution in the order in which they run.
+    /// Iterates over all convolutions in the order in which they run.
     pub fn all() -> impl Iterator<Item = Self> {
         Tap::all().flat_map(Self::before)
     }
@@ -75,7 +75,7 @@ impl ConvLayer {
         parts.iter().map(move |&part| Self { part, block })
     }
 
-    /// Keras' name of the convolution.
+    /// Returns Keras' name of the convolution.
     #[must_use]
     pub fn name(self) -> String {
         let part = match self.part {
@@ -88,7 +88,7 @@ impl ConvLayer {
         format!("{}_{part}", Tap::Block(self.block))
     }
 
-    /// Keras' name of the BatchNorm behind the convolution.
+    /// Returns Keras' name of the BatchNorm behind the convolution.
     #[must_use]
     pub fn norm(self) -> String {
         match self.part {
@@ -98,7 +98,7 @@ impl ConvLayer {
         }
     }
 
-    /// Keras' name of the ReLU6 behind the BatchNorm; `None` for a projection, which is linear.
+    /// Returns Keras' name of the ReLU6 behind the BatchNorm; `None` for a projection, which is linear.
     #[must_use]
     pub fn activation(self) -> Option<String> {
         match self.part {
@@ -109,13 +109,13 @@ impl ConvLayer {
         }
     }
 
-    /// The name of the tensor that holds the convolution's weights.
+    /// Returns the name of the tensor that holds the convolution's weights.
     #[must_use]
     pub fn kernel(self) -> String {
         format!("{}/kernel", self.name())
     }
 
-    /// The name of one of the BatchNorm's vectors, `variable` being one of [`BATCH_NORM`].
+    /// Returns the name of the tensor that holds one of the BatchNorm's vectors, `variable` being one of [`BATCH_NORM`].
     #[must_use]
     pub fn vector(self, variable: &str) -> String {
         format!("{}/{variable}", self.norm())
@@ -202,7 +202,7 @@ pub(crate) fn sections(spec: &Spec, classes: Option<usize>) -> impl Iterator<Ite
 }
 
 impl Tap {
-    /// Keras' name of the layer whose output is tapped in the net of `spec`: of a block, `block_2_add` where the block adds
+    /// Returns Keras' name of the layer whose output is tapped in the net of `spec`: of a block, `block_2_add` where the block adds
     /// its input, else `block_3_project_BN`.
     #[must_use]
     pub fn layer(self, spec: &Spec) -> String {

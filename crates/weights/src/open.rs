@@ -160,7 +160,7 @@ pub(crate) fn read_known<R: Send>(
 }
 
 fn recognise(file: &Container<'_>) -> Result<Layout, Error> {
-    if let Some(layout) = Layout::recognise(file.names()) {
+    if let Some(layout) = Layout::recognize(file.names()) {
         return Ok(layout);
     }
     let path = file.path().to_owned();

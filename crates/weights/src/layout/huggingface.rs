@@ -11,7 +11,7 @@ use super::torch::Modules;
 /// What the names of the net begin with in a file that has a top.
 const PREFIX: &str = "mobilenet_v2.";
 
-/// What the top's module is called.
+/// The name of the top's module.
 pub(super) const TOPS: [&str; 1] = ["classifier"];
 
 /// What a file with a top calls a convolution and its BatchNorm.

@@ -10,7 +10,7 @@ use super::torch::Modules;
 /// Blocks of each stage.
 const STAGES: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
 
-/// What the top's module is called.
+/// The name of the top's module.
 pub(super) const TOPS: [&str; 1] = ["classifier"];
 
 /// What timm calls a convolution and its BatchNorm.

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::container::Container;
 use crate::error::shown;
 
-/// PyTorch's names of BatchNorm's vectors, and Keras'.
+/// BatchNorm's vectors: PyTorch's name of each, and Keras' name.
 const BATCH_NORM: [(&str, &str); 4] = [
     ("weight", "gamma"),
     ("bias", "beta"),
@@ -19,20 +19,20 @@ const BATCH_NORM: [(&str, &str); 4] = [
     ("running_var", "moving_variance"),
 ];
 
-/// How many batches BatchNorm has seen: no part of what it computes.
+/// PyTorch's count of the batches that a BatchNorm has seen, which has no part in what it computes.
 const COUNTER: &str = "num_batches_tracked";
 
-/// What a layout calls a convolution and the BatchNorm behind it.
+/// The module names of a convolution and of the BatchNorm behind it.
 pub(super) struct Modules {
     pub(super) conv: String,
     pub(super) norm: String,
 }
 
-/// How a layout names the modules of the net.
+/// The function by which a layout names the modules of the net.
 pub(super) type Naming = fn(ConvLayer) -> Modules;
 
-/// Where each of Keras' tensors stands in a file whose modules are named by `modules`, with its classification top in the
-/// module `top`.
+/// Returns where each of Keras' tensors stands in a file whose modules are named by `modules`, with the classification top in
+/// the module `top`.
 pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
     let mut table = BTreeMap::new();
     let mut put = |keras: String, name: String, order| table.insert(keras, Source { name, order });
@@ -52,11 +52,11 @@ pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
     table
 }
 
-/// The table for a file: of it those tensors that are there, and under their own names those that no layout knows, which
-/// is for the net to refuse.
+/// Returns those tensors of `table` that the file has, and under their own names those that are not in the table: the net
+/// will refuse these.
 ///
 /// # Errors
-/// [`Error::Tensor`] for one whose own name is another's Keras name.
+/// [`Error::Tensor`] for a tensor whose own name is the Keras name of another.
 pub(super) fn sources(
     table: &BTreeMap<String, Source>,
     file: &Container<'_>,

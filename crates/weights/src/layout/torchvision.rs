@@ -11,7 +11,7 @@ use super::torch::Modules;
 /// The last convolution's index, behind the first one and the blocks.
 const LAST: usize = 1 + BLOCKS;
 
-/// What the top's module is called: as published, and as users replace it.
+/// The names of the top's module: the published one, and the one that users give it who replace it.
 pub(super) const TOPS: [&str; 2] = ["classifier.1", "classifier"];
 
 /// What torchvision calls a convolution and its BatchNorm.

@@ -7,11 +7,11 @@
 use icecap_graph::{ConvLayer, Error, Folded, INPUT_CHANNELS, Layer, LayerKind, Params, Tap, fold, layers};
 use icecap_kernels::{ConvGeometry, Pads};
 
-use super::OnnxPixels;
 use super::message::{
     AttributeProto, Dimension, FLOAT, GraphProto, INT, INTS, NodeProto, Side, TensorProto, TensorShapeProto,
     TensorType, TypeProto, UINT8, ValueInfoProto,
 };
+use super::pixels::OnnxPixels;
 use crate::bundle::Model;
 use crate::digest::for_each_le_chunk;
 
@@ -19,18 +19,18 @@ use crate::digest::for_each_le_chunk;
 const PIXELS: &str = "pixels";
 const LOGITS: &str = "logits";
 const PROBABILITIES: &str = "probabilities";
-/// What the axis of images is called: as long as whoever runs the graph likes.
+/// The name of the axis of images, whose length is open.
 const BATCH: &str = "N";
 
 /// The bounds of ReLU6.
 const RELU6: [(&str, f32); 2] = [("relu6/min", 0.0), ("relu6/max", 6.0)];
 
-/// A graph under way.
+/// A graph that is being written.
 pub(super) struct Graph {
     proto: GraphProto,
     /// The value that the next layer reads.
     last: String,
-    /// The value that entered the section of the net that is under way.
+    /// The value that entered the section of the net that is being written.
     entered: String,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Convolution<'a> {
         }
     }
 
-    /// The folded kernel as [out, in, rows, columns].
+    /// Reorders a folded kernel to [out, in, rows, columns].
     fn kernel(&self, folded: &[f32]) -> Vec<f32> {
         let mut values = Vec::with_capacity(folded.len());
         for output in 0..self.outputs {
@@ -93,7 +93,7 @@ impl<'a> Convolution<'a> {
 }
 
 impl Graph {
-    /// The graph of a model whose backbone is `params`.
+    /// Writes the graph of a model whose backbone is `params`.
     ///
     /// # Errors
     /// [`Error::InputSize`] for a size that the net cannot run.
@@ -172,7 +172,8 @@ impl Graph {
         self.named_node("Flatten", "flatten", &[], &pooled, vec![integer("axis", 1)]);
     }
 
-    /// The head and what its logits mean: of one logit, the second class' by the sigmoid and the first's by what is left.
+    /// Adds the head, and the probabilities of its logits. A single logit gives the second class' by the sigmoid and the
+    /// first class' as 1 minus that.
     fn head(&mut self, model: &Model) {
         let (classes, logits) = (model.classes.len(), model.logits());
         self.constant("head/kernel", model.head_kernel.shape().dims(), model.head_kernel.data());
@@ -197,7 +198,7 @@ impl Graph {
         }
     }
 
-    /// A node that reads the last value, then `others`, and gives a value of its own name.
+    /// Adds a node that reads the last value, then `others`, and gives a value of its own name.
     fn node(&mut self, op: &str, name: &str, others: &[&str], attributes: Vec<AttributeProto>) {
         self.named_node(op, name, others, name, attributes);
     }
@@ -241,7 +242,7 @@ fn integers(name: &str, values: &[usize]) -> AttributeProto {
     AttributeProto { name: name.to_owned(), i: None, ints, kind: INTS }
 }
 
-/// A value of `elem_type` for a batch of images, each of the shape `dims`.
+/// Describes a value of `elem_type` for a batch of images, each of the shape `dims`.
 fn value(name: &str, elem_type: i32, dims: &[usize]) -> ValueInfoProto {
     let sides = dims.iter().map(|&dim| Side::Value(dim as i64));
     let dim = std::iter::once(Side::Named(BATCH.to_owned()))

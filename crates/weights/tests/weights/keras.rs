@@ -153,6 +153,6 @@ fn names_of_no_layout_are_shown() {
     let error = open(&foreign).unwrap_err().to_string();
     assert!(["layer1.0.conv1.weight", "keras", "timm"].iter().all(|text| error.contains(text)), "{error}");
     assert!(matches!(open(&Tensors::new()), Err(Error::UnknownLayout { .. })));
-    assert_eq!(Layout::recognise(["block_3_expand/kernel", "other"].into_iter()), Some(Layout::Keras));
-    assert_eq!(Layout::recognise(["block_3_expand", "head/kernel"].into_iter()), None);
+    assert_eq!(Layout::recognize(["block_3_expand/kernel", "other"].into_iter()), Some(Layout::Keras));
+    assert_eq!(Layout::recognize(["block_3_expand", "head/kernel"].into_iter()), None);
 }
