@@ -1,5 +1,7 @@
 //! `icecap classify`: the ImageNet classes of photos, by the classification top that the weights came with.
 
+mod imagenet;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,13 +10,15 @@ use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Preprocessing, probabilities};
 use serde::Serialize;
 
-use crate::failure::{Code, Failure};
-use crate::imagenet::label;
-use crate::input::{BackboneOptions, InputOptions};
-use crate::skipped::{self, Lines};
-use crate::table::{print, table};
-use crate::windows::for_each_photo;
-use crate::wording::plain;
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::photos::batches::for_each_photo;
+use crate::photos::skipped;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::lines::Lines;
+use crate::terminal::table::{print, table};
+use crate::terminal::wording::plain;
+
+use imagenet::label;
 
 #[derive(Args)]
 pub(crate) struct Options {

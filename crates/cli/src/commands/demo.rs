@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::data::{Sample, scan};
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 use icecap::{
     Backbone, Classifier, Dataset, Event, Metrics, Prediction, SaveBackbone, Source, TrainOptions, Trained,
     Trainer,
@@ -16,13 +16,13 @@ use icecap::{
 use crate::demo::draw::CLASSES;
 use crate::demo::folder::{DemoFolder, PHOTOS, SIDE, encode};
 use crate::demo::sheet::{Tile, sheet};
-use crate::failure::Failure;
-use crate::input::ThreadOptions;
-use crate::interrupt;
-use crate::lock::lock;
-use crate::progress::Progress;
-use crate::table::{print, table};
-use crate::wording::{plain_path, program, typed_path};
+use crate::options::input::ThreadOptions;
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::lock::lock;
+use crate::terminal::progress::Progress;
+use crate::terminal::table::{print, table};
+use crate::terminal::wording::{plain_path, program, typed_path};
 
 #[derive(Args)]
 pub(crate) struct Options {

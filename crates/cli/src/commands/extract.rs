@@ -1,5 +1,7 @@
 //! `icecap extract`: the features of photos as a file, for whatever else can be done with them.
 
+mod feature_file;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
@@ -8,19 +10,22 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::data::{Labelled, scan_labelled};
+use icecap::foundation::atomic_file::replace_file;
 use icecap::graph::Tap;
-use icecap::kernels::{Shape, replace_file};
+use icecap::kernels::Shape;
 use icecap::{Backbone, Extractor, Preprocessing};
 
-use crate::cache_folder;
-use crate::dataset_options::{ExcludeOptions, roots};
-use crate::failure::{Code, Failure};
-use crate::feature_file::{self, FeatureFile};
-use crate::input::{BackboneOptions, InputOptions};
-use crate::skipped::{self, Lines};
-use crate::table::print;
-use crate::windows::for_each_photo;
-use crate::wording::plain_path;
+use crate::options::dataset::{ExcludeOptions, roots};
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::photos::batches::for_each_photo;
+use crate::photos::skipped;
+use crate::store::cache_folder;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::lines::Lines;
+use crate::terminal::table::print;
+use crate::terminal::wording::plain_path;
+
+use feature_file::FeatureFile;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -5,10 +5,10 @@ use icecap::graph::{LayerKind, layers};
 use icecap::{Head, Preprocessing};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::input::{BackboneOptions, InputOptions};
-use crate::table::{print, print_json, table};
-use crate::wording::grouped;
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::terminal::failure::Failure;
+use crate::terminal::table::{print, print_json, table};
+use crate::terminal::wording::grouped;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -9,12 +9,12 @@ use icecap_bench::{Timing, with_peak};
 use serde::Serialize;
 
 use super::record::Row;
-use super::seconds;
+use crate::options::measuring_time::seconds;
 
-use crate::failure::Failure;
-use crate::input::{BackboneOptions, InputSize};
-use crate::interrupt;
-use crate::table::print;
+use crate::options::input::{BackboneOptions, InputSize};
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::table::print;
 
 #[derive(Args)]
 pub(crate) struct Options {

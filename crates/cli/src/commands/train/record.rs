@@ -2,17 +2,20 @@
 
 use std::path::Path;
 
-use icecap::data::Part;
+use icecap::data::{Part, csv_record};
 use icecap::{
     Backbone, Bin, CrossValidation, Dataset, Epoch, Epochs, Fold, Preprocessing, SkippedPhoto, Trained,
 };
 use serde::Serialize;
 
+use super::options::Options;
+use super::resume;
 use super::since::Comparison;
-use super::{L2, Options, Rate, RunFolder, unfinished};
-use crate::failure::{Code, Failure};
-use crate::wording::typed;
-use crate::{csv, skipped};
+use crate::options::training::values::{L2, Rate};
+use crate::photos::skipped;
+use crate::run::folder::RunFolder;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::wording::typed;
 
 /// Seconds by phase.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -178,7 +181,7 @@ impl Row {
 
 /// `metrics.csv`: a line for each epoch.
 pub(super) fn csv(history: &[Epoch]) -> String {
-    let mut text = csv::record(COLUMNS);
+    let mut text = csv_record(COLUMNS);
     for row in history.iter().map(Row::new) {
         let values = [
             row.learning_rate,
@@ -192,7 +195,7 @@ pub(super) fn csv(history: &[Epoch]) -> String {
         // A run without validation photos has nothing to say of them.
         let values =
             values.iter().map(|value| if value.is_nan() { String::new() } else { value.to_string() });
-        text += &csv::record(std::iter::once(row.epoch.to_string()).chain(values));
+        text += &csv_record(std::iter::once(row.epoch.to_string()).chain(values));
     }
     text
 }
@@ -315,7 +318,7 @@ impl Arguments {
     ) -> Self {
         let used = &trained.settled.options;
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let words = unfinished::words(options);
+        let words = resume::words(options);
         let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -334,17 +337,17 @@ impl Arguments {
                 Epochs::Fixed(epochs) if !used.is_lbfgs() => epochs,
                 _ => trained.history.len() as u32,
             },
-            lr: if let Rate::Fixed(rate) = options.lr { rate } else { shortest(used.learning_rate) },
-            l2: if let L2::Fixed(l2) = options.l2 { l2 } else { shortest(used.l2.unwrap_or(0.0)) },
-            batch: options.batch,
-            dropout: options.dropout,
-            optimizer: options.optimizer.clone(),
-            schedule: options.schedule.to_string(),
-            warmup: options.warmup,
-            label_smoothing: options.label_smoothing,
-            class_weight: options.class_weight.to_string(),
-            early_stop: options.early_stop,
-            seed: options.seed,
+            lr: if let Rate::Fixed(rate) = options.training.lr { rate } else { shortest(used.learning_rate) },
+            l2: if let L2::Fixed(l2) = options.training.l2 { l2 } else { shortest(used.l2.unwrap_or(0.0)) },
+            batch: options.training.batch,
+            dropout: options.training.dropout,
+            optimizer: options.training.optimizer.clone(),
+            schedule: options.training.schedule.to_string(),
+            warmup: options.training.warmup,
+            label_smoothing: options.training.label_smoothing,
+            class_weight: options.training.class_weight.to_string(),
+            early_stop: options.training.early_stop,
+            seed: options.training.seed,
             val_split: options.val_split,
             folds: options.folds,
             group: options.group.clone(),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use icecap::{Assessment, Epochs, L2Choice, Settled, Trained};
 
-use crate::wording::{counted, plain};
+use crate::terminal::wording::{counted, plain};
 
 /// From so many photos of the largest class to one of the smallest on, the small one is mostly overlooked.
 const UNEVEN: usize = 10;

@@ -6,11 +6,11 @@ use clap::Args;
 use icecap::weights::{Container, Digest, MAX_FILE, STARTER, Weights};
 use serde::Serialize;
 
-use super::ManifestOptions;
-use crate::failure::Failure;
-use crate::table::{print, print_json, table};
-use crate::weights_source::{WeightsSource, provide};
-use crate::wording::{grouped, plain, plain_path};
+use crate::options::manifest::ManifestOptions;
+use crate::store::weights_source::{WeightsSource, provide};
+use crate::terminal::failure::Failure;
+use crate::terminal::table::{print, print_json, table};
+use crate::terminal::wording::{grouped, plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -113,7 +113,7 @@ fn report(
         file: plain_path(path),
         bytes: bytes.len() as u64,
         container: file.kind().name(),
-        file_sha256: Digest::of_file(bytes).to_string(),
+        file_sha256: Digest::of(bytes).to_string(),
         net,
         no_net,
         metadata: file.metadata().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),

@@ -6,11 +6,11 @@ use clap::Args;
 use icecap::weights::{Checked, Container, Digest, Entry, MAX_FILE, Manifest, Store, Weights};
 use serde::Serialize;
 
-use super::ManifestOptions;
-use crate::failure::{Code, Failure};
-use crate::table::{print, print_json};
-use crate::weights_source::{WeightsSource, entry};
-use crate::wording::{plain, plain_path};
+use crate::options::manifest::ManifestOptions;
+use crate::store::weights_source::{WeightsSource, entry};
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::table::{print, print_json};
+use crate::terminal::wording::{plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -83,7 +83,7 @@ fn stored(entry: &Entry, store: &Store) -> Result<Report, Failure> {
 /// Any other file: beside the entry that lists its hash, and beside a `.sha256` next to it.
 fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     let note = beside(path)?;
-    let sha256 = icecap::kernels::with_mapped_file(path, MAX_FILE, Digest::of_file)?;
+    let sha256 = icecap::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
     // Before the net: of a file that is not what it should be, that is the first thing to know.
     if let Some((place, expected)) = note.as_ref().filter(|(_, expected)| *expected != sha256) {
         let message =

@@ -9,10 +9,10 @@ use icecap::graph::Tap;
 use icecap::{Classifier, Extractor, Trained};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::table::table;
-use crate::windows::for_each_photo;
-use crate::wording::{counted, plain, plain_path};
+use crate::photos::batches::for_each_photo;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::table;
+use crate::terminal::wording::{counted, plain, plain_path};
 
 /// What came and went since the earlier run.
 #[derive(Clone, Debug, Serialize)]
