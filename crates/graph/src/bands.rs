@@ -22,8 +22,8 @@ use icecap_kernels::{
 
 use crate::{input::Pixels, net::PackedBlock};
 
-/// Values that the window and the depthwise rows of a band have together at most, where one row of output allows it:
-/// half of a second-level cache of 1 MiB.
+/// How many values the window and the depthwise rows of a band have together at most, unless a single row of output has
+/// more: half of a second-level cache of 1 MiB.
 const BAND_VALUES: usize = (512 << 10) / size_of::<f32>();
 
 /// Blocks of 16 channels that are expanded and convolved together.
@@ -39,7 +39,7 @@ pub(crate) struct Bands {
     window: Layout,
     /// A band's depthwise rows.
     between: Layout,
-    /// Values of the scaled pixels of a band, where the first convolution is a part of it.
+    /// The number of scaled pixel values of a band; 0 if the first convolution is no part of it.
     scaled: usize,
 }
 
@@ -165,7 +165,7 @@ impl Bands {
     }
 }
 
-/// Where the rows that are convolved depthwise come from.
+/// Where a band gets the rows that it convolves depthwise.
 pub(crate) enum Source<'a> {
     /// The block's input, expanded.
     Expand { input: Blocked<'a>, expand: &'a PackedPointwise },

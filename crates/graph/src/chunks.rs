@@ -45,31 +45,31 @@ impl Chunks {
         Self { geometry, channels, blocks, expands }
     }
 
-    /// Whether the block starts with an expansion.
+    /// Returns whether the block starts with an expansion.
     pub(crate) fn expands(&self) -> bool {
         self.expands
     }
 
-    /// The length of one chunk's buffer.
+    /// Returns the length of one chunk's buffer.
     pub(crate) fn buffer_len(&self) -> usize {
         chunk_layout(&self.geometry, self.blocks * LINE).len()
     }
 
-    /// What leaves the depthwise convolution.
+    /// Returns the layout of what leaves the depthwise convolution.
     pub(crate) fn convolved(&self) -> Layout {
         let (height, width) = self.geometry.output();
         Layout::compact(self.channels, height, width)
     }
 }
 
-/// The layout of `channels` expanded channels over the whole image, with the zeros around them that `depthwise` reads.
+/// Returns the layout of `channels` expanded channels over the whole image, with the zeros around them that `depthwise` reads.
 pub(crate) fn chunk_layout(depthwise: &ConvGeometry, channels: usize) -> Layout {
     let (height, width) = depthwise.input();
     Layout::new(channels, height, width, depthwise.pads())
 }
 
-/// Into chunks of how many blocks `blocks` are cut, where `fits` go into the cache: a multiple of a tile's, as many as
-/// fit, unless that leaves one of the workers with much less to do than another.
+/// Returns how many of `blocks` blocks of channels make a chunk if `fits` of them go into the cache: as many as fit in whole
+/// tiles, unless that leaves one of the workers with much less to do than another.
 fn blocks_in_chunk(blocks: usize, fits: usize, workers: usize) -> usize {
     let most = (fits / CHUNK_BLOCKS * CHUNK_BLOCKS).max(CHUNK_BLOCKS).min(blocks);
     let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;

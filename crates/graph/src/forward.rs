@@ -65,7 +65,7 @@ impl Plan {
     /// `input` [`Plan::input_shape`], `output` [`Plan::output_shape`].
     ///
     /// # Errors
-    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 where the plan does not start
+    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 though the plan does not start
     /// with pixels.
     pub fn profile(
         &self,
@@ -167,12 +167,12 @@ impl Pass<'_> {
         true
     }
 
-    /// The image with what the net expects of its pixels.
+    /// Returns the image with what the net expects of its pixels.
     fn pixels(&self) -> Pixels<'_> {
         Pixels { image: self.image, scaling: &self.plan.net.numerics.scaling }
     }
 
-    /// The packed weights of the block that a step computes.
+    /// Returns the packed weights of the block that a step computes.
     fn block(&self, step: &Step) -> &PackedBlock {
         match step.node.stage {
             Stage::Block(index, _) => &self.plan.net.blocks[index],
@@ -180,7 +180,7 @@ impl Pass<'_> {
         }
     }
 
-    /// What is added to a block's projection: its input, where the block is residual.
+    /// Returns what is added to a block's projection: its input if the block is residual, else nothing.
     fn added<'b>(&self, step: &Step, input: Blocked<'b>) -> Option<Blocked<'b>> {
         step.node.section.add.as_ref().map(|_| input)
     }

@@ -16,7 +16,7 @@ pub enum Input<'a> {
 }
 
 impl Input<'_> {
-    /// The number of values.
+    /// Returns the number of values.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::U8(values) => values.len(),
@@ -24,7 +24,7 @@ impl Input<'_> {
         }
     }
 
-    /// The image of this index, where one has `len` values.
+    /// Returns the image of this index, an image having `len` values.
     pub(crate) fn image(&self, index: usize, len: usize) -> Self {
         match self {
             Self::U8(values) => Self::U8(&values[index * len..][..len]),
@@ -33,7 +33,7 @@ impl Input<'_> {
     }
 }
 
-/// An image with what makes of its pixels what the first convolution reads.
+/// An image, and how its pixels become what the first convolution reads.
 #[derive(Clone, Copy)]
 pub(crate) struct Pixels<'a> {
     pub(crate) image: Input<'a>,

@@ -23,7 +23,7 @@ pub struct Params {
 impl Params {
     /// Checks that `tensors` holds each tensor of the net, in its shape, with usable values, and no other.
     ///
-    /// The net has a classification top where `predictions/kernel` is among them.
+    /// The net has a classification top if `predictions/kernel` is among them.
     ///
     /// # Shapes
     /// Convolutions [height, width, in, out], depthwise [3, 3, channels, 1], BatchNorm vectors `[channels]`,
@@ -113,7 +113,7 @@ impl Params {
     /// Returns the values of the tensor `name`.
     ///
     /// # Panics
-    /// Where the net has no tensor of that name; those of [`tensor_shapes`] are there.
+    /// If the net has no tensor of that name; those of [`tensor_shapes`] are there.
     pub(crate) fn values(&self, name: &str) -> &[f32] {
         match self.tensors.get(name) {
             Some(tensor) => tensor.data(),

@@ -47,7 +47,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// The lengths of the chunk buffers, the depthwise result and the bands, where `workers` threads share an image.
+    /// Returns the lengths of the chunk buffers, the depthwise result and the bands, where `workers` threads share an image.
     fn scratch(&self, workers: usize) -> [usize; 3] {
         match self {
             Self::Stem(geometry) => [scaled_len(geometry), 0, 0],
@@ -215,9 +215,9 @@ fn place(net: &Net, nodes: &[Node], range: Range<usize>, workers: usize) -> (Vec
     (steps, len)
 }
 
-/// The first convolution, where a thread alone computes it together with the first block.
+/// Returns the first convolution if a thread alone computes it together with the first block.
 ///
-/// Not where that block adds what it read to what it gives, as in the narrowest nets: the rows are gone by then.
+/// It cannot if that block adds what it read to what it gives, as in the narrowest nets: the rows are gone by then.
 fn joined_stem(net: &Net, nodes: &[Node], range: &Range<usize>) -> Option<ConvGeometry> {
     let first = &net.spec.blocks()[0];
     let possible = range.start == 0 && range.end > 1 && !first.has_expand() && !first.is_residual();
@@ -227,8 +227,8 @@ fn joined_stem(net: &Net, nodes: &[Node], range: &Range<usize>) -> Option<ConvGe
     }
 }
 
-/// How a thread that has the image to itself computes a stage, and how `workers` threads do it together: in the same way
-/// if there is only one.
+/// Returns how a thread that has the image to itself computes a stage, and how `workers` threads do it together; the two are
+/// the same if there is only one worker.
 fn modes(net: &Net, node: &Node, joined: Option<&ConvGeometry>, workers: usize) -> (Mode, Mode) {
     let (alone, shared) = match (&node.stage, joined) {
         (Stage::Stem(geometry), None) => (Mode::Stem(*geometry), Mode::Stem(*geometry)),
@@ -250,4 +250,63 @@ fn modes(net: &Net, node: &Node, joined: Option<&ConvGeometry>, workers: usize) 
         (Stage::Top, _) => (Mode::Top, Mode::Top),
     };
     if workers == 1 { (alone.clone(), alone) } else { (alone, shared) }
+}
+
+#[cfg(test)]
+mod tests {
+    use icecap_kernels::Tensor;
+
+    use super::*;
+    use crate::{
+        numerics::Numerics,
+        params::{Params, tensor_shapes},
+        spec::Spec,
+    };
+
+    fn planned(width: f32, side: usize, taps: Range<Tap>, workers: usize) -> Plan {
+        let spec = Spec::with_width(width).unwrap();
+        let shapes = tensor_shapes(&spec, None).into_iter();
+        let tensors = shapes.map(|(name, shape)| (name, Tensor::zeros(shape))).collect();
+        let net = Arc::new(Net::new(&Params::new(spec, Numerics::KERAS, tensors).unwrap()));
+        Plan::new(&net, Isa::named("portable").unwrap(), [side, side], taps, workers).unwrap()
+    }
+
+    fn modes(plan: &Plan, mode: impl Fn(&Step) -> &Mode) -> String {
+        let letter = |step| match mode(step) {
+            Mode::Stem(_) => 's',
+            Mode::Chunks(_) => 'c',
+            Mode::Bands(_) => 'b',
+            Mode::Joined(..) => 'j',
+            Mode::Ahead => '-',
+            Mode::Last => 'l',
+            Mode::Pool => 'p',
+            Mode::Top => 't',
+        };
+        plan.steps.iter().map(letter).collect()
+    }
+
+    #[test]
+    fn a_thread_alone_goes_by_bands_while_images_are_large_and_several_go_by_chunks() {
+        let whole = Tap::Image..Tap::Pooled;
+        let plan = planned(1.0, 224, whole.clone(), 2);
+        let alone = modes(&plan, |step| &step.alone);
+        assert_eq!(modes(&plan, |step| &step.shared), format!("s{}lp", "c".repeat(17)));
+        let blocks = alone.strip_prefix("-j").and_then(|rest| rest.strip_suffix("lp")).unwrap();
+        let bands = blocks.trim_end_matches('c');
+        assert!(bands.len() < blocks.len() && !bands.is_empty(), "{alone}");
+        assert!(bands.chars().all(|mode| mode == 'b'), "images only become smaller: {alone}");
+
+        // One worker needs no other way, and no memory for one.
+        let single = planned(1.0, 224, whole.clone(), 1);
+        assert_eq!(modes(&single, |step| &step.alone), alone);
+        assert_eq!(modes(&single, |step| &step.shared), alone);
+        assert!(single.arena().bytes() < plan.arena().bytes());
+
+        // What the first block adds, or what a plan starts behind, cannot be computed on the way.
+        let narrow = planned(0.1, 64, whole, 1);
+        assert!(modes(&narrow, |step| &step.alone).starts_with("sc"));
+        let behind = planned(1.0, 64, Tap::Stem..Tap::Block(1), 1);
+        assert_eq!(modes(&behind, |step| &step.alone), "cc");
+        assert!(!behind.starts_with_pixels());
+    }
 }

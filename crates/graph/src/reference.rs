@@ -184,8 +184,7 @@ impl Pass<'_> {
         output
     }
 
-    /// Keeps what a convolution with its BatchNorm gives, and what ReLU6 leaves of that where one follows; returns the
-    /// latter.
+    /// Keeps what a convolution with its BatchNorm gives and, if a ReLU6 follows, what that leaves; returns the last of these.
     fn normed(&mut self, layer: ConvLayer, layout: Layout, convolve: impl Fn(bool, &mut Image)) -> Image {
         let mut output = Image::zeros(layout);
         convolve(false, &mut output);

@@ -40,10 +40,10 @@ pub const BLOCKS: usize = 17;
 const STEM_CHANNELS: usize = 32;
 const HEAD_CHANNELS: usize = 1280;
 
-/// Widths for which weights were published, and those between; a net's width is named where it is one of these.
+/// The usual width multipliers: those for which weights were published, and some between them.
 const NAMED_WIDTHS: [f32; 12] = [0.1, 0.25, 0.35, 0.5, 0.75, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 2.0];
 
-/// One inverted residual block: expand 1x1, depthwise 3x3, project 1x1, and the input added where shapes allow.
+/// One inverted residual block: expand 1x1, depthwise 3x3, project 1x1, and the input is added if shapes allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockSpec {
     /// Channels that enter.
@@ -150,7 +150,8 @@ impl Spec {
         self.head
     }
 
-    /// Returns the width multiplier that gives these channels; `None` where it is none of those that weights are published for.
+    /// Returns the width multiplier that gives these channels; `None` if none of the usual
+    /// ones does.
     #[must_use]
     pub fn width(&self) -> Option<f32> {
         // The smallest of those that round to the same channels.

@@ -35,7 +35,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// The plain shape of what leaves it for one image: [H, W, C], or [C] from pooling on.
+    /// Returns the plain shape of what leaves it for one image: [H, W, C], or [C] from pooling on.
     pub(crate) fn shape(&self) -> Shape {
         match self.stage {
             Stage::Pool | Stage::Top => Shape::of([self.output.channels()]),
@@ -44,7 +44,7 @@ impl Node {
     }
 }
 
-/// All stages of a net for an input of `height` x `width`.
+/// Returns all stages of a net for an input of `height` x `width`.
 ///
 /// # Errors
 /// [`Error::InputSize`] for a side that the net cannot run.
@@ -85,7 +85,7 @@ pub(crate) fn chain(
     Ok(nodes)
 }
 
-/// The plain shape of an image.
+/// Returns the plain shape of an image.
 pub(crate) fn image_shape([height, width]: [usize; 2]) -> Shape {
     Shape::of([height, width, INPUT_CHANNELS])
 }
@@ -95,7 +95,7 @@ fn check_size(height: usize, width: usize) -> Result<(), Error> {
     if fits(height) && fits(width) { Ok(()) } else { Err(input_size(height, width)) }
 }
 
-/// The 3x3 convolution of an image of `height` x `width` under the weights' padding.
+/// Returns the sizes of a 3x3 convolution of an image of `height` x `width` under the weights' padding.
 fn geometry(padding: Padding, (height, width): (usize, usize), stride: usize) -> Result<ConvGeometry, Error> {
     let (top, bottom) = padding.amounts(height, stride);
     let (left, right) = padding.amounts(width, stride);

@@ -62,7 +62,7 @@ impl ConvLayer {
         Tap::all().flat_map(Self::before)
     }
 
-    /// The convolutions of the section that ends at `tap`.
+    /// Iterates over the convolutions of the section that ends at `tap`.
     fn before(tap: Tap) -> impl Iterator<Item = Self> {
         let (block, parts): (usize, &[Part]) = match tap {
             Tap::Stem => (0, &[Part::Stem]),
@@ -121,10 +121,10 @@ impl ConvLayer {
         format!("{}/{variable}", self.norm())
     }
 
-    /// The convolution with the sizes that it has in the net of `spec`.
+    /// Returns the convolution with the sizes that it has in the net of `spec`.
     ///
     /// # Panics
-    /// Where the net has no block of this index.
+    /// If the net has no block of this index.
     #[must_use]
     pub(crate) fn sized(self, spec: &Spec) -> Convolution {
         let block = &spec.blocks()[self.block];
@@ -161,7 +161,7 @@ pub(crate) struct Convolution {
 }
 
 impl Convolution {
-    /// The shape of its weights: [height, width, in, out], or [3, 3, channels, 1] of a depthwise convolution.
+    /// Returns the shape of the weights: [height, width, in, out], or [3, 3, channels, 1] of a depthwise convolution.
     pub(crate) fn kernel_shape(&self) -> Shape {
         Shape::of(match self.layer.part {
             Part::Stem => [WINDOW, WINDOW, self.inputs, self.outputs],
@@ -178,14 +178,14 @@ pub(crate) struct Section {
     pub(crate) tap: Tap,
     /// Its convolutions in the order in which they run; none in the mean and in the dense layer.
     pub(crate) convolutions: Vec<Convolution>,
-    /// Keras' name of the layer that adds the section's input to its output, where one does.
+    /// Keras' name of the layer that adds the section's input to its output; `None` if nothing is added.
     pub(crate) add: Option<String>,
     /// Channels that leave it.
     pub(crate) outputs: usize,
 }
 
-/// The sections of a net in the order in which they run; the dense layer of `classes` outputs is there where it is asked
-/// for.
+/// Iterates over the sections of a net in the order in which they run; a dense layer of `classes` outputs is the last of them
+/// if it is asked for.
 pub(crate) fn sections(spec: &Spec, classes: Option<usize>) -> impl Iterator<Item = Section> {
     // Nothing has to be computed for the image.
     let taps = Tap::all().skip(1).filter(move |&tap| tap != Tap::Classes || classes.is_some());
@@ -213,7 +213,7 @@ impl Tap {
         }
     }
 
-    /// Whether the section before the tap adds what it read to what it gives.
+    /// Returns whether the section before the tap adds what it read to what it gives.
     fn is_residual(self, spec: &Spec) -> bool {
         matches!(self, Self::Block(index) if spec.blocks().get(index).is_some_and(BlockSpec::is_residual))
     }
