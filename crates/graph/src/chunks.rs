@@ -11,8 +11,8 @@
 //! The first block has no expansion: what it reads has the zeros around it already, and is convolved where it lies.
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, LINE, Layout, PackedPointwise, Threads, depthwise,
-    pointwise,
+    BLOCK, Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, PackedPointwise, Pointwise,
+    Threads, depthwise, pointwise,
 };
 
 use crate::net::PackedBlock;
@@ -40,8 +40,8 @@ pub(crate) struct Chunks {
 impl Chunks {
     /// Cuts the expanded image of a block, `channels` convolved depthwise by `geometry`, for `workers` threads.
     pub(crate) fn new(geometry: ConvGeometry, channels: usize, expands: bool, workers: usize) -> Self {
-        let bytes = chunk_layout(&geometry, LINE).len() * size_of::<f32>();
-        let blocks = blocks_in_chunk(channels.div_ceil(LINE), CHUNK_BYTES / bytes, workers);
+        let bytes = chunk_layout(&geometry, BLOCK).len() * size_of::<f32>();
+        let blocks = blocks_in_chunk(channels.div_ceil(BLOCK), CHUNK_BYTES / bytes, workers);
         Self { geometry, channels, blocks, expands }
     }
 
@@ -52,7 +52,7 @@ impl Chunks {
 
     /// Returns the length of one chunk's buffer.
     pub(crate) fn buffer_len(&self) -> usize {
-        chunk_layout(&self.geometry, self.blocks * LINE).len()
+        chunk_layout(&self.geometry, self.blocks * BLOCK).len()
     }
 
     /// Returns the layout of what leaves the depthwise convolution.
@@ -95,7 +95,7 @@ impl ChunkedBlock<'_> {
         let Some(expand) = &self.packed.expand else { return self.convolve(output) };
         let Chunks { geometry, blocks, .. } = self.chunks;
         // A layer's zeros are where another one had values. The inside is written before it is read.
-        let (layout, buffer_len) = (chunk_layout(geometry, blocks * LINE), self.chunks.buffer_len());
+        let (layout, buffer_len) = (chunk_layout(geometry, blocks * BLOCK), self.chunks.buffer_len());
         for buffer in buffers.chunks_exact_mut(buffer_len) {
             BlockedMut::new(layout, buffer).clear_pads();
         }
@@ -110,31 +110,27 @@ impl ChunkedBlock<'_> {
         let Chunks { geometry, blocks, .. } = self.chunks;
         let first = task * blocks;
         let last = expand.panels().min(first + blocks);
-        let channels = expand.outputs().min(last * LINE) - first * LINE;
+        let channels = expand.outputs().min(last * BLOCK) - first * BLOCK;
         let layout = chunk_layout(geometry, channels);
         let mut expanded = BlockedMut::new(layout, &mut *buffer);
-        pointwise(
-            &Threads::serial(),
-            self.isa,
-            self.input,
-            expand,
-            first..last,
-            Epilogue::Relu6,
-            &mut expanded,
-        );
-        let expanded = Blocked::new(layout, buffer);
-        depthwise(self.isa, geometry, expanded, &self.packed.depthwise, first..last, true, output);
+        let step = Pointwise { weights: expand, panels: first..last, epilogue: Epilogue::Relu6 };
+        pointwise(&Threads::serial(), self.isa, &step, self.input, &mut expanded);
+        let (weights, blocks) = (&self.packed.depthwise, first..last);
+        let step = Depthwise { geometry, weights, blocks, relu6: true };
+        depthwise(self.isa, &step, Blocked::new(layout, buffer), output);
     }
 
     /// Convolves the input itself, block by block of channels.
     fn convolve(&self, output: &mut [f32]) {
         let geometry = &self.chunks.geometry;
-        let (plane, layout) = (self.input.layout().block_len(), chunk_layout(geometry, LINE));
+        let (plane, layout) = (self.input.layout().block_len(), chunk_layout(geometry, BLOCK));
         let mut states = vec![(); self.threads.count()];
         let block_len = self.chunks.convolved().block_len();
         self.threads.for_each_chunk(&mut states, output, block_len, |(), block, output| {
             let input = Blocked::new(layout, &self.input.data()[block * plane..][..plane]);
-            depthwise(self.isa, geometry, input, &self.packed.depthwise, block..block + 1, true, output);
+            let (weights, blocks) = (&self.packed.depthwise, block..block + 1);
+            let step = Depthwise { geometry, weights, blocks, relu6: true };
+            depthwise(self.isa, &step, input, output);
         });
     }
 }

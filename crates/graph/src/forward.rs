@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, PackedPointwise, Threads, dense, pointwise, pool, stem,
+    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, Stem, Threads, dense, pointwise, pool, stem,
 };
 
 use crate::{
@@ -190,7 +190,8 @@ impl Pass<'_> {
         let Memory { mut output, chunk: scaled, .. } = memory;
         self.pixels().scale(self.threads, self.isa, geometry, 0..geometry.input().0, scaled);
         output.clear_pads();
-        stem(self.threads, self.isa, geometry, scaled, &self.plan.net.stem, true, &mut output);
+        let step = Stem { geometry, weights: &self.plan.net.stem, relu6: true };
+        stem(self.threads, self.isa, &step, scaled, &mut output);
     }
 
     /// A block by chunks of channels: expand and convolve each, then project all of them at once.
@@ -201,7 +202,7 @@ impl Pass<'_> {
         block.run(chunk, depthwise);
         let convolved = Blocked::new(chunks.convolved(), depthwise);
         let epilogue = self.added(step, input).map_or(Epilogue::Linear, Epilogue::Add);
-        self.whole(&packed.project, convolved, epilogue, &mut output);
+        pointwise(self.threads, self.isa, &packed.project.whole(epilogue), convolved, &mut output);
     }
 
     /// A block by bands of rows: expand, convolve and project each.
@@ -234,27 +235,17 @@ impl Pass<'_> {
         bands.run(self.isa, packed, source, scratch, |convolved, rows| {
             let added = added.map(|input| input.rows(rows.clone()));
             let epilogue = added.map_or(Epilogue::Linear, Epilogue::Add);
-            let (project, mut output) = (&packed.project, output.rows(rows));
-            let serial = Threads::serial();
-            pointwise(&serial, self.isa, convolved, project, 0..project.panels(), epilogue, &mut output);
+            let mut output = output.rows(rows);
+            let step = packed.project.whole(epilogue);
+            pointwise(&Threads::serial(), self.isa, &step, convolved, &mut output);
         });
     }
 
     /// The last convolution.
     fn last(&self, step: &Step, mut memory: Memory<'_>) {
         let input = Blocked::new(step.input, memory.input);
-        self.whole(&self.plan.net.last, input, Epilogue::Relu6, &mut memory.output);
-    }
-
-    /// A 1x1 convolution over a whole image.
-    fn whole(
-        &self,
-        weights: &PackedPointwise,
-        input: Blocked<'_>,
-        epilogue: Epilogue<'_>,
-        output: &mut BlockedMut<'_>,
-    ) {
-        pointwise(self.threads, self.isa, input, weights, 0..weights.panels(), epilogue, output);
+        let step = self.plan.net.last.whole(Epilogue::Relu6);
+        pointwise(self.threads, self.isa, &step, input, &mut memory.output);
     }
 
     /// The mean over the image, and zeros up to a whole block of channels.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use icecap_kernels::{ConvGeometry, Isa, Threads, scale_pixels};
+use icecap_kernels::{ConvGeometry, Isa, Scale, Threads, scale_pixels};
 
 use crate::{numerics::Scaling, spec::INPUT_CHANNELS};
 
@@ -51,10 +51,11 @@ impl Pixels<'_> {
         scaled: &mut [f32],
     ) {
         let row = geometry.input().1 * INPUT_CHANNELS;
-        let (pixels, factors) = (rows.start * row..rows.end * row, (self.scaling.scale, self.scaling.shift));
+        let pixels = rows.start * row..rows.end * row;
+        let step = Scale { geometry, scale: self.scaling.scale, shift: self.scaling.shift };
         match self.image {
-            Input::U8(image) => scale_pixels(threads, isa, geometry, &image[pixels], factors, scaled),
-            Input::F32(image) => scale_pixels(threads, isa, geometry, &image[pixels], factors, scaled),
+            Input::U8(image) => scale_pixels(threads, isa, &step, &image[pixels], scaled),
+            Input::F32(image) => scale_pixels(threads, isa, &step, &image[pixels], scaled),
         }
     }
 }

@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, Layout, PackedDepthwise, PackedPointwise, Shape,
-    Tensor, Threads, dense, depthwise, pointwise, pool, scaled_len, stem,
+    Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, PackedDepthwise, PackedPointwise,
+    Shape, Stem, Tensor, Threads, dense, depthwise, pointwise, pool, scaled_len, stem,
 };
 
 use crate::{
@@ -139,7 +139,8 @@ impl Pass<'_> {
         pixels.scale(&serial, self.isa, geometry, 0..geometry.input().0, &mut scaled);
         let (isa, packed) = (self.isa, &self.net.stem);
         self.normed(ConvLayer::STEM, layout, |relu6, output| {
-            stem(&serial, isa, geometry, &scaled, packed, relu6, &mut output.view_mut());
+            let step = Stem { geometry, weights: packed, relu6 };
+            stem(&serial, isa, &step, &scaled, &mut output.view_mut());
         })
     }
 
@@ -154,7 +155,8 @@ impl Pass<'_> {
         let isa = self.isa;
         self.normed(layer, layout, |relu6, output| {
             let epilogue = if relu6 { Epilogue::Relu6 } else { Epilogue::Linear };
-            whole(isa, weights, input, epilogue, output);
+            let step = weights.whole(epilogue);
+            pointwise(&Threads::serial(), isa, &step, input.view(), &mut output.view_mut());
         })
     }
 
@@ -170,8 +172,8 @@ impl Pass<'_> {
         let layout = Layout::compact(weights.channels(), height, width);
         let isa = self.isa;
         self.normed(layer, layout, |relu6, output| {
-            let values = &mut output.values;
-            depthwise(isa, geometry, input.view(), weights, 0..weights.blocks(), relu6, values);
+            let step = Depthwise { geometry, weights, blocks: 0..weights.blocks(), relu6 };
+            depthwise(isa, &step, input.view(), &mut output.values);
         })
     }
 
@@ -179,7 +181,8 @@ impl Pass<'_> {
     fn add(&mut self, name: &str, weights: &PackedPointwise, filtered: &Image, input: &Image) -> Image {
         let layout = Layout::compact(weights.outputs(), filtered.layout.height(), filtered.layout.width());
         let mut output = Image::zeros(layout);
-        whole(self.isa, weights, filtered, Epilogue::Add(input.view()), &mut output);
+        let step = weights.whole(Epilogue::Add(input.view()));
+        pointwise(&Threads::serial(), self.isa, &step, filtered.view(), &mut output.view_mut());
         self.keep(name, &output);
         output
     }
@@ -228,10 +231,4 @@ impl Pass<'_> {
         tensor.data_mut().copy_from_slice(values);
         self.trace.insert(node.section.tap.to_string(), tensor);
     }
-}
-
-/// A 1x1 convolution over a whole image.
-fn whole(isa: Isa, weights: &PackedPointwise, input: &Image, epilogue: Epilogue<'_>, output: &mut Image) {
-    let (serial, panels) = (Threads::serial(), 0..weights.panels());
-    pointwise(&serial, isa, input.view(), weights, panels, epilogue, &mut output.view_mut());
 }
