@@ -85,11 +85,11 @@ impl<'f> Named<'f> {
         })?;
         // The largest first, so that no thread is left alone with one at the end.
         copies.sort_by_key(|(.., tensor)| Reverse(tensor.data().len()));
-        threads.for_each_chunk(&mut vec![(); threads.count()], &mut copies, 1, |(), _, copy| {
-            let (_, order, shape, bytes, tensor) = &mut copy[0];
-            order.copy(*shape, bytes, tensor.data_mut());
+        let tensors = threads.map(copies, |(name, order, shape, bytes, mut tensor)| {
+            order.copy(shape, bytes, tensor.data_mut());
+            (name.clone(), tensor)
         });
-        Ok((spec, copies.into_iter().map(|(name, .., tensor)| (name.clone(), tensor)).collect()))
+        Ok((spec, tensors.into_iter().collect()))
     }
 
     /// Returns the channel counts of the net, told by each convolution and the one behind it.
