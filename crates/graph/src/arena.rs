@@ -27,8 +27,8 @@ impl Planner {
         self.requests.len() - 1
     }
 
-    /// Returns the place of each request, and the length of the whole. The largest is placed first, each at the lowest place
-    /// that is free during all of its steps.
+    /// Returns the place of each request, and the length of the whole. The largest is placed first, each at the lowest
+    /// place that is free during all of its steps.
     pub(crate) fn places(&self) -> (Vec<Range<usize>>, usize) {
         let mut order: Vec<usize> = (0..self.requests.len()).collect();
         order.sort_by_key(|&index| (std::cmp::Reverse(self.requests[index].len), index));

@@ -70,8 +70,8 @@ impl Bands {
     /// Adds the memory in which the first convolution is computed band by band as well.
     pub(crate) fn with_stem(mut self, stem: &ConvGeometry) -> Self {
         let rows = self.window.height().min(stem.output().0);
-        // The first band has the image's upper zeros, another one more rows of the image: either may be the larger. What
-        // a band asks for, less the rows that are kept, is a part of one of these.
+        // The first band has the image's upper zeros, another one more rows of the image: either may be the larger.
+        // What a band asks for, less the rows that are kept, is a part of one of these.
         self.scaled =
             (0..=stem.output().0 - rows).map(|y| scaled_len(&stem.band(y..y + rows).0)).max().unwrap_or(0);
         self
@@ -82,8 +82,8 @@ impl Bands {
         self.window.len() + self.between.len() + self.scaled
     }
 
-    /// Runs the block `packed` over the rows that `source` gives, and hands `project` each band's depthwise rows with the
-    /// output rows that they are for.
+    /// Runs the block `packed` over the rows that `source` gives, and hands `project` each band's depthwise rows with
+    /// the output rows that they are for.
     pub(crate) fn run(
         &self,
         isa: Isa,
@@ -134,8 +134,8 @@ impl Bands {
         }
     }
 
-    /// Fills a window that holds the rows `reads` of the padded image from its row `kept` on: zeros where the image does
-    /// not reach, else what `compute` makes of the image's rows.
+    /// Fills a window that holds the rows `reads` of the padded image from its row `kept` on: zeros where the image
+    /// does not reach, else what `compute` makes of the image's rows.
     fn fill(
         &self,
         window: &mut BlockedMut<'_>,

@@ -5,8 +5,8 @@
 //!                     (a buffer of each thread, in its cache)                         (all of them, for the projection)
 //! ```
 //!
-//! Expand a few channels over the whole image, convolve them depthwise, keep the result, go on. The expanded image, six times
-//! the block's input, never exists as a whole. Threads take chunks, each with a buffer of its own.
+//! Expand a few channels over the whole image, convolve them depthwise, keep the result, go on. The expanded image, six
+//! times the block's input, never exists as a whole. Threads take chunks, each with a buffer of its own.
 //!
 //! The first block has no expansion: what it reads has the zeros around it already, and is convolved where it lies.
 
@@ -62,14 +62,15 @@ impl Chunks {
     }
 }
 
-/// Returns the layout of `channels` expanded channels over the whole image, with the zeros around them that `depthwise` reads.
+/// Returns the layout of `channels` expanded channels over the whole image, with the zeros around them that `depthwise`
+/// reads.
 pub(crate) fn chunk_layout(depthwise: &ConvGeometry, channels: usize) -> Layout {
     let (height, width) = depthwise.input();
     Layout::new(channels, height, width, depthwise.pads())
 }
 
-/// Returns how many of `blocks` blocks of channels make a chunk if `fits` of them go into the cache: as many as fit in whole
-/// tiles, unless that leaves one of the workers with much less to do than another.
+/// Returns how many of `blocks` blocks of channels make a chunk if `fits` of them go into the cache: as many as fit in
+/// whole tiles, unless that leaves one of the workers with much less to do than another.
 fn blocks_in_chunk(blocks: usize, fits: usize, workers: usize) -> usize {
     let most = (fits / CHUNK_BLOCKS * CHUNK_BLOCKS).max(CHUNK_BLOCKS).min(blocks);
     let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;

@@ -89,8 +89,8 @@ pub enum Error {
     /// Class scores were asked for, and the weights have no classification top.
     #[error("these weights have no classification top; use a file that holds 'predictions/kernel'")]
     NoTop,
-    /// Pixels or activations that do not fit the plan's input: another number of them, or bytes where a plan starts in the
-    /// middle of the net and takes f32.
+    /// Pixels or activations that do not fit the plan's input: another number of them, or bytes where a plan starts in
+    /// the middle of the net and takes f32.
     #[error("{got} values for an input of shape {expected}")]
     InputLength {
         /// The shape of one image's input.

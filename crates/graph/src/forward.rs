@@ -1,7 +1,7 @@
 //! The forward pass: a plan's steps one after the other over one image, and batches of images over threads.
 //!
-//! What is computed here is on one readable page in [`ReferencePlan`](crate::ReferencePlan), layer by layer. This file is that
-//! page run fast: each step in the [`Mode`] that the plan chose for it, one method a mode.
+//! What is computed here is on one readable page in [`ReferencePlan`](crate::ReferencePlan), layer by layer. This file
+//! is that page run fast: each step in the [`Mode`] that the plan chose for it, one method a mode.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -65,8 +65,8 @@ impl Plan {
     /// `input` [`Plan::input_shape`], `output` [`Plan::output_shape`].
     ///
     /// # Errors
-    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 though the plan does not start
-    /// with pixels.
+    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 though the plan does not
+    /// start with pixels.
     pub fn profile(
         &self,
         threads: &Threads,

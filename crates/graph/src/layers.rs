@@ -70,7 +70,8 @@ pub struct Layer {
     pub name: String,
     /// The tap behind the section of the net that the layer belongs to.
     pub section: Tap,
-    /// The convolution that the layer is, or belongs to as its BatchNorm or ReLU6; `None` for the other kinds of layers.
+    /// The convolution that the layer is, or belongs to as its BatchNorm or ReLU6; `None` for the other kinds of
+    /// layers.
     pub convolution: Option<ConvLayer>,
     /// What the layer computes.
     pub kind: LayerKind,
@@ -82,7 +83,8 @@ pub struct Layer {
     pub macs: usize,
 }
 
-/// Lists the layers of a net for an input of `size` (rows, columns), ending with pooling or, given `classes`, with a dense layer.
+/// Lists the layers of a net for an input of `size` (rows, columns), ending with pooling or, given `classes`, with a
+/// dense layer.
 ///
 /// # Errors
 /// [`Error::InputSize`] for a side that the net cannot run.

@@ -5,12 +5,13 @@
 //! tensors          ─┴─> Params (checked, as trained) ──fold, pack──> Net (shared) ──size, range──> Plan ──run──> values
 //! ```
 //!
-//! A [`Plan`] runs one range of the net, from one [`Tap`] to another, for one input size, in an [`Arena`] planned once. A
-//! [`ReferencePlan`] runs the same kernels layer by layer, as the paper writes them, and keeps every intermediate by its
-//! Keras name. BatchNorm is folded with its training statistics: the base is frozen.
+//! A [`Plan`] runs one range of the net, from one [`Tap`] to another, for one input size, in an [`Arena`] planned once.
+//! A [`ReferencePlan`] runs the same kernels layer by layer, as the paper writes them, and keeps every intermediate by
+//! its Keras name. BatchNorm is folded with its training statistics: the base is frozen.
 //!
-//! The names and the order of the layers are those of Keras. They are written down once, in the topology: [`ConvLayer::all`]
-//! goes through the convolutions, [`layers`] lists all layers of a net for an input size, [`tensor_shapes`] its tensors.
+//! The names and the order of the layers are those of Keras. They are written down once, in the topology:
+//! [`ConvLayer::all`] goes through the convolutions, [`layers`] lists all layers of a net for an input size,
+//! [`tensor_shapes`] its tensors.
 #![forbid(unsafe_code)]
 
 mod arena;

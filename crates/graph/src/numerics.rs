@@ -1,10 +1,11 @@
-//! The numbers that belong to trained weights beside their tensors: BatchNorm's epsilon, how convolutions pad, how pixels are
-//! scaled. Frameworks differ in all three, and a net run with another framework's numbers gives other features.
+//! The numbers that belong to trained weights beside their tensors: BatchNorm's epsilon, how convolutions pad, how
+//! pixels are scaled. Frameworks differ in all three, and a net run with another framework's numbers gives other
+//! features.
 
 use crate::{error::Error, spec::INPUT_CHANNELS};
 
-/// How a 3x3 convolution pads its input. This belongs to the weights: frameworks differ, and weights were trained with one
-/// of the two.
+/// How a 3x3 convolution pads its input. This belongs to the weights: frameworks differ, and weights were trained with
+/// one of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Padding {
     /// TensorFlow's `same`: as little as gives `ceil(n / stride)` outputs, the odd pixel at the bottom and right.

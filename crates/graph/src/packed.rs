@@ -28,11 +28,11 @@ impl Net {
         self.stem.values().into_iter().chain(blocks).chain(self.last.values())
     }
 
-    /// Rebuilds a net without a classification top from what [`Net::packed_values`] gave: `take` returns the next buffer, of
-    /// as many values as it is asked for. Returns `None` as soon as `take` does.
+    /// Rebuilds a net without a classification top from what [`Net::packed_values`] gave: `take` returns the next
+    /// buffer, of as many values as it is asked for. Returns `None` as soon as `take` does.
     ///
-    /// The values are not checked: the caller knows that they were packed from params with this spec and these numerics,
-    /// under this [`PACK_VERSION`](icecap_kernels::PACK_VERSION).
+    /// The values are not checked: the caller knows that they were packed from params with this spec and these
+    /// numerics, under this [`PACK_VERSION`](icecap_kernels::PACK_VERSION).
     pub fn from_packed(
         spec: Spec,
         numerics: Numerics,

@@ -30,8 +30,8 @@ impl Params {
     /// `predictions/kernel` [features, classes].
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::ExtraTensor`], [`Error::TensorShape`] and [`Error::TensorValue`] with the name of
-    /// the tensor in question; [`Error::Numerics`] for numbers that cannot be used.
+    /// [`Error::MissingTensor`], [`Error::ExtraTensor`], [`Error::TensorShape`] and [`Error::TensorValue`] with the
+    /// name of the tensor in question; [`Error::Numerics`] for numbers that cannot be used.
     pub fn new(spec: Spec, numerics: Numerics, tensors: BTreeMap<String, Tensor>) -> Result<Self, Error> {
         numerics.check()?;
         let classes =
@@ -70,7 +70,8 @@ impl Params {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// Iterates over the tensors of the net up to its features, without the classification top, in the order of their names.
+    /// Iterates over the tensors of the net up to its features, without the classification top, in the order of their
+    /// names.
     pub fn backbone_tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.tensors().filter(|(name, _)| !is_top(name))
     }
@@ -78,8 +79,8 @@ impl Params {
     /// Replaces the tensors of these names, as training does with the ones that it moves; the others stay.
     ///
     /// # Errors
-    /// [`Error::ExtraTensor`] for a name that the net does not have, [`Error::TensorShape`] and [`Error::TensorValue`] for a
-    /// tensor that does not fit.
+    /// [`Error::ExtraTensor`] for a name that the net does not have, [`Error::TensorShape`] and [`Error::TensorValue`]
+    /// for a tensor that does not fit.
     pub fn with_tensors(
         mut self,
         tensors: impl IntoIterator<Item = (String, Tensor)>,

@@ -1,8 +1,8 @@
 //! The plan that runs: a range of stages, how each is computed, and the place of every value they need.
 //!
 //! A block of the net, expand, depthwise, project, add, is written as in the paper in [`ReferencePlan`], and is never
-//! computed so: its expanded image is six times the block's input and would leave every cache. The plan decides for each
-//! stage and input size in which [`Mode`] it is computed instead; every mode gives the same bits.
+//! computed so: its expanded image is six times the block's input and would leave every cache. The plan decides for
+//! each stage and input size in which [`Mode`] it is computed instead; every mode gives the same bits.
 //!
 //! [`ReferencePlan`]: crate::ReferencePlan
 
@@ -21,8 +21,8 @@ use crate::{
     tap::Tap,
 };
 
-/// A chunk larger than this, in bytes, is a matter for bands: written and read again, it would not stay in a second-level
-/// cache of 1 MiB. Below, chunks are the faster ones: a layer runs over the whole image in one call.
+/// A chunk larger than this, in bytes, is a matter for bands: written and read again, it would not stay in a
+/// second-level cache of 1 MiB. Below, chunks are the faster ones: a layer runs over the whole image in one call.
 const BANDS_FROM: usize = 512 << 10;
 
 /// How a stage is computed.
@@ -47,7 +47,8 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// Returns the lengths of the chunk buffers, the depthwise result and the bands, where `workers` threads share an image.
+    /// Returns the lengths of the chunk buffers, the depthwise result and the bands, where `workers` threads share an
+    /// image.
     fn scratch(&self, workers: usize) -> [usize; 3] {
         match self {
             Self::Stem(geometry) => [scaled_len(geometry), 0, 0],
@@ -102,14 +103,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans the sections of `net` between two taps for images of `size` (rows, columns): `Tap::Image..Tap::Pooled` takes
-    /// pixels and gives pooled features, `Tap::Block(3)..Tap::Features` takes what leaves block 3.
+    /// Plans the sections of `net` between two taps for images of `size` (rows, columns): `Tap::Image..Tap::Pooled`
+    /// takes pixels and gives pooled features, `Tap::Block(3)..Tap::Features` takes what leaves block 3.
     ///
     /// Up to `workers` threads can share one image.
     ///
     /// # Errors
-    /// [`Error::InputSize`] for a size that the net cannot run; [`Error::UnknownLayer`] for a block that the net does not
-    /// have and for an end that does not lie behind the start; [`Error::NoTop`] for class scores of weights without a top.
+    /// [`Error::InputSize`] for a size that the net cannot run; [`Error::UnknownLayer`] for a block that the net does
+    /// not have and for an end that does not lie behind the start; [`Error::NoTop`] for class scores of weights without
+    /// a top.
     pub fn new(
         net: &Arc<Net>,
         isa: Isa,
@@ -150,7 +152,8 @@ impl Plan {
         })
     }
 
-    /// Returns the shape of one image's input: [H, W, 3] pixels, or the values of the layer that the plan starts behind.
+    /// Returns the shape of one image's input: [H, W, 3] pixels, or the values of the layer that the plan starts
+    /// behind.
     #[must_use]
     pub fn input_shape(&self) -> Shape {
         self.input_shape
@@ -227,8 +230,8 @@ fn joined_stem(net: &Net, nodes: &[Node], range: &Range<usize>) -> Option<ConvGe
     }
 }
 
-/// Returns how a thread that has the image to itself computes a stage, and how `workers` threads do it together; the two are
-/// the same if there is only one worker.
+/// Returns how a thread that has the image to itself computes a stage, and how `workers` threads do it together; the
+/// two are the same if there is only one worker.
 fn modes(net: &Net, node: &Node, joined: Option<&ConvGeometry>, workers: usize) -> (Mode, Mode) {
     let (alone, shared) = match (&node.stage, joined) {
         (Stage::Stem(geometry), None) => (Mode::Stem(*geometry), Mode::Stem(*geometry)),

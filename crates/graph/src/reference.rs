@@ -7,9 +7,9 @@
 //!                ReLU6          ReLU6            linear
 //! ```
 //!
-//! Each layer runs over the whole image with the kernels of [`Plan`](crate::Plan), and every intermediate is kept by its
-//! Keras name. What leaves a block has the same bits in both plans on one instruction set. A convolution's own output does
-//! not exist apart from its BatchNorm, which is folded into it; `…_BN` and `…_relu` do.
+//! Each layer runs over the whole image with the kernels of [`Plan`](crate::Plan), and every intermediate is kept by
+//! its Keras name. What leaves a block has the same bits in both plans on one instruction set. A convolution's own
+//! output does not exist apart from its BatchNorm, which is folded into it; `…_BN` and `…_relu` do.
 //!
 //! What it does badly: all expanded images exist as a whole, each convolution with a ReLU6 runs twice, on one thread.
 //!
@@ -36,7 +36,8 @@ use crate::{
 /// Every intermediate of one image, by Keras layer name: [1, H, W, C], or [1, C] from pooling on.
 pub type Trace = BTreeMap<String, Tensor>;
 
-/// A plan that keeps every intermediate. Slow and large: for tests, for looking into a net, for checking another precision.
+/// A plan that keeps every intermediate. Slow and large: for tests, for looking into a net, for checking another
+/// precision.
 #[derive(Debug)]
 pub struct ReferencePlan {
     net: Arc<Net>,
@@ -122,7 +123,8 @@ impl Pass<'_> {
         let expanded = expanded.as_ref().unwrap_or(input);
         // Depthwise: a 3x3 convolution filters each channel by itself, and halves the sides where its stride is 2.
         let filtered = self.depthwise(layer(Part::Depthwise), geometry, &packed.depthwise, expanded);
-        // Project: a 1x1 convolution brings the channels back to few, linearly, since a ReLU6 there would lose too much.
+        // Project: a 1x1 convolution brings the channels back to few, linearly, since a ReLU6 there would lose too
+        // much.
         let projected = self.pointwise(layer(Part::Project), &packed.project, &filtered, node.output);
         // Add: where the block gives what it took, as many channels and as large an image, its input is added.
         match &node.section.add {
@@ -187,7 +189,8 @@ impl Pass<'_> {
         output
     }
 
-    /// Keeps what a convolution with its BatchNorm gives and, if a ReLU6 follows, what that leaves; returns the last of these.
+    /// Keeps what a convolution with its BatchNorm gives and, if a ReLU6 follows, what that leaves; returns the last of
+    /// these.
     fn normed(&mut self, layer: ConvLayer, layout: Layout, convolve: impl Fn(bool, &mut Image)) -> Image {
         let mut output = Image::zeros(layout);
         convolve(false, &mut output);

@@ -98,8 +98,8 @@ impl Spec {
         Self::from_channels(make_divisible(STEM_CHANNELS as f64 * width), &outputs, head)
     }
 
-    /// Returns the channel counts of the net whose convolutions have these output channels: the first one, the projection of each block, the
-    /// last one. This is how a weight file without a stated width is understood.
+    /// Returns the channel counts of the net whose convolutions have these output channels: the first one, the
+    /// projection of each block, the last one. This is how a weight file without a stated width is understood.
     ///
     /// # Errors
     /// [`Error::Channels`] if a count is 0 or above that of the largest width, or if there are not [`BLOCKS`] blocks.

@@ -1,17 +1,19 @@
-//! The topology of the net: its sections one behind the other, the convolutions of each, and Keras' names for all of them.
+//! The topology of the net: its sections one behind the other, the convolutions of each, and Keras' names for all of
+//! them.
 //!
 //! ```text
 //! section            layers, by Keras' names
 //! first convolution  Conv1, bn_Conv1, Conv1_relu
-//! block 0                                expanded_conv_depthwise, …_BN, …_relu, expanded_conv_project, …_BN (, expanded_conv_add)
-//! block n            block_n_expand, …_BN, …_relu, block_n_depthwise, …_BN, …_relu, block_n_project, …_BN (, block_n_add)
+//! block 0            expanded_conv_depthwise, …_BN, …_relu, expanded_conv_project, …_BN (, expanded_conv_add)
+//! block n            block_n_expand, …_BN, …_relu, then as block 0: block_n_depthwise … (, block_n_add)
 //! last convolution   Conv_1, Conv_1_bn, out_relu
 //! mean               global_average_pooling2d
 //! dense              predictions
 //! ```
 //!
-//! This is the one walk over the net. Whoever goes through it (the table of layers, the shapes of its tensors, the plan, the
-//! readers of weight files, the writer of ONNX) takes [`sections`] or [`ConvLayer::all`] and makes up no name of its own.
+//! This is the one walk over the net. Whoever goes through it (the table of layers, the shapes of its tensors, the
+//! plan, the readers of weight files, the writer of ONNX) takes [`sections`] or [`ConvLayer::all`] and makes up no name
+//! of its own.
 //!
 //! # Source
 //! Names are those of `keras.applications.MobileNetV2`; they are what every other layout of weights is translated to.
@@ -115,7 +117,8 @@ impl ConvLayer {
         format!("{}/kernel", self.name())
     }
 
-    /// Returns the name of the tensor that holds one of the BatchNorm's vectors, `variable` being one of [`BATCH_NORM`].
+    /// Returns the name of the tensor that holds one of the BatchNorm's vectors, `variable` being one of
+    /// [`BATCH_NORM`].
     #[must_use]
     pub fn vector(self, variable: &str) -> String {
         format!("{}/{variable}", self.norm())
@@ -184,8 +187,8 @@ pub(crate) struct Section {
     pub(crate) outputs: usize,
 }
 
-/// Iterates over the sections of a net in the order in which they run; a dense layer of `classes` outputs is the last of them
-/// if it is asked for.
+/// Iterates over the sections of a net in the order in which they run; a dense layer of `classes` outputs is the last
+/// of them if it is asked for.
 pub(crate) fn sections(spec: &Spec, classes: Option<usize>) -> impl Iterator<Item = Section> {
     // Nothing has to be computed for the image.
     let taps = Tap::all().skip(1).filter(move |&tap| tap != Tap::Classes || classes.is_some());
@@ -202,8 +205,8 @@ pub(crate) fn sections(spec: &Spec, classes: Option<usize>) -> impl Iterator<Ite
 }
 
 impl Tap {
-    /// Returns Keras' name of the layer whose output is tapped in the net of `spec`: of a block, `block_2_add` where the block adds
-    /// its input, else `block_3_project_BN`.
+    /// Returns Keras' name of the layer whose output is tapped in the net of `spec`: of a block, `block_2_add` where
+    /// the block adds its input, else `block_3_project_BN`.
     #[must_use]
     pub fn layer(self, spec: &Spec) -> String {
         match self {

@@ -1,5 +1,6 @@
-//! The names of Hugging Face's port of TensorFlow's own weights: `mobilenet_v2.conv_stem.first_conv.convolution.weight`,
-//! `mobilenet_v2.layer.0.expand_1x1.convolution.weight`, `classifier.weight`.
+//! The names of Hugging Face's port of TensorFlow's own weights:
+//! `mobilenet_v2.conv_stem.first_conv.convolution.weight`, `mobilenet_v2.layer.0.expand_1x1.convolution.weight`,
+//! `classifier.weight`.
 //!
 //! The stem holds the first block too; `layer.0` is the second. A file of the net without its top lacks the prefix.
 //! Google's tops have 1,001 classes, the first of them the background.

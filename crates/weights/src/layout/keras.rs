@@ -8,8 +8,8 @@
 //! | the net inside a user's model | `mobilenetv2_1.00_160/Conv1/kernel:0` |
 //! | `.weights.h5`, `.keras` | `layers/conv2d/vars/0`, where the group `layers/conv2d/vars` may say that it is `Conv1` |
 //!
-//! Keras 3 numbers the layers of a model class by class, in the model's order. Where no group says which layer it is, the
-//! number does: the n-th `conv2d` is the n-th of MobileNetV2's convolutions.
+//! Keras 3 numbers the layers of a model class by class, in the model's order. Where no group says which layer it is,
+//! the number does: the n-th `conv2d` is the n-th of MobileNetV2's convolutions.
 //!
 //! A user's own classifier on the net is one dense layer on the pooled features, whatever it is called: it becomes
 //! `predictions`. What is neither stays under its own name, and is refused by it.
@@ -135,8 +135,8 @@ impl Class {
     }
 }
 
-/// Whether a layer is named as one of Keras' MobileNetV2, as far as the beginning of its name tells: an eighteenth block is
-/// then refused by its own name.
+/// Whether a layer is named as one of Keras' MobileNetV2, as far as the beginning of its name tells: an eighteenth
+/// block is then refused by its own name.
 fn is_layer(layer: &str) -> bool {
     matches!(layer, "Conv1" | "bn_Conv1" | "Conv_1" | "Conv_1_bn" | TOP)
         || layer.starts_with("expanded_conv_")
@@ -225,8 +225,8 @@ fn refuse(file: &Container<'_>, name: &str, reason: String) -> Error {
     Error::Tensor { path: file.path().into(), tensor: shown(name), offset, reason }
 }
 
-/// Returns the net's layers by the groups of their variables, told from the numbers in the groups' names: in each model, the
-/// n-th group of a class is the net's n-th layer of that class.
+/// Returns the net's layers by the groups of their variables, told from the numbers in the groups' names: in each
+/// model, the n-th group of a class is the net's n-th layer of that class.
 fn numbered(file: &Container<'_>, names: &[&str]) -> BTreeMap<String, String> {
     let mut groups: BTreeMap<(&str, Class), BTreeMap<u32, &str>> = BTreeMap::new();
     for name in names {

@@ -13,8 +13,8 @@ use crate::error::shown;
 /// How far a scaling may be from 1 / 127.5 and -1: people write these with few digits.
 const CLOSE: f64 = 1e-6;
 
-/// Refuses a model that computes something else than its weights alone let expect. `classes` is the number of outputs of
-/// its dense layer, `None` if it has none.
+/// Refuses a model that computes something else than its weights alone let expect. `classes` is the number of outputs
+/// of its dense layer, `None` if it has none.
 ///
 /// # Errors
 /// [`Error::Metadata`] with the layer and what to do; [`Error::Limit`] for a text that is longer than any model needs.

@@ -77,7 +77,8 @@ impl Layout {
         }
     }
 
-    /// Returns the rows and columns on which to classify ImageNet's classes if neither the file nor the user states a size.
+    /// Returns the rows and columns on which to classify ImageNet's classes if neither the file nor the user states a
+    /// size.
     #[must_use]
     pub fn classify_size(self) -> [usize; 2] {
         [224, 224]

@@ -1,10 +1,11 @@
 //! Layouts: how a framework names a MobileNetV2's tensors, and the numbers that its weights were trained with.
 //!
-//! A layout is recognized by the tensor names in a file, never by the file's name. It says which tensor is which of Keras',
-//! whose names and shapes are the canonical ones here, and brings epsilon, padding, pixel scaling, size and resize rule for
-//! files whose metadata does not state them.
+//! A layout is recognized by the tensor names in a file, never by the file's name. It says which tensor is which of
+//! Keras', whose names and shapes are the canonical ones here, and brings epsilon, padding, pixel scaling, size and
+//! resize rule for files whose metadata does not state them.
 //!
-//! `keras` and the three on `torch` (`torchvision`, `timm`, `huggingface`) are a file each; `tables` chooses among them.
+//! `keras` and the three on `torch` (`torchvision`, `timm`, `huggingface`) are a file each; `tables` chooses among
+//! them.
 
 mod huggingface;
 mod keras;

@@ -35,7 +35,8 @@ impl Source {
 pub(crate) struct Named<'f> {
     file: &'f Container<'f>,
     sources: BTreeMap<String, Source>,
-    /// Where every tensor of a whole file stands, for messages about those that are missing; empty for Keras' own layout.
+    /// Where every tensor of a whole file stands, for messages about those that are missing; empty for Keras' own
+    /// layout.
     table: BTreeMap<String, Source>,
 }
 
@@ -54,8 +55,8 @@ impl<'f> Named<'f> {
         self.sources.get(name).or_else(|| self.table.get(name)).map(|source| source.name.as_str())
     }
 
-    /// Returns the byte of the file at which the value at `index` of a tensor stands; the tensor's first byte if its axes are
-    /// reordered.
+    /// Returns the byte of the file at which the value at `index` of a tensor stands; the tensor's first byte if its
+    /// axes are reordered.
     fn offset(&self, name: &str, index: usize) -> Option<u64> {
         let source = self.sources.get(name)?;
         let start = self.file.offset(&source.name)?;
@@ -71,8 +72,8 @@ impl<'f> Named<'f> {
         Some(source.order.shape(self.file.shape(&source.name)?))
     }
 
-    /// Returns the channel counts that the shapes tell, and copies of the tensors. They are copied on `threads`: most of the
-    /// time goes into memory that is touched for the first time.
+    /// Returns the channel counts that the shapes tell, and copies of the tensors. They are copied on `threads`: most
+    /// of the time goes into memory that is touched for the first time.
     pub(crate) fn read(&self, threads: &Threads) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
         let spec = self.spec()?;
         self.check_top(spec.feature_channels())?;
@@ -109,8 +110,8 @@ impl<'f> Named<'f> {
     }
 
     /// Returns the number of channels that leave a convolution, as most of the tensors that hold it say; where they are
-    /// evenly split, as the kernel says. `next` is the convolution that takes these channels in; behind the last one, the
-    /// classification top does.
+    /// evenly split, as the kernel says. `next` is the convolution that takes these channels in; behind the last one,
+    /// the classification top does.
     fn channels(&self, layer: ConvLayer, next: Option<ConvLayer>) -> Result<usize, Error> {
         let axis = |name: &str, rank: usize, axis: usize| {
             self.shape(name).filter(|shape| shape.rank() == rank).map(|shape| shape.dims()[axis])
@@ -129,8 +130,8 @@ impl<'f> Named<'f> {
         most.copied().ok_or_else(|| self.missing(&kernel))
     }
 
-    /// Refuses one of the top's two tensors without the other, and two that do not fit each other: the number of classes
-    /// stands nowhere else.
+    /// Refuses one of the top's two tensors without the other, and two that do not fit each other: the number of
+    /// classes stands nowhere else.
     fn check_top(&self, features: usize) -> Result<(), Error> {
         let (kernel, bias) = match (self.shape(TOP_KERNEL), self.shape(TOP_BIAS)) {
             (None, None) => return Ok(()),

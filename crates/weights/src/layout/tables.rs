@@ -41,8 +41,9 @@ impl Layout {
         Ok(Named::new(file, sources, table))
     }
 
-    /// Returns where Keras' tensors stand in a file of one of PyTorch's layouts, and how many of these names are in that
-    /// table. A layout has a table for each way in which its files come; the one that most of the names are in is taken.
+    /// Returns where Keras' tensors stand in a file of one of PyTorch's layouts, and how many of these names are in
+    /// that table. A layout has a table for each way in which its files come; the one that most of the names are in is
+    /// taken.
     fn torch_table<'a>(
         self,
         names: impl Iterator<Item = &'a str> + Clone,

@@ -1,7 +1,7 @@
 //! timm's names: `conv_stem.weight`, `blocks.1.0.conv_pw.weight`, `conv_head.weight`, `classifier.weight`.
 //!
-//! Blocks are numbered by stage and place in it. In the first, which has no expansion, the projection is called what the
-//! expansion is called in the others.
+//! Blocks are numbered by stage and place in it. In the first, which has no expansion, the projection is called what
+//! the expansion is called in the others.
 
 use icecap_graph::{ConvLayer, Part};
 

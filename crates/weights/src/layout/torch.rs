@@ -31,8 +31,8 @@ pub(super) struct Modules {
 /// The function by which a layout names the modules of the net.
 pub(super) type Naming = fn(ConvLayer) -> Modules;
 
-/// Returns where each of Keras' tensors stands in a file whose modules are named by `modules`, with the classification top in
-/// the module `top`.
+/// Returns where each of Keras' tensors stands in a file whose modules are named by `modules`, with the classification
+/// top in the module `top`.
 pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
     let mut table = BTreeMap::new();
     let mut put = |keras: String, name: String, order| table.insert(keras, Source { name, order });
@@ -52,8 +52,8 @@ pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
     table
 }
 
-/// Returns those tensors of `table` that the file has, and under their own names those that are not in the table: the net
-/// will refuse these.
+/// Returns those tensors of `table` that the file has, and under their own names those that are not in the table: the
+/// net will refuse these.
 ///
 /// # Errors
 /// [`Error::Tensor`] for a tensor whose own name is the Keras name of another.

@@ -172,8 +172,8 @@ impl Graph {
         self.named_node("Flatten", "flatten", &[], &pooled, vec![integer("axis", 1)]);
     }
 
-    /// Adds the head, and the probabilities of its logits. A single logit gives the second class' by the sigmoid and the
-    /// first class' as 1 minus that.
+    /// Adds the head, and the probabilities of its logits. A single logit gives the second class' by the sigmoid and
+    /// the first class' as 1 minus that.
     fn head(&mut self, model: &Model) {
         let (classes, logits) = (model.classes.len(), model.logits());
         self.constant("head/kernel", model.head_kernel.shape().dims(), model.head_kernel.data());

@@ -1,8 +1,8 @@
 //! The messages of an ONNX file, as far as a plain net needs them.
 //!
-//! The numbers are those of the public schema, `onnx/onnx.proto`, kept by hand: a field that we never write is left out,
-//! and a reader of the whole schema does not miss it. The schema is of protobuf's second version, in which lists of
-//! numbers are not packed.
+//! The numbers are those of the public schema, `onnx/onnx.proto`, kept by hand: a field that we never write is left
+//! out, and a reader of the whole schema does not miss it. The schema is of protobuf's second version, in which lists
+//! of numbers are not packed.
 
 use prost::{Message, Oneof};
 

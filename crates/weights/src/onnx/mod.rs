@@ -39,11 +39,12 @@ pub use pixels::OnnxPixels;
 const OPSET: i64 = 13;
 const IR_VERSION: i64 = 7;
 
-/// The largest message that protobuf can measure. Weight files end at half of that, so only a head made in memory can be
-/// too large.
+/// The largest message that protobuf can measure. Weight files end at half of that, so only a head made in memory can
+/// be too large.
 const MAX_BYTES: u64 = i32::MAX as u64;
 
-/// Keys of a model file that are left out: BatchNorm is folded into the graph, and other keys say what becomes of pixels.
+/// Keys of a model file that are left out: BatchNorm is folded into the graph, and other keys say what becomes of
+/// pixels.
 const NOT_TOLD: [&str; 8] =
     ["format", "backbone", "layout", "size", "resize", "bn_epsilon", "padding", record_key::SCALING];
 
@@ -111,8 +112,8 @@ fn onnx_metadata(model: &Model, scaling: Scaling, pixels: OnnxPixels) -> BTreeMa
     metadata
 }
 
-/// Returns the classes as some readers of ONNX files look for them: a Python dictionary of index to name. A JSON string is a
-/// Python string, too.
+/// Returns the classes as some readers of ONNX files look for them: a Python dictionary of index to name. A JSON string
+/// is a Python string, too.
 fn names(classes: &[String]) -> String {
     let pair =
         |(index, name): (usize, &String)| format!("{index}: {}", serde_json::Value::from(name.as_str()));
