@@ -1,6 +1,6 @@
 //! What can go wrong between a weight file, a model file and a net.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::container::ContainerKind;
 use crate::layout::{HEAD_PREFIX, Layout};
@@ -350,6 +350,12 @@ pub enum Kind {
 }
 
 impl Error {
+    /// The error for a path that cannot be read or written.
+    #[cfg(feature = "files")]
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        icecap_kernels::Error::Io { path: path.to_owned(), source }.into()
+    }
+
     /// What the error is about.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -81,8 +81,7 @@ impl PackStore {
     /// [`Error::File`] where the folder or the file cannot be written.
     pub fn keep(&self, params_sha256: Digest, net: &Net) -> Result<PathBuf, Error> {
         let path = self.path(params_sha256);
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|source| icecap_kernels::Error::Io { path: self.folder.clone(), source })?;
+        std::fs::create_dir_all(&self.folder).map_err(|source| Error::io(&self.folder, source))?;
         replace_cache_file(&path, |out| write(out, params_sha256, net))?;
         Ok(path)
     }

@@ -62,7 +62,7 @@ impl Store {
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).into_owned(),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(icecap_kernels::Error::Io { path, source }.into()),
+            Err(source) => return Err(Error::io(&path, source)),
         };
         let word = text.split_whitespace().next().unwrap_or("");
         word.parse().map(Some).map_err(|_| Error::OtherHash {

@@ -11,9 +11,10 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Response, header};
 
+use super::event::{Event, TICK};
 use super::part::{Origin, Part};
 use super::retry::{Passing, Trouble};
-use super::{Event, TICK, Work};
+use super::work::Work;
 use crate::Error;
 use crate::container::MAX_FILE;
 use crate::store::check_size;

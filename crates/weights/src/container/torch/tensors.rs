@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use icecap_kernels::Shape;
 
-use super::Reader;
 use super::pickle::Pickle;
+use super::reader::Reader;
 use super::storage::{Order, Stored};
 use super::value::{Element, Id, Value, View};
 use crate::Error;

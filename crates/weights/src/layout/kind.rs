@@ -1,0 +1,107 @@
+//! The layouts by name, with what the files of each leave unsaid.
+
+use std::fmt;
+use std::str::FromStr;
+
+use icecap_graph::{Numerics, Padding, Scaling};
+
+/// Mean and standard deviation of ImageNet's pixels in 0 to 1, as PyTorch's nets are trained with.
+const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// How a file names its tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Keras' layer names: `Conv1/kernel`, `bn_Conv1/gamma`, `block_1_depthwise/kernel`, `predictions/kernel`; in Keras
+    /// 3's own files `layers/conv2d/vars/0`.
+    Keras,
+    /// torchvision's modules: `features.0.0.weight`, `features.2.conv.1.0.weight`, `classifier.1.weight`.
+    Torchvision,
+    /// timm's modules: `conv_stem.weight`, `blocks.1.0.conv_pw.weight`, `classifier.weight`.
+    Timm,
+    /// Hugging Face's port of TensorFlow's weights: `mobilenet_v2.conv_stem.first_conv.convolution.weight`.
+    HuggingFace,
+}
+
+impl Layout {
+    /// Every layout.
+    pub const ALL: [Self; 4] = [Self::Keras, Self::Torchvision, Self::Timm, Self::HuggingFace];
+
+    /// Its name in metadata and in the manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keras => "keras",
+            Self::Torchvision => "torchvision",
+            Self::Timm => "timm",
+            Self::HuggingFace => "huggingface",
+        }
+    }
+
+    /// A name that a file of this layout has.
+    #[must_use]
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Keras => "Conv1/kernel",
+            Self::Torchvision => "features.0.0.weight",
+            Self::Timm => "conv_stem.weight",
+            Self::HuggingFace => "mobilenet_v2.conv_stem.first_conv.convolution.weight",
+        }
+    }
+
+    /// Epsilon, padding and pixel scaling of files that state none.
+    #[must_use]
+    pub fn numerics(self) -> Numerics {
+        match self {
+            // Hugging Face's port keeps TensorFlow's numbers.
+            Self::Keras | Self::HuggingFace => Numerics::KERAS,
+            Self::Torchvision | Self::Timm => Numerics {
+                epsilon: 1e-5,
+                padding: Padding::Symmetric,
+                scaling: Scaling::mean_std(IMAGENET_MEAN, IMAGENET_STD),
+            },
+        }
+    }
+
+    /// Rows and columns to train on where nothing states them.
+    #[must_use]
+    pub fn train_size(self) -> [usize; 2] {
+        match self {
+            Self::Keras => [160, 160],
+            // They were published for one size only.
+            Self::Torchvision | Self::Timm | Self::HuggingFace => [224, 224],
+        }
+    }
+
+    /// Rows and columns to classify ImageNet's classes on where nothing states them.
+    #[must_use]
+    pub fn classify_size(self) -> [usize; 2] {
+        [224, 224]
+    }
+
+    /// The resize rule of files that state none.
+    #[must_use]
+    pub fn resize(self) -> &'static str {
+        match self {
+            Self::Keras => "squash",
+            // The shorter side to 256, of which 224 are kept.
+            Self::Torchvision | Self::Timm | Self::HuggingFace => "center-crop 0.875",
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Layout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|layout| layout.name() == text);
+        known.ok_or_else(|| format!("expected one of: {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
