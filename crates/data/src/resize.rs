@@ -156,7 +156,7 @@ impl std::fmt::Debug for ResizeBuffers {
 /// `out` `[spec.height, spec.width, 3]`.
 ///
 /// # Units
-/// Grey levels from 0 to 255; not rounded where the mode is [`ResizeMode::Squash`].
+/// Gray levels from 0 to 255; not rounded where the mode is [`ResizeMode::Squash`].
 ///
 /// # Panics
 /// Where `out` is not of that shape or a side of `spec` is 0.
@@ -245,7 +245,7 @@ impl Span {
     }
 }
 
-/// Half of the surplus, a half rounded to the even neighbour, as Python rounds.
+/// Half of the surplus, a half rounded to the even neighbor, as Python rounds.
 fn half(surplus: usize) -> usize {
     (surplus as f64 / 2.0).round_ties_even() as usize
 }

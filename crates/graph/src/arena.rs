@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use icecap_kernels::{BLOCK, Buffer};
 
-/// Values that a buffer's start is moved by against its neighbour, so that two buffers used together do not start in
+/// Values that a buffer's start is moved by against its neighbor, so that two buffers used together do not start in
 /// the same set of a cache whose sets repeat every 4 KiB.
 const STAGGER: usize = 5 * BLOCK;
 

@@ -6,7 +6,7 @@
 //!
 //! Departures from that loop: sixteen classes are one packed panel, and the sum over k is four sums, of k = 0, 4, 8, …,
 //! of k = 1, 5, 9, … and so on, added as (0 + 1) + (2 + 3) at the end: four chains of multiply-adds hide each other's
-//! latency. The order is fixed and a row's sum does not see its neighbours, so a batch of 1 and of 32 give the same
+//! latency. The order is fixed and a row's sum does not see its neighbors, so a batch of 1 and of 32 give the same
 //! bits; a general matrix product would not.
 //!
 //! What it does badly: a single class fills one lane of sixteen, and the weights are read again for each row.

@@ -10,7 +10,7 @@
 //! 3. A tile is one or two output rows by several pixels: each input pixel is loaded once and serves every window of
 //!    the tile that it lies in. Two rows by four pixels at stride 1 take 24 loads for 72 multiply-adds, where one pixel
 //!    at a time would need 72. Tiles of 7, 5 and 4 columns make whole rows of 7, 14, 28, 56, of 5, 10, 20, 40.
-//! 4. Where no tile divides a row, the last one overlaps its neighbour: the same value is written twice, which costs
+//! 4. Where no tile divides a row, the last one overlaps its neighbor: the same value is written twice, which costs
 //!    less than code for remainders. Rows that are left over go one at a time.
 //! 5. An output's sum starts at the bias and takes the window in row order, whatever the tile.
 //!

@@ -1,5 +1,5 @@
 //! Bilinear resampling of an RGB image exactly as TensorFlow's `tf.image.resize(…, "bilinear")` does it: half-pixel
-//! centres, no antialias, sides scaled apart ("squash"), the result in f32 and not rounded.
+//! centers, no antialias, sides scaled apart ("squash"), the result in f32 and not rounded.
 //!
 //! ```text
 //! for y, x, c:  in_y = (y + 0.5) * in_h / out_h - 0.5             (in f32, as TensorFlow)
@@ -13,7 +13,7 @@
 //! Departures, and why:
 //! 1. Rows first. For each output row the two source rows are blended as they lie in memory, which is one run of
 //!    contiguous bytes for the vector unit; the horizontal step then gathers from one row of f32 instead of two of
-//!    bytes. The order of the two roundings changes the result by about 1e-5 of a grey level.
+//!    bytes. The order of the two roundings changes the result by about 1e-5 of a gray level.
 //! 2. Only the columns between the first and the last one read are blended.
 //! 3. A pixel is gathered as four values, the fourth being the next pixel's red, and stored as four: the pixel after
 //!    it overwrites the surplus one. Only the last pixel of a row is stored as three.
@@ -96,7 +96,7 @@ pub struct RgbView<'a> {
 /// `out` `[to.height, to.width, 3]`.
 ///
 /// # Units
-/// Grey levels, 0 to 255; `out` is not rounded.
+/// Gray levels, 0 to 255; `out` is not rounded.
 ///
 /// # Panics
 /// Where a side is 0 or a slice's length is not its shape's.

@@ -98,7 +98,7 @@ impl Manifest {
         self.entries.iter().find(|entry| entry.sha256 == Some(sha256))
     }
 
-    /// Gives a record what its file does not state and the file's entry does: name, licence, size, resize rule.
+    /// Gives a record what its file does not state and the file's entry does: name, license, size, resize rule.
     pub(crate) fn complete(&self, record: &mut Record) {
         let Some(entry) = self.find_file(record.file_sha256) else { return };
         record.name.get_or_insert_with(|| entry.name.clone());

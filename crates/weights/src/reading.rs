@@ -40,7 +40,7 @@ impl Reading<'_> {
             entry.texts().into_iter().for_each(|(key, text)| file.complete(key, text));
         }
         let metadata = Metadata { path: self.path, map: file.metadata() };
-        let layout = recognise(&file)?;
+        let layout = recognize(&file)?;
         let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
         if stated.is_some_and(|stated| stated != layout) {
             return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
@@ -60,8 +60,8 @@ impl Reading<'_> {
     }
 }
 
-fn recognise(file: &Container<'_>) -> Result<Layout, Error> {
-    if let Some(layout) = Layout::recognise(file.names()) {
+fn recognize(file: &Container<'_>) -> Result<Layout, Error> {
+    if let Some(layout) = Layout::recognize(file.names()) {
         return Ok(layout);
     }
     let path = file.path().to_owned();

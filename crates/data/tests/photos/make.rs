@@ -5,7 +5,7 @@ use image::codecs::{bmp::BmpEncoder, gif::GifEncoder, png::PngEncoder, webp::Web
 use image::{ExtendedColorType, ImageEncoder};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-/// A picture with smooth colours, an edge, and a little noise.
+/// A picture with smooth colors, an edge, and a little noise.
 pub(crate) fn picture(width: usize, height: usize) -> Vec<u8> {
     let mut noise = Stream::new(width as u64, Purpose::Test, height as u32, 0);
     let mut rgb = Vec::with_capacity(width * height * 3);

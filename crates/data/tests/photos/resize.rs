@@ -17,7 +17,7 @@ fn crop(height: usize, width: usize, fraction: f32) -> ResizeSpec {
     ResizeSpec { height, width, mode: ResizeMode::CenterCrop { fraction } }
 }
 
-/// Antialiased bilinear in f64, as Pillow does it: a triangle as wide as the reduction, normalised at the edges.
+/// Antialiased bilinear in f64, as Pillow does it: a triangle as wide as the reduction, normalized at the edges.
 fn reduce_oracle(rgb: &[u8], from: (usize, usize), to: (usize, usize)) -> Vec<f64> {
     let taps = |from: usize, to: usize| -> Vec<Vec<(usize, f64)>> {
         let scale = from as f64 / to as f64;

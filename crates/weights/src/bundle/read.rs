@@ -111,7 +111,7 @@ fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
 
 /// The file's container, and metadata that every model has.
 fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
-    if let Some(other) = ContainerKind::recognise(bytes).filter(|kind| *kind != ContainerKind::Safetensors) {
+    if let Some(other) = ContainerKind::recognize(bytes).filter(|kind| *kind != ContainerKind::Safetensors) {
         return Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") });
     }
     let file = safetensors::parse(bytes, path)?;

@@ -3,7 +3,7 @@
 //! A file does not state its width multiplier; its shapes do. Each channel count stands in several tensors (the
 //! kernel's last axis, four BatchNorm vectors, the input axis of the next kernel), and the count that most of
 //! them agree on is taken. So a single wrong tensor cannot move the whole net to another width, and it is that
-//! tensor that the error names, not its hundred neighbours.
+//! tensor that the error names, not its hundred neighbors.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -38,7 +38,7 @@ pub struct Entry {
     pub sha256_prefix: Option<String>,
     /// The file's size.
     pub bytes: Option<u64>,
-    /// Under which licence it may be used.
+    /// Under which license it may be used.
     pub licence: String,
     /// What else a user should know of its terms or origin.
     pub note: Option<String>,

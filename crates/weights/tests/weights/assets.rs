@@ -80,6 +80,6 @@ fn opening_the_largest_file_is_quick() {
         times[0][0],
         times[0][1]
     );
-    // The best run, and processor time: others share the machine. Unoptimised code is not what anyone waits for.
+    // The best run, and processor time: others share the machine. Unoptimized code is not what anyone waits for.
     assert!(cfg!(debug_assertions) || times[0][0] < LIMIT, "{times:?}");
 }

@@ -18,8 +18,8 @@ pub(super) struct Tally {
     pub(super) unreadable: usize,
     /// Those of them that are above a limit.
     pub(super) over_limit: usize,
-    /// Photos that have a label and lie in a folder with a class's name, and those of them that were labelled so.
-    pub(super) labelled: usize,
+    /// Photos that have a label and lie in a folder with a class's name, and those of them that were labeled so.
+    pub(super) labeled: usize,
     pub(super) right: usize,
     /// Photos whose best guess is too improbable to be told as their class.
     pub(super) rejected: usize,
@@ -128,7 +128,7 @@ impl<'a> Rows<'a> {
             Ok(prediction) => {
                 let rejected = self.columns.reject_below.is_some_and(|least| prediction.probability < least);
                 tally.rejected += usize::from(rejected);
-                tally.labelled += usize::from(truth.is_some() && !rejected);
+                tally.labeled += usize::from(truth.is_some() && !rejected);
                 tally.right += usize::from(truth == Some(prediction.class) && !rejected);
                 let choices = ranked(prediction, self.columns.top);
                 let choices = choices.into_iter().map(|(class, probability)| (name(class), probability));
@@ -340,7 +340,7 @@ mod tests {
              p/wasp/a/long  ant             1.0000  wasp  wrong\n\
              x              -                    -        unreadable\n"
         );
-        assert_eq!((tally.photos, tally.unreadable, tally.labelled, tally.right), (3, 1, 2, 1));
+        assert_eq!((tally.photos, tally.unreadable, tally.labeled, tally.right), (3, 1, 2, 1));
     }
 
     #[test]
@@ -366,7 +366,7 @@ mod tests {
              x,,,,,,,,\"the file is empty\"\n"
                 .replace("\"the file is empty\"", &data::Error::Empty.to_string())
         );
-        assert_eq!((tally.photos, tally.rejected, tally.labelled, tally.right), (3, 1, 1, 1));
+        assert_eq!((tally.photos, tally.rejected, tally.labeled, tally.right), (3, 1, 1, 1));
         let json = rows(Format::Jsonl, &mut tally);
         let second = json.lines().nth(1).unwrap_or_default();
         assert!(
