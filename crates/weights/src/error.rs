@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::container::ContainerKind;
+use crate::hash_remedy::HashRemedy;
 use crate::layout::{HEAD_PREFIX, Layout};
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
@@ -171,7 +172,7 @@ pub enum Error {
         key: &'static str,
     },
     /// A file that was not written as a model.
-    #[error("{}: no model file of ours: {reason}; a file with weights alone goes to --weights", path.display())]
+    #[error("{}: no model file of ours: {reason}; a file with weights alone is opened as weights", path.display())]
     NotAModel {
         /// The file.
         path: PathBuf,
@@ -209,7 +210,7 @@ pub enum Error {
         params_sha256: String,
     },
     /// A name that no weights are known by.
-    #[error("{name}: no such file, and no weights of that name{}; `icecap weights list` shows all", meant(.near))]
+    #[error("{name}: no such file, and no weights of that name{}", meant(.near))]
     UnknownName {
         /// What was asked for.
         name: String,
@@ -217,7 +218,7 @@ pub enum Error {
         near: Vec<String>,
     },
     /// Weights that are known by name, and not in the cache.
-    #[error("{name}: not in the cache ({}); fetch them with `icecap weights pull {name}`", path.display())]
+    #[error("{name}: not in the cache ({}); fetch them first", path.display())]
     NotCached {
         /// Their name.
         name: String,
@@ -225,7 +226,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file whose hash is not the one that was expected.
-    #[error("{place}: its sha256 is {got}, and {by} says {expected}; {next}")]
+    #[error("{place}: its sha256 is {got}, and {by} says {expected}; {remedy}")]
     OtherHash {
         /// The file, or the address that it came from.
         place: String,
@@ -236,7 +237,7 @@ pub enum Error {
         /// The hash of the file.
         got: String,
         /// What to do.
-        next: String,
+        remedy: HashRemedy,
     },
     /// A file that holds another net than its entry in the manifest says.
     #[error("{}: {what} is {got}, and the manifest's entry '{name}' says {expected}; is it another file?", path.display())]
@@ -254,8 +255,7 @@ pub enum Error {
     },
     /// A file that could not be fetched.
     #[error(
-        "{url}: {reason}; without a way there, copy that file to {} yourself, or name a proxy or a mirror: \
-         see `icecap weights pull --help`",
+        "{url}: {reason}; without a way there, copy that file to {} yourself, or name a proxy or a mirror",
         copy_to.display()
     )]
     Fetch {

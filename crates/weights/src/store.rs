@@ -19,6 +19,7 @@ use icecap_kernels::Threads;
 
 use crate::container::MAX_FILE;
 use crate::derived::Packing;
+use crate::hash_remedy::HashRemedy;
 use crate::reading::{Known, Reading};
 use crate::{Checked, Digest, Entry, Error, Opened, Weights};
 
@@ -70,7 +71,7 @@ impl Store {
             by: "its name".to_owned(),
             expected: "a hash of 64 hexadecimal digits in it".to_owned(),
             got: "missing".to_owned(),
-            next: "delete the file".to_owned(),
+            remedy: HashRemedy::Delete,
         })
     }
 
@@ -96,20 +97,13 @@ impl Store {
             return Ok(stated);
         }
         match self.recorded(entry)? {
-            Some(seen) if seen != sha256 => {
-                let next = format!(
-                    "if its publisher has changed it and you trust that, \
-                     `icecap weights pull {} --accept-new-hash` takes the new one",
-                    entry.name
-                );
-                Err(Error::OtherHash {
-                    place: place.to_owned(),
-                    by: "the hash seen first".to_owned(),
-                    expected: seen.to_string(),
-                    got: sha256.to_string(),
-                    next,
-                })
-            }
+            Some(seen) if seen != sha256 => Err(Error::OtherHash {
+                place: place.to_owned(),
+                by: "the hash seen first".to_owned(),
+                expected: seen.to_string(),
+                got: sha256.to_string(),
+                remedy: HashRemedy::Accept(entry.name.clone()),
+            }),
             Some(_) if stated == Checked::Nothing => Ok(Checked::Recorded),
             _ => Ok(stated),
         }
@@ -143,11 +137,8 @@ impl Store {
         let path = self.file(entry).unwrap_or_else(|| self.folder.clone());
         let check = |sha256| {
             self.check(entry, sha256, &path.display().to_string()).map_err(|mut error| {
-                if let Error::OtherHash { next, .. } = &mut error {
-                    *next = format!(
-                        "it was changed or damaged; `icecap weights pull {}` looks after it",
-                        entry.name
-                    );
+                if let Error::OtherHash { remedy, .. } = &mut error {
+                    *remedy = HashRemedy::Fetch(entry.name.clone());
                 }
                 error
             })

@@ -2,6 +2,7 @@
 
 use icecap_graph::Numerics;
 
+use crate::hash_remedy::HashRemedy;
 use crate::record::key;
 use crate::{Digest, Error, Layout, Weights, vocabulary};
 
@@ -100,8 +101,14 @@ impl Entry {
             (None, Some(prefix)) => format!("{prefix}…"),
             (None, None) => return Ok(Checked::Nothing),
         };
-        let next = "it is damaged or another file; get it again, or from elsewhere".to_owned();
-        Err(Error::OtherHash { place: place.to_owned(), by: "the manifest".to_owned(), expected, got, next })
+        let remedy = HashRemedy::GetAgain;
+        Err(Error::OtherHash {
+            place: place.to_owned(),
+            by: "the manifest".to_owned(),
+            expected,
+            got,
+            remedy,
+        })
     }
 
     /// Whether `weights` hold a net as the entry says.
