@@ -23,7 +23,7 @@ pub enum Error {
     Limit {
         /// The file.
         path: PathBuf,
-        /// What was counted.
+        /// The thing that is limited: bytes, tensors or others.
         what: &'static str,
         /// How many there are.
         got: u64,
@@ -44,9 +44,9 @@ pub enum Error {
     Container {
         /// The file.
         path: PathBuf,
-        /// What it was read as.
+        /// The kind of container that it was read as.
         kind: ContainerKind,
-        /// Where in it.
+        /// The byte at which it shows, from the start of the file.
         offset: u64,
         /// What is wrong there.
         reason: String,
@@ -60,7 +60,7 @@ pub enum Error {
     Pickle {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// The byte at which it shows, from the start of the file.
         offset: u64,
         /// The operation, and what it asks for.
         reason: String,
@@ -70,11 +70,11 @@ pub enum Error {
     Feature {
         /// The file.
         path: PathBuf,
-        /// What it was read as.
+        /// The kind of container that it was read as.
         kind: ContainerKind,
-        /// Where in it.
+        /// The byte at which it shows, from the start of the file.
         offset: u64,
-        /// What stands there.
+        /// The part of the format that is not read.
         feature: String,
         /// What to do.
         advice: &'static str,
@@ -84,7 +84,7 @@ pub enum Error {
     Tensor {
         /// The file.
         path: PathBuf,
-        /// Its name in the file.
+        /// The name of the tensor in the file.
         tensor: String,
         /// Where its values start, or should start.
         offset: u64,
@@ -96,7 +96,7 @@ pub enum Error {
     Dtype {
         /// The file.
         path: PathBuf,
-        /// Its name in the file.
+        /// The name of the tensor in the file.
         tensor: String,
         /// Where its values start.
         offset: u64,
@@ -176,7 +176,7 @@ pub enum Error {
     NotAModel {
         /// The file.
         path: PathBuf,
-        /// How that shows.
+        /// The sign that it is no model.
         reason: String,
     },
     /// A model file of a later format.
@@ -184,7 +184,7 @@ pub enum Error {
     NewerFormat {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The format of the file.
         got: u64,
         /// The latest format read here.
         known: u64,
@@ -194,7 +194,7 @@ pub enum Error {
     Model {
         /// The file.
         path: PathBuf,
-        /// Which part, why, and what to do.
+        /// The part, what is wrong with it, and what to do.
         reason: String,
     },
     /// A model file without a backbone, opened as weights.
@@ -206,13 +206,13 @@ pub enum Error {
     NoBackbone {
         /// The file.
         path: PathBuf,
-        /// The hash of the net that it was trained on, where it says so.
+        /// The hash of the net that it was trained on, or `unknown`.
         params_sha256: String,
     },
     /// A name that no weights are known by.
     #[error("{name}: no such file, and no weights of that name{}", meant(.near))]
     UnknownName {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// Names that are like it.
         near: Vec<String>,
@@ -220,9 +220,9 @@ pub enum Error {
     /// Weights that are known by name, and not in the cache.
     #[error("{name}: not in the cache ({}); fetch them first", path.display())]
     NotCached {
-        /// Their name.
+        /// The name of the weights.
         name: String,
-        /// Where they would lie.
+        /// The path where their file would lie.
         path: PathBuf,
     },
     /// A file whose hash is not the one that was expected.
@@ -232,7 +232,7 @@ pub enum Error {
         place: String,
         /// Who stated the other hash.
         by: String,
-        /// That hash, or how it starts.
+        /// The expected hash, or its first digits.
         expected: String,
         /// The hash of the file.
         got: String,
@@ -246,7 +246,7 @@ pub enum Error {
         path: PathBuf,
         /// The entry.
         name: String,
-        /// What differs.
+        /// The property that differs.
         what: &'static str,
         /// What the entry says.
         expected: String,
@@ -259,32 +259,32 @@ pub enum Error {
         copy_to.display()
     )]
     Fetch {
-        /// Its address.
+        /// The address of the file.
         url: String,
-        /// Why.
+        /// Why it could not be fetched.
         reason: String,
-        /// Where it would lie.
+        /// The path where the file would lie.
         copy_to: PathBuf,
     },
     /// What was fetched, or lies in the cache, cannot be what was asked for.
     #[error("{url}: {reason}")]
     Fetched {
-        /// Its address or path.
+        /// The address or path of the file.
         url: String,
-        /// Why, and what to do.
+        /// What is wrong with it, and what to do.
         reason: String,
     },
     /// A setting of the network that cannot be used.
     #[error("{what} '{value}': {reason}")]
     Setting {
-        /// Which.
+        /// The name of the setting.
         what: &'static str,
-        /// What it was set to.
+        /// The value that it was set to.
         value: String,
-        /// Why that cannot be used.
+        /// Why the value cannot be used.
         reason: String,
     },
-    /// Stopped by its caller.
+    /// The caller stopped the work.
     #[error("stopped")]
     Stopped,
     /// An entry of the manifest that cannot be used.
@@ -334,18 +334,18 @@ fn at_byte(offset: Option<u64>) -> String {
     offset.map(|offset| format!(" (byte {offset} of the file)")).unwrap_or_default()
 }
 
-/// What an error is about, for an exit code.
+/// The sort of trouble that an error tells, for an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The file's content is not usable.
     Content,
-    /// It is above a limit.
+    /// The file, or something in it, is above a limit.
     Limit,
-    /// It is not there, not readable, not writable or not reachable.
+    /// A file or an address is not there, not readable, not writable or not reachable.
     Io,
-    /// A setting that cannot be used.
+    /// A setting cannot be used.
     Setting,
-    /// Stopped by its caller.
+    /// The caller stopped the work.
     Stopped,
 }
 
@@ -356,7 +356,7 @@ impl Error {
         icecap_kernels::Error::Io { path: path.to_owned(), source }.into()
     }
 
-    /// What the error is about.
+    /// Returns the sort of trouble that the error tells.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {

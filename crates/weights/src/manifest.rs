@@ -20,7 +20,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The project's own manifest.
+    /// Returns the manifest that is compiled in.
     ///
     /// # Errors
     /// None, as long as this crate's tests pass.
@@ -31,7 +31,7 @@ impl Manifest {
     /// Reads and checks a manifest.
     ///
     /// # Errors
-    /// [`Error::Manifest`] with the entry and the key.
+    /// [`Error::Manifest`] with the entry and the key that cannot be used.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::parse_with(text, Addresses::Public)
     }
@@ -39,7 +39,7 @@ impl Manifest {
     /// Reads and checks a user's own manifest: addresses may be `http://`, and every entry needs one.
     ///
     /// # Errors
-    /// As [`Manifest::parse`].
+    /// Those of [`Manifest::parse`].
     pub fn parse_own(text: &str) -> Result<Self, Error> {
         Self::parse_with(text, Addresses::Own)
     }
@@ -66,13 +66,14 @@ impl Manifest {
         Ok(Self { entries })
     }
 
-    /// All entries.
+    /// Returns all entries, in the order of the file.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The same with the entries of `own` before its own ones: of two with one name, that of `own` is found.
+    /// Returns this manifest with the entries of `own` put before it: of two entries with one name, that of `own`
+    /// stays.
     #[must_use]
     pub fn under(mut self, own: Self) -> Self {
         self.entries.retain(|entry| own.find(&entry.name).is_none());
@@ -80,19 +81,20 @@ impl Manifest {
         self
     }
 
-    /// The entry of a name or another name.
+    /// Returns the entry that has `name` for its name or one of its aliases.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.is_called(name))
     }
 
-    /// The names most like `text`, which is none; and that of the entry whose file is called so.
+    /// Returns up to three names for which `text` may be a slip of the pen, the most likely first. An entry whose file
+    /// is called `text` counts as well.
     #[must_use]
     pub fn near(&self, text: &str) -> Vec<String> {
         nearest(&self.entries, text)
     }
 
-    /// The entry of a file's hash.
+    /// Returns the entry whose file has this hash.
     #[must_use]
     pub fn find_file(&self, sha256: Digest) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.sha256 == Some(sha256))

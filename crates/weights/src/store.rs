@@ -23,41 +23,43 @@ use crate::hash_remedy::HashRemedy;
 use crate::reading::{Known, Reading};
 use crate::{Checked, Digest, Entry, Error, Opened, Weights};
 
-/// The files of known weights in a folder.
+/// The folder in which the files of known weights are kept.
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
 }
 
 impl Store {
-    /// The store in a cache folder, which need not exist.
+    /// Returns the store in the folder `cache`, which need not exist.
     #[must_use]
     pub fn new(cache: impl AsRef<Path>) -> Self {
         Self { folder: cache.as_ref().join("weights") }
     }
 
-    /// Where the file of an entry is kept; none for weights that are nowhere to be fetched.
+    /// Returns the path of an entry's file, whether it exists or not; `None` for weights that are published nowhere.
     #[must_use]
     pub fn file(&self, entry: &Entry) -> Option<PathBuf> {
         Some(self.folder.join(&entry.name).join(entry.file_name()?))
     }
 
-    /// Whether that file is there.
+    /// Returns whether the file of an entry is there.
     #[must_use]
     pub fn has(&self, entry: &Entry) -> bool {
         self.file(entry).is_some_and(|file| file.is_file())
     }
 
-    /// Where the hash of that file is kept.
+    /// Returns the path of the file that keeps the hash of an entry's file; `None` for weights that are published
+    /// nowhere.
     #[must_use]
     pub fn hash_file(&self, entry: &Entry) -> Option<PathBuf> {
         Some(beside(&self.file(entry)?, ".sha256"))
     }
 
-    /// The hash that the file of an entry had when it was first seen.
+    /// Returns the hash that the file of an entry had when it was first seen; `None` if it was never seen.
     ///
     /// # Errors
-    /// [`Error::File`] where it is kept and cannot be read; [`Error::OtherHash`] where what is kept is no hash.
+    /// [`Error::File`] if the hash is kept and cannot be read; [`Error::OtherHash`] if the file that should hold it
+    /// holds none.
     pub fn recorded(&self, entry: &Entry) -> Result<Option<Digest>, Error> {
         let Some(path) = self.hash_file(entry) else { return Ok(None) };
         let text = match fs::read(&path) {
@@ -75,7 +77,7 @@ impl Store {
         })
     }
 
-    /// Keeps the hash of an entry's file.
+    /// Writes down the hash of an entry's file, which is expected from then on.
     ///
     /// # Errors
     /// [`Error::Write`], or [`Error::File`] for its folder.
@@ -86,11 +88,11 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a file with this hash can be that of an entry: the hash that the manifest states, or how it starts; and
-    /// where the manifest does not state all of it, the one that was seen first.
+    /// Checks that a file with this hash can be that of an entry. The hash must be the one that the manifest states, or
+    /// start so; if the manifest does not state all of it, it must be the one that was seen first.
     ///
     /// # Errors
-    /// [`Error::OtherHash`], which calls the file `place`; as [`Store::recorded`].
+    /// [`Error::OtherHash`] if it is another, which calls the file `place`; those of [`Store::recorded`].
     pub fn check(&self, entry: &Entry, sha256: Digest, place: &str) -> Result<Checked, Error> {
         let stated = entry.check_hash(sha256, place)?;
         if stated == Checked::Pinned {
@@ -109,12 +111,12 @@ impl Store {
         }
     }
 
-    /// Opens the file of an entry and packs its net as [`crate::open`] does. The record says what the entry says where
-    /// the file does not, and the entry's name in any case.
+    /// Opens the file of an entry and packs its net as [`crate::open`] does. What the file does not state, the record
+    /// takes from the entry; its name is the entry's in any case.
     ///
     /// # Errors
-    /// [`Error::NotCached`] where the file is not there; [`Error::OtherHash`] or [`Error::OtherNet`] where it is not what
-    /// the entry says; else those of [`crate::open`].
+    /// [`Error::NotCached`] if the file is not there; [`Error::OtherHash`] or [`Error::OtherNet`] if it is not what the
+    /// entry says; else those of [`crate::open`].
     pub fn open(&self, entry: &Entry, threads: &Threads) -> Result<Opened, Error> {
         let (weights, net) = self.read_checked(entry, threads, Packing::Packed)?;
         Ok(Opened::new(weights, net))

@@ -13,7 +13,7 @@ use crate::error::shown;
 /// The key of Keras' description of a whole model in [`Container::metadata`].
 pub(crate) const MODEL_CONFIG: &str = "model_config";
 
-/// A file whose container was checked whole. Values are copied out of it by name.
+/// The named tensors and texts of a file whose container was checked whole. Values are copied out of it by name.
 #[derive(Debug)]
 pub struct Container<'a> {
     pub(super) path: PathBuf,
@@ -36,7 +36,7 @@ pub(crate) struct Entry<'a> {
 pub(crate) enum Values<'a> {
     /// f32, little-endian, last axis fastest; as many as the shape says.
     F32(Cow<'a, [u8]>),
-    /// Of a type that is not read, by its name.
+    /// Values of a type that is not read, by its name.
     Other(String),
 }
 
@@ -50,48 +50,49 @@ impl<'a> Container<'a> {
         Self { path: path.into(), kind, metadata, entries }
     }
 
-    /// What errors call the file.
+    /// Returns the path or label that errors call the file by.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its kind.
+    /// Returns the kind of the container.
     #[must_use]
     pub fn kind(&self) -> ContainerKind {
         self.kind
     }
 
-    /// The texts that a file holds beside the tensors: a safetensors header's, or of an HDF5 file the names that
-    /// Keras gave its layers, by group, and its description of the model.
+    /// Returns the texts that the file holds beside its tensors: the metadata of a safetensors header; in an HDF5 file,
+    /// the names that Keras gave its layers, by group, and its description of the model.
     #[must_use]
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
-    /// Adds a text to the metadata, where the file has none under this key.
+    /// Adds a text to the metadata unless the file has one under this key.
     pub(crate) fn complete(&mut self, key: &str, text: String) {
         self.metadata.entry(key.to_owned()).or_insert(text);
     }
 
-    /// The names of the tensors, in byte order.
+    /// Returns the names of the tensors, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.entries.keys().map(String::as_str)
     }
 
-    /// The shape of a tensor, where there is one of that name.
+    /// Returns the shape of the tensor `name`; `None` if there is none of that name.
     #[must_use]
     pub fn shape(&self, name: &str) -> Option<Shape> {
         self.entries.get(name).map(|entry| entry.shape)
     }
 
-    /// Where a tensor's values start, in bytes from the start of the file.
+    /// Returns where the values of the tensor `name` start, in bytes from the start of the file; `None` if there is
+    /// none of that name.
     #[must_use]
     pub fn offset(&self, name: &str) -> Option<u64> {
         self.entries.get(name).map(|entry| entry.offset)
     }
 
-    /// The type of a tensor's values, as the container calls it.
+    /// Returns what the container calls the element type of the tensor `name`; `None` if there is none of that name.
     #[must_use]
     pub fn dtype(&self, name: &str) -> Option<&str> {
         self.entries.get(name).map(|entry| match &entry.values {
@@ -100,10 +101,10 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// A copy of a tensor.
+    /// Returns a copy of the tensor `name`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`]; [`Error::Dtype`] where its values are not f32.
+    /// [`Error::MissingTensor`] if there is none of that name; [`Error::Dtype`] if its values are not f32.
     pub fn tensor(&self, name: &str) -> Result<Tensor, Error> {
         let (shape, bytes) = self.values(name)?;
         let mut tensor = Tensor::zeros(shape);

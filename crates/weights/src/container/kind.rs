@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-/// The kind of a container.
+/// A kind of file that holds named tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ContainerKind {
-    /// A JSON header and raw values.
+    /// safetensors: a JSON header and raw values.
     Safetensors,
-    /// A tree of groups, as Keras writes it.
+    /// HDF5: a tree of groups, as Keras writes it.
     Hdf5,
     /// A zip archive around the HDF5 file `model.weights.h5`: Keras' own `.keras`.
     KerasArchive,
-    /// What `torch.save` writes: a zip archive of a pickle and of raw values.
+    /// The file that `torch.save` writes: a zip archive of a pickle and of raw values.
     TorchZip,
-    /// What `torch.save` wrote before version 1.6: pickles, and raw values behind them.
+    /// The file that `torch.save` wrote before version 1.6: pickles, and raw values behind them.
     TorchPickle,
 }
 
 impl ContainerKind {
-    /// What errors and people call it.
+    /// Returns the name of this kind for messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -23,7 +23,7 @@ pub use limit::{MAX_FILE, MAX_NAME, MAX_TENSORS};
 pub(crate) use limit::{MAX_MODEL_CONFIG, check_name, limit};
 
 impl ContainerKind {
-    /// The kind that a file's first bytes tell, where they tell any.
+    /// Returns the kind that the bytes of a file tell; `None` if they are of no kind that is read.
     #[must_use]
     pub fn recognize(bytes: &[u8]) -> Option<Self> {
         let hdf5 = hdf5::find(bytes);
@@ -47,10 +47,11 @@ impl ContainerKind {
 }
 
 impl<'a> Container<'a> {
-    /// Checks a whole file held in memory. Errors name it by `path`.
+    /// Checks a whole file held in memory and lists its tensors. Errors call it `path`.
     ///
     /// # Errors
-    /// [`Error::UnknownContainer`] where its first bytes are those of no known kind; else as the kind's own reader.
+    /// [`Error::UnknownContainer`] if the first bytes are those of no known kind; else what the reader of its kind
+    /// finds wrong, with the byte or the tensor.
     pub fn parse(bytes: &'a [u8], path: &Path) -> Result<Self, Error> {
         limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
         match ContainerKind::recognize(bytes) {

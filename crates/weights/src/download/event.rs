@@ -6,36 +6,36 @@ use std::time::Duration;
 /// Time between two looks at whether somebody asked to stop.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 
-/// What happens while a file is fetched.
+/// A step in the fetching of a file, for the caller to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Another process is at it; this one waits.
+    /// Another process fetches into the same folder; this one waits for it.
     Waiting,
-    /// The file in the store is not what it should be, for this reason, and is fetched anew.
+    /// The file in the store is not what it should be, for the reason given, and is fetched anew.
     Replacing(String),
-    /// The server is asked for the file; this many bytes of it are there from earlier.
+    /// The server is asked for the file.
     Asking {
-        /// The address.
+        /// The address that is asked.
         url: String,
-        /// Bytes that are there.
+        /// Bytes of the file that are there.
         have: u64,
     },
-    /// Bytes that are there by now, and in all where that is known. Told often, also when nothing has come.
+    /// The state of the transfer; told often, also when nothing has come.
     Bytes {
-        /// Bytes that are there.
+        /// Bytes of the file that are there.
         done: u64,
-        /// Bytes in all.
+        /// Bytes of the whole file; `None` if the server does not say.
         total: Option<u64>,
     },
-    /// It failed for this reason and is tried again after a while.
+    /// A try failed, and the next one follows.
     Again {
-        /// Why.
+        /// Why it failed.
         reason: String,
-        /// The while.
+        /// How long is waited before the next try.
         after: Duration,
     },
 }
 
-/// Who is told, and can stop it.
+/// The callback that is told each [`Event`]; it stops the fetch by breaking.
 pub type Tell<'a> = &'a dyn Fn(Event) -> ControlFlow<()>;

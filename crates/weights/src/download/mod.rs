@@ -39,31 +39,32 @@ use retry::Retries;
 use transfer::{Ended, Transfer};
 use work::Work;
 
-/// What else is asked for.
+/// How a file is fetched that is there already, or has changed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wish {
-    /// Fetch the file even where it is there.
+    /// Fetch the file even if it is in the store.
     pub anew: bool,
-    /// Take a file that is not the one whose hash was seen first. A published hash must be met all the same.
+    /// Accept a file whose hash is not the one seen first. A published hash must match all the same.
     pub accept_new_hash: bool,
 }
 
-/// A file in the store.
+/// A file that is in the store, whole and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its hash.
+    /// The hash of the file.
     pub sha256: Digest,
-    /// What that was compared with. [`Checked::Nothing`]: it is the hash seen first, and kept from now on.
+    /// What the hash was compared with. [`Checked::Nothing`] means that it is the first one seen, and expected from now
+    /// on.
     pub checked: Checked,
-    /// Its size.
+    /// The size of the file, in bytes.
     pub bytes: u64,
     /// Bytes that came over the network.
     pub received: u64,
 }
 
-/// Brings the file of `entry` into the store, where it is not there yet.
+/// Brings the file of `entry` into the store, unless it is there, and checks its hash.
 ///
 /// # Errors
 /// [`Error::Fetch`] with the address and the place where the file can be put by hand; [`Error::OtherHash`],

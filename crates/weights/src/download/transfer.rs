@@ -55,7 +55,7 @@ struct Head {
     status: u16,
     /// Bytes of the body.
     length: Option<u64>,
-    /// Of the range in it: where it starts, and the bytes of the whole file.
+    /// The range that the body holds: its first byte, and the bytes of the whole file.
     range: (Option<u64>, Option<u64>),
     validator: Option<String>,
     encoded: bool,
@@ -195,7 +195,7 @@ impl Transfer<'_> {
 
 /// How an answer begins.
 enum Begun {
-    /// With bytes to come, and so many in all.
+    /// Bytes of a body follow; the file has so many in all.
     Body(Option<u64>),
     Ended(Ended),
 }

@@ -30,7 +30,7 @@ impl Work<'_> {
         Error::Fetch { url: self.url.to_owned(), reason: reason.to_owned(), copy_to: self.path.to_owned() }
     }
 
-    /// The most bytes that the file may have.
+    /// The largest number of bytes that the file may have.
     pub(super) fn limit(&self) -> u64 {
         self.entry.bytes.unwrap_or(MAX_FILE)
     }

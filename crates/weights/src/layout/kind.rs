@@ -13,22 +13,23 @@ const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layout {
-    /// Keras' layer names: `Conv1/kernel`, `bn_Conv1/gamma`, `block_1_depthwise/kernel`, `predictions/kernel`; in Keras
-    /// 3's own files `layers/conv2d/vars/0`.
+    /// The layer names of Keras: `Conv1/kernel`, `bn_Conv1/gamma`, `block_1_depthwise/kernel`, `predictions/kernel`; in
+    /// Keras 3's own files `layers/conv2d/vars/0`.
     Keras,
-    /// torchvision's modules: `features.0.0.weight`, `features.2.conv.1.0.weight`, `classifier.1.weight`.
+    /// The modules of torchvision: `features.0.0.weight`, `features.2.conv.1.0.weight`, `classifier.1.weight`.
     Torchvision,
-    /// timm's modules: `conv_stem.weight`, `blocks.1.0.conv_pw.weight`, `classifier.weight`.
+    /// The modules of timm: `conv_stem.weight`, `blocks.1.0.conv_pw.weight`, `classifier.weight`.
     Timm,
-    /// Hugging Face's port of TensorFlow's weights: `mobilenet_v2.conv_stem.first_conv.convolution.weight`.
+    /// The modules of Hugging Face's port of TensorFlow's weights:
+    /// `mobilenet_v2.conv_stem.first_conv.convolution.weight`.
     HuggingFace,
 }
 
 impl Layout {
-    /// Every layout.
+    /// All layouts that are read.
     pub const ALL: [Self; 4] = [Self::Keras, Self::Torchvision, Self::Timm, Self::HuggingFace];
 
-    /// Its name in metadata and in the manifest.
+    /// Returns the name of the layout in metadata and in the manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +40,7 @@ impl Layout {
         }
     }
 
-    /// A name that a file of this layout has.
+    /// Returns a tensor name that a file of this layout has.
     #[must_use]
     pub fn example(self) -> &'static str {
         match self {
@@ -50,7 +51,7 @@ impl Layout {
         }
     }
 
-    /// Epsilon, padding and pixel scaling of files that state none.
+    /// Returns epsilon, padding and pixel scaling for files of this layout that state none.
     #[must_use]
     pub fn numerics(self) -> Numerics {
         match self {
@@ -64,7 +65,7 @@ impl Layout {
         }
     }
 
-    /// Rows and columns to train on where nothing states them.
+    /// Returns the rows and columns to train on if the file states none.
     #[must_use]
     pub fn train_size(self) -> [usize; 2] {
         match self {
@@ -74,13 +75,13 @@ impl Layout {
         }
     }
 
-    /// Rows and columns to classify ImageNet's classes on where nothing states them.
+    /// Returns the rows and columns to classify ImageNet's classes on if the file states none.
     #[must_use]
     pub fn classify_size(self) -> [usize; 2] {
         [224, 224]
     }
 
-    /// The resize rule of files that state none.
+    /// Returns the resize rule for files of this layout that state none.
     #[must_use]
     pub fn resize(self) -> &'static str {
         match self {

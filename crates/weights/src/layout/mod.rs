@@ -26,7 +26,7 @@ pub(crate) use order::AxisOrder;
 pub(crate) use tensor_name::{HEAD_PREFIX, TOP_BIAS, TOP_KERNEL};
 
 impl Layout {
-    /// The layout that most of these tensor names belong to, where any does.
+    /// Returns the layout that most of these tensor names belong to; `None` if they belong to no known one.
     pub fn recognize<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
         let count = |layout: Self| match layout {
             Self::Keras => names.clone().filter(|name| keras::owns(name)).count(),

@@ -10,57 +10,57 @@ use crate::{Digest, Error, Layout, Weights, vocabulary};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Checked {
-    /// The hash in the manifest.
+    /// It is the hash that the manifest states.
     Pinned,
-    /// The start of the hash in the manifest.
+    /// It starts as the manifest states.
     Prefix,
-    /// The hash that was seen first.
+    /// It is the hash that was seen first.
     Recorded,
-    /// Nothing: none is published, and none was seen.
+    /// It was compared with nothing: no hash is published, and none was seen before.
     Nothing,
 }
 
-/// One file of weights. What its publisher does not state, and nobody has checked, is `None`.
+/// One file of published weights. A field is `None` if the publisher does not state it and nobody has checked it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// What it is asked for by.
+    /// The name that the weights are asked for by.
     pub name: String,
-    /// Other names of it.
+    /// Other names of the same weights.
     pub aliases: Vec<String>,
-    /// Its file in `weights/`, where it is part of the project.
+    /// The file in the project's folder `weights/`, if it is part of the project.
     pub file: Option<String>,
-    /// Where it can be fetched.
+    /// The address that the file can be fetched from.
     pub url: Option<String>,
-    /// What its file is called here, where that should not be as in the address.
+    /// The name of the file in the store, if it differs from the end of the address.
     pub save_as: Option<String>,
     /// The hash of the file.
     pub sha256: Option<Digest>,
-    /// What that hash starts with, where the publisher states no more: lower-case hexadecimal digits.
+    /// The first hexadecimal digits of the hash, in lower case, if the publisher states no more.
     pub sha256_prefix: Option<String>,
-    /// The file's size.
+    /// The size of the file, in bytes.
     pub bytes: Option<u64>,
-    /// Under which license it may be used.
+    /// The license under which the weights may be used.
     pub licence: String,
-    /// What else a user should know of its terms or origin.
+    /// A note on terms or origin that a user should know.
     pub note: Option<String>,
-    /// How it names its tensors.
+    /// The layout of the tensor names.
     pub layout: Layout,
-    /// Its width multiplier.
+    /// The width multiplier of the net.
     pub width: f32,
-    /// Epsilon, padding and pixel scaling.
+    /// The epsilon, padding and pixel scaling of the net.
     pub numerics: Numerics,
-    /// Rows and columns that it was made for.
+    /// The rows and columns that the net was made for.
     pub size: [usize; 2],
-    /// How a photo becomes that size.
+    /// The resize rule by which a photo becomes that size: `squash`, for instance.
     pub resize: String,
-    /// Whether it holds a classification top.
+    /// Whether the file holds a classification top.
     pub top: bool,
-    /// Reported top-1 accuracy of the net on ImageNet's validation photos, in percent.
+    /// The reported top-1 accuracy on ImageNet's validation photos, in percent.
     pub top1: Option<f32>,
 }
 
 impl Entry {
-    /// What its file is called in the cache and on a mirror. None of weights that are nowhere to be fetched.
+    /// Returns the name of the file in the store and on a mirror; `None` for weights that are published nowhere.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         self.save_as.as_deref().or_else(|| self.url.as_deref().and_then(last_segment))
@@ -88,10 +88,10 @@ impl Entry {
         ]
     }
 
-    /// Compares a file's hash with the one that is stated, or with how it starts.
+    /// Compares the hash of a file with the hash, or the start of one, that the entry states.
     ///
     /// # Errors
-    /// [`Error::OtherHash`], which calls the file `place`.
+    /// [`Error::OtherHash`] if they differ; it calls the file `place`.
     pub fn check_hash(&self, sha256: Digest, place: &str) -> Result<Checked, Error> {
         let got = sha256.to_string();
         let expected = match (self.sha256, &self.sha256_prefix) {
@@ -111,10 +111,10 @@ impl Entry {
         })
     }
 
-    /// Whether `weights` hold a net as the entry says.
+    /// Checks that `weights` have the layout, the width and the classification top that the entry states.
     ///
     /// # Errors
-    /// [`Error::OtherNet`] with the first thing that differs; errors call the file `path`.
+    /// [`Error::OtherNet`] with the first thing that differs; it calls the file `path`.
     pub fn check(&self, weights: &Weights, path: &std::path::Path) -> Result<(), Error> {
         let (record, top) = (&weights.record, weights.params.classes().is_some());
         let width = |width: Option<f32>| width.map_or("of its own".to_owned(), |width| width.to_string());

@@ -89,7 +89,7 @@ pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a
 /// Checks a file as `torch.save` wrote it before version 1.6. Errors name it by `path`.
 ///
 /// # Errors
-/// As [`parse_zip`].
+/// Those of [`parse_zip`].
 pub(super) fn parse_pickle<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let reader = Reader { path, kind: ContainerKind::TorchPickle, length: bytes.len() as u64 };
     limit(path, "bytes", reader.length, MAX_FILE)?;
