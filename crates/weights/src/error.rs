@@ -231,7 +231,7 @@ pub enum Error {
         /// The file, or the address that it came from.
         place: String,
         /// Who stated the other hash.
-        by: String,
+        by: &'static str,
         /// The expected hash, or its first digits.
         expected: String,
         /// The hash of the file.

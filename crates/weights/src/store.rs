@@ -70,7 +70,7 @@ impl Store {
         let word = text.split_whitespace().next().unwrap_or("");
         word.parse().map(Some).map_err(|_| Error::OtherHash {
             place: path.display().to_string(),
-            by: "its name".to_owned(),
+            by: "its name",
             expected: "a hash of 64 hexadecimal digits in it".to_owned(),
             got: "missing".to_owned(),
             remedy: HashRemedy::Delete,
@@ -101,7 +101,7 @@ impl Store {
         match self.recorded(entry)? {
             Some(seen) if seen != sha256 => Err(Error::OtherHash {
                 place: place.to_owned(),
-                by: "the hash seen first".to_owned(),
+                by: "the hash seen first",
                 expected: seen.to_string(),
                 got: sha256.to_string(),
                 remedy: HashRemedy::Accept(entry.name.clone()),

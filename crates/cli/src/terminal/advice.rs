@@ -30,7 +30,7 @@ mod tests {
         let name = || "keras-1.0-160".to_owned();
         let hash = |remedy| WeightsError::OtherHash {
             place: "file".to_owned(),
-            by: "the manifest".to_owned(),
+            by: "the manifest",
             expected: "00".to_owned(),
             got: "11".to_owned(),
             remedy,

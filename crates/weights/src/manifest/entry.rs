@@ -102,13 +102,7 @@ impl Entry {
             (None, None) => return Ok(Checked::Nothing),
         };
         let remedy = HashRemedy::GetAgain;
-        Err(Error::OtherHash {
-            place: place.to_owned(),
-            by: "the manifest".to_owned(),
-            expected,
-            got,
-            remedy,
-        })
+        Err(Error::OtherHash { place: place.to_owned(), by: "the manifest", expected, got, remedy })
     }
 
     /// Checks that `weights` have the layout, the width and the classification top that the entry states.
