@@ -1,35 +1,37 @@
-//! The layouts by name, with what the files of each leave unsaid.
+//! The four layouts and the numbers that come with each.
 
 use std::fmt;
 use std::str::FromStr;
 
 use icecap_graph::{Numerics, Padding, Scaling};
 
-/// Mean and standard deviation of ImageNet's pixels in 0 to 1, as PyTorch's nets are trained with.
+/// The beginning of the names of a head's tensors in a model file. They belong to no backbone.
+pub(crate) const HEAD_PREFIX: &str = "head/";
+
+/// Mean and standard deviation of ImageNet's pixels in 0 to 1, with which PyTorch's nets are trained.
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// How a file names its tensors.
+/// How a file names its tensors: one way for each framework that publishes a MobileNetV2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layout {
-    /// The layer names of Keras: `Conv1/kernel`, `bn_Conv1/gamma`, `block_1_depthwise/kernel`, `predictions/kernel`; in
-    /// Keras 3's own files `layers/conv2d/vars/0`.
+    /// Keras' layer names: `Conv1/kernel`, `bn_Conv1/gamma`, `block_1_depthwise/kernel`, `predictions/kernel`; in Keras
+    /// 3's own files `layers/conv2d/vars/0`.
     Keras,
-    /// The modules of torchvision: `features.0.0.weight`, `features.2.conv.1.0.weight`, `classifier.1.weight`.
+    /// torchvision's modules: `features.0.0.weight`, `features.2.conv.1.0.weight`, `classifier.1.weight`.
     Torchvision,
-    /// The modules of timm: `conv_stem.weight`, `blocks.1.0.conv_pw.weight`, `classifier.weight`.
+    /// timm's modules: `conv_stem.weight`, `blocks.1.0.conv_pw.weight`, `classifier.weight`.
     Timm,
-    /// The modules of Hugging Face's port of TensorFlow's weights:
-    /// `mobilenet_v2.conv_stem.first_conv.convolution.weight`.
+    /// Hugging Face's port of TensorFlow's weights: `mobilenet_v2.conv_stem.first_conv.convolution.weight`.
     HuggingFace,
 }
 
 impl Layout {
-    /// All layouts that are read.
+    /// Every layout.
     pub const ALL: [Self; 4] = [Self::Keras, Self::Torchvision, Self::Timm, Self::HuggingFace];
 
-    /// Returns the name of the layout in metadata and in the manifest.
+    /// Returns the layout's name in metadata and in the manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -40,7 +42,7 @@ impl Layout {
         }
     }
 
-    /// Returns a tensor name that a file of this layout has.
+    /// Returns a tensor name that every file of this layout has, to show in messages.
     #[must_use]
     pub fn example(self) -> &'static str {
         match self {
@@ -51,7 +53,7 @@ impl Layout {
         }
     }
 
-    /// Returns epsilon, padding and pixel scaling for files of this layout that state none.
+    /// Returns epsilon, padding and pixel scaling for files that do not state them.
     #[must_use]
     pub fn numerics(self) -> Numerics {
         match self {
@@ -65,7 +67,7 @@ impl Layout {
         }
     }
 
-    /// Returns the rows and columns to train on if the file states none.
+    /// Returns the rows and columns to train on if neither the file nor the user states a size.
     #[must_use]
     pub fn train_size(self) -> [usize; 2] {
         match self {
@@ -75,13 +77,14 @@ impl Layout {
         }
     }
 
-    /// Returns the rows and columns to classify ImageNet's classes on if the file states none.
+    /// Returns the rows and columns on which to classify ImageNet's classes if neither the file nor the user states a
+    /// size.
     #[must_use]
     pub fn classify_size(self) -> [usize; 2] {
         [224, 224]
     }
 
-    /// Returns the resize rule for files of this layout that state none.
+    /// Returns the resize rule for files that do not state one.
     #[must_use]
     pub fn resize(self) -> &'static str {
         match self {
