@@ -155,7 +155,8 @@ fn training_and_logits_have_the_same_bits_for_any_threads_and_batch() {
     let files: Vec<_> = dataset.samples().map(|(_, sample)| sample.path.clone()).collect();
     let alone: Vec<_> = files.iter().map(|file| first.classifier.predict_file(file).unwrap()).collect();
     for threads in [1, 2, 3] {
-        let classifier = Classifier::from_bytes(&model, "a model", Settings::threads(threads)).unwrap();
+        let classifier =
+            Classifier::builder().settings(Settings::threads(threads)).bytes(&model, "a model").unwrap();
         for batch in [1, 5, 32] {
             let mut predictor = classifier.predictor().unwrap();
             let sources: Vec<_> = files.iter().map(|file| icecap::Source::Path(file)).collect();

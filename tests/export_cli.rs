@@ -233,7 +233,7 @@ fn on_starter(place: &Place, numerics: Numerics, size: [usize; 2], classes: usiz
     let of = |head| {
         let names = (0..classes).map(|class| format!("Klasse '{class}' ä")).collect();
         let options = TrainOptions::default();
-        let of = Classifier::from_head(&backbone, preprocessing, head, names, "drawn".to_owned(), &options);
+        let of = Classifier::from_head(&backbone, preprocessing, head, provenance);
         of.unwrap().with_temperature(0.6).unwrap()
     };
     let photos = scan_photos(&place.path("photos")).unwrap().0;

@@ -14,8 +14,7 @@ fn model(path: &Path) -> Classifier {
     let names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
     let options = TrainOptions::default();
-    let classifier =
-        Classifier::from_head(&backbone, preprocessing, head, names, "drawn".to_owned(), &options).unwrap();
+    let classifier = Classifier::from_head(&backbone, preprocessing, head, provenance).unwrap();
     classifier.save(path, SaveBackbone::Embedded).unwrap();
     classifier
 }
@@ -40,7 +39,8 @@ fn a_packed_backbone_gives_the_same_answers_and_the_same_model_file() {
     let trained = model(&path);
     let store = PackStore::new(folder.path());
     let pack = store.path(trained.backbone().record().params_sha256);
-    let open = || Classifier::open_packed(&path, Settings::threads(2), &store).unwrap();
+    let open =
+        || Classifier::builder().settings(Settings::threads(2)).pack_store(&store).open(&path).unwrap();
     let expected = bits(&trained);
 
     assert_eq!(bits(&open()), expected);
@@ -62,7 +62,10 @@ fn a_packed_backbone_gives_the_same_answers_and_the_same_model_file() {
 
     // A store that cannot be written is as good as none.
     let nowhere = PackStore::new(&path.join("no folder"));
-    assert_eq!(bits(&Classifier::open_packed(&path, Settings::threads(1), &nowhere).unwrap()), expected);
+    assert_eq!(
+        bits(&Classifier::builder().settings(Settings::threads(1)).pack_store(&nowhere).open(&path).unwrap()),
+        expected
+    );
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn a_model_whose_file_changed_is_not_saved_with_another_backbone() {
     let trained = model(&path);
     let store = PackStore::new(folder.path());
     trained.backbone().keep_packed(&store).unwrap();
-    let packed = Classifier::open_packed(&path, Settings::threads(1), &store).unwrap();
+    let packed = Classifier::builder().settings(Settings::threads(1)).pack_store(&store).open(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert!(packed.to_bytes(SaveBackbone::Embedded).is_err());
     assert_eq!(bits(&packed), bits(&trained));
@@ -109,7 +112,8 @@ fn a_model_without_its_backbone_still_needs_it() {
     let store = PackStore::new(folder.path());
     trained.backbone().keep_packed(&store).unwrap();
     trained.save(&path, SaveBackbone::Pinned).unwrap();
-    let error = Classifier::open_packed(&path, Settings::threads(1), &store).unwrap_err();
+    let error =
+        Classifier::builder().settings(Settings::threads(1)).pack_store(&store).open(&path).unwrap_err();
     assert!(matches!(error, icecap::Error::NeedsBackbone { .. }), "{error}");
 }
 
@@ -129,8 +133,10 @@ fn a_packed_model_opens_sooner() {
     let path = folder.path().join("model");
     let store = PackStore::new(folder.path());
     model(&path).backbone().keep_packed(&store).unwrap();
-    let full = best(|| drop(Classifier::open_with(&path, Settings::threads(1)).unwrap()));
-    let packed = best(|| drop(Classifier::open_packed(&path, Settings::threads(1), &store).unwrap()));
+    let full = best(|| drop(Classifier::builder().settings(Settings::threads(1)).open(&path).unwrap()));
+    let packed = best(|| {
+        drop(Classifier::builder().settings(Settings::threads(1)).pack_store(&store).open(&path).unwrap())
+    });
     println!("opened in {full:?}, packed {packed:?}");
     assert!(cfg!(debug_assertions) || packed < full, "{packed:?} packed, {full:?} otherwise");
 }

@@ -143,7 +143,7 @@ fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
 /// Everything that makes rows of photos.
 struct Work<'a> {
     photos: Photos,
-    predictor: Predictor<'a>,
+    predictor: Predictor,
     rows: Rows<'a>,
     heatmaps: Option<Drawn<'a>>,
     progress: Option<Progress>,

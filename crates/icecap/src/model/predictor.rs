@@ -43,24 +43,20 @@ impl Classifier {
     ///
     /// # Errors
     /// [`Error::Graph`] where the model's size does not fit its net.
-    pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
+    pub fn predictor(&self) -> Result<Predictor, Error> {
         let extractor = Extractor::new(self.backbone(), self.preprocessing(), stage::POOLED)?;
-        Ok(Predictor::new(self, extractor))
+        Ok(Predictor { classifier: self.clone(), extractor, rows: Vec::new() })
     }
 }
 
 /// Predicts photos in batches, on all threads of the classifier's backbone.
-pub struct Predictor<'a> {
-    classifier: &'a Classifier,
+pub struct Predictor {
+    classifier: Classifier,
     extractor: Extractor,
     rows: Vec<f32>,
 }
 
-impl<'a> Predictor<'a> {
-    pub(crate) fn new(classifier: &'a Classifier, extractor: Extractor) -> Self {
-        Self { classifier, extractor, rows: Vec::new() }
-    }
-
+impl Predictor {
     /// Keeps features in `cache` and takes them from there.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
