@@ -15,7 +15,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use icecap::{Backbone, Extractor, Preprocessing, Settings, Source};
 use icecap_bench::{drawn_params, time};
 use icecap_data::{Digest, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeMode, ResizeSpec, decode, pixels};
-use icecap_graph::{Arena, Input, Plan, stage};
+use icecap_graph::{Arena, Input, Plan, Tap};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{Weights, starter};
@@ -96,7 +96,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn new(backbone: &'a Backbone, spec: ResizeSpec, jpegs: &'a [Vec<u8>]) -> Self {
-        let plan = backbone.plan([SIDE, SIDE], stage::POOLED, 1).expect("a size of the paper");
+        let plan = backbone.plan([SIDE, SIDE], Tap::Pooled, 1).expect("a size of the paper");
         let worker = || Worker {
             buffers: ResizeBuffers::default(),
             pixels: vec![0.0; spec.values()],
@@ -171,7 +171,7 @@ fn pipeline(c: &mut Criterion) {
         let mut parts = Parts::new(&backbone, spec, &jpegs);
         let preprocessing = Preprocessing { resize: spec, exif: ExifPolicy::default() };
         let mut extractor =
-            Extractor::new(&backbone, preprocessing, stage::POOLED).expect("a size of the paper");
+            Extractor::new(&backbone, preprocessing, Tap::Pooled).expect("a size of the paper");
         let mut rows = vec![f32::NAN; parts.rows.len()];
         together(&mut extractor, &sources, &mut rows);
         assert!(rows == parts.rows, "other features than those of the parts");

@@ -93,7 +93,7 @@ fn steps_share_all_multiply_adds_of_the_net() {
     assert_eq!(all["name"], "all");
     let macs = |row: &Value| row["macs"].as_u64().unwrap_or(0);
     let spec = Spec::with_width(1.0).unwrap();
-    let expected: usize = layers(&spec, Padding::Same, None, (64, 64)).unwrap().iter().map(|l| l.macs).sum();
+    let expected: usize = layers(&spec, Padding::Same, None, [64, 64]).unwrap().iter().map(|l| l.macs).sum();
     assert_eq!(macs(all), expected as u64);
     assert_eq!(steps.iter().map(macs).sum::<u64>(), expected as u64);
     assert!(steps.len() >= 5, "{} steps", steps.len());

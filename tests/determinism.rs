@@ -6,11 +6,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use icecap::graph::{Input, stage};
+use icecap::graph::{Input, Tap};
 use icecap::kernels::Isa;
 use icecap::rng::{Purpose, Stream};
 use icecap::weights::{Weights, starter};
-use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, TrainOptions, Trainer, data};
+use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, Steps, TrainOptions, Trainer, data};
 use icecap_bench::drawn_params;
 
 /// More threads than this machine may have processors, and more than an image has parts.
@@ -47,13 +47,13 @@ impl Hashes {
 }
 
 /// The same images with every number of threads and every batch, and each of them alone in a session of its own.
-fn one_hash(weights: &Weights, isa: Isa, size: [usize; 2], to: &str, threads: &[usize], batches: &[usize]) {
+fn one_hash(weights: &Weights, isa: Isa, size: [usize; 2], to: Tap, threads: &[usize], batches: &[usize]) {
     let image_len = size[0] * size[1] * 3;
     let images = pixels(1, IMAGES * image_len);
     let unrounded: Vec<f32> = images.iter().map(|&value| f32::from(value)).collect();
     // Features leave from the door of unrounded pixels, so that both doors are walked through.
     let input = |range: std::ops::Range<usize>| match to {
-        stage::FEATURES => Input::F32(&unrounded[range]),
+        Tap::Features => Input::F32(&unrounded[range]),
         _ => Input::U8(&images[range]),
     };
     let backbone = |threads| Backbone::new(weights.clone(), Settings { threads, isa: Some(isa) }).unwrap();
@@ -93,9 +93,9 @@ fn one_hash(weights: &Weights, isa: Isa, size: [usize; 2], to: &str, threads: &[
 fn features_of_the_starter_have_one_hash_for_any_threads_and_batch() {
     let weights = starter().unwrap();
     for isa in Isa::available() {
-        one_hash(&weights, isa, [96, 96], stage::POOLED, &THREADS, &BATCHES);
+        one_hash(&weights, isa, [96, 96], Tap::Pooled, &THREADS, &BATCHES);
         // Odd sides, of which no tile is whole; every pixel of the map.
-        one_hash(&weights, isa, [65, 80], stage::FEATURES, &[2, 3], &[1, 5]);
+        one_hash(&weights, isa, [65, 80], Tap::Features, &[2, 3], &[1, 5]);
     }
 }
 
@@ -106,7 +106,7 @@ fn features_of_a_wide_net_have_one_hash_for_any_threads_and_batch() {
         // The plainest kernels are several times slower, and split their work where the others do.
         let (threads, batches) =
             if isa == Isa::best() { (&THREADS[..], &BATCHES[..]) } else { (&[2, 3][..], &[1, 8][..]) };
-        one_hash(&weights, isa, [64, 64], stage::POOLED, threads, batches);
+        one_hash(&weights, isa, [64, 64], Tap::Pooled, threads, batches);
     }
 }
 
@@ -134,7 +134,8 @@ fn training_and_logits_have_the_same_bits_for_any_threads_and_batch() {
     let folder = tempfile::tempdir().unwrap();
     photos(folder.path());
     let dataset = Dataset::new(&data::scan(folder.path(), None).unwrap(), 0.25, 3).unwrap();
-    let options = TrainOptions { epochs: 4.into(), seed: 11, batch: 5, ..TrainOptions::default() };
+    let steps = Steps { epochs: 4.into(), batch: 5, ..Steps::default() };
+    let options = TrainOptions { seed: 11, ..steps.into() };
     let cache = Arc::new(data::Cache::new(&folder.path().join("cache")));
     let train = |threads: usize, cache: Option<Arc<data::Cache>>| {
         let backbone = Backbone::starter(Settings::threads(threads)).unwrap();

@@ -10,7 +10,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use icecap::graph::{Input, stage};
+use icecap::graph::{Input, Tap};
 use icecap::rng::{Purpose, Stream};
 use icecap::{Backbone, Dataset, Session, Settings, Trainer, data};
 
@@ -82,7 +82,7 @@ struct Answers(Vec<(Vec<u8>, Vec<u32>)>);
 
 impl Answers {
     fn of(images: u64) -> Self {
-        let mut session = starter(1).session(SIZE, stage::POOLED).unwrap();
+        let mut session = starter(1).session(SIZE, Tap::Pooled).unwrap();
         let answer = |seed| {
             let (image, mut row) = (image(seed), vec![f32::NAN; session.output_len()]);
             session.run(Input::U8(&image), &mut row).unwrap();
@@ -124,7 +124,7 @@ fn callers_inside_a_foreign_pool_neither_deadlock_nor_disturb_each_other_nor_sta
             for caller in 0..CALLERS {
                 let (backbone, answers, ended) = (&backbones[caller % 2], &answers, &ended);
                 scope.spawn(move |_| {
-                    let mut session = backbone.session(SIZE, stage::POOLED).unwrap();
+                    let mut session = backbone.session(SIZE, Tap::Pooled).unwrap();
                     for run in 0..RUNS {
                         answers.hold(&mut session, caller + run, 1 + (caller + run) % 3);
                     }
@@ -155,9 +155,9 @@ fn a_parallel_iterator_may_call_a_backbone_in_each_of_its_tasks() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build().unwrap();
     pool.install(|| {
         (0..400).into_par_iter().for_each(|task| {
-            let mut session = backbones[task % 2].session(SIZE, stage::POOLED).unwrap();
+            let mut session = backbones[task % 2].session(SIZE, Tap::Pooled).unwrap();
             let run = || answers.hold(&mut session, task, 1 + task % 3);
-            let mut other = backbones[(task + 1) % 2].session(SIZE, stage::POOLED).unwrap();
+            let mut other = backbones[(task + 1) % 2].session(SIZE, Tap::Pooled).unwrap();
             rayon::join(run, || answers.hold(&mut other, task + 1, 1));
         });
     });
@@ -178,7 +178,7 @@ fn callers_that_share_a_backbone_at_once_get_the_same_bits() {
             for caller in 0..CALLERS {
                 let (answers, backbone, start) = (&answers, &backbone, &start);
                 scope.spawn(move || {
-                    let mut session = backbone.session(SIZE, stage::POOLED).unwrap();
+                    let mut session = backbone.session(SIZE, Tap::Pooled).unwrap();
                     start.wait();
                     for run in 0..runs {
                         answers.hold(&mut session, caller + run, 1 + run % 4);
@@ -191,12 +191,12 @@ fn callers_that_share_a_backbone_at_once_get_the_same_bits() {
     // The workers are taken for certain while this thread has entered; it finds them itself all the same.
     backbone.threads().enter(|| {
         together(20);
-        let mut session = backbone.session(SIZE, stage::POOLED).unwrap();
+        let mut session = backbone.session(SIZE, Tap::Pooled).unwrap();
         (1..4).for_each(|batch| answers.hold(&mut session, batch, batch));
     });
     // The workers themselves are callers.
     backbone.threads().for_each(9, |task| {
-        let mut session = backbone.session(SIZE, stage::POOLED).unwrap();
+        let mut session = backbone.session(SIZE, Tap::Pooled).unwrap();
         (1..4).for_each(|batch| answers.hold(&mut session, task, batch));
     });
     assert_eq!(threads(), before, "no thread was started for them");
@@ -210,10 +210,10 @@ fn one_thread_starts_none_and_dropped_backbones_leave_none() {
     let answers = Answers::of(3);
     let before = threads();
     let backbone = starter(1);
-    answers.hold(&mut backbone.session(SIZE, stage::POOLED).unwrap(), 0, 3);
+    answers.hold(&mut backbone.session(SIZE, Tap::Pooled).unwrap(), 0, 3);
     assert_eq!(threads(), before);
     let backbone = starter(4);
-    answers.hold(&mut backbone.session(SIZE, stage::POOLED).unwrap(), 0, 1);
+    answers.hold(&mut backbone.session(SIZE, Tap::Pooled).unwrap(), 0, 1);
     assert_eq!(threads(), before.map(|before| before + 3));
     drop(backbone);
     wait_for(before);

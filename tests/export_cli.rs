@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use icecap::data::{Limits, Loader, ResizeMode, scan_photos};
-use icecap::graph::{Input, Numerics, Padding, Scaling, stage};
+use icecap::graph::{Input, Numerics, Padding, Scaling, Tap};
 use icecap::kernels::{Shape, Tensor};
 use icecap::rng::{Purpose, Stream};
 use icecap::weights::{Digest, HeadLayout, OnnxPixels, Weights, starter};
-use icecap::{Backbone, Classifier, FeatureSet, Head, Preprocessing, Settings, TrainOptions};
+use icecap::{
+    Backbone, Classifier, FeatureSet, Head, Preprocessing, Provenance, Rate, Settings, Steps, TrainOptions,
+};
 use place::{Place, assets};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -167,7 +169,7 @@ fn scores(classifier: &Classifier, pooled: &[f32]) -> (Vec<f32>, Vec<f32>) {
 fn compare(name: &str, folder: &Path, classifier: &Classifier, pixels: &[f32]) {
     let [height, width] = classifier.preprocessing().size();
     let images = pixels.len() / (height * width * 3);
-    let mut session = classifier.backbone().session([height, width], stage::POOLED).unwrap();
+    let mut session = classifier.backbone().session([height, width], Tap::Pooled).unwrap();
     let bytes: Vec<u8> = pixels.iter().map(|value| value.round() as u8).collect();
     let shape = [images, height, width, 3];
     let classes = classifier.classes().len();
@@ -217,7 +219,8 @@ fn head(backbone: &Backbone, pooled: &[f32], classes: usize) -> Head {
     let features = Tensor::from_slice(Shape::of([rows, backbone.features()]), pooled).unwrap();
     let set = FeatureSet::new(features, (0..rows as u32).map(|row| row % classes as u32).collect()).unwrap();
     let mut head = Head::untrained(backbone.features(), classes, 1).unwrap();
-    let options = TrainOptions { epochs: 20.into(), learning_rate: 1e-2, ..Default::default() };
+    let steps = Steps { epochs: 20.into(), rate: Rate::Fixed(1e-2), ..Default::default() };
+    let options = steps.into();
     head.train(backbone.isa(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
     head
 }
@@ -232,14 +235,18 @@ fn on_starter(place: &Place, numerics: Numerics, size: [usize; 2], classes: usiz
     assert_eq!(preprocessing.resize.mode, ResizeMode::Squash);
     let of = |head| {
         let names = (0..classes).map(|class| format!("Klasse '{class}' ä")).collect();
-        let options = TrainOptions::default();
+        let provenance = Provenance {
+            classes: names,
+            data_fingerprint: "drawn".to_owned(),
+            training: TrainOptions::default().metadata(),
+        };
         let of = Classifier::from_head(&backbone, preprocessing, head, provenance);
         of.unwrap().with_temperature(0.6).unwrap()
     };
     let photos = scan_photos(&place.path("photos")).unwrap().0;
     let pixels = load(&of(Head::untrained(1280, classes, 0).unwrap()), &photos);
     let mut pooled = vec![0.0; photos.len() * 1280];
-    let mut session = backbone.session(preprocessing.size(), stage::POOLED).unwrap();
+    let mut session = backbone.session(preprocessing.size(), Tap::Pooled).unwrap();
     session.run(Input::F32(&pixels), &mut pooled).unwrap();
     (of(head(&backbone, &pooled, classes)), pixels)
 }
@@ -266,7 +273,7 @@ fn onnx_runtime_agrees_on_twenty_photos() {
     let one = &pixels[..160 * 160 * 3];
     classifier
         .backbone()
-        .session([160, 160], stage::POOLED)
+        .session([160, 160], Tap::Pooled)
         .unwrap()
         .run(Input::F32(one), &mut pooled)
         .unwrap();
@@ -292,7 +299,7 @@ fn weights_with_a_top_are_a_classifier_and_leave_as_one() {
     let (images, expected) = (tensor("images_top"), tensor("probabilities_top"));
     let expected = expected.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
     let mut pooled = vec![0.0; 4 * 1280];
-    let mut session = classifier.backbone().session([224, 224], stage::POOLED).unwrap();
+    let mut session = classifier.backbone().session([224, 224], Tap::Pooled).unwrap();
     session.run(Input::U8(&images), &mut pooled).unwrap();
     let (probabilities, _) = scores(&classifier, &pooled);
     assert_eq!(probabilities.len(), expected.len());
@@ -327,7 +334,7 @@ fn onnx_runtime_agrees_on_any_padding_size_and_number_of_classes() {
     let mut pooled = vec![0.0; images * 1280];
     classifier
         .backbone()
-        .session([96, 96], stage::POOLED)
+        .session([96, 96], Tap::Pooled)
         .unwrap()
         .run(Input::F32(&pixels), &mut pooled)
         .unwrap();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assets::{Difference, Golden};
-use icecap_graph::{Input, Net, Plan, ReferencePlan, Scaling, stage};
+use icecap_graph::{Input, Net, Plan, ReferencePlan, Scaling, Tap};
 use icecap_kernels::{Isa, Threads};
 
 /// What a comparison allows: the largest difference and, where it says something, the mean one.
@@ -23,9 +23,9 @@ fn net(weights: &Path) -> Arc<Net> {
     Arc::new(Net::new(&weights.params))
 }
 
-fn run(net: &Arc<Net>, isa: Isa, golden: &Golden, input: Input<'_>, images: &str, to: &str) -> Vec<f32> {
+fn run(net: &Arc<Net>, isa: Isa, golden: &Golden, input: Input<'_>, images: &str, to: Tap) -> Vec<f32> {
     let shape = golden.shape(images);
-    let plan = Plan::new(net, isa, (shape[1], shape[2]), stage::IMAGE, to, 1).unwrap();
+    let plan = Plan::new(net, isa, [shape[1], shape[2]], Tap::Image..to, 1).unwrap();
     let mut output = vec![f32::NAN; shape[0] * plan.output_shape().elements()];
     plan.run(&Threads::serial(), input, &mut [plan.arena()], &mut output).unwrap();
     output
@@ -48,22 +48,22 @@ fn check_features(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) 
     let image_len = shape[1] * shape[2] * shape[3];
     for isa in Isa::available() {
         let name = format!("{} {isa}", golden.name);
-        let features = run(net, isa, golden, input, images, stage::FEATURES);
+        let features = run(net, isa, golden, input, images, Tap::Features);
         let difference = Difference::between(&features, &golden.f32s("features"));
         println!("{name}: features {difference}");
         assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{name}: {difference}");
-        let pooled = run(net, isa, golden, input, images, stage::POOLED);
+        let pooled = run(net, isa, golden, input, images, Tap::Pooled);
         let difference = Difference::between(&pooled, &golden.f32s("pooled"));
         assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{name}: pooled {difference}");
 
         // The reference plan gives the same bits.
-        let reference = ReferencePlan::new(net, isa, (shape[1], shape[2])).unwrap();
+        let reference = ReferencePlan::new(net, isa, [shape[1], shape[2]]).unwrap();
         let image = match input {
             Input::U8(values) => Input::U8(&values[..image_len]),
             Input::F32(values) => Input::F32(&values[..image_len]),
         };
         let trace = reference.run(image).unwrap();
-        let first = trace[stage::FEATURES].data();
+        let first = trace[&Tap::Features.to_string()].data();
         assert!(
             first.iter().zip(&features).all(|(a, b)| a.to_bits() == b.to_bits()),
             "{name}: the plans differ"
@@ -78,7 +78,7 @@ fn check_trace(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) {
     let mut compared = 0;
     for isa in Isa::available() {
         let trace =
-            ReferencePlan::new(net, isa, (shape[1], shape[2])).unwrap().run(Input::U8(&bytes)).unwrap();
+            ReferencePlan::new(net, isa, [shape[1], shape[2]]).unwrap().run(Input::U8(&bytes)).unwrap();
         for name in &golden.names() {
             if name == images {
                 continue;
@@ -92,7 +92,8 @@ fn check_trace(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) {
                 "{isa} {name}: {difference}"
             );
             compared += 1;
-            if let Ok(plan) = Plan::new(net, isa, (shape[1], shape[2]), stage::IMAGE, name, 1) {
+            if let Some(tap) = Tap::all().find(|tap| tap.layer(net.spec()) == *name) {
+                let plan = Plan::new(net, isa, [shape[1], shape[2]], Tap::Image..tap, 1).unwrap();
                 let mut output = vec![f32::NAN; plan.output_shape().elements()];
                 plan.run(&Threads::serial(), Input::U8(&bytes), &mut [plan.arena()], &mut output).unwrap();
                 assert_eq!(output, tensor.data(), "{isa} {name}: the plans differ");
@@ -140,7 +141,7 @@ fn class_probabilities_agree_with_keras() {
     let golden = Golden::asset(&assets, "keras_imagenet_224x224");
     let images = golden.u8s("images_top");
     for isa in Isa::available() {
-        let scores = run(&net, isa, &golden, Input::U8(&images), "images_top", stage::PREDICTIONS);
+        let scores = run(&net, isa, &golden, Input::U8(&images), "images_top", Tap::Classes);
         let probabilities: Vec<f32> = scores.chunks_exact(1000).flat_map(assets::softmax).collect();
         let difference = Difference::between(&probabilities, &golden.f32s("probabilities_top"));
         println!("{isa}: probabilities {difference}");
@@ -195,11 +196,11 @@ fn the_nets_of_pytorch_agree_with_it() {
         let features = nhwc(&golden.f32s("features_nchw"), &golden.shape("features_nchw"));
         for isa in Isa::available() {
             for (to, expected) in [
-                (stage::FEATURES, features.clone()),
-                (stage::POOLED, golden.f32s("pooled")),
-                (stage::PREDICTIONS, golden.f32s("logits")),
+                (Tap::Features, features.clone()),
+                (Tap::Pooled, golden.f32s("pooled")),
+                (Tap::Classes, golden.f32s("logits")),
             ] {
-                let plan = Plan::new(&net, isa, (shape[2], shape[3]), stage::IMAGE, to, 1).unwrap();
+                let plan = Plan::new(&net, isa, [shape[2], shape[3]], Tap::Image..to, 1).unwrap();
                 let mut output = vec![f32::NAN; expected.len()];
                 let input = Input::F32(&pixels);
                 plan.run(&Threads::serial(), input, &mut [plan.arena()], &mut output).unwrap();
@@ -247,7 +248,7 @@ fn one_net_in_several_files_is_one_net() {
             let net = Arc::new(Net::new(&weights.params));
             let features = Isa::available()
                 .into_iter()
-                .flat_map(|isa| run(&net, isa, &golden, Input::U8(&images), "images", stage::FEATURES));
+                .flat_map(|isa| run(&net, isa, &golden, Input::U8(&images), "images", Tap::Features));
             let bits: Vec<u32> = features.map(f32::to_bits).collect();
             (weights.record.params_sha256, bits)
         };
@@ -265,19 +266,20 @@ fn one_net_in_several_files_is_one_net() {
 #[test]
 fn a_plan_can_be_cut_at_any_block() {
     let net = net(&assets::project().join("weights/starter_0.35_96.safetensors"));
-    let size = (64, 80);
+    let size = [64, 80];
     let golden = Golden::committed("keras_starter").part("64x80");
     let images = golden.u8s("images");
-    let image = &images[..size.0 * size.1 * 3];
+    let image = &images[..size[0] * size[1] * 3];
     let threads = Threads::serial();
     for isa in Isa::available() {
         let trace = ReferencePlan::new(&net, isa, size).unwrap().run(Input::U8(image)).unwrap();
         let mut cuts = 0;
-        for (name, tensor) in &trace {
-            let Ok(plan) = Plan::new(&net, isa, size, name, stage::POOLED, 1) else { continue };
+        for tap in Tap::all().filter(|tap| (Tap::Stem..Tap::Pooled).contains(tap)) {
+            let tensor = &trace[&tap.layer(net.spec())];
+            let plan = Plan::new(&net, isa, size, tap..Tap::Pooled, 1).unwrap();
             let mut output = vec![f32::NAN; plan.output_shape().elements()];
             plan.run(&threads, Input::F32(tensor.data()), &mut [plan.arena()], &mut output).unwrap();
-            assert_eq!(output, trace[stage::POOLED].data(), "{isa}: cut at {name}");
+            assert_eq!(output, trace[&Tap::Pooled.to_string()].data(), "{isa}: cut at {tap}");
             cuts += 1;
         }
         assert_eq!(cuts, 19, "the stem, seventeen blocks and the features");
@@ -295,7 +297,7 @@ fn the_bits_of_a_photo_are_those_of_the_numeric_version() {
         let settings = icecap::Settings { threads: 1, isa: Some(isa) };
         let backbone = icecap::Backbone::starter(settings).unwrap();
         let preprocessing = icecap::Preprocessing::for_training(&backbone).unwrap();
-        let mut extractor = icecap::Extractor::new(&backbone, preprocessing, stage::POOLED).unwrap();
+        let mut extractor = icecap::Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
         let files = ["rgb_420.jpg", "rgb_progressive.jpg", "palette.png"].map(|name| folder.join(name));
         let sources = [0, 1, 2].map(|index| icecap::Source::Path(&files[index]));
         let mut rows = vec![0.0; sources.len() * extractor.row_len()];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icecap::graph::{
-    Input, Net, Numerics, Padding, Params, Plan, ReferencePlan, Scaling, Spec, stage, tensor_shapes,
+    Input, Net, Numerics, Padding, Params, Plan, ReferencePlan, Scaling, Spec, Tap, tensor_shapes,
 };
 use icecap::kernels::{ConvGeometry, Isa, Pads, Tensor, Threads, oracle};
 use icecap::rng::{Purpose, Stream};
@@ -128,7 +128,8 @@ fn any_width_padding_and_size_agrees_with_the_naive_net() {
         for isa in Isa::available() {
             let case = format!("width {width}, {padding:?}, {size:?}, {isa}");
             for workers in [1, 3] {
-                let plan = Plan::new(&net, isa, size, stage::IMAGE, stage::FEATURES, workers).unwrap();
+                let plan =
+                    Plan::new(&net, isa, [size.0, size.1], Tap::Image..Tap::Features, workers).unwrap();
                 let mut features = vec![f32::NAN; plan.output_shape().elements()];
                 let threads = Threads::new(workers).unwrap();
                 plan.run(&threads, Input::U8(&pixels), &mut [plan.arena()], &mut features).unwrap();
@@ -140,8 +141,9 @@ fn any_width_padding_and_size_agrees_with_the_naive_net() {
                         "{case}: {got} for {expected}"
                     );
                 }
-                let trace = ReferencePlan::new(&net, isa, size).unwrap().run(Input::U8(&pixels)).unwrap();
-                assert_eq!(features, trace[stage::FEATURES].data(), "{case}: the plans differ");
+                let trace =
+                    ReferencePlan::new(&net, isa, [size.0, size.1]).unwrap().run(Input::U8(&pixels)).unwrap();
+                assert_eq!(features, trace[&Tap::Features.to_string()].data(), "{case}: the plans differ");
                 if params.spec().blocks()[0].is_residual() {
                     assert!(trace.contains_key("expanded_conv_add"), "{case}");
                 }

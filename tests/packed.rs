@@ -6,14 +6,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use icecap::weights::PackStore;
-use icecap::{Backbone, Classifier, Head, Preprocessing, SaveBackbone, Settings, TrainOptions};
+use icecap::{Backbone, Classifier, Head, Preprocessing, Provenance, SaveBackbone, Settings, TrainOptions};
 
 fn model(path: &Path) -> Classifier {
     let backbone = Backbone::starter(Settings::threads(1)).unwrap();
     let head = Head::untrained(backbone.features(), 3, 7).unwrap();
     let names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
-    let options = TrainOptions::default();
+    let provenance = Provenance {
+        classes: names,
+        data_fingerprint: "drawn".to_owned(),
+        training: TrainOptions::default().metadata(),
+    };
     let classifier = Classifier::from_head(&backbone, preprocessing, head, provenance).unwrap();
     classifier.save(path, SaveBackbone::Embedded).unwrap();
     classifier

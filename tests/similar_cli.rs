@@ -7,7 +7,7 @@ use std::fs;
 use std::ops::ControlFlow;
 
 use icecap::data::scan_photos;
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Preprocessing, Settings, Source};
 use place::{EACH, Place};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use serde_json::Value;
 fn cosines(place: &Place, folder: &str) -> Vec<(String, f64)> {
     let backbone = Backbone::starter(Settings::threads(1)).unwrap();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
-    let mut extractor = Extractor::new(&backbone, preprocessing, stage::POOLED).unwrap();
+    let mut extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
     let (photos, _) = scan_photos(&place.path(folder)).unwrap();
     let sources: Vec<Source<'_>> = photos.iter().map(|path| Source::Path(path)).collect();
     let mut rows = vec![0.0; sources.len() * extractor.row_len()];

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use icecap::data::{Labelled, scan_labelled};
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Backbone, Classifier, Extractor, Preprocessing, Settings, Source};
 use place::{Place, Run, assets};
 use safetensors::SafeTensors;
@@ -54,7 +54,7 @@ fn labels(file: &SafeTensors<'_>) -> Vec<i64> {
 }
 
 /// What the facade makes of the readable photos among `found`: rows, labels, paths.
-fn expected(found: &Labelled, size: [usize; 2], tap: &str) -> (Vec<f32>, Vec<i64>, Vec<String>) {
+fn expected(found: &Labelled, size: [usize; 2], tap: Tap) -> (Vec<f32>, Vec<i64>, Vec<String>) {
     let backbone = Backbone::starter(Settings::threads(1)).unwrap();
     let mut preprocessing = Preprocessing::for_training(&backbone).unwrap();
     (preprocessing.resize.height, preprocessing.resize.width) = (size[0], size[1]);
@@ -124,7 +124,7 @@ fn extracted_features_are_those_of_the_facade_in_the_order_of_the_photos() {
     let bytes = std::fs::read(place.path("f.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let found = scan_labelled(std::slice::from_ref(&photos)).unwrap();
-    let (features, classes, paths) = expected(&found, [32, 32], stage::POOLED);
+    let (features, classes, paths) = expected(&found, [32, 32], Tap::Pooled);
     assert_eq!(file.tensor("features").unwrap().shape(), [300, 1280]);
     assert!(floats(&file, "features") == features, "other features than the facade's");
     assert_eq!(labels(&file), classes);
@@ -137,7 +137,7 @@ fn extracted_features_are_those_of_the_facade_in_the_order_of_the_photos() {
     assert_eq!(metadata["params_sha256"], backbone.record().params_sha256.to_string());
     assert_eq!(metadata["classes"], r#"["a","b"]"#);
     assert_eq!(metadata["preprocessing"], "32x32 squash, exif apply");
-    assert_eq!(metadata["tap"], stage::POOLED);
+    assert_eq!(metadata["tap"], Tap::Pooled.to_string());
 
     // Out of the cache and on another number of threads: the same bytes.
     let again = place.icecap(&[&arguments[..], &["--threads", "1"]].concat()).succeeds().stdout;
@@ -157,7 +157,7 @@ fn extracted_maps_keep_their_place_in_the_photo() {
     place.icecap(&arguments).succeeds();
     let bytes = std::fs::read(place.path("maps.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let (features, labels_expected, _) = expected(&scan_labelled(&paths).unwrap(), [64, 96], stage::FEATURES);
+    let (features, labels_expected, _) = expected(&scan_labelled(&paths).unwrap(), [64, 96], Tap::Features);
     assert_eq!(file.tensor("features").unwrap().shape(), [3, 2, 3, 1280]);
     assert!(floats(&file, "features") == features, "other maps than the facade's");
     assert_eq!(labels(&file), labels_expected);

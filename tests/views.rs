@@ -29,7 +29,7 @@ fn rows(
     let settings = Settings { threads, ..Settings::default() };
     let backbone = Backbone::new(starter().unwrap(), settings).unwrap();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
-    let mut extractor = Extractor::new(&backbone, preprocessing, icecap::graph::stage::POOLED)
+    let mut extractor = Extractor::new(&backbone, preprocessing, icecap::graph::Tap::Pooled)
         .unwrap()
         .with_views(views)
         .with_cache(cache);

@@ -45,7 +45,7 @@ pub fn cases(sides: &[usize]) -> Result<Vec<Case>, Error> {
         let shape = Shape::Resize { to };
         let layer = "resize".to_owned();
         found.push(Case { operation: Operation::Resize, geometry, macs: None, layer, shape });
-        let all = layers(&spec, Padding::Same, Some(CLASSES), (side, side))?;
+        let all = layers(&spec, Padding::Same, Some(CLASSES), [side, side])?;
         let before = std::iter::once(None).chain(all.iter().map(Some));
         for (layer, before) in all.iter().zip(before) {
             let scaling = scaling(layer);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icecap::Error;
-use icecap_graph::{Arena, Input, Net, Plan, stage};
+use icecap_graph::{Arena, Input, Net, Plan, Tap};
 use icecap_kernels::{Isa, Threads};
 
 /// A forward pass from u8 pixels to pooled features, with the memory that it needs to run again and again.
@@ -33,7 +33,7 @@ impl<'a> Pass<'a> {
         pixels: &'a [u8],
     ) -> Result<Self, Error> {
         let workers = threads.count();
-        let plan = Plan::new(net, isa, (size, size), stage::IMAGE, stage::POOLED, workers)?;
+        let plan = Plan::new(net, isa, [size, size], Tap::Image..Tap::Pooled, workers)?;
         let arenas = (0..workers).map(|_| plan.arena()).collect();
         let images = pixels.len() / plan.input_shape().elements();
         let pooled = vec![f32::NAN; images * plan.output_shape().elements()];

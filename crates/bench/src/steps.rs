@@ -78,7 +78,7 @@ pub fn steps(
 /// # Panics
 /// If a name is not that of a layer behind the one before.
 pub fn macs(spec: &Spec, size: usize, names: &[String]) -> Result<Vec<usize>, Error> {
-    let mut layers = layers(spec, Padding::Same, None, (size, size))?.into_iter();
+    let mut layers = layers(spec, Padding::Same, None, [size, size])?.into_iter();
     let step = |name: &String| {
         let mut macs = 0;
         for layer in layers.by_ref() {
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn every_multiply_add_falls_to_one_step() {
         let spec = Spec::with_width(1.0).unwrap();
-        let all: usize = layers(&spec, Padding::Same, None, (160, 160)).unwrap().iter().map(|l| l.macs).sum();
+        let all: usize = layers(&spec, Padding::Same, None, [160, 160]).unwrap().iter().map(|l| l.macs).sum();
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let few = names(&["expanded_conv_project_BN", "block_2_add", "out_relu", "global_average_pooling2d"]);
         let each = macs(&spec, 160, &few).unwrap();

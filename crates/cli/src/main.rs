@@ -2,48 +2,28 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
-mod bundled;
-mod cache_folder;
-mod class_folder;
+mod bundle;
 mod commands;
-mod confusion;
-mod crash;
-mod csv;
-mod dataset_options;
 mod demo;
-mod failure;
-mod feature_file;
-mod fetch;
-mod heat;
-mod help;
-mod imagenet;
-mod input;
-mod interrupt;
-mod lock;
-mod meant;
-mod model_file;
-mod note;
+mod options;
 mod page;
-mod payload;
-mod progress;
-mod row_format;
+mod photos;
 mod run;
-mod skipped;
-mod table;
-mod version;
-mod weights_source;
-mod windows;
-mod wording;
+mod store;
+mod terminal;
 
 use std::process::ExitCode;
 
-use crate::failure::Failure;
+use crate::arguments::bundled;
+use crate::terminal::failure::Failure;
+use crate::terminal::{crash, interrupt, stderr};
 
 fn main() -> ExitCode {
-    crash::contained(run)
+    crash::contained(outcome)
 }
 
-fn run() -> ExitCode {
+/// What the process ends with.
+fn outcome() -> ExitCode {
     match bundled::run().unwrap_or_else(run_command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -52,7 +32,7 @@ fn run() -> ExitCode {
 
 fn run_command() -> Result<(), Failure> {
     let Some(arguments) = arguments::read()? else { return Ok(()) };
-    note::set(arguments.verbosity);
+    stderr::set(arguments.verbosity);
     interrupt::watch()?;
-    arguments.command.run()
+    arguments.command.run(arguments::command)
 }

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use icecap_kernels::{Isa, ResizeScratch, Size, resize_bilinear_rgb};
 
 use crate::decode::Stored;
@@ -272,10 +273,12 @@ fn reduce(rgb: &[u8], from: (usize, usize), out: &mut [u8], to: (Span, Span), re
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(left, top, width, height);
-    let source = ImageRef::new(from.0 as u32, from.1 as u32, rgb, PixelType::U8x3);
-    let target = Image::from_slice_u8(columns.count as u32, rows.count as u32, out, PixelType::U8x3);
+    // Images whose type states their pixels: those that carry the pixel type at run time compile the filters of all
+    // thirteen types into this crate, half of its build, for the one that is used.
+    let source = TypedImageRef::<U8x3>::from_buffer(from.0 as u32, from.1 as u32, rgb);
+    let target = TypedImage::<U8x3>::from_buffer(columns.count as u32, rows.count as u32, out);
     let done = match (source, target) {
-        (Ok(source), Ok(mut target)) => resizer.resize(&source, &mut target, &options).is_ok(),
+        (Ok(source), Ok(mut target)) => resizer.resize_typed(&source, &mut target, &options).is_ok(),
         _ => false,
     };
     assert!(done, "buffers of {from:?} pixels and of {to:?} hold other sizes");

@@ -117,7 +117,7 @@ impl Plan {
             let mut times = Vec::with_capacity(self.steps.len());
             let mut started = Instant::now();
             self.image(threads, input, arena, output, |step| {
-                times.push((step.node.name.clone(), started.elapsed()));
+                times.push((step.node.tap.layer(&self.net.spec), started.elapsed()));
                 started = Instant::now();
             });
             times

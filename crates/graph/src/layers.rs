@@ -2,11 +2,7 @@
 
 use icecap_kernels::{ConvGeometry, Shape};
 
-use crate::{
-    Error, Padding, Spec,
-    spec::INPUT_CHANNELS,
-    stage::{self, FEATURES, POOLED, PREDICTIONS, STEM},
-};
+use crate::{Error, Padding, Spec, spec::INPUT_CHANNELS, stage, tap::Tap};
 
 /// What a layer computes, with what its kernel must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +79,13 @@ pub fn layers(
     spec: &Spec,
     padding: Padding,
     classes: Option<usize>,
-    (height, width): (usize, usize),
+    [height, width]: [usize; 2],
 ) -> Result<Vec<Layer>, Error> {
     stage::check_size(height, width)?;
     let mut list = List { layers: Vec::new(), size: (height, width), channels: INPUT_CHANNELS, padding };
     list.spatial("Conv1", "bn_Conv1", 2, Some(spec.stem_channels()))?;
-    list.push(STEM, LayerKind::Relu6, 0, 0);
-    for block in spec.blocks() {
+    list.push(&Tap::Stem.to_string(), LayerKind::Relu6, 0, 0);
+    for (index, block) in spec.blocks().iter().enumerate() {
         let prefix = &block.prefix;
         if block.has_expand() {
             list.pointwise(&format!("{prefix}_expand"), &format!("{prefix}_expand_BN"), block.expanded);
@@ -99,15 +95,15 @@ pub fn layers(
         list.push(&format!("{prefix}_depthwise_relu"), LayerKind::Relu6, 0, 0);
         list.pointwise(&format!("{prefix}_project"), &format!("{prefix}_project_BN"), block.output);
         if block.is_residual() {
-            list.push(&stage::block_output(block), LayerKind::Add, 0, 0);
+            list.push(&Tap::Block(index).layer(spec), LayerKind::Add, 0, 0);
         }
     }
     list.pointwise("Conv_1", "Conv_1_bn", spec.feature_channels());
-    list.push(FEATURES, LayerKind::Relu6, 0, 0);
+    list.push(&Tap::Features.to_string(), LayerKind::Relu6, 0, 0);
     let features = spec.feature_channels();
     let shape = Shape::of([1, features]);
     list.layers.push(Layer {
-        name: POOLED.to_owned(),
+        name: Tap::Pooled.to_string(),
         kind: LayerKind::Pool,
         output: shape,
         parameters: 0,
@@ -115,7 +111,7 @@ pub fn layers(
     });
     if let Some(classes) = classes {
         list.layers.push(Layer {
-            name: PREDICTIONS.to_owned(),
+            name: Tap::Classes.to_string(),
             kind: LayerKind::Dense { inputs: features },
             output: Shape::of([1, classes]),
             parameters: (features + 1) * classes,
@@ -178,15 +174,15 @@ mod tests {
     #[test]
     fn width_one_has_the_published_counts() {
         let spec = Spec::with_width(1.0).unwrap();
-        let layers = layers(&spec, Padding::Same, Some(1000), (160, 160)).unwrap();
+        let layers = layers(&spec, Padding::Same, Some(1000), [160, 160]).unwrap();
         let sum = |f: fn(&Layer) -> usize, top: bool| {
-            layers.iter().filter(|l| top || l.name != PREDICTIONS).map(f).sum::<usize>()
+            layers.iter().filter(|l| top || l.name != Tap::Classes.to_string()).map(f).sum::<usize>()
         };
         assert_eq!(sum(|l| l.parameters, false), 2_257_984);
         assert_eq!(sum(|l| l.parameters, true), 3_538_984);
         // 152.8 million multiply-adds at 160x160 without the top.
         assert_eq!(sum(|l| l.macs, false) / 100_000, 1528);
-        let features = layers.iter().find(|l| l.name == FEATURES).unwrap();
+        let features = layers.iter().find(|l| l.name == Tap::Features.to_string()).unwrap();
         assert_eq!(features.output.to_string(), "[1, 5, 5, 1280]");
     }
 }

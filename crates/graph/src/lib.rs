@@ -22,7 +22,9 @@ mod params;
 mod plan;
 mod reference;
 mod spec;
-pub mod stage;
+mod stage;
+mod tap;
+mod topology;
 
 pub use arena::Arena;
 pub use error::Error;
@@ -33,4 +35,5 @@ pub use net::Net;
 pub use params::{BATCH_NORM, Numerics, Padding, Params, Scaling, tensor_shapes};
 pub use plan::Plan;
 pub use reference::{ReferencePlan, Trace};
-pub use spec::{BLOCKS, BlockSpec, FEATURE_STRIDE, INPUT_CHANNELS, MIN_SIDE, Spec, feature_side};
+pub use spec::{BLOCKS, BlockSpec, FEATURE_STRIDE, INPUT_CHANNELS, MAX_SIDE, MIN_SIDE, Spec, feature_side};
+pub use tap::Tap;

@@ -13,7 +13,8 @@ use crate::{
     Error, Net,
     arena::{Arena, Planner},
     bands::Bands,
-    stage::{self, IMAGE, Node, Stage},
+    stage::{self, Node, Stage},
+    tap::Tap,
 };
 
 /// A chunk's buffer is kept below this where two blocks of channels allow it: what a first-level cache of 32 KiB holds
@@ -70,39 +71,38 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan for images of `height` x `width` that starts with the output of layer `from` and ends with that of `to`.
+    /// Plans the sections of `net` between two taps for images of `size` (rows, columns): `Tap::Image..Tap::Pooled` takes
+    /// pixels and gives pooled features, `Tap::Block(3)..Tap::Features` takes what leaves block 3.
     ///
-    /// [`IMAGE`] as `from` starts with pixels; other names are those of stages: [`stage::STEM`], a block's last layer
-    /// (`block_2_add`, `block_3_project_BN`), [`stage::FEATURES`], [`stage::POOLED`], [`stage::PREDICTIONS`].
-    /// `workers` threads can share one image.
+    /// Up to `workers` threads can share one image.
     ///
     /// # Errors
-    /// [`Error::InputSize`]; [`Error::UnknownLayer`] for a name that is no stage's or not after `from`;
-    /// [`Error::NoTop`] for class scores of weights without a top.
+    /// [`Error::InputSize`] for a size that the net cannot run; [`Error::UnknownLayer`] for a block that the net does not
+    /// have and for an end that does not lie behind the start; [`Error::NoTop`] for class scores of weights without a top.
     pub fn new(
         net: &Arc<Net>,
         isa: Isa,
-        (height, width): (usize, usize),
-        from: &str,
-        to: &str,
+        size: [usize; 2],
+        taps: Range<Tap>,
         workers: usize,
     ) -> Result<Self, Error> {
-        let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), height, width)?;
-        let position = |name: &str| nodes.iter().position(|node| node.name == name);
-        let unknown = |name: &str, purpose| Error::UnknownLayer { name: name.to_owned(), purpose };
-        let first = match from {
-            IMAGE => 0,
-            _ => position(from).ok_or_else(|| unknown(from, "that a plan can start at"))? + 1,
+        let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), size)?;
+        let position = |tap: Tap| nodes.iter().position(|node| node.tap == tap);
+        let unknown = |tap: Tap, purpose| Error::UnknownLayer { name: tap.layer(&net.spec), purpose };
+        let Range { start, end } = taps;
+        let first = match start {
+            Tap::Image => 0,
+            _ => position(start).ok_or_else(|| unknown(start, "that a plan can start at"))? + 1,
         };
-        if to == stage::PREDICTIONS && net.top.is_none() {
+        if end == Tap::Classes && net.top.is_none() {
             return Err(Error::NoTop);
         }
-        let last = position(to).ok_or_else(|| unknown(to, "that a plan can end at"))?;
+        let last = position(end).ok_or_else(|| unknown(end, "that a plan can end at"))?;
         if last < first {
-            return Err(unknown(to, "behind the start of the plan"));
+            return Err(unknown(end, "behind the start of the plan"));
         }
         let input_shape = match first {
-            0 => stage::image_shape(height, width),
+            0 => stage::image_shape(size),
             _ => stage::shape_of(&nodes[first - 1]),
         };
         let output_shape = stage::shape_of(&nodes[last]);

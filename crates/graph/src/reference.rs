@@ -35,8 +35,8 @@ impl ReferencePlan {
     ///
     /// # Errors
     /// [`Error::InputSize`].
-    pub fn new(net: &Arc<Net>, isa: Isa, (height, width): (usize, usize)) -> Result<Self, Error> {
-        let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), height, width)?;
+    pub fn new(net: &Arc<Net>, isa: Isa, [height, width]: [usize; 2]) -> Result<Self, Error> {
+        let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), [height, width])?;
         Ok(Self { net: Arc::clone(net), isa, nodes, height, width })
     }
 
@@ -67,7 +67,14 @@ impl ReferencePlan {
                         "Conv_1_bn",
                         &mut trace,
                     );
-                    self.conv(&self.net.head, input, Epilogue::Relu6, node.output, &node.name, &mut trace)
+                    self.conv(
+                        &self.net.head,
+                        input,
+                        Epilogue::Relu6,
+                        node.output,
+                        &node.tap.layer(&self.net.spec),
+                        &mut trace,
+                    )
                 }
                 Stage::Pool => self.pool(Blocked::new(layout, &current), node, &mut trace),
                 Stage::Top => self.top(&current, node, &mut trace),
@@ -85,7 +92,7 @@ impl ReferencePlan {
         trace: &mut Trace,
     ) -> Result<Vec<f32>, Error> {
         let threads = Threads::serial();
-        let expected = stage::image_shape(self.height, self.width);
+        let expected = stage::image_shape([self.height, self.width]);
         if image.len() != expected.elements() {
             return Err(Error::InputLength { expected, got: image.len() });
         }
@@ -93,7 +100,8 @@ impl ReferencePlan {
         let scaling = &self.net.numerics.scaling;
         image.scale(&threads, self.isa, geometry, 0..self.height, scaling, &mut scaled);
         let mut values = vec![0.0; node.output.len()];
-        for (relu6, name) in [(false, "bn_Conv1"), (true, node.name.as_str())] {
+        let name = node.tap.layer(&self.net.spec);
+        for (relu6, name) in [(false, "bn_Conv1"), (true, name.as_str())] {
             let mut output = BlockedMut::new(node.output, &mut values);
             stem(&threads, self.isa, geometry, &scaled, &self.net.stem, relu6, &mut output);
             keep(trace, name, node.output, &values);
@@ -144,7 +152,14 @@ impl ReferencePlan {
         if !spec.is_residual() {
             return output;
         }
-        self.conv(&packed.project, between, Epilogue::Add(input), node.output, &node.name, trace)
+        self.conv(
+            &packed.project,
+            between,
+            Epilogue::Add(input),
+            node.output,
+            &node.tap.layer(&self.net.spec),
+            trace,
+        )
     }
 
     fn conv(
@@ -183,7 +198,7 @@ impl ReferencePlan {
     fn pool(&self, input: Blocked<'_>, node: &Node, trace: &mut Trace) -> Vec<f32> {
         let mut values = vec![0.0; node.output.len()];
         pool(self.isa, input, &mut values[..node.output.channels()]);
-        keep_row(trace, &node.name, &values[..node.output.channels()]);
+        keep_row(trace, &node.tap.to_string(), &values[..node.output.channels()]);
         values
     }
 
@@ -192,7 +207,7 @@ impl ReferencePlan {
         if let Some(top) = &self.net.top {
             dense(self.isa, &pooled[..top.inputs()], top, &mut scores);
         }
-        keep_row(trace, &node.name, &scores);
+        keep_row(trace, &node.tap.to_string(), &scores);
         scores
     }
 }

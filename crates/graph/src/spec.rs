@@ -15,6 +15,9 @@ pub const FEATURE_STRIDE: usize = 32;
 /// The smallest input side: one feature pixel.
 pub const MIN_SIDE: usize = 32;
 
+/// The largest input side. Above it the first convolution alone would hold more than 128 MiB.
+pub const MAX_SIDE: usize = 2048;
+
 /// Rows of the paper's table: expansion t, output channels c, repeats n, stride s of the first repeat.
 const TABLE: [(usize, usize, usize, usize); 7] = [
     (1, 16, 1, 1),

@@ -3,21 +3,11 @@
 
 use icecap_kernels::{ConvGeometry, Layout, Pads, Shape};
 
-use crate::{BlockSpec, Error, MIN_SIDE, Padding, Spec, spec::INPUT_CHANNELS};
-
-/// The largest input side. Above it the first convolution alone would hold more than 128 MiB.
-pub const MAX_SIDE: usize = 2048;
-
-/// The name under which the input image is known, beside the layers' own.
-pub const IMAGE: &str = "image";
-/// Keras' names of the outputs that have one for every net.
-pub const STEM: &str = "Conv1_relu";
-/// The last convolution's output: the features.
-pub const FEATURES: &str = "out_relu";
-/// The pooled features.
-pub const POOLED: &str = "global_average_pooling2d";
-/// The scores of the classification top.
-pub const PREDICTIONS: &str = "predictions";
+use crate::{
+    Error, Padding, Spec,
+    spec::{INPUT_CHANNELS, MAX_SIDE, MIN_SIDE},
+    tap::Tap,
+};
 
 /// What a stage computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +24,8 @@ pub(crate) enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) stage: Stage,
-    /// The Keras name of what leaves it.
-    pub(crate) name: String,
+    /// The point behind it.
+    pub(crate) tap: Tap,
     pub(crate) output: Layout,
 }
 
@@ -61,18 +51,12 @@ pub(crate) fn geometry(
         .map_err(|_| Error::InputSize { height, width, min: MIN_SIDE, max: MAX_SIDE })
 }
 
-/// The name of what leaves a block.
-pub(crate) fn block_output(block: &BlockSpec) -> String {
-    format!("{}_{}", block.prefix, if block.is_residual() { "add" } else { "project_BN" })
-}
-
 /// All stages of a net for an input of `height` x `width`.
 pub(crate) fn chain(
     spec: &Spec,
     padding: Padding,
     classes: Option<usize>,
-    height: usize,
-    width: usize,
+    [height, width]: [usize; 2],
 ) -> Result<Vec<Node>, Error> {
     check_size(height, width)?;
     let stem = geometry(padding, height, width, 2)?;
@@ -87,21 +71,21 @@ pub(crate) fn chain(
         }
         size = depthwise.output();
         let output = Layout::compact(block.output, size.0, size.1);
-        blocks.push(Node { stage: Stage::Block(index, depthwise), name: block_output(block), output });
+        blocks.push(Node { stage: Stage::Block(index, depthwise), tap: Tap::Block(index), output });
     }
     // The first block has no expansion: what leaves the stem is what its depthwise convolution reads, zeros around it.
     let (rows, columns) = stem.output();
     let stem_output = Layout::new(spec.stem_channels(), rows, columns, first_pads);
-    nodes.push(Node { stage: Stage::Stem(stem), name: STEM.to_owned(), output: stem_output });
+    nodes.push(Node { stage: Stage::Stem(stem), tap: Tap::Stem, output: stem_output });
     nodes.extend(blocks);
     let features = spec.feature_channels();
     let output = Layout::compact(features, size.0, size.1);
-    nodes.push(Node { stage: Stage::Head, name: FEATURES.to_owned(), output });
+    nodes.push(Node { stage: Stage::Head, tap: Tap::Features, output });
     let output = Layout::compact(features, 1, 1);
-    nodes.push(Node { stage: Stage::Pool, name: POOLED.to_owned(), output });
+    nodes.push(Node { stage: Stage::Pool, tap: Tap::Pooled, output });
     if let Some(classes) = classes {
         let output = Layout::compact(classes, 1, 1);
-        nodes.push(Node { stage: Stage::Top, name: PREDICTIONS.to_owned(), output });
+        nodes.push(Node { stage: Stage::Top, tap: Tap::Classes, output });
     }
     Ok(nodes)
 }
@@ -115,6 +99,6 @@ pub(crate) fn shape_of(node: &Node) -> Shape {
 }
 
 /// The plain shape of an image.
-pub(crate) fn image_shape(height: usize, width: usize) -> Shape {
+pub(crate) fn image_shape([height, width]: [usize; 2]) -> Shape {
     Shape::of([height, width, INPUT_CHANNELS])
 }

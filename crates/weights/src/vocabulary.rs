@@ -13,7 +13,7 @@
 
 use std::ops::RangeInclusive;
 
-use icecap_graph::{MIN_SIDE, Padding, Scaling, Spec, stage::MAX_SIDE};
+use icecap_graph::{MAX_SIDE, MIN_SIDE, Padding, Scaling, Spec};
 
 use crate::{Digest, NotADigest};
 

@@ -7,13 +7,9 @@ mod model;
 mod record;
 mod roofline;
 
-use std::time::Duration;
-
 use clap::Subcommand;
-use icecap::kernels::MAX_THREADS;
 
-use crate::failure::Failure;
-use crate::input::ThreadOptions;
+use crate::terminal::failure::Failure;
 
 #[derive(Subcommand)]
 pub(crate) enum Options {
@@ -34,22 +30,4 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Options::Kernels(options) => kernels::run(options),
         Options::Layers(options) => layers::run(options),
     }
-}
-
-/// The number of threads that an option means here.
-fn count(options: ThreadOptions) -> usize {
-    match options.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
-        count => count,
-    }
-}
-
-/// The longest measurement: nobody waits for more.
-const MOST_SECONDS: f64 = 3600.0;
-
-/// How long to measure, as an option says it.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && *seconds <= MOST_SECONDS);
-    let seconds = seconds.ok_or_else(|| format!("use a number above 0, up to {MOST_SECONDS}"))?;
-    Ok(Duration::from_secs_f64(seconds))
 }

@@ -8,11 +8,11 @@ use icecap::weights::MAX_FILE;
 use icecap::{Classifier, Error, SaveBackbone};
 use serde::Serialize;
 
-use crate::failure::{Code, Failure};
-use crate::model_file::ModelOptions;
-use crate::payload;
-use crate::table::{print, print_json};
-use crate::wording::{megabytes, plain_path, typed_path};
+use crate::bundle::payload;
+use crate::options::model::ModelOptions;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::table::{print, print_json};
+use crate::terminal::wording::{megabytes, plain_path, typed_path};
 
 #[derive(Args)]
 pub(crate) struct Options {

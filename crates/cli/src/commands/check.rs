@@ -1,48 +1,21 @@
 //! `icecap check`: a look at a dataset before it is trained on, which writes nothing into it.
 
 mod json;
+mod options;
 mod text;
 
-use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use clap::Args;
 use icecap::Preprocessing;
 use icecap::check::{Checker, Checkup, Finding, Level, Step};
 
-use crate::dataset_options::DatasetOptions;
-use crate::failure::{Code, Failure};
-use crate::input::{BackboneOptions, InputOptions};
-use crate::progress::Progress;
-use crate::table::{print, print_json};
-use crate::wording::{counted, plain, plain_path};
-use crate::{cache_folder, interrupt};
-
-#[derive(Args)]
-pub(crate) struct Options {
-    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
-    /// with columns path and label, and perhaps split and group
-    #[arg(value_name = "DIR|CSV")]
-    folder: PathBuf,
-    /// Folder with the validation photos, a folder for each class, or a .csv file of them
-    #[arg(long, value_name = "DIR|CSV")]
-    val: Option<PathBuf>,
-    #[command(flatten)]
-    dataset: DatasetOptions,
-    #[command(flatten)]
-    backbone: BackboneOptions,
-    #[command(flatten)]
-    input: InputOptions,
-    /// Neither take features from the cache nor keep them there
-    #[arg(long)]
-    no_cache: bool,
-    /// Print one JSON object with everything that is found, photo by photo
-    #[arg(long)]
-    json: bool,
-    /// Exit with code 3 where something is an error
-    #[arg(long)]
-    strict: bool,
-}
+use crate::store::cache_folder;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::progress::Progress;
+use crate::terminal::table::{print, print_json};
+use crate::terminal::wording::{counted, plain, plain_path};
+pub(crate) use options::Options;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let survey = options.dataset.survey(&options.folder, options.val.as_deref())?;

@@ -1,20 +1,24 @@
 //! `icecap classify`: the ImageNet classes of photos, by the classification top that the weights came with.
 
+mod imagenet;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use icecap::data::scan_labelled;
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Preprocessing, probabilities};
 use serde::Serialize;
 
-use crate::failure::{Code, Failure};
-use crate::imagenet::label;
-use crate::input::{BackboneOptions, InputOptions};
-use crate::skipped::{self, Lines};
-use crate::table::{print, table};
-use crate::windows::for_each_photo;
-use crate::wording::plain;
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::photos::batches::for_each_photo;
+use crate::photos::skipped;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::lines::Lines;
+use crate::terminal::table::{print, table};
+use crate::terminal::wording::plain;
+
+use imagenet::label;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -102,7 +106,7 @@ fn classify(
     preprocessing: Preprocessing,
     photos: &[PathBuf],
 ) -> Result<Report, Failure> {
-    let mut extractor = Extractor::new(backbone, preprocessing, stage::PREDICTIONS)?;
+    let mut extractor = Extractor::new(backbone, preprocessing, Tap::Classes)?;
     let mut report = Report { photos: Vec::new(), skipped: Vec::new(), over_limit: 0 };
     let (mut warnings, mut left_out) = (Lines::default(), Lines::default());
     for_each_photo(&mut extractor, backbone.threads().count(), photos, |index, outcome| {

@@ -10,11 +10,11 @@ use icecap::data::Part;
 use icecap::interval;
 use serde::Serialize;
 
-use crate::confusion::Confusion;
-use crate::failure::Failure;
 use crate::run::Run;
-use crate::table::{print, print_json, table};
-use crate::wording::plain;
+use crate::run::confusion::Confusion;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::{print, print_json, table};
+use crate::terminal::wording::plain;
 
 use options::Differing;
 use pairs::Pair;

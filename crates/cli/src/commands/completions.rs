@@ -1,11 +1,10 @@
 //! `icecap completions`: what a shell needs to complete commands, options and their values.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
-use crate::arguments;
-use crate::failure::Failure;
-use crate::table::print;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::print;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -14,8 +13,9 @@ pub(crate) struct Options {
     shell: Shell,
 }
 
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+/// Writes the script for `program`, the whole command line as clap knows it.
+pub(crate) fn run(options: &Options, mut program: Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    generate(options.shell, &mut arguments::command(), "icecap", &mut script);
+    generate(options.shell, &mut program, "icecap", &mut script);
     print(&String::from_utf8_lossy(&script))
 }

@@ -9,20 +9,20 @@ use clap::Args;
 use icecap::data::{Sample, scan};
 use icecap::kernels::replace_file;
 use icecap::{
-    Backbone, Classifier, Dataset, Event, Metrics, Prediction, SaveBackbone, Source, TrainOptions, Trained,
-    Trainer,
+    Backbone, Classifier, Dataset, Event, Metrics, Prediction, SaveBackbone, Source, Steps, TrainOptions,
+    Trained, Trainer,
 };
 
 use crate::demo::draw::CLASSES;
 use crate::demo::folder::{DemoFolder, PHOTOS, SIDE, encode};
 use crate::demo::sheet::{Tile, sheet};
-use crate::failure::Failure;
-use crate::input::ThreadOptions;
-use crate::interrupt;
-use crate::lock::lock;
-use crate::progress::Progress;
-use crate::table::{print, table};
-use crate::wording::{plain_path, program, typed_path};
+use crate::options::input::ThreadOptions;
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::lock::lock;
+use crate::terminal::progress::Progress;
+use crate::terminal::table::{print, table};
+use crate::terminal::wording::{plain_path, program, typed_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -94,7 +94,8 @@ fn metrics(metrics: Metrics) -> String {
 }
 
 fn train(backbone: &Backbone, dataset: &Dataset, seed: u64) -> Result<Trained, Failure> {
-    let options = TrainOptions { epochs: EPOCHS.into(), seed, ..TrainOptions::default() };
+    let steps = Steps { epochs: EPOCHS.into(), ..Steps::default() };
+    let options = TrainOptions { seed, ..steps.into() };
     let progress = Mutex::new(Some(Progress::new("features", dataset.samples().count())));
     let failure = Mutex::new(None);
     let event = |event: Event<'_>| {

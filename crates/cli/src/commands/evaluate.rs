@@ -1,26 +1,27 @@
 //! `icecap evaluate`: how good a trained model is on photos whose classes are known.
 
-mod learned;
+mod seen_in_training;
 
 use std::fs::{DirEntry, read_dir};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::data::{self, Inventory, Sample, scan_known};
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Classifier, Extractor, Metrics, SkippedPhoto, tempered};
 use serde::Serialize;
 
-use crate::class_folder::parent_of_class;
-use crate::confusion::Confusion;
-use crate::dataset_options::{ExcludeOptions, roots};
-use crate::failure::{Code, Failure};
-use crate::model_file::ModelOptions;
-use crate::note::note;
-use crate::table::{print, table};
-use crate::windows::for_each_photo;
-use crate::wording::{counted, plain, plain_path};
-use crate::{cache_folder, skipped};
+use crate::options::dataset::{ExcludeOptions, roots};
+use crate::options::model::ModelOptions;
+use crate::photos::batches::for_each_photo;
+use crate::photos::class_folder::parent_of_class;
+use crate::photos::skipped;
+use crate::run::confusion::Confusion;
+use crate::store::cache_folder;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::note;
+use crate::terminal::table::{print, table};
+use crate::terminal::wording::{counted, plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -59,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if let Some(failure) = skipped::unreadable(&inventory.skipped).filter(|_| options.strict) {
         return Err(failure);
     }
-    if let Some(known) = learned::known(&options.model.model, &samples) {
+    if let Some(known) = seen_in_training::known(&options.model.model, &samples) {
         note(&format!(
             "warning: the model has learned from {known} of these {}, by the split.csv beside it; it does better on \
              them than on others",
@@ -110,7 +111,7 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
     let cache = if options.no_cache { None } else { cache_folder::open() };
     let backbone = classifier.backbone();
     let mut extractor =
-        Extractor::new(backbone, classifier.preprocessing(), stage::POOLED)?.with_cache(cache.clone());
+        Extractor::new(backbone, classifier.preprocessing(), Tap::Pooled)?.with_cache(cache.clone());
     let photos: Vec<PathBuf> = samples.iter().map(|sample| sample.path.clone()).collect();
     let mut confusion = Confusion::new(classifier.classes().len());
     let (mut logits, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());

@@ -11,11 +11,11 @@ use icecap::kernels::replace_file;
 use icecap::weights::{HeadLayout, OnnxPixels};
 use serde::Serialize;
 
-use crate::failure::{Code, Failure};
-use crate::model_file::ModelOptions;
-use crate::note::note;
-use crate::table::print;
-use crate::wording::{counted, plain_path};
+use crate::options::model::ModelOptions;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::note;
+use crate::terminal::table::print;
+use crate::terminal::wording::{counted, plain_path};
 
 #[derive(Args)]
 #[command(

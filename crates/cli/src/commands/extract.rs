@@ -1,5 +1,7 @@
 //! `icecap extract`: the features of photos as a file, for whatever else can be done with them.
 
+mod feature_file;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
@@ -8,19 +10,21 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::data::{Labelled, scan_labelled};
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::kernels::{Shape, replace_file};
 use icecap::{Backbone, Extractor, Preprocessing};
 
-use crate::cache_folder;
-use crate::dataset_options::{ExcludeOptions, roots};
-use crate::failure::{Code, Failure};
-use crate::feature_file::{self, FeatureFile};
-use crate::input::{BackboneOptions, InputOptions};
-use crate::skipped::{self, Lines};
-use crate::table::print;
-use crate::windows::for_each_photo;
-use crate::wording::plain_path;
+use crate::options::dataset::{ExcludeOptions, roots};
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::photos::batches::for_each_photo;
+use crate::photos::skipped;
+use crate::store::cache_folder;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::lines::Lines;
+use crate::terminal::table::print;
+use crate::terminal::wording::plain_path;
+
+use feature_file::FeatureFile;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -48,8 +52,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    fn tap(&self) -> &'static str {
-        if self.maps { stage::FEATURES } else { stage::POOLED }
+    fn tap(&self) -> Tap {
+        if self.maps { Tap::Features } else { Tap::Pooled }
     }
 }
 
@@ -142,7 +146,7 @@ fn metadata(
         ("weights", weights),
         ("params_sha256", record.params_sha256.to_string()),
         ("preprocessing", preprocessing.to_string()),
-        ("tap", options.tap().to_owned()),
+        ("tap", options.tap().to_string()),
         ("isa", backbone.isa().to_string()),
         ("classes", serde_json::json!(classes).to_string()),
         ("tool_version", env!("CARGO_PKG_VERSION").to_owned()),

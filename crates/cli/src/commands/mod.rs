@@ -10,17 +10,17 @@ mod demo;
 mod evaluate;
 mod export;
 mod extract;
-mod man;
+pub(crate) mod man;
 pub(crate) mod predict;
 mod report;
 mod similar;
 mod summary;
-pub(crate) mod train;
+mod train;
 mod weights;
 
 use clap::Subcommand;
 
-use crate::failure::Failure;
+use crate::terminal::failure::Failure;
 
 /// What to do.
 #[derive(Subcommand)]
@@ -64,7 +64,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    /// Runs the command. `program` makes the whole command line, for those that tell about it.
+    pub(crate) fn run(self, program: fn() -> clap::Command) -> Result<(), Failure> {
         match self {
             Self::Demo(options) => demo::run(&options),
             Self::Check(options) => check::run(&options),
@@ -81,8 +82,8 @@ impl Command {
             Self::Summary(options) => summary::run(&options),
             Self::Weights(options) => weights::run(&options),
             Self::Bench(options) => bench::run(&options),
-            Self::Completions(options) => completions::run(&options),
-            Self::Man(options) => man::run(&options),
+            Self::Completions(options) => completions::run(&options, program()),
+            Self::Man(options) => man::run(&options, program()),
         }
     }
 }

@@ -12,14 +12,15 @@ use icecap::data::Views;
 use icecap::kernels::replace_file;
 use icecap::{Predictor, Source};
 
-use crate::failure::{Code, Failure};
-use crate::model_file::ModelOptions;
-use crate::note::note;
-use crate::progress::Progress;
-use crate::row_format::Format;
-use crate::skipped::Lines;
-use crate::wording::{counted, plain_path};
-use crate::{cache_folder, interrupt};
+use crate::options::model::ModelOptions;
+use crate::options::row_format::Format;
+use crate::store::cache_folder;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::lines::Lines;
+use crate::terminal::progress::Progress;
+use crate::terminal::stderr::note;
+use crate::terminal::wording::{counted, plain_path};
 
 use heatmaps::{Drawn, HeatmapOptions};
 use photos::Photos;

@@ -7,13 +7,13 @@ use clap::Args;
 use icecap::Classifier;
 use icecap::kernels::replace_file;
 
-use super::train::MODEL;
-use crate::failure::Failure;
-use crate::heat::Heat;
-use crate::page::{self, REPORT};
+use crate::page;
+use crate::page::Heat;
 use crate::run::Run;
-use crate::table::print;
-use crate::wording::{megabytes, plain_path};
+use crate::run::files::{MODEL, REPORT};
+use crate::terminal::failure::Failure;
+use crate::terminal::table::print;
+use crate::terminal::wording::{megabytes, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {

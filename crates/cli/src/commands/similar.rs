@@ -3,23 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::{Labelled, scan_labelled};
-use icecap::graph::stage;
+use icecap::data::{Labelled, csv_record, scan_labelled};
+use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Nearest, Preprocessing, Similar, Source};
 use serde::Serialize;
 
-use crate::cache_folder;
-use crate::csv;
-use crate::failure::{Code, Failure};
-use crate::input::{BackboneOptions, InputOptions};
-use crate::interrupt;
-use crate::model_file::ModelOptions;
-use crate::note::note;
-use crate::row_format::Format;
-use crate::skipped::{self, Lines};
-use crate::table::{print, print_json, table};
-use crate::windows::for_each_photo;
-use crate::wording::{counted, plain, plain_path};
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::model::ModelOptions;
+use crate::options::row_format::Format;
+use crate::photos::batches::for_each_photo;
+use crate::photos::skipped;
+use crate::store::cache_folder;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::lines::Lines;
+use crate::terminal::stderr::note;
+use crate::terminal::table::{print, print_json, table};
+use crate::terminal::wording::{counted, plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -90,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let (backbone, preprocessing) = options.open()?;
     let cache = if options.no_cache { None } else { cache_folder::open() };
-    let mut extractor = Extractor::new(&backbone, preprocessing, stage::POOLED)?.with_cache(cache.clone());
+    let mut extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled)?.with_cache(cache.clone());
     let mut nearest = Nearest::new(usize::from(options.top));
     add_images(&mut nearest, &mut extractor, &options.images)?;
     let skipped = look(options, &backbone, &mut extractor, &found, &mut nearest)?;
@@ -196,12 +196,12 @@ fn tell_copies(image: &Image) {
 }
 
 fn csv_text(report: &Report) -> String {
-    let mut text = csv::record(["image", "rank", "similarity", "path", "class"]);
+    let mut text = csv_record(["image", "rank", "similarity", "path", "class"]);
     for image in &report.images {
         for (place, row) in image.similar.iter().enumerate() {
             let (rank, similarity) = ((place + 1).to_string(), row.similarity.to_string());
             let class = row.class.as_deref().unwrap_or_default();
-            text += &csv::record([image.image.as_str(), &rank, &similarity, &row.path, class]);
+            text += &csv_record([image.image.as_str(), &rank, &similarity, &row.path, class]);
         }
     }
     text

@@ -5,10 +5,10 @@ use icecap::graph::{LayerKind, layers};
 use icecap::{Head, Preprocessing};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::input::{BackboneOptions, InputOptions};
-use crate::table::{print, print_json, table};
-use crate::wording::grouped;
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::terminal::failure::Failure;
+use crate::terminal::table::{print, print_json, table};
+use crate::terminal::wording::grouped;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let input = options.input.over(Preprocessing::for_training(&backbone)?);
     let [height, width] = input.size();
     let spec = backbone.spec();
-    let all = layers(spec, record.numerics.padding, None, (height, width))?;
+    let all = layers(spec, record.numerics.padding, None, [height, width])?;
     let head = Head::untrained(backbone.features(), options.classes as usize, 0)?;
     let row = |layer: &str, kind, output: String, parameters, trainable| Row {
         layer: layer.to_owned(),

@@ -7,13 +7,9 @@ mod prepack;
 mod pull;
 mod verify;
 
-use std::path::PathBuf;
+use clap::Subcommand;
 
-use clap::{Args, Subcommand};
-use icecap::weights::Manifest;
-
-use crate::failure::Failure;
-use crate::weights_source;
+use crate::terminal::failure::Failure;
 
 #[derive(Subcommand)]
 pub(crate) enum Options {
@@ -29,20 +25,6 @@ pub(crate) enum Options {
     Prepack(prepack::Options),
     /// Compare weights with what is stated of them
     Verify(verify::Options),
-}
-
-/// Which weights are known by name.
-#[derive(Args, Clone, Debug)]
-struct ManifestOptions {
-    /// Manifest of your own, whose names come before the built-in ones [default: $ICECAP_MANIFEST]
-    #[arg(long, value_name = "FILE")]
-    manifest: Option<PathBuf>,
-}
-
-impl ManifestOptions {
-    fn read(&self) -> Result<Manifest, Failure> {
-        weights_source::manifest(self.manifest.as_deref())
-    }
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {

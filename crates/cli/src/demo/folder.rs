@@ -10,8 +10,8 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageError};
 
 use super::draw::{CLASSES, draw};
-use crate::failure::{Code, Failure};
-use crate::interrupt;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
 
 /// Photos of a class.
 pub(crate) const PHOTOS: usize = 80;

@@ -2,7 +2,7 @@
 
 use super::figure::{loss, percent};
 use super::svg::{Plot, Scale, drawing, ticks, unit};
-use crate::run::{EpochRow, Metrics};
+use crate::run::metrics::{EpochRow, Metrics};
 
 /// Units of a chart.
 const WIDTH: f64 = 440.0;

@@ -7,8 +7,9 @@ use icecap::data::Part;
 use super::escape::{escape, name};
 use super::gallery::picture;
 use super::thumbnail::Thumbnails;
-use crate::run::{Run, Seen};
-use crate::wording::{counted, grouped};
+use crate::run::Run;
+use crate::run::predictions::Seen;
+use crate::terminal::wording::{counted, grouped};
 
 /// The most samples of a class, and the classes that have some.
 const SAMPLES: usize = 8;

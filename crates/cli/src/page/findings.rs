@@ -2,9 +2,9 @@
 
 use super::escape::name;
 use super::figure::percent;
-use crate::confusion::Confusion;
 use crate::run::Run;
-use crate::wording::counted;
+use crate::run::confusion::Confusion;
+use crate::terminal::wording::counted;
 
 /// Photos of the largest class to those of the smallest from which that is worth a word.
 const UNEVEN: u64 = 3;

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use icecap::data::Part;
 
-use super::Overlay;
 use super::escape::{escape, name};
 use super::figure::percent;
 use super::thumbnail::Thumbnails;
-use crate::run::{Run, Seen};
-use crate::wording::counted;
+use crate::run::Run;
+use crate::run::predictions::Seen;
+use crate::terminal::wording::counted;
 
 /// The most photos in a gallery.
 const SHOWN: usize = 24;
+
+/// A picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. None where there is none.
+pub(crate) type Overlay<'a> = &'a mut dyn FnMut(&Seen) -> Option<Vec<u8>>;
 
 /// Validation photos that were taken for another class, those first that the model was surest of.
 pub(super) fn errors(run: &Run) -> Vec<&Seen> {
@@ -106,7 +109,7 @@ mod tests {
     use icecap::data::ExifPolicy;
 
     use super::*;
-    use crate::run::Metrics;
+    use crate::run::metrics::Metrics;
 
     fn run() -> Run {
         let seen = |part, predicted, probability, path: &str| Seen {

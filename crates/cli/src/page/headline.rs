@@ -6,9 +6,9 @@ use icecap::interval;
 use super::escape::{escape, short};
 use super::figure::{loss, percent, seconds};
 use super::repeat::command;
-use crate::confusion::Confusion;
 use crate::run::Run;
-use crate::wording::{grouped, megabytes};
+use crate::run::confusion::Confusion;
+use crate::terminal::wording::{grouped, megabytes};
 
 /// The most class names in the title.
 const NAMED: usize = 6;
@@ -37,7 +37,7 @@ fn title(classes: &[String]) -> String {
 }
 
 fn trained_on(run: &Run) -> String {
-    let photos = |of: fn(&crate::run::ClassCounts) -> u64| -> u64 {
+    let photos = |of: fn(&crate::run::metrics::ClassCounts) -> u64| -> u64 {
         run.metrics.classes.iter().map(of).fold(0, u64::saturating_add)
     };
     let (train, val, test) =

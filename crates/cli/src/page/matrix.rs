@@ -2,8 +2,8 @@
 
 use super::escape::{escape, name, short};
 use super::svg::{drawing, unit};
-use crate::confusion::Confusion;
-use crate::wording::counted;
+use crate::run::confusion::Confusion;
+use crate::terminal::wording::counted;
 
 /// The most classes whose matrix is drawn.
 const DRAWN: usize = 50;

@@ -16,8 +16,9 @@ mod figure;
 mod findings;
 mod gallery;
 mod headline;
-mod map;
+mod heat;
 mod matrix;
+mod projection;
 mod reliability;
 mod repeat;
 mod scores;
@@ -29,25 +30,21 @@ use std::path::Path;
 
 use icecap::data::{ExifPolicy, Part};
 
-use crate::confusion::Confusion;
-use crate::failure::Failure;
-use crate::run::{Run, Seen};
+use crate::run::Run;
+use crate::run::confusion::Confusion;
+use crate::run::predictions::Seen;
+use crate::terminal::failure::Failure;
 use escape::escape;
+use gallery::Overlay;
 use thumbnail::Thumbnails;
 
-pub(crate) use thumbnail::{QUALITY as PICTURE_QUALITY, SIDE as PICTURE_SIDE};
-
-/// The page's name in a run's folder.
-pub(crate) const REPORT: &str = "report.html";
+pub(crate) use heat::Heat;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 /// Nothing comes from outside, nothing goes there.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
-
-/// A picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. None where there is none.
-pub(crate) type Overlay<'a> = &'a mut dyn FnMut(&Seen) -> Option<Vec<u8>>;
 
 /// A section: its anchor, its title, its name in the list of sections, its content.
 struct Section {
@@ -119,7 +116,7 @@ fn sections(
         let content = format!("<p class=\"lead\">{MISLABELS}</p>{shown}");
         add("mislabels", "Labels", "Labels worth a second look", Some(content));
     }
-    add("map", "Map", "The photos as the backbone sees them", map::map(run));
+    add("map", "Map", "The photos as the backbone sees them", projection::projection(run));
     let (times, photos) = (&run.metrics.seconds, &run.metrics.photos);
     add("timing", "Time", "Where the time went", timing::timing(times, photos.read, photos.cached));
     add("repeat", "Repeat", "To do it again", Some(repeat::repeat(run)));

@@ -6,7 +6,7 @@ use icecap::{Bin, Reliability, interval};
 use super::figure::percent;
 use super::svg::{Plot, drawing, ticks, unit};
 use crate::run::Run;
-use crate::wording::counted;
+use crate::terminal::wording::counted;
 
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 400.0;

@@ -1,7 +1,8 @@
 //! What one needs to do the run again.
 
 use super::escape::escape;
-use crate::run::{Run, plain_value};
+use crate::run::Run;
+use crate::run::finished::plain_value;
 
 /// Arguments that are shown first, with what they are; the others follow by their names.
 const FIRST: [(&str, &str); 5] = [

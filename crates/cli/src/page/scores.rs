@@ -2,7 +2,7 @@
 
 use super::escape::{escape, name};
 use super::figure::percent_or_dash;
-use crate::confusion::Confusion;
+use crate::run::confusion::Confusion;
 
 /// The section's content.
 pub(super) fn scores(confusion: &Confusion, classes: &[String]) -> String {

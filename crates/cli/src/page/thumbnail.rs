@@ -15,17 +15,17 @@ use image::imageops::thumbnail;
 use image::{ExtendedColorType, RgbImage};
 
 use super::base64::base64;
-use crate::failure::Failure;
-use crate::interrupt;
-use crate::lock::lock;
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::lock::lock;
 
 /// The most bytes of pictures in a page: with the marks of a full map and the tables of a thousand classes a page stays
 /// below six megabytes.
 const BUDGET: usize = 3_500_000;
 /// Pixels of the longer side.
-pub(crate) const SIDE: u32 = 160;
+pub(super) const SIDE: u32 = 160;
 /// JPEG quality: at this size more is not seen.
-pub(crate) const QUALITY: u8 = 80;
+pub(super) const QUALITY: u8 = 80;
 
 /// Small pictures by photo, as `data:` addresses.
 pub(super) struct Thumbnails {

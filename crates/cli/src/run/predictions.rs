@@ -10,12 +10,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use icecap::data::Part;
+use icecap::data::{CsvRecords, OpenQuote, Part};
 
-use crate::csv::{OpenQuote, Records};
-
-/// The file's name in a run's folder.
-pub(crate) const PREDICTIONS: &str = "predictions.csv";
 /// Its columns.
 pub(crate) const COLUMNS: [&str; 9] =
     ["part", "path", "true", "predicted", "probability", "true_probability", "logits", "map_x", "map_y"];
@@ -47,7 +43,7 @@ impl Seen {
 /// has its line.
 pub(super) fn parse(text: &str, classes: &mut Vec<String>) -> Result<Vec<Seen>, (usize, String)> {
     let open = |quote: OpenQuote| (quote.0, "a quote that is not closed".to_owned());
-    let mut records = Records::new(text);
+    let mut records = CsvRecords::new(text);
     let header = records.next().transpose().map_err(open)?;
     let header = header.map(|(_, fields)| fields).unwrap_or_default();
     let column = |name: &str| header.iter().position(|field| field == name);

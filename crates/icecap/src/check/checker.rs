@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use icecap_data::{About, Cache, Digest, Survey};
-use icecap_graph::stage;
+use icecap_graph::Tap;
 
 use crate::check::checkup::{Checkup, Group};
 use crate::check::seen::Seen;
@@ -89,7 +89,7 @@ impl Checker {
         survey: Survey,
         step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
     ) -> Result<Checkup, Error> {
-        let extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?;
+        let extractor = Extractor::new(&self.backbone, self.preprocessing, Tap::Pooled)?;
         let mut extractor = extractor.with_cache(self.cache.clone()).describing();
         let len = extractor.row_len();
         let all = survey.photos.len();

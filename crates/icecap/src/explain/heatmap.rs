@@ -22,7 +22,7 @@
 
 use std::ops::ControlFlow;
 
-use icecap_graph::stage;
+use icecap_graph::Tap;
 
 use crate::error::Error;
 use crate::judge::metrics::predicted;
@@ -131,7 +131,7 @@ impl Heatmaps {
     /// # Errors
     /// [`Error::Graph`] where the model's size does not fit its net.
     pub fn new(classifier: &Classifier) -> Result<Self, Error> {
-        let extractor = Extractor::new(classifier.backbone(), classifier.preprocessing(), stage::FEATURES)?;
+        let extractor = Extractor::new(classifier.backbone(), classifier.preprocessing(), Tap::Features)?;
         Ok(Self { classifier: classifier.clone(), extractor, rows: Vec::new() })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use icecap_data::{Cache, Groups, Part, Views};
-use icecap_graph::stage;
+use icecap_graph::Tap;
 
 use crate::error::Error;
 use crate::judge::assessment::Assessment;
@@ -273,7 +273,7 @@ impl Trainer {
         // Training photos come first, and they alone are seen in several ways.
         let several = if self.views.count() > 1 { dataset.train.len() } else { 0 };
         for (from, to, views) in [(0, several, self.views), (several, samples.len(), Views::Plain)] {
-            let mut extractor = Extractor::new(&self.backbone, self.preprocessing, stage::POOLED)?
+            let mut extractor = Extractor::new(&self.backbone, self.preprocessing, Tap::Pooled)?
                 .with_cache(self.cache.clone())
                 .with_views(views);
             let row_len = len * views.count();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use icecap_graph::{Input, Net, Params, Plan, Spec};
+use icecap_graph::{Input, Net, Params, Plan, Spec, Tap};
 use icecap_kernels::{Isa, MAX_THREADS, Threads, in_slabs};
 use icecap_weights::{Entry, PackStore, Record, Store, Weights};
 
@@ -225,21 +225,19 @@ impl Backbone {
         self.inner.net.classes()
     }
 
-    /// A plan from pixels of `size` (rows, columns) to the stage `to` (see [`icecap_graph::stage`]), in which
-    /// `workers` threads can share one image.
+    /// A plan from pixels of `size` (rows, columns) to the tap `to`, in which `workers` threads can share one image.
     ///
     /// # Errors
-    /// [`Error::Graph`] for a size or a stage that the net does not have.
-    pub fn plan(&self, size: [usize; 2], to: &str, workers: usize) -> Result<Plan, Error> {
-        let size = (size[0], size[1]);
-        Ok(Plan::new(&self.inner.net, self.isa(), size, icecap_graph::stage::IMAGE, to, workers)?)
+    /// [`Error::Graph`] for a size or a block that the net does not have.
+    pub fn plan(&self, size: [usize; 2], to: Tap, workers: usize) -> Result<Plan, Error> {
+        Ok(Plan::new(&self.inner.net, self.isa(), size, Tap::Image..to, workers)?)
     }
 
-    /// A session for images of `size` (rows, columns) up to the stage `to`.
+    /// A session for images of `size` (rows, columns) up to the tap `to`.
     ///
     /// # Errors
     /// As [`Backbone::plan`].
-    pub fn session(&self, size: [usize; 2], to: &str) -> Result<Session, Error> {
+    pub fn session(&self, size: [usize; 2], to: Tap) -> Result<Session, Error> {
         let plan = self.plan(size, to, self.threads().count())?;
         let arenas = vec![plan.arena()];
         Ok(Session { backbone: self.clone(), plan, arenas })

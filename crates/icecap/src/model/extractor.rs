@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use icecap_data::{
     About, Cache, CacheKey, CacheKeyParts, Digest, Limits, Loader, OpenPhoto, ResizeSpec, Views, Warning,
 };
-use icecap_graph::{Arena, Input, Plan};
+use icecap_graph::{Arena, Input, Plan, Tap};
 use icecap_kernels::Threads;
 
 use crate::error::Error;
@@ -40,6 +40,7 @@ struct Worker {
 pub struct Extractor {
     backbone: Backbone,
     preprocessing: Preprocessing,
+    /// The layer that is tapped, as the cache knows it.
     tap: String,
     plan: Plan,
     workers: Vec<Worker>,
@@ -56,17 +57,17 @@ const ABOUT_TAP: &str = "about";
 const NUMERIC_VERSION: &str = "2";
 
 impl Extractor {
-    /// An extractor of what leaves the stage `tap` (see [`icecap_graph::stage`]).
+    /// An extractor of what leaves the net at `tap`.
     ///
     /// # Errors
-    /// [`Error::Graph`] for a size or stage that the net does not have.
-    pub fn new(backbone: &Backbone, preprocessing: Preprocessing, tap: &str) -> Result<Self, Error> {
+    /// [`Error::Graph`] for a size or a block that the net does not have.
+    pub fn new(backbone: &Backbone, preprocessing: Preprocessing, tap: Tap) -> Result<Self, Error> {
         // One photo a thread: none is shared.
         let plan = backbone.plan(preprocessing.size(), tap, 1)?;
         Ok(Self {
             backbone: backbone.clone(),
             preprocessing,
-            tap: tap.to_owned(),
+            tap: tap.layer(backbone.spec()),
             plan,
             workers: Vec::new(),
             cache: None,

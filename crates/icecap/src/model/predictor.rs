@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_data::{Cache, Views};
-use icecap_graph::stage;
+use icecap_graph::Tap;
 
 use crate::error::Error;
 use crate::model::classifier::Classifier;
@@ -44,7 +44,7 @@ impl Classifier {
     /// # Errors
     /// [`Error::Graph`] where the model's size does not fit its net.
     pub fn predictor(&self) -> Result<Predictor, Error> {
-        let extractor = Extractor::new(self.backbone(), self.preprocessing(), stage::POOLED)?;
+        let extractor = Extractor::new(self.backbone(), self.preprocessing(), Tap::Pooled)?;
         Ok(Predictor { classifier: self.clone(), extractor, rows: Vec::new() })
     }
 }

@@ -4,10 +4,7 @@
 //! [out, in, rows, columns], and a depthwise [rows, columns, channels, 1] becomes [channels, 1, rows, columns] with a
 //! group for each channel.
 
-use icecap_graph::{
-    Error, Folded, INPUT_CHANNELS, Layer, LayerKind, Params, fold, layers,
-    stage::{FEATURES, POOLED},
-};
+use icecap_graph::{Error, Folded, INPUT_CHANNELS, Layer, LayerKind, Params, Tap, fold, layers};
 use icecap_kernels::{ConvGeometry, Pads};
 
 use super::OnnxPixels;
@@ -105,7 +102,7 @@ impl Graph {
             graph.constant(name, &[], &[bound]);
         }
         let mut waiting = None;
-        for layer in &layers(params.spec(), params.numerics().padding, None, (height, width))? {
+        for layer in &layers(params.spec(), params.numerics().padding, None, [height, width])? {
             let name = layer.name.as_str();
             // Every block that adds its input to its output begins with an expansion.
             if name.ends_with("_expand") {
@@ -166,9 +163,9 @@ impl Graph {
     }
 
     fn pool(&mut self) {
-        let mean = format!("{FEATURES}/mean");
-        self.named_node("GlobalAveragePool", POOLED, &[], &mean, Vec::new());
-        self.named_node("Flatten", "flatten", &[], POOLED, vec![integer("axis", 1)]);
+        let (mean, pooled) = (format!("{}/mean", Tap::Features), Tap::Pooled.to_string());
+        self.named_node("GlobalAveragePool", &pooled, &[], &mean, Vec::new());
+        self.named_node("Flatten", "flatten", &[], &pooled, vec![integer("axis", 1)]);
     }
 
     /// The head and what its logits mean: of one logit, the second class' by the sigmoid and the first's by what is left.

@@ -177,7 +177,7 @@ fn padding_and_sizes_follow_the_weights_rule() {
         let model = model_of(3, numerics, size);
         let (_, graph) = written(&model, OnnxPixels::Scaled);
         let spec = params(&model).spec();
-        let all = layers(spec, numerics.padding, None, (size[0], size[1])).unwrap();
+        let all = layers(spec, numerics.padding, None, size).unwrap();
         for value in &graph.value_info {
             let dims = all.iter().find(|layer| layer.name == value.name).unwrap().output;
             let [_, h, w, c] = *dims.dims() else { panic!("{dims}") };

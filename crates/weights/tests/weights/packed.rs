@@ -1,6 +1,6 @@
 //! Packed nets kept on disk: the same bits come back, or nothing does.
 
-use icecap_graph::{Input, Net, Numerics, Padding, Plan, Scaling, stage};
+use icecap_graph::{Input, Net, Numerics, Padding, Plan, Scaling, Tap};
 use icecap_kernels::{Isa, PACK_VERSION, Threads};
 use icecap_weights::{Digest, PackStore, starter};
 
@@ -9,7 +9,7 @@ use crate::net;
 fn features(net: Net, size: usize) -> Vec<u32> {
     let net = std::sync::Arc::new(net);
     let isa = Isa::from_env().unwrap();
-    let plan = Plan::new(&net, isa, (size, size), stage::IMAGE, stage::FEATURES, 1).unwrap();
+    let plan = Plan::new(&net, isa, [size, size], Tap::Image..Tap::Features, 1).unwrap();
     let pixels: Vec<u8> = (0..size * size * 3).map(|index| (index * 89 % 251) as u8).collect();
     let mut output = vec![f32::NAN; plan.output_shape().elements()];
     plan.run(&Threads::serial(), Input::U8(&pixels), &mut [plan.arena()], &mut output).unwrap();

@@ -6,10 +6,10 @@ use clap::Args;
 use icecap_bench::{cases, isas, row_names, time, with_peak};
 
 use super::record::{Output, Row, number};
-use super::seconds;
-use crate::failure::Failure;
-use crate::interrupt;
-use crate::table::table;
+use crate::options::measuring_time::seconds;
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::table::table;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -7,11 +7,11 @@ use icecap::kernels::Threads;
 use icecap_bench::{drawn_net, isas, steps, with_peak};
 
 use super::record::{Output, Row, number};
-use super::{count, seconds};
-use crate::failure::Failure;
-use crate::input::ThreadOptions;
-use crate::interrupt;
-use crate::table::table;
+use crate::options::input::ThreadOptions;
+use crate::options::measuring_time::seconds;
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::table::table;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -29,7 +29,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let net = drawn_net(1.0)?;
-    let threads = Threads::new(count(options.threads))?;
+    let threads = Threads::new(options.threads.count())?;
     let mut rows = Vec::new();
     for size in options.size.iter().map(|&side| usize::from(side)) {
         for isa in isas()? {

@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::graph::{Input, layers, stage};
+use icecap::graph::{Input, Tap, layers};
 use icecap_bench::{Timing, with_peak};
 use serde::Serialize;
 
 use super::record::Row;
-use super::seconds;
+use crate::options::measuring_time::seconds;
 
-use crate::failure::Failure;
-use crate::input::{BackboneOptions, InputSize};
-use crate::interrupt;
-use crate::table::print;
+use crate::options::input::{BackboneOptions, InputSize};
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::table::print;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (peak_gflops, (timing, pooled)) =
         with_peak(backbone.isa(), threads, || passes(&backbone, size, batch, options.seconds))?;
     let padding = backbone.record().numerics.padding;
-    let layers = layers(backbone.spec(), padding, None, (size[0], size[1]))?;
+    let layers = layers(backbone.spec(), padding, None, size)?;
     let macs = batch * layers.iter().map(|layer| layer.macs).sum::<usize>();
     let gflops = timing.gflops(macs);
     let report = Report {
@@ -117,7 +117,7 @@ fn passes(
     batch: usize,
     limit: Duration,
 ) -> Result<(Timing, Vec<f32>), Failure> {
-    let mut session = backbone.session(size, stage::POOLED)?;
+    let mut session = backbone.session(size, Tap::Pooled)?;
     let pixels = pixels(batch * session.input_len());
     let mut pooled = vec![0.0; batch * session.output_len()];
     let mut pass = || -> Result<f64, Failure> {

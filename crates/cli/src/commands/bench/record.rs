@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::data::csv_record;
 use icecap::kernels::replace_file;
 use serde::Serialize;
 
 use super::machine;
-use crate::csv;
-use crate::failure::Failure;
-use crate::table::print;
-use crate::wording::plain_path;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::print;
+use crate::terminal::wording::plain_path;
 
 /// How a table is told.
 #[derive(Args)]
@@ -55,7 +55,7 @@ impl Row {
     fn record(&self, date: &str, cpu: &str, table: &str) -> String {
         let number = |value: Option<f64>| value.map(|value| format!("{value:.2}")).unwrap_or_default();
         let whole = |value: Option<usize>| value.map(|value| value.to_string()).unwrap_or_default();
-        csv::record([
+        csv_record([
             date,
             cpu,
             env!("CARGO_PKG_VERSION"),
@@ -127,7 +127,7 @@ fn write(path: &Path, table: &str, rows: &[Row], date: &str, cpu: &str) -> Resul
         false => path.to_owned(),
     };
     let lines: String = rows.iter().map(|row| row.record(date, cpu, table)).collect();
-    replace_file(&path, |out| out.write_all((csv::record(HEADER) + &lines).as_bytes()))?;
+    replace_file(&path, |out| out.write_all((csv_record(HEADER) + &lines).as_bytes()))?;
     Ok(path)
 }
 

@@ -4,12 +4,11 @@ use clap::Args;
 use icecap::kernels::roofline::{Rate, Roofline};
 use icecap_bench::isas;
 
-use super::count;
 use super::record::{Output, Row, number};
-use crate::failure::{Code, Failure};
-use crate::input::ThreadOptions;
-use crate::interrupt;
-use crate::table::table;
+use crate::options::input::ThreadOptions;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::table::table;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -28,7 +27,7 @@ const MOST_KIB: i64 = 4 << 20;
 const MOST_MEMORY_KIB: u64 = 16 << 20;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let most = count(options.threads);
+    let most = options.threads.count();
     let largest = u64::from(options.read.iter().copied().max().unwrap_or(0)) * most as u64;
     if largest > MOST_MEMORY_KIB {
         return Err(Failure::new(

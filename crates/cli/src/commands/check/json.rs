@@ -6,8 +6,9 @@ use icecap::check::{ALIKE, Checkup, Finding, Level, NEAR, Seen};
 use icecap::data::Part;
 use serde::Serialize;
 
-use super::{Options, text};
-use crate::skipped;
+use super::options::Options;
+use super::text;
+use crate::photos::skipped;
 
 #[derive(Serialize)]
 pub(super) struct Report<'a> {

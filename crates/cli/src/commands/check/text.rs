@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use icecap::check::{COMPARED, Checkup, Finding, Level, Seen};
 use icecap::data::Part;
 
-use super::Options;
-use crate::table::table;
-use crate::wording::{counted, plain, plain_path, program, typed_path};
+use super::options::Options;
+use crate::terminal::table::table;
+use crate::terminal::wording::{counted, plain, plain_path, program, typed_path};
 
 /// Findings of a kind that are told word for word.
 const LINES: usize = 20;

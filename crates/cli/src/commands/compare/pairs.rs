@@ -8,7 +8,7 @@ use icecap::mcnemar;
 use serde::Serialize;
 
 use crate::run::Run;
-use crate::wording::{counted, plain};
+use crate::terminal::wording::{counted, plain};
 
 /// From this probability on a difference is told to be chance.
 const CHANCE: f64 = 0.05;

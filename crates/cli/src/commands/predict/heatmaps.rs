@@ -11,9 +11,9 @@ use icecap::{Classifier, Heatmap, Heatmaps, Overlay, Prediction, Source, data};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
-use crate::failure::{Code, Failure};
-use crate::interrupt;
-use crate::wording::plain;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::wording::plain;
 
 /// Pixels of the longer side of a heatmap's file, where the photo has that many.
 const LONGEST_SIDE: usize = 1024;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use icecap::data::scan_photos;
 
-use crate::failure::{Code, Failure};
-use crate::{interrupt, skipped};
+use crate::photos::skipped;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
 
 /// What stands for standard input.
 const STANDARD_INPUT: &str = "-";

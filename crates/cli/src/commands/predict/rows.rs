@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap::{Prediction, data};
+use icecap::Prediction;
+use icecap::data::{self, csv_record};
 use serde::Serialize;
 
-use crate::csv;
-use crate::failure::Failure;
-use crate::row_format::Format;
-use crate::skipped::{is_limit, reason};
-use crate::wording::{plain, plain_path};
+use crate::options::row_format::Format;
+use crate::photos::skipped::{is_limit, reason};
+use crate::terminal::failure::Failure;
+use crate::terminal::wording::{plain, plain_path};
 
 /// What is counted over all rows.
 #[derive(Debug, Default)]
@@ -156,7 +156,7 @@ impl<'a> Rows<'a> {
             header.push("true_label".to_owned());
             header.extend(self.columns.heatmap.then(|| "heatmap".to_owned()));
             header.push("error".to_owned());
-            text += &csv::record(header);
+            text += &csv_record(header);
         }
         for row in rows {
             let mut fields = vec![row.path.to_string_lossy().into_owned()];
@@ -172,7 +172,7 @@ impl<'a> Rows<'a> {
                 fields.push(row.heatmap.map_or(String::new(), |file| file.to_string_lossy().into_owned()));
             }
             fields.push(row.error.clone().unwrap_or_default());
-            text += &csv::record(fields);
+            text += &csv_record(fields);
         }
         text
     }

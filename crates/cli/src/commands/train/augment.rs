@@ -3,7 +3,7 @@
 use clap::Args;
 use icecap::data::{Augment, Views};
 
-use crate::failure::Failure;
+use crate::terminal::failure::Failure;
 
 /// Views of a training photo where a list of changes is given and no number.
 const VIEWS: u32 = 4;

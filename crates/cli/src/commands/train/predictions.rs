@@ -1,11 +1,10 @@
 //! `predictions.csv` of a training: what the trained model says of every photo that was read.
 
-use icecap::data::Part;
+use icecap::data::{Part, csv_record};
 use icecap::{FeatureMap, Trained};
 
-use crate::csv;
-use crate::failure::Failure;
-use crate::run::COLUMNS;
+use crate::run::predictions::COLUMNS;
+use crate::terminal::failure::Failure;
 
 /// More logits than this in all are left out: the file would have more than some fifty megabytes of them.
 const MAX_LOGITS: usize = 4_000_000;
@@ -19,7 +18,7 @@ pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
     let classes = classifier.classes();
     let photos: usize = parts.iter().map(|(_, set)| set.samples.len()).sum();
     let with_logits = photos.saturating_mul(classes.len()) <= MAX_LOGITS;
-    let mut text = csv::record(COLUMNS);
+    let mut text = csv_record(COLUMNS);
     for (part, set) in parts {
         let data = set.features.features().data();
         let width = data.len() / set.samples.len().max(1);
@@ -30,7 +29,7 @@ pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
                 false => Vec::new(),
             };
             let [x, y] = map.place(row);
-            text += &csv::record([
+            text += &csv_record([
                 part.name(),
                 &sample.path.to_string_lossy(),
                 &classes[sample.class],

@@ -7,20 +7,24 @@ use std::time::Instant;
 
 use icecap::data::{Inventory, Part};
 use icecap::{
-    Backbone, ClassWeight, Dataset, Decay, Epoch, Epochs, Event, PhotoReport, Preprocessing, Settled, Trained,
+    Backbone, ClassWeight, Dataset, Decay, Epoch, Epochs, Event, PhotoReport, Preprocessing, Settled, Steps,
+    Trained,
 };
 
+use super::options::Options;
 use super::since::Comparison;
-use super::{MODEL, Options, RunFolder, verdict};
-use crate::class_folder::parent_of_class;
-use crate::failure::Failure;
-use crate::lock::lock;
-use crate::note::note;
-use crate::page::REPORT;
-use crate::progress::{Busy, Progress, tell_program};
-use crate::table::{print, table};
-use crate::wording::{counted, plain, plain_path, program, typed_path};
-use crate::{interrupt, skipped};
+use super::verdict;
+use crate::photos::class_folder::parent_of_class;
+use crate::photos::skipped;
+use crate::run::files::{MODEL, REPORT};
+use crate::run::folder::RunFolder;
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::lock::lock;
+use crate::terminal::progress::{Busy, Progress, tell_program};
+use crate::terminal::stderr::note;
+use crate::terminal::table::{print, table};
+use crate::terminal::wording::{counted, plain, plain_path, program, typed_path};
 
 /// Why validation can look better than the running numbers, which makes everybody wonder once.
 const WHY: &str = "\
@@ -95,7 +99,7 @@ impl<'a> Report<'a> {
             counted(backbone.threads().count(), "thread"),
         ))?;
         let uneven = verdict::uneven(&self.dataset.classes, &self.dataset.counts(Part::Train));
-        if let (Some(warning), ClassWeight::None) = (uneven, self.options.class_weight) {
+        if let (Some(warning), ClassWeight::None) = (uneven, self.options.training.class_weight) {
             note(&warning);
         }
         // Of a folder's own part that is told already.
@@ -140,7 +144,7 @@ impl<'a> Report<'a> {
             (None, None) if self.dataset.val.is_empty() => "none held back, judged by folds".to_owned(),
             (None, None) => {
                 let share = 100.0 * self.options.val_split;
-                format!("{share:.0} % of each class, drawn by seed {}", self.options.seed)
+                format!("{share:.0} % of each class, drawn by seed {}", self.options.training.seed)
             }
         }
     }
@@ -212,10 +216,10 @@ impl<'a> Report<'a> {
     }
 
     fn settled(&self, settled: &Settled) -> Result<(), Failure> {
-        if let (Epochs::Fixed(epochs), false, None) =
-            (settled.options.epochs, settled.options.is_lbfgs(), settled.options.early_stopping)
+        if let Some(Steps { epochs: Epochs::Fixed(epochs), early_stopping: None, .. }) =
+            settled.options.steps()
         {
-            self.epochs.store(epochs, Ordering::Relaxed);
+            self.epochs.store(*epochs, Ordering::Relaxed);
         }
         self.say(&verdict::settings(settled, self.dataset.train.len(), self.options.augment.count()))
     }
@@ -231,7 +235,7 @@ impl<'a> Report<'a> {
 
     /// Whether the learning rate is worth a column.
     fn rate_changes(&self) -> bool {
-        self.options.schedule != Decay::Constant || self.options.warmup > 0
+        self.options.training.schedule != Decay::Constant || self.options.training.warmup > 0
     }
 
     fn epoch_header(&self) -> String {
@@ -275,7 +279,7 @@ impl<'a> Report<'a> {
         since: Option<&Comparison>,
     ) -> Result<(), Failure> {
         let why = match () {
-            () if trained.settled.options.is_lbfgs() => SOLVED,
+            () if trained.settled.options.steps().is_none() => SOLVED,
             () if self.dataset.val.is_empty() => "",
             () => WHY,
         };

@@ -13,28 +13,20 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
 use icecap::data::{Cache, Groups, Inventory, Part, Sample, read_split, split, split_groups};
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 use serde::Deserialize;
 
-use super::{MODEL, Options};
-use crate::failure::Failure;
-use crate::input::InputSize;
-use crate::meant;
-use crate::run::toml_file;
+use super::options::Options;
+use crate::options::input::InputSize;
+use crate::run::files::{ARGUMENTS, MODEL, SPLIT};
+use crate::run::text_file::toml_file;
+use crate::terminal::did_you_mean;
+use crate::terminal::failure::Failure;
 
 pub(super) use compare::Comparison;
 use compare::Counts;
 use known::Known;
-
-#[derive(Args)]
-pub(super) struct SinceOptions {
-    /// Earlier run to go on from: photos keep the part that they had in it, and its model is tried beside the new one. Its
-    /// weights, size and resize rule are taken where none are named
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["folds", "group"])]
-    since: Option<PathBuf>,
-}
 
 /// What an earlier run says of how it was made, as far as it matters here.
 #[derive(Deserialize)]
@@ -74,7 +66,7 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
 
 /// The folder of the run that is named, by itself or by its model.
 fn folder(options: &Options) -> Option<PathBuf> {
-    let named = options.since.since.as_deref()?;
+    let named = options.since.as_deref()?;
     let parent = named.parent().filter(|_| named.is_file());
     Some(parent.unwrap_or(named).to_owned())
 }
@@ -82,10 +74,10 @@ fn folder(options: &Options) -> Option<PathBuf> {
 fn earlier(run: &Path) -> Result<Earlier, Failure> {
     /// What nobody's arguments come to, in bytes.
     const MOST: u64 = 1 << 20;
-    let file = run.join("args.toml");
+    let file = run.join(ARGUMENTS);
     if !file.is_file() {
         let reason = "no run here, args.toml is missing; name a folder that `icecap train` has left";
-        return Err(Failure::path(run, format!("{reason}{}", meant::hint_of(run))));
+        return Err(Failure::path(run, format!("{reason}{}", did_you_mean::hint_of(run))));
     }
     toml_file(&file, MOST, "name the folder of a run")
 }
@@ -100,7 +92,7 @@ impl Since {
     ) -> Result<Option<Self>, Failure> {
         let Some(run) = folder(options) else { return Ok(None) };
         let Earlier { seed, val_split, .. } = earlier(&run)?;
-        let rows = read_split(&run.join("split.csv"))?;
+        let rows = read_split(&run.join(SPLIT))?;
         let before: Vec<(PathBuf, String)> = (dataset.samples())
             .map(|(_, sample)| (sample.path.clone(), dataset.classes[sample.class].clone()))
             .collect();
@@ -191,12 +183,6 @@ fn keep_parts(
         }
     }
     if dataset.val.is_empty() { Err(Error::NoValidation { share }.into()) } else { Ok(()) }
-}
-
-/// The rows of a run's split, for a test.
-#[cfg(test)]
-fn row(part: Part, class: &str, path: &Path) -> icecap::data::SplitRow {
-    icecap::data::SplitRow { part, class: class.to_owned(), path: path.to_owned() }
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use clap::Args;
 use icecap::weights::{Digest, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
-use super::ManifestOptions;
-use crate::failure::{Code, Failure};
-use crate::input::InputSize;
-use crate::table::print;
-use crate::weights_source::WeightsSource;
-use crate::wording::plain_path;
+use crate::options::input::InputSize;
+use crate::options::manifest::ManifestOptions;
+use crate::store::weights_source::WeightsSource;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::table::print;
+use crate::terminal::wording::plain_path;
 
 /// The longest file of class names that is read, in bytes.
 const MAX_NAMES: u64 = 1 << 20;

@@ -6,11 +6,11 @@ use clap::Args;
 use icecap::weights::{Container, Digest, MAX_FILE, STARTER, Weights};
 use serde::Serialize;
 
-use super::ManifestOptions;
-use crate::failure::Failure;
-use crate::table::{print, print_json, table};
-use crate::weights_source::{WeightsSource, provide};
-use crate::wording::{grouped, plain, plain_path};
+use crate::options::manifest::ManifestOptions;
+use crate::store::weights_source::{WeightsSource, provide};
+use crate::terminal::failure::Failure;
+use crate::terminal::table::{print, print_json, table};
+use crate::terminal::wording::{grouped, plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {

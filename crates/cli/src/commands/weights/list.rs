@@ -6,11 +6,11 @@ use clap::Args;
 use icecap::weights::{Entry, Manifest, Store};
 use serde::Serialize;
 
-use super::ManifestOptions;
-use crate::cache_folder;
-use crate::failure::Failure;
-use crate::table::{print, print_json, table};
-use crate::weights_source::about;
+use crate::options::manifest::ManifestOptions;
+use crate::store::cache_folder;
+use crate::store::entry_size::about;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::{print, print_json, table};
 
 #[derive(Args)]
 pub(crate) struct Options {

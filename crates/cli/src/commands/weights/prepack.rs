@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use icecap::Settings;
 
-use super::ManifestOptions;
-use crate::cache_folder;
-use crate::failure::Failure;
-use crate::table::print;
-use crate::weights_source::WeightsSource;
-use crate::wording::{megabytes, plain_path};
+use crate::options::manifest::ManifestOptions;
+use crate::store::cache_folder;
+use crate::store::weights_source::WeightsSource;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::print;
+use crate::terminal::wording::{megabytes, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {

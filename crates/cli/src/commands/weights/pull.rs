@@ -8,13 +8,14 @@ use icecap::weights::Checked;
 use icecap::weights::download::{Fetched, Network, Wish};
 use serde::Serialize;
 
-use super::ManifestOptions;
-use crate::failure::Failure;
-use crate::fetch::fetch;
-use crate::table::{print, print_json};
-use crate::weights_source::entry;
-use crate::wording::{megabytes, plain_path};
-use crate::{cache_folder, interrupt};
+use crate::options::manifest::ManifestOptions;
+use crate::store::cache_folder;
+use crate::store::fetch::fetch;
+use crate::store::weights_source::entry;
+use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
+use crate::terminal::table::{print, print_json};
+use crate::terminal::wording::{megabytes, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {

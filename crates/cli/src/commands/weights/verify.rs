@@ -6,11 +6,11 @@ use clap::Args;
 use icecap::weights::{Checked, Container, Digest, Entry, MAX_FILE, Manifest, Store, Weights};
 use serde::Serialize;
 
-use super::ManifestOptions;
-use crate::failure::{Code, Failure};
-use crate::table::{print, print_json};
-use crate::weights_source::{WeightsSource, entry};
-use crate::wording::{plain, plain_path};
+use crate::options::manifest::ManifestOptions;
+use crate::store::weights_source::{WeightsSource, entry};
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::table::{print, print_json};
+use crate::terminal::wording::{plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use icecap::data::Cache;
-use icecap::graph::stage;
+use icecap::graph::Tap;
 use icecap::{Classifier, Extractor, Trained};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::table::table;
-use crate::windows::for_each_photo;
-use crate::wording::{counted, plain, plain_path};
+use crate::photos::batches::for_each_photo;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::table;
+use crate::terminal::wording::{counted, plain, plain_path};
 
 /// What came and went since the earlier run.
 #[derive(Clone, Debug, Serialize)]
@@ -152,7 +152,7 @@ fn of_old(
         let rows = set.features.features().data().chunks_exact(new.backbone().features());
         return Ok(rows.map(|row| Some(old.of_features(row).class)).collect());
     }
-    let mut extractor = Extractor::new(old.backbone(), old.preprocessing(), stage::POOLED)?.with_cache(cache);
+    let mut extractor = Extractor::new(old.backbone(), old.preprocessing(), Tap::Pooled)?.with_cache(cache);
     let photos: Vec<PathBuf> = set.samples.iter().map(|sample| sample.path.clone()).collect();
     let mut said = Vec::with_capacity(photos.len());
     for_each_photo(&mut extractor, old.backbone().threads().count(), &photos, |_, outcome| {

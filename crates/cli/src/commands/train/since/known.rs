@@ -141,8 +141,11 @@ fn hash(file: &Path) -> Option<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::row;
     use super::*;
+
+    fn row(part: Part, class: &str, path: &Path) -> SplitRow {
+        SplitRow { part, class: class.to_owned(), path: path.to_owned() }
+    }
 
     #[test]
     fn photos_are_known_by_path_by_content_and_by_name_where_their_old_file_is_gone() {

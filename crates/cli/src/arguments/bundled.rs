@@ -1,0 +1,108 @@
+//! This program with a model behind it: a classifier that takes photos as arguments and needs nothing beside it.
+//!
+//! It is `icecap predict` with its own file as the model, so its answers are the same to the byte.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, Args, Command, FromArgMatches};
+use icecap::{Classifier, Settings};
+
+use crate::bundle::payload::{self, Payload};
+use crate::commands::predict;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::stderr;
+use crate::terminal::stderr::Verbosity;
+use crate::terminal::wording::plain;
+
+/// Classes that a help text names one by one.
+const NAMED: usize = 100;
+
+/// Runs as a classifier where this very file has a model behind it; none where it is icecap itself.
+pub(crate) fn run() -> Option<Result<(), Failure>> {
+    let program = std::env::current_exe().ok()?;
+    match payload::find(&program) {
+        Ok(None) => None,
+        Ok(Some(payload)) => Some(classify(&program, payload)),
+        Err(failure) => Some(Err(failure)),
+    }
+}
+
+fn classify(program: &Path, payload: Payload) -> Result<(), Failure> {
+    let mut given = std::env::args_os();
+    let called = given.next().map_or_else(|| program.to_owned(), PathBuf::from);
+    let name = called
+        .file_name()
+        .map_or_else(|| "classifier".to_owned(), |name| plain(&name.to_string_lossy()).into());
+    // The model is predict's first argument.
+    let words: Vec<OsString> =
+        [called.into_os_string(), program.as_os_str().to_owned()].into_iter().chain(given).collect();
+    let matches = match command(&name).try_get_matches_from(&words) {
+        Ok(matches) => matches,
+        // Only a help text needs the model before the photos are known.
+        Err(asked) if matches!(asked.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            let classifier = payload.with(program, |model| {
+                let opening = Classifier::builder().settings(Settings::threads(1));
+                opening.bytes(model, &program.to_string_lossy())
+            })??;
+            described(command(&name), &name, &classifier, payload).get_matches_from(&words)
+        }
+        Err(error) => error.exit(),
+    };
+    let read = |error: clap::Error| Failure::new(Code::Arguments, error.to_string());
+    stderr::set(Verbosity::from_arg_matches(&matches).map_err(read)?);
+    let options = predict::Options::from_arg_matches(&matches).map_err(read)?;
+    interrupt::watch()?;
+    predict::run(&options)
+}
+
+/// The arguments of `predict`, without those that say which model, and with short words for its formats.
+fn command(name: &str) -> Command {
+    let short = |id: &'static str, help: &'static str, others: [&'static str; 3]| {
+        Arg::new(id).long(id).help(help).action(ArgAction::SetTrue).conflicts_with_all(others)
+    };
+    let formats = [("json", "true", "jsonl"), ("jsonl", "true", "jsonl"), ("csv", "true", "csv")];
+    let command = predict::Options::augment_args(Command::new(name.to_owned())).mut_args(|arg| {
+        match arg.get_id().as_str() {
+            "model" | "weights" => arg.hide(true),
+            "paths" => arg.value_name("PHOTO"),
+            "format" => arg.default_value_ifs(formats),
+            _ => arg,
+        }
+    });
+    Verbosity::augment_args(command)
+        .override_usage(format!("{name} [OPTIONS] <PHOTO>..."))
+        .arg(short("json", "A JSON object for each photo, one a line", ["format", "csv", "jsonl"]))
+        .arg(short("jsonl", "The same as --json", ["format", "csv", "json"]))
+        .arg(short("csv", "Comma-separated values with a header", ["format", "json", "jsonl"]))
+        .version(env!("CARGO_PKG_VERSION"))
+}
+
+/// With what `--help` and `--version` tell of the model.
+fn described(command: Command, name: &str, classifier: &Classifier, payload: Payload) -> Command {
+    let classes = classifier.classes();
+    let mut names: Vec<String> = classes.iter().take(NAMED).map(|class| plain(class).into_owned()).collect();
+    if classes.len() > NAMED {
+        names.push(format!("and {} more", classes.len() - NAMED));
+    }
+    let record = classifier.backbone().record();
+    let width = record.width.map_or(String::new(), |width| format!(" {width:?}"));
+    let weights = record.name.as_deref().map_or(String::new(), |name| format!(", weights {}", plain(name)));
+    let training: Vec<String> =
+        classifier.training().iter().map(|(key, value)| format!("{} {}", plain(key), plain(value))).collect();
+    let training = if training.is_empty() { "not said".to_owned() } else { training.join(", ") };
+    let more = format!(
+        "Classes:\n  {}\n\nModel:\n  MobileNetV2{width}{weights}\n  photos become {}\n  training: {training}\n  sha256 {}\n\n\
+         Examples:\n  {name} photo.jpg\n  {name} photos/ --csv > seen.csv\n  find photos -name '*.jpg' | {name} - --json --top 2\n\n\
+         Exit codes: 0 done, 2 arguments, 3 unusable content, 4 over a limit, 5 missing path, 130 interrupted.",
+        names.join(", "),
+        classifier.preprocessing(),
+        payload.sha256(),
+    );
+    command
+        .about(format!("Says which of {} classes a photo shows", classes.len()))
+        .after_help(more)
+        .version(format!("(icecap {}), model sha256 {}", env!("CARGO_PKG_VERSION"), payload.sha256()))
+}

@@ -1,0 +1,3 @@
+//! A program with a model behind it, as one file.
+
+pub(crate) mod payload;

@@ -1,0 +1,83 @@
+//! The options of `icecap train`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::augment::AugmentOptions;
+use crate::options::dataset::DatasetOptions;
+use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::training::TrainingOptions;
+use crate::run::begun::Begun;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
+    /// with columns path and label, and perhaps split and group
+    #[arg(value_name = "DIR|CSV", required_unless_present = "resume")]
+    pub(super) folder: Option<PathBuf>,
+    /// Folder with the validation photos, a folder for each class, or a .csv file of them
+    #[arg(long, value_name = "DIR|CSV")]
+    pub(super) val: Option<PathBuf>,
+    /// Go on with a run that was interrupted, with the options that began it; the model is that of an unbroken run
+    #[arg(long, value_name = "RUN", exclusive = true)]
+    pub(super) resume: Option<PathBuf>,
+    /// What began the run that is gone on with.
+    #[arg(skip)]
+    pub(super) begun: Option<Begun>,
+    /// Earlier run to go on from: photos keep the part that they had in it, and its model is tried beside the new one. Its
+    /// weights, size and resize rule are taken where none are named
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["folds", "group"])]
+    pub(super) since: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) dataset: DatasetOptions,
+    #[command(flatten)]
+    pub(super) backbone: BackboneOptions,
+    #[command(flatten)]
+    pub(super) input: InputOptions,
+    #[command(flatten)]
+    pub(super) augment: AugmentOptions,
+    #[command(flatten)]
+    pub(super) training: TrainingOptions,
+    /// Share of each class that is held back for validation where the folder has no validation photos
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
+    pub(super) val_split: f64,
+    /// Cross-validate on the training photos, in so many folds; no photo is then held back where the folder has no
+    /// validation photos
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub(super) folds: Option<u32>,
+    /// Keep photos together that are not independent: those whose path below the class folder gives the same first
+    /// capture group (or match), as in '^(cow-[0-9]+)_'
+    #[arg(long, value_name = "REGEX")]
+    pub(super) group: Option<String>,
+    /// Folder for the model and what is known of the run [default: icecap-run, icecap-run-2, …]
+    #[arg(short, long, alias = "output", value_name = "RUN")]
+    pub(super) out: Option<PathBuf>,
+    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Neither take features from the cache nor keep them there
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    /// Leave the backbone out of the model file, which then needs the weights beside it
+    #[arg(long)]
+    pub(super) head_only: bool,
+    /// Do not write report.html; `icecap report RUN` can make it later
+    #[arg(long)]
+    pub(super) no_report: bool,
+    /// Print the run's metrics as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Options {
+    /// What is trained on.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new(""))
+    }
+}
+
+fn held_back(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "use a share between 0 and 1, as in 0.2".to_owned())
+}

@@ -1,0 +1,60 @@
+//! `train --resume RUN`: the words that began an interrupted run, taken up again.
+
+use clap::{Parser, Subcommand};
+
+use super::options::Options;
+use crate::run::begun::{BEGIN_ANEW, Begun};
+use crate::run::files::{METRICS, UNFINISHED};
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::Verbosity;
+
+/// The words that begin a training.
+#[derive(Parser)]
+#[command(name = "icecap")]
+struct Words {
+    #[command(subcommand)]
+    command: Training,
+    #[command(flatten)]
+    _verbosity: Verbosity,
+}
+
+/// The one command that leaves a run.
+#[derive(Subcommand)]
+enum Training {
+    Train(Box<Options>),
+}
+
+/// The options of the run that `options` name to go on with, or `options` themselves.
+pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
+    let Some(run) = &options.resume else { return Ok(options) };
+    let run = std::path::absolute(run).map_err(|error| Failure::path(run, error))?;
+    let file = run.join(UNFINISHED);
+    if !file.is_file() {
+        let reason = match run.join(METRICS).is_file() {
+            true => "the run is complete; there is nothing to go on with",
+            false => "no run was begun here; name the folder of one that was interrupted",
+        };
+        return Err(Failure::path(&run, reason));
+    }
+    let begun = Begun::read(&run)?;
+    let wrong = || {
+        let reason = "has no words of a training";
+        Failure::new(Code::Content, format!("{}: {reason}; {BEGIN_ANEW}", file.display()))
+    };
+    // Relative paths among the words mean what they meant then.
+    std::env::set_current_dir(&begun.directory).map_err(|error| Failure::path(&begun.directory, error))?;
+    let words = std::iter::once("icecap").chain(begun.words.iter().map(String::as_str));
+    let Words { command: Training::Train(taken), .. } = Words::try_parse_from(words).map_err(|_| wrong())?;
+    if taken.resume.is_some() {
+        return Err(wrong());
+    }
+    Ok(Options { out: Some(run), begun: Some(begun), ..*taken })
+}
+
+/// The words behind the program's name that began the run: those of this process, or of the one that is gone on with.
+pub(super) fn words(options: &Options) -> Vec<String> {
+    match &options.begun {
+        Some(begun) => begun.words.clone(),
+        None => std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
+    }
+}

@@ -1,0 +1,159 @@
+//! Options that several commands share: weights, size, threads.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use icecap::data::{ExifPolicy, ResizeMode};
+use icecap::graph::Scaling;
+use icecap::kernels::MAX_THREADS;
+use icecap::weights::Weights;
+use icecap::{Backbone, Preprocessing, Settings};
+
+use crate::store::weights_source::WeightsSource;
+use crate::terminal::failure::Failure;
+use crate::terminal::stderr::note;
+
+/// The environment variable that names weights, or a file of them.
+const WEIGHTS_VARIABLE: &str = "ICECAP_WEIGHTS";
+
+/// Which backbone, and what it runs on.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BackboneOptions {
+    /// Weights of the backbone: a name that `icecap weights list` shows, or a file [default: $ICECAP_WEIGHTS, else the
+    /// built-in starter]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Pixel scaling: '-1..1' or 'mean R,G,B std R,G,B' [default: what the weights were trained with]
+    #[arg(long, value_name = "RULE", value_parser = icecap::weights::parse_scaling, allow_hyphen_values = true)]
+    pub(crate) scaling: Option<Scaling>,
+    #[command(flatten)]
+    pub(crate) threads: ThreadOptions,
+}
+
+/// What a command runs on.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ThreadOptions {
+    /// Threads, 0 for as many as there are processors
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = threads)]
+    pub(crate) threads: usize,
+}
+
+impl ThreadOptions {
+    pub(crate) fn settings(self) -> Settings {
+        Settings::threads(self.threads)
+    }
+
+    /// The number of threads that is meant: that of the processors for 0.
+    pub(crate) fn count(self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
+            count => count,
+        }
+    }
+}
+
+impl BackboneOptions {
+    /// The name or file that was asked for: the option's, else the environment's; none means the starter.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os(WEIGHTS_VARIABLE).filter(|value| !value.is_empty());
+        self.weights.clone().or_else(|| variable().map(PathBuf::from))
+    }
+
+    /// Opens the backbone: `--weights`, else `$ICECAP_WEIGHTS`, else the starter, of which a line on standard error
+    /// tells that it is weak.
+    pub(crate) fn open(&self) -> Result<Backbone, Failure> {
+        let settings = self.threads.settings();
+        let Some(asked) = self.file() else {
+            note(&format!(
+                "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
+                 name others with --weights or {WEIGHTS_VARIABLE}, as `icecap weights list` shows them"
+            ));
+            return self.scaled(icecap::weights::starter()?, settings);
+        };
+        let source = WeightsSource::find(&asked)?;
+        match self.scaling {
+            None => source.backbone(settings),
+            Some(_) => self.scaled(source.weights()?, settings),
+        }
+    }
+
+    /// The backbone of opened weights, its pixels scaled otherwise where that was asked for.
+    fn scaled(&self, weights: Weights, settings: Settings) -> Result<Backbone, Failure> {
+        let weights = match self.scaling {
+            Some(scaling) => weights.with_scaling(scaling)?,
+            None => weights,
+        };
+        Ok(Backbone::new(weights, settings)?)
+    }
+}
+
+/// How photos become the backbone's input, where that should not be as its record says.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InputOptions {
+    /// Side of the input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub(crate) size: Option<InputSize>,
+    /// How a photo becomes that size: squash or center-crop [default: what the weights were made for]
+    #[arg(long, value_name = "RULE")]
+    pub(crate) resize: Option<ResizeMode>,
+    /// Whether a photo is turned as its EXIF orientation says: apply or ignore
+    #[arg(long, value_name = "POLICY", default_value = "apply")]
+    pub(crate) exif: ExifPolicy,
+}
+
+impl InputOptions {
+    /// `preprocessing` with what the options override.
+    pub(crate) fn over(&self, mut preprocessing: Preprocessing) -> Preprocessing {
+        if let Some(InputSize([height, width])) = self.size {
+            (preprocessing.resize.height, preprocessing.resize.width) = (height, width);
+        }
+        if let Some(mode) = self.resize {
+            preprocessing.resize.mode = mode;
+        }
+        preprocessing.exif = self.exif;
+        preprocessing
+    }
+}
+
+/// Rows and columns: `160` or `96x128`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InputSize(pub(crate) [usize; 2]);
+
+impl FromStr for InputSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (height, width) = text.split_once('x').unwrap_or((text, text));
+        let side = |side: &str| {
+            let range = icecap::graph::MIN_SIDE..=icecap::graph::MAX_SIDE;
+            side.parse().ok().filter(|side| range.contains(side)).ok_or_else(|| {
+                format!(
+                    "sides from {} to {} pixels are supported, as in 160 or 96x128",
+                    range.start(),
+                    range.end()
+                )
+            })
+        };
+        Ok(Self([side(height)?, side(width)?]))
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| *threads <= MAX_THREADS);
+    threads.ok_or_else(|| format!("use a number up to {MAX_THREADS}, 0 for as many as there are processors"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_a_side_or_two() {
+        assert_eq!("160".parse(), Ok(InputSize([160, 160])));
+        assert_eq!("96x128".parse(), Ok(InputSize([96, 128])));
+        for wrong in ["", "31", "96x", "x96", "96x96x3", "-160", "4096", "1e2"] {
+            assert!(wrong.parse::<InputSize>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A trained model as the first argument of a command.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use icecap::{Backbone, Classifier, Error, Settings};
+
+use crate::bundle::payload::{self, Payload};
+use crate::options::input::{BackboneOptions, ThreadOptions};
+use crate::store::cache_folder;
+use crate::store::weights_source::WeightsSource;
+use crate::terminal::failure::{Code, Failure};
+
+/// Which model, and what it runs on.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ModelOptions {
+    /// Model file that `icecap train` has left
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    /// Weights, by name or file, for a model that was saved with --head-only
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) weights: Option<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadOptions,
+}
+
+impl ModelOptions {
+    /// As if it had been given so.
+    pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, threads: ThreadOptions) -> Self {
+        Self { model, weights, threads }
+    }
+
+    /// What it runs on.
+    pub(crate) fn settings(&self) -> Settings {
+        self.threads.settings()
+    }
+
+    /// Opens the model, or that of a bundle. One without its backbone takes that of `--weights`, else of the environment,
+    /// else the starter, if it is the one that it was trained on.
+    pub(crate) fn open(&self) -> Result<Classifier, Failure> {
+        let settings = self.threads.settings();
+        if let Some(payload) = payload::find(&self.model)? {
+            return self.open_bundled(payload);
+        }
+        if let Some(weights) = &self.weights {
+            let backbone = WeightsSource::find(weights)?.backbone(settings)?;
+            return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);
+        }
+        let opening = Classifier::builder().settings(settings);
+        let opened = match cache_folder::packed() {
+            Some(store) => opening.pack_store(&store).open(&self.model),
+            None => opening.open(&self.model),
+        };
+        match opened {
+            Err(Error::NeedsBackbone { params_sha256, .. }) => self.open_pinned(&params_sha256),
+            other => Ok(other?),
+        }
+    }
+
+    /// Opens the model behind a program. It has its backbone inside, and no cache is asked: there may be none.
+    fn open_bundled(&self, payload: Payload) -> Result<Classifier, Failure> {
+        if self.weights.is_some() {
+            let message = format!("{}: has its weights inside; leave --weights out", self.model.display());
+            return Err(Failure::new(Code::Arguments, message));
+        }
+        let label = self.model.to_string_lossy();
+        let settings = self.threads.settings();
+        // The program itself is written by nobody while it runs, so its net can stay where it is.
+        if std::env::current_exe().is_ok_and(|own| own == self.model) {
+            let opened = payload.with_net(&self.model, |bytes, net| {
+                Classifier::builder().settings(settings).packed_net(&self.model, net).bytes(bytes, &label)
+            })?;
+            return match opened {
+                Err(Error::PackedNet { .. }) => Err(payload::damaged_net(&self.model)),
+                opened => Ok(opened?),
+            };
+        }
+        let opening = Classifier::builder().settings(settings);
+        Ok(payload.with(&self.model, |bytes| opening.bytes(bytes, &label))??)
+    }
+
+    fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
+        let around = BackboneOptions { weights: None, scaling: None, threads: self.threads };
+        let backbone = match around.file() {
+            Some(asked) => WeightsSource::find(&asked)?.backbone(self.threads.settings())?,
+            None => Backbone::starter(self.threads.settings())?,
+        };
+        if backbone.record().params_sha256.to_string() == params_sha256 {
+            return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);
+        }
+        Err(Failure::new(
+            Code::Content,
+            format!(
+                "{}: saved without its backbone; name the weights that it was trained on with --weights \
+                 (params_sha256 {params_sha256})",
+                self.model.display()
+            ),
+        ))
+    }
+}

@@ -1,0 +1,31 @@
+//! Where a model looked, as small pictures that stand beside photos on a page.
+
+use std::path::Path;
+
+use icecap::{Classifier, Heatmaps, Source};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+
+use super::thumbnail::{QUALITY, SIDE};
+
+/// Draws the maps of a classifier; none where it cannot be had.
+pub(crate) struct Heat(Option<Heatmaps>);
+
+impl Heat {
+    /// Of `classifier`.
+    pub(crate) fn of(classifier: Option<&Classifier>) -> Self {
+        Self(classifier.and_then(|classifier| Heatmaps::new(classifier).ok()))
+    }
+
+    /// The map of a class over a photo, as a JPEG; none where the photo cannot be read any more.
+    pub(crate) fn jpeg(&mut self, photo: &Path, class: usize) -> Option<Vec<u8>> {
+        let maps = self.0.as_mut()?;
+        let drawn = maps.overlay(Source::Path(photo), Some(class), SIDE as usize).ok()?;
+        let (width, height) = (u32::try_from(drawn.width).ok()?, u32::try_from(drawn.height).ok()?);
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
+            .encode(&drawn.rgb, width, height, ExtendedColorType::Rgb8)
+            .ok()?;
+        Some(jpeg)
+    }
+}

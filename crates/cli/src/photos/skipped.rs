@@ -1,0 +1,108 @@
+//! What is left out, told in few lines: a folder of a million broken files must not bury the result.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use icecap::SkippedPhoto;
+use icecap::data::{self, Inventory, SkipReason, Skipped, Warning, csv_record};
+
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::lines::Lines;
+use crate::terminal::stderr::note;
+use crate::terminal::wording::counted;
+
+/// Names the photos that cannot be read.
+pub(crate) fn photos(skipped: &[SkippedPhoto]) {
+    let mut lines = Lines::default();
+    for photo in skipped {
+        lines.tell(|| format!("skipped {}", photo.reason));
+    }
+    lines.end("skipped photos");
+}
+
+/// Names the photos that are used although something is odd about them.
+pub(crate) fn warnings(warnings: &[(PathBuf, Warning)]) {
+    let mut lines = Lines::default();
+    for (path, warning) in warnings {
+        lines.tell(|| format!("warning: {}: {warning}", path.display()));
+    }
+    lines.end("such warnings");
+}
+
+/// Tells in a line what a scan passed over, and in a line each which classes a part lacks.
+pub(crate) fn passed_over(inventory: &Inventory) {
+    clutter(&inventory.skipped);
+    let mut lines = Lines::default();
+    for missing in &inventory.missing {
+        lines.tell(|| format!("warning: {missing}"));
+    }
+    lines.end("missing classes");
+}
+
+/// Tells what a scan passed over in one line, how many of a kind, with an example where it may be a surprise; what it
+/// could not look into by name.
+pub(crate) fn clutter(skipped: &[Skipped]) {
+    let mut kinds: BTreeMap<String, (usize, &Skipped)> = BTreeMap::new();
+    let mut lines = Lines::default();
+    let mut files = 0;
+    for item in skipped {
+        let kind = match &item.reason {
+            SkipReason::Hidden => "hidden".to_owned(),
+            SkipReason::Foreign(extension) => format!(".{extension}"),
+            SkipReason::Unreadable(_) => {
+                lines.tell(|| format!("warning: {}: {}", item.path.display(), item.reason));
+                continue;
+            }
+            other => other.to_string(),
+        };
+        files += 1;
+        kinds.entry(kind).or_insert((0, item)).0 += 1;
+    }
+    lines.end("such warnings");
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .map(|(kind, (count, first))| match first.reason {
+            SkipReason::Hidden => format!("{count} {kind}"),
+            _ => format!("{count} {kind} ({})", first.path.display()),
+        })
+        .collect();
+    if files > 0 {
+        note(&format!("passed over {}: {}", counted(files, "file"), kinds.join(", ")));
+    }
+}
+
+/// What `--strict` says of a scan: the first file or folder that could not be looked into is an error, as a photo that
+/// cannot be read is. Files that are no photos are none.
+pub(crate) fn unreadable(skipped: &[Skipped]) -> Option<Failure> {
+    let first = skipped.iter().find(|item| matches!(item.reason, SkipReason::Unreadable(_)))?;
+    Some(Failure::new(Code::Content, format!("{}: {}", first.path.display(), first.reason)))
+}
+
+/// Why a photo is left out, without its path, which stands beside it.
+pub(crate) fn bare(photo: &SkippedPhoto) -> &str {
+    let path = photo.path.to_string_lossy();
+    let bare = photo.reason.strip_prefix(path.as_ref()).and_then(|rest| rest.strip_prefix(": "));
+    bare.unwrap_or(&photo.reason)
+}
+
+/// Whether an error is that of a photo above a limit.
+pub(crate) fn is_limit(error: &data::Error) -> bool {
+    error.kind() == data::ErrorKind::Limit
+}
+
+/// Why a photo cannot be read, without its path.
+pub(crate) fn reason(error: &data::Error) -> String {
+    match error {
+        data::Error::Photo { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A file of the photos that cannot be read: path, reason.
+pub(crate) fn file<'a>(skipped: impl IntoIterator<Item = (&'a Path, &'a str)>) -> String {
+    let mut text = csv_record(["path", "reason"]);
+    for (path, reason) in skipped {
+        text += &csv_record([path.to_string_lossy().as_ref(), reason]);
+    }
+    text
+}

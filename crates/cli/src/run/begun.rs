@@ -1,0 +1,66 @@
+//! `unfinished.toml` and `unfinished.csv`: what began a run that is under way, or was interrupted.
+
+use std::path::{Path, PathBuf};
+
+use icecap::Dataset;
+use icecap::data::{Inventory, Part, Sample, read_split};
+use serde::{Deserialize, Serialize};
+
+use super::files::{UNFINISHED, UNFINISHED_SPLIT};
+use super::text_file::toml_file;
+use crate::terminal::failure::{Code, Failure};
+
+/// What nobody's words and classes come to, in bytes.
+const MOST: u64 = 16 << 20;
+/// What to do with marks that cannot be used.
+pub(crate) const BEGIN_ANEW: &str = "begin anew";
+
+/// What stands in `unfinished.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) version: String,
+    /// The words behind the program's name.
+    pub(crate) words: Vec<String>,
+    /// Where they were typed.
+    pub(crate) directory: PathBuf,
+    pub(crate) classes: Vec<String>,
+    pub(crate) params_sha256: String,
+    pub(crate) isa: String,
+}
+
+impl Begun {
+    /// Reads the `unfinished.toml` of the run in the folder `run`.
+    pub(crate) fn read(run: &Path) -> Result<Self, Failure> {
+        toml_file(&run.join(UNFINISHED), MOST, BEGIN_ANEW)
+    }
+
+    /// The photos as they were when the run began, in the order of then.
+    pub(crate) fn dataset(&self, run: &Path, inventory: &Inventory) -> Result<Dataset, Failure> {
+        if self.classes != inventory.classes {
+            let message = format!(
+                "{}: the classes were {} when the run began, and are {} now; begin anew",
+                run.display(),
+                self.classes.join(", "),
+                inventory.classes.join(", ")
+            );
+            return Err(Failure::new(Code::Content, message));
+        }
+        let file = run.join(UNFINISHED_SPLIT);
+        let mut dataset = Dataset::default();
+        dataset.classes.clone_from(&self.classes);
+        for row in read_split(&file)? {
+            let class = self.classes.iter().position(|class| *class == row.class).ok_or_else(|| {
+                let message =
+                    format!("{}: class '{}' is none of the run's; begin anew", file.display(), row.class);
+                Failure::new(Code::Content, message)
+            })?;
+            let part = match row.part {
+                Part::Train => &mut dataset.train,
+                Part::Val => &mut dataset.val,
+                Part::Test => &mut dataset.test,
+            };
+            part.push(Sample { path: row.path, class });
+        }
+        Ok(dataset)
+    }
+}

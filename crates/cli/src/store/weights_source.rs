@@ -1,0 +1,108 @@
+//! Weights as they are asked for: an existing file, or a name of the manifest, whose file is fetched where it is not in
+//! the cache yet.
+
+use std::path::{Path, PathBuf};
+
+use icecap::weights::download::{Network, Wish};
+use icecap::weights::{Entry, Error, Manifest, Store, Weights};
+use icecap::{Backbone, Settings};
+
+use crate::store::cache_folder;
+use crate::store::fetch;
+use crate::terminal::failure::Failure;
+use crate::terminal::wording::plain;
+
+/// The environment variable that names a manifest of the user's own.
+const MANIFEST_VARIABLE: &str = "ICECAP_MANIFEST";
+/// The entry whose file is in the program.
+const STARTER: &str = "starter";
+/// The longest manifest that is read, in bytes.
+const MAX_MANIFEST: u64 = 1 << 20;
+
+/// Where weights are.
+#[derive(Clone, Debug)]
+pub(crate) enum WeightsSource {
+    /// In the program.
+    Starter,
+    /// In a file.
+    File(PathBuf),
+    /// In the file of an entry of the manifest, which is in the store, or will be.
+    Entry(Box<Entry>, Store),
+}
+
+impl WeightsSource {
+    /// What `asked` means: an existing path wins over a name. Nothing is opened or fetched yet.
+    pub(crate) fn find(asked: &Path) -> Result<Self, Failure> {
+        Self::find_in(asked, || manifest(None))
+    }
+
+    /// The same with another manifest, which is read where it is needed.
+    pub(crate) fn find_in(
+        asked: &Path,
+        manifest: impl FnOnce() -> Result<Manifest, Failure>,
+    ) -> Result<Self, Failure> {
+        if asked.exists() {
+            return Ok(Self::File(asked.to_owned()));
+        }
+        Ok(match entry(&asked.to_string_lossy(), &manifest()?)? {
+            entry if entry.file_name().is_none() && entry.name == STARTER => Self::Starter,
+            entry => Self::Entry(Box::new(entry), cache_folder::store()?),
+        })
+    }
+
+    /// The backbone of it.
+    pub(crate) fn backbone(&self, settings: Settings) -> Result<Backbone, Failure> {
+        Ok(match self {
+            Self::Starter => Backbone::starter(settings)?,
+            Self::File(path) => Backbone::open(path, settings)?,
+            Self::Entry(entry, store) => {
+                provide(entry, store)?;
+                Backbone::open_stored(store, entry, settings)?
+            }
+        })
+    }
+
+    /// The net and its record.
+    pub(crate) fn weights(&self) -> Result<Weights, Failure> {
+        Ok(match self {
+            Self::Starter => icecap::weights::starter()?,
+            Self::File(path) => icecap::weights::open(path)?,
+            Self::Entry(entry, store) => {
+                provide(entry, store)?;
+                store.open(entry)?
+            }
+        })
+    }
+}
+
+/// Sees to it that the file of an entry is in the store.
+pub(crate) fn provide(entry: &Entry, store: &Store) -> Result<(), Failure> {
+    if !store.has(entry) {
+        fetch::fetch(store, entry, &Network::from_env(), Wish::default())?;
+    }
+    Ok(())
+}
+
+/// The entry that is called `name`.
+pub(crate) fn entry(name: &str, manifest: &Manifest) -> Result<Entry, Failure> {
+    let unknown = || Error::UnknownName { name: plain(name).into_owned(), near: manifest.near(name) };
+    Ok(manifest.find(name).cloned().ok_or_else(unknown)?)
+}
+
+/// The built-in manifest under the one in the file `own`, or else that which the environment names.
+pub(crate) fn manifest(own: Option<&Path>) -> Result<Manifest, Failure> {
+    let variable =
+        || std::env::var_os(MANIFEST_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let built_in = Manifest::built_in()?;
+    let Some(path) = own.map(Path::to_owned).or_else(variable) else { return Ok(built_in) };
+    let text = icecap::kernels::with_mapped_file(&path, MAX_MANIFEST, |bytes| {
+        String::from_utf8(bytes.to_vec()).map_err(|_| "is no text")
+    })?;
+    let text = text.map_err(|reason| content(&path, reason))?;
+    let own = Manifest::parse_own(&text).map_err(|error| content(&path, error))?;
+    Ok(built_in.under(own))
+}
+
+fn content(path: &Path, error: impl std::fmt::Display) -> Failure {
+    Failure::new(crate::terminal::failure::Code::Content, format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,115 @@
+//! What somebody meant who mistyped a path. clap does it for commands, options and their values, the manifest for the
+//! names of weights, the crate of the data for those of classes.
+
+use std::path::{Path, PathBuf};
+
+use icecap::{Error, data, kernels, weights};
+use strsim::damerau_levenshtein;
+
+/// The model's file in the folder of a run, which somebody means who names that folder.
+pub(crate) const MODEL: &str = "model.safetensors";
+/// Entries of a folder that are looked at: nobody waits for a hint.
+const MOST: usize = 10_000;
+
+/// The end of a message about `error`: what was meant, or nothing.
+pub(crate) fn hint(error: &Error) -> String {
+    let meant = missing(error).and_then(path).map(|path| path.to_string_lossy().into_owned());
+    meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"))
+}
+
+/// The same about a path that is missing.
+pub(crate) fn hint_of(missing: &Path) -> String {
+    path(missing).map_or(String::new(), |meant| format!("; did you mean {}?", meant.display()))
+}
+
+/// The path that `error` is about, where it may be missing.
+fn missing(error: &Error) -> Option<&Path> {
+    match error {
+        Error::Data(data::Error::MissingFolder { path } | data::Error::Io { path, .. })
+        | Error::Kernel(kernels::Error::Io { path, .. })
+        | Error::Weights(weights::Error::File(kernels::Error::Io { path, .. })) => Some(path),
+        Error::Weights(weights::Error::UnknownName { name, near }) if near.is_empty() => {
+            Some(Path::new(name))
+        }
+        _ => None,
+    }
+}
+
+/// The existing path most like `asked`, or the model in a run's folder; none where that exists, or nothing is like it.
+fn path(asked: &Path) -> Option<PathBuf> {
+    if asked.is_dir() {
+        return Some(asked.join(MODEL)).filter(|model| model.is_file());
+    }
+    if asked.exists() {
+        return None;
+    }
+    let folder = asked.ancestors().skip(1).find(|folder| listed(folder).is_dir())?;
+    let mut below = asked.strip_prefix(folder).ok()?.components();
+    let wrong = below.next()?.as_os_str().to_str()?;
+    let entries = std::fs::read_dir(listed(folder)).ok()?.take(MOST);
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let right = nearest(wrong, names.filter(|name| !name.starts_with('.')))?;
+    let found = folder.join(right).join(below.as_path());
+    // Without anything below it, a folder keeps no slash at its end.
+    let found: PathBuf = found.components().collect();
+    if found.exists() { Some(found) } else { path(&found) }
+}
+
+/// How the folder of a name without one is called.
+fn listed(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
+}
+
+/// The name most like `asked`, few letters away or the same without its extension; the first in the alphabet of several.
+fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    let text = asked.to_lowercase();
+    let score = |name: String| {
+        let other = name.to_lowercase();
+        let extended = other.strip_prefix(&text).is_some_and(|rest| rest.starts_with('.'));
+        // Two letters that changed places are one slip.
+        let apart = if extended { 1 } else { damerau_levenshtein(&text, &other) };
+        (name != asked && apart <= 1 + text.chars().count() / 4).then_some((apart, name))
+    };
+    // Of one or two letters everything short is a few letters away.
+    if text.chars().count() < 3 {
+        return None;
+    }
+    names.filter_map(score).min().map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(asked: &str, names: &[&str]) -> Option<String> {
+        nearest(asked, names.iter().map(|&name| name.to_owned()))
+    }
+
+    #[test]
+    fn the_nearest_name_is_meant_and_a_far_one_is_not() {
+        let names = ["bees", "ants", "photo.jpg", "photos", "val"];
+        assert_eq!(of("bee", &names).as_deref(), Some("bees"));
+        assert_eq!(of("Ants", &names).as_deref(), Some("ants"));
+        assert_eq!(of("photo", &names).as_deref(), Some("photo.jpg"));
+        assert_eq!(of("phtoos", &names).as_deref(), Some("photos"));
+        assert_eq!(of("photoss", &names).as_deref(), Some("photos"));
+        for far in ["x", "va", "wasps", ""] {
+            assert_eq!(of(far, &names), None, "{far}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_mended_folder_by_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path();
+        std::fs::create_dir_all(root.join("photos/train")).unwrap();
+        std::fs::write(root.join("photos/train/cat.jpg"), "").unwrap();
+        let meant =
+            |asked: &str| path(&root.join(asked)).map(|found| found.strip_prefix(root).unwrap().to_owned());
+        assert_eq!(meant("photo/train"), Some("photos/train".into()));
+        assert_eq!(meant("photo/trains/cat.jpeg"), Some("photos/train/cat.jpg".into()));
+        assert_eq!(meant("photos/train"), None);
+        assert_eq!(meant("photos/train/dog.jpg"), None);
+        assert_eq!(meant("elsewhere/train"), None);
+    }
+}

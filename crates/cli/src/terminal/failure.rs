@@ -1,0 +1,79 @@
+//! Errors as people and programs see them: one line on standard error, and an exit code.
+
+use std::process::ExitCode;
+
+use icecap::{Error, Kind};
+
+use crate::terminal::did_you_mean;
+use crate::terminal::stderr;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    code: Code,
+}
+
+/// What an exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    Arguments = 2,
+    Content = 3,
+    Limit = 4,
+    Path = 5,
+    Interrupted = 130,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { message: message.into(), code }
+    }
+
+    /// Standard output could not be written. Whoever writes it has told a reader that went away, which is no failure,
+    /// from this.
+    pub(crate) fn output(error: &std::io::Error) -> Self {
+        Self::new(Code::Path, format!("standard output: {error}"))
+    }
+
+    /// A file could not be written or read.
+    pub(crate) fn path(path: &std::path::Path, error: impl std::fmt::Display) -> Self {
+        Self::new(Code::Path, format!("{}: {error}", path.display()))
+    }
+
+    /// What went wrong, for a line of its own.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Prints the line and gives the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        stderr::failure(&format!("icecap: {}", self.message));
+        ExitCode::from(self.code as u8)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error.kind() {
+            Kind::Setting => Code::Arguments,
+            Kind::Limit => Code::Limit,
+            Kind::Path => Code::Path,
+            Kind::Stopped => return Self::new(Code::Interrupted, "interrupted"),
+            _ => Code::Content,
+        };
+        Self::new(code, error.to_string() + &did_you_mean::hint(&error))
+    }
+}
+
+/// The errors of the floors below, by way of the facade's.
+macro_rules! from_below {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Error::from(error).into()
+            }
+        })+
+    };
+}
+from_below!(icecap::data::Error, icecap::weights::Error, icecap::graph::Error, icecap::kernels::Error);
