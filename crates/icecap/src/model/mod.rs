@@ -11,6 +11,7 @@ pub(crate) mod prediction;
 pub(crate) mod predictor;
 pub(crate) mod preprocessing;
 pub(crate) mod progress;
+pub(crate) mod row;
 pub(crate) mod source;
 
 pub use backbone::{Backbone, Session, Settings};
@@ -22,4 +23,5 @@ pub use prediction::Prediction;
 pub use predictor::Predictor;
 pub use preprocessing::Preprocessing;
 pub use progress::Progress;
+pub use row::{Choice, Columns, NO_LABEL, Row};
 pub use source::{OwnedSource, Source};

@@ -31,7 +31,12 @@ impl Classifier {
         self.predict(Source::Bytes(bytes))
     }
 
-    fn predict(&self, photo: Source<'_>) -> Result<Prediction, Error> {
+    /// Predicts the class of one photo, wherever it comes from. A [`Predictor`] is the way for many photos: it keeps its
+    /// memory from one to the next and goes over them on all threads.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the reason if the photo cannot be read.
+    pub fn predict(&self, photo: Source<'_>) -> Result<Prediction, Error> {
         let mut all = self.predictor()?.predict(&[photo], &|_| ControlFlow::Continue(()))?;
         match all.pop() {
             Some(prediction) => Ok(prediction?),
