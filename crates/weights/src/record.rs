@@ -28,7 +28,7 @@ pub(crate) mod key {
 pub struct Record {
     /// What its maker calls it.
     pub name: Option<String>,
-    /// Under which licence it may be used.
+    /// Under which license it may be used.
     pub licence: Option<String>,
     /// The layout that the weights were published in: it gives what the record does not state.
     pub layout: Layout,
@@ -42,7 +42,7 @@ pub struct Record {
     pub resize: Option<String>,
     /// The hash of the file that the weights came in.
     pub file_sha256: Digest,
-    /// The hash of the net, whatever the file: see [`Digest::of_params`].
+    /// The hash of the net, whatever the file: see [`crate::params_digest`].
     pub params_sha256: Digest,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::Classifier;
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 
 use crate::page;
 use crate::page::Heat;

@@ -14,8 +14,8 @@ const PHASES: [(&str, &str); 6] = [
     ("head", "training the head"),
     ("save", "writing the run"),
 ];
-/// Colours in `style.css`.
-const COLOURS: usize = 8;
+/// Colors in `style.css`.
+const COLORS: usize = 8;
 
 /// The section's content; none where no phase was timed.
 pub(super) fn timing(times: &BTreeMap<String, Option<f64>>, photos: u64, cached: u64) -> Option<String> {
@@ -37,14 +37,14 @@ pub(super) fn timing(times: &BTreeMap<String, Option<f64>>, photos: u64, cached:
         let text = format!("{what}: {}", seconds(*time));
         format!(
             "<span class=\"b{}\" style=\"width:{:.2}%\" title=\"{text}\"></span>",
-            index % COLOURS,
+            index % COLORS,
             share(*time)
         )
     });
     let items = phases.iter().enumerate().map(|(index, (what, time))| {
         format!(
             "<li><span class=\"swatch b{}\"></span>{what} <b>{}</b> <span class=\"small\">{:.0}&nbsp;%</span></li>",
-            index % COLOURS,
+            index % COLORS,
             seconds(*time),
             share(*time)
         )

@@ -1,7 +1,7 @@
 //! One step of a training: forward, loss, backward, and the optimizer's move.
 
 use icecap_autograd::{
-    CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimiser, Tape, Targets, Workspace, optim,
+    CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimizer, Tape, Targets, Workspace, optim,
 };
 
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub(crate) struct Stepper<'a> {
     steps: &'a Steps,
     seed: u64,
     targets: Targets<'a>,
-    optimizer: Box<dyn Optimiser>,
+    optimizer: Box<dyn Optimizer>,
     workspace: Workspace,
 }
 

@@ -11,10 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_graph::Net;
-use icecap_weights::{BackbonePart, Model, PackStore};
+use icecap_weights::{BackbonePart, Model, OpenedModel, PackStore};
 
 use crate::error::Error;
-use crate::model::backbone::{Backbone, Runner, Settings, pack};
+use crate::model::backbone::{Backbone, Runner, Settings};
 use crate::model::classifier::Classifier;
 
 /// How a model file is to be opened: made by [`Classifier::builder`], ended by [`open`](Self::open) or
@@ -110,8 +110,8 @@ impl<'a> ClassifierBuilder<'a> {
             return self.on_packed(model, path, net);
         }
         let runner = Runner::new(self.settings)?;
-        let (model, net) = Model::load_while(path, &runner.threads, pack)?;
-        let classifier = with_own(model, net, path, runner)?;
+        let opened = Model::open(path, &runner.threads)?;
+        let classifier = with_own(opened, path, runner)?;
         if let Some(store) = self.pack_store {
             let _ = classifier.backbone().repack(store);
         }
@@ -136,8 +136,7 @@ impl<'a> ClassifierBuilder<'a> {
             return over(Model::from_bytes(bytes, label)?, path, backbone);
         }
         let runner = Runner::new(self.settings)?;
-        let (model, net) = Model::from_bytes_while(bytes, label, &runner.threads, pack)?;
-        with_own(model, net, path, runner)
+        with_own(Model::open_bytes(bytes, label, &runner.threads)?, path, runner)
     }
 
     /// The classifier of a model whose backbone was found packed.
@@ -158,16 +157,13 @@ fn over(model: Model, path: &Path, backbone: &Backbone) -> Result<Classifier, Er
     Classifier::assemble(model, path, backbone.clone())
 }
 
-/// The classifier of a model that has its backbone inside; `net` is that backbone if it was packed while it was read.
-fn with_own(model: Model, net: Option<Net>, path: &Path, runner: Runner) -> Result<Classifier, Error> {
-    match &model.backbone {
-        BackbonePart::Embedded(params) => {
-            let net = net.unwrap_or_else(|| pack(params));
-            let backbone = Backbone::of(Arc::clone(params), net, model.record.clone(), runner);
-            Classifier::assemble(model, path, backbone)
-        }
-        BackbonePart::Pinned(digest) => {
-            Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256: digest.to_string() })
-        }
-    }
+/// The classifier of a model that has its backbone inside, packed as it was read.
+fn with_own(opened: OpenedModel, path: &Path, runner: Runner) -> Result<Classifier, Error> {
+    let OpenedModel { model, net } = opened;
+    let (BackbonePart::Embedded(params), Some(net)) = (&model.backbone, net) else {
+        let params_sha256 = model.record.params_sha256.to_string();
+        return Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256 });
+    };
+    let backbone = Backbone::of(Arc::clone(params), net, model.record.clone(), runner);
+    Classifier::assemble(model, path, backbone)
 }

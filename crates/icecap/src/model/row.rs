@@ -104,7 +104,10 @@ impl Columns {
         match prediction {
             Ok(prediction) => {
                 let ranked = prediction.ranked(self.top).into_iter();
-                let choice = |(class, probability): (usize, f32)| Choice { label: classes[class].clone(), probability };
+                let choice = |(class, probability): (usize, f32)| Choice {
+                    label: classes[class].clone(),
+                    probability,
+                };
                 let is_rejected = self.reject_below.is_some_and(|least| prediction.probability < least);
                 let choices = ranked.map(choice).collect();
                 Row { path, choices, is_rejected, true_label, heatmap, error: None, columns }
@@ -195,7 +198,8 @@ mod tests {
         let classes = ["ant", "bee", "wasp"].map(str::to_owned);
         let probabilities = vec![0.125, 0.5, 0.375];
         let (logits, warnings) = (Vec::new(), Vec::new());
-        let seen = Prediction { class: 1, label: "bee".into(), probability: 0.5, probabilities, logits, warnings };
+        let seen =
+            Prediction { class: 1, label: "bee".into(), probability: 0.5, probabilities, logits, warnings };
         for top in 1..=3 {
             for reject_below in [None, Some(0.25), Some(0.75)] {
                 for heatmap in [false, true] {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use icecap::Prediction;
-use icecap::model::{Choice, Columns, NO_LABEL, Row};
 use icecap::data::{self, csv_record};
+use icecap::model::{Choice, Columns, NO_LABEL, Row};
 
 use crate::options::row_format::Format;
 use crate::photos::skipped::is_limit;
@@ -18,8 +18,8 @@ pub(super) struct Tally {
     pub(super) unreadable: usize,
     /// Those of them that are above a limit.
     pub(super) over_limit: usize,
-    /// Photos that have a label and lie in a folder with a class's name, and those of them that were labelled so.
-    pub(super) labelled: usize,
+    /// Photos that have a label and lie in a folder with a class's name, and those of them that were labeled so.
+    pub(super) labeled: usize,
     pub(super) right: usize,
     /// Photos whose best guess is too improbable to be told as their class.
     pub(super) rejected: usize,
@@ -60,7 +60,9 @@ impl<'a> Rows<'a> {
             .enumerate()
             .map(|(index, (path, prediction))| {
                 let heatmap = heatmaps.get(index).cloned().flatten();
-                Row { heatmap, ..self.row(path, prediction, tally) }
+                let mut row = self.row(path, prediction, tally);
+                row.heatmap = heatmap;
+                row
             })
             .collect();
         let first = !std::mem::replace(&mut self.begun, true);
@@ -76,10 +78,10 @@ impl<'a> Rows<'a> {
         tally.photos += 1;
         match prediction {
             Ok(_) => {
-                let is_labelled = row.true_label.is_some() && !row.is_rejected;
+                let is_labeled = row.true_label.is_some() && !row.is_rejected;
                 tally.rejected += usize::from(row.is_rejected);
-                tally.labelled += usize::from(is_labelled);
-                tally.right += usize::from(is_labelled && !row.is_wrong());
+                tally.labeled += usize::from(is_labeled);
+                tally.right += usize::from(is_labeled && !row.is_wrong());
             }
             Err(error) => {
                 tally.unreadable += 1;
@@ -208,7 +210,7 @@ mod tests {
              p/wasp/a/long  ant             1.0000  wasp  wrong\n\
              x              -                    -        unreadable\n"
         );
-        assert_eq!((tally.photos, tally.unreadable, tally.labelled, tally.right), (3, 1, 2, 1));
+        assert_eq!((tally.photos, tally.unreadable, tally.labeled, tally.right), (3, 1, 2, 1));
     }
 
     #[test]
@@ -234,7 +236,7 @@ mod tests {
              x,,,,,,,,\"the file is empty\"\n"
                 .replace("\"the file is empty\"", &data::Error::Empty.to_string())
         );
-        assert_eq!((tally.photos, tally.rejected, tally.labelled, tally.right), (3, 1, 1, 1));
+        assert_eq!((tally.photos, tally.rejected, tally.labeled, tally.right), (3, 1, 1, 1));
         let json = rows(Format::Jsonl, &mut tally);
         let second = json.lines().nth(1).unwrap_or_default();
         assert!(

@@ -68,11 +68,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         WeightsSource::Starter => {
             report(STARTER, Path::new("the starter backbone"), icecap::weights::starter())?
         }
-        WeightsSource::File(path) => of_file(&path, icecap::weights::open(&path))?,
+        WeightsSource::File(path) => of_file(&path, icecap::weights::read(&path))?,
         WeightsSource::Entry(entry, store) => {
             provide(&entry, &store)?;
             let path = store.file(&entry).unwrap_or_default();
-            of_file(&path, store.open(&entry))?
+            of_file(&path, store.read(&entry))?
         }
     };
     if options.json {
@@ -113,7 +113,7 @@ fn report(
         file: plain_path(path),
         bytes: bytes.len() as u64,
         container: file.kind().name(),
-        file_sha256: Digest::of_file(bytes).to_string(),
+        file_sha256: Digest::of(bytes).to_string(),
         net,
         no_net,
         metadata: file.metadata().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
