@@ -96,7 +96,7 @@ fn the_cache_knows_pixels_by_their_values_and_their_size() {
     let cache = Arc::new(Cache::new(folder.path()));
     let photo = Drawn::new(3);
     let turned = Source::Rgb { pixels: &photo.pixels, width: photo.height, height: photo.width };
-    let mut once = || {
+    let once = || {
         let extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
         extract(&mut extractor.with_cache(Some(Arc::clone(&cache))), &[photo.rgb(), turned])
     };

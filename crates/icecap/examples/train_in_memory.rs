@@ -5,8 +5,7 @@ use std::ops::ControlFlow::Continue;
 use icecap::model::OwnedSource;
 use icecap::{Backbone, Dataset, Settings, Source, Trainer};
 
-/// Draws photos, trains on them, and asks what another one shows.
-pub fn main() -> Result<(), icecap::Error> {
+pub(crate) fn main() -> Result<(), icecap::Error> {
     // A bright square on noise is one class, noise alone the other.
     let draw = |number: usize, square: bool| -> Vec<u8> {
         let bright = |x: usize, y: usize| square && x.abs_diff(20 + number % 20) < 12 && y.abs_diff(30) < 12;
