@@ -142,7 +142,7 @@ mod tests {
             let own = off(rounded.to_bits());
             for other in [rounded.to_bits().wrapping_add(1), rounded.to_bits().wrapping_sub(1)] {
                 let other_off = off(other);
-                prop_assert!(other_off.is_nan() || own < other_off || own == other_off && rounded.to_bits() % 2 == 0);
+                prop_assert!(other_off.is_nan() || own < other_off || own == other_off && rounded.to_bits().is_multiple_of(2));
             }
         }
 
