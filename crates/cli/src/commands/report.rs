@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::Classifier;
-use icecap::foundation::atomic_file::replace_file;
+use icecap::advanced::foundation::atomic_file::replace_file;
 
 use crate::page;
 use crate::page::Heat;

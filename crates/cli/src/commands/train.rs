@@ -12,8 +12,9 @@ mod verdict;
 
 use std::time::Instant;
 
-use icecap::data::{self, GroupRule, Groups, Inventory};
-use icecap::{Dataset, Error, Event, Preprocessing, SaveBackbone, Trained, Trainer};
+use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
+use icecap::model::Preprocessing;
+use icecap::{Dataset, Error, Event, SaveBackbone, Trained, Trainer};
 
 use crate::page::{self, Heat};
 use crate::photos::skipped;

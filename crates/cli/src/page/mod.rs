@@ -28,7 +28,7 @@ mod timing;
 
 use std::path::Path;
 
-use icecap::data::{ExifPolicy, Part};
+use icecap::advanced::data::{ExifPolicy, Part};
 
 use crate::run::Run;
 use crate::run::confusion::Confusion;

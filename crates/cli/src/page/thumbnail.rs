@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use icecap::data::{ExifPolicy, Limits, Loader};
-use icecap::kernels::Isa;
+use icecap::advanced::data::{ExifPolicy, Limits, Loader};
+use icecap::advanced::kernels::Isa;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::thumbnail;
 use image::{ExtendedColorType, RgbImage};
@@ -98,7 +98,7 @@ fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
 mod tests {
     use std::fs;
 
-    use icecap::data::decode;
+    use icecap::advanced::data::decode;
 
     use super::*;
 

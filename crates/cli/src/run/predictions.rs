@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use icecap::data::{CsvRecords, OpenQuote, Part};
+use icecap::advanced::data::{CsvRecords, OpenQuote, Part};
 
 /// Its columns.
 pub(crate) const COLUMNS: [&str; 9] =

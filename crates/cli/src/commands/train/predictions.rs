@@ -1,7 +1,8 @@
 //! `predictions.csv` of a training: what the trained model says of every photo that was read.
 
-use icecap::data::{Part, csv_record};
-use icecap::{FeatureMap, Trained};
+use icecap::Trained;
+use icecap::advanced::data::{Part, csv_record};
+use icecap::explain::FeatureMap;
 
 use crate::run::predictions::COLUMNS;
 use crate::terminal::failure::Failure;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use icecap::data::{Part, csv_record};
-use icecap::{
-    Backbone, Bin, CrossValidation, Dataset, Epoch, Fold, Preprocessing, SkippedPhoto, Trained, Value,
-};
+use icecap::advanced::data::{Part, csv_record};
+use icecap::judge::{Bin, CrossValidation, Fold};
+use icecap::learn::{Epoch, SkippedPhoto, Value};
+use icecap::model::Preprocessing;
+use icecap::{Backbone, Dataset, Trained};
 use serde::Serialize;
 
 use super::options::Options;
