@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::scan::{Inventory, Sample};
+use crate::inventory::{Inventory, Sample};
 use crate::text_file::{read_text, wrong};
 use crate::{Error, Result, Survey};
 use icecap_foundation::did_you_mean::nearest;

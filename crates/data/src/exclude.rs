@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::csv::CsvRecords;
-use crate::scan::{Inventory, Sample};
+use crate::inventory::{Inventory, Sample};
 use crate::text_file::{read_text, wrong};
 use crate::{Error, Result, Survey};
 

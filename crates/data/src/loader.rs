@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use icecap_kernels::Isa;
+use icecap_kernels::{Isa, Size};
 
 use crate::about::{contrast, layout};
-use crate::decode::{Buffers, Header, decode, decode_into};
+use crate::decode::{decode, decode_into};
 use crate::frames::is_animated;
+use crate::photo::{Buffers, Header};
 use crate::resize::resample;
 use crate::{
     About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result,
@@ -187,10 +188,11 @@ impl<'a> OpenPhoto<'a> {
                 resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, pixels);
             }
         }
-        let size = (spec.height, spec.width);
+        let sides = |spec: &ResizeSpec| Size { height: spec.height, width: spec.width };
+        let (size, canvas) = (sides(spec), sides(&larger));
         for (place, view) in views.iter().enumerate() {
             match view.needs_canvas() {
-                true => view.apply(open.canvas, (larger.height, larger.width), out, size),
+                true => view.apply(open.canvas, canvas, out, size),
                 false => view.apply(open.plain, size, out, size),
             }
             each(place, out);

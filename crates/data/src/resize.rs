@@ -7,7 +7,7 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, resize_bilinear_rgb};
 
-use crate::decode::Stored;
+use crate::photo::Stored;
 use crate::{Error, Photo, Result};
 
 /// How a photo's shape becomes the net's.
@@ -213,7 +213,7 @@ fn center_crop(
     let resizer = buffers.antialias.get_or_insert_with(Resizer::new);
     let columns = Span { first: first.0.min(last.0), count: cut_width, of: reduced_width };
     let rows = Span { first: first.1.min(last.1), count: cut_height, of: reduced_height };
-    reduce(rgb, (width, height), &mut buffers.reduced, (columns, rows), resizer);
+    reduce(rgb, Size { height, width }, &mut buffers.reduced, Cut { columns, rows }, resizer);
     for (y, row) in out.chunks_exact_mut(spec.width * 3).enumerate() {
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             let (from_x, from_y) = orientation.stored(x, y, cut_width, cut_height);
@@ -245,6 +245,13 @@ impl Span {
     }
 }
 
+/// What is cut out of the reduced photo.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    columns: Span,
+    rows: Span,
+}
+
 /// Half of the surplus, a half rounded to the even neighbor, as Python rounds.
 fn half(surplus: usize) -> usize {
     (surplus as f64 / 2.0).round_ties_even() as usize
@@ -265,18 +272,17 @@ fn reduced_size(across: usize, down: usize, spec: &ResizeSpec, fraction: f32) ->
     }
 }
 
-/// Antialiased bilinear resampling of an 8-bit RGB image of `from` columns and rows to the columns
-/// and rows of `to`. Pixels beside the span count where the filter reaches them, as if all of the reduced photo were
+/// Antialiased bilinear resampling of an 8-bit RGB image of size `from` to what `to` cuts out of the reduced image. Pixels beside the span count where the filter reaches them, as if all of the reduced photo were
 /// made.
-fn reduce(rgb: &[u8], from: (usize, usize), out: &mut [u8], to: (Span, Span), resizer: &mut Resizer) {
-    let (columns, rows) = to;
-    let ((left, width), (top, height)) = (columns.of_source(from.0), rows.of_source(from.1));
+fn reduce(rgb: &[u8], from: Size, out: &mut [u8], to: Cut, resizer: &mut Resizer) {
+    let Cut { columns, rows } = to;
+    let ((left, width), (top, height)) = (columns.of_source(from.width), rows.of_source(from.height));
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(left, top, width, height);
     // Images whose type states their pixels: those that carry the pixel type at run time compile the filters of all
     // thirteen types into this crate, half of its build, for the one that is used.
-    let source = TypedImageRef::<U8x3>::from_buffer(from.0 as u32, from.1 as u32, rgb);
+    let source = TypedImageRef::<U8x3>::from_buffer(from.width as u32, from.height as u32, rgb);
     let target = TypedImage::<U8x3>::from_buffer(columns.count as u32, rows.count as u32, out);
     let done = match (source, target) {
         (Ok(source), Ok(mut target)) => resizer.resize_typed(&source, &mut target, &options).is_ok(),

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::listed::{is_listing, known_samples, read_listing, survey_of};
-use crate::scan::{MissingClass, PART_NAMES, Parts, Sample, Skipped, class_folder, parts_of};
-use crate::walk::{natural, photos_below, visible_folders};
-use crate::{Error, Part, Result, SkipReason};
 use icecap_foundation::did_you_mean::nearest;
+
+use crate::inventory::{MissingClass, PART_NAMES, Part, Sample, SkipReason, Skipped};
+use crate::listed::{is_listing, known_samples, read_listing};
+use crate::scan::{Parts, class_folder, parts_of};
+use crate::walk::{natural, photos_below, visible_folders};
+use crate::{Error, Result};
 
 /// What a dataset holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,6 +160,22 @@ pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
         survey.beside(folder, parts)?;
     }
     survey.judge(train);
+    Ok(survey)
+}
+
+/// What a file lists, whatever is wrong with its classes.
+fn survey_of(file: &Path) -> Result<Survey> {
+    let listing = read_listing(file)?;
+    let mut classes = listing.classes(|row| row.part == Part::Train);
+    classes.extend(listing.classes(|row| !classes.contains(&row.class)));
+    let parts = [Part::Train, Part::Val, Part::Test].into_iter();
+    let parts = parts.filter(|part| *part == Part::Train || listing.has(*part)).collect();
+    let mut survey = Survey { classes, parts, ..Survey::default() };
+    for &part in &survey.parts {
+        let rows = listing.of_part(file, part, &survey.classes)?;
+        let samples = rows.into_iter().map(|(class, row)| (part, Sample { path: row.path.clone(), class }));
+        survey.photos.extend(samples);
+    }
     Ok(survey)
 }
 

@@ -16,7 +16,9 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimizer, setting};
+use super::memory::Memory;
+use super::optimizer::Optimizer;
+use super::setting::setting;
 use crate::Error;
 
 /// Adam.

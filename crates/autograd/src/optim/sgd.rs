@@ -9,7 +9,9 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimizer, setting};
+use super::memory::Memory;
+use super::optimizer::Optimizer;
+use super::setting::setting;
 use crate::Error;
 
 /// SGD; by default without momentum, as in Keras.
