@@ -22,8 +22,8 @@ use crate::{Digest, Error, ResizeSpec, Result};
 
 /// What may differ from view to view.
 ///
-/// As text a list of `flip`, `crop:SHARE`, `rotate:DEGREES`, `color:STRENGTH`; without their numbers `crop:0.8`,
-/// `rotate:10` and `color:0.2`.
+/// It parses from and prints as a list of `flip`, `crop:SHARE`, `rotate:DEGREES` and `color:STRENGTH`; `crop`, `rotate`
+/// and `color` without a number mean `crop:0.8`, `rotate:10` and `color:0.2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Augment {
     /// Half of the views are mirrored left to right.
@@ -44,14 +44,14 @@ const COLOR: f32 = 0.2;
 const CANVAS: f32 = 1.0 / CROP;
 
 impl Augment {
-    /// The size of the pixels that a view with a crop or a turn is taken from.
+    /// Returns the size at which a photo is read for views with a crop or a turn.
     #[must_use]
     pub fn canvas(spec: &ResizeSpec) -> ResizeSpec {
         let larger = |side: usize| (side as f32 * CANVAS).ceil() as usize;
         ResizeSpec { height: larger(spec.height), width: larger(spec.width), mode: spec.mode }
     }
 
-    /// View number `number` of the photo whose content has the hash `photo`.
+    /// Returns view `number` of the photo whose content has the hash `photo`: a function of these and of `seed`.
     #[must_use]
     pub fn view(&self, seed: u64, number: u32, photo: &Digest) -> View {
         let [a, b, c, d, ..] = photo.0;
@@ -120,11 +120,11 @@ impl std::fmt::Display for Augment {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
     mirrored: bool,
-    /// In radians.
+    /// The turn, in radians.
     turn: f32,
     /// The share of each side that is seen.
     share: f32,
-    /// Where its middle is, in shares of a side from the photo's middle: to the right, down.
+    /// How far its middle lies from the photo's: to the right and down, in shares of a side.
     shift: [f32; 2],
     /// Factors of brightness, contrast, saturation.
     light: [f32; 3],
@@ -133,10 +133,10 @@ pub struct View {
 impl View {
     /// The photo as it is.
     pub const PLAIN: Self = Self { mirrored: false, turn: 0.0, share: 1.0, shift: [0.0; 2], light: [1.0; 3] };
-    /// Its mirror image.
+    /// The photo mirrored left to right.
     pub const MIRRORED: Self = Self { mirrored: true, ..Self::PLAIN };
 
-    /// Whether it is a crop or turned, and so taken from the [canvas](Augment::canvas).
+    /// Whether the view is a crop or turned, and so taken from the [canvas](Augment::canvas).
     #[must_use]
     pub fn needs_canvas(&self) -> bool {
         self.turn != 0.0 || self.share != 1.0
@@ -145,8 +145,8 @@ impl View {
     /// Writes the view of `source` to `out`.
     ///
     /// # Shapes
-    /// `source` is `[source_size.height, source_size.width, 3]`, the photo at `size` if the view needs no canvas; `out` is
-    /// `[size.height, size.width, 3]`.
+    /// `source` is `[source_size.height, source_size.width, 3]`, the photo at `size` if the view needs no canvas; `out`
+    /// is `[size.height, size.width, 3]`.
     ///
     /// # Units
     /// Gray levels from 0 to 255, not rounded.
@@ -224,8 +224,8 @@ fn mirror(pixels: &mut [f32], width: usize) {
     }
 }
 
-/// The two pixels around a position along a side of `count` pixels, and how far it lies to the second. Beyond an end the
-/// photo is its own mirror image.
+/// The two pixels around a position along a side of `count` pixels, and how far it lies to the second. Beyond an end
+/// the photo is its own mirror image.
 fn neighbors(position: f32, count: usize) -> (usize, usize, f32) {
     let first = position.floor();
     let inside = |index: f32| {

@@ -10,7 +10,7 @@ use crate::{Error, Format, Limits, Result, jpeg, raster};
 
 /// Whether a photo is turned as its EXIF orientation says.
 ///
-/// As text `apply` or `ignore`.
+/// It parses from and prints as `apply` or `ignore`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ExifPolicy {
     /// Turned upright, as every viewer shows it.
@@ -41,7 +41,7 @@ impl FromStr for ExifPolicy {
     }
 }
 
-/// Decodes the bytes of a photo's file.
+/// Decodes the bytes of a photo's file into pixels.
 ///
 /// The format is told by the bytes. Every color becomes RGB of 8 bits by the rule written at the head of `color.rs`:
 /// 16 bits divided by 257 and rounded, alpha dropped, CMYK and YCCK converted as TensorFlow does. A file that lacks

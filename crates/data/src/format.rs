@@ -1,6 +1,6 @@
 //! The formats of photos that are read.
 
-/// A format that is read.
+/// A file format of photos that this crate reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {

@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// A part of the data.
+/// A part of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
-    /// What the head learns from.
+    /// The photos that the head learns from.
     Train,
-    /// What it is watched on while it learns.
+    /// The photos on which it is watched while it learns.
     Val,
-    /// What it is tried on at the end.
+    /// The photos on which it is tried at the end.
     Test,
 }
 
 impl Part {
-    /// Its name: `train`, `val` or `test`.
+    /// The name of the part: `train`, `val` or `test`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -25,7 +25,7 @@ impl Part {
         }
     }
 
-    /// The part of a name.
+    /// Returns the part called `name`, or `None` if no part is.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Train, Self::Val, Self::Test].into_iter().find(|part| part.name() == name)
@@ -42,12 +42,12 @@ impl std::fmt::Display for Part {
 pub(crate) const PART_NAMES: [&str; 7] =
     ["train", "training", "val", "valid", "validation", "test", "testing"];
 
-/// One photo.
+/// A photo and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Its file.
+    /// The file of the photo.
     pub path: PathBuf,
-    /// The index of its class.
+    /// The index of its class among those of the dataset.
     pub class: usize,
 }
 
@@ -56,7 +56,7 @@ pub struct Sample {
 pub struct Skipped {
     /// The file or folder.
     pub path: PathBuf,
-    /// Why.
+    /// Why it is passed over.
     pub reason: SkipReason,
 }
 
@@ -70,16 +70,16 @@ pub enum SkipReason {
     NotAFile,
     /// A link to nothing, or to a folder that has been visited.
     Link,
-    /// A file that is no photo by its extension and by its first bytes.
+    /// A file that is no photo by its extension, which it holds, and by its first bytes.
     Foreign(String),
-    /// It could not be looked at; what the system said.
+    /// It could not be looked at; holds what the system said.
     Unreadable(String),
     /// A photo that lies beside the class folders.
     NoClass,
 }
 
 impl SkipReason {
-    /// Whether this is what systems leave behind and nobody would call a photo.
+    /// Whether nobody needs to hear of it: systems leave such files behind, and nobody takes them for photos.
     #[must_use]
     pub fn is_clutter(&self) -> bool {
         matches!(self, Self::Hidden)
@@ -121,21 +121,21 @@ pub struct Inventory {
     pub classes: Vec<String>,
     /// The training samples, by class and then naturally by path.
     pub train: Vec<Sample>,
-    /// The validation samples, where the folder or the caller names some.
+    /// The validation samples; `None` if neither the folder nor the caller names any.
     pub val: Option<Vec<Sample>>,
-    /// The test samples, where the folder has some.
+    /// The test samples; `None` if the folder has no such part.
     pub test: Option<Vec<Sample>>,
-    /// What is passed over.
+    /// The files and folders that are passed over.
     pub skipped: Vec<Skipped>,
     /// Classes of the training set that another part lacks.
     pub missing: Vec<MissingClass>,
-    /// What photos belong together with, by their paths, where a [CSV file](scan) says so; photos of a group must not be
-    /// on both sides of a split, and those that are not named are alone.
+    /// The names of the groups that photos belong to, by their paths, if a [CSV file](crate::scan) says so. Photos of a
+    /// group must not be on both sides of a split; a photo without a name here is alone.
     pub groups: HashMap<PathBuf, String>,
 }
 
 impl Inventory {
-    /// Photos of each class among `samples`.
+    /// Returns the number of photos of each class among `samples`.
     #[must_use]
     pub fn counts(&self, samples: &[Sample]) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];

@@ -53,7 +53,7 @@ pub struct OpenPhoto<'a> {
 }
 
 impl Loader {
-    /// A loader that has read nothing yet.
+    /// Returns a loader that has read nothing yet.
     #[must_use]
     pub fn new(isa: Isa, limits: Limits, exif: ExifPolicy) -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Loader {
         Ok(OpenPhoto { sha256: Digest::of(&self.file), stamp, bytes: None, loader: self, path: Some(path) })
     }
 
-    /// The same for bytes in memory.
+    /// Hashes a photo that is in memory, so that a cache can be asked before it is decoded.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::Limit`].
@@ -93,7 +93,8 @@ impl Loader {
     /// Reads, hashes, decodes and resizes the photo at `path`.
     ///
     /// # Errors
-    /// [`Error::Photo`] with the path and the reason, which is one of [`Loader::open`]'s or [`decode`](crate::decode)'s.
+    /// [`Error::Photo`] with the path and the reason, which is one of [`Loader::open`]'s or
+    /// [`decode`](crate::decode)'s.
     pub fn load(&mut self, path: &Path, spec: &ResizeSpec) -> Result<Loaded> {
         let photo = self.open(path)?;
         let sha256 = photo.sha256();
@@ -110,8 +111,8 @@ impl<'a> OpenPhoto<'a> {
         self.sha256
     }
 
-    /// What the file system says of the file that was read, by which [`Cache::known`](crate::Cache::known) can tell it
-    /// again; none where that would be no proof.
+    /// What the file system says of the file, by which [`Cache::known`](crate::Cache::known) recognizes it later.
+    /// `None` for bytes in memory, and if the file was changed so lately that this proves nothing.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         self.stamp
@@ -120,26 +121,30 @@ impl<'a> OpenPhoto<'a> {
     /// Decodes and resizes into `out`; returns what is odd about the file.
     ///
     /// # Shapes
-    /// `out` `[spec.height, spec.width, 3]`.
+    /// `out` is `[spec.height, spec.width, 3]`.
     ///
     /// # Errors
-    /// As [`decode`](crate::decode), for a file within [`Error::Photo`] with its path.
+    /// Those of [`decode`](crate::decode); for a file they come within [`Error::Photo`] with its path.
     ///
     /// # Panics
-    /// Where `out` is not of that shape.
+    /// If `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
         let open = self.decoded()?;
         resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, out);
         Ok(&open.decoded.warnings)
     }
 
-    /// The same, with what is known of the photo beside its pixels.
+    /// Decodes and resizes into `out`; returns what is known of the photo besides its pixels, and what is odd about the
+    /// file.
+    ///
+    /// # Shapes
+    /// `out` is `[spec.height, spec.width, 3]`.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     ///
     /// # Panics
-    /// As there.
+    /// If `out` is not of that shape.
     pub fn look(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(About, &'a [Warning])> {
         let open = self.decoded()?;
         resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, out);
@@ -163,13 +168,13 @@ impl<'a> OpenPhoto<'a> {
     /// the file.
     ///
     /// # Shapes
-    /// Pixels `[spec.height, spec.width, 3]`; `out` is where they are made.
+    /// Pixels are `[spec.height, spec.width, 3]`; they are made in `out`, which is of that shape.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     ///
     /// # Panics
-    /// Where `out` is not of that shape.
+    /// If `out` is not of that shape.
     pub fn views(
         self,
         spec: &ResizeSpec,
@@ -210,10 +215,10 @@ impl<'a> OpenPhoto<'a> {
         Ok(Decoded { isa: *isa, header, bytes, decoded, resized, plain, canvas })
     }
 
-    /// Decodes the whole photo at its own size, to be looked at.
+    /// Decodes the whole photo at its own size, for people to look at.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     pub fn photo(self) -> Result<Photo> {
         let Self { bytes, loader, path, .. } = self;
         decode(bytes.unwrap_or(&loader.file), &loader.limits, loader.exif)

@@ -26,14 +26,14 @@ impl std::fmt::Display for Warning {
 pub(crate) struct Buffers {
     /// The pixels, `[height, width, 3]`, as stored.
     pub(crate) rgb: Vec<u8>,
-    /// Samples of another color than RGB.
+    /// Samples of a color model other than RGB.
     pub(crate) raw: Vec<u8>,
     /// The rewritten JPEG.
     pub(crate) stream: Vec<u8>,
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// What decoding tells beside the pixels.
+/// What decoding tells besides the pixels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     /// Stored columns.
@@ -46,7 +46,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Pixels that it is the header of.
+    /// The pixels that this is the header of.
     pub(crate) fn stored<'a>(&self, rgb: &'a [u8]) -> Stored<'a> {
         let (width, height) = (self.width as usize, self.height as usize);
         Stored { rgb, width, height, orientation: self.orientation }
@@ -71,13 +71,13 @@ impl Photo {
         Self { rgb: buffers.rgb, width, height, orientation, warnings: buffers.warnings }
     }
 
-    /// A photo of pixels that are at hand.
+    /// Returns a photo of pixels in memory, which are upright.
     ///
     /// # Shapes
-    /// `rgb` `[height, width, 3]`.
+    /// `rgb` is `[height, width, 3]`.
     ///
     /// # Panics
-    /// Where a side is 0 or `rgb` is not of that shape.
+    /// If a side is 0 or `rgb` is not of that shape.
     #[must_use]
     pub fn from_rgb(width: usize, height: usize, rgb: Vec<u8>) -> Self {
         assert!(width > 0 && height > 0, "a photo of {width}x{height} pixels");
@@ -85,19 +85,19 @@ impl Photo {
         Self { rgb, width, height, orientation: Orientation::default(), warnings: Vec::new() }
     }
 
-    /// Columns of the upright photo.
+    /// The number of columns of the upright photo.
     #[must_use]
     pub fn width(&self) -> usize {
         self.orientation.sides(self.width, self.height).0
     }
 
-    /// Rows of the upright photo.
+    /// The number of rows of the upright photo.
     #[must_use]
     pub fn height(&self) -> usize {
         self.orientation.sides(self.width, self.height).1
     }
 
-    /// The upright pixels, `[height, width, 3]`.
+    /// Returns a copy of the upright pixels, `[height, width, 3]`.
     #[must_use]
     pub fn to_rgb(&self) -> Vec<u8> {
         let mut upright = vec![0; self.rgb.len()];
@@ -105,13 +105,13 @@ impl Photo {
         upright
     }
 
-    /// The same, without a copy where the pixels are stored upright.
+    /// Returns the upright pixels, `[height, width, 3]`, without a copy if they are stored so.
     #[must_use]
     pub fn into_rgb(self) -> Vec<u8> {
         if self.orientation.is_upright() { self.rgb } else { self.to_rgb() }
     }
 
-    /// What is odd about its file.
+    /// What is odd about the file, but does not keep the photo from being used.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings

@@ -20,7 +20,7 @@ use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
 
 /// Finds the samples of `folder`, with those of `val` as its validation part where one is given. Either may be a `.csv`
-/// file that lists photos: columns `path` and `label`, and where they are there `split` (train, val, test) and `group`.
+/// file that lists photos: columns `path` and `label`, and if wanted `split` (train, val, test) and `group`.
 /// Its paths are relative to its folder; those of a run's `split.csv`, which is such a file, to the working directory.
 ///
 /// # Errors
@@ -49,11 +49,11 @@ pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
     Ok(inventory)
 }
 
-/// Finds the samples of a folder whose classes are those of `classes`, as for the evaluation of a trained model. A
-/// folder with parts gives its `test/`, else its `val/`, else its `train/`; so does a CSV file as [`scan`] takes it.
+/// Finds the samples of a folder by the classes of a trained model, to evaluate it. Of a folder with parts the photos
+/// are those in `test/`, else in `val/`, else in `train/`; likewise of a CSV file that [`scan`] takes.
 ///
 /// # Errors
-/// As [`scan`], and [`Error::NoPhotos`].
+/// Those of [`scan`], and [`Error::NoPhotos`].
 pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inventory)> {
     let mut inventory = Inventory { classes: classes.to_vec(), ..Inventory::default() };
     if is_listing(folder) {
@@ -72,7 +72,7 @@ pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inv
     Ok((samples, inventory))
 }
 
-/// Finds every photo in and below `folder`, whatever its class, or `folder` itself where it is a file.
+/// Finds every photo in and below `folder`, whatever its class. If `folder` is a file, it is the only photo.
 ///
 /// # Errors
 /// [`Error::MissingFolder`], [`Error::Io`].
@@ -99,7 +99,7 @@ pub(crate) struct Parts {
 /// Names under which validation parts are found in the wild.
 const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 
-/// The parts of `folder`; none where its folders are classes. `train` may be a class, too (of vehicles, say): it is a
+/// The parts of `folder`; `None` if its folders are classes. `train` may be a class, too (of vehicles, say): it is a
 /// part where it holds folders and a validation or test folder stands beside it, or nothing does.
 pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
     let folders = visible_folders(folder, &mut Vec::new())?;

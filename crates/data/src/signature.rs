@@ -20,7 +20,7 @@ const OTHERS: [(usize, &[u8], &str); 13] = [
 ];
 
 impl Format {
-    /// The format of a file with these bytes.
+    /// Returns the format of a file that holds `bytes`.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::UnknownFormat`].

@@ -21,7 +21,7 @@ use super::optimizer::Optimizer;
 use super::setting::setting;
 use crate::Error;
 
-/// Adam.
+/// Adam: steps by the running mean of the gradient over the root of that of its square.
 #[derive(Clone, Debug)]
 pub struct Adam {
     betas: [f64; 2],
@@ -39,7 +39,7 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// Adam with these decays of the running means and this epsilon.
+    /// Returns Adam with these decays of the running means and this epsilon.
     ///
     /// # Errors
     /// [`Error::Setting`] for a beta outside `[0, 1)` or an epsilon that is not positive.
@@ -117,7 +117,7 @@ impl Default for AdamW {
 }
 
 impl AdamW {
-    /// `adam` with this weight decay.
+    /// Returns `adam` with this weight decay.
     ///
     /// # Errors
     /// [`Error::Setting`] for a decay that is negative or not finite.

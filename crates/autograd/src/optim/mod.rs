@@ -17,13 +17,13 @@ pub use sgd::Sgd;
 
 use crate::Error;
 
-/// Names of the optimizers.
+/// The names of the optimizers that [`named`] knows.
 pub const NAMES: [&str; 4] = ["adam", "adamw", "sgd", "rmsprop"];
 
 /// Momentum of the SGD that [`named`] makes: Keras' own default, 0, is not what the name stands for in practice.
 const NAMED_MOMENTUM: f32 = 0.9;
 
-/// The optimizer of this name with Keras' defaults, except for SGD, which has a momentum of 0.9.
+/// Returns the optimizer of this name with Keras' defaults, except for SGD, which has a momentum of 0.9.
 ///
 /// # Errors
 /// [`Error::UnknownOptimizer`] for a name that is not among [`NAMES`].

@@ -11,14 +11,14 @@ pub trait Optimizer: std::fmt::Debug + Send {
     /// The name by which [`named`](super::named) finds it.
     fn name(&self) -> &'static str;
 
-    /// Keras' learning rate for this rule.
+    /// The learning rate that Keras takes for this rule.
     fn default_learning_rate(&self) -> f32;
 
-    /// One step. Nothing changes where it returns an error.
+    /// Takes one step. Nothing changes if it returns an error.
     ///
     /// # Errors
-    /// [`Error::ParameterCount`] or [`Error::ParameterShape`] where gradients do not fit the parameters, or these
-    /// are not those of the first step; [`Error::Setting`] for a learning rate that is negative or not finite.
+    /// [`Error::ParameterCount`] or [`Error::ParameterShape`] if gradients do not fit the parameters, or if these are
+    /// not those of the first step; [`Error::Setting`] for a learning rate that is negative or not finite.
     fn step(
         &mut self,
         parameters: &mut [Tensor],

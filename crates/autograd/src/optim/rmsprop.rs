@@ -17,7 +17,7 @@ use super::optimizer::Optimizer;
 use super::setting::setting;
 use crate::Error;
 
-/// RMSprop without momentum and not centered.
+/// RMSprop, without momentum and not centered: steps by the gradient over the root of the running mean of its square.
 #[derive(Clone, Debug)]
 pub struct RmsProp {
     rho: f64,
@@ -33,7 +33,7 @@ impl Default for RmsProp {
 }
 
 impl RmsProp {
-    /// RMSprop with this decay of the running mean and this epsilon.
+    /// Returns RMSprop with this decay of the running mean and this epsilon.
     ///
     /// # Errors
     /// [`Error::Setting`] for a rho outside `[0, 1)` or an epsilon that is not positive.

@@ -14,7 +14,7 @@ use super::optimizer::Optimizer;
 use super::setting::setting;
 use crate::Error;
 
-/// SGD; by default without momentum, as in Keras.
+/// Stochastic gradient descent; by default without momentum, which is the default of Keras.
 #[derive(Clone, Debug, Default)]
 pub struct Sgd {
     momentum: f32,
@@ -23,7 +23,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// SGD with this momentum, in Nesterov's form or the plain one.
+    /// Returns SGD with this momentum, in Nesterov's form or the plain one.
     ///
     /// # Errors
     /// [`Error::Setting`] for a momentum outside `[0, 1]`.

@@ -290,7 +290,7 @@ fn first_ff(bytes: &[u8]) -> Option<usize> {
     rest.iter().position(|&byte| byte == 0xFF).map(|at| words.len() * 8 + at)
 }
 
-/// The payload of the segment whose length stands at `at`; none where the file ends first.
+/// The payload of the segment whose length stands at `at`; `None` if the file ends first.
 fn segment(bytes: &[u8], at: usize) -> Result<Option<Range<usize>>> {
     let Some(length) = bytes.get(at..at + 2) else { return Ok(None) };
     let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
