@@ -18,7 +18,7 @@ use icecap_kernels::matmul::{Matrix, matmul};
 use icecap_kernels::{Shape, Tensor, TensorRef};
 
 use crate::optim::lbfgs::{Outcome, Stop, minimize};
-use crate::optim::setting;
+use crate::setting::setting;
 use crate::{Error, Loss, Targets};
 
 /// How a layer is fitted.

@@ -26,7 +26,7 @@ use icecap_kernels::{Shape, TensorMut, TensorRef};
 
 use crate::Error;
 use crate::ops::{Op, Recorded, exactly};
-use crate::optim::setting;
+use crate::setting::setting;
 
 /// The loss of a classifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use icecap_kernels::{Shape, TensorMut, TensorRef};
 
 use super::{Op, Recorded, exactly};
 use crate::Error;
-use crate::optim::setting;
+use crate::setting::setting;
 
 /// Adds the penalty of a tensor of weights to a loss. Inputs: loss, weights.
 ///

@@ -18,8 +18,8 @@ use icecap_kernels::Tensor;
 
 use super::memory::Memory;
 use super::optimizer::Optimizer;
-use super::setting::setting;
 use crate::Error;
+use crate::setting::setting;
 
 /// Adam: steps by the running mean of the gradient over the root of that of its square.
 #[derive(Clone, Debug)]

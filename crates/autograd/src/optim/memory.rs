@@ -2,8 +2,8 @@
 
 use icecap_kernels::Tensor;
 
-use super::setting::setting;
 use crate::Error;
+use crate::setting::setting;
 
 /// What an optimizer remembers: for each parameter, `PER` tensors of its shape.
 #[derive(Clone, Debug, Default)]

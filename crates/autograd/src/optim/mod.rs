@@ -6,13 +6,11 @@ pub mod lbfgs;
 mod memory;
 mod optimizer;
 mod rmsprop;
-mod setting;
 mod sgd;
 
 pub use adam::{Adam, AdamW};
 pub use optimizer::Optimizer;
 pub use rmsprop::RmsProp;
-pub(crate) use setting::setting;
 pub use sgd::Sgd;
 
 use crate::Error;

@@ -14,8 +14,8 @@ use icecap_kernels::Tensor;
 
 use super::memory::Memory;
 use super::optimizer::Optimizer;
-use super::setting::setting;
 use crate::Error;
+use crate::setting::setting;
 
 /// RMSprop, without momentum and not centered: steps by the gradient over the root of the running mean of its square.
 #[derive(Clone, Debug)]

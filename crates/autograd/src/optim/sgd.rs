@@ -11,8 +11,8 @@ use icecap_kernels::Tensor;
 
 use super::memory::Memory;
 use super::optimizer::Optimizer;
-use super::setting::setting;
 use crate::Error;
+use crate::setting::setting;
 
 /// Stochastic gradient descent; by default without momentum, which is the default of Keras.
 #[derive(Clone, Debug, Default)]

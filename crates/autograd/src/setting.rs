@@ -1,4 +1,4 @@
-//! The check of a number that somebody sets.
+//! Numbers that a caller sets: one outside its range is refused with the range that is allowed.
 
 use crate::Error;
 
