@@ -13,17 +13,17 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `data` as `rows` rows of `columns` values.
+    /// The matrix that `data` holds as `rows` rows of `columns` values.
     ///
     /// # Panics
-    /// Where `data` does not hold exactly that many.
+    /// If `data` does not hold exactly that many.
     #[must_use]
     pub fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
         assert_eq!(rows.checked_mul(columns), Some(data.len()), "a matrix of {rows}x{columns}");
         Self { data, rows, columns, transposed: false }
     }
 
-    /// Its transpose, without moving a value.
+    /// The transpose of the matrix, without moving a value.
     #[must_use]
     pub fn transposed(self) -> Self {
         Self { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
@@ -34,13 +34,13 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `output = left * right`, or `output += left * right` where `accumulate`.
+/// Computes `output = left * right`, or `output += left * right` if `accumulate`.
 ///
 /// # Shapes
 /// `left` [m, k], `right` [k, n], `output` m*n values, row-major.
 ///
 /// # Panics
-/// Where the shapes do not fit.
+/// If the shapes do not fit.
 pub fn matmul(left: Matrix<'_>, right: Matrix<'_>, output: &mut [f32], accumulate: bool) {
     assert_eq!(left.columns, right.rows, "inner sizes of a matrix product");
     assert_eq!(output.len(), left.rows * right.columns, "output of a matrix product");

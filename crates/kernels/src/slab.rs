@@ -16,7 +16,7 @@ use crate::line::Line;
 
 /// Bytes of a large page.
 const PAGE: usize = 2 << 20;
-/// Bytes of a slab, where one buffer does not need more. What a net of width 1 does not use of its last slab is address
+/// The bytes of a slab, if one buffer does not need more. What a net of width 1 does not use of its last slab is address
 /// space, not memory, but for the rest of a page.
 const SLAB: usize = 16 << 20;
 

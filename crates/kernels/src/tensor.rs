@@ -20,7 +20,7 @@ impl Tensor {
     /// A tensor with a copy of `values`.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where their number is not the shape's.
+    /// [`Error::ElementCount`] if their number is not the shape's.
     pub fn from_slice(shape: Shape, values: &[f32]) -> Result<Self, Error> {
         TensorRef::new(shape, values).map(TensorRef::to_owned)
     }
@@ -56,7 +56,7 @@ impl Tensor {
     /// The same values under another shape.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where the two shapes hold different numbers of values.
+    /// [`Error::ElementCount`] if the two shapes hold different numbers of values.
     pub fn reshape(mut self, shape: Shape) -> Result<Self, Error> {
         if shape.elements() != self.data.len() {
             return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: self.data.len() });
@@ -83,7 +83,7 @@ impl<'a> TensorRef<'a> {
     /// A view of `data` as `shape`.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where the lengths differ.
+    /// [`Error::ElementCount`] if the lengths differ.
     pub fn new(shape: Shape, data: &'a [f32]) -> Result<Self, Error> {
         if shape.elements() != data.len() {
             return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: data.len() });
@@ -120,7 +120,7 @@ impl<'a> TensorMut<'a> {
     /// A writable view of `data` as `shape`.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where the lengths differ.
+    /// [`Error::ElementCount`] if the lengths differ.
     pub fn new(shape: Shape, data: &'a mut [f32]) -> Result<Self, Error> {
         if shape.elements() != data.len() {
             return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: data.len() });
