@@ -34,8 +34,7 @@ use unfinished::Unfinished;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    options.training.options().check()?;
-    options.training.refuse_idle()?;
+    let training = options.training.options()?;
     let Photos { inventory, groups, dataset, since } = photos(options)?;
     let mut seconds = Seconds { scan: started.elapsed().as_secs_f64(), ..Seconds::default() };
 
@@ -56,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     report.header(&inventory, &backbone, &preprocessing)?;
     let trainer = Trainer::new(&backbone)?
         .preprocessing(preprocessing)
-        .options(options.training.options())
+        .options(training)
         .cache(cache.clone())
         .groups(groups)
         .folds(options.folds.map(|folds| folds as usize))

@@ -9,11 +9,11 @@ use image::codecs::jpeg::JpegEncoder;
 use super::thumbnail::{QUALITY, SIDE};
 
 /// Draws the maps of a classifier; none where it cannot be had.
-pub(crate) struct Heat<'a>(Option<Heatmaps<'a>>);
+pub(crate) struct Heat(Option<Heatmaps>);
 
-impl<'a> Heat<'a> {
+impl Heat {
     /// Of `classifier`.
-    pub(crate) fn of(classifier: Option<&'a Classifier>) -> Self {
+    pub(crate) fn of(classifier: Option<&Classifier>) -> Self {
         Self(classifier.and_then(|classifier| Heatmaps::new(classifier).ok()))
     }
 

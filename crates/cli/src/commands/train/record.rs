@@ -4,14 +4,13 @@ use std::path::Path;
 
 use icecap::data::{Part, csv_record};
 use icecap::{
-    Backbone, Bin, CrossValidation, Dataset, Epoch, Epochs, Fold, Preprocessing, SkippedPhoto, Trained,
+    Backbone, Bin, CrossValidation, Dataset, Epoch, Fold, Preprocessing, SkippedPhoto, Trained, Value,
 };
 use serde::Serialize;
 
 use super::options::Options;
 use super::resume;
 use super::since::Comparison;
-use crate::options::training::values::{L2, Rate};
 use crate::photos::skipped;
 use crate::run::folder::RunFolder;
 use crate::terminal::failure::{Code, Failure};
@@ -213,6 +212,8 @@ impl<'a> Record<'a> {
         };
         let [train, val, test] = [Part::Train, Part::Val, Part::Test].map(|part| dataset.counts(part));
         let class = |(index, name)| Class { name, train: train[index], val: val[index], test: test[index] };
+        // What has no steps is recorded with their defaults.
+        let steps = trained.settled.options.steps().cloned().unwrap_or_default();
         let photos = &trained.photos;
         let skipped = |photo: &'a SkippedPhoto| Skipped {
             path: photo.path.to_string_lossy().into_owned(),
@@ -240,8 +241,8 @@ impl<'a> Record<'a> {
             reliability: validation.map_or(Vec::new(), |of| of.calibrated.bins.iter().map(range).collect()),
             folds: trained.folds.as_ref().map(Folds::new),
             epochs_chosen: trained.kept + 1,
-            l2_chosen: trained.settled.options.l2.unwrap_or(0.0),
-            learning_rate_chosen: trained.settled.options.learning_rate,
+            l2_chosen: trained.settled.options.l2().unwrap_or(0.0),
+            learning_rate_chosen: steps.learning_rate(),
             seconds,
             photos: Photos { read: photos.read, cached: photos.cached, skipped: photos.skipped.len() },
             skipped: photos.skipped.len(),
@@ -267,9 +268,17 @@ impl<'a> Record<'a> {
     }
 }
 
-/// `args.toml`: everything that the run depends on.
-#[derive(Serialize)]
+/// `args.toml`: everything that the run depends on, as three parts of one table.
 pub(super) struct Arguments {
+    photos: PhotoArguments,
+    /// The library's list of its options, by the names that they have on the command line.
+    training: Vec<(&'static str, Value)>,
+    run: RunArguments,
+}
+
+/// The photos and what they become.
+#[derive(Serialize)]
+struct PhotoArguments {
     version: &'static str,
     command: String,
     folder: String,
@@ -282,19 +291,11 @@ pub(super) struct Arguments {
     size: [usize; 2],
     resize: String,
     exif: String,
-    /// Those that were used, where they were left open.
-    epochs: u32,
-    lr: f64,
-    l2: f64,
-    batch: u32,
-    dropout: f64,
-    optimizer: String,
-    schedule: String,
-    warmup: u32,
-    label_smoothing: f64,
-    class_weight: String,
-    early_stop: Option<u32>,
-    seed: u64,
+}
+
+/// How the photos are dealt out, and what the run does beside its training.
+#[derive(Serialize)]
+struct RunArguments {
     val_split: f64,
     folds: Option<u32>,
     group: Option<String>,
@@ -316,11 +317,10 @@ impl Arguments {
         folder: &RunFolder,
         trained: &Trained,
     ) -> Self {
-        let used = &trained.settled.options;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let words = resume::words(options);
         let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
-        Self {
+        let photos = PhotoArguments {
             version: env!("CARGO_PKG_VERSION"),
             command: format!("icecap {}", words.join(" ")),
             folder: text(options.folder()),
@@ -333,21 +333,8 @@ impl Arguments {
             size: preprocessing.size(),
             resize: preprocessing.resize.mode.to_string(),
             exif: preprocessing.exif.to_string(),
-            epochs: match used.epochs {
-                Epochs::Fixed(epochs) if !used.is_lbfgs() => epochs,
-                _ => trained.history.len() as u32,
-            },
-            lr: if let Rate::Fixed(rate) = options.training.lr { rate } else { shortest(used.learning_rate) },
-            l2: if let L2::Fixed(l2) = options.training.l2 { l2 } else { shortest(used.l2.unwrap_or(0.0)) },
-            batch: options.training.batch,
-            dropout: options.training.dropout,
-            optimizer: options.training.optimizer.clone(),
-            schedule: options.training.schedule.to_string(),
-            warmup: options.training.warmup,
-            label_smoothing: options.training.label_smoothing,
-            class_weight: options.training.class_weight.to_string(),
-            early_stop: options.training.early_stop,
-            seed: options.training.seed,
+        };
+        let run = RunArguments {
             val_split: options.val_split,
             folds: options.folds,
             group: options.group.clone(),
@@ -359,12 +346,34 @@ impl Arguments {
             strict: options.strict,
             cache: !options.no_cache,
             head_only: options.head_only,
-        }
+        };
+        Self { photos, training: training(trained), run }
     }
 
     pub(super) fn toml(&self) -> Result<String, Failure> {
-        toml::to_string(self).map_err(unwritable)
+        let line = |(key, value): &(&str, Value)| match value {
+            Value::Off => String::new(),
+            Value::Number(number) => format!("{key} = {}\n", toml::Value::Float(shortest(*number))),
+            Value::Text(text) => format!("{key} = {}\n", toml::Value::String(text.clone())),
+            other => format!("{key} = {other}\n"),
+        };
+        let training: String = self.training.iter().map(line).collect();
+        let part = |part: Result<String, toml::ser::Error>| part.map_err(unwritable);
+        Ok(part(toml::to_string(&self.photos))? + &training + &part(toml::to_string(&self.run))?)
     }
+}
+
+/// The options that were used: what was left open is settled.
+fn training(trained: &Trained) -> Vec<(&'static str, Value)> {
+    let options = &trained.settled.options;
+    let typed = |(key, value)| match key {
+        // A solver without epochs has gone through some all the same.
+        "epochs" if options.steps().is_none() => (key, Value::Count(trained.history.len() as u64)),
+        "learning_rate" => ("lr", value),
+        "early_stopping" => ("early_stop", value),
+        _ => (key, value),
+    };
+    options.describe().into_iter().map(typed).collect()
 }
 
 fn unwritable(error: impl std::fmt::Display) -> Failure {

@@ -115,7 +115,7 @@ impl Since {
     /// Opens the run's model, over the new run's backbone where it is the same.
     pub(super) fn open(self, backbone: &Backbone) -> Result<Opened, Failure> {
         let model = self.run.join(MODEL);
-        let old = match Classifier::open_over(&model, backbone) {
+        let old = match Classifier::builder().backbone(backbone).open(&model) {
             Err(Error::OtherBackbone { .. }) => Classifier::open(&model),
             opened => opened,
         }?;
