@@ -10,7 +10,7 @@ use crate::about::{contrast, layout};
 use crate::decode::{decode, decode_into};
 use crate::frames::is_animated;
 use crate::orient::Orientation;
-use crate::photo::{Buffers, Header, Stored};
+use crate::photo::{Buffers, Stored};
 use crate::resize::resample;
 use crate::{
     About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result,
