@@ -155,17 +155,9 @@ impl Trainer {
         let pulse = || event(Event::Pulse);
         let judged = fitted.and_then(|fitted| Ok((fitted, self.judged(train, classes, &done, &pulse)?)));
         let folds_time = started.elapsed();
-        // A solver without epochs in its options has gone through some all the same.
-        let mut training = done.metadata();
-        training.insert("epochs".to_owned(), kept.to_string());
-        let classifier = |head| {
-            let provenance = Provenance {
-                classes: dataset.classes.clone(),
-                data_fingerprint: photos.fingerprint.clone(),
-                training: training.clone(),
-            };
-            Classifier::from_head(&self.backbone, self.preprocessing, head, provenance)
-        };
+        let provenance = provenance(dataset, &photos, &done, kept);
+        let classifier =
+            |head| Classifier::from_head(&self.backbone, self.preprocessing, head, provenance.clone());
         if let (Err(Error::Stopped), true) = (&judged, epochs > 0) {
             // It is stopped anyway, whatever the answer.
             let _ = event(Event::Unfinished(&classifier(head.clone())?));
@@ -299,4 +291,12 @@ impl Trainer {
 
 fn tell(flow: ControlFlow<()>) -> Result<(), Error> {
     if flow.is_break() { Err(Error::Stopped) } else { Ok(()) }
+}
+
+/// What is kept of a training of `kept` epochs by `done`.
+fn provenance(dataset: &Dataset, photos: &Photos, done: &TrainOptions, kept: u32) -> Provenance {
+    let mut training = done.metadata();
+    // A solver without epochs in its options has gone through some all the same.
+    training.insert("epochs".to_owned(), kept.to_string());
+    Provenance { classes: dataset.classes.clone(), data_fingerprint: photos.fingerprint.clone(), training }
 }
