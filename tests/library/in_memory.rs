@@ -12,7 +12,6 @@ use icecap::advanced::data::{Augment, Cache, ErrorKind, ResizeMode, Views, scan}
 use icecap::advanced::graph::Tap;
 use icecap::advanced::kernels::rng::{Purpose, Stream};
 use icecap::explain::Heatmaps;
-
 use icecap::model::{Extracted, Extractor, Preprocessing};
 use icecap::{
     Backbone, Classifier, Dataset, Error, OwnedSource, Settings, Source, TrainOptions, Trained, Trainer,
