@@ -77,23 +77,22 @@ impl Figures {
         let confusion = run.confusion(Part::Val);
         let counted = confusion.as_ref().map(|confusion| (confusion.right(), confusion.photos()));
         let metrics = &run.metrics;
-        let seconds = |phase: &str| metrics.seconds.get(phase).copied().flatten();
         let share = |(right, photos): (usize, usize)| right as f64 / photos.max(1) as f64;
         Self {
             run: run.folder.to_string_lossy().into_owned(),
-            val_accuracy: counted.map(share).or(metrics.val_accuracy),
+            val_accuracy: counted.map(share).or(metrics.val_accuracy.map(f64::from)),
             val_accuracy_interval: counted.map(|(right, photos)| interval(right, photos)),
-            val_loss: metrics.val_loss,
+            val_loss: metrics.val_loss.map(f64::from),
             balanced_accuracy: confusion.as_ref().and_then(Confusion::balanced_accuracy),
             calibration_error: run.reliability(Part::Val).map(|of| of.ece),
             val_photos: counted.map_or(0, |(_, photos)| photos),
-            train_accuracy: metrics.train_accuracy,
-            train_loss: metrics.train_loss,
-            test_accuracy: metrics.test_accuracy,
-            test_loss: metrics.test_loss,
-            seconds: seconds("total"),
-            seconds_features: seconds("features"),
-            seconds_head: seconds("head"),
+            train_accuracy: metrics.train_accuracy.map(f64::from),
+            train_loss: metrics.train_loss.map(f64::from),
+            test_accuracy: metrics.test_accuracy.map(f64::from),
+            test_loss: metrics.test_loss.map(f64::from),
+            seconds: metrics.seconds.total,
+            seconds_features: metrics.seconds.features,
+            seconds_head: metrics.seconds.head,
         }
     }
 }

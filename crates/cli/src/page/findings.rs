@@ -64,7 +64,7 @@ fn confused(run: &Run, confusion: &Confusion) -> Option<String> {
 
 fn gap(run: &Run, confusion: &Confusion) -> Option<String> {
     let val = confusion.right() as f64 / confusion.photos().max(1) as f64;
-    let train = run.metrics.train_accuracy.filter(|train| train - val > GAP)?;
+    let train = run.metrics.train_accuracy.map(f64::from).filter(|train| train - val > GAP)?;
     Some(format!(
         "Training accuracy is {}, {:.0} points above validation: more photos help more than more epochs.",
         percent(train),

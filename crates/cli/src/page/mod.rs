@@ -117,8 +117,8 @@ fn sections(
         add("mislabels", "Labels", "Labels worth a second look", Some(content));
     }
     add("map", "Map", "The photos as the backbone sees them", projection::projection(run));
-    let (times, photos) = (&run.metrics.seconds, &run.metrics.photos);
-    add("timing", "Time", "Where the time went", timing::timing(times, photos.read, photos.cached));
+    let metrics = &run.metrics;
+    add("timing", "Time", "Where the time went", timing::timing(&metrics.seconds, &metrics.photos));
     add("repeat", "Repeat", "To do it again", Some(repeat::repeat(run)));
     sections
 }

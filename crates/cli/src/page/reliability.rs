@@ -48,7 +48,7 @@ pub(super) fn reliability(run: &Run) -> Option<String> {
 
 /// What the temperature has done, where one was fitted.
 fn tempered(run: &Run) -> String {
-    match (run.metrics.temperature, run.metrics.ece_uncalibrated) {
+    match (run.metrics.temperature.map(f64::from), run.metrics.ece_uncalibrated) {
         (Some(temperature), Some(error)) if temperature != 1.0 => format!(
             " Logits were divided by a temperature of {temperature:.2} first; without it the calibration error would be {}.",
             percent(error)

@@ -2,6 +2,7 @@
 
 use super::escape::escape;
 use crate::run::Run;
+use crate::run::files::SPLIT;
 use crate::run::finished::plain_value;
 
 /// Arguments that are shown first, with what they are; the others follow by their names.
@@ -30,7 +31,7 @@ pub(super) fn repeat(run: &Run) -> String {
             rows += &row(what, &value);
         }
     }
-    rows += &row("split", &run.folder.join("split.csv").to_string_lossy());
+    rows += &row("split", &run.folder.join(SPLIT).to_string_lossy());
     let skipped =
         |key: &str| key == "command" || key == "version" || FIRST.iter().any(|(first, _)| *first == key);
     for (key, value) in run.arguments.iter().filter(|(key, _)| !skipped(key)) {

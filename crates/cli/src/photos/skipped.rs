@@ -1,10 +1,10 @@
 //! What is left out, told in few lines: a folder of a million broken files must not bury the result.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use icecap::SkippedPhoto;
-use icecap::data::{self, Inventory, SkipReason, Skipped, Warning, csv_record};
+use icecap::data::{self, Inventory, SkipReason, Skipped, Warning};
 
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;
@@ -96,13 +96,4 @@ pub(crate) fn reason(error: &data::Error) -> String {
         data::Error::Photo { source, .. } => source.to_string(),
         other => other.to_string(),
     }
-}
-
-/// A file of the photos that cannot be read: path, reason.
-pub(crate) fn file<'a>(skipped: impl IntoIterator<Item = (&'a Path, &'a str)>) -> String {
-    let mut text = csv_record(["path", "reason"]);
-    for (path, reason) in skipped {
-        text += &csv_record([path.to_string_lossy().as_ref(), reason]);
-    }
-    text
 }

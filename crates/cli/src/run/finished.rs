@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use icecap::Reliability;
 use icecap::data::Part;
 
+use super::arguments;
 use super::confusion::Confusion;
 use super::files::{ARGUMENTS, METRICS, PREDICTIONS};
 use super::metrics::Metrics;
@@ -18,7 +19,6 @@ use crate::terminal::failure::{Code, Failure};
 
 /// The most bytes of the files of a run.
 const METRICS_BYTES: u64 = 256 << 20;
-const ARGUMENTS_BYTES: u64 = 1 << 20;
 const PREDICTIONS_BYTES: u64 = 1 << 30;
 /// The most classes: their confusion matrix has the square of this.
 const MAX_CLASSES: usize = 4096;
@@ -41,7 +41,7 @@ impl Run {
         let metrics: Metrics =
             serde_json::from_str(&text).map_err(|error| unusable(&file, &error.to_string()))?;
         let file = folder.join(ARGUMENTS);
-        let arguments = match read(&file, ARGUMENTS_BYTES)? {
+        let arguments = match read(&file, arguments::MOST_BYTES)? {
             Some(text) => text
                 .parse::<toml::Table>()
                 .map_err(|error| unusable(&file, error.to_string().lines().next().unwrap_or("no TOML")))?,

@@ -36,6 +36,11 @@ pub(crate) fn toml_file<T: DeserializeOwned>(file: &Path, most: u64, advice: &st
     toml::from_str(&text).map_err(|error| wrong(error.message()))
 }
 
+/// The failure of a run's file whose text cannot be made.
+pub(super) fn unwritable(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::Content, format!("the run's record cannot be written: {error}"))
+}
+
 /// The failure of a file that cannot be used, for `reason`.
 pub(super) fn unusable(file: &Path, reason: &str) -> Failure {
     Failure::new(Code::Content, format!("{}: {reason}; train again to have it written anew", file.display()))

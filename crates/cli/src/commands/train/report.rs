@@ -11,12 +11,13 @@ use icecap::{
 };
 
 use super::options::Options;
-use super::since::Comparison;
+use super::since;
 use super::verdict;
 use crate::photos::class_folder::parent_of_class;
 use crate::photos::skipped;
 use crate::run::files::{MODEL, REPORT};
 use crate::run::folder::RunFolder;
+use crate::run::since::Comparison;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
@@ -284,7 +285,7 @@ impl<'a> Report<'a> {
         };
         let line = if why.is_empty() { "" } else { "\n" };
         let mut text = format!("{line}{why}\n{}", verdict::text(trained));
-        text.extend(since.map(Comparison::text));
+        text.extend(since.map(since::text));
         if let Some(test) = trained.test {
             text += &format!(
                 "test        loss {:.4}, accuracy {:.4} on {} that had no part in the training\n",
