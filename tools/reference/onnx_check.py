@@ -4,7 +4,7 @@
 `graph` checks the file as the ONNX project does (structure, types, shapes inferred all the way), feeds it pixels as its
 own metadata says, one by one and all at once, and compares with what icecap computed. `head` sets the tensors into a
 layer of the framework. A comparison is one JSON object on standard output; nothing is judged here, the test does that
-(tests/export_cli.rs).
+(tests/cli/export.rs).
 
 CASE is a safetensors file. For `graph`: `pixels` [N, H, W, 3], grey levels of 0 to 255, f32 or, for a graph that takes
 bytes, u8; `probabilities` [N, classes]; `logits` [N, logits]. For `head`: `features` [N, F] and the same two.

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
 #[allow(dead_code, reason = "what the other tests use of it")]
-#[path = "torch/draft.rs"]
+#[path = "weights/draft.rs"]
 mod draft;
 #[allow(dead_code, reason = "shared with the other tests of the container")]
-#[path = "hdf5/forge.rs"]
+#[path = "weights/forge.rs"]
 mod forge;
 
 use std::ffi::OsStr;

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
 #[allow(dead_code, reason = "what the other tests use of it")]
-#[path = "torch/draft.rs"]
+#[path = "weights/draft.rs"]
 mod draft;
 
 use draft::{Pickle, Tensor, state_dict, torch_legacy, torch_zip};

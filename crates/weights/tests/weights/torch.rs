@@ -1,0 +1,6 @@
+//! PyTorch's files and layouts: what opens, to which net, and what is refused.
+
+mod assets;
+mod hostile;
+mod layouts;
+mod mutants;

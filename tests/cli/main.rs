@@ -1,0 +1,31 @@
+//! The binary as a person runs it, a module a command or a way of using it, on photos drawn here.
+//!
+//! One process for all of them: they share their tools (a folder with photos, a file server, a browser) and are linked
+//! once. What counts memory or keeps a promise in seconds is beside this folder, in a process of its own.
+#![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
+
+mod browser;
+mod file_server;
+mod place;
+
+mod augment;
+mod awkward;
+mod bench;
+mod bundle;
+mod check;
+mod dataset;
+mod download;
+mod evaluate;
+mod export;
+mod heatmap;
+mod help;
+mod network;
+mod predict;
+mod report;
+#[cfg(unix)]
+mod resume;
+mod similar;
+mod since;
+mod tools;
+mod train;
+mod weights;

@@ -1,0 +1,136 @@
+//! Ctrl-C at any moment of `train`, and going on from there: the model of a run that was broken is that of one that was
+//! not, to the byte.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use icecap::rng::{Purpose, Stream};
+
+use crate::place::{self, Place, Run};
+
+/// Options of the runs: enough epochs that a moment can fall between two of them.
+const TRAIN: [&str; 8] = ["train", "photos", "--epochs", "400", "--seed", "3", "--no-report", "--out"];
+/// Time in which an interrupted run ends.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How often a run is interrupted: `ICECAP_TEST_INTERRUPTIONS`, else a few times.
+fn interruptions() -> u32 {
+    std::env::var("ICECAP_TEST_INTERRUPTIONS").map_or(6, |count| count.parse().unwrap())
+}
+
+/// Starts the training into `run` and interrupts it after `moment`; how it ended, and how long that took.
+fn interrupted(place: &Place, run: &str, moment: Duration) -> (Run, Duration) {
+    let mut command = place.command(&[&TRAIN[..], &[run]].concat());
+    // A cache of its own: photos are read anew each time.
+    command.env("ICECAP_CACHE", place.path(format!("cache-{run}")));
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(moment);
+    let asked = Instant::now();
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(killed.success() || output.status.success(), "{output:?}");
+    (Run::of(output), asked.elapsed())
+}
+
+#[test]
+fn a_run_that_is_interrupted_goes_on_to_the_same_model() {
+    let place = Place::two_classes();
+    let started = Instant::now();
+    let unbroken = place.icecap(&[&TRAIN[..], &["unbroken"]].concat()).succeeds();
+    let whole = started.elapsed();
+    let model = fs::read(place.path("unbroken/model.safetensors")).unwrap();
+    let mut stream = Stream::new(u64::from(std::process::id()), Purpose::Test, 0, 0);
+    let (mut broken, mut between_epochs) = (0, 0);
+    for number in 0..interruptions() {
+        let run = format!("run-{number}");
+        // Not before the process watches for signals.
+        let moment = whole.mul_f32(stream.range(0.02, 0.85)).max(Duration::from_millis(20));
+        let (ended, took) = interrupted(&place, &run, moment);
+        let _ = writeln!(std::io::stderr(), "{run}: after {moment:?}, code {:?} within {took:?}", ended.code);
+        assert!(took < SOON, "{took:?}: {ended:?}");
+        if ended.code == Some(0) {
+            // It was through before.
+            continue;
+        }
+        let line = ended.fails(130).to_owned();
+        // Where it was not even begun there is no folder, and nothing to go on with.
+        if !place.path(&run).exists() {
+            assert!(!line.contains("--resume"), "{line}");
+            continue;
+        }
+        broken += 1;
+        assert!(line.contains(&format!("train --resume {run}")), "{line}");
+        let so_far = format!("{run}/model-unfinished.safetensors");
+        if place.path(&so_far).exists() {
+            between_epochs += 1;
+            place.icecap(&["predict", &so_far, "photos/red/0.png"]).succeeds();
+        }
+        let resumed = place.icecap(&["train", "--resume", &run]).succeeds();
+        assert!(resumed.stdout.contains("model.safetensors"), "{resumed:?}");
+        let same = fs::read(place.path(format!("{run}/model.safetensors"))).unwrap() == model;
+        assert!(same, "{run}, interrupted after {moment:?}, ends with another model");
+        assert_eq!(place.names(&run), place.names("unbroken"), "{run}");
+    }
+    let _ = writeln!(std::io::stderr(), "{broken} broken, {between_epochs} of them between epochs");
+    assert!(unbroken.stdout.contains("unbroken/model.safetensors"));
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_with_the_photos_and_options_that_it_began_with() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "unbroken", "--epochs", "7", "--lr", "0.01"]).succeeds();
+    // As a run leaves its folder that is killed at its first photo.
+    let mut command = place.command(&["train", "photos", "--out", "killed", "--epochs", "7", "--lr", "0.01"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let begun = place.path("killed/unfinished.toml");
+    while !begun.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let _ = child.kill();
+    child.wait().unwrap();
+    if !begun.exists() {
+        // It was quicker than the signal: then it is complete.
+        let run = place.icecap(&["train", "--resume", "killed"]);
+        assert!(run.fails(5).contains("the run is complete"));
+        return;
+    }
+    // Photos that came since belong to another run.
+    place.draw("photos/red", "red", place::EACH + 3);
+    place.icecap(&["train", "--resume", "killed"]).succeeds();
+    assert_eq!(place.text("killed/split.csv"), place.text("unbroken/split.csv"));
+    let model = |run: &str| fs::read(place.path(format!("{run}/model.safetensors"))).unwrap();
+    assert!(model("killed") == model("unbroken"));
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_is_told() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+    fs::create_dir_all(place.path("garbage")).unwrap();
+    fs::write(place.path("garbage/unfinished.toml"), "words = 3").unwrap();
+    fs::create_dir_all(place.path("other")).unwrap();
+    let begun = |words: &str| {
+        format!(
+            "version = \"0\"\nwords = {words}\ndirectory = {:?}\nclasses = [\"blue\", \"green\"]\n\
+             params_sha256 = \"0\"\nisa = \"avx2\"\n",
+            place.path("")
+        )
+    };
+    fs::write(place.path("other/unfinished.toml"), begun("[\"train\", \"photos\"]")).unwrap();
+    fs::create_dir_all(place.path("words")).unwrap();
+    fs::write(place.path("words/unfinished.toml"), begun("[\"demo\"]")).unwrap();
+    place.each_fails(&[
+        (&["train", "--resume", "run"], 5, "the run is complete"),
+        (&["train", "--resume", "photos"], 5, "no run was begun here"),
+        (&["train", "--resume", "garbage"], 3, "begin anew"),
+        (&["train", "--resume", "other"], 3, "the classes were blue, green when the run began"),
+        (&["train", "--resume", "words"], 3, "no words of a training"),
+    ]);
+    for arguments in [&["train", "--resume", "run", "--epochs", "3"][..], &["train"]] {
+        assert_eq!(place.icecap(arguments).code, Some(2), "{arguments:?}");
+    }
+    // Nothing of a run under way is left in one that is complete.
+    assert!(place.names("run").iter().all(|name| !name.contains("unfinished")), "{:?}", place.names("run"));
+}

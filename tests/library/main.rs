@@ -1,0 +1,14 @@
+//! What holds across the crates below the facade, and of the facade itself.
+//!
+//! One process for all of them, so that they are linked once. What counts threads or compares times is beside this
+//! folder, in a process of its own.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
+
+mod assets;
+
+mod determinism;
+mod golden;
+mod net;
+mod packed;
+mod training;
+mod views;
