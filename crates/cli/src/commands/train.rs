@@ -239,6 +239,11 @@ fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Resul
         }
     };
     let mut heat = Heat::of(Some(&trained.classifier));
-    let threads = trained.classifier.backbone().threads().count();
-    folder.write(REPORT, &page::html(&run, threads, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?)
+    let backbone = trained.classifier.backbone();
+    folder.write(
+        REPORT,
+        &page::html(&run, backbone.threads(), backbone.isa(), &mut |seen| {
+            heat.jpeg(&seen.path, seen.predicted)
+        })?,
+    )
 }

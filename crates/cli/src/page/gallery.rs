@@ -107,6 +107,7 @@ pub(super) fn picture(address: Option<&str>, words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use icecap::data::ExifPolicy;
+    use icecap::kernels::{Isa, Threads};
 
     use super::*;
     use crate::run::metrics::Metrics;
@@ -142,8 +143,9 @@ mod tests {
         let paths: Vec<_> = errors.iter().map(|seen| seen.path.to_str().unwrap()).collect();
         assert_eq!(paths, ["photos/a/2.jpg", "photos/a/1.jpg"]);
         assert_eq!(mislabels.len(), 1);
-        let mut none =
-            Thumbnails::of(&[], ExifPolicy::Apply, 1).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let threads = Threads::new(1).unwrap();
+        let none = Thumbnails::of(&[], ExifPolicy::Apply, &threads, Isa::best());
+        let mut none = none.unwrap_or_else(|failure| panic!("{failure:?}"));
         let mut overlay = |seen: &Seen| seen.path.ends_with("2.jpg").then(|| vec![1, 2, 3]);
         let html = gallery(&run, &errors, &mut none, &mut overlay, "none");
         assert_eq!(html.matches("<figure class=\"photo pair\">").count(), 1);

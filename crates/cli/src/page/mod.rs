@@ -29,6 +29,7 @@ mod timing;
 use std::path::Path;
 
 use icecap::data::{ExifPolicy, Part};
+use icecap::kernels::{Isa, Threads};
 
 use crate::run::Run;
 use crate::run::confusion::Confusion;
@@ -54,15 +55,19 @@ struct Section {
     content: String,
 }
 
-/// The page of a run. Photos are read on `threads` threads.
-pub(crate) fn html(run: &Run, threads: usize, overlay: Overlay<'_>) -> Result<String, Failure> {
+/// Returns the page of a run. Its photos are read on `threads`, by the kernels of `isa`; `overlay` draws where the model
+/// looked on one of them.
+///
+/// # Errors
+/// If somebody pressed Ctrl-C while the photos were read.
+pub(crate) fn html(run: &Run, threads: &Threads, isa: Isa, overlay: Overlay<'_>) -> Result<String, Failure> {
     let chosen = Chosen {
         errors: gallery::errors(run),
         mislabels: gallery::mislabels(run),
         samples: data::samples(run),
     };
     let exif = run.argument("exif").and_then(|text| text.parse().ok()).unwrap_or(ExifPolicy::Apply);
-    let mut thumbnails = Thumbnails::of(&chosen.paths(), exif, threads)?;
+    let mut thumbnails = Thumbnails::of(&chosen.paths(), exif, threads, isa)?;
     let confusion = run.confusion(Part::Val);
     let sections = sections(run, confusion.as_ref(), &chosen, &mut thumbnails, overlay);
     Ok(page(run, &headline::headline(run, confusion.as_ref()), &sections))
