@@ -11,7 +11,7 @@ use icecap::data::{Limits, Loader, ResizeMode, scan_photos};
 use icecap::graph::{Input, Numerics, Padding, Scaling, Tap};
 use icecap::kernels::{Shape, Tensor};
 use icecap::rng::{Purpose, Stream};
-use icecap::weights::{Digest, HeadLayout, OnnxPixels, Weights, starter};
+use icecap::weights::{HeadLayout, OnnxPixels, Weights, params_digest, starter};
 use icecap::{Backbone, Classifier, FeatureSet, Head, Preprocessing, Settings, TrainOptions};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -224,7 +224,7 @@ fn head(backbone: &Backbone, pooled: &[f32], classes: usize) -> Head {
 fn on_starter(place: &Place, numerics: Numerics, size: [usize; 2], classes: usize) -> (Classifier, Vec<f32>) {
     let Weights { params, mut record } = starter().unwrap();
     let params = params.with_numerics(numerics).unwrap();
-    (record.numerics, record.params_sha256, record.size) = (numerics, Digest::of_params(&params), Some(size));
+    (record.numerics, record.params_sha256, record.size) = (numerics, params_digest(&params), Some(size));
     let backbone = Backbone::new(Weights { params, record }, Settings::default()).unwrap();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
     assert_eq!(preprocessing.resize.mode, ResizeMode::Squash);

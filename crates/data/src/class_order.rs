@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::near_name::near_name;
 use crate::scan::{Inventory, Sample};
 use crate::text_file::{read_text, wrong};
 use crate::{Error, Result, Survey};
+use icecap_foundation::did_you_mean::nearest;
 
 /// Reads the names of classes, one a line; empty lines are passed over.
 ///
@@ -38,7 +38,7 @@ fn places(file: &Path, found: &[String], wanted: &[String]) -> Result<Vec<usize>
             Error::ClassNotListed {
                 path: file.to_owned(),
                 class: class.clone(),
-                meant: near_name(class, free).map(str::to_owned),
+                meant: nearest(class, free).map(str::to_owned),
             }
         })
     };

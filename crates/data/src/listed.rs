@@ -13,12 +13,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::csv::CsvRecords;
-use crate::near_name::near_name;
 use crate::scan::{Inventory, PART_NAMES, Sample};
 use crate::split_file::SPLIT_COLUMNS;
 use crate::text_file::{read_text, wrong};
 use crate::walk::natural;
 use crate::{Error, Part, Result, Survey};
+use icecap_foundation::did_you_mean::nearest;
 
 /// A line of the file.
 pub(crate) struct Row {
@@ -111,7 +111,7 @@ impl Columns {
             COLUMNS.iter().zip(places).filter(|(_, place)| place.is_none()).map(|((name, _), _)| *name);
         let left: Vec<&str> = left.collect();
         for field in header.iter().filter(|field| !COLUMNS.iter().any(|(_, names)| named(field, names))) {
-            if let Some(meant) = near_name(field, left.iter().copied()) {
+            if let Some(meant) = nearest(field, left.iter().copied()) {
                 return Err(wrong(
                     file,
                     1,
@@ -150,7 +150,7 @@ impl Columns {
         let part = match self.split.map(|at| fields[at].as_str()) {
             None => Part::Train,
             Some(text) => part_of(text).ok_or_else(|| {
-                let meant = near_name(text, PART_NAMES);
+                let meant = nearest(text, PART_NAMES);
                 let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
                 wrong(file, line, format!("the split '{text}' is not train, val or test{meant}"))
             })?,
@@ -193,7 +193,7 @@ impl Listing {
         let mut rows = Vec::new();
         for row in self.rows.iter().filter(|row| row.part == part) {
             let Some(&class) = index.get(row.class.as_str()) else {
-                let meant = near_name(&row.class, classes.iter().map(String::as_str));
+                let meant = nearest(&row.class, classes.iter().map(String::as_str));
                 let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
                 let known = classes.join(", ");
                 let reason = format!("'{}' is none of the classes ({known}){meant}", row.class);

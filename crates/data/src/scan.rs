@@ -14,9 +14,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::listed::{inventory_of, is_listing, known_samples};
-use crate::near_name::near_name;
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
+use icecap_foundation::did_you_mean::nearest;
 
 /// A part of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -304,7 +304,7 @@ fn samples_below(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Sample>
     for (class, path) in class_folders(folder, &mut inventory.skipped)? {
         let photos = photos_below(&path, &mut inventory.skipped)?;
         let Some(index) = inventory.classes.iter().position(|known| *known == class) else {
-            let meant = near_name(&class, inventory.classes.iter().map(String::as_str)).map(str::to_owned);
+            let meant = nearest(&class, inventory.classes.iter().map(String::as_str)).map(str::to_owned);
             return Err(Error::UnknownClass { path, class, known: inventory.classes.join(", "), meant });
         };
         samples.extend(photos.into_iter().map(|path| Sample { path, class: index }));

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::atomic_file::{WriteError, replace_file};
+
 use crate::csv::{CsvRecords, csv_record};
 use crate::text_file::{read_text, wrong};
 use crate::{Error, Part, Result};
@@ -31,11 +33,8 @@ pub fn write_split<'a>(file: &Path, rows: impl IntoIterator<Item = (Part, &'a st
         let name = path.to_str().ok_or_else(|| Error::PathNotText { path: path.to_owned() })?;
         text += &csv_record([part.name(), class, name]);
     }
-    let written = icecap_kernels::replace_file(file, |out| out.write_all(text.as_bytes()));
-    written.map_err(|error| match error {
-        icecap_kernels::Error::Io { path, source } => Error::Io { path, source },
-        other => Error::Io { path: file.to_owned(), source: std::io::Error::other(other.to_string()) },
-    })
+    let written = replace_file(file, |out| out.write_all(text.as_bytes()));
+    written.map_err(|WriteError { path, source }| Error::Io { path, source })
 }
 
 /// Reads a `split.csv`.

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::listed::{is_listing, known_samples, read_listing, survey_of};
-use crate::near_name::near_name;
 use crate::scan::{MissingClass, PART_NAMES, Parts, Sample, Skipped, class_folder, parts_of};
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Part, Result, SkipReason};
+use icecap_foundation::did_you_mean::nearest;
 
 /// What a dataset holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl Survey {
             let photos = photos_below(&path, &mut self.skipped)?;
             let known = self.classes.iter().position(|known| *known == class);
             if known.is_none() && photos.is_empty() {
-                let meant = near_name(&class, self.classes.iter().map(String::as_str)).map(str::to_owned);
+                let meant = nearest(&class, self.classes.iter().map(String::as_str)).map(str::to_owned);
                 self.problems.push(Problem::Unknown { part, class, meant });
                 continue;
             }
@@ -274,7 +274,7 @@ impl Survey {
             let missing: Vec<usize> =
                 learned.iter().copied().filter(|class| !found.contains(class)).collect();
             // A name that is there already was not meant by another.
-            let near = |class: usize| near_name(name(class), missing.iter().map(|&class| name(class)));
+            let near = |class: usize| nearest(name(class), missing.iter().map(|&class| name(class)));
             let meant: Vec<Option<String>> =
                 unknown.iter().map(|&class| near(class).map(str::to_owned)).collect();
             for (&class, meant) in unknown.iter().zip(&meant) {

@@ -21,6 +21,9 @@ pub enum Error {
     /// Of a shape, an instruction set or threads.
     #[error(transparent)]
     Kernel(#[from] icecap_kernels::Error),
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] icecap_foundation::atomic_file::WriteError),
     /// A model file without its backbone, opened without one.
     #[error("{}: the backbone is not in this file; give the weights whose params_sha256 is {params_sha256}", path.display())]
     NeedsBackbone {
@@ -172,7 +175,7 @@ impl Error {
                 icecap_data::ErrorKind::Setting => Kind::Setting,
                 _ => Kind::Content,
             },
-            Self::Kernel(icecap_kernels::Error::Io { .. }) => Kind::Path,
+            Self::Kernel(icecap_kernels::Error::Io { .. }) | Self::Write(_) => Kind::Path,
             Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
             Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,

@@ -25,7 +25,7 @@
 //! it. There is no global state, nothing is printed, and whatever takes long tells its progress to a callback that can
 //! stop it. Results have the same bits for any number of threads and any batch.
 //!
-//! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`].
+//! The floors below are at hand as modules: [`data`], [`weights`], [`graph`], [`autograd`], [`kernels`], [`foundation`].
 //! [`check`](mod@check) looks at a dataset before it is trained on.
 #![forbid(unsafe_code)]
 
@@ -54,6 +54,7 @@ pub use model::{
 
 pub use icecap_autograd as autograd;
 pub use icecap_data as data;
+pub use icecap_foundation as foundation;
 pub use icecap_graph as graph;
 pub use icecap_kernels as kernels;
 pub use icecap_kernels::rng;

@@ -64,7 +64,7 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
-    /// A file that could not be read, mapped or replaced.
+    /// A file that could not be read or mapped.
     #[cfg(feature = "files")]
     #[error("{}: {source}", path.display())]
     Io {

@@ -24,8 +24,6 @@ mod par;
 mod pointwise;
 mod pool;
 mod registry;
-#[cfg(feature = "files")]
-mod replace;
 mod resize;
 pub mod rng;
 pub mod roofline;
@@ -56,8 +54,6 @@ pub use par::{MAX_THREADS, Threads};
 pub use pointwise::{Epilogue, PackedPointwise, pointwise};
 pub use pool::pool;
 pub use registry::{Kernel, Operation, kernels};
-#[cfg(feature = "files")]
-pub use replace::{cache_file, replace_file, replace_program};
 pub use resize::{ResizeScratch, Size, resize_bilinear_rgb};
 pub use scale::{Pixel, scale_pixels, scaled_len};
 pub use shape::{MAX_RANK, Shape};

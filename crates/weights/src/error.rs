@@ -9,10 +9,14 @@ use crate::layout::{HEAD_PREFIX, Layout};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file that cannot be read, mapped or replaced, or that is too large.
+    /// A file that cannot be read or mapped, or that is too large.
     #[cfg(feature = "files")]
     #[error(transparent)]
     File(#[from] icecap_kernels::Error),
+    /// A file that cannot be written.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Write(#[from] icecap_foundation::atomic_file::WriteError),
     /// Something above the limit that is set before memory is taken for it.
     #[error("{}: {got} {what}, above the limit of {limit}", path.display())]
     Limit {
@@ -351,7 +355,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             #[cfg(feature = "files")]
-            Self::File(icecap_kernels::Error::Io { .. }) => Kind::Io,
+            Self::File(icecap_kernels::Error::Io { .. }) | Self::Write(_) => Kind::Io,
             #[cfg(feature = "files")]
             Self::File(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Limit { .. } => Kind::Limit,

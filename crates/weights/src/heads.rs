@@ -18,7 +18,7 @@ use std::path::Path;
 use icecap_kernels::Shape;
 
 use crate::bundle::Model;
-use crate::digest::for_each_le_chunk;
+use crate::params_digest::for_each_le_chunk;
 use crate::{Error, safetensors};
 
 /// Keys of a model file that are not true of a head alone.

@@ -11,7 +11,6 @@
 
 mod bundle;
 mod container;
-mod digest;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
@@ -20,6 +19,7 @@ mod layout;
 mod manifest;
 mod onnx;
 mod open;
+mod params_digest;
 #[cfg(feature = "files")]
 mod prepacked;
 mod record;
@@ -30,9 +30,9 @@ mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, Model, Preprocessing, check_classes};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
-pub use digest::{Digest, NotADigest};
 pub use error::{Error, Kind};
 pub use heads::HeadLayout;
+pub use icecap_foundation::{Digest, NotADigest};
 pub use layout::Layout;
 pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
@@ -41,6 +41,7 @@ pub use open::{STARTER, starter};
 pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, open_while};
+pub use params_digest::params_digest;
 #[cfg(feature = "files")]
 pub use prepacked::{PackStore, packed_bytes, packed_in};
 pub use record::Record;

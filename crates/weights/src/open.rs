@@ -9,10 +9,10 @@ use icecap_kernels::Threads;
 use crate::container::Container;
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
-use crate::digest::digests_while;
 use crate::manifest::Entry;
+use crate::params_digest::digests_while;
 use crate::record::{Metadata, key};
-use crate::{Digest, Error, Layout, Manifest, Record, layout};
+use crate::{Digest, Error, Layout, Manifest, Record, layout, params_digest};
 
 /// A net as it was trained, and what is known of it.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Weights {
     pub fn with_scaling(mut self, scaling: Scaling) -> Result<Self, NetError> {
         self.record.numerics.scaling = scaling;
         self.params = self.params.with_numerics(self.record.numerics)?;
-        self.record.params_sha256 = Digest::of_params(&self.params);
+        self.record.params_sha256 = params_digest(&self.params);
         Ok(self)
     }
 }
@@ -148,7 +148,7 @@ pub(crate) fn read_known<R: Send>(
     }
     let params = params(&file, layout, threads)?;
     let (params_sha256, file_sha256, prepared) = digests_while(threads, Some(bytes), &params, prepare);
-    let file_sha256 = file_sha256.unwrap_or_else(|| Digest::of_file(bytes));
+    let file_sha256 = file_sha256.unwrap_or_else(|| Digest::of(bytes));
     // A model file has Keras' names, whatever its backbone was published in.
     let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
     let mut record = metadata.record_of(published, &params, file_sha256, params_sha256)?;
@@ -199,8 +199,8 @@ mod tests {
         let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
         bytes.extend(text.bytes());
         bytes.extend(&STARTER[8 + length..]);
-        let old = Digest::of_file(STARTER).to_string();
-        let listed = BUILT_IN.replace(&old, &Digest::of_file(&bytes).to_string());
+        let old = Digest::of(STARTER).to_string();
+        let listed = BUILT_IN.replace(&old, &Digest::of(&bytes).to_string());
         assert_ne!(listed, BUILT_IN, "the starter is listed");
         (bytes, Manifest::parse(&listed).unwrap())
     }

@@ -27,8 +27,9 @@ use std::io::{Seek, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::atomic_file::replace_cache_file;
 use icecap_graph::{BLOCKS, Net, Numerics, Padding, Scaling, Spec};
-use icecap_kernels::{KeptFile, PACK_VERSION, cache_file};
+use icecap_kernels::{KeptFile, PACK_VERSION};
 
 use crate::{Digest, Error, MAX_FILE};
 
@@ -82,7 +83,7 @@ impl PackStore {
         let path = self.path(params_sha256);
         std::fs::create_dir_all(&self.folder)
             .map_err(|source| icecap_kernels::Error::Io { path: self.folder.clone(), source })?;
-        cache_file(&path, |out| write(out, params_sha256, net))?;
+        replace_cache_file(&path, |out| write(out, params_sha256, net))?;
         Ok(path)
     }
 }

@@ -42,7 +42,7 @@ pub struct Record {
     pub resize: Option<String>,
     /// The hash of the file that the weights came in.
     pub file_sha256: Digest,
-    /// The hash of the net, whatever the file: see [`Digest::of_params`].
+    /// The hash of the net, whatever the file: see [`crate::params_digest`].
     pub params_sha256: Digest,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use crate::digest::for_each_le_chunk;
+use crate::params_digest::for_each_le_chunk;
 use crate::record::{Metadata, key};
 use crate::{Error, Layout, Weights, safetensors};
 
@@ -17,13 +17,13 @@ impl Weights {
     /// give the same bytes.
     ///
     /// # Errors
-    /// [`Error::File`] where it cannot be written; an [`Error::Metadata`] where the record holds what could not be
+    /// [`Error::Write`] where it cannot be written; an [`Error::Metadata`] where the record holds what could not be
     /// read back.
     #[cfg(feature = "files")]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let header = self.header(path)?;
-        Ok(icecap_kernels::replace_file(path, |mut out| self.write(&header, &mut out))?)
+        Ok(icecap_foundation::atomic_file::replace_file(path, |mut out| self.write(&header, &mut out))?)
     }
 
     /// The bytes of that file.

@@ -76,10 +76,10 @@ impl Store {
     /// Keeps the hash of an entry's file.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::Write`], or [`Error::File`] for its folder.
     pub fn record(&self, entry: &Entry, sha256: Digest) -> Result<(), Error> {
         if let (Some(path), Some(name)) = (self.hash_file(entry), entry.file_name()) {
-            icecap_kernels::replace_file(&path, |out| writeln!(out, "{sha256}  {name}"))?;
+            icecap_foundation::atomic_file::replace_file(&path, |out| writeln!(out, "{sha256}  {name}"))?;
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl Store {
             let read = read_known(bytes, &path, Known::Entry(entry), threads, prepare);
             // Of a file that is another than it should be, that is the first thing to know.
             read.or_else(|error| {
-                check(Digest::of_file(bytes))?;
+                check(Digest::of(bytes))?;
                 Err(error)
             })
         })??;

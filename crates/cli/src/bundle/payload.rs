@@ -26,7 +26,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use icecap::kernels::{replace_program, with_mapped_file};
+use icecap::foundation::atomic_file::replace_program;
+use icecap::kernels::with_mapped_file;
 use icecap::weights::{Digest, MAX_FILE};
 
 use crate::terminal::failure::{Code, Failure};
@@ -70,7 +71,7 @@ pub(crate) fn write(program: &Path, model: &[u8], net: &[u8], file: &Path) -> Re
     let start = lines(own) + LINE as u64;
     let payload = Payload {
         model: Piece { start, len: model.len() as u64 },
-        sha256: Digest::of_file(model),
+        sha256: Digest::of(model),
         crc: crc32fast::hash(model),
         net: Piece { start: start + lines(model.len() as u64), len: net.len() as u64 },
     };
@@ -123,7 +124,7 @@ pub(crate) fn find(file: &Path) -> Result<Option<Payload>, Failure> {
 impl Payload {
     /// Hands the model's bytes to `read`; a model whose hash is another is an error, whatever `read` made of it.
     pub(crate) fn with<R>(&self, file: &Path, read: impl FnOnce(&[u8]) -> R) -> Result<R, Failure> {
-        self.with_checked(file, |model| Digest::of_file(model) == self.sha256, read)
+        self.with_checked(file, |model| Digest::of(model) == self.sha256, read)
     }
 
     /// The same, with its CRC in place of its hash, and where in the file its packed net is.

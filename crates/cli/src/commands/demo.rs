@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::data::{Sample, scan};
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 use icecap::{
     Backbone, Classifier, Dataset, Event, Metrics, Prediction, SaveBackbone, Source, TrainOptions, Trained,
     Trainer,

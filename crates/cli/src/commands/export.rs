@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use icecap::Classifier;
+use icecap::foundation::atomic_file::replace_file;
 use icecap::graph::{Padding, Scaling};
-use icecap::kernels::replace_file;
 use icecap::weights::{HeadLayout, OnnxPixels};
 use serde::Serialize;
 

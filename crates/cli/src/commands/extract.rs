@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::data::{Labelled, scan_labelled};
+use icecap::foundation::atomic_file::replace_file;
 use icecap::graph::Tap;
-use icecap::kernels::{Shape, replace_file};
+use icecap::kernels::Shape;
 use icecap::{Backbone, Extractor, Preprocessing};
 
 use crate::options::dataset::{ExcludeOptions, roots};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::data::Views;
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 use icecap::{Predictor, Source};
 
 use crate::options::model::ModelOptions;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::Classifier;
-use icecap::kernels::{Isa, Threads, replace_file};
+use icecap::foundation::atomic_file::replace_file;
+use icecap::kernels::{Isa, Threads};
 
-use crate::page;
 use crate::options::input::ThreadOptions;
+use crate::page;
 use crate::page::Heat;
 use crate::run::Run;
 use crate::run::files::{MODEL, REPORT};

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use icecap::foundation::did_you_mean::{forgiven, slips};
 use icecap::{Error, data, kernels, weights};
-use strsim::damerau_levenshtein;
 
 /// The model's file in the folder of a run, which somebody means who names that folder.
 pub(crate) const MODEL: &str = "model.safetensors";
@@ -28,6 +28,7 @@ fn missing(error: &Error) -> Option<&Path> {
         Error::Data(data::Error::MissingFolder { path } | data::Error::Io { path, .. })
         | Error::Kernel(kernels::Error::Io { path, .. })
         | Error::Weights(weights::Error::File(kernels::Error::Io { path, .. })) => Some(path),
+        Error::Write(error) | Error::Weights(weights::Error::Write(error)) => Some(&error.path),
         Error::Weights(weights::Error::UnknownName { name, near }) if near.is_empty() => {
             Some(Path::new(name))
         }
@@ -66,9 +67,8 @@ fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
     let score = |name: String| {
         let other = name.to_lowercase();
         let extended = other.strip_prefix(&text).is_some_and(|rest| rest.starts_with('.'));
-        // Two letters that changed places are one slip.
-        let apart = if extended { 1 } else { damerau_levenshtein(&text, &other) };
-        (name != asked && apart <= 1 + text.chars().count() / 4).then_some((apart, name))
+        let apart = if extended { 1 } else { slips(&text, &other) };
+        (name != asked && apart <= forgiven(text.chars().count())).then_some((apart, name))
     };
     // Of one or two letters everything short is a few letters away.
     if text.chars().count() < 3 {

@@ -76,4 +76,10 @@ macro_rules! from_below {
         })+
     };
 }
-from_below!(icecap::data::Error, icecap::weights::Error, icecap::graph::Error, icecap::kernels::Error);
+from_below!(
+    icecap::data::Error,
+    icecap::weights::Error,
+    icecap::graph::Error,
+    icecap::kernels::Error,
+    icecap::foundation::atomic_file::WriteError
+);

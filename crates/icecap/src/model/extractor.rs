@@ -155,7 +155,7 @@ impl Extractor {
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
         let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views } = self;
         let shared = Shared {
-            params: Digest(backbone.record().params_sha256.0),
+            params: backbone.record().params_sha256,
             preprocessing: preprocessing.to_string(),
             numerics: format!("{NUMERIC_VERSION} {}", backbone.isa()),
             resize: &preprocessing.resize,

@@ -77,7 +77,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use icecap_kernels::rng::{Purpose, Stream};
-    use icecap_weights::{Digest, starter};
+    use icecap_weights::{params_digest, starter};
 
     use super::*;
     use crate::judge::metrics::probabilities;
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn it_is_a_model_like_any_other() {
         let weights = with_top(2);
-        let hash = Digest::of_params(&weights.params);
+        let hash = params_digest(&weights.params);
         let classifier = Classifier::from_weights(weights, names(2), Settings::threads(1)).unwrap();
         assert_eq!(classifier.backbone().record().params_sha256, hash);
         let bytes = classifier.to_bytes(SaveBackbone::Embedded).unwrap();

@@ -13,9 +13,9 @@ use super::{
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
 use crate::container::{Container, ContainerKind, safetensors};
-use crate::digest::digests_while;
 use crate::error::shown;
 use crate::layout::HEAD_PREFIX;
+use crate::params_digest::digests_while;
 use crate::record::{Metadata, key as record_key};
 use crate::{Digest, Error, Layout, Record, open, vocabulary};
 

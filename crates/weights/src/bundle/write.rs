@@ -9,21 +9,21 @@ use icecap_kernels::Shape;
 
 use super::read::preprocessing;
 use super::{BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, key};
-use crate::digest::for_each_le_chunk;
+use crate::params_digest::for_each_le_chunk;
 use crate::record::{Metadata, key as record_key};
-use crate::{Digest, Error, Layout, safetensors, vocabulary};
+use crate::{Error, Layout, params_digest, safetensors, vocabulary};
 
 impl Model {
     /// Writes the model file at `path` in one step: a reader finds the old file or the whole new one.
     ///
     /// # Errors
-    /// [`Error::File`] where it cannot be written; [`Error::Model`] where the model does not fit together, which
+    /// [`Error::Write`] where it cannot be written; [`Error::Model`] where the model does not fit together, which
     /// includes a head with NaN; [`Error::Limit`] where the class names do not fit the header.
     #[cfg(feature = "files")]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let header = self.header(path)?;
-        Ok(icecap_kernels::replace_file(path, |mut out| self.write(&header, &mut out))?)
+        Ok(icecap_foundation::atomic_file::replace_file(path, |mut out| self.write(&header, &mut out))?)
     }
 
     /// The model file's bytes.
@@ -61,7 +61,7 @@ impl Model {
         let stated = self.record.params_sha256;
         let (got, numerics) = match &self.backbone {
             BackbonePart::Pinned(pinned) => (*pinned, &self.record.numerics),
-            BackbonePart::Embedded(params) => (Digest::of_params(params), params.numerics()),
+            BackbonePart::Embedded(params) => (params_digest(params), params.numerics()),
         };
         if got != stated {
             return Err(format!("the backbone's params_sha256 is {got}, and the record says {stated}"));

@@ -145,7 +145,7 @@ impl Work<'_> {
     fn keep(&self, wish: Wish) -> Result<Fetched, Error> {
         let place = self.path.display().to_string();
         let (sha256, bytes) = icecap_kernels::with_mapped_file(self.path, MAX_FILE, |bytes| {
-            (Digest::of_file(bytes), bytes.len() as u64)
+            (Digest::of(bytes), bytes.len() as u64)
         })?;
         check_size(self.entry, bytes, &place)?;
         // A new one comes from the server; where none can be asked, it can only have been put there by hand.

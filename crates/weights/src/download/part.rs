@@ -4,13 +4,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::io;
+use crate::Error;
 use crate::container::MAX_FILE;
 use crate::store::beside;
-use crate::{Digest, Error};
 
 /// Which version of a file a part belongs to, in its server's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub(super) struct Part {
     origin_path: PathBuf,
     file: File,
     len: u64,
-    hash: Sha256,
+    hash: Hasher,
     origin: Origin,
     /// Whether more than one answer is in it.
     mixed: bool,
@@ -41,7 +41,7 @@ impl Part {
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
         let mut file = file.map_err(failed)?;
         // Read in pieces: a part is as large as the network made it.
-        let (mut hash, mut len, mut piece) = (Sha256::new(), 0, vec![0; 1 << 16]);
+        let (mut hash, mut len, mut piece) = (Hasher::new(), 0, vec![0; 1 << 16]);
         loop {
             match file.read(&mut piece) {
                 Ok(0) => break,
@@ -95,7 +95,7 @@ impl Part {
 
     /// The hash of what is there.
     pub(super) fn sha256(&self) -> Digest {
-        Digest(self.hash.clone().finalize().into())
+        self.hash.digest()
     }
 
     /// Forgets what is there.
@@ -104,7 +104,7 @@ impl Part {
             .set_len(0)
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))
             .map_err(|e| io(&self.path, e))?;
-        (self.len, self.hash, self.origin, self.mixed) = (0, Sha256::new(), Origin::default(), false);
+        (self.len, self.hash, self.origin, self.mixed) = (0, Hasher::new(), Origin::default(), false);
         let _ = fs::remove_file(&self.origin_path);
         Ok(())
     }
@@ -113,7 +113,9 @@ impl Part {
     pub(super) fn come_from(&mut self, origin: Origin) -> Result<(), Error> {
         self.mixed |= self.len > 0;
         if origin != self.origin {
-            icecap_kernels::replace_file(&self.origin_path, |out| Ok(serde_json::to_writer(out, &origin)?))?;
+            icecap_foundation::atomic_file::replace_file(&self.origin_path, |out| {
+                Ok(serde_json::to_writer(out, &origin)?)
+            })?;
             self.origin = origin;
         }
         Ok(())
@@ -174,7 +176,7 @@ mod tests {
         assert_eq!((part.len(), part.origin(), part.is_mixed()), (2, &origin, true));
         assert!(part.may_go_on(false));
         part.add(b"c").unwrap();
-        assert_eq!(part.sha256(), Digest::of_file(b"abc"));
+        assert_eq!(part.sha256(), Digest::of(b"abc"));
         part.leave(true);
 
         for bad in ["", "{", "[1]", "{\"validator\": \"a\\nb\"}", &" ".repeat(1 << 17)] {

@@ -1,6 +1,6 @@
 //! Names that are like a mistyped one.
 
-use strsim::levenshtein;
+use icecap_foundation::did_you_mean::{forgiven, slips};
 
 use super::Entry;
 
@@ -14,8 +14,8 @@ pub(super) fn nearest(entries: &[Entry], text: &str) -> Vec<String> {
     // A path, or a whole sentence, is no mistyped name.
     let word = (3..=64).contains(&text.chars().count());
     let score = |name: &str| {
-        let away = levenshtein(&text, &name.to_lowercase());
-        let close = word && (away <= 1 + name.len() / 4 || name.to_lowercase().contains(&text));
+        let away = slips(&text, name);
+        let close = word && (away <= forgiven(name.chars().count()) || name.to_lowercase().contains(&text));
         close.then_some(away)
     };
     // Of two that are as near, that which only goes on where the text ends.

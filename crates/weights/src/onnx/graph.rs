@@ -13,7 +13,7 @@ use super::message::{
     TensorType, TypeProto, UINT8, ValueInfoProto,
 };
 use crate::bundle::Model;
-use crate::digest::for_each_le_chunk;
+use crate::params_digest::for_each_le_chunk;
 
 /// Names of values that are no layer's output.
 const PIXELS: &str = "pixels";

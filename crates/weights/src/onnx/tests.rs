@@ -7,7 +7,7 @@ use icecap_kernels::{Shape, Tensor};
 
 use super::message::{GraphProto, NodeProto, Side, ValueInfoProto};
 use super::*;
-use crate::{Digest, Layout, Preprocessing, Record};
+use crate::{Digest, Layout, Preprocessing, Record, params_digest};
 
 /// A model of width 0.35 with random weights.
 pub(crate) fn model(classes: usize) -> Model {
@@ -22,7 +22,7 @@ fn model_of(classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
         (name, random(shape, number, 0.01, 0.5))
     });
     let params = Params::new(spec, numerics, tensors.collect()).unwrap();
-    let params_sha256 = Digest::of_params(&params);
+    let params_sha256 = params_digest(&params);
     let logits = if classes == 2 { 1 } else { classes };
     Model {
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
@@ -37,7 +37,7 @@ fn model_of(classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
             numerics,
             size: None,
             resize: None,
-            file_sha256: Digest::of_file(b"random"),
+            file_sha256: Digest::of(b"random"),
             params_sha256,
         },
         preprocessing: Preprocessing { size, resize: "squash".to_owned(), exif: "apply".to_owned() },

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use icecap_graph::Spec;
-use icecap_weights::{Digest, open, starter};
+use icecap_weights::{open, params_digest, starter};
 
 use crate::net;
 
@@ -30,7 +30,7 @@ fn the_real_files_open_with_their_width() {
         let weights = open(folder.join(file)).unwrap();
         assert_eq!(weights.params.spec(), &Spec::with_width(width).unwrap(), "{file}");
         assert_eq!((weights.record.width, weights.params.classes()), (Some(width), classes), "{file}");
-        assert_eq!(weights.record.params_sha256, Digest::of_params(&weights.params.clone().without_top()));
+        assert_eq!(weights.record.params_sha256, params_digest(&weights.params.clone().without_top()));
         println!("{file}: file {} params {}", weights.record.file_sha256, weights.record.params_sha256);
     }
 }

@@ -8,6 +8,7 @@ use icecap_graph::{Numerics, Spec};
 use icecap_kernels::{Shape, Tensor};
 use icecap_weights::{
     BackbonePart, Digest, Error, FORMAT, Kind, Layout, Model, Preprocessing, Record, from_bytes,
+    params_digest,
 };
 
 use crate::net;
@@ -22,7 +23,7 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
     let params = net::params(&golden_spec());
     let logits = if classes.len() == 2 { 1 } else { classes.len() };
     let kernel: Vec<f32> = (0..16 * logits).map(|index| index as f32 / 32.0 - 0.75).collect();
-    let params_sha256 = Digest::of_params(&params);
+    let params_sha256 = params_digest(&params);
     Model {
         classes: classes.iter().map(|&name| name.to_owned()).collect(),
         head_kernel: Tensor::from_slice(Shape::of([16, logits]), &kernel).unwrap(),
@@ -39,7 +40,7 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
             numerics: Numerics::KERAS,
             size: Some([64, 96]),
             resize: None,
-            file_sha256: Digest::of_file(b"the file that the backbone came in"),
+            file_sha256: Digest::of(b"the file that the backbone came in"),
             params_sha256,
         },
         preprocessing: Preprocessing {

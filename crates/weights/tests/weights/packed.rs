@@ -2,7 +2,7 @@
 
 use icecap_graph::{Input, Net, Numerics, Padding, Plan, Scaling, Tap};
 use icecap_kernels::{Isa, PACK_VERSION, Threads};
-use icecap_weights::{Digest, PackStore, starter};
+use icecap_weights::{Digest, PackStore, params_digest, starter};
 
 use crate::net;
 
@@ -27,7 +27,7 @@ fn what_is_kept_comes_back_with_its_bits() {
         net::params(&net::tiny()).with_numerics(other).unwrap(),
         starter().unwrap().params,
     ] {
-        let digest = Digest::of_params(&params);
+        let digest = params_digest(&params);
         assert!(store.find(digest).is_none(), "nothing is there yet");
         let packed = Net::new(&params);
         let path = store.keep(digest, &packed).unwrap();
@@ -40,7 +40,7 @@ fn what_is_kept_comes_back_with_its_bits() {
         assert_eq!(features(found, 64), features(packed, 64));
     }
     // A pack outlives its file: who maps it keeps it.
-    let digest = Digest::of_params(&net::params(&net::tiny()));
+    let digest = params_digest(&net::params(&net::tiny()));
     let found = store.find(digest).unwrap();
     std::fs::remove_dir_all(folder.path()).unwrap();
     assert_eq!(features(found, 64), features(Net::new(&net::params(&net::tiny())), 64));
@@ -53,7 +53,7 @@ fn a_top_is_left_out() {
     let spec = net::tiny();
     let params =
         icecap_graph::Params::new(spec.clone(), Numerics::KERAS, net::tensors(&spec, Some(10))).unwrap();
-    let digest = Digest::of_params(&params);
+    let digest = params_digest(&params);
     store.keep(digest, &Net::new(&params)).unwrap();
     assert_eq!(store.find(digest).unwrap().classes(), None);
 }
@@ -63,7 +63,7 @@ fn a_damaged_or_stale_file_counts_as_missing_and_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let store = PackStore::new(folder.path());
     let params = net::params(&net::tiny());
-    let (digest, packed) = (Digest::of_params(&params), Net::new(&params));
+    let (digest, packed) = (params_digest(&params), Net::new(&params));
     let path = store.keep(digest, &packed).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let refused = |bytes: &[u8], what: &str| {
@@ -85,8 +85,8 @@ fn a_damaged_or_stale_file_counts_as_missing_and_is_replaced() {
     refused(&newer, "another pack version");
     // A sound file under another net's name.
     let other = params.with_numerics(Numerics { epsilon: 0.5, ..Numerics::KERAS }).unwrap();
-    std::fs::write(store.path(Digest::of_params(&other)), &whole).unwrap();
-    assert!(store.find(Digest::of_params(&other)).is_none());
+    std::fs::write(store.path(params_digest(&other)), &whole).unwrap();
+    assert!(store.find(params_digest(&other)).is_none());
 
     store.keep(digest, &packed).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), whole, "the same net gives the same bytes");
@@ -102,5 +102,5 @@ fn the_pack_version_stands_for_these_bytes() {
         .flat_map(|values| values.iter().flat_map(|value| value.to_le_bytes()))
         .collect();
     let expected = "6101b08e49b0571369f0dd1c2d29b1da1e3186384c0f000604291500267a1797";
-    assert_eq!((PACK_VERSION, Digest::of_file(&bytes).to_string().as_str()), (2, expected));
+    assert_eq!((PACK_VERSION, Digest::of(&bytes).to_string().as_str()), (2, expected));
 }

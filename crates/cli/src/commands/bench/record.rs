@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::data::csv_record;
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 use serde::Serialize;
 
 use super::machine;

@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::kernels::replace_file;
+use icecap::foundation::atomic_file::replace_file;
 use icecap::{Classifier, Error, Heatmap, Heatmaps, Overlay, Prediction, Source, data};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};

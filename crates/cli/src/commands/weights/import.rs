@@ -91,7 +91,7 @@ fn import_model(options: &Options, mut weights: Weights, classes: Vec<String>) -
 }
 
 fn hash(path: &Path) -> Result<String, Failure> {
-    Ok(icecap::kernels::with_mapped_file(path, u64::MAX, Digest::of_file)?.to_string())
+    Ok(icecap::kernels::with_mapped_file(path, u64::MAX, Digest::of)?.to_string())
 }
 
 fn import_weights(options: &Options, weights: &Weights) -> Result<(), Failure> {

@@ -113,7 +113,7 @@ fn report(
         file: plain_path(path),
         bytes: bytes.len() as u64,
         container: file.kind().name(),
-        file_sha256: Digest::of_file(bytes).to_string(),
+        file_sha256: Digest::of(bytes).to_string(),
         net,
         no_net,
         metadata: file.metadata().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),

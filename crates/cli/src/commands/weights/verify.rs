@@ -83,7 +83,7 @@ fn stored(entry: &Entry, store: &Store) -> Result<Report, Failure> {
 /// Any other file: beside the entry that lists its hash, and beside a `.sha256` next to it.
 fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     let note = beside(path)?;
-    let sha256 = icecap::kernels::with_mapped_file(path, MAX_FILE, Digest::of_file)?;
+    let sha256 = icecap::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
     // Before the net: of a file that is not what it should be, that is the first thing to know.
     if let Some((place, expected)) = note.as_ref().filter(|(_, expected)| *expected != sha256) {
         let message =

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::{Digest, Error, Kind, Weights, from_bytes};
+use icecap_weights::{Error, Kind, Weights, from_bytes, params_digest};
 use serde_json::{Value, json};
 
 use crate::draft::zip;
@@ -60,7 +60,7 @@ fn dense(activation: Value) -> Value {
 
 #[test]
 fn what_the_weights_are_taken_for_is_accepted() {
-    let expected = Digest::of_params(&net::params(&net::tiny()));
+    let expected = params_digest(&net::params(&net::tiny()));
     let scaled = layer("Rescaling", json!({"scale": 1.0 / 127.5, "offset": -1.0}));
     let pooled = layer("GlobalAveragePooling2D", json!({"data_format": "channels_last"}));
     let flat = layer("Flatten", json!({}));
@@ -187,7 +187,7 @@ fn each_container_of_keras_brings_it() {
         let weights = ("model.weights.h5", &bare[..]);
         [[&[weights][..], entries].concat(), [entries, &[weights]].concat()].map(|entries| zip(&entries))
     };
-    let expected = Digest::of_params(&net::params(&net::tiny()));
+    let expected = params_digest(&net::params(&net::tiny()));
     let mut good = vec![bare.clone(), hdf5(&tensors, Some(&right))];
     good.extend(archive(&[("metadata.json", b"{}")]));
     good.extend(archive(&[("config.json", right.as_bytes())]));

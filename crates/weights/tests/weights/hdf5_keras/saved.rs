@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use icecap_weights::{Container, ContainerKind, Digest, Layout, from_bytes, open, safetensors};
+use icecap_weights::{Container, ContainerKind, Layout, from_bytes, open, params_digest, safetensors};
 
 /// Not `eprintln!`: the test harness keeps what that prints of a test that passes.
 fn variable(name: &str) -> Option<PathBuf> {
@@ -33,7 +33,7 @@ fn the_published_files_open_with_the_values_of_their_other_forms() {
         let (weights, twin) = (open(&path).unwrap(), open(folder.join(twin)).unwrap());
         assert_eq!((weights.record.layout, weights.record.width), (Layout::Keras, Some(width)), "{which}");
         assert_eq!(weights.params.classes(), None);
-        let twin = Digest::of_params(&twin.params.without_top());
+        let twin = params_digest(&twin.params.without_top());
         assert_eq!(weights.record.params_sha256, twin, "{which}");
     }
 }

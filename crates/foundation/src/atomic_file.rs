@@ -1,65 +1,79 @@
-//! Writing a file so that a reader sees the old one or the whole new one, never a part, even after a power cut:
-//! a temporary file beside it, fsync, rename, fsync of the folder.
+//! Files that are replaced in one step: a reader finds the old file or the whole new one, never a part, even after a
+//! power cut. The new content goes to a temporary file beside the old one; that is synced to the disk and renamed, and
+//! then the folder is synced, in which the rename lives.
 
 use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+/// A file that could not be written. What stood in its place is untouched.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct WriteError {
+    /// The file that was to be written.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: std::io::Error,
+}
 
-/// Writes the file at `path` through `write` and puts it in place in one step; gives what
-/// `write` gives. The writer can go back, to fill in what is known only at the end.
+/// Replaces the file at `path` by what `write` writes, in one step, and returns what `write` returns. The writer can
+/// seek, to fill in what is known only at the end.
 ///
 /// Two processes that write one path at once both succeed; the later rename stands.
 ///
 /// # Errors
-/// [`Error::Io`] with `path` where any step fails, or where something stands there that is no regular file: a device
-/// or a pipe must not be replaced. What stood at `path` is then untouched. A link is followed: its target is replaced.
+/// [`WriteError`] with `path` if any step fails, or if something stands there that is no regular file: a device or a pipe
+/// must not be replaced. What stood at `path` is then untouched. A link is followed: its target is replaced.
 pub fn replace_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
-) -> Result<T, Error> {
+) -> Result<T, WriteError> {
     replace(path, How { sync: true, mode: DATA }, write)
-        .map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
-/// The same for a program: whoever may read the file may also run it.
+/// Replaces a program as [`replace_file`] replaces a file: whoever may read the new one may also run it.
 ///
 /// # Errors
-/// As [`replace_file`].
+/// Those of [`replace_file`].
 pub fn replace_program<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
-) -> Result<T, Error> {
+) -> Result<T, WriteError> {
     replace(path, How { sync: true, mode: PROGRAM }, write)
-        .map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
-/// The same without waiting for the disk, for files in a cache that are checked whole when they are read: after a power
-/// cut there may be a torn one.
+/// Replaces a file as [`replace_file`] does, without waiting for the disk: for files in a cache whose readers check
+/// them whole, since after a power cut there may be a torn one.
 ///
 /// # Errors
-/// As [`replace_file`].
-pub fn cache_file<T>(
+/// Those of [`replace_file`].
+pub fn replace_cache_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
-) -> Result<T, Error> {
+) -> Result<T, WriteError> {
     replace(path, How { sync: false, mode: DATA }, write)
-        .map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
-/// Permissions before the user's umask takes its part of them.
+/// Permissions, of which the user's umask takes some away.
 const DATA: u32 = 0o666;
 const PROGRAM: u32 = 0o777;
 
 struct How {
     sync: bool,
-    /// Of no use where permissions are no bits.
+    /// Not used on systems whose permissions are no bits.
     #[cfg_attr(not(unix), expect(dead_code))]
     mode: u32,
 }
 
 fn replace<T>(
+    path: &Path,
+    how: How,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
+) -> Result<T, WriteError> {
+    put_in_place(path, how, write).map_err(|source| WriteError { path: path.to_owned(), source })
+}
+
+fn put_in_place<T>(
     path: &Path,
     how: How,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,
@@ -127,7 +141,7 @@ mod tests {
             w.write_all(b"half")?;
             Err::<(), _>(std::io::Error::other("disk full"))
         });
-        assert!(matches!(failed, Err(Error::Io { .. })));
+        assert_eq!(failed.unwrap_err().path, path);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         replace_file(&path, |w| w.write_all(b"new")).unwrap();

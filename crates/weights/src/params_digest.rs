@@ -1,4 +1,4 @@
-//! SHA-256 of files and of nets.
+//! The SHA-256 of a net.
 //!
 //! A net's hash says whether two files hold the same net, whatever their container, order or alignment, and with
 //! or without a classification top. It is what caches and pins use; the hash of a file is only good for a download.
@@ -16,12 +16,9 @@
 //! pixel scaling: factors r g b, summands r g b            f32 each
 //! ```
 
-use std::fmt;
-use std::str::FromStr;
-
+use icecap_foundation::{Digest, Hasher};
 use icecap_graph::{Padding, Params};
 use icecap_kernels::Threads;
-use sha2::{Digest as _, Sha256};
 
 /// What the bytes of a net's hash start with: a later layout of them gets another number.
 const DOMAIN: &[u8; 16] = b"icecap params 1\n";
@@ -29,47 +26,35 @@ const DOMAIN: &[u8; 16] = b"icecap params 1\n";
 /// Values turned into bytes at a time: small enough for the first cache level, large enough to hide the call.
 const CHUNK: usize = 1024;
 
-/// A SHA-256. Prints and parses as 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The hash of a file's bytes.
-    #[must_use]
-    pub fn of_file(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// The hash of a net up to its features: tensors, epsilon, padding, pixel scaling.
-    ///
-    /// # Cost
-    /// One pass over the tensors.
-    #[must_use]
-    pub fn of_params(params: &Params) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(DOMAIN);
-        hash.update((params.backbone_tensors().count() as u32).to_le_bytes());
-        for (name, tensor) in params.backbone_tensors() {
-            let shape = tensor.shape();
-            hash.update((name.len() as u32).to_le_bytes());
-            hash.update(name.as_bytes());
-            hash.update((shape.rank() as u32).to_le_bytes());
-            for &dim in shape.dims() {
-                hash.update((dim as u64).to_le_bytes());
-            }
-            for_each_le_chunk(tensor.data(), |bytes| hash.update(bytes));
+/// Returns the hash of a net up to its features: tensors, epsilon, padding, pixel scaling.
+///
+/// # Cost
+/// One pass over the tensors.
+#[must_use]
+pub fn params_digest(params: &Params) -> Digest {
+    let mut hash = Hasher::new();
+    hash.update(DOMAIN);
+    hash.update(&(params.backbone_tensors().count() as u32).to_le_bytes());
+    for (name, tensor) in params.backbone_tensors() {
+        let shape = tensor.shape();
+        hash.update(&(name.len() as u32).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update(&(shape.rank() as u32).to_le_bytes());
+        for &dim in shape.dims() {
+            hash.update(&(dim as u64).to_le_bytes());
         }
-        let numerics = params.numerics();
-        hash.update(numerics.epsilon.to_le_bytes());
-        hash.update([match numerics.padding {
-            Padding::Same => 0,
-            Padding::Symmetric => 1,
-        }]);
-        for value in numerics.scaling.scale.iter().chain(&numerics.scaling.shift) {
-            hash.update(value.to_le_bytes());
-        }
-        Self(hash.finalize().into())
+        for_each_le_chunk(tensor.data(), |bytes| hash.update(bytes));
     }
+    let numerics = params.numerics();
+    hash.update(&numerics.epsilon.to_le_bytes());
+    hash.update(&[match numerics.padding {
+        Padding::Same => 0,
+        Padding::Symmetric => 1,
+    }]);
+    for value in numerics.scaling.scale.iter().chain(&numerics.scaling.shift) {
+        hash.update(&value.to_le_bytes());
+    }
+    hash.digest()
 }
 
 /// The hash of the net, that of the file where there is one, and what `prepare` makes of the net. All of it at once,
@@ -90,8 +75,8 @@ pub(crate) fn digests_while<R: Send>(
     jobs.extend(file.map(|bytes| Job::File(bytes, None)));
     threads.for_each_chunk(&mut vec![(); threads.count()], &mut jobs, 1, |(), _, job| match &mut job[0] {
         Job::Prepare(prepare, prepared) => *prepared = prepare.take().map(|prepare| prepare(params)),
-        Job::Net(digest) => *digest = Some(Digest::of_params(params)),
-        Job::File(bytes, digest) => *digest = Some(Digest::of_file(bytes)),
+        Job::Net(digest) => *digest = Some(params_digest(params)),
+        Job::File(bytes, digest) => *digest = Some(Digest::of(bytes)),
     });
     let (mut net, mut of_file, mut prepared) = (None, None, None);
     for job in jobs {
@@ -119,55 +104,9 @@ pub(crate) fn for_each_le_chunk(values: &[f32], mut take: impl FnMut(&[u8])) {
     }
 }
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A text that is not 64 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a SHA-256 is 64 hexadecimal digits")]
-pub struct NotADigest;
-
-impl FromStr for Digest {
-    type Err = NotADigest;
-
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        // Bytes, not chars: a cut inside a character of several bytes must not panic.
-        let digits = text.as_bytes();
-        if digits.len() != 64 {
-            return Err(NotADigest);
-        }
-        let value = |digit: u8| (digit as char).to_digit(16).ok_or(NotADigest);
-        let mut digest = [0; 32];
-        for (byte, pair) in digest.iter_mut().zip(digits.as_chunks::<2>().0) {
-            *byte = (value(pair[0])? * 16 + value(pair[1])?) as u8;
-        }
-        Ok(Self(digest))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn prints_and_parses_the_published_test_vector() {
-        let abc = Digest::of_file(b"abc");
-        let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(abc.to_string(), text);
-        assert_eq!(text.to_uppercase().parse(), Ok(abc));
-        for bad in ["", "ba78", &"é".repeat(32), &text.replace('b', "g")] {
-            assert_eq!(bad.parse::<Digest>(), Err(NotADigest), "{bad}");
-        }
-    }
 
     #[test]
     fn chunks_are_the_values_in_order() {

@@ -1,0 +1,14 @@
+//! What the crates for weights and for photos both stand on, and what knows nothing of either.
+//!
+//! - [`Digest`]: the SHA-256 of a file, of a photo's content or of a net, with [`Hasher`] for bytes that come in pieces.
+//! - `atomic_file` (feature `files`): files that are replaced in one step, so that a reader finds the old one or the
+//!   whole new one, whatever happens in between.
+//! - [`did_you_mean`]: which of the names that exist a mistyped one was meant to be.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "files")]
+pub mod atomic_file;
+pub mod did_you_mean;
+mod digest;
+
+pub use digest::{Digest, Hasher, NotADigest};
