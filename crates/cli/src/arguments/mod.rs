@@ -27,13 +27,13 @@ pub(crate) struct Arguments {
     pub(crate) verbosity: Verbosity,
 }
 
-/// All of it as clap knows it, help texts included.
+/// Returns the whole command line as clap knows it, help texts included.
 pub(crate) fn command() -> clap::Command {
     help::taught(Arguments::command())
 }
 
-/// Reads the words of this process; none where they only ask for the version. Where they are off, or ask for help, it
-/// ends here.
+/// Reads the words of this process. Returns `None` if they asked for the version or for help, which is then printed. Ends
+/// the process with code 2 if they cannot be understood.
 pub(crate) fn read() -> Result<Option<Arguments>, Failure> {
     let long_version = || std::env::args_os().any(|word| word == "--version");
     match command().try_get_matches() {

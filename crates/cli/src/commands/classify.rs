@@ -44,7 +44,7 @@ pub(crate) struct Options {
 struct Report {
     photos: Vec<Photo>,
     skipped: Vec<Skipped>,
-    /// Those of the skipped photos that are above a limit.
+    /// How many of the skipped photos are above a limit.
     #[serde(skip)]
     over_limit: usize,
 }

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// The most classes whose F1 is shown: those in which the runs differ most.
+/// The most classes whose F1 is shown; of more, those in which the runs differ most.
 const CLASSES: usize = 20;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -97,7 +97,7 @@ impl Figures {
     }
 }
 
-/// F1 of a class in each run; none where a run has no such class, or no photo of it.
+/// The F1 of a class in each run; `None` for a run without such a class, or without a photo of it.
 #[derive(Serialize)]
 struct ClassScores {
     class: String,

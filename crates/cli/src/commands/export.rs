@@ -116,7 +116,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 impl Options {
-    /// Everything that was asked for, and the class names beside each ONNX file.
+    /// Writes every file that was asked for, and the class names beside each ONNX file.
     fn outputs(&self) -> Vec<Output> {
         let asked = [
             (&self.onnx, Content::Onnx(OnnxPixels::Scaled)),

@@ -27,7 +27,7 @@ use crate::terminal::failure::Failure;
 pub(crate) enum Command {
     /// Draw a sample set, train on it, show the result: start here
     Demo(demo::Options),
-    /// Look at photos before training: what cannot be read, what is there twice, what is mislabelled
+    /// Look at photos before training: what cannot be read, what is there twice, what is mislabeled
     Check(check::Options),
     /// Train a classifier on photos in a folder for each class
     Train(Box<train::Options>),

@@ -113,14 +113,14 @@ fn probability(text: &str) -> Result<f32, String> {
 }
 
 fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
-    let Tally { photos, unreadable, labelled, right, rejected: _, over_limit, first_error, not_scanned } =
+    let Tally { photos, unreadable, labeled, right, rejected: _, over_limit, first_error, not_scanned } =
         tally;
     if photos == 0 {
         return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
     }
-    if labelled > 0 {
-        let share = right as f64 / labelled as f64;
-        note(&format!("{right} of {labelled} right ({share:.4}), by the names of their folders"));
+    if labeled > 0 {
+        let share = right as f64 / labeled as f64;
+        note(&format!("{right} of {labeled} right ({share:.4}), by the names of their folders"));
     }
     match first_error {
         Some(first) if over_limit == photos => {
@@ -141,7 +141,7 @@ fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
     }
 }
 
-/// Everything that makes rows of photos.
+/// What turns photos into rows.
 struct Work<'a> {
     photos: Photos,
     predictor: Predictor<'a>,

@@ -3,7 +3,7 @@
 use icecap::kernels::rng::Stream;
 
 use super::{
-    colour::{self, Palette, Rgb, mix},
+    color::{self, Palette, Rgb, mix},
     noise::Noise,
 };
 
@@ -24,15 +24,15 @@ enum Kind {
 
 /// A piece of clutter: a plain rectangle or ellipse.
 struct Thing {
-    centre: [f32; 2],
+    center: [f32; 2],
     half: [f32; 2],
     turn: [f32; 2],
     round: bool,
-    colour: Rgb,
+    color: Rgb,
 }
 
 impl Backdrop {
-    /// A random ground in the palette's colours.
+    /// A random ground in the palette's colors.
     pub(super) fn random(stream: &mut Stream, palette: &Palette) -> Self {
         let (sine, cosine) = stream.range(0.0, std::f32::consts::TAU).sin_cos();
         let kind = match stream.below(3) {
@@ -45,10 +45,10 @@ impl Backdrop {
         Self { grounds: palette.grounds, kind, clutter }
     }
 
-    /// The colour at a point; `pixel` is the size of a pixel.
+    /// The color at a point; `pixel` is the size of a pixel.
     pub(super) fn at(&self, point: [f32; 2], pixel: f32, noise: &Noise) -> Rgb {
         let [first, second] = self.grounds;
-        let mut colour = match self.kind {
+        let mut color = match self.kind {
             Kind::Plain => first,
             Kind::Gradient([x, y]) => {
                 let along = (point[0] - 0.5) * x + (point[1] - 0.5) * y;
@@ -61,29 +61,29 @@ impl Backdrop {
             }
         };
         for thing in &self.clutter {
-            colour = mix(colour, thing.colour, thing.cover(point, pixel));
+            color = mix(color, thing.color, thing.cover(point, pixel));
         }
-        colour
+        color
     }
 }
 
 impl Thing {
     fn random(stream: &mut Stream, grounds: [Rgb; 2]) -> Self {
         let (sine, cosine) = stream.range(0.0, std::f32::consts::TAU).sin_cos();
-        // Halfway to the ground's own colours: clutter should stand back behind the figure.
+        // Halfway to the ground's own colors: clutter should stand back behind the figure.
         let ground = grounds[stream.below(2) as usize];
         Self {
-            centre: [stream.uniform(), stream.uniform()],
+            center: [stream.uniform(), stream.uniform()],
             half: [stream.range(0.03, 0.2), stream.range(0.03, 0.2)],
             turn: [cosine, sine],
             round: stream.below(2) == 0,
-            colour: mix(ground, colour::random(stream), 0.5),
+            color: mix(ground, color::random(stream), 0.5),
         }
     }
 
     /// How much of the pixel at a point is covered, 0 to 1.
     fn cover(&self, point: [f32; 2], pixel: f32) -> f32 {
-        let (x, y) = (point[0] - self.centre[0], point[1] - self.centre[1]);
+        let (x, y) = (point[0] - self.center[0], point[1] - self.center[1]);
         let reach = self.half[0] + self.half[1] + pixel;
         if x.abs().max(y.abs()) > reach {
             return 0.0;

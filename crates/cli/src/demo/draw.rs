@@ -1,8 +1,8 @@
 //! Photos of a small world, drawn by code: the sample set that `icecap demo` trains on.
 //!
 //! A photo shows one figure of its class before a backdrop, with a shadow, uneven light and sensor noise. Place,
-//! size, turn, colours, backdrop and noise are random and independent of the class, so that only shape and
-//! fine texture tell what it is: neither the mean colour nor a thumbnail of 8x8 pixels does (`separability` checks).
+//! size, turn, colors, backdrop and noise are random and independent of the class, so that only shape and
+//! fine texture tell what it is: neither the mean color nor a thumbnail of 8x8 pixels does (`separability` checks).
 //!
 //! # Units
 //! A photo is 1 wide and 1 high, whatever its pixels; drawn larger it is the same photo but for the noise.
@@ -11,7 +11,7 @@ use icecap::kernels::rng::{Purpose, Stream};
 
 use super::{
     backdrop::Backdrop,
-    colour::{Palette, Rgb, mix},
+    color::{Palette, Rgb, mix},
     figure::{Figure, NAMES},
     noise::Noise,
 };
@@ -42,9 +42,9 @@ pub(crate) fn draw(seed: u64, class: usize, index: usize, side: usize) -> Vec<u8
     for y in 0..side {
         for x in 0..side {
             let point = [x, y].map(|v| (v as f32 + 0.5) * pixel);
-            let colour = photo.at(point, pixel);
+            let color = photo.at(point, pixel);
             let noise = grain(&mut stream, photo.grain);
-            bytes.extend((0..3).map(|i| ((colour[i] + noise[i]) * 255.0 + 0.5) as u8));
+            bytes.extend((0..3).map(|i| ((color[i] + noise[i]) * 255.0 + 0.5) as u8));
         }
     }
     bytes
@@ -88,7 +88,7 @@ impl Photo {
         let inside = self.pose.to_figure(point);
         let unit = pixel / self.pose.size;
         let cover = (0.5 - self.figure.distance(inside) / unit).clamp(0.0, 1.0);
-        let colour = if cover == 0.0 {
+        let color = if cover == 0.0 {
             self.ground(point, pixel)
         } else if cover == 1.0 {
             self.paint(inside, unit)
@@ -96,7 +96,7 @@ impl Photo {
             mix(self.ground(point, pixel), self.paint(inside, unit), cover)
         };
         let nearer = (point[0] - 0.5) * self.light[0] + (point[1] - 0.5) * self.light[1];
-        colour.map(|c| c * (1.0 + self.fall_off * nearer))
+        color.map(|c| c * (1.0 + self.fall_off * nearer))
     }
 
     /// The backdrop with the figure's shadow on it.
@@ -118,7 +118,7 @@ impl Photo {
 
 /// Where a figure is, how large, turned and stretched.
 struct Pose {
-    centre: [f32; 2],
+    center: [f32; 2],
     size: f32,
     turn: [f32; 2],
     stretch: f32,
@@ -131,7 +131,7 @@ impl Pose {
         let room = 0.56 - size;
         let (sine, cosine) = stream.range(-0.6, 0.6).sin_cos();
         Self {
-            centre: [0.5 + stream.range(-room, room), 0.5 + stream.range(-room, room)],
+            center: [0.5 + stream.range(-room, room), 0.5 + stream.range(-room, room)],
             size,
             turn: [cosine, sine],
             stretch: stream.range(0.88, 1.14),
@@ -140,7 +140,7 @@ impl Pose {
 
     /// A point of the photo in the figure's units.
     fn to_figure(&self, point: [f32; 2]) -> [f32; 2] {
-        let [u, v] = self.turned([point[0] - self.centre[0], point[1] - self.centre[1]]);
+        let [u, v] = self.turned([point[0] - self.center[0], point[1] - self.center[1]]);
         [u / (self.size * self.stretch), v * self.stretch / self.size]
     }
 
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// An edge fades over one pixel, so a pixel has nearly the mean colour of its area, which a point does not.
+    /// An edge fades over one pixel, so a pixel has nearly the mean color of its area, which a point does not.
     #[test]
     fn a_pixel_is_the_mean_of_its_area() {
         let (side, parts) = (48, 6);

@@ -1,8 +1,8 @@
 //! The figures of the sample set: each class has an outline and a texture of its own.
 //!
-//! A figure lives in its own units: centred at the origin, about 1 from there to the rim. Its outline is a signed
+//! A figure lives in its own units: centered at the origin, about 1 from there to the rim. Its outline is a signed
 //! distance (negative inside), its texture a weight between two inks. Both are told the size of a pixel in these
-//! units and fade over one pixel at an edge, which is all the antialiasing that flat colours need.
+//! units and fade over one pixel at an edge, which is all the antialiasing that flat colors need.
 
 use std::f32::consts::{FRAC_PI_3, PI, TAU};
 
@@ -123,7 +123,7 @@ fn hexagon(x: f32, y: f32) -> f32 {
 
 /// The distance to the nearest wall between hexagonal cells one unit wide.
 fn honeycomb(x: f32, y: f32) -> f32 {
-    // The centres form two interleaved rectangular lattices; a point belongs to the nearer centre.
+    // The centers form two interleaved rectangular lattices; a point belongs to the nearer center.
     let height = 2.0 * FRAC_PI_3.sin();
     let nearest = |dx: f32, dy: f32| {
         let (u, v) = (x - dx, y - dy);

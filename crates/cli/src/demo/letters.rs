@@ -11,7 +11,7 @@ pub(super) const LINE: u32 = 11;
 
 /// Writes `text` with its upper left corner at (`x`, `y`), each dot `scale` pixels wide. What is outside the sheet is
 /// not written, and what is no letter, digit or per cent sign is a gap.
-pub(super) fn write(sheet: &mut RgbImage, text: &str, [x, y]: [u32; 2], scale: u32, colour: Rgb<u8>) {
+pub(super) fn write(sheet: &mut RgbImage, text: &str, [x, y]: [u32; 2], scale: u32, color: Rgb<u8>) {
     for (place, letter) in text.chars().enumerate() {
         let below = if BELOW.0.contains(letter) { BELOW.1 } else { 0 };
         for (row, dots) in glyph(letter).iter().enumerate() {
@@ -20,7 +20,7 @@ pub(super) fn write(sheet: &mut RgbImage, text: &str, [x, y]: [u32; 2], scale: u
                 let top = y + (row as u32 + below) * scale;
                 for (dx, dy) in (0..scale).flat_map(|dx| (0..scale).map(move |dy| (dx, dy))) {
                     if let Some(pixel) = sheet.get_pixel_mut_checked(left + dx, top + dy) {
-                        *pixel = colour;
+                        *pixel = color;
                     }
                 }
             }

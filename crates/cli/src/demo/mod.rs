@@ -2,7 +2,7 @@
 //! became of them.
 
 mod backdrop;
-mod colour;
+mod color;
 pub(crate) mod draw;
 mod figure;
 pub(crate) mod folder;

@@ -1,5 +1,5 @@
 //! Is the sample set as hard as it claims? A linear model on crude summaries of its photos must not tell the
-//! classes apart; the same model must succeed where colour does give them away, or it would prove nothing.
+//! classes apart; the same model must succeed where color does give them away, or it would prove nothing.
 //!
 //! The model is multinomial logistic regression on standardised inputs `x`: `softmax(x W + b)`, cross-entropy and
 //! a penalty `l2 |W|^2 / 2`, full-batch gradient descent with momentum. Of several penalties the best counts,
@@ -46,8 +46,8 @@ fn thumbnail(photo: &[u8]) -> Vec<f32> {
     means
 }
 
-/// The mean colours of photos, from their thumbnails.
-fn mean_colours(thumbnails: &Table) -> Table {
+/// The mean colors of photos, from their thumbnails.
+fn mean_colors(thumbnails: &Table) -> Table {
     let mean =
         |row: &Vec<f32>, channel| row.iter().skip(channel).step_by(3).sum::<f32>() * 3.0 / row.len() as f32;
     let rows = thumbnails.rows.iter().map(|row| (0..3).map(|channel| mean(row, channel)).collect()).collect();
@@ -71,7 +71,7 @@ fn scores(weights: &[Vec<f32>], row: &[f32]) -> Vec<f32> {
     weights.iter().map(|w| dot(&w[..row.len()], row) + w[row.len()]).collect()
 }
 
-/// In eight sums side by side, which the compiler turns into vector arithmetic.
+/// Returns the dot product, in eight sums side by side, which the compiler turns into vector arithmetic.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0; 8];
     for (a, b) in a.chunks(8).zip(b.chunks(8)) {
@@ -122,36 +122,36 @@ fn best_accuracy(mut train: Table, mut validation: Table) -> f32 {
     PENALTIES.iter().map(|&l2| accuracy(&fit(&train, l2), &validation)).fold(0.0, f32::max)
 }
 
-/// What the regression reaches from mean colours and from thumbnails.
+/// What the regression reaches from mean colors and from thumbnails.
 fn accuracies(photo: impl Fn(usize, usize) -> Vec<u8>) -> [f32; 2] {
     let train = thumbnails(0..TRAIN, &photo);
     let validation = thumbnails(TRAIN..TRAIN + VALIDATION, &photo);
-    let from_colour = best_accuracy(mean_colours(&train), mean_colours(&validation));
-    [from_colour, best_accuracy(train, validation)]
+    let from_color = best_accuracy(mean_colors(&train), mean_colors(&validation));
+    [from_color, best_accuracy(train, validation)]
 }
 
 #[test]
-fn neither_mean_colour_nor_a_thumbnail_gives_the_class_away() {
+fn neither_mean_color_nor_a_thumbnail_gives_the_class_away() {
     for seed in SEEDS {
-        let [colour, small] = accuracies(|class, index| draw(seed, class, index, SIDE));
-        println!("seed {seed}: accuracy from the mean colour {colour:.3}, from 8x8 pixels {small:.3}");
-        assert!(colour < 0.6, "seed {seed}: the mean colour gives the class away, accuracy {colour}");
+        let [color, small] = accuracies(|class, index| draw(seed, class, index, SIDE));
+        println!("seed {seed}: accuracy from the mean color {color:.3}, from 8x8 pixels {small:.3}");
+        assert!(color < 0.6, "seed {seed}: the mean color gives the class away, accuracy {color}");
         assert!(small < 0.6, "seed {seed}: 8x8 pixels give the class away, accuracy {small}");
     }
 }
 
-/// The same photos, tinted by class: what the test above is there to catch.
+/// Draws the photos tinted by class: what the test above is there to catch.
 #[test]
-fn the_same_regression_finds_classes_that_differ_in_colour() {
+fn the_same_regression_finds_classes_that_differ_in_color() {
     let tints = [[255u8, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 0, 0]];
     assert!(CLASSES.len() <= tints.len(), "a tint per class");
-    let [colour, small] = accuracies(|class, index| {
+    let [color, small] = accuracies(|class, index| {
         let mut bytes = draw(0, class, index, SIDE);
         for (i, byte) in bytes.iter_mut().enumerate() {
             *byte = byte.midpoint(tints[class][i % 3]);
         }
         bytes
     });
-    println!("tinted by class: accuracy from the mean colour {colour:.3}, from 8x8 pixels {small:.3}");
-    assert!(colour > 0.9 && small > 0.9, "accuracies {colour}, {small} on photos tinted by class");
+    println!("tinted by class: accuracy from the mean color {color:.3}, from 8x8 pixels {small:.3}");
+    assert!(color > 0.9 && small > 0.9, "accuracies {color}, {small} on photos tinted by class");
 }

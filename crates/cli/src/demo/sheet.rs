@@ -8,7 +8,7 @@ use super::letters;
 
 /// A photo of the sheet.
 pub(crate) struct Tile {
-    /// Its file.
+    /// The file of the photo.
     pub(crate) path: PathBuf,
     /// Whether its frame is green.
     pub(crate) right: bool,
@@ -40,8 +40,8 @@ pub(crate) fn sheet(tiles: &[Tile], columns: usize, side: usize) -> Result<RgbIm
     for (place, tile) in tiles.iter().enumerate() {
         let (column, row) = (place as u32 % columns, place as u32 / columns);
         let [x, y] = [GAP + column * step[0], GAP + row * step[1]];
-        let colour = if tile.right { GREEN } else { RED };
-        let frame = RgbImage::from_pixel(framed, framed, colour);
+        let color = if tile.right { GREEN } else { RED };
+        let frame = RgbImage::from_pixel(framed, framed, color);
         imageops::replace(&mut sheet, &frame, i64::from(x), i64::from(y));
         let photo = image::open(&tile.path)?.into_rgb8();
         let photo = imageops::crop_imm(&photo, 0, 0, side, side).to_image();

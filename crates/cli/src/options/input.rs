@@ -54,7 +54,8 @@ impl ThreadOptions {
 }
 
 impl BackboneOptions {
-    /// The name or file that was asked for: the option's, else the environment's; none means the starter.
+    /// Returns the weights that were asked for, a name or a file: those of the option, else those of the environment. `None`
+    /// means the starter.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         let variable = || std::env::var_os(WEIGHTS_VARIABLE).filter(|value| !value.is_empty());
         self.weights.clone().or_else(|| variable().map(PathBuf::from))

@@ -12,7 +12,7 @@ const HEIGHT: f64 = 286.0;
 const PLOT: Plot = Plot { left: 48.0, right: 426.0, top: 12.0, bottom: 244.0 };
 /// The most epochs that are drawn, evenly spaced: a page has no more pixels.
 const DRAWN: usize = 400;
-/// Up to so many epochs each has its dot.
+/// The most epochs that have a dot each.
 const DOTS: usize = 30;
 
 /// One line of a chart.
@@ -32,7 +32,7 @@ struct Chart {
     percent: bool,
 }
 
-/// The section's content; none where no epoch is known.
+/// Returns the section's content; `None` if no epoch is known.
 pub(super) fn curves(metrics: &Metrics) -> Option<String> {
     let epochs = thinned(&metrics.history);
     if epochs.is_empty() {
@@ -71,7 +71,7 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
     ))
 }
 
-/// At most [`DRAWN`] epochs, the last among them.
+/// Returns at most [`DRAWN`] epochs, evenly spaced, the last among them.
 fn thinned(history: &[EpochRow]) -> Vec<&EpochRow> {
     let step = history.len().div_ceil(DRAWN).max(1);
     let mut epochs: Vec<_> = history.iter().rev().step_by(step).collect();

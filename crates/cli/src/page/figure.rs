@@ -5,7 +5,7 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.1}\u{a0}%", 100.0 * share)
 }
 
-/// The same, or a dash.
+/// Returns a share in percent, or a dash if it is not known.
 pub(super) fn percent_or_dash(share: Option<f64>) -> String {
     share.map_or("–".to_owned(), percent)
 }

@@ -13,7 +13,7 @@ const GAP: f64 = 0.05;
 /// Fewer validation photos than this leave an accuracy uncertain.
 const FEW: usize = 100;
 
-/// The section's content; none where nothing does.
+/// Returns the section's content; `None` if nothing stands out.
 pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabels: usize) -> Option<String> {
     let found = [
         weakest(run, confusion),

@@ -14,7 +14,8 @@ use crate::terminal::wording::counted;
 /// The most photos in a gallery.
 const SHOWN: usize = 24;
 
-/// A picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. None where there is none.
+/// Draws a picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. Returns `None` if
+/// there is no such picture.
 pub(crate) type Overlay<'a> = &'a mut dyn FnMut(&Seen) -> Option<Vec<u8>>;
 
 /// Validation photos that were taken for another class, those first that the model was surest of.
@@ -38,12 +39,12 @@ const LOOKED: &str = "where the model looked";
 const HEAT: &str = "Beside each, where the model looked: orange speaks for the class that the photo was taken for, blue \
                     against it.";
 
-/// Those that are shown.
+/// Returns the photos of a gallery that the page has room for.
 pub(super) fn shown<'a, 'b>(photos: &'b [&'a Seen]) -> &'b [&'a Seen] {
     &photos[..photos.len().min(SHOWN)]
 }
 
-/// A gallery of what [`shown`] leaves of `photos`; `none` where there are no photos.
+/// Returns a gallery of what [`shown`] leaves of `photos`, or the sentence `none` if there are no photos.
 pub(super) fn gallery(
     run: &Run,
     photos: &[&Seen],

@@ -7,7 +7,7 @@ use crate::terminal::wording::counted;
 
 /// The most classes whose matrix is drawn.
 const DRAWN: usize = 50;
-/// Up to so many classes each cell has its number.
+/// The most classes with which each cell shows its number.
 const NUMBERED: usize = 20;
 /// The most confusions that are listed alone, and beside a matrix.
 const LISTED: usize = 24;

@@ -43,7 +43,7 @@ pub(crate) use heat::Heat;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-/// Nothing comes from outside, nothing goes there.
+/// The browser's orders: load nothing from outside, send nothing there.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 

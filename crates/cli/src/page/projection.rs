@@ -1,4 +1,4 @@
-//! The map of features as a drawing: a mark for each photo, its class by colour and shape.
+//! The map of features as a drawing: a mark for each photo, its class by color and shape.
 
 use icecap::data::Part;
 
@@ -13,16 +13,16 @@ use crate::terminal::wording::{counted, grouped};
 const MARKS: usize = 3000;
 /// The most letters of a path.
 const LETTERS: usize = 160;
-/// Colours in `style.css`.
-const COLOURS: usize = 8;
-/// Shapes: classes beyond the colours take the next one.
+/// Colors in `style.css`.
+const COLORS: usize = 8;
+/// Shapes: classes beyond the colors take the next one.
 const SHAPES: usize = 4;
-/// Up to so many classes the legend names each.
-const NAMED: usize = COLOURS * SHAPES;
+/// The most classes that the legend names one by one.
+const NAMED: usize = COLORS * SHAPES;
 const SIDE: [f64; 2] = [720.0, 500.0];
 const MARGIN: f64 = 14.0;
 
-/// The section's content; none where no photo has a place.
+/// Returns the section's content; `None` if no photo has a place.
 pub(super) fn projection(run: &Run) -> Option<String> {
     let parts = [Part::Train, Part::Test, Part::Val];
     let placed = |part: Part| run.part(part).filter(|seen| seen.place.is_some());
@@ -80,7 +80,7 @@ fn marks(run: &Run, shown: &[&Seen]) -> String {
         out += &format!(
             "<g data-class=\"{}\">{ring}<path class=\"k{} {part}\" d=\"{}\"/><title>{}\n{}, predicted {} with {}{wrong}</title></g>",
             seen.class,
-            seen.class % COLOURS,
+            seen.class % COLORS,
             shape(seen.class, x, y),
             short(&seen.path.to_string_lossy(), LETTERS),
             seen.part.name(),
@@ -94,7 +94,7 @@ fn marks(run: &Run, shown: &[&Seen]) -> String {
 /// A disc, a square, a triangle or a diamond.
 fn shape(class: usize, x: f64, y: f64) -> String {
     let (x, y, at) = (unit(x), unit(y), format!("M{} {}", unit(x), unit(y)));
-    match class / COLOURS % SHAPES {
+    match class / COLORS % SHAPES {
         0 => format!("M{x} {y}m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0"),
         1 => at + "m-4-4h8v8h-8z",
         2 => at + "m0-5l5 9h-10z",
@@ -104,7 +104,7 @@ fn shape(class: usize, x: f64, y: f64) -> String {
 
 fn legend(run: &Run, shown: &[&Seen]) -> String {
     if run.classes.len() > NAMED {
-        return "<p class=\"small\">There are more classes than colours and shapes; hover over a mark for its class.</p>"
+        return "<p class=\"small\">There are more classes than colors and shapes; hover over a mark for its class.</p>"
             .to_owned();
     }
     let items = run.classes.iter().enumerate().map(|(class, title)| {
@@ -112,7 +112,7 @@ fn legend(run: &Run, shown: &[&Seen]) -> String {
         format!(
             "<li data-class=\"{class}\"><svg class=\"key\" viewBox=\"0 0 14 14\" aria-hidden=\"true\"><path class=\"k{} full\" \
              d=\"{}\"/></svg>{} <span class=\"small\">{photos}</span></li>",
-            class % COLOURS,
+            class % COLORS,
             shape(class, 7.0, 7.0),
             name(title)
         )

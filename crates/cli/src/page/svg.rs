@@ -1,6 +1,6 @@
 //! What every chart is drawn with: scales, ticks, axes, in the page's own SVG.
 //!
-//! A chart has units of its own (its `viewBox`) and is as wide as the page has room for. Colours are classes of
+//! A chart has units of its own (its `viewBox`) and is as wide as the page has room for. Colors are classes of
 //! `style.css`, so that light and dark need one drawing. What a mark means stands in its `<title>`: a browser shows it
 //! without any script, and the page's script as a nicer box.
 

@@ -4,10 +4,10 @@ use super::escape::escape;
 use super::figure::seconds;
 use crate::run::metrics::{Photos, Seconds};
 
-/// Colours in `style.css`.
-const COLOURS: usize = 8;
+/// Colors in `style.css`.
+const COLORS: usize = 8;
 
-/// The section's content; none where no phase was timed.
+/// Returns the section's content; `None` if no phase was timed.
 pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
     let known = |time: Option<f64>| time.filter(|time| time.is_finite() && *time >= 0.0);
     // In the order in which they happen.
@@ -36,14 +36,14 @@ pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
         let text = format!("{what}: {}", seconds(*time));
         format!(
             "<span class=\"b{}\" style=\"width:{:.2}%\" title=\"{text}\"></span>",
-            index % COLOURS,
+            index % COLORS,
             share(*time)
         )
     });
     let items = phases.iter().enumerate().map(|(index, (what, time))| {
         format!(
             "<li><span class=\"swatch b{}\"></span>{what} <b>{}</b> <span class=\"small\">{:.0}&nbsp;%</span></li>",
-            index % COLOURS,
+            index % COLORS,
             seconds(*time),
             share(*time)
         )

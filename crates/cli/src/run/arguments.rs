@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     pub(crate) head_only: bool,
 }
 
-/// The keys that a run depends on which goes on from this one.
+/// The keys that `train --since` takes over from an earlier run.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(crate) struct Basis {
     pub(crate) weights: String,

@@ -8,7 +8,7 @@ use icecap::foundation::atomic_file::replace_file;
 
 use crate::terminal::failure::{Code, Failure};
 
-/// Name of a run's folder where none is asked for; later runs get a number behind it.
+/// The name of a run's folder if the user names none; later runs get a number behind it.
 const NAME: &str = "icecap-run";
 /// Folders of that name are tried up to this number.
 const MOST: usize = 10_000;
@@ -94,7 +94,7 @@ impl RunFolder {
         &self.path
     }
 
-    /// The path of one of its files.
+    /// Returns the path of one of its files.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -131,7 +131,7 @@ fn own_number() -> String {
     std::process::id().to_string()
 }
 
-/// How much stands in a folder; none where it cannot be looked into.
+/// Returns how many files and folders stand in a folder; `None` if it cannot be looked into.
 fn entries(folder: &Path) -> Option<usize> {
     fs::read_dir(folder).ok().map(Iterator::count)
 }

@@ -32,7 +32,7 @@ const COLUMNS: [&str; 8] = [
     "val_accuracy",
 ];
 
-/// Returns the text of `metrics.csv`: a line for each epoch. A number that there is none of, as a validation loss without
+/// Returns the text of `metrics.csv`: a line for each epoch. A number that is not known, as a validation loss without
 /// validation photos, is left empty.
 pub(crate) fn csv(history: &[EpochRow]) -> String {
     let mut text = csv_record(COLUMNS);

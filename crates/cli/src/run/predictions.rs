@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use icecap::data::{CsvRecords, OpenQuote, Part, csv_record};
 
-/// Its columns.
+/// The columns of the file.
 const COLUMNS: [&str; 9] =
     ["part", "path", "true", "predicted", "probability", "true_probability", "logits", "map_x", "map_y"];
 /// The most photos.
@@ -25,11 +25,11 @@ pub(crate) struct Seen {
     pub(crate) path: PathBuf,
     pub(crate) class: usize,
     pub(crate) predicted: usize,
-    /// Of the predicted class.
+    /// The probability of the predicted class.
     pub(crate) probability: f32,
-    /// Of the true class.
+    /// The probability of the true class.
     pub(crate) true_probability: f32,
-    /// Its place on the map of features.
+    /// The place of the photo on the map of features.
     pub(crate) place: Option<[f32; 2]>,
 }
 
@@ -62,8 +62,8 @@ pub(crate) fn line(seen: &Seen, classes: &[String], logits: &[f32]) -> String {
     ])
 }
 
-/// Reads the file's text. Classes that `classes` lacks are added where it is empty, and are an error where not. An error
-/// has its line.
+/// Reads the file's text. If `classes` is empty, it is filled with the classes that the file names; if not, a class that
+/// it lacks is an error. An error is a line number and a reason.
 pub(super) fn parse(text: &str, classes: &mut Vec<String>) -> Result<Vec<Seen>, (usize, String)> {
     let open = |quote: OpenQuote| (quote.0, "a quote that is not closed".to_owned());
     let mut records = CsvRecords::new(text);

@@ -1,6 +1,6 @@
 //! Lines on standard error: what a person should know and a program need not.
 //!
-//! Their first word gets a colour on a terminal, and only there: `NO_COLOR` keeps it away, `CLICOLOR_FORCE` brings it
+//! Their first word gets a color on a terminal, and only there: `NO_COLOR` keeps it away, `CLICOLOR_FORCE` brings it
 //! elsewhere, too, as is the custom.
 
 use std::borrow::Cow;
@@ -13,8 +13,8 @@ use clap::Args;
 static QUIET: AtomicBool = AtomicBool::new(false);
 static JSON_PROGRESS: AtomicBool = AtomicBool::new(false);
 
-/// The first words that are coloured, and how: bold red, yellow, cyan.
-const COLOURS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("note:", "36")];
+/// The first words that get a color, with its code: bold red, yellow, cyan.
+const COLORS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("note:", "36")];
 
 /// What to say on standard error.
 #[derive(Args, Clone, Copy, Debug)]
@@ -27,23 +27,24 @@ pub(crate) struct Verbosity {
     progress_json: bool,
 }
 
-/// From now on.
+/// Sets the verbosity of this process.
 pub(crate) fn set(verbosity: Verbosity) {
     QUIET.store(verbosity.quiet, Ordering::Relaxed);
     JSON_PROGRESS.store(verbosity.progress_json, Ordering::Relaxed);
 }
 
-/// Whether progress and notes are not wanted.
+/// Returns whether progress and notes are not wanted.
 pub(crate) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Whether a program listens to the progress.
+/// Returns whether a program listens to the progress.
 pub(crate) fn is_progress_json() -> bool {
     JSON_PROGRESS.load(Ordering::Relaxed)
 }
 
-/// Writes one line to standard error, whatever a file name in it holds. Where nobody listens any more it is lost.
+/// Writes a line to standard error, unless it should be quiet. Control characters, which a file name may hold, become
+/// spaces. If nobody listens any more the line is lost.
 pub(crate) fn note(text: &str) {
     match () {
         () if is_quiet() => {}
@@ -52,26 +53,26 @@ pub(crate) fn note(text: &str) {
     }
 }
 
-/// The same for what must be said: why the program did not do what it was asked for.
+/// Writes one line to standard error even if it should be quiet: why the program did not do what it was asked for.
 pub(crate) fn failure(text: &str) {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = if is_coloured() { coloured(&line) } else { line.into() };
+    let line = if is_colored() { colored(&line) } else { line.into() };
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn coloured(line: &str) -> Cow<'_, str> {
-    for (word, colour) in COLOURS {
+fn colored(line: &str) -> Cow<'_, str> {
+    for (word, color) in COLORS {
         if let Some(rest) = line.strip_prefix(word) {
-            return format!("\x1b[{colour}m{word}\x1b[0m{rest}").into();
+            return format!("\x1b[{color}m{word}\x1b[0m{rest}").into();
         }
     }
     line.into()
 }
 
-/// Whether standard error is to be coloured.
-fn is_coloured() -> bool {
-    static COLOURED: OnceLock<bool> = OnceLock::new();
-    *COLOURED.get_or_init(|| {
+/// Returns whether standard error is to be colored.
+fn is_colored() -> bool {
+    static COLORED: OnceLock<bool> = OnceLock::new();
+    *COLORED.get_or_init(|| {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let dumb = set("TERM").is_some_and(|term| term == "dumb");
         let forced = set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
@@ -81,11 +82,11 @@ fn is_coloured() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::coloured;
+    use super::colored;
 
     #[test]
-    fn only_the_first_word_is_coloured_and_only_a_known_one() {
-        assert_eq!(coloured("warning: a: b"), "\x1b[33mwarning:\x1b[0m a: b");
-        assert_eq!(coloured("skipped warning: x"), "skipped warning: x");
+    fn only_the_first_word_is_colored_and_only_a_known_one() {
+        assert_eq!(colored("warning: a: b"), "\x1b[33mwarning:\x1b[0m a: b");
+        assert_eq!(colored("skipped warning: x"), "skipped warning: x");
     }
 }

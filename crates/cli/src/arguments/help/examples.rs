@@ -49,7 +49,7 @@ Environment:
   ICECAP_WEIGHTS   weights where no --weights is given
   ICECAP_CACHE     folder for features and fetched weights
   ICECAP_ISA       instruction set at most: portable, avx2 or avx512
-  NO_COLOR         no colours; there are none either where a terminal does not listen
+  NO_COLOR         no colors; there are none either where a terminal does not listen
 
 Exit codes: 0 done, 1 a bug of ours, 2 arguments, 3 unusable content, 4 over a limit, 5 missing or unwritable path, \
 130 interrupted.";
@@ -176,7 +176,7 @@ Examples:
 const WEIGHTS_LIST: &str = "\
 Examples:
   icecap weights list
-      names, sizes, accuracy, licences
+      names, sizes, accuracy, licenses
   icecap weights list --manifest own.toml
       with weights of your own, under names of your own";
 

@@ -24,7 +24,7 @@ const LONGEST_NAME: usize = 200;
 
 #[derive(Args)]
 pub(super) struct HeatmapOptions {
-    /// Folder for heatmaps: each photo in grey, orange where it speaks for the predicted class, blue where against
+    /// Folder for heatmaps: each photo in gray, orange where it speaks for the predicted class, blue where against
     #[arg(long = "heatmap", value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// The class that the heatmaps are about, instead of the predicted one

@@ -16,10 +16,10 @@ use crate::terminal::wording::{plain, plain_path};
 pub(super) struct Tally {
     pub(super) photos: usize,
     pub(super) unreadable: usize,
-    /// Those of them that are above a limit.
+    /// The unreadable photos that are above a limit.
     pub(super) over_limit: usize,
-    /// Photos that have a label and lie in a folder with a class's name, and those of them that were labelled so.
-    pub(super) labelled: usize,
+    /// Photos that have a label and lie in a folder with a class's name, and those of them that were labeled so.
+    pub(super) labeled: usize,
     pub(super) right: usize,
     /// Photos whose best guess is too improbable to be told as their class.
     pub(super) rejected: usize,
@@ -29,7 +29,7 @@ pub(super) struct Tally {
     pub(super) not_scanned: Option<Failure>,
 }
 
-/// The label of a photo that is none of the classes.
+/// The label of a photo that is of no class.
 const NONE: &str = "none";
 
 /// What a row tells beside the photo, its true class and its error.
@@ -48,7 +48,7 @@ pub(super) struct Rows<'a> {
     format: Format,
     classes: &'a [String],
     columns: Columns,
-    /// Widths of the table's columns so far; none before the first window.
+    /// Widths of the table's columns so far; `None` before the first window.
     widths: Vec<usize>,
     begun: bool,
 }
@@ -56,7 +56,7 @@ pub(super) struct Rows<'a> {
 /// One row before it is text.
 struct Row<'a> {
     path: &'a Path,
-    /// Classes with their probabilities, the predicted one first; none for a photo that cannot be read.
+    /// Classes with their probabilities, the predicted one first; empty for a photo that cannot be read.
     choices: Vec<(&'a str, f32)>,
     /// Whether the best guess is too improbable.
     rejected: bool,
@@ -87,7 +87,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The rows of some photos as text, with the header in front of the first. `heatmaps` are the files of the photos'
-    /// heatmaps; none where none are drawn.
+    /// heatmaps; empty if none are drawn.
     pub(super) fn window(
         &mut self,
         paths: &[PathBuf],
@@ -128,7 +128,7 @@ impl<'a> Rows<'a> {
             Ok(prediction) => {
                 let rejected = self.columns.reject_below.is_some_and(|least| prediction.probability < least);
                 tally.rejected += usize::from(rejected);
-                tally.labelled += usize::from(truth.is_some() && !rejected);
+                tally.labeled += usize::from(truth.is_some() && !rejected);
                 tally.right += usize::from(truth == Some(prediction.class) && !rejected);
                 let choices = ranked(prediction, self.columns.top);
                 let choices = choices.into_iter().map(|(class, probability)| (name(class), probability));
@@ -340,7 +340,7 @@ mod tests {
              p/wasp/a/long  ant             1.0000  wasp  wrong\n\
              x              -                    -        unreadable\n"
         );
-        assert_eq!((tally.photos, tally.unreadable, tally.labelled, tally.right), (3, 1, 2, 1));
+        assert_eq!((tally.photos, tally.unreadable, tally.labeled, tally.right), (3, 1, 2, 1));
     }
 
     #[test]
@@ -366,7 +366,7 @@ mod tests {
              x,,,,,,,,\"the file is empty\"\n"
                 .replace("\"the file is empty\"", &data::Error::Empty.to_string())
         );
-        assert_eq!((tally.photos, tally.rejected, tally.labelled, tally.right), (3, 1, 1, 1));
+        assert_eq!((tally.photos, tally.rejected, tally.labeled, tally.right), (3, 1, 1, 1));
         let json = rows(Format::Jsonl, &mut tally);
         let second = json.lines().nth(1).unwrap_or_default();
         assert!(

@@ -149,7 +149,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Nothing goes on any more.
+    /// Takes the sign of a step under way from the screen.
     pub(super) fn rest(&self) {
         drop(lock(&self.busy).take());
     }
@@ -193,7 +193,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Why the training was stopped from here, if it was.
+    /// Returns why the training was stopped from here, if it was.
     pub(super) fn failure(&self) -> Option<Failure> {
         lock(&self.progress).take();
         lock(&self.failure).take()
@@ -336,7 +336,7 @@ fn stride(all: u32) -> u32 {
     }
 }
 
-/// A number, or a dash where there is none.
+/// Returns a number with four digits, or a dash if it is not known.
 fn figure(value: f32) -> String {
     if value.is_nan() { "-".to_owned() } else { format!("{value:.4}") }
 }

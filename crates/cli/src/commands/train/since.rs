@@ -64,7 +64,7 @@ fn folder(options: &Options) -> Option<PathBuf> {
 
 impl Since {
     /// Looks for the photos of `dataset` in the run that the options name, and gives them the parts that they had there.
-    /// None where no run is named.
+    /// Returns `None` if no run is named.
     pub(super) fn begin(
         options: &Options,
         inventory: &Inventory,

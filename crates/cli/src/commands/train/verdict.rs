@@ -11,7 +11,7 @@ const UNEVEN: usize = 10;
 /// Folds that are told one by one; of more, a line would be too long.
 const FEW_FOLDS: usize = 10;
 
-/// The optimiser and the settings, and where those come from that were left open; for so many views of each of `photos`.
+/// The optimizer and the settings, and where those come from that were left open; for so many views of each of `photos`.
 pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
     let options = &settled.options;
     let mut text = format!("training    {}", options.optimizer);

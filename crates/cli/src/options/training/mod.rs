@@ -28,7 +28,7 @@ pub(crate) struct TrainingOptions {
     /// Share of the features that dropout sets to zero in training
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = share)]
     pub(crate) dropout: f64,
-    /// Optimiser; lbfgs solves the head in one go, without epochs, steps, learning rate and dropout
+    /// Optimizer; lbfgs solves the head in one go, without epochs, steps, learning rate and dropout
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(OPTIMIZERS))]
     pub(crate) optimizer: String,
     /// Strength of the L2 penalty on the head's weights; auto: by folds of the training photos for lbfgs, 1 / photos for

@@ -56,8 +56,8 @@ fn add(all: &mut Comparison, old_right: bool, new_right: bool) {
     all.only_new_right += usize::from(new_right && !old_right);
 }
 
-/// The class that the old model names for each validation photo; none for one that it cannot read. On the same backbone,
-/// from photos made ready alike, it goes by the features that are there.
+/// Returns the class that the old model names for each validation photo; `None` for one that it cannot read. If both models
+/// have the same backbone and prepare photos alike, the features that are there are used again.
 fn of_old(
     old: &Classifier,
     trained: &Trained,
@@ -79,7 +79,7 @@ fn of_old(
     Ok(said)
 }
 
-/// The share of `photos` that are right; `None` if there are no photos.
+/// Returns the share of `photos` that are right; `None` if there are no photos.
 pub(super) fn share(right: usize, photos: usize) -> Option<f64> {
     (photos > 0).then(|| right as f64 / photos as f64)
 }

@@ -1,4 +1,4 @@
-//! Colours of a drawn photo: chosen without regard to its class, so that no colour gives the class away.
+//! Colors of a drawn photo: chosen without regard to its class, so that no color gives the class away.
 
 use icecap::kernels::rng::Stream;
 
@@ -9,19 +9,19 @@ pub(super) type Rgb = [f32; 3];
 const INK_CONTRAST: f32 = 0.4;
 /// A backdrop closer than this to an ink (distance in RGB) would swallow the figure's outline.
 const GROUND_DISTANCE: f32 = 0.35;
-/// Draws until the colours are far enough apart; the last one stands where none was.
+/// Draws until the colors are far enough apart; the last one stands where none was.
 const TRIES: usize = 100;
 
-/// The four main colours of a photo.
+/// The four main colors of a photo.
 pub(super) struct Palette {
     /// The figure's two inks. Either may be the brighter one.
     pub(super) inks: [Rgb; 2],
-    /// The backdrop's two colours.
+    /// The backdrop's two colors.
     pub(super) grounds: [Rgb; 2],
 }
 
 impl Palette {
-    /// Random colours that can be told apart.
+    /// Random colors that can be told apart.
     pub(super) fn random(stream: &mut Stream) -> Self {
         let inks = draw_until(
             || [random(stream), random(stream)],
@@ -33,7 +33,7 @@ impl Palette {
     }
 }
 
-/// A random colour, from pale to vivid and from dark to bright.
+/// A random color, from pale to vivid and from dark to bright.
 pub(super) fn random(stream: &mut Stream) -> Rgb {
     let hue = stream.range(0.0, 6.0);
     let (saturation, value) = (stream.range(0.05, 0.65), stream.range(0.15, 1.0));
@@ -65,8 +65,8 @@ fn from_hsv(hue: f32, saturation: f32, value: f32) -> Rgb {
 }
 
 /// Luma with the weights of BT.601.
-fn brightness(colour: Rgb) -> f32 {
-    0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+fn brightness(color: Rgb) -> f32 {
+    0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]
 }
 
 fn distance(a: Rgb, b: Rgb) -> f32 {
