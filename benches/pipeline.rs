@@ -26,7 +26,7 @@ const WIDTH: u16 = 500;
 const HEIGHT: u16 = 375;
 /// Of the encoder; what cameras and the web use is between 75 and 95.
 const QUALITY: u8 = 90;
-/// Grey levels of noise on the drawn surfaces, about what a small sensor has.
+/// Gray levels of noise on the drawn surfaces, about what a small sensor has.
 const NOISE: f32 = 6.0;
 const SIDE: usize = 160;
 const THREADS: [usize; 2] = [1, 2];

@@ -1,6 +1,7 @@
 //! Many photos in bounded memory, and a second training that begins at once.
 //!
 //! With a few hundred photos, so that it is quick; `ICECAP_TEST_LARGE=20000` is what is promised, in about a minute.
+//! A process of its own: memory and seconds are counted.
 #![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
 #[allow(dead_code, reason = "the other tests use the rest")]

@@ -1,5 +1,7 @@
 //! What must not make the net slow: values too small for a normal f32, which some processors multiply a hundred times
 //! slower.
+//!
+//! A process of its own: times are compared.
 #![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::collections::BTreeMap;

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::place::Place;
 
-/// Largest mean difference of a channel from what was drawn, in grey levels.
+/// Largest mean difference of a channel from what was drawn, in gray levels.
 fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
     let sum: f64 = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs()).sum();
@@ -42,7 +42,7 @@ fn every_file_decodes_to_what_was_drawn_or_says_why_not() {
                 };
                 if (photo.width(), photo.height()) == (*width, *height) {
                     let off = mean_difference(&photo.to_rgb(), pixels);
-                    (off > most).then(|| format!("{off} grey levels off in the mean"))
+                    (off > most).then(|| format!("{off} gray levels off in the mean"))
                 } else {
                     Some(format!("{}x{} pixels", photo.width(), photo.height()))
                 }

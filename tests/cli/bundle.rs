@@ -62,11 +62,11 @@ const MODEL: &str = "run/model.safetensors";
 #[test]
 fn a_bundle_alone_in_a_folder_answers_as_predict_does() {
     let place = trained(&[]);
-    let made = place.icecap(&["bundle", MODEL, "-o", "colours"]).succeeds();
-    assert!(made.stdout.contains("./colours PHOTO"), "{}", made.stdout);
+    let made = place.icecap(&["bundle", MODEL, "-o", "colors"]).succeeds();
+    assert!(made.stdout.contains("./colors PHOTO"), "{}", made.stdout);
     fs::write(place.path("photos/broken.jpg"), "no photo").unwrap();
     let photos = place.path("photos").to_str().unwrap().to_owned();
-    let alone = Alone::copy(&place, "colours");
+    let alone = Alone::copy(&place, "colors");
     for (own, predicts) in [
         (&[][..], &[][..]),
         (&["--csv"], &["--format", "csv"]),
@@ -87,33 +87,33 @@ fn a_bundle_alone_in_a_folder_answers_as_predict_does() {
     // Nothing was left behind.
     assert_eq!(fs::read_dir(alone.folder.path()).unwrap().count(), 1);
     // icecap takes it for a model.
-    let said = place.icecap(&["predict", "colours", &photos]).succeeds().stdout;
+    let said = place.icecap(&["predict", "colors", &photos]).succeeds().stdout;
     assert_eq!(said, place.icecap(&["predict", MODEL, &photos]).succeeds().stdout);
 }
 
 #[test]
 fn a_bundle_says_what_it_is_and_two_of_one_model_are_the_same_bytes() {
     let place = trained(&[]);
-    place.icecap(&["bundle", MODEL, "-o", "colours"]).succeeds();
+    place.icecap(&["bundle", MODEL, "-o", "colors"]).succeeds();
     let report = place.icecap(&["bundle", MODEL, "-o", "again", "--json"]).succeeds();
     let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
     let bytes = fs::read(place.path("again")).unwrap();
     assert_eq!(report["bytes"], bytes.len());
     assert_eq!(report["classes"], serde_json::json!(["blue", "red"]));
-    assert!(bytes == fs::read(place.path("colours")).unwrap());
+    assert!(bytes == fs::read(place.path("colors")).unwrap());
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = fs::metadata(place.path("again")).unwrap().permissions().mode();
         assert_eq!(mode & 0o500, 0o500);
     }
-    let alone = Alone::copy(&place, "colours");
+    let alone = Alone::copy(&place, "colors");
     let help = alone.run(&["--help"]).succeeds().stdout;
-    for told in ["Usage: colours", "blue, red", "96x96", "epochs 2", "--csv", "colours photo.jpg"] {
+    for told in ["Usage: colors", "blue, red", "96x96", "epochs 2", "--csv", "colors photo.jpg"] {
         assert!(help.contains(told), "{told}: {help}");
     }
     assert!(!help.contains("MODEL") && !help.contains("--weights"), "{help}");
-    assert!(alone.run(&["--version"]).succeeds().stdout.starts_with("colours (icecap "));
+    assert!(alone.run(&["--version"]).succeeds().stdout.starts_with("colors (icecap "));
     assert_eq!(alone.run(&[]).code, Some(2));
     assert_eq!(alone.run(&["--json", "--csv", "x"]).code, Some(2));
     assert!(alone.run(&["missing.jpg"]).fails(5).contains("missing.jpg"));
@@ -126,17 +126,17 @@ fn a_bundle_says_what_it_is_and_two_of_one_model_are_the_same_bytes() {
 fn a_head_alone_takes_its_backbone_along() {
     let place = trained(&["--head-only"]);
     place.icecap(&["weights", "import", "starter", "-o", "starter.safetensors"]).succeeds();
-    place.icecap(&["bundle", MODEL, "-o", "colours", "--weights", "starter.safetensors"]).succeeds();
+    place.icecap(&["bundle", MODEL, "-o", "colors", "--weights", "starter.safetensors"]).succeeds();
     let photos = place.path("photos").to_str().unwrap().to_owned();
-    let said = Alone::copy(&place, "colours").run(&[&photos]).succeeds().stdout;
+    let said = Alone::copy(&place, "colors").run(&[&photos]).succeeds().stdout;
     assert_eq!(said, place.icecap(&["predict", MODEL, &photos]).succeeds().stdout);
 }
 
 #[test]
 fn a_damaged_bundle_is_told_from_icecap_and_from_a_whole_one() {
     let place = trained(&[]);
-    place.icecap(&["bundle", MODEL, "-o", "colours"]).succeeds();
-    let whole = fs::read(place.path("colours")).unwrap();
+    place.icecap(&["bundle", MODEL, "-o", "colors"]).succeeds();
+    let whole = fs::read(place.path("colors")).unwrap();
     let model = fs::read(place.path(MODEL)).unwrap();
     let start = whole.windows(64).position(|bytes| *bytes == model[..64]).unwrap();
     let net = start + model.len().next_multiple_of(64);
@@ -163,8 +163,8 @@ fn a_damaged_bundle_is_told_from_icecap_and_from_a_whole_one() {
         changed(tail + 9),
         changed(tail + 120),
     ] {
-        fs::write(place.path("colours"), &bytes).unwrap();
-        let alone = Alone::copy(&place, "colours");
+        fs::write(place.path("colors"), &bytes).unwrap();
+        let alone = Alone::copy(&place, "colors");
         let run = alone.run(&[&photo]);
         assert!(run.fails(3).contains("damaged"), "{run:?}");
         assert_eq!(run.stdout, "");
@@ -174,7 +174,7 @@ fn a_damaged_bundle_is_told_from_icecap_and_from_a_whole_one() {
 #[test]
 fn what_cannot_be_bundled_is_refused() {
     let place = trained(&[]);
-    place.icecap(&["bundle", MODEL, "-o", "colours"]).succeeds();
+    place.icecap(&["bundle", MODEL, "-o", "colors"]).succeeds();
     place.icecap(&["weights", "import", "starter", "-o", "weights.safetensors"]).succeeds();
     let model = fs::read(place.path(MODEL)).unwrap();
     let at = model.windows(12).position(|bytes| bytes == b"\"format\":\"1\"").unwrap();
@@ -183,7 +183,7 @@ fn what_cannot_be_bundled_is_refused() {
     fs::write(place.path("newer.safetensors"), newer).unwrap();
     fs::write(place.path("cut.safetensors"), &model[..model.len() - 5]).unwrap();
     place.each_fails(&[
-        (&["bundle", "colours", "-o", "x"], 2, "bundle already"),
+        (&["bundle", "colors", "-o", "x"], 2, "bundle already"),
         (&["bundle", MODEL, "-o", MODEL], 2, "name another file"),
         (&["bundle", MODEL, "-o", "photos"], 5, "folder"),
         (&["bundle", MODEL, "-o", "none/x"], 5, "none/x"),

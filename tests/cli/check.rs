@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::place::{self, Place, Run};
 
-/// A photo of its own for each number: rectangles at places, in sizes and colours that the number draws.
+/// A photo of its own for each number: rectangles at places, in sizes and colors that the number draws.
 fn picture(number: u64, width: u32, height: u32) -> RgbImage {
     let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut draw = |below: u32| {
@@ -23,10 +23,10 @@ fn picture(number: u64, width: u32, height: u32) -> RgbImage {
     for _ in 0..6 + draw(20) {
         let (left, top) = (draw(width), draw(height));
         let (across, down) = (1 + draw(width / 2), 1 + draw(height / 2));
-        let colour = Rgb([draw(256) as u8, draw(256) as u8, draw(256) as u8]);
+        let color = Rgb([draw(256) as u8, draw(256) as u8, draw(256) as u8]);
         for y in top..height.min(top + down) {
             for x in left..width.min(left + across) {
-                photo.put_pixel(x, y, colour);
+                photo.put_pixel(x, y, color);
             }
         }
     }
@@ -96,8 +96,8 @@ fn a_good_folder_is_told_to_be_one_and_the_next_training_is_warm() {
     assert_eq!(place.json("run/metrics.json")["photos"]["cached"], 13);
 }
 
-#[test]
-fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
+/// A place whose folder `d` has one of everything that is wrong.
+fn with_everything_wrong() -> Place {
     let place = Place::new();
     fill(&place, "d/train/ants", 0, 12);
     fill(&place, "d/train/bees", 20, 12);
@@ -121,6 +121,12 @@ fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
     save(&place, "d/train/ants/long.png", &picture(61, 400, 90));
     fs::write(place.path("d/train/ants/notes.txt"), "x").unwrap();
     fill(&place, "d/more", 70, 1);
+    place
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
+    let place = with_everything_wrong();
     let mut before = BTreeMap::new();
     everything(&place.path("d"), &mut before);
 
@@ -153,7 +159,7 @@ fn everything_that_is_wrong_is_told_with_its_photos_and_nothing_is_written() {
     assert!(level == "error" && message.contains("no image"), "{message}");
     assert!(one("extension", "6.jpg").1.contains("holds a PNG"));
     let odd: Vec<String> = found(&report, "odd").into_iter().map(|(_, message, _)| message).collect();
-    for said in ["all of one colour", "very small, 20x21", "400x90 pixels, more than 4 times"] {
+    for said in ["all of one color", "very small, 20x21", "400x90 pixels, more than 4 times"] {
         assert_eq!(odd.iter().filter(|message| message.contains(said)).count(), 1, "{said}: {odd:?}");
     }
     let classes: Vec<String> = found(&report, "classes").into_iter().map(|(_, message, _)| message).collect();

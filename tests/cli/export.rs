@@ -277,7 +277,7 @@ fn onnx_runtime_agrees_on_twenty_photos() {
 fn weights_with_a_top_are_a_classifier_and_leave_as_one() {
     let Some(assets) = assets() else { return };
     let weights =
-        icecap::weights::open(assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors")).unwrap();
+        icecap::weights::read(assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors")).unwrap();
     let names: Vec<String> = (0..1000).map(|class| format!("class {class}")).collect();
     let classifier = Classifier::from_weights(weights, names, Settings::default()).unwrap();
     assert_eq!(classifier.preprocessing().size(), [224, 224]);

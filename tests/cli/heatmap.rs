@@ -143,6 +143,29 @@ fn warmth(file: &Path) -> i64 {
     image.pixels().map(|pixel| i64::from(pixel[0]) - i64::from(pixel[2])).sum()
 }
 
+/// The file of a heatmap stands in rows of CSV and in what is told to a person.
+fn named_in_every_format(place: &Place) {
+    let csv = place.icecap(&[
+        "predict",
+        "run/model.safetensors",
+        "photos/red/1.jpg",
+        "--format",
+        "csv",
+        "--heatmap",
+        "m",
+    ]);
+    let csv = csv.succeeds().stdout;
+    assert!(csv.starts_with("path,label,probability,true_label,heatmap,error\n"), "{csv}");
+    assert!(csv.ends_with(",red,m/1.png,\n"), "{csv}");
+    assert!(
+        place
+            .icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--heatmap", "m"])
+            .succeeds()
+            .stdout
+            .contains("m/1.png")
+    );
+}
+
 #[test]
 fn predict_writes_a_heatmap_beside_each_row() {
     let place = Place::two_classes();
@@ -187,25 +210,7 @@ fn predict_writes_a_heatmap_beside_each_row() {
     assert!(opposed * 4 >= red.len() * 3, "{red:?} {blue:?}");
     assert!(red.iter().any(|warmth| *warmth > 0) && red.iter().any(|warmth| *warmth < 0));
 
-    let csv = place.icecap(&[
-        "predict",
-        "run/model.safetensors",
-        "photos/red/1.jpg",
-        "--format",
-        "csv",
-        "--heatmap",
-        "m",
-    ]);
-    let csv = csv.succeeds().stdout;
-    assert!(csv.starts_with("path,label,probability,true_label,heatmap,error\n"), "{csv}");
-    assert!(csv.ends_with(",red,m/1.png,\n"), "{csv}");
-    assert!(
-        place
-            .icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--heatmap", "m"])
-            .succeeds()
-            .stdout
-            .contains("m/1.png")
-    );
+    named_in_every_format(&place);
 }
 
 #[test]

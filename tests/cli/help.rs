@@ -139,7 +139,7 @@ fn quiet_says_nothing_but_why_it_failed() {
 }
 
 #[test]
-fn colours_come_where_they_are_asked_for_and_nowhere_else() {
+fn colors_come_where_they_are_asked_for_and_nowhere_else() {
     let place = Place::new();
     let said = |variables: &[(&str, &str)]| {
         let mut command = place.command(&["train", "none"]);

@@ -117,9 +117,9 @@ impl Place {
         Run::of(child.wait_with_output().unwrap())
     }
 
-    /// Draws photos `0.png`, `1.jpg`, `2.png`, … into `folder`: `colour` (red or blue) in all shades, with stripes of
+    /// Draws photos `0.png`, `1.jpg`, `2.png`, … into `folder`: `color` (red or blue) in all shades, with stripes of
     /// another place and width on each.
-    pub(crate) fn draw(&self, folder: &str, colour: &str, photos: u32) {
+    pub(crate) fn draw(&self, folder: &str, color: &str, photos: u32) {
         fs::create_dir_all(self.path(folder)).unwrap();
         for number in 0..photos {
             let shade = 90 + (number * 53 % 160) as u8;
@@ -127,7 +127,7 @@ impl Place {
             let photo = RgbImage::from_fn(40 + number, 30 + number * 2, |x, y| {
                 let light = if (x + number * y) / stripe % 2 == 0 { shade } else { shade / 2 };
                 let (strong, weak) = (light, light / 5);
-                Rgb(if colour == "red" { [strong, weak, weak] } else { [weak, weak, strong] })
+                Rgb(if color == "red" { [strong, weak, weak] } else { [weak, weak, strong] })
             });
             let extension = if number % 2 == 0 { "png" } else { "jpg" };
             photo.save(self.path(folder).join(format!("{number}.{extension}"))).unwrap();

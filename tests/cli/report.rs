@@ -21,18 +21,18 @@ const CLASSES: [&str; 5] = [
 #[cfg(not(unix))]
 const CLASSES: [&str; 5] = ["a & b", "b'c", "c", "d", "نمل"];
 
-/// Photos of five classes, told by their colour; two of each class have another's, so that something is wrong.
+/// Photos of five classes, told by their color; two of each class have another's, so that something is wrong.
 fn five_classes() -> Place {
     let place = Place::new();
-    let colours: [[u8; 3]; 5] = [[220, 40, 40], [40, 200, 60], [50, 70, 220], [220, 200, 40], [200, 60, 200]];
+    let colors: [[u8; 3]; 5] = [[220, 40, 40], [40, 200, 60], [50, 70, 220], [220, 200, 40], [200, 60, 200]];
     for (class, name) in CLASSES.iter().enumerate() {
         let folder = place.path("photos").join(name);
         fs::create_dir_all(&folder).unwrap();
         for number in 0..14_u32 {
-            let colour = colours[if number % 7 == 3 { (class + 1) % 5 } else { class }];
+            let color = colors[if number % 7 == 3 { (class + 1) % 5 } else { class }];
             let photo = RgbImage::from_fn(60 + number, 50, |x, y| {
                 let light = 60 + (x * (number + 3) + y * 5) % 40;
-                Rgb(colour.map(|value| (u32::from(value) * light / 100) as u8))
+                Rgb(color.map(|value| (u32::from(value) * light / 100) as u8))
             });
             photo.save(folder.join(format!("{number}.png"))).unwrap();
         }
@@ -88,8 +88,8 @@ fn opens(place: &Place, page: &str, title: &str) {
             let picture = image::load_from_memory(&png).unwrap().to_rgb8();
             let paper = picture.get_pixel(3, 3).0;
             assert_eq!(paper.iter().all(|value| *value < 64), scheme == 0, "paper of {paper:?}");
-            let colours: std::collections::HashSet<[u8; 3]> = picture.pixels().map(|pixel| pixel.0).collect();
-            assert!(colours.len() > 100, "a picture of {} colours", colours.len());
+            let colors: std::collections::HashSet<[u8; 3]> = picture.pixels().map(|pixel| pixel.0).collect();
+            assert!(colors.len() > 100, "a picture of {} colors", colors.len());
             if let Some(folder) = &folder {
                 let file = Path::new(folder).join(format!("{title}-{width}-{scheme}.png"));
                 fs::write(file, png).unwrap();

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use icecap::data::{Labelled, scan_labelled};
+use icecap::data::{Labeled, scan_labeled};
 use icecap::graph::Tap;
 use icecap::{Backbone, Classifier, Extractor, Preprocessing, Settings, Source};
 use safetensors::SafeTensors;
@@ -52,7 +52,7 @@ fn labels(file: &SafeTensors<'_>) -> Vec<i64> {
 }
 
 /// What the facade makes of the readable photos among `found`: rows, labels, paths.
-fn expected(found: &Labelled, size: [usize; 2], tap: Tap) -> (Vec<f32>, Vec<i64>, Vec<String>) {
+fn expected(found: &Labeled, size: [usize; 2], tap: Tap) -> (Vec<f32>, Vec<i64>, Vec<String>) {
     let backbone = Backbone::starter(Settings::threads(1)).unwrap();
     let mut preprocessing = Preprocessing::for_training(&backbone).unwrap();
     (preprocessing.resize.height, preprocessing.resize.width) = (size[0], size[1]);
@@ -87,7 +87,7 @@ fn demo_learns_its_sample_set_and_leaves_a_model_that_predicts() {
 
     let classifier = Classifier::open(place.path("run/model.safetensors")).unwrap();
     assert!(classifier.classes().len() >= 4);
-    let found = scan_labelled(&[place.path("run/photos")]).unwrap();
+    let found = scan_labeled(&[place.path("run/photos")]).unwrap();
     assert!(found.photos.len() >= 200, "{} photos", found.photos.len());
     let right = found
         .photos
@@ -121,7 +121,7 @@ fn extracted_features_are_those_of_the_facade_in_the_order_of_the_photos() {
 
     let bytes = std::fs::read(place.path("f.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let found = scan_labelled(std::slice::from_ref(&photos)).unwrap();
+    let found = scan_labeled(std::slice::from_ref(&photos)).unwrap();
     let (features, classes, paths) = expected(&found, [32, 32], Tap::Pooled);
     assert_eq!(file.tensor("features").unwrap().shape(), [300, 1280]);
     assert!(floats(&file, "features") == features, "other features than the facade's");
@@ -155,7 +155,7 @@ fn extracted_maps_keep_their_place_in_the_photo() {
     place.icecap(&arguments).succeeds();
     let bytes = std::fs::read(place.path("maps.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let (features, labels_expected, _) = expected(&scan_labelled(&paths).unwrap(), [64, 96], Tap::Features);
+    let (features, labels_expected, _) = expected(&scan_labeled(&paths).unwrap(), [64, 96], Tap::Features);
     assert_eq!(file.tensor("features").unwrap().shape(), [3, 2, 3, 1280]);
     assert!(floats(&file, "features") == features, "other maps than the facade's");
     assert_eq!(labels(&file), labels_expected);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use icecap::weights::{Record, Weights, open};
+use icecap::weights::{Record, Weights, read};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -118,7 +118,7 @@ fn an_import_opens_with_the_same_net_and_record() {
     let place = own_net::place(&server.url("own.safetensors"), &pinned());
     run(&place, &["weights", "import", "own", "-o", "first.safetensors"]).succeeds();
     run(&place, &["weights", "import", "first.safetensors", "-o", "second.safetensors"]).succeeds();
-    let open = |name: &str| open(place.path(name)).unwrap();
+    let open = |name: &str| read(place.path(name)).unwrap();
     let same = |a: &Weights, b: &Weights| {
         let file = a.record.file_sha256;
         assert_eq!(a.record, Record { file_sha256: file, ..b.record.clone() });
@@ -154,7 +154,7 @@ fn an_import_keeps_the_classification_top() {
     let place = with_file();
     let source = assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors");
     run(&place, &["weights", "import", source.to_str().unwrap(), "-o", "whole.safetensors"]).succeeds();
-    let (before, after) = (open(&source).unwrap(), open(place.path("whole.safetensors")).unwrap());
+    let (before, after) = (read(&source).unwrap(), read(place.path("whole.safetensors")).unwrap());
     assert_eq!(after.params.classes(), Some(1000));
     assert!(values(&before).eq(values(&after)));
     assert_eq!(before.record.params_sha256, after.record.params_sha256);
@@ -172,7 +172,7 @@ fn an_import_of_another_layout_keeps_what_that_layout_brings() {
             run.stdout.contains("262 tensors from the layout torchvision, width 0.35, 10 classes"),
             "{run:?}"
         );
-        let (before, after) = (open(&source).unwrap(), open(place.path("import")).unwrap());
+        let (before, after) = (read(&source).unwrap(), read(place.path("import")).unwrap());
         assert!(values(&before).eq(values(&after)));
         let file_sha256 = before.record.file_sha256;
         assert_eq!(before.record, Record { file_sha256, ..after.record.clone() });

@@ -45,8 +45,17 @@ impl Hashes {
     }
 }
 
+/// What is computed of the images.
+struct Pass<'a> {
+    weights: &'a Weights,
+    isa: Isa,
+    size: [usize; 2],
+    to: Tap,
+}
+
 /// The same images with every number of threads and every batch, and each of them alone in a session of its own.
-fn one_hash(weights: &Weights, isa: Isa, size: [usize; 2], to: Tap, threads: &[usize], batches: &[usize]) {
+fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) {
+    let &Pass { weights, isa, size, to } = pass;
     let image_len = size[0] * size[1] * 3;
     let images = pixels(1, IMAGES * image_len);
     let unrounded: Vec<f32> = images.iter().map(|&value| f32::from(value)).collect();
@@ -92,9 +101,9 @@ fn one_hash(weights: &Weights, isa: Isa, size: [usize; 2], to: Tap, threads: &[u
 fn features_of_the_starter_have_one_hash_for_any_threads_and_batch() {
     let weights = starter().unwrap();
     for isa in Isa::available() {
-        one_hash(&weights, isa, [96, 96], Tap::Pooled, &THREADS, &BATCHES);
+        one_hash(&Pass { weights: &weights, isa, size: [96, 96], to: Tap::Pooled }, &THREADS, &BATCHES);
         // Odd sides, of which no tile is whole; every pixel of the map.
-        one_hash(&weights, isa, [65, 80], Tap::Features, &[2, 3], &[1, 5]);
+        one_hash(&Pass { weights: &weights, isa, size: [65, 80], to: Tap::Features }, &[2, 3], &[1, 5]);
     }
 }
 
@@ -105,7 +114,7 @@ fn features_of_a_wide_net_have_one_hash_for_any_threads_and_batch() {
         // The plainest kernels are several times slower, and split their work where the others do.
         let (threads, batches) =
             if isa == Isa::best() { (&THREADS[..], &BATCHES[..]) } else { (&[2, 3][..], &[1, 8][..]) };
-        one_hash(&weights, isa, [64, 64], Tap::Pooled, threads, batches);
+        one_hash(&Pass { weights: &weights, isa, size: [64, 64], to: Tap::Pooled }, threads, batches);
     }
 }
 

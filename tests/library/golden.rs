@@ -17,15 +17,20 @@ struct Bound {
 }
 
 fn net(weights: &Path) -> Arc<Net> {
-    let weights = icecap_weights::open(weights).unwrap_or_else(|error| panic!("{error}"));
+    let weights = icecap_weights::read(weights).unwrap_or_else(|error| panic!("{error}"));
     Arc::new(Net::new(&weights.params))
 }
 
-fn run(net: &Arc<Net>, isa: Isa, golden: &Golden, input: Input<'_>, images: &str, to: Tap) -> Vec<f32> {
-    let shape = golden.shape(images);
-    let plan = Plan::new(net, isa, [shape[1], shape[2]], Tap::Image..to, 1).unwrap();
-    let mut output = vec![f32::NAN; shape[0] * plan.output_shape().elements()];
-    plan.run(&Threads::serial(), input, &mut [plan.arena()], &mut output).unwrap();
+/// Images of a golden file: their pixels, and their shape, N H W C.
+struct Images<'a> {
+    shape: Vec<usize>,
+    input: Input<'a>,
+}
+
+fn run(net: &Arc<Net>, isa: Isa, images: &Images<'_>, to: Tap) -> Vec<f32> {
+    let plan = Plan::new(net, isa, [images.shape[1], images.shape[2]], Tap::Image..to, 1).unwrap();
+    let mut output = vec![f32::NAN; images.shape[0] * plan.output_shape().elements()];
+    plan.run(&Threads::serial(), images.input, &mut [plan.arena()], &mut output).unwrap();
     output
 }
 
@@ -42,15 +47,16 @@ fn check_features(net: &Arc<Net>, golden: &Golden, images: &str, bound: &Bound) 
             Input::F32(&floats)
         }
     };
-    let shape = golden.shape(images);
+    let images = Images { shape: golden.shape(images), input };
+    let shape = &images.shape;
     let image_len = shape[1] * shape[2] * shape[3];
     for isa in Isa::available() {
         let name = format!("{} {isa}", golden.name);
-        let features = run(net, isa, golden, input, images, Tap::Features);
+        let features = run(net, isa, &images, Tap::Features);
         let difference = Difference::between(&features, &golden.f32s("features"));
         println!("{name}: features {difference}");
         assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{name}: {difference}");
-        let pooled = run(net, isa, golden, input, images, Tap::Pooled);
+        let pooled = run(net, isa, &images, Tap::Pooled);
         let difference = Difference::between(&pooled, &golden.f32s("pooled"));
         assert!(difference.max <= bound.max && difference.mean <= bound.mean, "{name}: pooled {difference}");
 
@@ -137,9 +143,10 @@ fn class_probabilities_agree_with_keras() {
     let Some(assets) = assets::folder() else { return };
     let net = net(&assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors"));
     let golden = Golden::asset(&assets, "keras_imagenet_224x224");
-    let images = golden.u8s("images_top");
+    let bytes = golden.u8s("images_top");
+    let images = Images { shape: golden.shape("images_top"), input: Input::U8(&bytes) };
     for isa in Isa::available() {
-        let scores = run(&net, isa, &golden, Input::U8(&images), "images_top", Tap::Classes);
+        let scores = run(&net, isa, &images, Tap::Classes);
         let probabilities: Vec<f32> = scores.chunks_exact(1000).flat_map(assets::softmax).collect();
         let difference = Difference::between(&probabilities, &golden.f32s("probabilities_top"));
         println!("{isa}: probabilities {difference}");
@@ -184,7 +191,7 @@ fn the_nets_of_pytorch_agree_with_it() {
         ("timm", "timm_mobilenet_v2_0.35_scrambled.safetensors"),
     ];
     for (layout, file) in FILES {
-        let weights = icecap_weights::open(assets.join("weights").join(file)).unwrap();
+        let weights = icecap_weights::read(assets.join("weights").join(file)).unwrap();
         assert_eq!(weights.record.layout.name(), layout);
         let as_they_are = Scaling { scale: [1.0; 3], shift: [0.0; 3] };
         let net = Arc::new(Net::new(&weights.with_scaling(as_they_are).unwrap().params));
@@ -240,13 +247,13 @@ fn one_net_in_several_files_is_one_net() {
         ),
     ] {
         let golden = Golden::asset(&assets, pixels);
-        let images = golden.u8s("images");
+        let bytes = golden.u8s("images");
+        let images = Images { shape: golden.shape("images"), input: Input::U8(&bytes) };
         let of = |file: &&str| {
-            let weights = icecap_weights::open(assets.join("weights").join(file)).unwrap();
+            let weights = icecap_weights::read(assets.join("weights").join(file)).unwrap();
             let net = Arc::new(Net::new(&weights.params));
-            let features = Isa::available()
-                .into_iter()
-                .flat_map(|isa| run(&net, isa, &golden, Input::U8(&images), "images", Tap::Features));
+            let features =
+                Isa::available().into_iter().flat_map(|isa| run(&net, isa, &images, Tap::Features));
             let bits: Vec<u32> = features.map(f32::to_bits).collect();
             (weights.record.params_sha256, bits)
         };

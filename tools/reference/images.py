@@ -1,6 +1,6 @@
 """Synthetic pictures for the golden files: a few smooth waves, a disc and a bar with hard edges, and noise.
 
-Not a script: the others import it. The same seed and size give the same bytes, so the pictures need no licence and
+Not a script: the others import it. The same seed and size give the same bytes, so the pictures need no license and
 can be drawn again. needs: numpy
 """
 

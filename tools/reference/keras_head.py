@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Optimiser steps of a dense layer in Keras: what a head's kernel, bias and losses become.
+"""Optimizer steps of a dense layer in Keras: what a head's kernel, bias and losses become.
 
 Two problems, two classes (one logit, binary cross-entropy) and three (softmax, sparse categorical cross-entropy),
-both losses from logits; four optimisers with Keras' default settings, SGD with momentum 0.9. Step s takes rows
+both losses from logits; four optimizers with Keras' default settings, SGD with momentum 0.9. Step s takes rows
 8 (s mod 3) .. 8 (s mod 3) + 8 of 24, nine steps in all, no dropout; a loss is that of its batch before the step.
 Written is `tests/golden/keras_head.safetensors`; tests/golden/README.md names its tensors.
 
@@ -28,7 +28,7 @@ PROBLEMS = {
     "binary": (2, 1, keras.losses.BinaryCrossentropy(from_logits=True)),
     "three": (3, 3, keras.losses.SparseCategoricalCrossentropy(from_logits=True)),
 }
-OPTIMISERS = {
+OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(),
     "adamw": lambda: keras.optimizers.AdamW(),
     "sgd": lambda: keras.optimizers.SGD(momentum=0.9),
@@ -47,7 +47,7 @@ def problem(classes, units, seed):
     return {"x": x, "y": y.astype(np.int64), "kernel0": kernel, "bias0": bias}
 
 
-def train(given, loss, optimiser):
+def train(given, loss, optimizer):
     """Nine steps; losses, the first gradients, and what the layer holds at the end."""
     layer = keras.layers.Dense(given["kernel0"].shape[1])
     layer.build((None, FEATURES))
@@ -61,7 +61,7 @@ def train(given, loss, optimiser):
         variables = layer.trainable_variables
         gradients = tape.gradient(value, [v.value for v in variables])
         first = first or [g.numpy() for g in gradients]
-        optimiser.apply(gradients, variables)
+        optimizer.apply(gradients, variables)
         losses.append(float(value))
     kernel, bias = layer.get_weights()
     end = {"losses": np.array(losses, np.float32), "kernel": kernel, "bias": bias}
@@ -75,9 +75,9 @@ def main():
     out = {}
     for seed, (name, (classes, units, loss)) in enumerate(PROBLEMS.items()):
         given = problem(classes, units, seed=4000 + seed)
-        for optimiser_name, make in OPTIMISERS.items():
+        for optimizer_name, make in OPTIMIZERS.items():
             end, gradients = train(given, loss, make())
-            out |= {f"{name}/{optimiser_name}/{k}": v for k, v in end.items()}
+            out |= {f"{name}/{optimizer_name}/{k}": v for k, v in end.items()}
         out |= {f"{name}/{k}": v for k, v in (given | gradients).items()}
         apart = np.abs(out[f"{name}/adam/kernel"] - out[f"{name}/adamw/kernel"]).max()
         print(f"{name}: Adam and AdamW end {apart:.1e} apart, first loss {out[f'{name}/adam/losses'][0]:.4f}")

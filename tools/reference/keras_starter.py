@@ -64,7 +64,7 @@ def spread(name, single, double):
 
 
 def features_file(tensors):
-    """Features at every size, and once from pixels that a resize left between grey levels."""
+    """Features at every size, and once from pixels that a resize left between gray levels."""
     out = {}
     for n, height, width in SIZES:
         size = f"{height}x{width}"

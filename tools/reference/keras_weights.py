@@ -4,7 +4,7 @@
 Of the net alone (`plain`), with its classification top where the file has one, and of what a user makes of it: the
 net nested in a model of GlobalAveragePooling2D, Dropout and Dense(1) (`binary`) or Dense(5) (`five`), the dense layer
 random. Each in the four ways that Keras has: `.legacy.h5`, weights alone as Keras 2 laid them out; `.h5`, a whole
-model; `.weights.h5`; `.keras`. `binary` is compiled and has taken one step, so that its files hold an optimiser too.
+model; `.weights.h5`; `.keras`. `binary` is compiled and has taken one step, so that its files hold an optimizer too.
 Beside them `net.safetensors` is the file that was given and `heads.safetensors` holds the dense layers. The files are large and not kept.
 
 usage: keras_weights.py WEIGHTS FOLDER [--size PIXELS]

@@ -6,7 +6,7 @@ own metadata says, one by one and all at once, and compares with what icecap com
 layer of the framework. A comparison is one JSON object on standard output; nothing is judged here, the test does that
 (tests/cli/export.rs).
 
-CASE is a safetensors file. For `graph`: `pixels` [N, H, W, 3], grey levels of 0 to 255, f32 or, for a graph that takes
+CASE is a safetensors file. For `graph`: `pixels` [N, H, W, 3], gray levels of 0 to 255, f32 or, for a graph that takes
 bytes, u8; `probabilities` [N, classes]; `logits` [N, logits]. For `head`: `features` [N, F] and the same two.
 
 usage: onnx_check.py graph FILE.onnx CASE

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tiny picture files of many kinds, and the RGB bytes that TensorFlow decodes from them.
 
-Pillow writes the files (the 16-bit colour PNG, which it cannot write, is put together here from its chunks);
+Pillow writes the files (the 16-bit color PNG, which it cannot write, is put together here from its chunks);
 `tf.image.decode_image(channels=3, expand_animations=False)` reads them. Written are the files in
 `tests/golden/tf_decode/` and `pixels.safetensors` beside them; tests/golden/README.md lists them and says where
 TensorFlow's answer and our written rule are meant to differ.
@@ -46,31 +46,31 @@ def draw(folder):
     rgb = picture(HEIGHT, WIDTH, seed=6000)
     other = picture(HEIGHT, WIDTH, seed=6001)
     alpha = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
-    colour, opacity = Image.fromarray(rgb), Image.fromarray(alpha)
-    grey = colour.convert("L")
-    rgba = colour.copy()
+    color, opacity = Image.fromarray(rgb), Image.fromarray(alpha)
+    gray = color.convert("L")
+    rgba = color.copy()
     rgba.putalpha(opacity)
-    few = colour.quantize(16)
-    frames = [colour.quantize(32), Image.fromarray(other).quantize(32)]
+    few = color.quantize(16)
+    frames = [color.quantize(32), Image.fromarray(other).quantize(32)]
 
-    colour.save(folder / "rgb_420.jpg", quality=90, subsampling="4:2:0")
-    colour.save(folder / "rgb_444.jpg", quality=90, subsampling="4:4:4")
-    colour.save(folder / "rgb_422.jpg", quality=90, subsampling="4:2:2")
-    colour.save(folder / "rgb_progressive.jpg", quality=90, subsampling="4:2:0", progressive=True)
-    grey.save(folder / "grey.jpg", quality=90)
-    colour.convert("CMYK").save(folder / "cmyk.jpg", quality=90)
-    colour.save(folder / "rgb.png")
-    grey.save(folder / "grey.png")
-    grey.point(lambda v: 255 * (v > 127)).convert("1").save(folder / "grey_1bit.png")
+    color.save(folder / "rgb_420.jpg", quality=90, subsampling="4:2:0")
+    color.save(folder / "rgb_444.jpg", quality=90, subsampling="4:4:4")
+    color.save(folder / "rgb_422.jpg", quality=90, subsampling="4:2:2")
+    color.save(folder / "rgb_progressive.jpg", quality=90, subsampling="4:2:0", progressive=True)
+    gray.save(folder / "grey.jpg", quality=90)
+    color.convert("CMYK").save(folder / "cmyk.jpg", quality=90)
+    color.save(folder / "rgb.png")
+    gray.save(folder / "grey.png")
+    gray.point(lambda v: 255 * (v > 127)).convert("1").save(folder / "grey_1bit.png")
     few.save(folder / "palette.png")
     few.save(folder / "palette_transparent.png", transparency=3)
     rgba.save(folder / "rgba.png")
-    Image.merge("LA", (grey, opacity)).save(folder / "grey_alpha.png")
+    Image.merge("LA", (gray, opacity)).save(folder / "grey_alpha.png")
     (folder / "rgb_16bit.png").write_bytes(wide_png(rgb, other))
-    wide = (np.asarray(grey).astype(np.uint16) << 8) | other[..., 0]
+    wide = (np.asarray(gray).astype(np.uint16) << 8) | other[..., 0]
     Image.fromarray(wide).save(folder / "grey_16bit.png")
-    colour.save(folder / "rgb.bmp")
-    colour.save(folder / "rgb_lossless.webp", lossless=True)
+    color.save(folder / "rgb.bmp")
+    color.save(folder / "rgb_lossless.webp", lossless=True)
     frames[0].save(folder / "still.gif")
     frames[0].save(folder / "two_frames.gif", save_all=True, append_images=frames[1:])
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """TensorFlow's bilinear resize without antialias, from small u8 pictures to small sizes, f32 and unrounded.
 
-`tf.image.resize(method="bilinear", antialias=False)` with half-pixel centres: what a photo meets in the Keras flow.
+`tf.image.resize(method="bilinear", antialias=False)` with half-pixel centers: what a photo meets in the Keras flow.
 Up, down, both at once, to one row or column, from one row, and to the same size. Written is
 `tests/golden/tf_resize_small.safetensors`; tests/golden/README.md names its tensors.
 

@@ -79,7 +79,7 @@ pub enum Error {
     },
     /// Numbers of parameters and gradients that differ, or that changed since the first step.
     #[error(
-        "{got} {what} for {expected} parameters; an optimiser stays with the parameters of its first step"
+        "{got} {what} for {expected} parameters; an optimizer stays with the parameters of its first step"
     )]
     ParameterCount {
         /// What there were too few or too many of.
@@ -89,7 +89,7 @@ pub enum Error {
         /// How many were given.
         got: usize,
     },
-    /// A gradient, or an optimiser's memory of a parameter, of another shape than the parameter.
+    /// A gradient, or an optimizer's memory of a parameter, of another shape than the parameter.
     #[error("{what} of parameter {index} has shape {got}, expected {expected}")]
     ParameterShape {
         /// What has the wrong shape.
@@ -101,9 +101,9 @@ pub enum Error {
         /// The shape found.
         got: Shape,
     },
-    /// A name that is no optimiser of ours.
-    #[error("unknown optimiser '{name}'; use one of {known}")]
-    UnknownOptimiser {
+    /// A name that is no optimizer of ours.
+    #[error("unknown optimizer '{name}'; use one of {known}")]
+    UnknownOptimizer {
         /// The name given.
         name: String,
         /// The names known.

@@ -1,12 +1,12 @@
-//! Training for a small head: a tape over pooling, dropout and dense, losses, optimisers, schedules.
+//! Training for a small head: a tape over pooling, dropout and dense, losses, optimizers, schedules.
 //!
-//! A training step is a forward pass recorded on a [`Tape`], its walk backwards, and an [`Optimiser`]'s move along
+//! A training step is a forward pass recorded on a [`Tape`], its walk backwards, and an [`Optimizer`]'s move along
 //! the gradients. Values are plain tensors that the caller owns: a tape borrows the parameters for one step, the
-//! optimiser changes them between two. Everything runs on the caller's thread with sums in a fixed order, and every
+//! optimizer changes them between two. Everything runs on the caller's thread with sums in a fixed order, and every
 //! random number is a pure function of (seed, epoch, sample): the same seed gives the same bits.
 //!
 //! ```
-//! use icecap_autograd::{CrossEntropy, Dense, Dropout, Loss, Optimiser, Schedule, Tape, Workspace};
+//! use icecap_autograd::{CrossEntropy, Dense, Dropout, Loss, Optimizer, Schedule, Tape, Workspace};
 //! use icecap_autograd::{glorot_uniform, optim::Adam};
 //! use icecap_kernels::rng::{Purpose, Stream};
 //! use icecap_kernels::{Shape, Tensor};
@@ -20,7 +20,7 @@
 //! let features = Tensor::from_slice(Shape::of([samples as usize, 8]), &values)?;
 //!
 //! let mut head = [glorot_uniform(8, 1, seed, 0)?, Tensor::zeros(Shape::of([1]))];
-//! let mut optimiser = Adam::default();
+//! let mut optimizer = Adam::default();
 //! let (batch, epochs) = (32, 20);
 //! let schedule = Schedule::Cosine { steps: u64::from(samples.div_ceil(batch) * epochs) };
 //! let mut workspace = Workspace::new();
@@ -38,7 +38,7 @@
 //!         let loss = tape.apply(CrossEntropy::new(Loss::Binary, &labels), &[logits])?;
 //!         losses.push(tape.value(loss)?.data()[0]);
 //!         let gradients = tape.backward(loss)?;
-//!         optimiser.step(&mut head, &gradients, schedule.learning_rate(0.1, step))?;
+//!         optimizer.step(&mut head, &gradients, schedule.learning_rate(0.1, step))?;
 //!         workspace.recycle(gradients);
 //!         step += 1;
 //!     }
@@ -72,7 +72,7 @@ pub use init::glorot_uniform;
 pub use logistic::{Logistic, LogisticOptions};
 pub use loss::{CrossEntropy, Loss, Targets};
 pub use ops::{Dense, Dropout, GlobalAveragePool, L2Penalty, Op, Recorded};
-pub use optim::Optimiser;
+pub use optim::Optimizer;
 pub use schedule::Schedule;
 pub use tape::{Tape, Var};
 pub use workspace::Workspace;

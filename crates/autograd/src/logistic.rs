@@ -5,7 +5,7 @@
 //! ```
 //!
 //! With an l2 above 0 there is one minimum, and where it lies does not depend on a start, a seed, an order of photos
-//! or a learning rate. The bias is not penalised.
+//! or a learning rate. The bias is not penalized.
 //!
 //! Two departures from the formula:
 //! 1. Features are mostly positive, so their common part pulls on every weight at once and the bias pulls against it.
@@ -17,7 +17,7 @@
 use icecap_kernels::matmul::{Matrix, matmul};
 use icecap_kernels::{Shape, Tensor, TensorRef};
 
-use crate::optim::lbfgs::{Outcome, Stop, minimise};
+use crate::optim::lbfgs::{Outcome, Stop, minimize};
 use crate::optim::setting;
 use crate::{Error, Loss, Targets};
 
@@ -99,7 +99,7 @@ impl<'a> Logistic<'a> {
         let mut at: Vec<f64> = layer.iter().flat_map(|tensor| tensor.data()).map(|&v| f64::from(v)).collect();
         self.shift(&mut at, 1.0);
         let mut seen = layer.clone();
-        let outcome = minimise(
+        let outcome = minimize(
             &mut at,
             &options.stop,
             |at, gradient| pass.run(at, gradient),

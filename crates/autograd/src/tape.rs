@@ -14,7 +14,7 @@
 //!    gradient. Frozen features are constants: nothing is computed for them or for the dropout on top of them.
 //! 2. Leaves are borrowed, not copied; outputs and gradients live in the buffers of a [`Workspace`].
 //! 3. A tape is one step: the backward pass consumes it, which ends its borrow of the parameters, so that an
-//!    optimiser can change them.
+//!    optimizer can change them.
 //!
 //! Everything runs on the caller's thread in a fixed order.
 

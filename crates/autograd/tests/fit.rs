@@ -3,7 +3,7 @@
 
 mod oracle;
 
-use icecap_autograd::optim::lbfgs::{End, Stop, minimise};
+use icecap_autograd::optim::lbfgs::{End, Stop, minimize};
 use icecap_autograd::{Error, Logistic, LogisticOptions, Targets};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
@@ -13,15 +13,15 @@ fn stream(seed: u64) -> Stream {
     Stream::new(seed, Purpose::Test, 0, 0)
 }
 
-/// Photos around a centre for each class, with the features' common part that real ones have.
+/// Photos around a center for each class, with the features' common part that real ones have.
 fn photos(seed: u64, rows: usize, features: usize, classes: usize) -> (Tensor, Vec<u32>) {
     let mut draw = stream(seed);
-    let centres: Vec<f32> = (0..classes * features).map(|_| draw.range(0.0, 1.0)).collect();
+    let centers: Vec<f32> = (0..classes * features).map(|_| draw.range(0.0, 1.0)).collect();
     let labels: Vec<u32> = (0..rows).map(|row| (row % classes) as u32).collect();
     let mut values = Vec::with_capacity(rows * features);
     for &label in &labels {
-        let centre = &centres[label as usize * features..][..features];
-        values.extend(centre.iter().map(|value| value + draw.range(0.0, 2.0)));
+        let center = &centers[label as usize * features..][..features];
+        values.extend(center.iter().map(|value| value + draw.range(0.0, 2.0)));
     }
     (Tensor::from_slice(Shape::of([rows, features]), &values).unwrap(), labels)
 }
@@ -52,21 +52,21 @@ proptest! {
     fn a_quadratic_is_solved_exactly((n, condition, seed) in (1..30_usize, 1.0..1e3_f64, any::<u64>())) {
         let mut draw = stream(seed);
         let scale: Vec<f64> = (0..n).map(|i| condition.powf(i as f64 / n as f64)).collect();
-        let centre: Vec<f64> = (0..n).map(|_| f64::from(draw.range(-5.0, 5.0))).collect();
+        let center: Vec<f64> = (0..n).map(|_| f64::from(draw.range(-5.0, 5.0))).collect();
         let mut at = vec![0.0; n];
         let function = |at: &[f64], gradient: &mut [f64]| {
             let mut value = 0.0;
             for i in 0..at.len() {
-                gradient[i] = scale[i] * (at[i] - centre[i]);
-                value += 0.5 * gradient[i] * (at[i] - centre[i]);
+                gradient[i] = scale[i] * (at[i] - center[i]);
+                value += 0.5 * gradient[i] * (at[i] - center[i]);
             }
             value
         };
         let stop = Stop { steps: 5000, decrease: 0.0, ..Stop::default() };
-        let outcome = minimise(&mut at, &stop, function, |_, _, _| true);
+        let outcome = minimize(&mut at, &stop, function, |_, _, _| true);
         prop_assert_eq!(outcome.end, End::Gradient);
-        for (at, centre) in at.iter().zip(&centre) {
-            prop_assert!((at - centre).abs() < 1e-5, "{} for {}", at, centre);
+        for (at, center) in at.iter().zip(&center) {
+            prop_assert!((at - center).abs() < 1e-5, "{} for {}", at, center);
         }
     }
 
@@ -118,7 +118,7 @@ fn rosenbrocks_valley_is_followed_to_its_end() {
         a * a + 100.0 * b * b
     };
     let mut last = f64::INFINITY;
-    let outcome = minimise(&mut at, &Stop { decrease: 0.0, ..Stop::default() }, function, |_, length, at| {
+    let outcome = minimize(&mut at, &Stop { decrease: 0.0, ..Stop::default() }, function, |_, length, at| {
         let value = function(at, &mut [0.0; 2]);
         assert!(value < last && length > 0.0, "every step goes down");
         last = value;
@@ -129,16 +129,16 @@ fn rosenbrocks_valley_is_followed_to_its_end() {
 }
 
 #[test]
-fn a_minimisation_stops_where_it_is_told_to() {
+fn a_minimization_stops_where_it_is_told_to() {
     let bowl = |at: &[f64], gradient: &mut [f64]| {
         gradient.iter_mut().zip(at).zip([1.0, 50.0]).for_each(|((g, x), scale)| *g = scale * x);
         0.5 * (at[0] * at[0] + 50.0 * at[1] * at[1])
     };
-    let run = |stop: Stop, most: usize| minimise(&mut [3.0, 4.0], &stop, bowl, |step, _, _| step < most);
+    let run = |stop: Stop, most: usize| minimize(&mut [3.0, 4.0], &stop, bowl, |step, _, _| step < most);
     assert_eq!(run(Stop { steps: 2, ..Stop::default() }, 9).end, End::Steps);
     assert_eq!(run(Stop::default(), 1).end, End::Stopped);
     assert_eq!(run(Stop { decrease: 1.0, ..Stop::default() }, 99).end, End::Decrease);
-    let broken = minimise(&mut [1.0], &Stop::default(), |_, _| f64::NAN, |_, _, _| true);
+    let broken = minimize(&mut [1.0], &Stop::default(), |_, _| f64::NAN, |_, _, _| true);
     assert_eq!((broken.end, broken.steps), (End::NotFinite, 0));
     // A kink: the gradient never vanishes, and no step from the bottom of it goes down.
     let mut at = [0.3];
@@ -146,7 +146,7 @@ fn a_minimisation_stops_where_it_is_told_to() {
         gradient[0] = if at[0] < 0.0 { -1.0 } else { 1.0 };
         at[0].abs()
     };
-    let outcome = minimise(&mut at, &Stop { decrease: 0.0, ..Stop::default() }, kink, |_, _, _| true);
+    let outcome = minimize(&mut at, &Stop { decrease: 0.0, ..Stop::default() }, kink, |_, _, _| true);
     assert!(outcome.end == End::NoDescent && at[0].abs() < 0.3, "{outcome:?} at {at:?}");
 }
 

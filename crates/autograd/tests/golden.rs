@@ -1,11 +1,11 @@
-//! Optimiser steps against Keras: a dense layer on given features, from given first values.
+//! Optimizer steps against Keras: a dense layer on given features, from given first values.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use icecap_autograd::optim::{Adam, AdamW, RmsProp, Sgd};
-use icecap_autograd::{CrossEntropy, Dense, Loss, Optimiser, Tape, Workspace};
+use icecap_autograd::{CrossEntropy, Dense, Loss, Optimizer, Tape, Workspace};
 use icecap_kernels::{Shape, Tensor};
 use safetensors::{Dtype, SafeTensors};
 
@@ -62,7 +62,7 @@ impl Case {
     }
 
     /// Takes the steps that Keras took; returns the losses and the head.
-    fn run(&self, optimiser: &mut dyn Optimiser, rate: f32) -> (Vec<f32>, [Tensor; 2]) {
+    fn run(&self, optimizer: &mut dyn Optimizer, rate: f32) -> (Vec<f32>, [Tensor; 2]) {
         let columns = self.start[1].data().len();
         let loss = Loss::for_classes(columns.max(2));
         let batch = self.y.len() as u32 / 3;
@@ -83,7 +83,7 @@ impl Case {
                     assert!(worst(gradient.data(), expected.data(), false) < 1e-7);
                 }
             }
-            optimiser.step(&mut head, &gradients, rate).unwrap();
+            optimizer.step(&mut head, &gradients, rate).unwrap();
             workspace.recycle(gradients);
         }
         (losses, head)
@@ -91,7 +91,7 @@ impl Case {
 
     /// Takes the steps, prints how far they end from Keras' and holds them to `limit`; returns the kernel.
     fn check(&self, name: &str, rule: &str, limit: f64) -> Tensor {
-        let (mut optimiser, rate): (Box<dyn Optimiser>, f32) = match rule {
+        let (mut optimizer, rate): (Box<dyn Optimizer>, f32) = match rule {
             "adam" => (Box::new(Adam::default()), 1e-3),
             "adamw" => (Box::new(AdamW::default()), 1e-3),
             "adamw_long" => (Box::new(AdamW::new(Adam::default(), 0.1).unwrap()), 1e-3),
@@ -99,7 +99,7 @@ impl Case {
             "rmsprop" => (Box::new(RmsProp::default()), 1e-3),
             _ => panic!("no rule {rule}"),
         };
-        let (losses, head) = self.run(optimiser.as_mut(), rate);
+        let (losses, head) = self.run(optimizer.as_mut(), rate);
         let steps = losses.len();
         let losses = worst(&losses, self.losses.data(), true);
         let [kernel, bias] = [0, 1].map(|part| worst(head[part].data(), self.end[part].data(), false));

@@ -4,7 +4,7 @@
 mod oracle;
 
 use icecap_autograd::optim::{self, Adam, AdamW, RmsProp, Sgd};
-use icecap_autograd::{Error, Optimiser, Schedule, glorot_uniform};
+use icecap_autograd::{Error, Optimizer, Schedule, glorot_uniform};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
 
@@ -43,7 +43,7 @@ fn rmsprop(p: f64, g: f64, [v, _]: &mut [f64; 2], _: i32, rate: f64) -> f64 {
 
 #[test]
 fn thirty_steps_follow_the_formula_from_large_gradients_to_those_below_epsilon() {
-    let rules: [(Box<dyn Optimiser>, Rule); 6] = [
+    let rules: [(Box<dyn Optimizer>, Rule); 6] = [
         (Box::new(Adam::default()), adam),
         (Box::new(AdamW::default()), adamw),
         (Box::new(Sgd::new(0.9, false).unwrap()), momentum),
@@ -51,7 +51,7 @@ fn thirty_steps_follow_the_formula_from_large_gradients_to_those_below_epsilon()
         (Box::new(Sgd::default()), plain),
         (Box::new(RmsProp::default()), rmsprop),
     ];
-    for (mut optimiser, rule) in rules {
+    for (mut optimizer, rule) in rules {
         let mut stream = Stream::new(4, Purpose::Test, 0, 0);
         let mut parameters = [&[9, 3][..], &[3]].map(|dims| oracle::random(&mut stream, dims, 1.0));
         let mut exact: Vec<f64> = parameters.iter().flat_map(|p| p.data()).map(|&p| f64::from(p)).collect();
@@ -65,7 +65,7 @@ fn thirty_steps_follow_the_formula_from_large_gradients_to_those_below_epsilon()
                 *g *= 10_f32.powi(-(at as i32 % 10));
                 exact[at] = rule(exact[at], f64::from(*g), &mut states[at], step as i32 + 1, f64::from(rate));
             }
-            optimiser.step(&mut parameters, &gradients, rate).unwrap();
+            optimizer.step(&mut parameters, &gradients, rate).unwrap();
         }
         let got: Vec<f64> = parameters.iter().flat_map(|p| p.data()).map(|&p| f64::from(p)).collect();
         assert_eq!(got.len(), exact.len());
@@ -73,43 +73,43 @@ fn thirty_steps_follow_the_formula_from_large_gradients_to_those_below_epsilon()
         // `f64::max` would drop a NaN.
         let worst = off.fold(0.0, |worst: f64, off| if off > worst || off.is_nan() { off } else { worst });
         // Thirty steps of up to 0.01 in f32, each rounded to 6e-8 of values up to 1.
-        assert!(worst < 2e-6, "{}: off by {worst}", optimiser.name());
+        assert!(worst < 2e-6, "{}: off by {worst}", optimizer.name());
     }
 }
 
 #[test]
-fn a_name_gives_its_optimiser_with_the_learning_rate_of_keras() {
+fn a_name_gives_its_optimizer_with_the_learning_rate_of_keras() {
     let rates = optim::NAMES.map(|name| {
-        let optimiser = optim::named(name).unwrap();
-        assert_eq!(optimiser.name(), name);
-        optimiser.default_learning_rate()
+        let optimizer = optim::named(name).unwrap();
+        assert_eq!(optimizer.name(), name);
+        optimizer.default_learning_rate()
     });
     assert_eq!(rates, [1e-3, 1e-3, 1e-2, 1e-3]);
     let message = optim::named("lion").unwrap_err().to_string();
-    assert_eq!(message, "unknown optimiser 'lion'; use one of adam, adamw, sgd, rmsprop");
+    assert_eq!(message, "unknown optimizer 'lion'; use one of adam, adamw, sgd, rmsprop");
 }
 
 #[test]
 fn a_step_that_does_not_fit_is_refused_and_changes_nothing() {
     for name in optim::NAMES {
         let tensor = |dims: &[usize]| Tensor::zeros(Shape::new(dims).unwrap());
-        let mut optimiser = optim::named(name).unwrap();
+        let mut optimizer = optim::named(name).unwrap();
         let mut parameters = vec![tensor(&[2, 1]), tensor(&[1])];
         let mut gradients = vec![tensor(&[2, 1]), tensor(&[1])];
-        optimiser.step(&mut parameters, &gradients, 1e-3).unwrap();
+        optimizer.step(&mut parameters, &gradients, 1e-3).unwrap();
         gradients[0].data_mut().fill(1.0);
         for rate in [f32::NAN, f32::INFINITY, -1e-3] {
-            let refused = optimiser.step(&mut parameters, &gradients, rate);
+            let refused = optimizer.step(&mut parameters, &gradients, rate);
             assert!(matches!(refused, Err(Error::Setting { .. })));
         }
-        let short = optimiser.step(&mut parameters, &gradients[..1], 1e-3);
+        let short = optimizer.step(&mut parameters, &gradients[..1], 1e-3);
         assert!(matches!(short, Err(Error::ParameterCount { expected: 2, got: 1, .. })));
-        let fewer = optimiser.step(&mut parameters[..1], &gradients[..1], 1e-3);
+        let fewer = optimizer.step(&mut parameters[..1], &gradients[..1], 1e-3);
         assert!(matches!(fewer, Err(Error::ParameterCount { expected: 1, got: 2, .. })));
         let turned = [tensor(&[1, 2]), tensor(&[1])];
-        let refused = optimiser.step(&mut parameters, &turned, 1e-3);
+        let refused = optimizer.step(&mut parameters, &turned, 1e-3);
         assert!(matches!(refused, Err(Error::ParameterShape { index: 0, .. })));
-        let refused = optimiser.step(&mut [tensor(&[1, 2]), tensor(&[1])], &turned, 1e-3);
+        let refused = optimizer.step(&mut [tensor(&[1, 2]), tensor(&[1])], &turned, 1e-3);
         assert!(matches!(refused, Err(Error::ParameterShape { index: 0, .. })));
         assert!(parameters.iter().all(|parameter| parameter.data().iter().all(|&value| value == 0.0)));
     }

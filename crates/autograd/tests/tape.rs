@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use icecap_autograd::optim::Adam;
 use icecap_autograd::{
-    CrossEntropy, Dense, Dropout, Error, GlobalAveragePool, Loss, Op, Optimiser, Recorded, Tape, Workspace,
+    CrossEntropy, Dense, Dropout, Error, GlobalAveragePool, Loss, Op, Optimizer, Recorded, Tape, Workspace,
     glorot_uniform,
 };
 use icecap_kernels::rng::{Purpose, Stream};
@@ -120,8 +120,8 @@ fn clusters(samples: u32, width: usize) -> (Tensor, Vec<u32>) {
     for (sample, row) in features.data_mut().chunks_exact_mut(width).enumerate() {
         let mut stream = Stream::new(9, Purpose::Test, 0, sample as u32);
         for (index, value) in row.iter_mut().enumerate() {
-            let centre = if (index as u32 + labels[sample]).is_multiple_of(2) { 0.1 } else { 0.0 };
-            *value = (centre + stream.range(-0.5, 0.5)).max(0.0);
+            let center = if (index as u32 + labels[sample]).is_multiple_of(2) { 0.1 } else { 0.0 };
+            *value = (center + stream.range(-0.5, 0.5)).max(0.0);
         }
     }
     (features, labels)
@@ -132,7 +132,7 @@ fn train(features: &Tensor, labels: &[u32], epochs: u32, fresh: bool) -> ([Tenso
     let [samples, width] = [0, 1].map(|axis| features.shape().dims()[axis]);
     let seed = 1;
     let mut head = [glorot_uniform(width, 1, seed, 0).unwrap(), Tensor::zeros(Shape::of([1]))];
-    let (mut optimiser, mut workspace, mut losses) = (Adam::default(), Workspace::new(), Vec::new());
+    let (mut optimizer, mut workspace, mut losses) = (Adam::default(), Workspace::new(), Vec::new());
     for epoch in 0..epochs {
         let mut order: Vec<u32> = (0..samples as u32).collect();
         Stream::new(seed, Purpose::Shuffle, epoch, 0).shuffle(&mut order);
@@ -149,7 +149,7 @@ fn train(features: &Tensor, labels: &[u32], epochs: u32, fresh: bool) -> ([Tenso
             let loss = tape.apply(CrossEntropy::new(Loss::Binary, &labels), &[logits]).unwrap();
             losses.push(tape.value(loss).unwrap().data()[0]);
             let gradients = tape.backward(loss).unwrap();
-            optimiser.step(&mut head, &gradients, 1e-3).unwrap();
+            optimizer.step(&mut head, &gradients, 1e-3).unwrap();
             workspace.recycle(gradients);
         }
     }

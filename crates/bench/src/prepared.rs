@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use icecap_kernels::{
-    Blocked, BlockedMut, Buffer, ConvGeometry, Epilogue, Isa, Layout, PackedDense, PackedDepthwise,
-    PackedPointwise, PackedStem, ResizeScratch, Size, Threads, dense, depthwise, oracle, pointwise, pool,
-    resize_bilinear_rgb, scale_pixels, scaled_len, stem,
+    Blocked, BlockedMut, Buffer, ConvGeometry, Depthwise, Epilogue, Isa, Layout, PackedDense,
+    PackedDepthwise, PackedPointwise, PackedStem, ResizeScratch, RgbView, Scale, Size, Stem, Threads, dense,
+    depthwise, oracle, pointwise, pool, resize_bilinear_rgb, scale_pixels, scaled_len, stem,
 };
 
 use crate::drawn::{pixels, values};
@@ -109,8 +109,9 @@ impl Prepared {
         let expected = clamped(oracle::conv3x3(&geometry, &image, &weights, &bias));
         let weights = PackedStem::pack(&weights, &bias, outputs);
         let mut scaled = Buffer::zeros(scaled_len(&geometry));
-        let (threads, as_they_are) = (Threads::serial(), ([1.0; 3], [0.0; 3]));
-        scale_pixels(&threads, Isa::best(), &geometry, &image, as_they_are, &mut scaled);
+        let threads = Threads::serial();
+        let as_they_are = Scale { geometry: &geometry, scale: [1.0; 3], shift: [0.0; 3] };
+        scale_pixels(&threads, Isa::best(), &as_they_are, &image, &mut scaled);
         let job = Job::Stem { scaled, geometry, to, weights };
         Self::new(job, to.len(), Some(to), expected)
     }
@@ -144,24 +145,27 @@ impl Prepared {
             Job::Pointwise { input, from, to, weights } => {
                 let input = Blocked::new(*from, black_box(&input[..]));
                 let mut view = BlockedMut::new(*to, output);
-                pointwise(&serial, isa, input, weights, 0..weights.panels(), Epilogue::Relu6, &mut view);
+                pointwise(&serial, isa, &weights.whole(Epilogue::Relu6), input, &mut view);
             }
             Job::Depthwise { input, from, geometry, weights } => {
                 let input = Blocked::new(*from, black_box(&input[..]));
-                depthwise(isa, geometry, input, weights, 0..weights.blocks(), true, output);
+                let step = Depthwise { geometry, weights, blocks: 0..weights.blocks(), relu6: true };
+                depthwise(isa, &step, input, output);
             }
             Job::Scale { image, geometry } => {
-                let factors = ([SCALE; 3], [SHIFT; 3]);
-                scale_pixels(&serial, isa, geometry, black_box(&image[..]), factors, output);
+                let step = Scale { geometry, scale: [SCALE; 3], shift: [SHIFT; 3] };
+                scale_pixels(&serial, isa, &step, black_box(&image[..]), output);
             }
             Job::Stem { scaled, geometry, to, weights } => {
                 let scaled = black_box(&scaled[..]);
-                stem(&serial, isa, geometry, scaled, weights, true, &mut BlockedMut::new(*to, output));
+                let step = Stem { geometry, weights, relu6: true };
+                stem(&serial, isa, &step, scaled, &mut BlockedMut::new(*to, output));
             }
             Job::Pool { input, from } => pool(isa, Blocked::new(*from, black_box(&input[..])), output),
             Job::Dense { input, weights } => dense(isa, black_box(&input[..]), weights, output),
             Job::Resize { photo, to, scratch } => {
-                resize_bilinear_rgb(isa, black_box(&photo[..]), PHOTO, output, *to, scratch);
+                let image = RgbView { pixels: black_box(&photo[..]), size: PHOTO };
+                resize_bilinear_rgb(isa, image, *to, output, scratch);
             }
         }
     }

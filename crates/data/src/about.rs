@@ -16,12 +16,12 @@ pub struct About {
     pub turned: bool,
     /// Whether it holds more frames than the first, which is the one that is read.
     pub animated: bool,
-    /// Whether pixels of it are not opaque; their colour is taken as stored.
+    /// Whether pixels of it are not opaque; their color is taken as stored.
     pub transparent: bool,
-    /// Grey levels between the darkest and the lightest value of a channel after resizing, of the channel where this is
-    /// most: 0 for a photo of a single colour.
+    /// Gray levels between the darkest and the lightest value of a channel after resizing, of the channel where this is
+    /// most: 0 for a photo of a single color.
     pub contrast: f32,
-    /// The mean grey level of each cell of 8 rows and 8 columns over the resized photo, row by row.
+    /// The mean gray level of each cell of 8 rows and 8 columns over the resized photo, row by row.
     pub layout: [u8; Self::CELLS],
 }
 
@@ -80,15 +80,15 @@ impl About {
         })
     }
 
-    /// The layout, centred and scaled to length 1: the dot product of two is the correlation of their grey levels, from
+    /// The layout, centered and scaled to length 1: the dot product of two is the correlation of their gray levels, from
     /// -1 to 1. Copies of a photo in another size, light or quality are near 1; cropped and mirrored ones are not. All
-    /// zero for a layout of a single grey level.
+    /// zero for a layout of a single gray level.
     #[must_use]
     pub fn layout_direction(&self) -> [f32; Self::CELLS] {
         let mean = self.layout.iter().map(|&level| f32::from(level)).sum::<f32>() / Self::CELLS as f32;
-        let centred = self.layout.map(|level| f32::from(level) - mean);
-        let length = centred.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if length == 0.0 { [0.0; Self::CELLS] } else { centred.map(|value| value / length) }
+        let centered = self.layout.map(|level| f32::from(level) - mean);
+        let length = centered.iter().map(|value| value * value).sum::<f32>().sqrt();
+        if length == 0.0 { [0.0; Self::CELLS] } else { centered.map(|value| value / length) }
     }
 }
 

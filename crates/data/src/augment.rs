@@ -148,7 +148,7 @@ impl View {
     /// `[size.0, size.1, 3]`.
     ///
     /// # Units
-    /// Grey levels from 0 to 255, not rounded.
+    /// Gray levels from 0 to 255, not rounded.
     ///
     /// # Panics
     /// Where lengths and sizes do not fit.
@@ -179,8 +179,8 @@ impl View {
             let y = ((row as f32 + 0.5) / height - 0.5) * self.share * tall;
             for (column, pixel) in line.as_chunks_mut::<CHANNELS>().0.iter_mut().enumerate() {
                 let x = ((column as f32 + 0.5) / width - 0.5) * across;
-                let (left, right, to_right) = neighbours(cosine * x - sine * y + middle[0], columns);
-                let (above, below, down) = neighbours(sine * x + cosine * y + middle[1], rows);
+                let (left, right, to_right) = neighbors(cosine * x - sine * y + middle[0], columns);
+                let (above, below, down) = neighbors(sine * x + cosine * y + middle[1], rows);
                 for (channel, value) in pixel.iter_mut().enumerate() {
                     let at =
                         |row: usize, column: usize| source[(row * columns + column) * CHANNELS + channel];
@@ -202,9 +202,9 @@ impl View {
             for value in pixel.iter_mut() {
                 *value = mean + (*value * brightness - mean) * contrast;
             }
-            let grey = luma(pixel);
+            let gray = luma(pixel);
             for value in pixel.iter_mut() {
-                *value = (grey + (*value - grey) * saturation).clamp(0.0, 255.0);
+                *value = (gray + (*value - gray) * saturation).clamp(0.0, 255.0);
             }
         }
     }
@@ -224,7 +224,7 @@ fn mirror(pixels: &mut [f32], width: usize) {
 
 /// The two pixels around a position along a side of `count` pixels, and how far it lies to the second. Beyond an end the
 /// photo is its own mirror image.
-fn neighbours(position: f32, count: usize) -> (usize, usize, f32) {
+fn neighbors(position: f32, count: usize) -> (usize, usize, f32) {
     let first = position.floor();
     let inside = |index: f32| {
         let period = 2 * count as i64;
@@ -287,13 +287,13 @@ mod tests {
 
     #[test]
     fn light_changes_what_it_is_named_for() {
-        let grey = vec![100.0; 12];
+        let gray = vec![100.0; 12];
         let brighter = View { light: [1.2, 1.0, 1.0], ..View::PLAIN };
-        assert!(seen(brighter, &grey, (2, 2), (2, 2)).iter().all(|v| (v - 120.0).abs() < 1e-3));
-        // Contrast and saturation leave an even grey as it is.
+        assert!(seen(brighter, &gray, (2, 2), (2, 2)).iter().all(|v| (v - 120.0).abs() < 1e-3));
+        // Contrast and saturation leave an even gray as it is.
         let other = View { light: [1.0, 1.7, 0.3], ..View::PLAIN };
-        assert!(seen(other, &grey, (2, 2), (2, 2)).iter().all(|v| (v - 100.0).abs() < 1e-3));
-        // No saturation is a grey photo.
+        assert!(seen(other, &gray, (2, 2), (2, 2)).iter().all(|v| (v - 100.0).abs() < 1e-3));
+        // No saturation is a gray photo.
         let none = View { light: [1.0, 1.0, 0.0], ..View::PLAIN };
         for [r, g, b] in seen(none, &photo(3, 3), (3, 3), (3, 3)).as_chunks::<3>().0 {
             assert!((r - g).abs() < 1e-3 && (g - b).abs() < 1e-3);
@@ -302,7 +302,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_view_is_within_what_is_asked_for_and_within_the_grey_levels(
+        fn every_view_is_within_what_is_asked_for_and_within_the_gray_levels(
             seed: u64, number in 0u32..50, content: [u8; 32],
         ) {
             let augment = Augment { flip: true, crop: Some(0.7), rotate: Some(20.0), color: Some(0.3) };

@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 /// such folder, where classes lie within each other. None where no folder is named after a class.
 ///
 /// This is for a path of which it is not known where the folders of classes begin; [`scan`](crate::scan) and
-/// [`scan_labelled`](crate::scan_labelled) know, and take the folder right below.
+/// [`scan_labeled`](crate::scan_labeled) know, and take the folder right below.
 #[must_use]
 pub fn class_of(photo: &Path, classes: &[String]) -> Option<usize> {
     let mut folders = photo.ancestors().skip(1).filter_map(Path::file_name);

@@ -1,11 +1,11 @@
-//! Every colour a file may hold, turned into RGB of 8 bits.
+//! Every color a file may hold, turned into RGB of 8 bits.
 //!
 //! | in the file | here | TensorFlow with `channels=3` |
 //! |---|---|---|
-//! | grey | the same value three times | the same |
+//! | gray | the same value three times | the same |
 //! | 1, 2, 4 bits | scaled to 0..255 | the same |
-//! | palette (PNG, GIF, BMP) | the entry's colour, a transparent entry's too | the same |
-//! | alpha (PNG, WebP, BMP) | dropped, the colour under it kept as stored | the same |
+//! | palette (PNG, GIF, BMP) | the entry's color, a transparent entry's too | the same |
+//! | alpha (PNG, WebP, BMP) | dropped, the color under it kept as stored | the same |
 //! | GIF frame smaller than the canvas | black around it | the same |
 //! | 16 bits a channel | `v / 257`, rounded | the high byte, at most 1 level lower |
 //! | float (none of the formats read today) | `v * 255`, clipped and rounded | - |
@@ -23,7 +23,7 @@ fn narrow(value: u16) -> u8 {
     ((u32::from(value) * 255 + 32_767) / 65_535) as u8
 }
 
-/// Turns decoded samples of `color` into RGB. `false` where the colour is none of the known ones.
+/// Turns decoded samples of `color` into RGB. `false` where the color is none of the known ones.
 ///
 /// # Shapes
 /// `samples` `[pixels, channels of color]` in native byte order, `rgb` `[pixels, 3]`.
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn ink_amounts_and_their_inverse_give_the_same_colour() {
+    fn ink_amounts_and_their_inverse_give_the_same_color() {
         let ink = [10u8, 200, 0, 40, 255, 255, 255, 0, 7, 7, 7, 255];
         let inverted: Vec<u8> = ink.iter().map(|v| 255 - v).collect();
         let (mut plain, mut adobe) = ([0; 9], [0; 9]);

@@ -64,7 +64,7 @@ impl std::fmt::Display for Warning {
 pub(crate) struct Buffers {
     /// The pixels, `[height, width, 3]`, as stored.
     pub(crate) rgb: Vec<u8>,
-    /// Samples of another colour than RGB.
+    /// Samples of another color than RGB.
     pub(crate) raw: Vec<u8>,
     /// The rewritten JPEG.
     pub(crate) stream: Vec<u8>,
@@ -166,7 +166,7 @@ pub(crate) struct Stored<'a> {
 
 /// Decodes the bytes of a photo's file.
 ///
-/// The format is told by the bytes. Every colour becomes RGB of 8 bits by the rule written at the head of `color.rs`:
+/// The format is told by the bytes. Every color becomes RGB of 8 bits by the rule written at the head of `color.rs`:
 /// 16 bits divided by 257 and rounded, alpha dropped, CMYK and YCCK converted as TensorFlow does. A file that lacks
 /// rows is an error; bytes behind the image are passed over. A panic inside a decoder becomes an error, too.
 ///

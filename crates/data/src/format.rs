@@ -8,7 +8,7 @@ use crate::{Error, Result};
 pub enum Format {
     /// JPEG, sequential or progressive, Huffman-coded, 8 bits.
     Jpeg,
-    /// PNG of any colour type and depth.
+    /// PNG of any color type and depth.
     Png,
     /// GIF, its first frame.
     Gif,

@@ -32,7 +32,7 @@ pub struct Loader {
 /// A photo's pixels and what is known about its file.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// `[height, width, 3]` of the [`ResizeSpec`], grey levels from 0 to 255.
+    /// `[height, width, 3]` of the [`ResizeSpec`], gray levels from 0 to 255.
     pub pixels: Vec<f32>,
     /// The hash of the file's content.
     pub sha256: Digest,

@@ -11,7 +11,7 @@ use crate::decode::{Buffers, Header};
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result};
 
-/// What a PNG's compressed metadata and its row buffers may take. A colour profile has a few megabytes at most; without
+/// What a PNG's compressed metadata and its row buffers may take. A color profile has a few megabytes at most; without
 /// this bound a profile of 1 MB unpacks to all memory that the pixels may have.
 const PNG_METADATA_BYTES: u64 = 8 << 20;
 

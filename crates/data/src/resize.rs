@@ -5,7 +5,7 @@ use std::str::FromStr;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use icecap_kernels::{Isa, ResizeScratch, Size, resize_bilinear_rgb};
+use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, resize_bilinear_rgb};
 
 use crate::decode::Stored;
 use crate::{Error, Photo, Result};
@@ -156,7 +156,7 @@ impl std::fmt::Debug for ResizeBuffers {
 /// `out` `[spec.height, spec.width, 3]`.
 ///
 /// # Units
-/// Grey levels from 0 to 255; not rounded where the mode is [`ResizeMode::Squash`].
+/// Gray levels from 0 to 255; not rounded where the mode is [`ResizeMode::Squash`].
 ///
 /// # Panics
 /// Where `out` is not of that shape or a side of `spec` is 0.
@@ -180,15 +180,16 @@ pub(crate) fn resample(
 
 fn squash(photo: Stored<'_>, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {
     let Stored { rgb, width, height, orientation } = photo;
-    let from = Size { height, width };
+    let image = RgbView { pixels: rgb, size: Size { height, width } };
     if orientation.is_upright() {
         let to = Size { height: spec.height, width: spec.width };
-        resize_bilinear_rgb(isa, rgb, from, out, to, &mut buffers.bilinear);
+        resize_bilinear_rgb(isa, image, to, out, &mut buffers.bilinear);
         return;
     }
     let (width, height) = orientation.sides(spec.width, spec.height);
     buffers.lying.resize(out.len(), 0.0);
-    resize_bilinear_rgb(isa, rgb, from, &mut buffers.lying, Size { height, width }, &mut buffers.bilinear);
+    let to = Size { height, width };
+    resize_bilinear_rgb(isa, image, to, &mut buffers.lying, &mut buffers.bilinear);
     orientation.apply(&buffers.lying, width, height, out);
 }
 
@@ -244,7 +245,7 @@ impl Span {
     }
 }
 
-/// Half of the surplus, a half rounded to the even neighbour, as Python rounds.
+/// Half of the surplus, a half rounded to the even neighbor, as Python rounds.
 fn half(surplus: usize) -> usize {
     (surplus as f64 / 2.0).round_ties_even() as usize
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use icecap_kernels::{Buffer, LINE};
+use icecap_kernels::{BLOCK, Buffer};
 
-/// Values that a buffer's start is moved by against its neighbour, so that two buffers used together do not start in
+/// Values that a buffer's start is moved by against its neighbor, so that two buffers used together do not start in
 /// the same set of a cache whose sets repeat every 4 KiB.
-const STAGGER: usize = 5 * LINE;
+const STAGGER: usize = 5 * BLOCK;
 
 /// A buffer asked for: its length and the steps, first and last, in which it must keep its values.
 struct Request {
@@ -49,7 +49,7 @@ impl Planner {
                 if start + len <= place.start {
                     break;
                 }
-                start = start.max((place.end + STAGGER).next_multiple_of(LINE));
+                start = start.max((place.end + STAGGER).next_multiple_of(BLOCK));
             }
             places[index] = start..start + len;
             whole = whole.max(start + len);
@@ -91,7 +91,7 @@ mod tests {
             }
             let (places, whole) = planner.places();
             for a in 0..places.len() {
-                assert!(places[a].end <= whole && places[a].start % LINE == 0);
+                assert!(places[a].end <= whole && places[a].start % BLOCK == 0);
                 for b in 0..a {
                     let (one, other) = (&planner.requests[a].steps, &planner.requests[b].steps);
                     let together = one.start < other.end && other.start < one.end;
@@ -104,6 +104,6 @@ mod tests {
         for step in 0..10 {
             planner.request(1000, step, step + 1);
         }
-        assert!(planner.places().1 < 2 * 1000 + 2 * STAGGER + LINE, "two at a time need the room of two");
+        assert!(planner.places().1 < 2 * 1000 + 2 * STAGGER + BLOCK, "two at a time need the room of two");
     }
 }

@@ -16,8 +16,8 @@
 use std::ops::Range;
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, LINE, Layout, PackedPointwise, Pads, Threads, WINDOW,
-    depthwise, pointwise, scaled_len, stem,
+    BLOCK, Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, PackedPointwise, Pads,
+    Pointwise, Stem, Threads, WINDOW, depthwise, pointwise, scaled_len, stem,
 };
 
 use crate::{Input, Net, net::PackedBlock};
@@ -111,7 +111,7 @@ impl Bands {
             else {
                 unreachable!("a band's window is as high as its rows need")
             };
-            let plane = rows.len() * width * LINE;
+            let plane = rows.len() * width * BLOCK;
             for first in (0..blocks).step_by(together) {
                 let chunk = first..blocks.min(first + together);
                 let layout = self.window.blocks_of(chunk.clone());
@@ -125,15 +125,9 @@ impl Bands {
                     source.rows(isa, rows, chunk.clone(), scaled, target);
                 });
                 let to = &mut between[first * plane..chunk.end * plane];
-                depthwise(
-                    isa,
-                    &shape,
-                    own.rows(0..reads.len()).reborrow(),
-                    &packed.depthwise,
-                    chunk,
-                    true,
-                    to,
-                );
+                let step =
+                    Depthwise { geometry: &shape, weights: &packed.depthwise, blocks: chunk, relu6: true };
+                depthwise(isa, &step, own.rows(0..reads.len()).reborrow(), to);
             }
             filled = reads.end;
             project(Blocked::new(Layout::compact(self.between.channels(), rows.len(), width), between), rows);
@@ -194,13 +188,15 @@ impl Source<'_> {
         let serial = Threads::serial();
         match self {
             Self::Expand { input, expand } => {
-                pointwise(&serial, isa, input.rows(rows), expand, blocks, Epilogue::Relu6, target);
+                let step = Pointwise { weights: expand, panels: blocks, epilogue: Epilogue::Relu6 };
+                pointwise(&serial, isa, &step, input.rows(rows), target);
             }
             Self::Stem { net, geometry, image } => {
                 let (band, from) = geometry.band(rows);
                 let scaled = &mut scaled[..scaled_len(&band)];
                 image.scale(&serial, isa, &band, from, &net.numerics.scaling, scaled);
-                stem(&serial, isa, &band, scaled, &net.stem, true, target);
+                let step = Stem { geometry: &band, weights: &net.stem, relu6: true };
+                stem(&serial, isa, &step, scaled, target);
             }
         }
     }

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, LINE, Layout, Threads, dense, depthwise, pointwise,
-    pool, scale_pixels, stem,
+    BLOCK, Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, Pointwise, Scale, Stem,
+    Threads, dense, depthwise, pointwise, pool, scale_pixels, stem,
 };
 
 use crate::{
@@ -54,10 +54,11 @@ impl Input<'_> {
         scaled: &mut [f32],
     ) {
         let row = geometry.input().1 * INPUT_CHANNELS;
-        let (pixels, factors) = (rows.start * row..rows.end * row, (scaling.scale, scaling.shift));
+        let pixels = rows.start * row..rows.end * row;
+        let step = Scale { geometry, scale: scaling.scale, shift: scaling.shift };
         match self {
-            Self::U8(image) => scale_pixels(threads, isa, geometry, &image[pixels], factors, scaled),
-            Self::F32(image) => scale_pixels(threads, isa, geometry, &image[pixels], factors, scaled),
+            Self::U8(image) => scale_pixels(threads, isa, &step, &image[pixels], scaled),
+            Self::F32(image) => scale_pixels(threads, isa, &step, &image[pixels], scaled),
         }
     }
 }
@@ -197,7 +198,8 @@ impl Plan {
                 let (rows, scaling) = (0..geometry.input().0, &self.net.numerics.scaling);
                 image.scale(threads, self.isa, geometry, rows, scaling, chunk);
                 output.clear_pads();
-                stem(threads, self.isa, geometry, chunk, &self.net.stem, true, &mut output);
+                let step = Stem { geometry, weights: &self.net.stem, relu6: true };
+                stem(threads, self.isa, &step, chunk, &mut output);
             }
             Stage::Block(index, geometry) => {
                 let block = Block {
@@ -211,8 +213,8 @@ impl Plan {
                 block.run(input, chunk, between, &mut output, self.net.spec.blocks()[*index].is_residual());
             }
             Stage::Head => {
-                let (head, relu6) = (&self.net.head, Epilogue::Relu6);
-                pointwise(threads, self.isa, input, head, 0..head.panels(), relu6, &mut output);
+                let step = self.net.head.whole(Epilogue::Relu6);
+                pointwise(threads, self.isa, &step, input, &mut output);
             }
             Stage::Pool => {
                 let channels = step.node.output.channels();
@@ -247,15 +249,7 @@ impl Plan {
                 None => Epilogue::Linear,
             };
             let mut output = output.rows(rows);
-            pointwise(
-                &Threads::serial(),
-                self.isa,
-                between,
-                project,
-                0..project.panels(),
-                epilogue,
-                &mut output,
-            );
+            pointwise(&Threads::serial(), self.isa, &project.whole(epilogue), between, &mut output);
         });
     }
 }
@@ -281,7 +275,7 @@ impl Block<'_> {
     ) {
         let (height, width) = self.geometry.output();
         let depthwise = &self.packed.depthwise;
-        let block_len = height * width * LINE;
+        let block_len = height * width * BLOCK;
         let task_len = self.chunk_blocks * block_len;
         match &self.packed.expand {
             Some(_) => {
@@ -298,29 +292,27 @@ impl Block<'_> {
                 let isa = self.plan.isa;
                 let mut states = vec![(); self.threads.count()];
                 self.threads.for_each_chunk(&mut states, between, block_len, |(), block, values| {
-                    let layout = chunk_layout(self.geometry, LINE);
+                    let layout = chunk_layout(self.geometry, BLOCK);
                     let input = Blocked::new(layout, &input.data()[block * plane..][..plane]);
-                    icecap_kernels::depthwise(
-                        isa,
-                        self.geometry,
-                        input,
-                        depthwise,
-                        block..block + 1,
-                        true,
-                        values,
-                    );
+                    let step = Depthwise {
+                        geometry: self.geometry,
+                        weights: depthwise,
+                        blocks: block..block + 1,
+                        relu6: true,
+                    };
+                    icecap_kernels::depthwise(isa, &step, input, values);
                 });
             }
         }
         let project = &self.packed.project;
         let between = Blocked::new(Layout::compact(depthwise.channels(), height, width), between);
         let epilogue = if residual { Epilogue::Add(input) } else { Epilogue::Linear };
-        pointwise(self.threads, self.plan.isa, between, project, 0..project.panels(), epilogue, output);
+        pointwise(self.threads, self.plan.isa, &project.whole(epilogue), between, output);
     }
 
     /// Sets the zeros around a chunk; its inside is written before it is read.
     fn clear(&self, buffer: &mut [f32]) {
-        let layout = chunk_layout(self.geometry, self.chunk_blocks * LINE);
+        let layout = chunk_layout(self.geometry, self.chunk_blocks * BLOCK);
         BlockedMut::new(layout, buffer).clear_pads();
     }
 
@@ -329,12 +321,19 @@ impl Block<'_> {
         let Some(expand) = &self.packed.expand else { return };
         let first = task * self.chunk_blocks;
         let last = expand.panels().min(first + self.chunk_blocks);
-        let channels = expand.outputs().min(last * LINE) - first * LINE;
+        let channels = expand.outputs().min(last * BLOCK) - first * BLOCK;
         let layout = chunk_layout(self.geometry, channels);
         let mut expanded = BlockedMut::new(layout, &mut *buffer);
         let (serial, isa) = (Threads::serial(), self.plan.isa);
-        pointwise(&serial, isa, input, expand, first..last, Epilogue::Relu6, &mut expanded);
+        let step = Pointwise { weights: expand, panels: first..last, epilogue: Epilogue::Relu6 };
+        pointwise(&serial, isa, &step, input, &mut expanded);
         let expanded = Blocked::new(layout, buffer);
-        depthwise(isa, self.geometry, expanded, &self.packed.depthwise, first..last, true, output);
+        let step = Depthwise {
+            geometry: self.geometry,
+            weights: &self.packed.depthwise,
+            blocks: first..last,
+            relu6: true,
+        };
+        depthwise(isa, &step, expanded, output);
     }
 }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use icecap_kernels::{Buffer, ConvGeometry, Isa, LINE, Layout, Shape, in_slabs};
+use icecap_kernels::{BLOCK, Buffer, ConvGeometry, Isa, Layout, Shape, in_slabs};
 
 use crate::{
     Error, Net,
@@ -182,8 +182,8 @@ fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (V
             Stage::Block(block, geometry) => {
                 let spec = &net.spec.blocks()[*block];
                 let (height, width) = geometry.output();
-                let blocks = spec.expanded.div_ceil(LINE);
-                let bytes = chunk_layout(geometry, LINE).len() * size_of::<f32>();
+                let blocks = spec.expanded.div_ceil(BLOCK);
+                let bytes = chunk_layout(geometry, BLOCK).len() * size_of::<f32>();
                 chunk_blocks = blocks_in_chunk(blocks, CHUNK_BYTES / bytes, workers);
                 stem = match steps.first().map(|step| &step.node.stage) {
                     Some(Stage::Stem(first)) if joined && *block == 0 => Some(*first),
@@ -196,7 +196,7 @@ fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (V
                 if workers > 1 || bands.is_none() {
                     depthwise_len = Layout::compact(spec.expanded, height, width).len();
                     if spec.has_expand() {
-                        chunk_len = workers * chunk_layout(geometry, chunk_blocks * LINE).len();
+                        chunk_len = workers * chunk_layout(geometry, chunk_blocks * BLOCK).len();
                     }
                 }
             }

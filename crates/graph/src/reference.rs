@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icecap_kernels::{
-    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, Layout, PackedDepthwise, PackedPointwise, Shape,
-    Tensor, Threads, dense, depthwise, pointwise, pool, scaled_len, stem,
+    Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, PackedDepthwise, PackedPointwise,
+    Shape, Stem, Tensor, Threads, dense, depthwise, pointwise, pool, scaled_len, stem,
 };
 
 use crate::{
@@ -103,7 +103,8 @@ impl ReferencePlan {
         let name = node.tap.layer(&self.net.spec);
         for (relu6, name) in [(false, "bn_Conv1"), (true, name.as_str())] {
             let mut output = BlockedMut::new(node.output, &mut values);
-            stem(&threads, self.isa, geometry, &scaled, &self.net.stem, relu6, &mut output);
+            let step = Stem { geometry, weights: &self.net.stem, relu6 };
+            stem(&threads, self.isa, &step, &scaled, &mut output);
             keep(trace, name, node.output, &values);
         }
         Ok(values)
@@ -173,7 +174,7 @@ impl ReferencePlan {
     ) -> Vec<f32> {
         let mut values = vec![0.0; layout.len()];
         let mut output = BlockedMut::new(layout, &mut values);
-        pointwise(&Threads::serial(), self.isa, input, weights, 0..weights.panels(), epilogue, &mut output);
+        pointwise(&Threads::serial(), self.isa, &weights.whole(epilogue), input, &mut output);
         keep(trace, name, layout, &values);
         values
     }
@@ -190,7 +191,8 @@ impl ReferencePlan {
         let (height, width) = geometry.output();
         let layout = Layout::compact(weights.channels(), height, width);
         let mut values = vec![0.0; layout.len()];
-        depthwise(self.isa, geometry, input, weights, 0..weights.blocks(), relu6, &mut values);
+        let step = Depthwise { geometry, weights, blocks: 0..weights.blocks(), relu6 };
+        depthwise(self.isa, &step, input, &mut values);
         keep(trace, name, layout, &values);
         values
     }

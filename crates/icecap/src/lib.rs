@@ -37,7 +37,7 @@ pub mod learn;
 pub mod model;
 
 pub use error::{Error, Kind};
-pub use explain::{FeatureMap, Heatmap, Heatmaps, MAP_ROWS, Nearest, Neighbour, Overlay, Similar};
+pub use explain::{FeatureMap, Heatmap, Heatmaps, MAP_ROWS, Nearest, Neighbor, Overlay, Similar};
 pub use judge::{
     Assessment, Bin, Calibration, CrossValidation, Fold, Metrics, Reliability, THRESHOLD, balanced_accuracy,
     centroid_head, cross_validate, interval, mcnemar, predicted, probabilities, temperature, tempered,

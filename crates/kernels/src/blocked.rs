@@ -9,7 +9,11 @@
 
 use std::ops::Range;
 
-use crate::{LINE, Pads};
+use crate::{
+    element::{Element, LARGEST},
+    geometry::Pads,
+    line::BLOCK,
+};
 
 /// Where the values of a blocked image lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,15 +38,15 @@ impl Layout {
             let rows = sum(height, pads.top, pads.bottom)?;
             let columns = sum(width, pads.left, pads.right)?;
             let pixels = rows.checked_mul(columns)?.max(rows).max(columns);
-            let lanes = channels.checked_next_multiple_of(LINE)?.max(LINE);
-            pixels.checked_mul(lanes)?.checked_mul(size_of::<f32>())
+            let lanes = channels.checked_next_multiple_of(BLOCK)?.max(BLOCK);
+            pixels.checked_mul(lanes)?.checked_mul(LARGEST)
         };
         assert!(
             bytes().is_some(),
             "an image of {channels}x{height}x{width} is larger than the address space"
         );
         let rows = pads.top + height + pads.bottom;
-        let block_len = rows * (pads.left + width + pads.right) * LINE;
+        let block_len = rows * (pads.left + width + pads.right) * BLOCK;
         Self { channels, height, width, pads, block_len }
     }
 
@@ -72,7 +76,7 @@ impl Layout {
     #[must_use]
     pub fn blocks_of(&self, blocks: Range<usize>) -> Self {
         assert!(blocks.start < blocks.end && blocks.end <= self.blocks(), "blocks {blocks:?} of {self:?}");
-        Self { channels: self.channels.min(blocks.end * LINE) - blocks.start * LINE, ..*self }
+        Self { channels: self.channels.min(blocks.end * BLOCK) - blocks.start * BLOCK, ..*self }
     }
 
     /// Channels.
@@ -108,19 +112,19 @@ impl Layout {
     /// Blocks of 16 channels.
     #[must_use]
     pub fn blocks(&self) -> usize {
-        self.channels.div_ceil(LINE)
+        self.channels.div_ceil(BLOCK)
     }
 
     /// Values from one row to the next.
     #[must_use]
     pub fn row_len(&self) -> usize {
-        (self.pads.left + self.width + self.pads.right) * LINE
+        (self.pads.left + self.width + self.pads.right) * BLOCK
     }
 
     /// Values between a row's last pixel and the next row's first.
     #[must_use]
     pub fn row_gap(&self) -> usize {
-        (self.pads.left + self.pads.right) * LINE
+        (self.pads.left + self.pads.right) * BLOCK
     }
 
     /// Values from one channel block to the next; those of a block with its padding, unless it is a band.
@@ -161,24 +165,24 @@ impl Layout {
     /// The offset of the first pixel in a block.
     #[must_use]
     pub fn origin(&self) -> usize {
-        self.pads.top * self.row_len() + self.pads.left * LINE
+        self.pads.top * self.row_len() + self.pads.left * BLOCK
     }
 }
 
 /// A blocked image borrowed for reading.
 #[derive(Clone, Copy)]
-pub struct Blocked<'a> {
+pub struct Blocked<'a, T: Element = f32> {
     layout: Layout,
-    data: &'a [f32],
+    data: &'a [T],
 }
 
-impl<'a> Blocked<'a> {
+impl<'a, T: Element> Blocked<'a, T> {
     /// The first `layout.len()` values of `data`.
     ///
     /// # Panics
     /// Where `data` is shorter.
     #[must_use]
-    pub fn new(layout: Layout, data: &'a [f32]) -> Self {
+    pub fn new(layout: Layout, data: &'a [T]) -> Self {
         Self { layout, data: &data[..layout.len()] }
     }
 
@@ -190,7 +194,7 @@ impl<'a> Blocked<'a> {
 
     /// The values, padding included.
     #[must_use]
-    pub fn data(&self) -> &'a [f32] {
+    pub fn data(&self) -> &'a [T] {
         self.data
     }
 
@@ -208,18 +212,18 @@ impl<'a> Blocked<'a> {
     ///
     /// # Panics
     /// Where `output` does not hold exactly the image, or this is a band.
-    pub fn write_hwc(&self, output: &mut [f32]) {
+    pub fn write_hwc(&self, output: &mut [T]) {
         assert!(self.layout.is_whole(), "a band is no whole image");
         let Layout { channels, height, width, .. } = self.layout;
         assert_eq!(output.len(), height * width * channels, "an image of {height}x{width}x{channels}");
         for (block, values) in self.data.chunks_exact(self.layout.block_len().max(1)).enumerate() {
-            let first = block * LINE;
-            let lanes = LINE.min(channels - first);
+            let first = block * BLOCK;
+            let lanes = BLOCK.min(channels - first);
             for y in 0..height {
                 let row = &values[self.layout.origin() + y * self.layout.row_len()..];
                 for x in 0..width {
                     let at = (y * width + x) * channels + first;
-                    output[at..at + lanes].copy_from_slice(&row[x * LINE..x * LINE + lanes]);
+                    output[at..at + lanes].copy_from_slice(&row[x * BLOCK..x * BLOCK + lanes]);
                 }
             }
         }
@@ -227,18 +231,18 @@ impl<'a> Blocked<'a> {
 }
 
 /// A blocked image borrowed for writing.
-pub struct BlockedMut<'a> {
+pub struct BlockedMut<'a, T: Element = f32> {
     layout: Layout,
-    data: &'a mut [f32],
+    data: &'a mut [T],
 }
 
-impl<'a> BlockedMut<'a> {
+impl<'a, T: Element> BlockedMut<'a, T> {
     /// The first `layout.len()` values of `data`.
     ///
     /// # Panics
     /// Where `data` is shorter.
     #[must_use]
-    pub fn new(layout: Layout, data: &'a mut [f32]) -> Self {
+    pub fn new(layout: Layout, data: &'a mut [T]) -> Self {
         Self { layout, data: &mut data[..layout.len()] }
     }
 
@@ -249,7 +253,7 @@ impl<'a> BlockedMut<'a> {
     }
 
     /// The values, padding included.
-    pub fn data_mut(&mut self) -> &mut [f32] {
+    pub fn data_mut(&mut self) -> &mut [T] {
         self.data
     }
 
@@ -257,7 +261,7 @@ impl<'a> BlockedMut<'a> {
     ///
     /// # Panics
     /// Where it does not have them.
-    pub fn rows(&mut self, rows: Range<usize>) -> BlockedMut<'_> {
+    pub fn rows(&mut self, rows: Range<usize>) -> BlockedMut<'_, T> {
         let (layout, offset) = self.layout.band(rows);
         let offset = offset.min(self.data.len());
         BlockedMut::new(layout, &mut self.data[offset..])
@@ -265,7 +269,7 @@ impl<'a> BlockedMut<'a> {
 
     /// For reading.
     #[must_use]
-    pub fn reborrow(&self) -> Blocked<'_> {
+    pub fn reborrow(&self) -> Blocked<'_, T> {
         Blocked { layout: self.layout, data: self.data }
     }
 
@@ -276,7 +280,7 @@ impl<'a> BlockedMut<'a> {
     pub fn clear_rows(&mut self, rows: Range<usize>) {
         let (layout, offset) = self.layout.band(rows);
         for block in 0..layout.blocks() {
-            self.data[offset + block * layout.block_len()..][..layout.rows_len()].fill(0.0);
+            self.data[offset + block * layout.block_len()..][..layout.rows_len()].fill(T::default());
         }
     }
 
@@ -306,13 +310,13 @@ impl<'a> BlockedMut<'a> {
             return;
         }
         for block in self.data.chunks_exact_mut(layout.block_len()) {
-            block[..top * row_len].fill(0.0);
+            block[..top * row_len].fill(T::default());
             for row in block[top * row_len..].chunks_exact_mut(row_len).take(layout.height) {
-                row[..left * LINE].fill(0.0);
-                row[row_len - right * LINE..].fill(0.0);
+                row[..left * BLOCK].fill(T::default());
+                row[row_len - right * BLOCK..].fill(T::default());
             }
             let last = block.len() - bottom * row_len;
-            block[last..].fill(0.0);
+            block[last..].fill(T::default());
         }
     }
 
@@ -320,20 +324,20 @@ impl<'a> BlockedMut<'a> {
     ///
     /// # Panics
     /// Where `input` does not hold exactly the image.
-    pub fn read_hwc(&mut self, input: &[f32]) {
+    pub fn read_hwc(&mut self, input: &[T]) {
         let layout = self.layout;
         let Layout { channels, height, width, .. } = layout;
         assert!(layout.is_whole(), "a band is no whole image");
         assert_eq!(input.len(), height * width * channels, "an image of {height}x{width}x{channels}");
-        self.data.fill(0.0);
+        self.data.fill(T::default());
         for (block, values) in self.data.chunks_exact_mut(layout.block_len().max(1)).enumerate() {
-            let first = block * LINE;
-            let lanes = LINE.min(channels - first);
+            let first = block * BLOCK;
+            let lanes = BLOCK.min(channels - first);
             for y in 0..height {
                 let row = &mut values[layout.origin() + y * layout.row_len()..];
                 for x in 0..width {
                     let at = (y * width + x) * channels + first;
-                    row[x * LINE..x * LINE + lanes].copy_from_slice(&input[at..at + lanes]);
+                    row[x * BLOCK..x * BLOCK + lanes].copy_from_slice(&input[at..at + lanes]);
                 }
             }
         }
@@ -343,21 +347,50 @@ impl<'a> BlockedMut<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::Bf16;
 
-    #[test]
-    fn hwc_survives_the_way_in_and_out() {
+    /// `value(n)` differs from zero for n from 1 to 100.
+    fn hwc_survives<T: Element>(value: impl Fn(usize) -> T) {
         for (channels, height, width) in [(1, 1, 1), (16, 3, 2), (24, 5, 7), (33, 2, 1)] {
             for pads in [Pads::default(), Pads { top: 0, bottom: 1, left: 2, right: 1 }] {
                 let layout = Layout::new(channels, height, width, pads);
-                let image: Vec<f32> = (1..=channels * height * width).map(|v| v as f32).collect();
-                let mut data = vec![f32::NAN; layout.len()];
+                let image: Vec<T> = (0..channels * height * width).map(|v| value(v % 100 + 1)).collect();
+                let mut data = vec![value(77); layout.len()];
                 BlockedMut::new(layout, &mut data).read_hwc(&image);
-                assert_eq!(data.iter().filter(|v| **v != 0.0).count(), image.len());
-                let mut back = vec![f32::NAN; image.len()];
+                assert_eq!(data.iter().filter(|v| **v != T::default()).count(), image.len(), "{}", T::NAME);
+                let mut back = vec![T::default(); image.len()];
                 Blocked::new(layout, &data).write_hwc(&mut back);
-                assert_eq!(back, image);
+                assert_eq!(back, image, "{}", T::NAME);
             }
         }
+    }
+
+    #[test]
+    fn hwc_survives_the_way_in_and_out_in_every_element() {
+        hwc_survives(|v| v as f32);
+        hwc_survives(|v| Bf16::from_f32(v as f32));
+        hwc_survives(|v| v as u8);
+        hwc_survives(|v| -(v as i8));
+        hwc_survives(|v| v as i32 * 1_000_000);
+    }
+
+    fn clearing_touches_the_padding<T: Element>(one: T) {
+        let layout = Layout::new(20, 3, 2, Pads { top: 1, bottom: 2, left: 0, right: 1 });
+        let mut data = vec![one; layout.len()];
+        let mut view = BlockedMut::new(layout, &mut data);
+        view.clear_pads();
+        view.clear_rows(1..2);
+        view.copy_rows(1..2, 2);
+        assert_eq!(data.iter().filter(|v| **v == one).count(), 2 * 2 * BLOCK, "one row is left: {}", T::NAME);
+    }
+
+    #[test]
+    fn rows_and_padding_are_cleared_in_every_element() {
+        clearing_touches_the_padding(1.0f32);
+        clearing_touches_the_padding(Bf16::from_f32(1.0));
+        clearing_touches_the_padding(1u8);
+        clearing_touches_the_padding(-1i8);
+        clearing_touches_the_padding(1i32);
     }
 
     #[test]
@@ -375,8 +408,8 @@ mod tests {
         for (row, from) in [(0, Some(4)), (1, None), (2, Some(3))] {
             for (block, x) in [(0, 0), (1, 2), (2, 1)] {
                 let at =
-                    band.layout().origin() + block * layout.block_len() + row * layout.row_len() + x * LINE;
-                let expected = from.map_or(0.0, |y| image[(y * 3 + x) * 40 + block * LINE]);
+                    band.layout().origin() + block * layout.block_len() + row * layout.row_len() + x * BLOCK;
+                let expected = from.map_or(0.0, |y| image[(y * 3 + x) * 40 + block * BLOCK]);
                 assert_eq!(band.data()[at], expected, "row {row}, block {block}, column {x}");
             }
         }
@@ -393,7 +426,7 @@ mod tests {
         let layout = Layout::new(20, 3, 2, Pads { top: 1, bottom: 2, left: 0, right: 1 });
         let mut data = vec![1.0; layout.len()];
         BlockedMut::new(layout, &mut data).clear_pads();
-        let image = 2 * 3 * 2 * LINE;
+        let image = 2 * 3 * 2 * BLOCK;
         assert_eq!(data.iter().filter(|v| **v == 1.0).count(), image);
         let mut hwc = vec![0.0; 3 * 2 * 20];
         Blocked::new(layout, &data).write_hwc(&mut hwc);

@@ -1,40 +1,44 @@
-//! 64-byte aligned storage for f32 values.
+//! Storage that starts on a cache line and is padded to whole ones.
 //!
-//! A cache line and an AVX-512 register are both 64 bytes: with every buffer starting on a line, a 16-channel
-//! block is one line and no load of one crosses two.
+//! A line and an AVX-512 register are both 64 bytes: with every buffer starting on a line, no load of a register
+//! crosses two, whatever the element. Most buffers have memory of their own. Those of a net lie in common slabs of large
+//! pages (`slab.rs`), or in a file that stays mapped (`mapped_file.rs`).
 
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-/// f32 values in one cache line, and in one AVX-512 register.
-pub const LINE: usize = 16;
+use crate::{element::Element, line::Line};
+#[cfg(feature = "files")]
+use crate::{
+    mapped_file::{Extent, KeptFile},
+    slab::Piece,
+};
 
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-pub(crate) struct Line([f32; LINE]);
-
-/// A fixed-length run of f32 values that starts on a cache line. Dereferences to `[f32]`.
+/// A fixed number of values that starts on a line of 64 bytes. Dereferences to `[T]`.
 #[derive(Default)]
-pub struct Buffer {
+pub struct Buffer<T: Element = f32> {
     lines: Lines,
+    /// In values.
     len: usize,
+    element: PhantomData<T>,
 }
 
 /// Where a buffer's lines are.
 enum Lines {
     Own(Vec<Line>),
     #[cfg(feature = "files")]
-    InSlab(crate::slab::Piece),
+    InSlab(Piece),
     #[cfg(feature = "files")]
-    InFile(crate::map::Extent),
+    InFile(Extent),
 }
 
 impl Lines {
     fn zeros(count: usize) -> Self {
         #[cfg(feature = "files")]
-        if let Some(piece) = crate::slab::Piece::zeros(count) {
+        if let Some(piece) = Piece::zeros(count) {
             return Self::InSlab(piece);
         }
-        Self::Own(vec![Line([0.0; LINE]); count])
+        Self::Own(vec![Line::ZERO; count])
     }
 }
 
@@ -44,26 +48,30 @@ impl Default for Lines {
     }
 }
 
-impl Buffer {
-    /// `len` zeros.
+impl<T: Element> Buffer<T> {
+    /// A buffer of `len` zeros.
     #[must_use]
     pub fn zeros(len: usize) -> Self {
-        Self { lines: Lines::zeros(len.div_ceil(LINE)), len }
+        Self { lines: Lines::zeros(T::lines(len)), len, element: PhantomData }
     }
 
-    /// `len` values that lie in a file.
-    #[cfg(feature = "files")]
-    pub(crate) fn in_file(extent: crate::map::Extent, len: usize) -> Self {
-        assert_eq!(extent.lines(), len.div_ceil(LINE), "lines of {len} values");
-        Self { lines: Lines::InFile(extent), len }
-    }
-
-    /// A copy of `values`.
+    /// A buffer with a copy of `values`.
     #[must_use]
-    pub fn from_slice(values: &[f32]) -> Self {
+    pub fn from_slice(values: &[T]) -> Self {
         let mut buffer = Self::zeros(values.len());
         buffer.copy_from_slice(values);
         buffer
+    }
+}
+
+#[cfg(feature = "files")]
+impl KeptFile {
+    /// The `len` values in the machine's own byte order from byte `offset` on, in place. `None` if `offset` is not a
+    /// multiple of 64, or if the file ends before the last line of them.
+    #[must_use]
+    pub fn buffer<T: Element>(&self, offset: usize, len: usize) -> Option<Buffer<T>> {
+        let extent = self.extent(offset, T::lines(len))?;
+        Some(Buffer { lines: Lines::InFile(extent), len, element: PhantomData })
     }
 }
 
@@ -73,16 +81,16 @@ pub fn in_slabs<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-impl Clone for Buffer {
+impl<T: Element> Clone for Buffer<T> {
     fn clone(&self) -> Self {
         Self::from_slice(self)
     }
 }
 
-impl Deref for Buffer {
-    type Target = [f32];
+impl<T: Element> Deref for Buffer<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[f32] {
+    fn deref(&self) -> &[T] {
         let start = match &self.lines {
             Lines::Own(lines) => lines.as_ptr(),
             #[cfg(feature = "files")]
@@ -90,15 +98,15 @@ impl Deref for Buffer {
             #[cfg(feature = "files")]
             Lines::InFile(extent) => extent.start(),
         };
-        // SAFETY: `Line` is `repr(C)` around `[f32; 16]` with size 64 = align, so the lines are one run of 16 initialised
-        // f32 each; `len` never exceeds that, since all constructors round up.
+        // SAFETY: the lines are one run of initialized bytes, 64 each and aligned to that; every pattern of bits is a value
+        // of an `Element`, whose size divides a line. `len` values never exceed the lines: all constructors round up.
         unsafe { std::slice::from_raw_parts(start.cast(), self.len) }
     }
 }
 
-impl DerefMut for Buffer {
+impl<T: Element> DerefMut for Buffer<T> {
     /// Values that lie in a file become a copy first.
-    fn deref_mut(&mut self) -> &mut [f32] {
+    fn deref_mut(&mut self) -> &mut [T] {
         #[cfg(feature = "files")]
         if matches!(self.lines, Lines::InFile(_)) {
             *self = self.clone();
@@ -115,22 +123,150 @@ impl DerefMut for Buffer {
     }
 }
 
-impl std::fmt::Debug for Buffer {
+impl<T: Element> std::fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Buffer({} f32)", self.len)
+        write!(f, "Buffer({} {})", self.len, T::NAME)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{element::Bf16, line::LINE_BYTES};
+
+    /// Zeros on a line of their own, whatever the length; what is written is read again, and a copy is not the original.
+    fn a_buffer_is_its_own<T: Element>(lens: &[usize], one: T) {
+        let mut buffers: Vec<Buffer<T>> = lens.iter().map(|&len| Buffer::zeros(len)).collect();
+        for (buffer, &len) in buffers.iter_mut().zip(lens) {
+            assert_eq!((buffer.len(), buffer.as_ptr() as usize % LINE_BYTES), (len, 0), "{}", T::NAME);
+            assert!(buffer.iter().all(|value| *value == T::default()), "{len} {}", T::NAME);
+            buffer.fill(one);
+        }
+        for (index, buffer) in buffers.iter().enumerate() {
+            assert!(buffer.iter().all(|value| *value == one), "{index} {}", T::NAME);
+            let start = buffer.as_ptr() as usize;
+            let padded = start..start + T::lines(buffer.len()) * LINE_BYTES;
+            let others = buffers.iter().enumerate().filter(|(other, _)| *other != index);
+            let inside = |other: &Buffer<T>| !other.is_empty() && padded.contains(&(other.as_ptr() as usize));
+            assert!(
+                !others.into_iter().any(|(_, other)| inside(other)),
+                "a line of two buffers: {}",
+                T::NAME
+            );
+        }
+        if let Some(buffer) = buffers.first_mut() {
+            let copy = buffer.clone();
+            buffer.fill(T::default());
+            assert_eq!(copy[..], vec![one; copy.len()][..], "{}", T::NAME);
+        }
+    }
+
+    fn every_element(lens: &[usize]) {
+        a_buffer_is_its_own(lens, 1.5f32);
+        a_buffer_is_its_own(lens, Bf16::from_f32(1.5));
+        a_buffer_is_its_own(lens, 200u8);
+        a_buffer_is_its_own(lens, -100i8);
+        a_buffer_is_its_own(lens, i32::MIN);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn buffers_of_any_lengths_start_on_lines_of_their_own(lens in proptest::collection::vec(0usize..300, 0..6)) {
+            every_element(&lens);
+            crate::in_slabs(|| every_element(&lens));
+        }
+    }
+
+    #[cfg(feature = "files")]
+    fn lies_in_a_file<T: Element>(file: &KeptFile, len: usize) {
+        let size = size_of::<T>();
+        let (whole, behind) = (file.bytes().len() / size, 128 / size);
+        let buffer: Buffer<T> = file.buffer(128, len).unwrap();
+        let all: Buffer<T> = file.buffer(0, whole).unwrap();
+        assert_eq!((buffer.len(), buffer.as_ptr() as usize), (len, file.bytes()[128..].as_ptr() as usize));
+        assert_eq!(buffer[..], all[behind..][..len], "{}", T::NAME);
+        assert!(file.buffer::<T>(128, whole).is_none() && file.buffer::<T>(size, 1).is_none(), "{}", T::NAME);
+    }
+
+    #[cfg(feature = "files")]
+    #[test]
+    fn buffers_of_every_element_lie_in_a_kept_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        // As f32, bf16 and integers these bytes are numbers that equal themselves.
+        let bytes: Vec<u8> = (0..512).map(|at| (at % 60) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = KeptFile::open(&path, 1000).unwrap();
+        for len in [0, 1, 16, 17, 33, 64] {
+            lies_in_a_file::<f32>(&file, len);
+            lies_in_a_file::<Bf16>(&file, len);
+            lies_in_a_file::<u8>(&file, len);
+            lies_in_a_file::<i8>(&file, len);
+            lies_in_a_file::<i32>(&file, len);
+        }
+    }
 
     #[test]
     fn starts_on_a_cache_line_whatever_its_length() {
         for len in [0, 1, 15, 16, 17, 1000] {
-            let buffer = Buffer::zeros(len);
+            let buffer: Buffer = Buffer::zeros(len);
             assert_eq!(buffer.len(), len);
             assert_eq!(buffer.as_ptr() as usize % 64, 0);
         }
+    }
+
+    #[cfg(feature = "files")]
+    #[test]
+    fn buffers_lie_in_a_kept_file_and_outlive_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let values: Vec<f32> = (0..48).map(|i| i as f32).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = KeptFile::open(&path, 1000).unwrap();
+        assert_eq!(file.bytes(), bytes);
+        let mut buffer: Buffer = file.buffer(64, 17).unwrap();
+        for (offset, len) in [(4, 1), (192, 1), (64, 33), (0, usize::MAX), (usize::MAX - 63, 16)] {
+            assert!(file.buffer::<f32>(offset, len).is_none(), "{offset} {len}");
+        }
+        drop(file);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(&buffer[..], &values[16..33]);
+        // What is written goes to a copy.
+        let other = buffer.clone();
+        buffer[0] = -1.0;
+        assert_eq!((buffer[0], buffer[1], other[0]), (-1.0, 17.0, 16.0));
+        std::fs::write(&path, b"").unwrap();
+        assert!(KeptFile::open(&path, 1000).is_err());
+    }
+
+    #[cfg(feature = "files")]
+    #[test]
+    fn buffers_of_a_slab_are_zeros_of_their_own_and_outlive_it() {
+        let lens = [1, 0, 16, 17, 100_000, 3 << 20, 5 << 20, 64];
+        let mut buffers = crate::in_slabs(|| {
+            let outer: Buffer = Buffer::zeros(5);
+            let inner = crate::in_slabs(|| Buffer::<f32>::zeros(7));
+            assert!(outer.iter().chain(inner.iter()).all(|value| *value == 0.0));
+            lens.map(Buffer::<f32>::zeros)
+        });
+        for (index, buffer) in buffers.iter_mut().enumerate() {
+            assert_eq!(buffer.len(), lens[index]);
+            assert_eq!(buffer.as_ptr() as usize % LINE_BYTES, 0);
+            assert!(buffer.iter().all(|value| *value == 0.0), "buffer {index}");
+            buffer.fill(index as f32 + 1.0);
+        }
+        let copy = buffers[4].clone();
+        let buffers = std::thread::spawn(move || buffers).join().unwrap();
+        for (index, buffer) in buffers.iter().enumerate() {
+            assert!(buffer.iter().all(|value| *value == index as f32 + 1.0), "buffer {index}");
+        }
+        drop(buffers);
+        assert!(copy.iter().all(|value| *value == 5.0));
+        assert!(Piece::zeros(1).is_none(), "no slab is left behind");
     }
 }

@@ -6,21 +6,19 @@
 //!
 //! Departures from that loop: sixteen classes are one packed panel, and the sum over k is four sums, of k = 0, 4, 8, …,
 //! of k = 1, 5, 9, … and so on, added as (0 + 1) + (2 + 3) at the end: four chains of multiply-adds hide each other's
-//! latency. The order is fixed and a row's sum does not see its neighbours, so a batch of 1 and of 32 give the same
+//! latency. The order is fixed and a row's sum does not see its neighbors, so a batch of 1 and of 32 give the same
 //! bits; a general matrix product would not.
 //!
 //! What it does badly: a single class fills one lane of sixteen, and the weights are read again for each row.
 
-use crate::{
-    Isa, LINE,
-    panels::Panels,
-    registry::{Kernel, row, rows, select},
-    simd::{Portable8, Vector},
-};
 #[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2x8, Avx512x16};
 use crate::{
-    isa::{shell_avx2, shell_avx512},
-    simd::{Avx2x8, Avx512x16},
+    isa::{Isa, shells},
+    line::BLOCK,
+    panels::Panels,
+    row::{Kernel, pick, row, rows},
+    simd::{Portable8, Vector},
 };
 
 /// Independent sums that one output is made of.
@@ -87,12 +85,12 @@ pub fn dense(isa: Isa, input: &[f32], weights: &PackedDense, output: &mut [f32])
         input.len(),
         output.len()
     );
-    let panel = select(ROWS, isa)[0].panel;
+    let panel = pick(ROWS, isa).panel;
     for (row, logits) in input.chunks_exact(k).zip(output.chunks_exact_mut(n)) {
-        for (index, lanes) in logits.chunks_mut(LINE).enumerate() {
-            let mut sums = [0.0; LINE];
+        for (index, lanes) in logits.chunks_mut(BLOCK).enumerate() {
+            let mut sums = [0.0; BLOCK];
             let weights = &packed.weights()[index * packed.panel_len()..][..packed.panel_len()];
-            let bias = &packed.bias()[index * LINE..][..LINE];
+            let bias = &packed.bias()[index * BLOCK..][..BLOCK];
             // SAFETY: k inputs, k times 16 weights, 16 biases and 16 sums, as sliced; the row was selected by the
             // token of an instruction set that this processor runs.
             unsafe { panel(row.as_ptr(), weights.as_ptr(), k, bias.as_ptr(), sums.as_mut_ptr()) };
@@ -111,7 +109,7 @@ unsafe fn body<V: Vector>(
     bias: *const f32,
     output: *mut f32,
 ) {
-    for lane in (0..LINE).step_by(V::LANES) {
+    for lane in (0..BLOCK).step_by(V::LANES) {
         // SAFETY: by the contract.
         let mut sums = [unsafe { V::splat(0.0) }; CHAINS];
         let whole = k - k % CHAINS;
@@ -136,32 +134,11 @@ unsafe fn body<V: Vector>(
 #[inline(always)]
 unsafe fn step<V: Vector>(input: *const f32, weights: *const f32, at: usize, lane: usize, sum: V) -> V {
     // SAFETY: by the contract.
-    unsafe { V::splat(*input.add(at)).mul_add(V::load(weights.add(at * LINE + lane)), sum) }
+    unsafe { V::splat(*input.add(at)).mul_add(V::load(weights.add(at * BLOCK + lane)), sum) }
 }
 
-#[cfg(target_arch = "x86_64")]
-shell_avx512! {
-    unsafe fn panel_avx512(input: *const f32, weights: *const f32, k: usize, bias: *const f32, output: *mut f32) {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { body::<Avx512x16>(input, weights, k, bias, output) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-shell_avx2! {
-    unsafe fn panel_avx2(input: *const f32, weights: *const f32, k: usize, bias: *const f32, output: *mut f32) {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { body::<Avx2x8>(input, weights, k, bias, output) }
-    }
-}
-
-unsafe fn panel_portable(
-    input: *const f32,
-    weights: *const f32,
-    k: usize,
-    bias: *const f32,
-    output: *mut f32,
-) {
-    // SAFETY: the portable vector needs no feature; the rest is the caller's promise.
-    unsafe { body::<Portable8>(input, weights, k, bias, output) }
+shells! { [](input: *const f32, weights: *const f32, k: usize, bias: *const f32, output: *mut f32);
+    avx512 panel_avx512 = body::<Avx512x16>;
+    avx2 panel_avx2 = body::<Avx2x8>;
+    portable panel_portable = body::<Portable8>;
 }

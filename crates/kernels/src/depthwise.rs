@@ -10,7 +10,7 @@
 //! 3. A tile is one or two output rows by several pixels: each input pixel is loaded once and serves every window of
 //!    the tile that it lies in. Two rows by four pixels at stride 1 take 24 loads for 72 multiply-adds, where one pixel
 //!    at a time would need 72. Tiles of 7, 5 and 4 columns make whole rows of 7, 14, 28, 56, of 5, 10, 20, 40.
-//! 4. Where no tile divides a row, the last one overlaps its neighbour: the same value is written twice, which costs
+//! 4. Where no tile divides a row, the last one overlaps its neighbor: the same value is written twice, which costs
 //!    less than code for remainders. Rows that are left over go one at a time.
 //! 5. An output's sum starts at the bias and takes the window in row order, whatever the tile.
 //!
@@ -23,17 +23,17 @@
 
 use std::ops::Range;
 
-use crate::{
-    Blocked, Buffer, ConvGeometry, Isa, LINE,
-    geometry::WINDOW,
-    panels::flush,
-    registry::{Kernel, row, rows, select},
-    simd::{Portable8, Vector},
-};
 #[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2x8, Avx512x16};
 use crate::{
-    isa::{shell_avx2, shell_avx512},
-    simd::{Avx2x8, Avx512x16},
+    blocked::Blocked,
+    buffer::Buffer,
+    element::Element,
+    geometry::{ConvGeometry, WINDOW},
+    isa::{Isa, shells},
+    line::BLOCK,
+    row::{Kernel, forced, row, rows, select},
+    simd::{Portable8, Vector},
 };
 
 /// Weights of one channel.
@@ -56,15 +56,15 @@ impl PackedDepthwise {
     pub fn pack(weights: &[f32], bias: &[f32], channels: usize) -> Self {
         assert_eq!(weights.len(), TAPS * channels, "depthwise weights of {channels} channels");
         assert_eq!(bias.len(), channels, "a bias for {channels} channels");
-        let blocks = channels.div_ceil(LINE);
-        let mut packed = Buffer::zeros(blocks * TAPS * LINE);
-        let mut padded = Buffer::zeros(blocks * LINE);
+        let blocks = channels.div_ceil(BLOCK);
+        let mut packed: Buffer = Buffer::zeros(blocks * TAPS * BLOCK);
+        let mut padded: Buffer = Buffer::zeros(blocks * BLOCK);
         for c in 0..channels {
-            let (block, lane) = (c / LINE, c % LINE);
+            let (block, lane) = (c / BLOCK, c % BLOCK);
             for tap in 0..TAPS {
-                packed[(block * TAPS + tap) * LINE + lane] = flush(weights[tap * channels + c]);
+                packed[(block * TAPS + tap) * BLOCK + lane] = weights[tap * channels + c].flush();
             }
-            padded[c] = flush(bias[c]);
+            padded[c] = bias[c].flush();
         }
         Self { channels, weights: packed, bias: padded }
     }
@@ -73,9 +73,9 @@ impl PackedDepthwise {
     /// None where it gives none, or one of another length.
     #[must_use]
     pub fn unpack(channels: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
-        let blocks = channels.div_ceil(LINE);
-        let (weights, bias) = (take(blocks.checked_mul(TAPS * LINE)?)?, take(blocks * LINE)?);
-        let fits = weights.len() == blocks * TAPS * LINE && bias.len() == blocks * LINE;
+        let blocks = channels.div_ceil(BLOCK);
+        let (weights, bias) = (take(blocks.checked_mul(TAPS * BLOCK)?)?, take(blocks * BLOCK)?);
+        let fits = weights.len() == blocks * TAPS * BLOCK && bias.len() == blocks * BLOCK;
         fits.then_some(Self { channels, weights, bias })
     }
 
@@ -94,7 +94,7 @@ impl PackedDepthwise {
     /// Blocks of 16 channels.
     #[must_use]
     pub fn blocks(&self) -> usize {
-        self.channels.div_ceil(LINE)
+        self.channels.div_ceil(BLOCK)
     }
 }
 
@@ -149,7 +149,20 @@ rows! { DepthwiseRow;
     depthwise3x3s2_f32_1x2x8c_portable: DepthwiseStride2, Portable, { stride: 2, rows: 1, columns: 2, plane: plane_portable::<2, 1, 2> };
 }
 
-/// A depthwise convolution of some blocks of channels of one image.
+/// What a depthwise convolution does with an image.
+#[derive(Clone)]
+pub struct Depthwise<'a> {
+    /// Sizes, padding and stride.
+    pub geometry: &'a ConvGeometry,
+    /// The packed weights of all channels.
+    pub weights: &'a PackedDepthwise,
+    /// The blocks of 16 channels to compute; the input holds these alone.
+    pub blocks: Range<usize>,
+    /// Whether each result is clamped to [0, 6].
+    pub relu6: bool,
+}
+
+/// Computes a depthwise convolution of some blocks of channels of one image.
 ///
 /// # Shapes
 /// `input` [channels of `blocks`, H, W], a band or a whole image, with the geometry's padding, zero there; `output` [16 * blocks, H', W']
@@ -160,45 +173,49 @@ rows! { DepthwiseRow;
 ///
 /// # Cost
 /// H' * W' * 9 * 16 multiply-adds a block.
-pub fn depthwise(
-    isa: Isa,
-    geometry: &ConvGeometry,
-    input: Blocked<'_>,
-    weights: &PackedDepthwise,
-    blocks: Range<usize>,
-    relu6: bool,
-    output: &mut [f32],
-) {
+pub fn depthwise(isa: Isa, step: &Depthwise<'_>, input: Blocked<'_>, output: &mut [f32]) {
+    let Depthwise { geometry, weights, blocks, relu6 } = step;
     let from = input.layout();
     let (height, width) = geometry.output();
-    let plane_len = height * width * LINE;
+    let plane_len = height * width * BLOCK;
     assert_eq!((from.height(), from.width()), geometry.input(), "input pixels of a depthwise convolution");
     assert_eq!(from.pads(), geometry.pads(), "padding of a depthwise convolution");
     assert_eq!(from.blocks(), blocks.len(), "input channels of a depthwise convolution");
     assert!(blocks.end <= weights.blocks(), "blocks {blocks:?} of {}", weights.blocks());
     assert_eq!(output.len(), blocks.len() * plane_len, "output of a depthwise convolution");
-    let rows = select(ROWS, isa).iter().filter(|row| row.stride == geometry.stride());
-    // The fewest columns computed twice (of a row narrower than the tile, all of them alone), then the fewest rows that
-    // are no whole tile; of equals the first.
-    let Some(row) = rows.min_by_key(|row| (width.next_multiple_of(row.columns), height % row.rows)) else {
-        panic!("a depthwise convolution of stride {}", geometry.stride())
-    };
-    for (index, (block, output)) in blocks.zip(output.chunks_exact_mut(plane_len)).enumerate() {
+    let row = choose(isa, geometry);
+    for (index, (block, output)) in blocks.clone().zip(output.chunks_exact_mut(plane_len)).enumerate() {
         let input = &input.data()[index * from.block_len()..];
         let plane = Plane {
             input: input.as_ptr(),
             input_row: from.row_len(),
-            weights: weights.weights[block * TAPS * LINE..].as_ptr(),
-            bias: weights.bias[block * LINE..].as_ptr(),
+            weights: weights.weights[block * TAPS * BLOCK..].as_ptr(),
+            bias: weights.bias[block * BLOCK..].as_ptr(),
             output: output.as_mut_ptr(),
             height,
             width,
-            relu6,
+            relu6: *relu6,
         };
         // SAFETY: one padded block in, one compact block out, as asserted above, and `ConvGeometry` proves that every
         // window of `height` x `width` outputs lies in the padded input; `row` was selected by the token of an
         // instruction set that this processor runs.
         unsafe { (row.plane)(&plane) };
+    }
+}
+
+/// The row that computes a convolution of this geometry: the one that `isa` prefers, if it has the stride. Else the one
+/// with the fewest columns computed twice (of an image narrower than the tile, all of them alone), then the fewest rows
+/// that are no whole tile; of equals the first.
+pub(crate) fn choose(isa: Isa, geometry: &ConvGeometry) -> &'static DepthwiseRow {
+    let (height, width) = geometry.output();
+    let fits = |row: &&DepthwiseRow| row.stride == geometry.stride();
+    let best = || {
+        let rows = select(ROWS, isa).iter().filter(fits);
+        rows.min_by_key(|row| (width.next_multiple_of(row.columns), height % row.rows))
+    };
+    match forced(ROWS, isa).filter(fits).or_else(best) {
+        Some(row) => row,
+        None => panic!("a depthwise convolution of stride {}", geometry.stride()),
     }
 }
 
@@ -213,17 +230,17 @@ unsafe fn body<V: Vector, const S: usize, const R: usize, const P: usize>(plane:
     let mut row = 0;
     while row < plane.height {
         let row_step = if row + R <= plane.height && column_step == P { R } else { 1 };
-        for lane in (0..LINE).step_by(V::LANES) {
+        for lane in (0..BLOCK).step_by(V::LANES) {
             // SAFETY: sixteen channels of bias and of each of nine weights.
             let (bias, weights) = unsafe {
                 let mut weights = [V::splat(0.0); TAPS];
                 for tap in 0..TAPS {
-                    weights[tap] = V::load(plane.weights.add(tap * LINE + lane));
+                    weights[tap] = V::load(plane.weights.add(tap * BLOCK + lane));
                 }
                 (V::load(plane.bias.add(lane)), weights)
             };
             for x in (0..plane.width).step_by(column_step) {
-                let at = (row, x.min(plane.width - column_step), lane);
+                let at = At { row, column: x.min(plane.width - column_step), lane };
                 // SAFETY: the tile lies inside the output.
                 unsafe {
                     if row_step == R && column_step == P {
@@ -240,7 +257,15 @@ unsafe fn body<V: Vector, const S: usize, const R: usize, const P: usize>(plane:
     }
 }
 
-/// R x P outputs from `(row, column)` on.
+/// Where a tile lies: its first output's row and column, and the first of its channels in the block.
+#[derive(Clone, Copy)]
+struct At {
+    row: usize,
+    column: usize,
+    lane: usize,
+}
+
+/// R x P outputs from `at` on.
 ///
 /// # Safety
 /// The outputs lie inside the plane; otherwise as [`body`].
@@ -249,14 +274,15 @@ unsafe fn tile<V: Vector, const S: usize, const R: usize, const P: usize>(
     plane: &Plane,
     bias: V,
     weights: &[V; TAPS],
-    (row, column, lane): (usize, usize, usize),
+    at: At,
 ) {
+    let At { row, column, lane } = at;
     let mut acc = [[bias; P]; R];
     for i in 0..(R - 1) * S + WINDOW {
         for j in 0..(P - 1) * S + WINDOW {
             // SAFETY: row * S + i and column * S + j stay inside the padded input.
             let value = unsafe {
-                let at = (row * S + i) * plane.input_row + (column * S + j) * LINE + lane;
+                let at = (row * S + i) * plane.input_row + (column * S + j) * BLOCK + lane;
                 V::load(plane.input.add(at))
             };
             for r in 0..R {
@@ -274,28 +300,13 @@ unsafe fn tile<V: Vector, const S: usize, const R: usize, const P: usize>(
         for p in 0..P {
             let result = if plane.relu6 { acc[r][p].relu6() } else { acc[r][p].flush() };
             // SAFETY: (row + r, column + p) lies inside the output.
-            unsafe { result.store(plane.output.add(((row + r) * plane.width + column + p) * LINE + lane)) };
+            unsafe { result.store(plane.output.add(((row + r) * plane.width + column + p) * BLOCK + lane)) };
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-shell_avx512! {
-    unsafe fn plane_avx512<const S: usize, const R: usize, const P: usize>(plane: &Plane) {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { body::<Avx512x16, S, R, P>(plane) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-shell_avx2! {
-    unsafe fn plane_avx2<const S: usize, const R: usize, const P: usize>(plane: &Plane) {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { body::<Avx2x8, S, R, P>(plane) }
-    }
-}
-
-unsafe fn plane_portable<const S: usize, const R: usize, const P: usize>(plane: &Plane) {
-    // SAFETY: the portable vector needs no feature; the rest is the caller's promise.
-    unsafe { body::<Portable8, S, R, P>(plane) }
+shells! { [const S: usize, const R: usize, const P: usize](plane: &Plane);
+    avx512 plane_avx512 = body::<Avx512x16, S, R, P>;
+    avx2 plane_avx2 = body::<Avx2x8, S, R, P>;
+    portable plane_portable = body::<Portable8, S, R, P>;
 }

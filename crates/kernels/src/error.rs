@@ -1,12 +1,10 @@
 //! What can go wrong where a user's shape, file or setting enters the kernels.
 
-use crate::Shape;
-
 /// An error of this crate. A message is lower case and says what to do next where something can be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// More axes than a [`Shape`] holds.
+    /// More axes than a [`Shape`](crate::Shape) holds.
     #[error("a tensor of {got} axes; at most {max} are supported")]
     Rank {
         /// Axes asked for.
@@ -21,10 +19,10 @@ pub enum Error {
         dims: Vec<usize>,
     },
     /// Data whose length is not the product of its shape.
-    #[error("{got} values for a tensor of shape {shape}, which holds {}", shape.elements())]
+    #[error("{got} values for a tensor of shape {dims:?}, which holds {}", dims.iter().product::<usize>())]
     ElementCount {
-        /// The shape stated.
-        shape: Shape,
+        /// The sizes of the shape stated.
+        dims: Vec<usize>,
         /// Values given.
         got: usize,
     },
@@ -52,6 +50,20 @@ pub enum Error {
     #[error("this processor has no {name}; the best it can run is {best}")]
     UnsupportedIsa {
         /// The name given.
+        name: &'static str,
+        /// The best instruction set found.
+        best: &'static str,
+    },
+    /// A name that is in no table of kernels.
+    #[error("no kernel is named '{name}'; the registry lists their names")]
+    UnknownKernel {
+        /// The name given.
+        name: String,
+    },
+    /// A kernel of an instruction set that this processor lacks.
+    #[error("this processor does not run the kernel {name}; its best instruction set is {best}")]
+    UnsupportedKernel {
+        /// The kernel.
         name: &'static str,
         /// The best instruction set found.
         best: &'static str,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{Error, LINE};
+use crate::{element::LARGEST, error::Error, line::BLOCK};
 
 /// Side of the window.
 pub const WINDOW: usize = 3;
@@ -46,7 +46,7 @@ impl ConvGeometry {
         let rows = sum(height, pads.top, pads.bottom);
         let columns = sum(width, pads.left, pads.right);
         let padded = rows.zip(columns).filter(|&(rows, columns)| {
-            let bytes = rows.checked_mul(columns).and_then(|n| n.checked_mul(LINE * size_of::<f32>()));
+            let bytes = rows.checked_mul(columns).and_then(|n| n.checked_mul(BLOCK * LARGEST));
             bytes.is_some()
         });
         let Some((rows, columns)) = padded else {

@@ -1,78 +1,185 @@
 //! The one place that knows which instruction sets there are and which of them this processor runs.
 //!
-//! [`Isa`] is a token: it can only be had from [`Isa::best`], [`Isa::available`] or [`Isa::from_env`], which
-//! ask the processor first, so owning one proves that its instructions can be executed. The table below lists an
-//! instruction set's features once and makes from them its detection and the attribute of its kernels.
+//! An instruction set is a row of the table below: its name, its level, and the processor's features that it asks for.
+//! The row makes everything else: detection, the attribute under which its kernels are compiled ([`shells!`]), and the
+//! question whether another set's kernels run on it: one set includes another if it has all of its features. Sets need
+//! not sort into a line: two may each have a feature that the other lacks.
+//!
+//! [`Isa`] is a token: it can only be had from [`Isa::best`], [`Isa::available`], [`Isa::named`], [`Isa::from_env`] or
+//! [`Isa::with_kernel`], which ask the processor first, so owning one proves that its instructions can be executed.
 
-use crate::Error;
+use crate::error::Error;
 
 /// The environment variable that caps the instruction set, for tests and bug reports.
 pub const ISA_VARIABLE: &str = "ICECAP_ISA";
 
-/// An instruction set in the order of preference: a later one includes the earlier ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Level {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+/// Every feature that an instruction set below asks for; a feature's place here is its bit.
+const FEATURES: [&str; 6] = ["avx2", "fma", "avx512f", "avx512vl", "avx512bw", "avx512dq"];
+
+/// A set of processor features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Features(u64);
+
+impl Features {
+    /// The set of these names. Evaluated by the compiler, which refuses a name that [`FEATURES`] lacks.
+    const fn of(names: &[&str]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < names.len() {
+            bits |= 1 << Self::bit(names[at].as_bytes());
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    const fn bit(name: &[u8]) -> usize {
+        let mut bit = 0;
+        while bit < FEATURES.len() {
+            if Self::same(FEATURES[bit].as_bytes(), name) {
+                return bit;
+            }
+            bit += 1;
+        }
+        panic!("a feature that is not in the list of features")
+    }
+
+    const fn same(a: &[u8], b: &[u8]) -> bool {
+        let mut at = 0;
+        while at < a.len() && at < b.len() && a[at] == b[at] {
+            at += 1;
+        }
+        at == a.len() && at == b.len()
+    }
+
+    const fn includes(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 }
 
-/// Makes `$detect() -> bool` and the macro `$shell! { fn … }`, which compiles functions with these features.
-#[cfg(target_arch = "x86_64")]
-macro_rules! features {
-    ($dollar:tt $shell:ident, $detect:ident: $($feature:tt),+) => {
-        fn $detect() -> bool {
-            $(std::arch::is_x86_feature_detected!($feature))&&+
+/// Makes of the table: the names, [`Level`], and `shell!`, which compiles a function for one of its rows.
+macro_rules! instruction_sets {
+    ($d:tt $($name:ident $Level:ident $(on $arch:tt, by $detect:ident: [$($feature:tt)+])?;)+) => {
+        /// The names of all instruction sets, of this processor's family and of others.
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+        /// An instruction set of this processor's family.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Level {
+            $($(#[cfg(target_arch = $arch)])? $Level,)+
         }
-        macro_rules! $shell {
-            ($dollar($dollar item:tt)*) => {
-                $(#[target_feature(enable = $feature)])+
-                $dollar($dollar item)*
-            };
+
+        impl Level {
+            /// All of them in the order of preference, the plainest first.
+            const ALL: &[Self] = &[$($(#[cfg(target_arch = $arch)])? Self::$Level,)+];
+
+            fn name(self) -> &'static str {
+                match self {
+                    $($(#[cfg(target_arch = $arch)])? Self::$Level => stringify!($name),)+
+                }
+            }
+
+            fn features(self) -> Features {
+                match self {
+                    $($(#[cfg(target_arch = $arch)])? Self::$Level => const { Features::of(&[$($($feature),+)?]) },)+
+                }
+            }
+
+            fn is_detected(self) -> bool {
+                match self {
+                    $($(#[cfg(target_arch = $arch)])? Self::$Level => true $($(&& std::arch::$detect!($feature))+)?,)+
+                }
+            }
         }
-        pub(crate) use $shell;
+
+        /// Compiles a function with the features of an instruction set: `shell! { avx2 unsafe fn … }`.
+        macro_rules! shell {
+            $(($name $d($d item:tt)*) => {
+                $(
+                    #[cfg(target_arch = $arch)]
+                    $(#[target_feature(enable = $feature)])+
+                )?
+                $d($d item)*
+            };)+
+        }
+        pub(crate) use shell;
     };
 }
 
-#[cfg(target_arch = "x86_64")]
-features!($ shell_avx2, detect_avx2: "avx2", "fma");
-#[cfg(target_arch = "x86_64")]
-features!($ shell_avx512, detect_avx512: "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx2", "fma");
+instruction_sets! { $
+    portable Portable;
+    avx2 Avx2 on "x86_64", by is_x86_feature_detected: ["avx2" "fma"];
+    avx512 Avx512 on "x86_64", by is_x86_feature_detected:
+        ["avx512f" "avx512vl" "avx512bw" "avx512dq" "avx2" "fma"];
+}
 
-/// Proof that this processor can run an instruction set.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Isa(Level);
+impl Level {
+    /// Whether a processor that runs this set runs `other`'s instructions, too.
+    pub(crate) fn includes(self, other: Self) -> bool {
+        self.features().includes(other.features())
+    }
+}
+
+/// Makes the functions that compile one generic body for several instruction sets, each behind the features of its own:
+///
+/// ```text
+/// shells! { [const S: usize](plane: &Plane);
+///     avx512 plane_avx512 = body::<Avx512x16, S>;
+///     portable plane_portable = body::<Portable8, S>;
+/// }
+/// ```
+///
+/// The body is marked `inline(always)`, so that it is compiled inside the function and with its features. Calling one
+/// asks for what the body asks for, and for a processor that runs the instruction set.
+macro_rules! shells {
+    ($generics:tt $arguments:tt; $($shells:tt)+) => {
+        $crate::isa::shells! { @all $generics $arguments []; $($shells)+ }
+    };
+    ($generics:tt $arguments:tt -> $result:ty; $($shells:tt)+) => {
+        $crate::isa::shells! { @all $generics $arguments [$result]; $($shells)+ }
+    };
+    (@all $generics:tt $arguments:tt $result:tt; $($set:ident $name:ident = $body:path;)+) => {
+        $($crate::isa::shells! { @one $set $name $generics $arguments $result $body })+
+    };
+    (@one $set:ident $name:ident [$($generics:tt)*] ($($argument:ident: $type:ty),*) [$($result:ty)?] $body:path) => {
+        $crate::isa::shell! { $set
+            pub(crate) unsafe fn $name<$($generics)*>($($argument: $type),*) $(-> $result)? {
+                #[allow(unused_unsafe, reason = "some bodies are safe")]
+                // SAFETY: the shell has the features; the rest is the caller's promise.
+                unsafe { $body($($argument),*) }
+            }
+        }
+    };
+}
+pub(crate) use shells;
+
+/// Proof that this processor can run an instruction set, and perhaps the wish for one of its kernels.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Isa {
+    level: Level,
+    /// The name of the kernel that is preferred wherever it fits.
+    kernel: Option<&'static str>,
+}
 
 impl Isa {
+    const fn new(level: Level) -> Self {
+        Self { level, kernel: None }
+    }
+
     /// Every instruction set this processor runs, the plainest first. Never empty.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        let mut found = vec![Self(Level::Portable)];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if detect_avx2() {
-                found.push(Self(Level::Avx2));
-            }
-            if detect_avx2() && detect_avx512() {
-                found.push(Self(Level::Avx512));
-            }
-        }
-        found
+        Level::ALL.iter().filter(|level| level.is_detected()).map(|level| Self::new(*level)).collect()
     }
 
     /// The best instruction set this processor runs.
     #[must_use]
     pub fn best() -> Self {
-        Self::available().pop().unwrap_or(Self(Level::Portable))
+        Self::available().pop().unwrap_or(Self::new(Level::Portable))
     }
 
     /// The instruction set of this name.
     ///
     /// # Errors
-    /// [`Error::UnknownIsa`] for a name that is none of ours, [`Error::UnsupportedIsa`] where the processor
-    /// lacks it.
+    /// [`Error::UnknownIsa`] for a name that is none of ours, [`Error::UnsupportedIsa`] if the processor lacks it.
     pub fn named(name: &str) -> Result<Self, Error> {
         if let Some(isa) = Self::available().into_iter().find(|isa| isa.name() == name) {
             return Ok(isa);
@@ -83,10 +190,10 @@ impl Isa {
         }
     }
 
-    /// The instruction set that [`ISA_VARIABLE`] names, or the best one where it is unset or empty.
+    /// The instruction set that [`ISA_VARIABLE`] names, or the best one if the variable is unset or empty.
     ///
     /// # Errors
-    /// As [`Isa::named`].
+    /// Those of [`Isa::named`].
     pub fn from_env() -> Result<Self, Error> {
         match std::env::var(ISA_VARIABLE) {
             Ok(name) if !name.is_empty() => Self::named(&name),
@@ -94,29 +201,31 @@ impl Isa {
         }
     }
 
-    /// Its name: `portable`, `avx2` or `avx512`.
+    /// The name of the instruction set: `portable`, `avx2` or `avx512`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self.0 {
-            Level::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => "avx512",
-        }
+        self.level.name()
+    }
+
+    /// The name of the kernel that this token prefers wherever it fits, if it was made by [`Isa::with_kernel`].
+    #[must_use]
+    pub fn kernel(self) -> Option<&'static str> {
+        self.kernel
+    }
+
+    /// The token for `level` with the wish for one of its kernels. `None` if this one does not include `level`.
+    pub(crate) fn narrowed(self, level: Level, kernel: &'static str) -> Option<Self> {
+        self.level.includes(level).then_some(Self { level, kernel: Some(kernel) })
     }
 
     pub(crate) fn level(self) -> Level {
-        self.0
+        self.level
     }
 }
 
-/// The names of all instruction sets, of this processor and others.
-const NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
-
 impl std::fmt::Debug for Isa {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.kernel.unwrap_or(self.name()))
     }
 }
 
@@ -137,5 +246,17 @@ mod tests {
         }
         assert!(matches!(Isa::named("sse9"), Err(Error::UnknownIsa { .. })));
         assert_eq!(Isa::best(), *Isa::available().last().unwrap());
+        assert!(Level::ALL.iter().all(|level| NAMES.contains(&level.name())));
+    }
+
+    #[test]
+    fn a_set_includes_itself_and_those_whose_features_it_has() {
+        for (index, level) in Level::ALL.iter().enumerate() {
+            assert!(level.includes(*level) && level.includes(Level::Portable), "{level:?}");
+            assert!(Level::ALL[..index].iter().all(|plainer| !plainer.includes(*level)), "{level:?}");
+        }
+        // Two sets that each have what the other lacks: neither includes the other.
+        let (a, b) = (Features::of(&["avx2", "fma"]), Features::of(&["avx2", "avx512f"]));
+        assert!(!a.includes(b) && !b.includes(a) && a.includes(Features::of(&["fma"])));
     }
 }

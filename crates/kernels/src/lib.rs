@@ -9,24 +9,28 @@
 
 mod blocked;
 mod buffer;
-mod cover;
 mod dense;
 mod depthwise;
+mod element;
 mod error;
 mod geometry;
 mod isa;
+mod line;
 #[cfg(feature = "files")]
-mod map;
+mod mapped_file;
 pub mod matmul;
 pub mod oracle;
 mod panels;
 mod par;
+#[cfg(feature = "rayon")]
+mod pieces;
 mod pointwise;
 mod pool;
 mod registry;
 mod resize;
 pub mod rng;
 pub mod roofline;
+mod row;
 mod scale;
 mod shape;
 mod simd;
@@ -37,27 +41,31 @@ mod stem;
 mod team;
 mod tensor;
 mod tile;
+mod tiling;
 
 pub use blocked::{Blocked, BlockedMut, Layout};
+pub use buffer::Buffer;
 #[cfg(not(feature = "files"))]
 pub use buffer::in_slabs;
-pub use buffer::{Buffer, LINE};
 pub use dense::{PackedDense, dense};
-pub use depthwise::{PackedDepthwise, depthwise};
+pub use depthwise::{Depthwise, PackedDepthwise, depthwise};
+pub use element::{Bf16, Element};
 pub use error::Error;
 pub use geometry::{ConvGeometry, Pads, WINDOW};
 pub use isa::{ISA_VARIABLE, Isa};
+pub use line::{BLOCK, LINE_BYTES};
 #[cfg(feature = "files")]
-pub use map::{KeptFile, with_mapped_file};
+pub use mapped_file::{KeptFile, with_mapped_file};
 pub use panels::PACK_VERSION;
 pub use par::{MAX_THREADS, Threads};
-pub use pointwise::{Epilogue, PackedPointwise, pointwise};
+pub use pointwise::{Epilogue, PackedPointwise, Pointwise, pointwise};
 pub use pool::pool;
-pub use registry::{Kernel, Operation, kernels};
-pub use resize::{ResizeScratch, Size, resize_bilinear_rgb};
-pub use scale::{Pixel, scale_pixels, scaled_len};
+pub use registry::{Task, kernels};
+pub use resize::{ResizeScratch, RgbView, Size, resize_bilinear_rgb};
+pub use row::{Kernel, Operation};
+pub use scale::{Pixel, Scale, scale_pixels, scaled_len};
 pub use shape::{MAX_RANK, Shape};
 #[cfg(feature = "files")]
 pub use slab::in_slabs;
-pub use stem::{PackedStem, stem};
+pub use stem::{PackedStem, Stem, stem};
 pub use tensor::{Tensor, TensorMut, TensorRef};

@@ -1,7 +1,7 @@
 //! The naive truth: loops copied from the formulas, sums in f64, images as plain `H W C`. It shares nothing with the
 //! kernels but the geometry's numbers. For tests and benchmarks, which check an answer before they time it.
 
-use crate::ConvGeometry;
+use crate::geometry::ConvGeometry;
 
 /// 1x1 convolution: `input` [P, K], `weights` [K, N], `bias` `[N]` to [P, N].
 #[must_use]

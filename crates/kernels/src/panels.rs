@@ -2,76 +2,62 @@
 //!
 //! One format serves every instruction set and tile: an AVX-512 kernel of two vectors walks two panels, an AVX2
 //! kernel sees two vectors in one panel. The inner loop reads them front to back. Lanes above N are zero, and so is
-//! every value closer to zero than [`TINY`].
+//! every
+//! real value closer to zero than 2^-80 ([`Element::flush`]).
 
-use crate::{Buffer, LINE, simd::TINY};
+use crate::{buffer::Buffer, element::Element, line::BLOCK};
 
 /// The version of what packed weights hold, and in which order. Files of packed weights state it; it changes too where
 /// folding BatchNorm would give other bits.
 pub const PACK_VERSION: u32 = 2;
 
-/// Weights of a product with K inputs and N outputs.
+/// Weights of a product with K inputs and N outputs. The bias is f32 whatever the weights are: it is added to sums.
 #[derive(Clone, Debug)]
-pub(crate) struct Panels {
+pub(crate) struct Panels<T: Element = f32> {
     pub(crate) k: usize,
     pub(crate) n: usize,
-    weights: Buffer,
+    weights: Buffer<T>,
     bias: Buffer,
 }
 
-impl Panels {
+impl<T: Element> Panels<T> {
     /// Packs row-major weights [K, N] and a bias [N].
     ///
     /// # Panics
-    /// Where the lengths do not fit.
-    pub(crate) fn pack(weights: &[f32], bias: &[f32], k: usize, n: usize) -> Self {
+    /// If the lengths do not fit.
+    pub(crate) fn pack(weights: &[T], bias: &[f32], k: usize, n: usize) -> Self {
         assert_eq!(k.checked_mul(n), Some(weights.len()), "weights of {k} inputs and {n} outputs");
         assert_eq!(bias.len(), n, "a bias for {n} outputs");
-        let panels = n.div_ceil(LINE);
-        let mut packed = Buffer::zeros(panels * k * LINE);
-        for (panel, values) in packed.chunks_exact_mut((k * LINE).max(1)).enumerate() {
-            let first = panel * LINE;
-            let lanes = LINE.min(n - first);
-            for (row, lane) in values.chunks_exact_mut(LINE).enumerate() {
+        let panels = n.div_ceil(BLOCK);
+        let mut packed: Buffer<T> = Buffer::zeros(panels * k * BLOCK);
+        for (panel, values) in packed.chunks_exact_mut((k * BLOCK).max(1)).enumerate() {
+            let first = panel * BLOCK;
+            let lanes = BLOCK.min(n - first);
+            for (row, lane) in values.chunks_exact_mut(BLOCK).enumerate() {
                 let from = &weights[row * n + first..][..lanes];
                 for (to, &value) in lane.iter_mut().zip(from) {
-                    *to = flush(value);
+                    *to = value.flush();
                 }
             }
         }
-        let mut padded = Buffer::zeros(panels * LINE);
+        let mut padded: Buffer = Buffer::zeros(panels * BLOCK);
         for (to, &value) in padded.iter_mut().zip(bias) {
-            *to = flush(value);
+            *to = value.flush();
         }
         Self { k, n, weights: packed, bias: padded }
     }
 
-    /// What [`Panels::values`] gave, taken up again: `take` gives the next buffer, of as many values as it is asked for.
-    /// None where it does.
-    pub(crate) fn unpack(k: usize, n: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
-        let panels = n.div_ceil(LINE);
-        let weights = take(panels.checked_mul(k)?.checked_mul(LINE)?)?;
-        let bias = take(panels * LINE)?;
-        let fits = weights.len() == panels * k * LINE && bias.len() == panels * LINE;
-        fits.then_some(Self { k, n, weights, bias })
-    }
-
-    /// All that is packed, in the order of memory.
-    pub(crate) fn values(&self) -> [&[f32]; 2] {
-        [&self.weights, &self.bias]
-    }
-
     /// How many panels there are.
     pub(crate) fn count(&self) -> usize {
-        self.n.div_ceil(LINE)
+        self.n.div_ceil(BLOCK)
     }
 
     /// Values in one panel.
     pub(crate) fn panel_len(&self) -> usize {
-        self.k * LINE
+        self.k * BLOCK
     }
 
-    pub(crate) fn weights(&self) -> &[f32] {
+    pub(crate) fn weights(&self) -> &[T] {
         &self.weights
     }
 
@@ -80,14 +66,54 @@ impl Panels {
     }
 }
 
-/// `value`, or zero where it is closer to that than [`TINY`].
-pub(crate) fn flush(value: f32) -> f32 {
-    if value.abs() < TINY { 0.0 } else { value }
+impl Panels {
+    /// Panels of buffers that hold what [`Panels::values`] gave: `take` gives the next buffer, of as many values as it is
+    /// asked for. Returns `None` as soon as `take` does, or if a buffer has another length.
+    pub(crate) fn unpack(k: usize, n: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
+        let panels = n.div_ceil(BLOCK);
+        let weights = take(panels.checked_mul(k)?.checked_mul(BLOCK)?)?;
+        let bias = take(panels * BLOCK)?;
+        let fits = weights.len() == panels * k * BLOCK && bias.len() == panels * BLOCK;
+        fits.then_some(Self { k, n, weights, bias })
+    }
+
+    /// The packed weights and the packed bias, in the order of memory.
+    pub(crate) fn values(&self) -> [&[f32]; 2] {
+        [&self.weights, &self.bias]
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::element::Bf16;
+
+    /// Each weight is where the layout says, lanes above N are zero, and each panel starts on as many lines as it has.
+    fn packs<T: Element>(value: impl Fn(usize) -> T) {
+        for (k, n) in [(1, 1), (3, 20), (7, 16), (5, 33)] {
+            let weights: Vec<T> = (0..k * n).map(|at| value(at % 100 + 1)).collect();
+            let panels = Panels::pack(&weights, &vec![0.5; n], k, n);
+            let mut zeros = 0;
+            for (at, &packed) in panels.weights().iter().enumerate() {
+                let (panel, row, lane) =
+                    (at / panels.panel_len(), at % panels.panel_len() / BLOCK, at % BLOCK);
+                let output = panel * BLOCK + lane;
+                let expected = if output < n { weights[row * n + output] } else { T::default() };
+                zeros += usize::from(output >= n);
+                assert_eq!(packed, expected, "{} {k}x{n}: input {row}, output {output}", T::NAME);
+            }
+            assert_eq!(zeros, k * (panels.count() * BLOCK - n), "{}", T::NAME);
+        }
+    }
+
+    #[test]
+    fn every_element_is_packed_in_panels_of_sixteen() {
+        packs(|v| v as f32);
+        packs(|v| Bf16::from_f32(v as f32));
+        packs(|v| v as u8);
+        packs(|v| -(v as i8));
+        packs(|v| v as i32 * 1_000_000);
+    }
 
     #[test]
     fn packs_in_panels_of_sixteen_and_flushes_what_is_tiny() {
@@ -97,7 +123,7 @@ mod tests {
         let panels = Panels::pack(&weights, &vec![0.5; n], k, n);
         assert_eq!((panels.count(), panels.panel_len()), (2, 48));
         assert_eq!(panels.weights()[0], 0.0);
-        assert_eq!(panels.weights()[LINE + 2], weights[n + 2]);
+        assert_eq!(panels.weights()[BLOCK + 2], weights[n + 2]);
         assert_eq!(panels.weights()[48 + 3], weights[19]);
         assert_eq!(panels.weights()[48 + 4], 0.0);
         assert_eq!(panels.bias()[19], 0.5);

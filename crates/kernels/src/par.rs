@@ -6,12 +6,17 @@
 //! backbone or a task of the very work that took them, computes on its own thread: nothing waits for a turn, so nothing
 //! can wait for ever, and no processor gets two threads' work.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
+#[cfg(feature = "rayon")]
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::Error;
+use crate::error::Error;
 #[cfg(feature = "rayon")]
-use crate::team::{Lease, Team};
+use crate::{
+    pieces::Pieces,
+    team::{Lease, Team},
+};
 
 /// The most threads of one pool. Above it somebody mistyped: the largest servers have fewer processors.
 pub const MAX_THREADS: usize = 1024;
@@ -194,7 +199,22 @@ impl Threads {
         let chunks = data.len().div_ceil(chunk);
         #[cfg(feature = "rayon")]
         if self.pool.is_some() && states.min(chunks) > 1 {
-            return crate::team::chunks(self, states.min(chunks), (scratch, per), (data, chunk), &work);
+            let (len, next) = (data.len(), AtomicUsize::new(0));
+            let (scratch, data) = (Pieces::new(scratch), Pieces::new(data));
+            self.for_each(states.min(chunks), |state| {
+                // SAFETY: each task has a state of its own.
+                let own = unsafe { scratch.piece(state * per..(state + 1) * per) };
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let first = index.saturating_mul(chunk);
+                    if first >= len {
+                        break;
+                    }
+                    // SAFETY: an index is drawn once, and chunks are disjoint.
+                    work(own, index, unsafe { data.piece(first..len.min(first + chunk)) });
+                }
+            });
+            return;
         }
         let _ = chunks;
         for (index, part) in data.chunks_mut(chunk).enumerate() {
@@ -209,8 +229,14 @@ impl std::fmt::Debug for Threads {
     }
 }
 
+/// The part of `0..whole` that is the `part`-th of `parts`, as even as they come.
+pub(crate) fn share(whole: usize, parts: usize, part: usize) -> Range<usize> {
+    whole * part / parts..whole * (part + 1) / parts
+}
+
 #[cfg(test)]
 mod tests {
+    #[cfg(not(feature = "rayon"))]
     use std::sync::atomic::AtomicUsize;
 
     use proptest::prelude::*;

@@ -16,11 +16,15 @@
 use std::ops::Range;
 
 use crate::{
-    Blocked, BlockedMut, Buffer, Isa, LINE, Layout, Threads,
-    cover::{Segment, cover},
+    blocked::{Blocked, BlockedMut, Layout},
+    buffer::Buffer,
+    isa::Isa,
+    line::BLOCK,
     panels::Panels,
-    registry::{rows, select},
-    tile::{Cut, POINTWISE_STEP, Step, Tile, TileRow, tiles},
+    par::{Threads, share},
+    row::rows,
+    tile::{Cut, Image, POINTWISE_STEP, Step, Tile, TileRow, Walk, tiles},
+    tiling::{Segment, tiling},
 };
 
 /// Weights of a 1x1 convolution, packed.
@@ -52,6 +56,12 @@ impl PackedPointwise {
     #[must_use]
     pub fn values(&self) -> [&[f32]; 2] {
         self.0.values()
+    }
+
+    /// The convolution of all panels, ending with `epilogue`.
+    #[must_use]
+    pub fn whole<'a>(&'a self, epilogue: Epilogue<'a>) -> Pointwise<'a> {
+        Pointwise { weights: self, panels: 0..self.panels(), epilogue }
     }
 
     /// Input channels.
@@ -110,10 +120,26 @@ rows! { TileRow;
     };
 }
 
+/// The tiles that compute `lanes` output channels of `k` inputs each.
+pub(crate) fn segments(isa: Isa, k: usize, lanes: usize) -> [Segment; 3] {
+    tiling(ROWS, isa, k, lanes)
+}
+
 /// Panels smaller than this together stay in the first-level cache beside a tile's inputs and outputs.
 const RESIDENT_BYTES: usize = 24 << 10;
 
-/// A 1x1 convolution of one image by the packed panels `panels`, which become the blocks of `output`.
+/// What a 1x1 convolution does with an image.
+#[derive(Clone)]
+pub struct Pointwise<'a> {
+    /// The packed weights of all output channels.
+    pub weights: &'a PackedPointwise,
+    /// The panels to compute, 16 output channels each; they become the blocks of the output.
+    pub panels: Range<usize>,
+    /// What happens to each sum before it is stored.
+    pub epilogue: Epilogue<'a>,
+}
+
+/// Computes a 1x1 convolution of one image.
 ///
 /// # Shapes
 /// `input` [inputs, H, W] without padding; `output` [the panels' channels, H, W], with any padding, of which nothing
@@ -127,59 +153,57 @@ const RESIDENT_BYTES: usize = 24 << 10;
 pub fn pointwise(
     threads: &Threads,
     isa: Isa,
+    step: &Pointwise<'_>,
     input: Blocked<'_>,
-    weights: &PackedPointwise,
-    panels: Range<usize>,
-    epilogue: Epilogue<'_>,
     output: &mut BlockedMut<'_>,
 ) {
+    let Pointwise { weights, panels, epilogue } = step;
     let packed = &weights.0;
     let (from, to) = (input.layout(), output.layout());
     assert!(from.is_compact(), "a pointwise convolution reads an image without padding");
     assert_eq!(from.channels(), packed.k, "input channels of a pointwise convolution");
     assert!(panels.end <= packed.count() && panels.len() == to.blocks(), "panels {panels:?} for {to:?}");
     assert_eq!((from.height(), from.width()), (to.height(), to.width()), "pixels of a pointwise convolution");
-    let lanes = packed.n.min(panels.end * LINE).saturating_sub(panels.start * LINE);
+    let lanes = packed.n.min(panels.end * BLOCK).saturating_sub(panels.start * BLOCK);
     assert_eq!(to.channels(), lanes, "output channels of a pointwise convolution");
     if to.is_empty() {
         return;
     }
-    let (residual, residual_block, residual_gap) = match epilogue {
+    let residual = match epilogue {
         Epilogue::Add(added) => {
             let layout = added.layout();
             let shape = |of: Layout| (of.blocks(), of.height(), of.width());
             assert_eq!(shape(layout), shape(to), "a residual's shape");
-            (added.data()[layout.origin()..].as_ptr(), layout.block_len(), layout.row_gap())
+            let at = added.data()[layout.origin()..].as_ptr();
+            Image { at, block: layout.block_len(), gap: layout.row_gap() }
         }
-        _ => (std::ptr::null(), 0, 0),
+        _ => Image::NONE,
     };
     let first = panels.start;
     // Without a gap anywhere the image is one long row.
-    let compact = to.row_gap() == 0 && residual_gap == 0;
+    let compact = to.row_gap() == 0 && residual.gap == 0;
     let width = if compact { to.pixels() } else { to.width() };
     let work = Work {
         base: Tile {
             input: input.data().as_ptr(),
-            segment: LINE,
+            segment: BLOCK,
             segment_stride: from.block_len(),
             k: packed.k,
             weights: packed.weights()[first * packed.panel_len()..].as_ptr(),
             panel: packed.panel_len(),
-            bias: packed.bias()[first * LINE..].as_ptr(),
-            output: output.data_mut()[to.origin()..].as_mut_ptr(),
-            output_block: to.block_len(),
+            bias: packed.bias()[first * BLOCK..].as_ptr(),
+            output: Image {
+                at: output.data_mut()[to.origin()..].as_mut_ptr(),
+                block: to.block_len(),
+                gap: to.row_gap(),
+            },
+            residual,
             column: 0,
             width,
-            gap: to.row_gap(),
-            residual,
-            residual_block,
-            residual_gap,
             relu6: matches!(epilogue, Epilogue::Relu6),
-            count: 1,
-            step: Step::default(),
-            ahead: 0,
+            walk: Walk::ONE,
         },
-        cover: cover(select(ROWS, isa), packed.k, lanes),
+        segments: segments(isa, packed.k, lanes),
         line: if width < NARROW { to.pixels() } else { width },
         weights_resident: panels.len() * packed.panel_len() * size_of::<f32>() <= RESIDENT_BYTES,
     };
@@ -192,7 +216,7 @@ const NARROW: usize = 8;
 /// One call's tiles: groups of output channels times cuts of pixels.
 struct Work {
     base: Tile,
-    cover: [Segment; 3],
+    segments: [Segment; 3],
     /// Pixels that are cut into tiles together: a row, or all.
     line: usize,
     weights_resident: bool,
@@ -205,7 +229,7 @@ unsafe impl Sync for Work {}
 impl Work {
     fn run(&self, threads: &Threads, pixels: usize) {
         let parts = threads.count();
-        let groups = self.cover.iter().map(|segment| segment.count).sum();
+        let groups = self.segments.iter().map(|segment| segment.count).sum();
         if parts == 1 {
             self.tiles(0..groups, 0..pixels);
         } else if groups >= 4 * parts {
@@ -225,7 +249,7 @@ impl Work {
 
     fn tiles(&self, groups: Range<usize>, pixels: Range<usize>) {
         let mut first = 0;
-        for segment in &self.cover {
+        for segment in &self.segments {
             let own = first..first + segment.count;
             first = own.end;
             let (start, end) = (groups.start.max(own.start), groups.end.min(own.end));
@@ -244,22 +268,24 @@ impl Work {
         // Else a share of the pixels may start anywhere in a row, however short it is.
         let in_rows = self.line <= base.width;
         let lane = |group: usize| segment.lane + group * row.lanes;
-        if self.weights_resident && groups.len() > 1 && row.lanes.is_multiple_of(LINE) {
+        if self.weights_resident && groups.len() > 1 && row.lanes.is_multiple_of(BLOCK) {
             let step = base.beside(row.lanes);
             for start in lines {
                 for (first, len) in (0..cut.count()).map(|index| cut.tile(index)) {
-                    self.walk(row, lane(groups.start), start + first, len, (groups.len(), step, 0));
+                    let walk = Walk { count: groups.len(), step, ahead: 0 };
+                    self.walk(row, lane(groups.start), start + first, len, walk);
                 }
             }
             return;
         }
-        let next = row.lanes.div_ceil(LINE) * base.panel;
+        let next = row.lanes.div_ceil(BLOCK) * base.panel;
         for group in groups {
             let lane = lane(group);
             if cut.count() == 1 && in_rows && line == base.width {
                 // Every line is one tile: all of them in one walk.
                 let step = self.pixels_step(line, true);
-                self.walk(row, lane, pixels.start, line, (pixels.len() / line, step, next));
+                let walk = Walk { count: pixels.len() / line, step, ahead: next };
+                self.walk(row, lane, pixels.start, line, walk);
                 continue;
             }
             for start in lines.clone() {
@@ -267,13 +293,14 @@ impl Work {
                     let (first, last) = (start + first, start + first + len * count == pixels.end);
                     let ahead = if last { next } else { 0 };
                     if in_rows {
-                        self.walk(row, lane, first, len, (count, self.pixels_step(len, false), ahead));
+                        let walk = Walk { count, step: self.pixels_step(len, false), ahead };
+                        self.walk(row, lane, first, len, walk);
                         continue;
                     }
                     // Tiles that run over row ends differ in their columns.
                     for index in 0..count {
                         let ahead = if index + 1 == count { ahead } else { 0 };
-                        self.walk(row, lane, first + index * len, len, (1, Step::default(), ahead));
+                        self.walk(row, lane, first + index * len, len, Walk { ahead, ..Walk::ONE });
                     }
                 }
             }
@@ -282,56 +309,41 @@ impl Work {
 
     /// From one tile to the next `len` pixels of the same output channels, at the end of a row or inside it.
     fn pixels_step(&self, len: usize, row_end: bool) -> Step {
-        let (gap, residual_gap) = if row_end { (self.base.gap, self.base.residual_gap) } else { (0, 0) };
+        let (gap, residual_gap) =
+            if row_end { (self.base.output.gap, self.base.residual.gap) } else { (0, 0) };
         Step {
-            input: len * LINE,
+            input: len * BLOCK,
             weights: 0,
             bias: 0,
-            output: len * LINE + gap,
-            residual: len * LINE + residual_gap,
+            output: len * BLOCK + gap,
+            residual: len * BLOCK + residual_gap,
         }
     }
 
-    /// Some tiles of `len` pixels each: how many, the step between them, and what to ask for ahead.
-    fn walk(
-        &self,
-        row: &TileRow,
-        lane: usize,
-        pixel: usize,
-        len: usize,
-        (count, step, ahead): (usize, Step, usize),
-    ) {
-        let (panel, within) = (lane / LINE, lane % LINE);
+    /// Computes a walk's tiles of `len` pixels each, from the pixel `pixel` and the output channel `lane` on.
+    fn walk(&self, row: &TileRow, lane: usize, pixel: usize, len: usize, walk: Walk) {
+        let (panel, within) = (lane / BLOCK, lane % BLOCK);
         let base = &self.base;
         let (y, column) =
             if pixel < base.width { (0, pixel) } else { (pixel / base.width, pixel % base.width) };
-        let residual = if base.residual.is_null() {
-            base.residual
-        } else {
-            base.residual
-                .wrapping_add(panel * base.residual_block + pixel * LINE + y * base.residual_gap + within)
+        let to = |block: usize, gap: usize| panel * block + pixel * BLOCK + y * gap + within;
+        let (output, residual) = (base.output, base.residual);
+        let residual = match residual.at.is_null() {
+            true => residual,
+            false => Image { at: residual.at.wrapping_add(to(residual.block, residual.gap)), ..residual },
         };
         let tile = Tile {
-            input: base.input.wrapping_add(pixel * LINE),
+            input: base.input.wrapping_add(pixel * BLOCK),
             weights: base.weights.wrapping_add(panel * base.panel + within),
             bias: base.bias.wrapping_add(lane),
-            output: base
-                .output
-                .wrapping_add(panel * base.output_block + pixel * LINE + y * base.gap + within),
-            column,
+            output: Image { at: output.at.wrapping_add(to(output.block, output.gap)), ..output },
             residual,
-            count,
-            step,
-            ahead,
+            column,
+            walk,
             ..*base
         };
         // SAFETY: `pointwise` asserted that input, weights, bias, residual and output hold the pixels and panels that
         // these tiles name; the row was selected by the token of an instruction set that this processor runs.
         unsafe { row.tiles[len - 1](&tile) }
     }
-}
-
-/// The part of `0..whole` that is the `part`-th of `parts`, as even as they come.
-pub(crate) fn share(whole: usize, parts: usize, part: usize) -> Range<usize> {
-    whole * part / parts..whole * (part + 1) / parts
 }

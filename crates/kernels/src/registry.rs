@@ -1,105 +1,137 @@
-//! Every kernel there is, by name: what the tests walk, the benches print and `select` chooses from.
+//! Every kernel there is, by name: what the tests walk and force, and the benches print.
 //!
 //! A name is `operation_type_tile_isa`; it is the row's symbol, its test case, its bench id and its log line.
 
-use crate::{Isa, dense, depthwise, isa::Level, pointwise, pool, resize, scale, stem};
-
-/// What a kernel computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// 1x1 convolution.
-    Pointwise,
-    /// 3x3 depthwise convolution, stride 1.
-    DepthwiseStride1,
-    /// 3x3 depthwise convolution, stride 2.
-    DepthwiseStride2,
-    /// Pixels scaled to what the net expects.
-    Scale,
-    /// The first 3x3 convolution, from RGB.
-    Stem,
-    /// Global average pooling.
-    Pool,
-    /// A dense layer's logits.
-    Dense,
-    /// Bilinear resampling of a photo.
-    Resize,
-}
-
-/// What a kernel is called and what it needs.
-#[derive(Clone, Copy, Debug)]
-pub struct Kernel {
-    /// `operation_type_tile_isa`.
-    pub name: &'static str,
-    /// What it computes.
-    pub operation: Operation,
-    pub(crate) level: Level,
-}
-
-impl Kernel {
-    /// Whether `isa` proves that this processor runs it.
-    #[must_use]
-    pub fn runs_on(&self, isa: Isa) -> bool {
-        self.level <= isa.level()
-    }
-}
+use crate::{
+    dense, depthwise,
+    error::Error,
+    geometry::ConvGeometry,
+    isa::Isa,
+    pointwise, pool, resize,
+    row::{Kernel, Row, pick},
+    scale, stem,
+    tiling::Segment,
+};
 
 /// All kernels compiled in, those that this processor cannot run among them.
 #[must_use]
 pub fn kernels() -> Vec<Kernel> {
+    fn of<R: Row>(rows: &'static [R]) -> impl Iterator<Item = Kernel> {
+        rows.iter().map(|row| *row.kernel())
+    }
     let mut all = Vec::new();
-    all.extend(pointwise::ROWS.iter().map(|row| row.kernel));
-    all.extend(depthwise::ROWS.iter().map(|row| row.kernel));
-    all.extend(scale::ROWS.iter().map(|row| row.kernel));
-    all.extend(stem::ROWS.iter().map(|row| row.kernel));
-    all.extend(pool::ROWS.iter().map(|row| row.kernel));
-    all.extend(dense::ROWS.iter().map(|row| row.kernel));
-    all.extend(resize::ROWS.iter().map(|row| row.kernel));
+    all.extend(of(pointwise::ROWS));
+    all.extend(of(depthwise::ROWS));
+    all.extend(of(scale::ROWS));
+    all.extend(of(stem::ROWS));
+    all.extend(of(pool::ROWS));
+    all.extend(of(dense::ROWS));
+    all.extend(of(resize::ROWS));
     all
 }
 
-/// A table row that carries its kernel's description.
-pub(crate) trait Row {
-    fn kernel(&self) -> &Kernel;
+/// An operation, with as much of its shape as decides which kernels compute it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Task {
+    /// A 1x1 convolution of so many input and output channels.
+    Pointwise {
+        /// Input channels.
+        inputs: usize,
+        /// Output channels computed in one call.
+        outputs: usize,
+    },
+    /// A 3x3 depthwise convolution of this geometry.
+    Depthwise(ConvGeometry),
+    /// The first convolution, to so many output channels.
+    Stem {
+        /// Output channels.
+        outputs: usize,
+    },
+    /// Pixels scaled to what the net expects.
+    Scale,
+    /// Global average pooling.
+    Pool,
+    /// A dense layer.
+    Dense,
+    /// Bilinear resampling.
+    Resize,
 }
 
-/// The rows of the best instruction set that `isa` proves. A pure function of its arguments.
-pub(crate) fn select<R: Row>(rows: &'static [R], isa: Isa) -> &'static [R] {
-    // A table lists its rows from the best instruction set to the plainest, which every processor runs.
-    let Some(first) = rows.iter().position(|row| row.kernel().runs_on(isa)) else {
-        unreachable!("every operation has a portable row")
-    };
-    let level = rows[first].kernel().level;
-    let len = rows[first..].iter().take_while(|row| row.kernel().level == level).count();
-    &rows[first..first + len]
+impl Isa {
+    /// A token of the kernel's own instruction set that prefers the kernel `name` wherever it fits. What it does not fit,
+    /// other operations and output channels too few for its tile, is computed by other kernels of that instruction set;
+    /// [`Isa::uses`] tells which. For tests and measurements: without it the quickest kernel is chosen.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKernel`] for a name that is not in [`kernels`], [`Error::UnsupportedKernel`] if this processor
+    /// lacks its instruction set.
+    pub fn with_kernel(name: &str) -> Result<Self, Error> {
+        let best = Self::best();
+        let Some(kernel) = kernels().into_iter().find(|kernel| kernel.name == name) else {
+            return Err(Error::UnknownKernel { name: name.to_owned() });
+        };
+        let runs = Self::available().into_iter().find_map(|isa| isa.narrowed(kernel.level, kernel.name));
+        runs.ok_or(Error::UnsupportedKernel { name: kernel.name, best: best.name() })
+    }
+
+    /// The kernels that compute `task` under this token, in the order of the output channels that they compute. The
+    /// operations themselves ask the same functions.
+    #[must_use]
+    pub fn uses(self, task: Task) -> Vec<Kernel> {
+        let tiled = |segments: [Segment; 3]| {
+            segments.iter().filter(|segment| segment.count > 0).map(|segment| segment.row.kernel).collect()
+        };
+        match task {
+            Task::Pointwise { inputs, outputs } => tiled(pointwise::segments(self, inputs, outputs)),
+            Task::Stem { outputs } => tiled(stem::segments(self, outputs)),
+            Task::Depthwise(geometry) => vec![depthwise::choose(self, &geometry).kernel],
+            Task::Scale => vec![pick(scale::ROWS, self).kernel],
+            Task::Pool => vec![pick(pool::ROWS, self).kernel],
+            Task::Dense => vec![pick(dense::ROWS, self).kernel],
+            Task::Resize => vec![pick(resize::ROWS, self).kernel],
+        }
+    }
 }
 
-/// Rows of `$Row`, the best instruction set first; those of another processor are left out.
-macro_rules! rows {
-    ($Row:ident; $($(#[$attribute:meta])* $name:ident: $operation:ident, $level:ident, { $($field:ident: $value:expr),* $(,)? };)+) => {
-        pub(crate) static ROWS: &[$Row] = &[$(
-            $(#[$attribute])*
-            $Row {
-                kernel: $crate::registry::Kernel {
-                    name: stringify!($name),
-                    operation: $crate::registry::Operation::$operation,
-                    level: $crate::isa::Level::$level,
-                },
-                $($field: $value),*
-            },
-        )+];
-    };
-}
-pub(crate) use rows;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::line::BLOCK;
 
-/// Says that `$Row` is a table's row: it has the field `kernel`.
-macro_rules! row {
-    ($Row:ident) => {
-        impl $crate::registry::Row for $Row {
-            fn kernel(&self) -> &$crate::registry::Kernel {
-                &self.kernel
+    #[test]
+    fn every_lane_is_covered_once_and_in_order_by_any_wish() {
+        let wishes = kernels().into_iter().filter_map(|kernel| Isa::with_kernel(kernel.name).ok());
+        for isa in Isa::available().into_iter().chain(wishes) {
+            for (k, lanes) in [16, 64, 65, 960].into_iter().flat_map(|k| (1..=200).map(move |n| (k, n))) {
+                for segments in [pointwise::segments(isa, k, lanes), stem::segments(isa, lanes)] {
+                    let mut next = 0;
+                    for segment in segments.iter().filter(|segment| segment.count > 0) {
+                        assert_eq!(segment.lane, next, "{isa:?}, {k} to {lanes}");
+                        next += segment.count * segment.row.lanes;
+                    }
+                    assert!(next >= lanes && next < lanes + BLOCK, "{isa:?}, {k} to {lanes}: {next} covered");
+                }
             }
         }
-    };
+    }
+
+    #[test]
+    fn a_kernel_is_forced_by_its_name_alone_and_other_operations_keep_to_its_instruction_set() {
+        assert!(matches!(Isa::with_kernel("pointwise"), Err(Error::UnknownKernel { .. })));
+        for kernel in kernels() {
+            let Ok(isa) = Isa::with_kernel(kernel.name) else {
+                assert!(!kernel.runs_on(Isa::best()), "{} runs and cannot be forced", kernel.name);
+                continue;
+            };
+            assert_eq!(isa.kernel(), Some(kernel.name));
+            for task in [Task::Pointwise { inputs: 8, outputs: 64 }, Task::Stem { outputs: 64 }, Task::Pool] {
+                let uses = isa.uses(task);
+                assert!(uses.iter().all(|used| used.level == kernel.level), "{}: {uses:?}", kernel.name);
+                if uses.iter().any(|used| used.operation == kernel.operation) {
+                    assert_eq!(uses, [kernel], "64 channels fit every tile");
+                }
+            }
+        }
+    }
 }
-pub(crate) use row;

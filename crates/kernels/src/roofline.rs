@@ -20,15 +20,15 @@ use std::hint::{black_box, spin_loop};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{
-    Buffer, Error, Isa, LINE, Threads,
-    isa::Level,
-    simd::{Portable8, Vector},
-};
 #[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2x8, Avx512x16};
 use crate::{
-    isa::{shell_avx2, shell_avx512},
-    simd::{Avx2x8, Avx512x16},
+    buffer::Buffer,
+    error::Error,
+    isa::{Isa, Level, shells},
+    line::BLOCK,
+    par::Threads,
+    simd::{Portable8, Vector},
 };
 
 /// Independent chains on AVX-512 and AVX2: twelve sums and two constants fit sixteen registers.
@@ -41,7 +41,7 @@ const UNROLL: usize = 4;
 /// Sums that a read is spread over, and the vectors of one step.
 const SUMS: usize = 8;
 /// Bytes of a working set come in multiples of this: one step of the widest vectors.
-const STEP_BYTES: usize = SUMS * LINE * size_of::<f32>();
+const STEP_BYTES: usize = SUMS * BLOCK * size_of::<f32>();
 /// What one repeat lasts: a thousand times what the start takes, and less than a processor's turn, so that on a shared
 /// machine some repeats are undisturbed.
 const SPAN: Duration = Duration::from_millis(4);
@@ -92,7 +92,7 @@ impl Roofline {
     /// About a tenth of a second.
     #[must_use]
     pub fn peak(&self) -> Rate {
-        let kernel = Kernels::of(self.isa);
+        let kernel = Loops::of(self.isa);
         let mut states = vec![(); self.threads()];
         // SAFETY: the kernel was chosen by the token of an instruction set that this processor runs.
         self.measure(&mut states, kernel.flops as f64, |(), rounds| unsafe { (kernel.chains)(rounds) })
@@ -105,7 +105,7 @@ impl Roofline {
     /// About a tenth of a second, and `bytes` of memory a thread.
     #[must_use]
     pub fn read(&self, bytes: usize) -> Rate {
-        let kernel = Kernels::of(self.isa);
+        let kernel = Loops::of(self.isa);
         let bytes = bytes.div_ceil(STEP_BYTES).max(1) * STEP_BYTES;
         let mut sets: Vec<Buffer> =
             (0..self.threads()).map(|_| Buffer::zeros(bytes / size_of::<f32>())).collect();
@@ -179,28 +179,42 @@ impl Roofline {
 }
 
 /// The two loops of one instruction set. Calling one asks for that instruction set.
-#[derive(Clone, Copy)]
-struct Kernels {
+struct Loops {
+    level: Level,
     /// Operations of a round of `chains`.
     flops: usize,
     chains: unsafe fn(usize) -> f32,
     sum: unsafe fn(*const f32, usize, usize) -> f32,
 }
 
-impl Kernels {
-    fn of(isa: Isa) -> Self {
-        let flops = |chains: usize, lanes: usize| 2 * chains * lanes * UNROLL;
-        match isa.level() {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => {
-                Self { flops: flops(CHAINS, Avx512x16::LANES), chains: chains_avx512, sum: sum_avx512 }
-            }
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => Self { flops: flops(CHAINS, Avx2x8::LANES), chains: chains_avx2, sum: sum_avx2 },
-            Level::Portable => {
-                let flops = flops(CHAINS_PORTABLE, Portable8::LANES);
-                Self { flops, chains: chains_portable, sum: sum_portable }
-            }
+/// The best instruction set first.
+static LOOPS: &[Loops] = &[
+    #[cfg(target_arch = "x86_64")]
+    Loops {
+        level: Level::Avx512,
+        flops: flops(CHAINS, Avx512x16::LANES),
+        chains: chains_avx512,
+        sum: sum_avx512,
+    },
+    #[cfg(target_arch = "x86_64")]
+    Loops { level: Level::Avx2, flops: flops(CHAINS, Avx2x8::LANES), chains: chains_avx2, sum: sum_avx2 },
+    Loops {
+        level: Level::Portable,
+        flops: flops(CHAINS_PORTABLE, Portable8::LANES),
+        chains: chains_portable,
+        sum: sum_portable,
+    },
+];
+
+const fn flops(chains: usize, lanes: usize) -> usize {
+    2 * chains * lanes * UNROLL
+}
+
+impl Loops {
+    fn of(isa: Isa) -> &'static Self {
+        match LOOPS.iter().find(|loops| isa.level().includes(loops.level)) {
+            Some(loops) => loops,
+            None => unreachable!("every processor runs the portable loops"),
         }
     }
 }
@@ -213,8 +227,8 @@ impl Kernels {
 unsafe fn chains<V: Vector, const C: usize>(rounds: usize) -> f32 {
     // What the compiler knew of the values it would not compute: two lanes that are equal, or a lane nobody asks for.
     let half = black_box(0.5);
-    let start: [[f32; LINE]; C] =
-        black_box(std::array::from_fn(|c| std::array::from_fn(|lane| (2 + c * LINE + lane) as f32)));
+    let start: [[f32; BLOCK]; C] =
+        black_box(std::array::from_fn(|c| std::array::from_fn(|lane| (2 + c * BLOCK + lane) as f32)));
     // SAFETY: by the contract.
     let (factor, addend) = unsafe { (V::splat(half), V::splat(half)) };
     let mut x = [addend; C];
@@ -260,52 +274,22 @@ fn total<V: Vector, const C: usize>(x: [V; C]) -> f32 {
     for c in 1..C {
         sum = sum.add(x[c]);
     }
-    let mut lanes = [0.0; LINE];
+    let mut lanes = [0.0; BLOCK];
     // SAFETY: `lanes` holds as many values as the widest vector.
     unsafe { sum.store(lanes.as_mut_ptr()) };
     lanes.iter().sum()
 }
 
-#[cfg(target_arch = "x86_64")]
-shell_avx512! {
-    unsafe fn chains_avx512(rounds: usize) -> f32 {
-        // SAFETY: the shell has the features.
-        unsafe { chains::<Avx512x16, CHAINS>(rounds) }
-    }
+shells! { [](rounds: usize) -> f32;
+    avx512 chains_avx512 = chains::<Avx512x16, CHAINS>;
+    avx2 chains_avx2 = chains::<Avx2x8, CHAINS>;
+    portable chains_portable = chains::<Portable8, CHAINS_PORTABLE>;
 }
 
-#[cfg(target_arch = "x86_64")]
-shell_avx2! {
-    unsafe fn chains_avx2(rounds: usize) -> f32 {
-        // SAFETY: the shell has the features.
-        unsafe { chains::<Avx2x8, CHAINS>(rounds) }
-    }
-}
-
-unsafe fn chains_portable(rounds: usize) -> f32 {
-    // SAFETY: the portable vector needs no feature.
-    unsafe { chains::<Portable8, CHAINS_PORTABLE>(rounds) }
-}
-
-#[cfg(target_arch = "x86_64")]
-shell_avx512! {
-    unsafe fn sum_avx512(from: *const f32, len: usize, rounds: usize) -> f32 {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { sum::<Avx512x16>(from, len, rounds) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-shell_avx2! {
-    unsafe fn sum_avx2(from: *const f32, len: usize, rounds: usize) -> f32 {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { sum::<Avx2x8>(from, len, rounds) }
-    }
-}
-
-unsafe fn sum_portable(from: *const f32, len: usize, rounds: usize) -> f32 {
-    // SAFETY: the portable vector needs no feature; the rest is the caller's promise.
-    unsafe { sum::<Portable8>(from, len, rounds) }
+shells! { [](from: *const f32, len: usize, rounds: usize) -> f32;
+    avx512 sum_avx512 = sum::<Avx512x16>;
+    avx2 sum_avx2 = sum::<Avx2x8>;
+    portable sum_portable = sum::<Portable8>;
 }
 
 #[cfg(test)]
@@ -315,7 +299,7 @@ mod tests {
     #[test]
     fn the_loops_compute_what_is_counted() {
         for isa in Isa::available() {
-            let kernel = Kernels::of(isa);
+            let kernel = Loops::of(isa);
             let (chains, lanes) = match isa.name() {
                 "portable" => (CHAINS_PORTABLE, 8),
                 "avx2" => (12, 8),
@@ -323,14 +307,14 @@ mod tests {
             };
             assert_eq!(kernel.flops, 2 * chains * lanes * UNROLL, "{isa}");
             // A step halves a lane's distance from 1.
-            let all = || (0..chains).flat_map(|c| (0..lanes).map(move |lane| (1 + c * LINE + lane) as f32));
+            let all = || (0..chains).flat_map(|c| (0..lanes).map(move |lane| (1 + c * BLOCK + lane) as f32));
             for rounds in [0, 1, 2] {
                 let left = all().sum::<f32>() / 2f32.powi((rounds * UNROLL) as i32);
                 // SAFETY: the processor runs this instruction set.
                 let got = unsafe { (kernel.chains)(rounds) };
                 assert!((got - (chains * lanes) as f32 - left).abs() < 1e-2, "{isa}, {rounds} rounds: {got}");
             }
-            let values: Vec<f32> = (0..2 * SUMS * LINE).map(|value| value as f32).collect();
+            let values: Vec<f32> = (0..2 * SUMS * BLOCK).map(|value| value as f32).collect();
             let expected = 3.0 * values.iter().sum::<f32>();
             // SAFETY: two whole steps; the processor runs this instruction set.
             assert_eq!(unsafe { (kernel.sum)(values.as_ptr(), values.len(), 3) }, expected, "{isa}");

@@ -3,13 +3,15 @@
 //! Rows are cut into runs of 48 values: sixteen RGB pixels and a whole number of vectors of every width, so that the
 //! channels' factors are the same for each run. The product is rounded before the sum on every instruction set.
 
-#[cfg(target_arch = "x86_64")]
-use crate::isa::{shell_avx2, shell_avx512};
 use crate::{
-    ConvGeometry, Isa, Threads,
-    registry::{Kernel, row, rows, select},
-    stem::RGB,
+    geometry::ConvGeometry,
+    isa::{Isa, shells},
+    par::Threads,
+    row::{Kernel, pick, row, rows},
 };
+
+/// Channels of a photo.
+pub(crate) const RGB: usize = 3;
 
 /// Values of a run.
 const RUN: usize = 16 * RGB;
@@ -92,7 +94,18 @@ pub(crate) fn scaled_row(geometry: &ConvGeometry) -> usize {
     (pads.left + width + pads.right) * RGB
 }
 
-/// Scales an image to what the net expects, `v * scale + shift` for each channel, with zeros around it.
+/// How pixels become what the net expects: `v * scale + shift` for each channel, with zeros around the image.
+#[derive(Clone, Copy)]
+pub struct Scale<'a> {
+    /// The first convolution, whose input the image is: its size and the zeros around it.
+    pub geometry: &'a ConvGeometry,
+    /// The factors of red, green and blue.
+    pub scale: [f32; RGB],
+    /// What is added to red, green and blue.
+    pub shift: [f32; RGB],
+}
+
+/// Scales an image to what the net expects, with zeros around it.
 ///
 /// # Shapes
 /// `image` [H, W, 3]; `scaled` [`scaled_len`].
@@ -102,11 +115,11 @@ pub(crate) fn scaled_row(geometry: &ConvGeometry) -> usize {
 pub fn scale_pixels<P: Pixel>(
     threads: &Threads,
     isa: Isa,
-    geometry: &ConvGeometry,
+    step: &Scale<'_>,
     image: &[P],
-    (scale, shift): ([f32; 3], [f32; 3]),
     scaled: &mut [f32],
 ) {
+    let Scale { geometry, scale, shift } = *step;
     let ((height, width), pads) = (geometry.input(), geometry.pads());
     assert_eq!(image.len(), height * width * RGB, "an image of {height}x{width}x3");
     assert_eq!(scaled.len(), scaled_len(geometry), "the scaled image of {height}x{width}");
@@ -114,7 +127,7 @@ pub fn scale_pixels<P: Pixel>(
         scale: std::array::from_fn(|i| scale[i % RGB]),
         shift: std::array::from_fn(|i| shift[i % RGB]),
     };
-    let row_fn = P::row_fn(&select(ROWS, isa)[0]);
+    let row_fn = P::row_fn(pick(ROWS, isa));
     let rows_in_task = height.div_ceil(threads.count()).max(1);
     let row_len = scaled_row(geometry);
     let mut states = vec![(); threads.count()];
@@ -150,20 +163,8 @@ fn body<P: Pixel>(from: &[P], to: &mut [f32], factors: &Factors) {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-shell_avx512! {
-    unsafe fn row_avx512<P: Pixel>(from: &[P], to: &mut [f32], factors: &Factors) {
-        body(from, to, factors);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-shell_avx2! {
-    unsafe fn row_avx2<P: Pixel>(from: &[P], to: &mut [f32], factors: &Factors) {
-        body(from, to, factors);
-    }
-}
-
-unsafe fn row_portable<P: Pixel>(from: &[P], to: &mut [f32], factors: &Factors) {
-    body(from, to, factors);
+shells! { [P: Pixel](from: &[P], to: &mut [f32], factors: &Factors);
+    avx512 row_avx512 = body::<P>;
+    avx2 row_avx2 = body::<P>;
+    portable row_portable = body::<P>;
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The largest number of axes a [`Shape`] holds; `N H W C` needs four.
 pub const MAX_RANK: usize = 4;

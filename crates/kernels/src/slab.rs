@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
 
-use crate::buffer::Line;
+use crate::line::Line;
 
 /// Bytes of a large page.
 const PAGE: usize = 2 << 20;
@@ -56,7 +56,7 @@ unsafe impl Send for Piece {}
 unsafe impl Sync for Piece {}
 
 impl Piece {
-    /// `lines` lines of zeros from this thread's slab; none outside [`in_slabs`], and where the system gives none.
+    /// `lines` lines of zeros from this thread's slab. `None` outside [`in_slabs`], and if the system gives none.
     pub(crate) fn zeros(lines: usize) -> Option<Self> {
         let mut slab = CURRENT.take()?;
         let piece = slab.cut(lines);
@@ -95,37 +95,5 @@ impl Slab {
         self.region = Some(Arc::new(region.into()));
         self.next = skip;
         Some(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::{Buffer, LINE};
-
-    use super::*;
-
-    #[test]
-    fn buffers_of_a_slab_are_zeros_of_their_own_and_outlive_it() {
-        let lens = [1, 0, 16, 17, 100_000, 3 << 20, 5 << 20, 64];
-        let mut buffers = in_slabs(|| {
-            let outer = Buffer::zeros(5);
-            let inner = in_slabs(|| Buffer::zeros(7));
-            assert!(outer.iter().chain(inner.iter()).all(|value| *value == 0.0));
-            lens.map(Buffer::zeros)
-        });
-        for (index, buffer) in buffers.iter_mut().enumerate() {
-            assert_eq!(buffer.len(), lens[index]);
-            assert_eq!(buffer.as_ptr() as usize % (LINE * size_of::<f32>()), 0);
-            assert!(buffer.iter().all(|value| *value == 0.0), "buffer {index}");
-            buffer.fill(index as f32 + 1.0);
-        }
-        let copy = buffers[4].clone();
-        let buffers = std::thread::spawn(move || buffers).join().unwrap();
-        for (index, buffer) in buffers.iter().enumerate() {
-            assert!(buffer.iter().all(|value| *value == index as f32 + 1.0), "buffer {index}");
-        }
-        drop(buffers);
-        assert!(copy.iter().all(|value| *value == 5.0));
-        assert!(Piece::zeros(1).is_none(), "no slab is left behind");
     }
 }

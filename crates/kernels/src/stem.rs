@@ -14,18 +14,19 @@
 //! The padding is zero after scaling, as the weights were trained with: not a black pixel.
 
 use crate::{
-    BlockedMut, Buffer, ConvGeometry, Isa, LINE, Threads,
-    cover::{Segment, cover},
-    geometry::WINDOW,
+    blocked::BlockedMut,
+    buffer::Buffer,
+    geometry::{ConvGeometry, WINDOW},
+    isa::Isa,
+    line::BLOCK,
     panels::Panels,
-    pointwise::share,
-    registry::{rows, select},
-    scale::{scaled_len, scaled_row},
-    tile::{Cut, STEM_STEP, Step, Tile, TileRow, tiles},
+    par::{Threads, share},
+    row::rows,
+    scale::{RGB, scaled_len, scaled_row},
+    tile::{Cut, Image, STEM_STEP, Tile, TileRow, Walk, tiles},
+    tiling::{Segment, tiling},
 };
 
-/// Channels of a photo.
-pub(crate) const RGB: usize = 3;
 /// Inputs of one window.
 const STEM_INPUTS: usize = WINDOW * WINDOW * RGB;
 /// The stride that the kernels are compiled for.
@@ -79,7 +80,18 @@ rows! { TileRow;
     };
 }
 
-/// The first convolution of one image.
+/// What the first convolution does with an image.
+#[derive(Clone, Copy)]
+pub struct Stem<'a> {
+    /// Sizes and padding; the stride is 2.
+    pub geometry: &'a ConvGeometry,
+    /// The packed weights.
+    pub weights: &'a PackedStem,
+    /// Whether each result is clamped to [0, 6].
+    pub relu6: bool,
+}
+
+/// Computes the first convolution of one image.
 ///
 /// # Shapes
 /// `scaled` as [`scale_pixels`](crate::scale_pixels) leaves it; `output` [outputs, H', W'] with any padding, of which nothing is written.
@@ -89,15 +101,8 @@ rows! { TileRow;
 ///
 /// # Cost
 /// H' * W' * 27 * outputs multiply-adds.
-pub fn stem(
-    threads: &Threads,
-    isa: Isa,
-    geometry: &ConvGeometry,
-    scaled: &[f32],
-    weights: &PackedStem,
-    relu6: bool,
-    output: &mut BlockedMut<'_>,
-) {
+pub fn stem(threads: &Threads, isa: Isa, step: &Stem<'_>, scaled: &[f32], output: &mut BlockedMut<'_>) {
+    let Stem { geometry, weights, relu6 } = *step;
     let packed = &weights.0;
     let to = output.layout();
     assert_eq!(geometry.stride(), STEM_STRIDE, "the stride of the first convolution");
@@ -107,7 +112,6 @@ pub fn stem(
     if to.is_empty() {
         return;
     }
-    let lanes = packed.count() * LINE;
     let work = Work {
         base: Tile {
             input: scaled.as_ptr(),
@@ -117,29 +121,34 @@ pub fn stem(
             weights: packed.weights().as_ptr(),
             panel: packed.panel_len(),
             bias: packed.bias().as_ptr(),
-            output: output.data_mut()[to.origin()..].as_mut_ptr(),
-            output_block: to.block_len(),
+            // A tile stays inside a row.
+            output: Image {
+                at: output.data_mut()[to.origin()..].as_mut_ptr(),
+                block: to.block_len(),
+                gap: 0,
+            },
+            residual: Image::NONE,
             column: 0,
             width: to.width(),
-            gap: 0,
-            residual: std::ptr::null(),
-            residual_block: 0,
-            residual_gap: 0,
             relu6,
-            count: 1,
-            step: Step::default(),
-            ahead: 0,
+            walk: Walk::ONE,
         },
-        cover: cover(select(ROWS, isa), STEM_INPUTS, lanes),
+        segments: segments(isa, packed.n),
         row_len: to.row_len(),
     };
     let parts = threads.count();
     threads.for_each(parts, |part| share(to.height(), parts, part).for_each(|y| work.row(y)));
 }
 
+/// The tiles that compute so many output channels, whole panels.
+pub(crate) fn segments(isa: Isa, outputs: usize) -> [Segment; 3] {
+    tiling(ROWS, isa, STEM_INPUTS, outputs.next_multiple_of(BLOCK))
+}
+
+/// One call's tiles: its output channels in segments, and the distance of its output rows.
 struct Work {
     base: Tile,
-    cover: [Segment; 3],
+    segments: [Segment; 3],
     row_len: usize,
 }
 
@@ -149,27 +158,26 @@ unsafe impl Sync for Work {}
 
 impl Work {
     fn row(&self, y: usize) {
-        for segment in self.cover.iter().filter(|segment| segment.count > 0) {
+        for segment in self.segments.iter().filter(|segment| segment.count > 0) {
             let (base, lanes) = (&self.base, segment.row.lanes);
             // Tiles narrower than a panel are too uneven a step apart for one walk.
             let (walks, count) =
-                if lanes.is_multiple_of(LINE) { (1, segment.count) } else { (segment.count, 1) };
+                if lanes.is_multiple_of(BLOCK) { (1, segment.count) } else { (segment.count, 1) };
             let step = base.beside(lanes);
             let cut = Cut::new(base.width, segment.row.tiles.len());
             for (column, len) in (0..cut.count()).map(|index| cut.tile(index)) {
                 for walk in 0..walks {
                     let lane = segment.lane + walk * lanes;
-                    let (panel, within) = (lane / LINE, lane % LINE);
+                    let (panel, within) = (lane / BLOCK, lane % BLOCK);
                     let input = y * STEM_STRIDE * base.segment_stride + column * STEM_STEP;
-                    let output = panel * base.output_block + y * self.row_len + column * LINE + within;
+                    let output = panel * base.output.block + y * self.row_len + column * BLOCK + within;
                     let tile = Tile {
                         input: base.input.wrapping_add(input),
                         weights: base.weights.wrapping_add(panel * base.panel + within),
                         bias: base.bias.wrapping_add(lane),
-                        output: base.output.wrapping_add(output),
+                        output: Image { at: base.output.at.wrapping_add(output), ..base.output },
                         column,
-                        count,
-                        step,
+                        walk: Walk { count, step, ahead: 0 },
                         ..*base
                     };
                     // SAFETY: `stem` asserted that scaled image, weights and output hold the windows, panels and

@@ -14,8 +14,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::Threads;
-
 /// Looks at the shared word before a waiting thread lets others have its processor: some tens of microseconds, more
 /// than a step's uneven end, less than a time slice.
 const SPINS: usize = 1 << 12;
@@ -245,46 +243,4 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         self.0.0.store(false, Ordering::Release);
     }
-}
-
-/// What is done with a state, the number of a chunk, and the chunk.
-type OnChunk<'a, S, T> = dyn Fn(&mut [S], usize, &mut [T]) + Sync + 'a;
-
-/// The chunks of `data`, each worked on once, with a piece of `scratch` for each of `states` that work at once.
-pub(crate) fn chunks<S: Send, T: Send>(
-    threads: &Threads,
-    states: usize,
-    (scratch, per): (&mut [S], usize),
-    (data, chunk): (&mut [T], usize),
-    work: &OnChunk<'_, S, T>,
-) {
-    assert!(chunk > 0, "chunks of nothing");
-    assert!(states.checked_mul(per).is_some_and(|len| len <= scratch.len()), "{states} states of {per}");
-    struct Shared<T>(*mut T);
-    // SAFETY: what lies behind is handed out in disjoint pieces, each to one thread, and is Send.
-    unsafe impl<T: Send> Sync for Shared<T> {}
-    impl<T> Shared<T> {
-        /// # Safety
-        /// The values from `first` on are in the slice that the pointer was made of, and nobody else has them.
-        #[expect(clippy::mut_from_ref, reason = "the caller promises that the pieces are disjoint")]
-        unsafe fn piece(&self, first: usize, len: usize) -> &mut [T] {
-            // SAFETY: by the contract.
-            unsafe { std::slice::from_raw_parts_mut(self.0.add(first), len) }
-        }
-    }
-    let (len, next) = (data.len(), AtomicUsize::new(0));
-    let (scratch, data) = (Shared(scratch.as_mut_ptr()), Shared(data.as_mut_ptr()));
-    threads.for_each(states, |state| {
-        // SAFETY: each task has a state of its own, and `states` of them fit the scratch, as asserted.
-        let own = unsafe { scratch.piece(state * per, per) };
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let first = index.saturating_mul(chunk);
-            if first >= len {
-                break;
-            }
-            // SAFETY: an index is drawn once, and chunks are disjoint.
-            work(own, index, unsafe { data.piece(first, chunk.min(len - first)) });
-        }
-    });
 }

@@ -1,7 +1,7 @@
 //! Tensors: f32, contiguous, row-major (images are `N H W C`), 64-byte aligned. No strides, no broadcasting:
 //! a kernel that needs another layout packs into its own type.
 
-use crate::{Buffer, Error, Shape};
+use crate::{buffer::Buffer, error::Error, shape::Shape};
 
 /// An owned tensor.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ impl Tensor {
     /// [`Error::ElementCount`] where the two shapes hold different numbers of values.
     pub fn reshape(mut self, shape: Shape) -> Result<Self, Error> {
         if shape.elements() != self.data.len() {
-            return Err(Error::ElementCount { shape, got: self.data.len() });
+            return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: self.data.len() });
         }
         self.shape = shape;
         Ok(self)
@@ -86,7 +86,7 @@ impl<'a> TensorRef<'a> {
     /// [`Error::ElementCount`] where the lengths differ.
     pub fn new(shape: Shape, data: &'a [f32]) -> Result<Self, Error> {
         if shape.elements() != data.len() {
-            return Err(Error::ElementCount { shape, got: data.len() });
+            return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: data.len() });
         }
         Ok(Self { shape, data })
     }
@@ -123,7 +123,7 @@ impl<'a> TensorMut<'a> {
     /// [`Error::ElementCount`] where the lengths differ.
     pub fn new(shape: Shape, data: &'a mut [f32]) -> Result<Self, Error> {
         if shape.elements() != data.len() {
-            return Err(Error::ElementCount { shape, got: data.len() });
+            return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: data.len() });
         }
         Ok(Self { shape, data })
     }

@@ -15,20 +15,62 @@
 //! 3. An output's sum starts at the bias and goes through k in order, whatever the tile: a tile of another size gives
 //!    the same bits.
 //!
-//! What it does badly: the first load of a tile waits for the caller's, and K below 32 leaves the stores in sight.
+//! What it does badly: the first load depends on addresses that the caller has just computed, and with K below 32 the
+//! stores are not hidden behind the multiply-adds.
 
 use std::mem::MaybeUninit;
 
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2x8, Avx512x16};
 use crate::{
-    LINE,
-    registry::{Kernel, Row},
+    isa::shells,
+    line::BLOCK,
+    row::{Kernel, row},
     simd::{Portable8, Vector, prefetch},
 };
-#[cfg(target_arch = "x86_64")]
-use crate::{
-    isa::{shell_avx2, shell_avx512},
-    simd::{Avx2x8, Avx512x16},
-};
+
+/// Pixels in channel blocks: where they start and what lies between them. `P` is a pointer to f32.
+#[derive(Clone, Copy)]
+pub(crate) struct Image<P> {
+    /// The first pixel's first lane.
+    pub(crate) at: P,
+    /// Values from one channel block to the next.
+    pub(crate) block: usize,
+    /// Values between a row's end and the next row.
+    pub(crate) gap: usize,
+}
+
+impl Image<*const f32> {
+    /// No image: nothing is added to a tile's sums.
+    pub(crate) const NONE: Self = Self { at: std::ptr::null(), block: 0, gap: 0 };
+}
+
+/// Values from one tile of a walk to the next.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Step {
+    pub(crate) input: usize,
+    pub(crate) weights: usize,
+    pub(crate) bias: usize,
+    pub(crate) output: usize,
+    pub(crate) residual: usize,
+}
+
+/// The tiles that one call computes, all of them at the first one's column.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// From one tile to the next.
+    pub(crate) step: Step,
+    /// Values from the weights in use to those that are needed after the last tile; 0 if nothing is known of them.
+    pub(crate) ahead: usize,
+}
+
+impl Walk {
+    /// One tile.
+    pub(crate) const ONE: Self =
+        Self { count: 1, step: Step { input: 0, weights: 0, bias: 0, output: 0, residual: 0 }, ahead: 0 };
+}
 
 /// Where a walk over tiles starts and what it steps by. The pointers are valid for what [`body`] touches.
 #[derive(Clone, Copy)]
@@ -45,48 +87,27 @@ pub(crate) struct Tile {
     pub(crate) panel: usize,
     /// The first lane's bias.
     pub(crate) bias: *const f32,
-    /// The first pixel's first lane, and values from one channel block to the next.
-    pub(crate) output: *mut f32,
-    pub(crate) output_block: usize,
-    /// The first pixel's column, the columns of a row, and the values between a row's end and the next row.
+    pub(crate) output: Image<*mut f32>,
+    /// What is added at the end; its pointer is null if nothing is.
+    pub(crate) residual: Image<*const f32>,
+    /// The first pixel's column, and the columns of a row.
     pub(crate) column: usize,
     pub(crate) width: usize,
-    pub(crate) gap: usize,
-    /// The first pixel's first lane of what is added at the end, or null, and values between its channel blocks.
-    pub(crate) residual: *const f32,
-    pub(crate) residual_block: usize,
-    /// Values between a row's end and the next row of what is added.
-    pub(crate) residual_gap: usize,
     /// Whether the result is clamped to [0, 6].
     pub(crate) relu6: bool,
-    /// How many tiles one call computes, all of them at the first one's column.
-    pub(crate) count: usize,
-    /// From one tile to the next.
-    pub(crate) step: Step,
-    /// Values from the weights in use to those that are needed after the last tile; 0 where nothing is known of them.
-    pub(crate) ahead: usize,
-}
-
-/// Values from one tile of a walk to the next.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Step {
-    pub(crate) input: usize,
-    pub(crate) weights: usize,
-    pub(crate) bias: usize,
-    pub(crate) output: usize,
-    pub(crate) residual: usize,
+    pub(crate) walk: Walk,
 }
 
 impl Tile {
     /// From one tile of `lanes` output channels, whole panels, to the next ones of the same pixels.
     pub(crate) fn beside(&self, lanes: usize) -> Step {
-        let panels = lanes / LINE;
+        let panels = lanes / BLOCK;
         Step {
             input: 0,
             weights: panels * self.panel,
             bias: lanes,
-            output: panels * self.output_block,
-            residual: panels * self.residual_block,
+            output: panels * self.output.block,
+            residual: panels * self.residual.block,
         }
     }
 }
@@ -103,14 +124,10 @@ pub(crate) struct TileRow {
     pub(crate) tiles: &'static [TileFn],
 }
 
-impl Row for TileRow {
-    fn kernel(&self) -> &Kernel {
-        &self.kernel
-    }
-}
+row!(TileRow);
 
 /// Values from one pixel's inputs to the next: a block of channels, or two RGB pixels.
-pub(crate) const POINTWISE_STEP: usize = LINE;
+pub(crate) const POINTWISE_STEP: usize = BLOCK;
 pub(crate) const STEM_STEP: usize = 6;
 
 /// Lines that the largest tile has.
@@ -119,7 +136,7 @@ const ASIDE: usize = 28;
 /// Which panel vector `v` of a tile lies in, and at which of its lanes.
 #[inline(always)]
 fn lane_of<V: Vector>(v: usize) -> (usize, usize) {
-    (v * V::LANES / LINE, v * V::LANES % LINE)
+    (v * V::LANES / BLOCK, v * V::LANES % BLOCK)
 }
 
 /// The walk of one call; compiled for an instruction set by the shells below.
@@ -130,31 +147,31 @@ fn lane_of<V: Vector>(v: usize) -> (usize, usize) {
 /// `weights[panel * v's panel + k * 16 + v's lane]` on; outputs and residuals of each pixel and vector likewise.
 /// The processor runs V's instruction set.
 #[inline(always)]
-unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(walk: &Tile) {
-    let (mut input, mut weights, mut bias) = (walk.input, walk.weights, walk.bias);
-    let (mut output, mut residual) = (walk.output, walk.residual);
-    let straight = walk.column + MR <= walk.width;
-    let mut aside = [const { MaybeUninit::<[f32; LINE]>::uninit() }; ASIDE];
-    const { assert!(MR * (NV * V::LANES).div_ceil(LINE) <= ASIDE && NV * V::LANES <= 32) };
+unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
+    let (mut input, mut weights, mut bias) = (tile.input, tile.weights, tile.bias);
+    let (mut output, mut residual) = (tile.output.at, tile.residual.at);
+    let (walk, straight) = (&tile.walk, tile.column + MR <= tile.width);
+    let mut aside = [const { MaybeUninit::<[f32; BLOCK]>::uninit() }; ASIDE];
+    const { assert!(MR * (NV * V::LANES).div_ceil(BLOCK) <= ASIDE && NV * V::LANES <= 32) };
     let mut left = walk.count;
     while left > 0 {
         left -= 1;
         let ahead = if left == 0 { walk.ahead } else { 0 };
         // SAFETY: by the contract; the pixels of `aside` lie one behind the other.
         unsafe {
-            let mut acc = products::<V, MR, NV, STEP>(walk, input, weights, bias, ahead);
+            let mut acc = products::<V, MR, NV, STEP>(tile, input, weights, bias, ahead);
             let (to, added) = if straight {
-                ((output, walk.output_block), (residual, walk.residual_block))
+                (Image { at: output, ..tile.output }, Image { at: residual, ..tile.residual })
             } else {
-                ((aside.as_mut_ptr().cast(), MR * LINE), (std::ptr::null(), 0))
+                (Image { at: aside.as_mut_ptr().cast(), block: MR * BLOCK, gap: 0 }, Image::NONE)
             };
-            finish(&mut acc, walk.relu6, to, added);
+            finish(&mut acc, tile.relu6, to, added);
             if !straight {
                 let done = aside.as_ptr().cast();
                 match NV * V::LANES {
-                    8 => spread::<MR, 8>(walk, done, output, residual),
-                    16 => spread::<MR, 16>(walk, done, output, residual),
-                    _ => spread::<MR, 32>(walk, done, output, residual),
+                    8 => spread::<MR, 8>(tile, done, output, residual),
+                    16 => spread::<MR, 16>(tile, done, output, residual),
+                    _ => spread::<MR, 32>(tile, done, output, residual),
                 }
             }
         }
@@ -163,7 +180,7 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(w
         weights = weights.wrapping_add(walk.step.weights);
         bias = bias.wrapping_add(walk.step.bias);
         output = output.wrapping_add(walk.step.output);
-        if !walk.residual.is_null() {
+        if !tile.residual.at.is_null() {
             residual = residual.wrapping_add(walk.step.residual);
         }
     }
@@ -196,9 +213,9 @@ unsafe fn products<V: Vector, const MR: usize, const NV: usize, const STEP: usiz
         let steps = left.min(tile.segment);
         let mut pixel = input;
         if ahead > 0 {
-            for panel in 0..(NV * V::LANES).div_ceil(LINE) {
-                for line in 0..LINE {
-                    prefetch(weights.wrapping_add(panel * tile.panel + line * LINE + ahead));
+            for panel in 0..(NV * V::LANES).div_ceil(BLOCK) {
+                for line in 0..BLOCK {
+                    prefetch(weights.wrapping_add(panel * tile.panel + line * BLOCK + ahead));
                 }
             }
         }
@@ -219,7 +236,7 @@ unsafe fn products<V: Vector, const MR: usize, const NV: usize, const STEP: usiz
             }
             // Past the last step these point behind what was read; wrapping arithmetic allows that.
             pixel = pixel.wrapping_add(1);
-            weights = weights.wrapping_add(LINE);
+            weights = weights.wrapping_add(BLOCK);
         }
         input = input.wrapping_add(tile.segment_stride);
         left -= steps;
@@ -236,20 +253,20 @@ unsafe fn products<V: Vector, const MR: usize, const NV: usize, const STEP: usiz
 unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
     acc: &mut [[V; NV]; MR],
     relu6: bool,
-    (output, output_block): (*mut f32, usize),
-    (residual, residual_block): (*const f32, usize),
+    output: Image<*mut f32>,
+    residual: Image<*const f32>,
 ) {
     for p in 0..MR {
         for v in 0..NV {
             acc[p][v] = if relu6 { acc[p][v].relu6() } else { acc[p][v].flush() };
         }
     }
-    if !residual.is_null() {
+    if !residual.at.is_null() {
         for p in 0..MR {
             for v in 0..NV {
                 let (panel, lane) = lane_of::<V>(v);
                 // SAFETY: the residual has the output's pixels and lanes.
-                let added = unsafe { V::load(residual.add(panel * residual_block + p * LINE + lane)) };
+                let added = unsafe { V::load(residual.at.add(panel * residual.block + p * BLOCK + lane)) };
                 acc[p][v] = acc[p][v].add(added);
             }
         }
@@ -258,7 +275,7 @@ unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
         for v in 0..NV {
             let (panel, lane) = lane_of::<V>(v);
             // SAFETY: by the contract.
-            unsafe { acc[p][v].store(output.add(panel * output_block + p * LINE + lane)) };
+            unsafe { acc[p][v].store(output.at.add(panel * output.block + p * BLOCK + lane)) };
         }
     }
 }
@@ -275,60 +292,38 @@ unsafe fn spread<const MR: usize, const LANES: usize>(
     output: *mut f32,
     residual: *const f32,
 ) {
-    for panel in 0..LANES.div_ceil(LINE) {
-        let lanes = (LANES - panel * LINE).min(LINE);
+    for panel in 0..LANES.div_ceil(BLOCK) {
+        let lanes = (LANES - panel * BLOCK).min(BLOCK);
         let (mut column, mut at, mut added) = (tile.column, 0, 0);
         for p in 0..MR {
             // SAFETY: the tile's pixels and lanes lie in all three, at the offsets that skip what is between rows.
             unsafe {
                 let (from, to) =
-                    (done.add((panel * MR + p) * LINE), output.add(panel * tile.output_block + at));
-                if tile.residual.is_null() {
+                    (done.add((panel * MR + p) * BLOCK), output.add(panel * tile.output.block + at));
+                if tile.residual.at.is_null() {
                     std::ptr::copy_nonoverlapping(from, to, lanes);
                 } else {
                     for lane in 0..lanes {
                         *to.add(lane) =
-                            *from.add(lane) + *residual.add(panel * tile.residual_block + added + lane);
+                            *from.add(lane) + *residual.add(panel * tile.residual.block + added + lane);
                     }
                 }
             }
             column += 1;
             let wrapped = column == tile.width;
-            at += LINE + if wrapped { tile.gap } else { 0 };
-            added += LINE + if wrapped { tile.residual_gap } else { 0 };
+            at += BLOCK + if wrapped { tile.output.gap } else { 0 };
+            added += BLOCK + if wrapped { tile.residual.gap } else { 0 };
             column = if wrapped { 0 } else { column };
         }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-shell_avx512! {
-    pub(crate) unsafe fn tile_avx512<const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { body::<Avx512x16, MR, NV, STEP>(tile) }
-    }
-}
-
-// Half a register: where the processor splits 512 bits into two halves, eight channels cost half of sixteen.
-#[cfg(target_arch = "x86_64")]
-shell_avx512! {
-    pub(crate) unsafe fn tile_avx512_half<const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { body::<Avx2x8, MR, NV, STEP>(tile) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-shell_avx2! {
-    pub(crate) unsafe fn tile_avx2<const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
-        // SAFETY: the shell has the features; the rest is the caller's promise.
-        unsafe { body::<Avx2x8, MR, NV, STEP>(tile) }
-    }
-}
-
-pub(crate) unsafe fn tile_portable<const MR: usize, const NV: usize, const STEP: usize>(tile: &Tile) {
-    // SAFETY: the portable vector needs no feature; the rest is the caller's promise.
-    unsafe { body::<Portable8, MR, NV, STEP>(tile) }
+// The half is half a register: where the processor splits 512 bits into two halves, eight channels cost half of sixteen.
+shells! { [const MR: usize, const NV: usize, const STEP: usize](tile: &Tile);
+    avx512 tile_avx512 = body::<Avx512x16, MR, NV, STEP>;
+    avx512 tile_avx512_half = body::<Avx2x8, MR, NV, STEP>;
+    avx2 tile_avx2 = body::<Avx2x8, MR, NV, STEP>;
+    portable tile_portable = body::<Portable8, MR, NV, STEP>;
 }
 
 /// The tiles of 1, 2, … pixels of one kernel.

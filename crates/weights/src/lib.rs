@@ -11,6 +11,7 @@
 
 mod bundle;
 mod container;
+mod derived;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
@@ -19,16 +20,18 @@ mod layout;
 mod manifest;
 mod onnx;
 mod open;
+mod opened;
 mod params_digest;
 #[cfg(feature = "files")]
 mod prepacked;
+mod reading;
 mod record;
 mod save;
 #[cfg(feature = "files")]
 mod store;
 mod vocabulary;
 
-pub use bundle::{BackbonePart, FORMAT, Model, Preprocessing, check_classes};
+pub use bundle::{BackbonePart, FORMAT, Model, OpenedModel, Preprocessing, check_classes};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
 pub use error::{Error, Kind};
 pub use heads::HeadLayout;
@@ -37,10 +40,11 @@ pub use layout::Layout;
 pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
-pub use open::{STARTER, starter};
-pub use open::{Weights, from_bytes, from_bytes_while, parse_scaling};
+pub use open::{STARTER, open_starter, starter};
+pub use open::{from_bytes, open_bytes, parse_scaling};
 #[cfg(feature = "files")]
-pub use open::{open, open_while};
+pub use open::{open, read, read_on};
+pub use opened::{Opened, Weights};
 pub use params_digest::params_digest;
 #[cfg(feature = "files")]
 pub use prepacked::{PackStore, packed_bytes, packed_in};

@@ -53,7 +53,7 @@ pub struct Entry {
     pub sha256_prefix: Option<String>,
     /// The file's size.
     pub bytes: Option<u64>,
-    /// Under which licence it may be used.
+    /// Under which license it may be used.
     pub licence: String,
     /// What else a user should know of its terms or origin.
     pub note: Option<String>,
@@ -152,7 +152,7 @@ impl Manifest {
         self.entries.iter().find(|entry| entry.sha256 == Some(sha256))
     }
 
-    /// Gives a record what its file does not state and the file's entry does: name, licence, size, resize rule.
+    /// Gives a record what its file does not state and the file's entry does: name, license, size, resize rule.
     pub(crate) fn complete(&self, record: &mut Record) {
         let Some(entry) = self.find_file(record.file_sha256) else { return };
         record.name.get_or_insert_with(|| entry.name.clone());

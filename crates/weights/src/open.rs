@@ -1,41 +1,23 @@
-//! A weight file opened: its net, checked, and its record.
+//! The ways to open a weight file: by path or from memory, with its net packed for inference or without.
+//!
+//! | | by path | from memory | compiled in |
+//! |---|---|---|---|
+//! | checked, hashed | [`read`], [`read_on`] | [`from_bytes`] | [`starter`] |
+//! | and packed, to run it | [`open`] | [`open_bytes`] | [`open_starter`] |
+//!
+//! Of a file that the built-in [`Manifest`] lists by its hash, the record takes from there what the file does not state.
 
 #[cfg(feature = "files")]
 use std::path::Path;
 
-use icecap_graph::{Error as NetError, Params, Scaling};
+use icecap_graph::Scaling;
 use icecap_kernels::Threads;
 
-use crate::container::Container;
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
-use crate::manifest::Entry;
-use crate::params_digest::digests_while;
-use crate::record::{Metadata, key};
-use crate::{Digest, Error, Layout, Manifest, Record, layout, params_digest};
-
-/// A net as it was trained, and what is known of it.
-#[derive(Clone, Debug)]
-pub struct Weights {
-    /// Its tensors, epsilon, padding and pixel scaling. Every name, shape and value was checked.
-    pub params: Params,
-    /// Where it comes from and how it wants to be used.
-    pub record: Record,
-}
-
-impl Weights {
-    /// The same weights fed with pixels scaled as `scaling` says, whatever their file or layout states. The net is then
-    /// another one, with a `params_sha256` of its own.
-    ///
-    /// # Errors
-    /// [`icecap_graph::Error::Numerics`] for a scaling that cannot be used.
-    pub fn with_scaling(mut self, scaling: Scaling) -> Result<Self, NetError> {
-        self.record.numerics.scaling = scaling;
-        self.params = self.params.with_numerics(self.record.numerics)?;
-        self.record.params_sha256 = params_digest(&self.params);
-        Ok(self)
-    }
-}
+use crate::derived::Packing;
+use crate::reading::{Known, Reading};
+use crate::{Error, Manifest, Opened, Weights};
 
 /// Reads a pixel scaling as records write it: `-1..1`, `mean R,G,B std R,G,B` or `scale R,G,B shift R,G,B`.
 ///
@@ -45,10 +27,10 @@ pub fn parse_scaling(text: &str) -> Result<Scaling, String> {
     crate::vocabulary::scaling(text)
 }
 
-/// Opens the weight file, or the model file with its backbone, at `path`.
+/// Reads and checks the weight file, or the model file with its backbone, at `path`, on the caller's thread. The net is
+/// not packed.
 ///
-/// The file is mapped only while it is hashed and copied. Of a file that the built-in [`Manifest`] lists by its hash, the
-/// record takes from there what the file does not state.
+/// The file is mapped only while it is hashed and copied.
 ///
 /// # Errors
 /// An [`Error`] that names the file, and the tensor, key or byte that is wrong.
@@ -56,131 +38,91 @@ pub fn parse_scaling(text: &str) -> Result<Scaling, String> {
 /// # Cost
 /// One SHA-256 pass over the file and one over the net, and one copy.
 #[cfg(feature = "files")]
-pub fn open(path: impl AsRef<Path>) -> Result<Weights, Error> {
-    Ok(open_while(path, &Threads::serial(), |_| ())?.0)
+pub fn read(path: impl AsRef<Path>) -> Result<Weights, Error> {
+    read_on(path, &Threads::serial())
 }
 
-/// The same on `threads`, and while the file and the net are hashed, `prepare` makes something of the net. Where a hash
-/// turns out not to be the one that is stated, that is dropped with the net.
+/// Reads and checks a weight file as [`read`] does, with the copying and the hashes shared among `threads`.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`read`].
 #[cfg(feature = "files")]
-pub fn open_while<R: Send>(
-    path: impl AsRef<Path>,
-    threads: &Threads,
-    prepare: impl FnOnce(&Params) -> R + Send,
-) -> Result<(Weights, R), Error> {
+pub fn read_on(path: impl AsRef<Path>, threads: &Threads) -> Result<Weights, Error> {
     let path = path.as_ref();
-    let read = |bytes: &[u8]| read(bytes, path, threads, prepare);
-    icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
+    let read = |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).read(bytes, Packing::Skipped);
+    Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)??.0)
 }
 
-/// Opens a weight file, or a model file with its backbone, held in memory. Errors call it `label`.
+/// Opens the weight file, or the model file with its backbone, at `path`, and packs its net for inference. `threads`
+/// share the copying; then they hash the file, hash the net and pack it at the same time.
+///
+/// The file is mapped only while it is hashed and copied.
 ///
 /// # Errors
-/// As [`open`], except for what only a file can do.
+/// Those of [`read`].
+#[cfg(feature = "files")]
+pub fn open(path: impl AsRef<Path>, threads: &Threads) -> Result<Opened, Error> {
+    let path = path.as_ref();
+    let read = |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).read(bytes, Packing::Packed);
+    let (weights, net) = icecap_kernels::with_mapped_file(path, MAX_FILE, read)??;
+    Ok(Opened::new(weights, net))
+}
+
+/// Reads and checks a weight file, or a model file with its backbone, held in memory. The net is not packed. Errors call
+/// the file `label`.
+///
+/// # Errors
+/// Those of [`read`], except for what only a file can do.
 pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Weights, Error> {
-    Ok(from_bytes_while(bytes, label, &Threads::serial(), |_| ())?.0)
+    let threads = Threads::serial();
+    Ok(by_hash(label.as_ref(), &threads, &Manifest::built_in).read(bytes, Packing::Skipped)?.0)
 }
 
-/// The same on `threads`, and `prepare` as in [`open_while`].
+/// Opens a weight file, or a model file with its backbone, held in memory, and packs its net as [`open`] does. Errors
+/// call the file `label`.
 ///
 /// # Errors
-/// As [`from_bytes`].
-pub fn from_bytes_while<R: Send>(
-    bytes: &[u8],
-    label: &str,
-    threads: &Threads,
-    prepare: impl FnOnce(&Params) -> R + Send,
-) -> Result<(Weights, R), Error> {
-    read(bytes, label.as_ref(), threads, prepare)
+/// Those of [`from_bytes`].
+pub fn open_bytes(bytes: &[u8], label: &str, threads: &Threads) -> Result<Opened, Error> {
+    let read = by_hash(label.as_ref(), threads, &Manifest::built_in).read(bytes, Packing::Packed);
+    read.map(|(weights, net)| Opened::new(weights, net))
 }
 
-/// The starter backbone that is compiled in: width 0.35, made for 96x96. Small, and weak beside ImageNet weights.
+/// Reads the starter backbone that is compiled in: width 0.35, made for 96x96. It is small, and weak beside ImageNet
+/// weights.
 ///
 /// # Errors
 /// None, as long as this crate's tests pass.
 #[cfg(feature = "starter")]
 pub fn starter() -> Result<Weights, Error> {
-    from_bytes(STARTER, "the starter backbone")
+    from_bytes(STARTER, STARTER_LABEL)
 }
 
-/// The file of [`starter`].
+/// Opens the starter backbone that is compiled in, and packs its net as [`open`] does.
+///
+/// # Errors
+/// None, as long as this crate's tests pass.
+#[cfg(feature = "starter")]
+pub fn open_starter(threads: &Threads) -> Result<Opened, Error> {
+    open_bytes(STARTER, STARTER_LABEL, threads)
+}
+
+/// The bytes of the starter backbone's file.
 #[cfg(feature = "starter")]
 // A static: a constant would be copied into every code unit that reads it, 1.6 MB each.
 pub static STARTER: &[u8] = include_bytes!("../../../weights/starter_0.35_96.safetensors");
 
-fn read<R: Send>(
-    bytes: &[u8],
-    path: &std::path::Path,
-    threads: &Threads,
-    prepare: impl FnOnce(&Params) -> R + Send,
-) -> Result<(Weights, R), Error> {
-    read_known(bytes, path, Known::ByHash(&Manifest::built_in), threads, prepare)
-}
+/// What errors call the starter backbone.
+#[cfg(feature = "starter")]
+const STARTER_LABEL: &str = "the starter backbone";
 
-/// What is known of a file beside what it states itself.
-pub(crate) enum Known<'a> {
-    /// What the manifest says of a file with its hash.
-    ByHash(&'a dyn Fn() -> Result<Manifest, Error>),
-    /// It is the file of this entry.
-    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "a store knows whose file one is"))]
-    Entry(&'a Entry),
-}
-
-pub(crate) fn read_known<R: Send>(
-    bytes: &[u8],
-    path: &std::path::Path,
-    known: Known<'_>,
-    threads: &Threads,
-    prepare: impl FnOnce(&Params) -> R + Send,
-) -> Result<(Weights, R), Error> {
-    let mut file = Container::parse(bytes, path)?;
-    if let Known::Entry(entry) = known {
-        entry.texts().into_iter().for_each(|(key, text)| file.complete(key, text));
-    }
-    let metadata = Metadata { path, map: file.metadata() };
-    let layout = recognise(&file)?;
-    let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
-    if stated.is_some_and(|stated| stated != layout) {
-        return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
-    }
-    let params = params(&file, layout, threads)?;
-    let (params_sha256, file_sha256, prepared) = digests_while(threads, Some(bytes), &params, prepare);
-    let file_sha256 = file_sha256.unwrap_or_else(|| Digest::of(bytes));
-    // A model file has Keras' names, whatever its backbone was published in.
-    let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
-    let mut record = metadata.record_of(published, &params, file_sha256, params_sha256)?;
-    match known {
-        Known::ByHash(manifest) => manifest()?.complete(&mut record),
-        // Whoever asked by this name shall find it again.
-        Known::Entry(entry) => record.name = Some(entry.name.clone()),
-    }
-    Ok((Weights { params, record }, prepared))
-}
-
-fn recognise(file: &Container<'_>) -> Result<Layout, Error> {
-    if let Some(layout) = Layout::recognise(file.names()) {
-        return Ok(layout);
-    }
-    let path = file.path().to_owned();
-    if file.names().next().is_some() && file.names().all(|name| name.starts_with(layout::HEAD_PREFIX)) {
-        let params_sha256 = file.metadata().get(key::PARAMS_SHA256).map_or("unknown", String::as_str);
-        return Err(Error::NoBackbone { path, params_sha256: crate::error::shown(params_sha256) });
-    }
-    const NAMES: usize = 3;
-    let names: Vec<String> = file.names().take(NAMES).map(crate::error::shown).collect();
-    let names = if names.is_empty() { "none".to_owned() } else { format!("{}, …", names.join(", ")) };
-    Err(Error::UnknownLayout { path, names })
-}
-
-/// The net in a file, with the numbers that its metadata or its layout states.
-pub(crate) fn params(file: &Container<'_>, layout: Layout, threads: &Threads) -> Result<Params, Error> {
-    let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
-    let named = layout.named(file)?;
-    let (spec, tensors) = named.read(threads)?;
-    Params::new(spec, numerics, tensors).map_err(|source| named.net_error(source))
+/// How a file is read of which nobody has said whose it is: its hash tells.
+fn by_hash<'a>(
+    path: &'a std::path::Path,
+    threads: &'a Threads,
+    manifest: &'a dyn Fn() -> Result<Manifest, Error>,
+) -> Reading<'a> {
+    Reading { path, known: Known::ByHash(manifest), threads }
 }
 
 #[cfg(feature = "starter")]
@@ -188,6 +130,7 @@ pub(crate) fn params(file: &Container<'_>, layout: Layout, threads: &Threads) ->
 mod tests {
     use super::*;
     use crate::manifest::BUILT_IN;
+    use crate::{Digest, Record};
 
     /// The starter with `metadata` for its own, and the built-in manifest with this file's hash for the starter's.
     fn starter_with(metadata: &str) -> (Vec<u8>, Manifest) {
@@ -208,8 +151,7 @@ mod tests {
     fn record_of(bytes: &[u8], manifest: Manifest) -> Record {
         let threads = Threads::serial();
         let manifest = || Ok(manifest.clone());
-        let known = Known::ByHash(&manifest);
-        read_known(bytes, "file".as_ref(), known, &threads, |_| ()).unwrap().0.record
+        by_hash("file".as_ref(), &threads, &manifest).read(bytes, Packing::Skipped).unwrap().0.record
     }
 
     #[test]

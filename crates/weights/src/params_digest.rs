@@ -18,7 +18,6 @@
 
 use icecap_foundation::{Digest, Hasher};
 use icecap_graph::{Padding, Params};
-use icecap_kernels::Threads;
 
 /// What the bytes of a net's hash start with: a later layout of them gets another number.
 const DOMAIN: &[u8; 16] = b"icecap params 1\n";
@@ -55,41 +54,6 @@ pub fn params_digest(params: &Params) -> Digest {
         hash.update(&value.to_le_bytes());
     }
     hash.digest()
-}
-
-/// The hash of the net, that of the file where there is one, and what `prepare` makes of the net. All of it at once,
-/// where `threads` are more than one.
-pub(crate) fn digests_while<R: Send>(
-    threads: &Threads,
-    file: Option<&[u8]>,
-    params: &Params,
-    prepare: impl FnOnce(&Params) -> R + Send,
-) -> (Digest, Option<Digest>, R) {
-    enum Job<'a, F, R> {
-        Prepare(Option<F>, Option<R>),
-        Net(Option<Digest>),
-        File(&'a [u8], Option<Digest>),
-    }
-    // In the order in which they are begun.
-    let mut jobs = vec![Job::Prepare(Some(prepare), None), Job::Net(None)];
-    jobs.extend(file.map(|bytes| Job::File(bytes, None)));
-    threads.for_each_chunk(&mut vec![(); threads.count()], &mut jobs, 1, |(), _, job| match &mut job[0] {
-        Job::Prepare(prepare, prepared) => *prepared = prepare.take().map(|prepare| prepare(params)),
-        Job::Net(digest) => *digest = Some(params_digest(params)),
-        Job::File(bytes, digest) => *digest = Some(Digest::of(bytes)),
-    });
-    let (mut net, mut of_file, mut prepared) = (None, None, None);
-    for job in jobs {
-        match job {
-            Job::Prepare(_, made) => prepared = made,
-            Job::Net(digest) => net = digest,
-            Job::File(_, digest) => of_file = digest,
-        }
-    }
-    match (net, prepared) {
-        (Some(net), Some(prepared)) => (net, of_file, prepared),
-        _ => unreachable!("every chunk is worked on"),
-    }
 }
 
 /// Hands `values` on as little-endian bytes, a cache-sized piece at a time.

@@ -28,7 +28,7 @@ pub(crate) mod key {
 pub struct Record {
     /// What its maker calls it.
     pub name: Option<String>,
-    /// Under which licence it may be used.
+    /// Under which license it may be used.
     pub licence: Option<String>,
     /// The layout that the weights were published in: it gives what the record does not state.
     pub layout: Layout,

@@ -14,12 +14,13 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use icecap_graph::Params;
+use icecap_graph::Net;
 use icecap_kernels::Threads;
 
 use crate::container::MAX_FILE;
-use crate::open::{Known, read_known};
-use crate::{Checked, Digest, Entry, Error, Weights};
+use crate::derived::Packing;
+use crate::reading::{Known, Reading};
+use crate::{Checked, Digest, Entry, Error, Opened, Weights};
 
 /// The files of known weights in a folder.
 #[derive(Clone, Debug)]
@@ -114,18 +115,31 @@ impl Store {
         }
     }
 
-    /// Opens the file of an entry as [`crate::open_while`] does. The record says what the entry says where the file does
-    /// not, and the entry's name in any case.
+    /// Opens the file of an entry and packs its net as [`crate::open`] does. The record says what the entry says where
+    /// the file does not, and the entry's name in any case.
     ///
     /// # Errors
-    /// [`Error::NotCached`] where it is not there; [`Error::OtherHash`] or [`Error::OtherNet`] where it is not what the
-    /// entry says; else as [`crate::open`].
-    pub fn open_while<R: Send>(
+    /// [`Error::NotCached`] where the file is not there; [`Error::OtherHash`] or [`Error::OtherNet`] where it is not what
+    /// the entry says; else those of [`crate::open`].
+    pub fn open(&self, entry: &Entry, threads: &Threads) -> Result<Opened, Error> {
+        let (weights, net) = self.read_checked(entry, threads, Packing::Packed)?;
+        Ok(Opened::new(weights, net))
+    }
+
+    /// Reads and checks the file of an entry, on the caller's thread. The net is not packed.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn read(&self, entry: &Entry) -> Result<Weights, Error> {
+        Ok(self.read_checked(entry, &Threads::serial(), Packing::Skipped)?.0)
+    }
+
+    fn read_checked(
         &self,
         entry: &Entry,
         threads: &Threads,
-        prepare: impl FnOnce(&Params) -> R + Send,
-    ) -> Result<(Weights, R), Error> {
+        packing: Packing,
+    ) -> Result<(Weights, Option<Net>), Error> {
         let path = self.file(entry).unwrap_or_else(|| self.folder.clone());
         let check = |sha256| {
             self.check(entry, sha256, &path.display().to_string()).map_err(|mut error| {
@@ -141,26 +155,18 @@ impl Store {
         if !path.is_file() {
             return Err(Error::NotCached { name: entry.name.clone(), path });
         }
-        let (weights, prepared) = icecap_kernels::with_mapped_file(&path, MAX_FILE, |bytes| {
+        let reading = Reading { path: &path, known: Known::Entry(entry), threads };
+        let (weights, net) = icecap_kernels::with_mapped_file(&path, MAX_FILE, |bytes| {
             check_size(entry, bytes.len() as u64, &path.display().to_string())?;
-            let read = read_known(bytes, &path, Known::Entry(entry), threads, prepare);
             // Of a file that is another than it should be, that is the first thing to know.
-            read.or_else(|error| {
+            reading.read(bytes, packing).or_else(|error| {
                 check(Digest::of(bytes))?;
                 Err(error)
             })
         })??;
         check(weights.record.file_sha256)?;
         entry.check(&weights, &path)?;
-        Ok((weights, prepared))
-    }
-
-    /// The same, alone and on one thread.
-    ///
-    /// # Errors
-    /// As [`Store::open_while`].
-    pub fn open(&self, entry: &Entry) -> Result<Weights, Error> {
-        Ok(self.open_while(entry, &Threads::serial(), |_| ())?.0)
+        Ok((weights, net))
     }
 }
 

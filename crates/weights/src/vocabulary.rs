@@ -17,10 +17,10 @@ use icecap_graph::{MAX_SIDE, MIN_SIDE, Padding, Scaling, Spec};
 
 use crate::{Digest, NotADigest};
 
-/// The share of the shorter side that a centre crop may keep.
+/// The share of the shorter side that a center crop may keep.
 const FRACTIONS: RangeInclusive<f32> = 0.1..=1.0;
 
-/// The longest free text: a name, a licence.
+/// The longest free text: a name, a license.
 const MAX_TEXT: usize = 4096;
 
 pub(crate) fn epsilon(text: &str) -> Result<f32, String> {

@@ -7,7 +7,7 @@ use image::codecs::gif::GifEncoder;
 use image::{Delay, Frame, RgbaImage};
 use jpeg_encoder::{ColorType, SamplingFactor};
 
-use super::make::{Jpeg, Kind, exif_block, jpeg, picture, raster, with_exif};
+use super::make::{Jpeg, Kind, Raster, exif_block, jpeg, picture, raster, with_exif};
 use super::png::Png;
 
 /// A file.
@@ -44,7 +44,7 @@ const WIDTH: usize = 48;
 const HEIGHT: usize = 40;
 const SIZE: (u32, u32) = (WIDTH as u32, HEIGHT as u32);
 
-/// Grey levels that a JPEG of quality 90 is off, in the mean; with its colours at half the size; with four inks.
+/// Gray levels that a JPEG of quality 90 is off, in the mean; with its colors at half the size; with four inks.
 const JPEG: f64 = 6.0;
 const SUBSAMPLED: f64 = 8.0;
 
@@ -55,22 +55,22 @@ fn drawn() -> Vec<u8> {
     picture(WIDTH, HEIGHT)
 }
 
-fn grey() -> Vec<u8> {
+fn gray() -> Vec<u8> {
     drawn().chunks(3).map(|pixel| pixel[1]).collect()
 }
 
-fn three_times(grey: &[u8]) -> Vec<u8> {
-    grey.iter().flat_map(|&level| [level; 3]).collect()
+fn three_times(gray: &[u8]) -> Vec<u8> {
+    gray.iter().flat_map(|&level| [level; 3]).collect()
 }
 
-/// Few colours: what a palette of 16 and a GIF hold exactly.
+/// Few colors: what a palette of 16 and a GIF hold exactly.
 fn poster() -> Vec<u8> {
     drawn().iter().map(|level| level / 128 * 255).collect()
 }
 
 /// The picture in black and white.
 fn ink() -> Vec<u8> {
-    grey().iter().map(|level| level / 128 * 255).collect()
+    gray().iter().map(|level| level / 128 * 255).collect()
 }
 
 fn at(pixels: &[u8], channels: usize, x: u32, y: u32) -> &[u8] {
@@ -117,7 +117,7 @@ pub(crate) fn cases() -> Vec<Case> {
 type Add<'a> = dyn FnMut(&str, Vec<u8>, Outcome) + 'a;
 
 fn plain_png() -> Vec<u8> {
-    raster(Kind::Png, &drawn(), SIZE, Color::Rgb8, None)
+    raster(Kind::Png, &drawn(), SIZE, Color::Rgb8)
 }
 
 /// Palettes, few bits, interlacing: the same pixels, differently packed.
@@ -130,7 +130,7 @@ fn pngs(add: &mut Add<'_>) {
         Png::new(SIZE.0, SIZE.1, 8, 2).interlaced().file(rgb),
         exactly("PNG", full.clone()),
     );
-    // The eight corners of the colour cube; the index is what the channels are.
+    // The eight corners of the color cube; the index is what the channels are.
     let palette: Vec<u8> =
         (0..8u8).flat_map(|entry| [4, 2, 1].map(|bit| if entry & bit != 0 { 255 } else { 0 })).collect();
     let index = |x, y| {
@@ -143,13 +143,13 @@ fn pngs(add: &mut Add<'_>) {
     }
     let png = Png::new(SIZE.0, SIZE.1, 4, 3).interlaced().chunk(b"PLTE", palette.clone());
     add("palette interlaced.png", png.file(index), exactly("PNG", poster.clone()));
-    // Some entries of the palette are transparent; their colour is used as stored.
+    // Some entries of the palette are transparent; their color is used as stored.
     let png = Png::new(SIZE.0, SIZE.1, 8, 3).chunk(b"PLTE", palette).chunk(b"tRNS", vec![0, 128]);
     add("palette transparent.png", png.file(index), photo("PNG", Pixels::Exactly(poster), TRANSPARENT));
     let black_or_white = |x, y| vec![u16::from(at(&ink, 1, x, y)[0] == 255)];
     add("1bit.png", Png::new(SIZE.0, SIZE.1, 1, 0).file(black_or_white), exactly("PNG", three_times(&ink)));
     // Two bits: levels of 0, 85, 170 and 255.
-    let levels = grey();
+    let levels = gray();
     let quarter = |x, y| vec![u16::from(at(&levels, 1, x, y)[0] / 64)];
     let expected: Vec<u8> = levels.iter().map(|level| level / 64 * 85).collect();
     add("2bit.png", Png::new(SIZE.0, SIZE.1, 2, 0).file(quarter), exactly("PNG", three_times(&expected)));
@@ -157,7 +157,7 @@ fn pngs(add: &mut Add<'_>) {
 
 /// Alpha is dropped, 16 bits are divided by 257 and rounded.
 fn alpha_and_depth(add: &mut Add<'_>) {
-    let (full, grey) = (drawn(), grey());
+    let (full, gray) = (drawn(), gray());
     let with_alpha = |samples: &[u8], channels: usize| -> Vec<u8> {
         let pixels = samples.chunks(channels).enumerate();
         pixels.flat_map(|(index, pixel)| [pixel, &[index as u8]].concat()).collect()
@@ -165,27 +165,27 @@ fn alpha_and_depth(add: &mut Add<'_>) {
     let wide = |samples: &[u8]| -> Vec<u8> {
         samples.iter().flat_map(|&level| (u16::from(level) * 257).saturating_add(128).to_ne_bytes()).collect()
     };
-    let (rgba, grey_alpha) = (with_alpha(&full, 3), with_alpha(&grey, 1));
+    let (rgba, gray_alpha) = (with_alpha(&full, 3), with_alpha(&gray, 1));
     let opaque: Vec<u8> = full.chunks(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255]).collect();
-    let grey_rgb = three_times(&grey);
+    let gray_rgb = three_times(&gray);
     for (name, samples, color, pixels, said) in [
-        ("grey.png", grey.clone(), Color::L8, &grey_rgb, &[][..]),
-        ("grey alpha.png", grey_alpha.clone(), Color::La8, &grey_rgb, TRANSPARENT),
+        ("gray.png", gray.clone(), Color::L8, &gray_rgb, &[][..]),
+        ("gray alpha.png", gray_alpha.clone(), Color::La8, &gray_rgb, TRANSPARENT),
         ("alpha.png", rgba.clone(), Color::Rgba8, &full, TRANSPARENT),
         ("opaque alpha.png", opaque, Color::Rgba8, &full, &[]),
-        ("grey 16.png", wide(&grey), Color::L16, &grey_rgb, &[]),
+        ("gray 16.png", wide(&gray), Color::L16, &gray_rgb, &[]),
         ("rgb 16.png", wide(&full), Color::Rgb16, &full, &[]),
         ("alpha 16.png", wide(&rgba), Color::Rgba16, &full, TRANSPARENT),
-        ("grey alpha 16.png", wide(&grey_alpha), Color::La16, &grey_rgb, TRANSPARENT),
+        ("gray alpha 16.png", wide(&gray_alpha), Color::La16, &gray_rgb, TRANSPARENT),
     ] {
-        let file = raster(Kind::Png, &samples, SIZE, color, None);
+        let file = raster(Kind::Png, &samples, SIZE, color);
         add(name, file, photo("PNG", Pixels::Exactly(pixels.clone()), said));
     }
     for (kind, format) in [(Kind::Bmp, "BMP"), (Kind::WebP, "WebP")] {
         let name = format.to_lowercase();
-        let file = raster(kind, &full, SIZE, Color::Rgb8, None);
+        let file = raster(kind, &full, SIZE, Color::Rgb8);
         add(&format!("plain.{name}"), file, exactly(format, full.clone()));
-        let file = raster(kind, &rgba, SIZE, Color::Rgba8, None);
+        let file = raster(kind, &rgba, SIZE, Color::Rgba8);
         add(&format!("alpha.{name}"), file, photo(format, Pixels::Exactly(full.clone()), TRANSPARENT));
     }
 }
@@ -208,8 +208,8 @@ fn jpegs(add: &mut Add<'_>) {
     add("progressive 4-2-0.jpg", rgb_jpeg(small), near(SUBSAMPLED));
     add("restart.jpg", rgb_jpeg(Jpeg { restart: 3, ..Jpeg::PLAIN }), near(JPEG));
     add("apart.jpg", rgb_jpeg(Jpeg { apart: true, ..Jpeg::PLAIN }), near(JPEG));
-    let grey = jpeg(&grey(), WIDTH, HEIGHT, ColorType::Luma, Jpeg::PLAIN);
-    add("grey.jpg", grey, photo("JPEG", Pixels::Nearly(three_times(&self::grey()), JPEG), &[]));
+    let gray = jpeg(&gray(), WIDTH, HEIGHT, ColorType::Luma, Jpeg::PLAIN);
+    add("gray.jpg", gray, photo("JPEG", Pixels::Nearly(three_times(&self::gray()), JPEG), &[]));
     let plain = rgb_jpeg(Jpeg::PLAIN);
     add("trailing.jpg", [&plain[..], b"what a camera appends".repeat(50).as_slice()].concat(), near(JPEG));
     let no_end = photo("JPEG", Pixels::Nearly(drawn(), JPEG), NO_END);
@@ -261,7 +261,8 @@ fn turned(add: &mut Add<'_>) {
         let near = photo("JPEG", Pixels::Nearly(drawn(), JPEG), &[]);
         add(&format!("exif{value}.jpg"), with_exif(&file, value, value % 2 == 0), near);
         let size = (across as u32, down as u32);
-        let file = raster(Kind::Png, &stored, size, Color::Rgb8, Some(exif_block(value, false)));
+        let file = Raster { kind: Kind::Png, size, color: Color::Rgb8, exif: Some(exif_block(value, false)) }
+            .file(&stored);
         add(&format!("exif{value}.png"), file, exactly("PNG", drawn()));
     }
 }
@@ -313,19 +314,19 @@ fn names_that_lie(add: &mut Add<'_>) {
     add("a jpeg.txt", rgb_jpeg(Jpeg::PLAIN), jpeg());
     add("a png.jpg", plain_png(), exactly("PNG", drawn()));
     add("a png.bmp", plain_png(), exactly("PNG", drawn()));
-    add("a webp.jpeg", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8, None), exactly("WebP", drawn()));
-    add("a bmp.jpg", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8, None), exactly("BMP", drawn()));
+    add("a webp.jpeg", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8), exactly("WebP", drawn()));
+    add("a bmp.jpg", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8), exactly("BMP", drawn()));
     add("no extension", plain_png(), exactly("PNG", drawn()));
 }
 
-/// Files that end early are errors, and no grey areas.
+/// Files that end early are errors, and no gray areas.
 fn cut(add: &mut Add<'_>) {
     let whole = [
         ("jpg", rgb_jpeg(Jpeg::PLAIN), 14),
         ("progressive.jpg", rgb_jpeg(Jpeg { progressive: true, ..Jpeg::PLAIN }), 14),
         ("png", plain_png(), 0),
-        ("bmp", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8, None), 0),
-        ("webp", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8, None), 0),
+        ("bmp", raster(Kind::Bmp, &drawn(), SIZE, Color::Rgb8), 0),
+        ("webp", raster(Kind::WebP, &drawn(), SIZE, Color::Rgb8), 0),
     ];
     for (name, file, _) in &whole {
         for percent in [10, 50, 90] {

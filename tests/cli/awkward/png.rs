@@ -5,8 +5,8 @@ pub(crate) struct Png {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) bits: u8,
-    /// 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
-    pub(crate) colour: u8,
+    /// 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGB and alpha.
+    pub(crate) color: u8,
     pub(crate) interlaced: bool,
     /// Chunks between the header and the pixels.
     pub(crate) chunks: Vec<([u8; 4], Vec<u8>)>,
@@ -17,8 +17,8 @@ const ADAM7: [[u32; 4]; 7] =
     [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
 impl Png {
-    pub(crate) fn new(width: u32, height: u32, bits: u8, colour: u8) -> Self {
-        Self { width, height, bits, colour, interlaced: false, chunks: Vec::new() }
+    pub(crate) fn new(width: u32, height: u32, bits: u8, color: u8) -> Self {
+        Self { width, height, bits, color, interlaced: false, chunks: Vec::new() }
     }
 
     pub(crate) fn interlaced(mut self) -> Self {
@@ -51,7 +51,7 @@ impl Png {
     pub(crate) fn around(&self, compressed: &[u8]) -> Vec<u8> {
         let mut header = self.width.to_be_bytes().to_vec();
         header.extend(self.height.to_be_bytes());
-        header.extend([self.bits, self.colour, 0, 0, u8::from(self.interlaced)]);
+        header.extend([self.bits, self.color, 0, 0, u8::from(self.interlaced)]);
         let mut file = b"\x89PNG\r\n\x1A\n".to_vec();
         file.extend(chunk(b"IHDR", &header));
         for (name, content) in &self.chunks {

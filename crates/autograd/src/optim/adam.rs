@@ -16,7 +16,7 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimiser, setting};
+use super::{Memory, Optimizer, setting};
 use crate::Error;
 
 /// Adam.
@@ -81,7 +81,7 @@ impl Adam {
     }
 }
 
-impl Optimiser for Adam {
+impl Optimizer for Adam {
     fn name(&self) -> &'static str {
         "adam"
     }
@@ -125,7 +125,7 @@ impl AdamW {
     }
 }
 
-impl Optimiser for AdamW {
+impl Optimizer for AdamW {
     fn name(&self) -> &'static str {
         "adamw"
     }

@@ -48,7 +48,7 @@ impl Default for Stop {
     }
 }
 
-/// Why a minimisation ended.
+/// Why a minimization ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
@@ -66,7 +66,7 @@ pub enum End {
     NotFinite,
 }
 
-/// Where a minimisation ended.
+/// Where a minimization ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     /// Steps taken.
@@ -96,7 +96,7 @@ impl Point {
 ///
 /// `watch` sees the number of each step from 1, its length and the point it leads to, and stops with `false`; `at` is
 /// then that point.
-pub fn minimise(
+pub fn minimize(
     at: &mut [f64],
     stop: &Stop,
     mut function: impl FnMut(&[f64], &mut [f64]) -> f64,

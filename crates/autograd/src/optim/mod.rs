@@ -1,4 +1,4 @@
-//! Optimisers: how parameters follow their gradients. Update rules, defaults and the place of every epsilon are
+//! Optimizers: how parameters follow their gradients. Update rules, defaults and the place of every epsilon are
 //! those of Keras 3, in f32, one value after the other.
 
 mod adam;
@@ -17,7 +17,7 @@ use crate::Error;
 /// A rule by which parameters follow their gradients, and its memory of earlier steps.
 ///
 /// The memory begins with the first step and belongs to its parameters, by their position.
-pub trait Optimiser: std::fmt::Debug + Send {
+pub trait Optimizer: std::fmt::Debug + Send {
     /// The name by which [`named`] finds it.
     fn name(&self) -> &'static str;
 
@@ -37,27 +37,27 @@ pub trait Optimiser: std::fmt::Debug + Send {
     ) -> Result<(), Error>;
 }
 
-/// Names of the optimisers.
+/// Names of the optimizers.
 pub const NAMES: [&str; 4] = ["adam", "adamw", "sgd", "rmsprop"];
 
 /// Momentum of the SGD that [`named`] makes: Keras' own default, 0, is not what the name stands for in practice.
 const NAMED_MOMENTUM: f32 = 0.9;
 
-/// The optimiser of this name with Keras' defaults, except for SGD, which has a momentum of 0.9.
+/// The optimizer of this name with Keras' defaults, except for SGD, which has a momentum of 0.9.
 ///
 /// # Errors
-/// [`Error::UnknownOptimiser`] for a name that is not among [`NAMES`].
-pub fn named(name: &str) -> Result<Box<dyn Optimiser>, Error> {
+/// [`Error::UnknownOptimizer`] for a name that is not among [`NAMES`].
+pub fn named(name: &str) -> Result<Box<dyn Optimizer>, Error> {
     Ok(match name {
         "adam" => Box::new(Adam::default()),
         "adamw" => Box::new(AdamW::default()),
         "sgd" => Box::new(Sgd::new(NAMED_MOMENTUM, false)?),
         "rmsprop" => Box::new(RmsProp::default()),
-        _ => return Err(Error::UnknownOptimiser { name: name.to_owned(), known: NAMES.join(", ") }),
+        _ => return Err(Error::UnknownOptimizer { name: name.to_owned(), known: NAMES.join(", ") }),
     })
 }
 
-/// What an optimiser remembers: for each parameter, `PER` tensors of its shape.
+/// What an optimizer remembers: for each parameter, `PER` tensors of its shape.
 #[derive(Clone, Debug, Default)]
 struct Memory<const PER: usize>(Vec<[Tensor; PER]>);
 
@@ -75,7 +75,7 @@ impl<const PER: usize> Memory<PER> {
             return Err(Error::ParameterCount { what: "gradients", expected, got: gradients.len() });
         }
         if !self.0.is_empty() && self.0.len() != expected {
-            return Err(Error::ParameterCount { what: "optimiser states", expected, got: self.0.len() });
+            return Err(Error::ParameterCount { what: "optimizer states", expected, got: self.0.len() });
         }
         for (index, (parameter, gradient)) in parameters.iter().zip(gradients).enumerate() {
             let same = |what, other: &Tensor| {
@@ -88,7 +88,7 @@ impl<const PER: usize> Memory<PER> {
             };
             same("the gradient", gradient)?;
             for state in self.0.get(index).into_iter().flatten() {
-                same("the optimiser state", state)?;
+                same("the optimizer state", state)?;
             }
         }
         if self.0.is_empty() {

@@ -12,10 +12,10 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimiser, setting};
+use super::{Memory, Optimizer, setting};
 use crate::Error;
 
-/// RMSprop without momentum and not centred.
+/// RMSprop without momentum and not centered.
 #[derive(Clone, Debug)]
 pub struct RmsProp {
     rho: f64,
@@ -42,7 +42,7 @@ impl RmsProp {
     }
 }
 
-impl Optimiser for RmsProp {
+impl Optimizer for RmsProp {
     fn name(&self) -> &'static str {
         "rmsprop"
     }

@@ -9,7 +9,7 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimiser, setting};
+use super::{Memory, Optimizer, setting};
 use crate::Error;
 
 /// SGD; by default without momentum, as in Keras.
@@ -31,7 +31,7 @@ impl Sgd {
     }
 }
 
-impl Optimiser for Sgd {
+impl Optimizer for Sgd {
     fn name(&self) -> &'static str {
         "sgd"
     }

@@ -5,7 +5,7 @@ mod imagenet;
 use std::path::PathBuf;
 
 use clap::Args;
-use icecap::data::scan_labelled;
+use icecap::data::scan_labeled;
 use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Preprocessing, probabilities};
 use serde::Serialize;
@@ -69,7 +69,7 @@ struct Skipped {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let found = scan_labelled(&options.images)?;
+    let found = scan_labeled(&options.images)?;
     skipped::clutter(&found.skipped);
     if let Some(failure) = skipped::unreadable(&found.skipped).filter(|_| options.strict) {
         return Err(failure);

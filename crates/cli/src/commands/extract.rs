@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use icecap::data::{Labelled, scan_labelled};
+use icecap::data::{Labeled, scan_labeled};
 use icecap::foundation::atomic_file::replace_file;
 use icecap::graph::Tap;
 use icecap::kernels::Shape;
@@ -104,8 +104,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The photos to use, those whose names cannot be written down left out.
-fn find(options: &Options) -> Result<Labelled, Failure> {
-    let mut found = scan_labelled(&options.photos)?;
+fn find(options: &Options) -> Result<Labeled, Failure> {
+    let mut found = scan_labeled(&options.photos)?;
     options.excluded.apply(|list| {
         let roots: Vec<&Path> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
         found.photos.retain(|(path, _)| !list.covers(path, &roots));
@@ -161,7 +161,7 @@ fn write(
     backbone: &Backbone,
     mut extractor: Extractor,
     metadata: BTreeMap<String, String>,
-    found: &Labelled,
+    found: &Labeled,
 ) -> Result<Written, Failure> {
     let started = Instant::now();
     let failed = |error: std::io::Error| Failure::path(&options.output, error);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::{Labelled, csv_record, scan_labelled};
+use icecap::data::{Labeled, csv_record, scan_labeled};
 use icecap::graph::Tap;
 use icecap::{Backbone, Extractor, Nearest, Preprocessing, Similar, Source};
 use serde::Serialize;
@@ -77,7 +77,7 @@ struct Row {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let found = scan_labelled(&options.folders)?;
+    let found = scan_labeled(&options.folders)?;
     skipped::clutter(&found.skipped);
     if let Some(failure) = skipped::unreadable(&found.skipped).filter(|_| options.strict) {
         return Err(failure);
@@ -137,7 +137,7 @@ fn look(
     options: &Options,
     backbone: &Backbone,
     extractor: &mut Extractor,
-    found: &Labelled,
+    found: &Labeled,
     nearest: &mut Nearest,
 ) -> Result<usize, Failure> {
     let photos: Vec<PathBuf> = found.photos.iter().map(|(path, _)| path.clone()).collect();
@@ -157,7 +157,7 @@ fn look(
     Ok(skipped)
 }
 
-fn named(image: String, similar: Similar, found: &Labelled) -> Image {
+fn named(image: String, similar: Similar, found: &Labeled) -> Image {
     let path = |index: usize| found.photos[index].0.to_string_lossy().into_owned();
     let class = |index: usize| found.photos[index].1.map(|class| found.classes[class].clone());
     let row = |index, similarity| Row { similarity, path: path(index), class: class(index) };

@@ -1,7 +1,7 @@
 //! Is the sample set as hard as it claims? A linear model on crude summaries of its photos must not tell the
 //! classes apart; the same model must succeed where color does give them away, or it would prove nothing.
 //!
-//! The model is multinomial logistic regression on standardised inputs `x`: `softmax(x W + b)`, cross-entropy and
+//! The model is multinomial logistic regression on standardized inputs `x`: `softmax(x W + b)`, cross-entropy and
 //! a penalty `l2 |W|^2 / 2`, full-batch gradient descent with momentum. Of several penalties the best counts,
 //! chosen on the validation photos themselves: an upper bound of what the model can do.
 
@@ -55,7 +55,7 @@ fn mean_colors(thumbnails: &Table) -> Table {
 }
 
 /// Moves and scales each column by what makes `train`'s mean 0 and variance 1.
-fn standardise(train: &mut Table, validation: &mut Table) {
+fn standardize(train: &mut Table, validation: &mut Table) {
     let n = train.rows.len() as f32;
     for column in 0..train.rows[0].len() {
         let mean = train.rows.iter().map(|r| r[column]).sum::<f32>() / n;
@@ -118,7 +118,7 @@ fn accuracy(weights: &[Vec<f32>], table: &Table) -> f32 {
 
 /// The regression's accuracy on new photos, with the best of the penalties.
 fn best_accuracy(mut train: Table, mut validation: Table) -> f32 {
-    standardise(&mut train, &mut validation);
+    standardize(&mut train, &mut validation);
     PENALTIES.iter().map(|&l2| accuracy(&fit(&train, l2), &validation)).fold(0.0, f32::max)
 }
 

@@ -66,10 +66,10 @@ impl WeightsSource {
     pub(crate) fn weights(&self) -> Result<Weights, Failure> {
         Ok(match self {
             Self::Starter => icecap::weights::starter()?,
-            Self::File(path) => icecap::weights::open(path)?,
+            Self::File(path) => icecap::weights::read(path)?,
             Self::Entry(entry, store) => {
                 provide(entry, store)?;
-                store.open(entry)?
+                store.read(entry)?
             }
         })
     }

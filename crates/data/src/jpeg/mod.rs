@@ -1,9 +1,9 @@
 //! JPEG, by `zune-jpeg`, with our own walk over the markers in front of it.
 //!
-//! 1. `skeleton.rs` finds the segments, the size and the colour model before memory is taken.
-//! 2. `stream.rs` writes the file anew in a form in which missing data is an error and not a grey area.
+//! 1. `skeleton.rs` finds the segments, the size and the color model before memory is taken.
+//! 2. `stream.rs` writes the file anew in a form in which missing data is an error and not a gray area.
 //! 3. The decoder, in its strict mode, turns that into RGB; four-channel images and files that store their channels
-//!    apart (`planes.rs`) get their colour here.
+//!    apart (`planes.rs`) get their color here.
 
 mod planes;
 mod skeleton;
@@ -23,7 +23,7 @@ use crate::{Limits, Result, Warning};
 /// How the channels of a file are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColorModel {
-    Grey,
+    Gray,
     Rgb,
     Ycc,
     Four(FourChannels),
@@ -44,7 +44,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
     } else {
         stream::rewrite(bytes, &skeleton, stream);
         match model {
-            ColorModel::Grey | ColorModel::Ycc => decode_stream(stream, ColorSpace::RGB, limits, rgb)?,
+            ColorModel::Gray | ColorModel::Ycc => decode_stream(stream, ColorSpace::RGB, limits, rgb)?,
             ColorModel::Rgb => decode_stream(stream, raw_color(frame), limits, rgb)?,
             ColorModel::Four(order) => {
                 raw.resize(pixels * 4, 0);
@@ -83,12 +83,12 @@ fn held_bytes(frame: &Frame) -> u64 {
     pixels * 3 + four + if frame.progressive { samples * 2 } else { 0 }
 }
 
-/// The colour model by libjpeg's rules: JFIF means YCbCr, Adobe's marker says what it is, otherwise the channels'
+/// The color model by libjpeg's rules: JFIF means YCbCr, Adobe's marker says what it is, otherwise the channels'
 /// names tell.
 fn color_model(skeleton: &Skeleton) -> ColorModel {
     let ids: Vec<u8> = skeleton.frame.components.iter().map(|c| c.id).collect();
     match (ids.len(), skeleton.hints.adobe) {
-        (1, _) => ColorModel::Grey,
+        (1, _) => ColorModel::Gray,
         (4, Some(0)) => ColorModel::Four(FourChannels::InvertedCmyk),
         (4, Some(_)) => ColorModel::Four(FourChannels::Ycck),
         (4, None) => ColorModel::Four(FourChannels::Cmyk),
@@ -98,7 +98,7 @@ fn color_model(skeleton: &Skeleton) -> ColorModel {
     }
 }
 
-/// The colour to ask for in order to get three channels as they are: the one that the decoder believes them to be.
+/// The color to ask for in order to get three channels as they are: the one that the decoder believes them to be.
 fn raw_color(frame: &Frame) -> ColorSpace {
     let named = frame.components.iter().map(|c| c.id).eq(*b"RGB");
     if named { ColorSpace::RGB } else { ColorSpace::YCbCr }

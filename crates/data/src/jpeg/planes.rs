@@ -1,7 +1,7 @@
 //! Sequential JPEGs that store one channel after the other, each in a scan of its own.
 //!
-//! Such files are rare (some scanners, some optimising encoders) and general decoders are little tested on them. Each
-//! channel is decoded as the grey JPEG that it is, with the same certainty that no row is missing, brought to the
+//! Such files are rare (some scanners, some optimizing encoders) and general decoders are little tested on them. Each
+//! channel is decoded as the gray JPEG that it is, with the same certainty that no row is missing, brought to the
 //! image's size, and the channels are joined.
 
 use super::skeleton::{EOI, SOI, Skeleton, truncated};
@@ -30,13 +30,13 @@ pub(super) fn decode(
     for (index, component) in frame.components.iter().enumerate() {
         let across = (width * usize::from(component.across)).div_ceil(usize::from(most_across));
         let down = (height * usize::from(component.down)).div_ceil(usize::from(most_down));
-        let stream = grey_stream(bytes, skeleton, index, across, down)?;
+        let stream = gray_stream(bytes, skeleton, index, across, down)?;
         let mut plane = vec![0; across * down];
         decode_stream(&stream, zune_core::colorspace::ColorSpace::Luma, limits, &mut plane)?;
         spread(&plane, across, down, &mut joined[index..], channels, width, height);
     }
     match model {
-        ColorModel::Grey => rgb.chunks_exact_mut(3).zip(&joined).for_each(|(to, &grey)| to.fill(grey)),
+        ColorModel::Gray => rgb.chunks_exact_mut(3).zip(&joined).for_each(|(to, &gray)| to.fill(gray)),
         ColorModel::Rgb => rgb.copy_from_slice(&joined),
         ColorModel::Ycc => {
             for (from, to) in joined.chunks_exact(3).zip(rgb.chunks_exact_mut(3)) {
@@ -48,8 +48,8 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// The grey JPEG of one channel of `across` x `down` samples.
-fn grey_stream(
+/// The gray JPEG of one channel of `across` x `down` samples.
+fn gray_stream(
     bytes: &[u8],
     skeleton: &Skeleton,
     index: usize,
@@ -67,7 +67,7 @@ fn grey_stream(
         if scan.members.len() > 1 {
             return Err(Error::Unsupported {
                 format: Format::Jpeg,
-                feature: "scans of some of the colour channels".to_owned(),
+                feature: "scans of some of the color channels".to_owned(),
             });
         }
         let [h1, h0] = (down as u16).to_be_bytes();
@@ -78,12 +78,12 @@ fn grey_stream(
         out.extend([0xFF, EOI]);
         return Ok(out);
     }
-    Err(truncated("a colour channel has no data"))
+    Err(truncated("a color channel has no data"))
 }
 
 /// Brings a plane to the image's size and writes it as every `step`th value of `out`.
 ///
-/// Bilinear between sample centres, which for factors of two is the filter that JPEG decoders use (3/4 and 1/4).
+/// Bilinear between sample centers, which for factors of two is the filter that JPEG decoders use (3/4 and 1/4).
 fn spread(
     plane: &[u8],
     across: usize,

@@ -1,6 +1,6 @@
 //! The skeleton of a JPEG file: which segments stand where. Found by walking the markers, without decoding a pixel.
 //!
-//! It answers before any memory is taken: how large is the image, how are its colours to be read, which way up is
+//! It answers before any memory is taken: how large is the image, how are its colors to be read, which way up is
 //! it, how many scans are there, does the data of each end where the next marker or the file's end is, and is there
 //! an end marker. Garbage between segments and everything behind the end marker is passed over.
 
@@ -11,7 +11,7 @@ use crate::limits::check;
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result};
 
-/// Bytes of quantisation and Huffman tables that one file may define. Usual files have 600 for each scan.
+/// Bytes of quantization and Huffman tables that one file may define. Usual files have 600 for each scan.
 const TABLE_BYTES: u64 = 256 << 10;
 
 /// Bytes that one restart marker takes: its offset here, and the filler that `stream.rs` puts in front of it.
@@ -28,7 +28,7 @@ const DQT: u8 = 0xDB;
 const DRI: u8 = 0xDD;
 const TEM: u8 = 0x01;
 
-/// One colour channel, as the frame header lists it.
+/// One color channel, as the frame header lists it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Component {
     pub(super) id: u8,
@@ -78,7 +78,7 @@ pub(super) struct Scan {
     low_bit: u8,
 }
 
-/// What the file says about its colours beside the frame header.
+/// What the file says about its colors beside the frame header.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hints {
     pub(super) jfif: bool,
@@ -160,7 +160,7 @@ impl Skeleton {
     /// Every component must be described by a scan, and a file without its end marker down to the last bit.
     fn check_coverage(&self) -> Result<()> {
         if self.missing_bits(0) {
-            return Err(truncated("a colour channel has no data"));
+            return Err(truncated("a color channel has no data"));
         }
         if !self.ended && !self.is_refined() {
             return Err(truncated("it stops between two passes over the image"));
@@ -312,7 +312,7 @@ fn frame(body: &[u8], progressive: bool, segment: Range<usize>) -> Result<Frame>
         return Err(broken(format!("an image of {width}x{height} pixels")));
     }
     if !matches!(count, 1 | 3 | 4) {
-        return Err(unsupported(format!("{count} colour channels")));
+        return Err(unsupported(format!("{count} color channels")));
     }
     if list.len() != usize::from(*count) * 3 {
         return Err(broken("an image header of the wrong length"));

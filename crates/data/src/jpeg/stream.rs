@@ -1,8 +1,8 @@
 //! A JPEG written anew from its skeleton, so that the decoder sees only what it needs and cannot mistake missing data
-//! for grey.
+//! for gray.
 //!
 //! Decoders go on with zeros where data runs out, and zeros are valid codes: the rows that a cut file lacks come out
-//! as a plain colour without an error. A Huffman code of ones only is valid in no table (ITU T.81, C.2), and the
+//! as a plain color without an error. A Huffman code of ones only is valid in no table (ITU T.81, C.2), and the
 //! decoder checks its tables for that. So behind the data of every scan, and of every restart interval, we put ones:
 //! a decoder that has all its data never reads them, one that lacks a symbol meets an invalid code and says so.
 //! What this cannot see are lost correction bits at the end of a progressive refinement, which carry no symbols;

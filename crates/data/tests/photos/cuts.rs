@@ -1,5 +1,5 @@
-//! Files that end too early. A decoder that has no data left goes on with zeros, which decode to plain grey; every
-//! test here compares with the whole file, so that a single grey block would show.
+//! Files that end too early. A decoder that has no data left goes on with zeros, which decode to plain gray; every
+//! test here compares with the whole file, so that a single gray block would show.
 
 use icecap_data::{Error, ExifPolicy, Limits, Photo, Warning, decode};
 use jpeg_encoder::{ColorType, SamplingFactor};
@@ -23,8 +23,8 @@ fn jpegs() -> Vec<(String, Vec<u8>)> {
             }
         }
     }
-    let grey: Vec<u8> = picture(45, 37).chunks(3).map(|p| p[1]).collect();
-    files.push(("grey".to_owned(), jpeg(&grey, 45, 37, ColorType::Luma, Jpeg::PLAIN)));
+    let gray: Vec<u8> = picture(45, 37).chunks(3).map(|p| p[1]).collect();
+    files.push(("gray".to_owned(), jpeg(&gray, 45, 37, ColorType::Luma, Jpeg::PLAIN)));
     let ink = picture(60, 37);
     files.push(("ink".to_owned(), jpeg(&ink, 45, 37, ColorType::Cmyk, Jpeg::PLAIN)));
     files

@@ -1,4 +1,4 @@
-//! Colours, orientations and formats made here, against what was drawn.
+//! Colors, orientations and formats made here, against what was drawn.
 
 use icecap_data::{ExifPolicy, Format, Limits, Photo, decode};
 use image::ExtendedColorType as Color;
@@ -6,7 +6,7 @@ use jpeg_encoder::{ColorType, SamplingFactor};
 
 use crate::bytes_difference;
 use crate::make::{
-    Jpeg, Kind, exif_block, jpeg, picture, raster, rgb_jpeg, rgb_raster, with_exif, with_segment,
+    Jpeg, Kind, Raster, exif_block, jpeg, picture, raster, rgb_jpeg, rgb_raster, with_exif, with_segment,
 };
 
 fn read(bytes: &[u8]) -> Photo {
@@ -22,16 +22,16 @@ fn lossless_formats_give_back_what_was_drawn_whatever_their_name() {
         assert_eq!(Format::of(&file).unwrap().to_string().to_lowercase(), format!("{kind:?}").to_lowercase());
     }
     let (_, mean) = bytes_difference(&read(&rgb_raster(Kind::Gif, 23, 17)).to_rgb(), &drawn);
-    assert!(mean < 8.0, "a palette of 256 colours: {mean}");
+    assert!(mean < 8.0, "a palette of 256 colors: {mean}");
 }
 
 #[test]
-fn grey_alpha_and_depth_follow_the_table() {
+fn gray_alpha_and_depth_follow_the_table() {
     let drawn = picture(23, 17);
     let size = (23, 17);
-    let grey: Vec<u8> = drawn.chunks(3).map(|p| p[0]).collect();
-    let grey_rgb: Vec<u8> = grey.iter().flat_map(|&v| [v; 3]).collect();
-    let grey_alpha: Vec<u8> = grey.iter().enumerate().flat_map(|(at, &v)| [v, at as u8]).collect();
+    let gray: Vec<u8> = drawn.chunks(3).map(|p| p[0]).collect();
+    let gray_rgb: Vec<u8> = gray.iter().flat_map(|&v| [v; 3]).collect();
+    let gray_alpha: Vec<u8> = gray.iter().enumerate().flat_map(|(at, &v)| [v, at as u8]).collect();
     let alpha: Vec<u8> =
         drawn.chunks(3).enumerate().flat_map(|(at, p)| [p[0], p[1], p[2], at as u8]).collect();
     let wide = |values: &[u8]| {
@@ -41,18 +41,18 @@ fn grey_alpha_and_depth_follow_the_table() {
             .collect::<Vec<_>>()
     };
     for (kind, samples, color, expected) in [
-        (Kind::Png, &grey, Color::L8, &grey_rgb),
-        (Kind::Bmp, &grey, Color::L8, &grey_rgb),
-        (Kind::Png, &grey_alpha, Color::La8, &grey_rgb),
+        (Kind::Png, &gray, Color::L8, &gray_rgb),
+        (Kind::Bmp, &gray, Color::L8, &gray_rgb),
+        (Kind::Png, &gray_alpha, Color::La8, &gray_rgb),
         (Kind::Png, &alpha, Color::Rgba8, &drawn),
         (Kind::WebP, &alpha, Color::Rgba8, &drawn),
         (Kind::Bmp, &alpha, Color::Rgba8, &drawn),
         // v * 257 + 128 is nearest to v.
-        (Kind::Png, &wide(&grey), Color::L16, &grey_rgb),
+        (Kind::Png, &wide(&gray), Color::L16, &gray_rgb),
         (Kind::Png, &wide(&drawn), Color::Rgb16, &drawn),
         (Kind::Png, &wide(&alpha), Color::Rgba16, &drawn),
     ] {
-        assert!(read(&raster(kind, samples, size, color, None)).to_rgb() == *expected, "{kind:?} {color:?}");
+        assert!(read(&raster(kind, samples, size, color)).to_rgb() == *expected, "{kind:?} {color:?}");
     }
 }
 
@@ -152,7 +152,8 @@ fn each_exif_orientation_is_turned_upright_in_every_format_that_has_one() {
         let (lying, across, down) = stored(&upright, width, height, value);
         let size = (across as u32, down as u32);
         for kind in [Kind::Png, Kind::WebP] {
-            let file = raster(kind, &lying, size, Color::Rgb8, Some(exif_block(value, false)));
+            let file =
+                Raster { kind, size, color: Color::Rgb8, exif: Some(exif_block(value, false)) }.file(&lying);
             let photo = read(&file);
             assert_eq!((photo.width(), photo.height()), (width, height), "{kind:?} {value}");
             assert!(photo.to_rgb() == upright, "{kind:?} {value}");

@@ -39,7 +39,7 @@ fn check_resize(file: &Path) {
             let mut out = vec![0.0; spec.values()];
             pixels(&photo, &spec, isa, &mut ResizeBuffers::default(), &mut out);
             let (largest, _) = difference(out.iter().map(|&v| f64::from(v)), floats(&expected));
-            println!("{name} on {isa}: largest difference from TensorFlow {largest:.1e} grey levels");
+            println!("{name} on {isa}: largest difference from TensorFlow {largest:.1e} gray levels");
             assert!(largest <= 1e-3, "{name} on {isa}: {largest}");
             compared += 1;
         }
@@ -90,7 +90,7 @@ fn decode_and_resize_of_photos_agree_with_tensorflow_up_to_its_fast_dct() {
         let loaded = loader.load(&assets.join("images").join(name), &ResizeSpec::squash(160, 160)).unwrap();
         let (largest, mean) =
             difference(loaded.pixels.iter().map(|&v| f64::from(v)), floats(&tensor(&expected, name).0));
-        println!("{name}: mean difference from TensorFlow {mean:.3} grey levels, largest {largest:.1}");
+        println!("{name}: mean difference from TensorFlow {mean:.3} gray levels, largest {largest:.1}");
         assert!(mean <= 1.6, "{name}: {mean}");
         assert!(loaded.warnings.is_empty());
     }

@@ -100,7 +100,7 @@ fn huge_sizes_are_refused_by_the_header_alone() {
 }
 
 #[test]
-fn a_stated_size_without_its_data_is_an_error_and_not_grey() {
+fn a_stated_size_without_its_data_is_an_error_and_not_gray() {
     hush();
     for file in [jpeg_of(16, 24), jpeg_of(200, 16), png_of(8, 9), bmp_of(8, 9), webp_of(8, 9)] {
         assert!(decode(&file, &Limits::default(), ExifPolicy::Apply).is_err());

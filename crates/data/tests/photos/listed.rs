@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use icecap_data::{Error, Part, Problem, scan, scan_known, scan_labelled, survey};
+use icecap_data::{Error, Part, Problem, scan, scan_known, scan_labeled, survey};
 
 /// A file with this content in a folder of its own.
 fn listing(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
@@ -54,8 +54,8 @@ fn parts_and_groups_are_those_of_the_columns() {
     let (samples, inventory) = scan_known(&file, &classes).unwrap();
     assert_eq!(samples.len(), 1);
     assert_eq!((samples[0].class, inventory.missing[0].part), (0, Part::Test));
-    let labelled = scan_labelled(std::slice::from_ref(&file)).unwrap();
-    assert_eq!((labelled.classes.len(), labelled.photos.len()), (2, 6));
+    let labeled = scan_labeled(std::slice::from_ref(&file)).unwrap();
+    assert_eq!((labeled.classes.len(), labeled.photos.len()), (2, 6));
 }
 
 #[test]

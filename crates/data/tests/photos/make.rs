@@ -5,7 +5,7 @@ use image::codecs::{bmp::BmpEncoder, gif::GifEncoder, png::PngEncoder, webp::Web
 use image::{ExtendedColorType, ImageEncoder};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
-/// A picture with smooth colours, an edge, and a little noise.
+/// A picture with smooth colors, an edge, and a little noise.
 pub(crate) fn picture(width: usize, height: usize) -> Vec<u8> {
     let mut noise = Stream::new(width as u64, Purpose::Test, height as u32, 0);
     let mut rgb = Vec::with_capacity(width * height * 3);
@@ -61,38 +61,48 @@ pub(crate) enum Kind {
     WebP,
 }
 
-pub(crate) fn raster(
-    kind: Kind,
-    samples: &[u8],
-    size: (u32, u32),
-    color: ExtendedColorType,
-    exif: Option<Vec<u8>>,
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    let (width, height) = size;
-    match kind {
-        Kind::Png => {
-            let mut encoder = PngEncoder::new(&mut out);
-            if let Some(block) = exif {
-                encoder.set_exif_metadata(block).unwrap();
+/// What a file says beside its samples.
+pub(crate) struct Raster {
+    pub(crate) kind: Kind,
+    /// Columns and rows.
+    pub(crate) size: (u32, u32),
+    pub(crate) color: ExtendedColorType,
+    pub(crate) exif: Option<Vec<u8>>,
+}
+
+impl Raster {
+    pub(crate) fn file(self, samples: &[u8]) -> Vec<u8> {
+        let Self { kind, size: (width, height), color, exif } = self;
+        let mut out = Vec::new();
+        match kind {
+            Kind::Png => {
+                let mut encoder = PngEncoder::new(&mut out);
+                if let Some(block) = exif {
+                    encoder.set_exif_metadata(block).unwrap();
+                }
+                encoder.write_image(samples, width, height, color).unwrap();
             }
-            encoder.write_image(samples, width, height, color).unwrap();
-        }
-        Kind::WebP => {
-            let mut encoder = WebPEncoder::new_lossless(&mut out);
-            if let Some(block) = exif {
-                encoder.set_exif_metadata(block).unwrap();
+            Kind::WebP => {
+                let mut encoder = WebPEncoder::new_lossless(&mut out);
+                if let Some(block) = exif {
+                    encoder.set_exif_metadata(block).unwrap();
+                }
+                encoder.write_image(samples, width, height, color).unwrap();
             }
-            encoder.write_image(samples, width, height, color).unwrap();
+            Kind::Bmp => BmpEncoder::new(&mut out).write_image(samples, width, height, color).unwrap(),
+            Kind::Gif => GifEncoder::new(&mut out).encode(samples, width, height, color).unwrap(),
         }
-        Kind::Bmp => BmpEncoder::new(&mut out).write_image(samples, width, height, color).unwrap(),
-        Kind::Gif => GifEncoder::new(&mut out).encode(samples, width, height, color).unwrap(),
+        out
     }
-    out
+}
+
+/// A file without an EXIF block.
+pub(crate) fn raster(kind: Kind, samples: &[u8], size: (u32, u32), color: ExtendedColorType) -> Vec<u8> {
+    Raster { kind, size, color, exif: None }.file(samples)
 }
 
 pub(crate) fn rgb_raster(kind: Kind, width: usize, height: usize) -> Vec<u8> {
-    raster(kind, &picture(width, height), (width as u32, height as u32), ExtendedColorType::Rgb8, None)
+    raster(kind, &picture(width, height), (width as u32, height as u32), ExtendedColorType::Rgb8)
 }
 
 /// A TIFF block that holds nothing but the orientation.

@@ -5,7 +5,7 @@ use icecap_kernels::Isa;
 use image::ExtendedColorType as Color;
 
 use crate::difference;
-use crate::make::{Kind, exif_block, picture, raster};
+use crate::make::{Kind, Raster, exif_block, picture};
 
 fn resized(photo: &Photo, spec: &ResizeSpec) -> Vec<f32> {
     let mut out = vec![f32::NAN; spec.values()];
@@ -17,7 +17,7 @@ fn crop(height: usize, width: usize, fraction: f32) -> ResizeSpec {
     ResizeSpec { height, width, mode: ResizeMode::CenterCrop { fraction } }
 }
 
-/// Antialiased bilinear in f64, as Pillow does it: a triangle as wide as the reduction, normalised at the edges.
+/// Antialiased bilinear in f64, as Pillow does it: a triangle as wide as the reduction, normalized at the edges.
 fn reduce_oracle(rgb: &[u8], from: (usize, usize), to: (usize, usize)) -> Vec<f64> {
     let taps = |from: usize, to: usize| -> Vec<Vec<(usize, f64)>> {
         let scale = from as f64 / to as f64;
@@ -102,7 +102,8 @@ fn a_turned_photo_gives_the_pixels_of_the_upright_one() {
         for (width, height) in [(45, 30), (31, 52)] {
             let block = exif_block(value, true);
             let size = (width as u32, height as u32);
-            let file = raster(Kind::Png, &picture(width, height), size, Color::Rgb8, Some(block));
+            let file = Raster { kind: Kind::Png, size, color: Color::Rgb8, exif: Some(block) }
+                .file(&picture(width, height));
             let turned = decode(&file, &Limits::default(), ExifPolicy::Apply).unwrap();
             let upright = Photo::from_rgb(turned.width(), turned.height(), turned.to_rgb());
             for (spec, most) in [(ResizeSpec::squash(20, 17), 1e-3), (crop(20, 20, 0.875), 1.01)] {
@@ -119,7 +120,9 @@ fn a_turned_photo_gives_the_pixels_of_the_upright_one() {
 fn files_bytes_and_photos_give_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("named wrongly.jpg");
-    let file = raster(Kind::Png, &picture(50, 40), (50, 40), Color::Rgb8, Some(exif_block(6, false)));
+    let file =
+        Raster { kind: Kind::Png, size: (50, 40), color: Color::Rgb8, exif: Some(exif_block(6, false)) }
+            .file(&picture(50, 40));
     std::fs::write(&path, &file).unwrap();
     let mut loader = Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply);
     for spec in [ResizeSpec::squash(32, 40), crop(32, 32, 0.875)] {

@@ -17,7 +17,7 @@ use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
 
-/// The cosine of centred features from which two photos are told as near duplicates, where their layouts are alike, too.
+/// The cosine of centered features from which two photos are told as near duplicates, where their layouts are alike, too.
 ///
 /// Measured on 398 photos of ants and bees and copies of each, with this and [`ALIKE`]: with ImageNet weights of width
 /// 1.0 every copy in JPEG quality 75 and 40 is found, 98 % of those of half the size, 99 % and 95 % of those that lost
@@ -146,8 +146,8 @@ impl Looked {
             let Some(about) = photo.about else { unreachable!("the extractor describes every photo") };
             let copies = self.copies.entry(photo.sha256).or_default();
             copies.push(index);
-            // Photos of one colour look alike to every net, and are told for that.
-            if copies.len() == 1 && index.is_multiple_of(self.stride) && !oddity::is_one_colour(&about) {
+            // Photos of one color look alike to every net, and are told for that.
+            if copies.len() == 1 && index.is_multiple_of(self.stride) && !oddity::is_one_color(&about) {
                 self.compared.push(index);
                 self.rows.extend_from_slice(row);
             }
@@ -163,7 +163,7 @@ impl Looked {
         backbone: &Backbone,
         step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
     ) -> Result<Vec<Group>, Error> {
-        near::normalise(&mut self.rows, len);
+        near::normalize(&mut self.rows, len);
         let photos = self.compared.len();
         let progress = |done| step(Step::Comparing(Progress { done, photos }));
         let abouts = self.compared.iter().filter_map(|&photo| Some(self.photos[photo].as_ref().ok()?.about));

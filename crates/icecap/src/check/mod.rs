@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Each photo is read once and becomes features, as in a training, which finds them in the cache afterwards. Photos are
-//! identical where their files are, and near duplicates where their features point the same way and their grey levels are
+//! identical where their files are, and near duplicates where their features point the same way and their gray levels are
 //! laid out alike (`near.rs`). Nothing is written
 //! but the cache.
 

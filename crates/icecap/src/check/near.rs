@@ -1,9 +1,9 @@
-//! Near duplicates: photos whose features point the same way and whose grey levels are laid out alike.
+//! Near duplicates: photos whose features point the same way and whose gray levels are laid out alike.
 //!
-//! Features are centred on their mean over all photos and scaled to length 1, so that a dot product of two rows is a
+//! Features are centered on their mean over all photos and scaled to length 1, so that a dot product of two rows is a
 //! cosine. Centring matters: pooled features are sums of what no ReLU lets below zero, and share a large common part
 //! that brings strangers close to each other. Even so a weak net finds that two photos of grass are the same, at a
-//! cosine that a copy in half the size does not reach; so the coarse layout of the grey levels has to be alike, too.
+//! cosine that a copy in half the size does not reach; so the coarse layout of the gray levels has to be alike, too.
 //!
 //! ```text
 //! for each pair i < j: if layout[i] · layout[j] >= ALIKE and row[i] · row[j] >= NEAR: join i and j
@@ -17,7 +17,7 @@
 //! photo to its group is always the strongest link there is.
 //!
 //! What it does badly: a chain of small steps, the frames of a video, say, becomes one group whose ends may differ; and
-//! a photo whose layout is all of one grey is like no other.
+//! a photo whose layout is all of one gray is like no other.
 
 use std::ops::ControlFlow;
 
@@ -37,11 +37,11 @@ pub(super) struct Link {
     pub(super) similarity: f32,
 }
 
-/// Centres `rows` on their mean and scales each to length 1. A row of no length stays zero and is like no other.
+/// Centers `rows` on their mean and scales each to length 1. A row of no length stays zero and is like no other.
 ///
 /// # Shapes
 /// `rows` [N, len].
-pub(super) fn normalise(rows: &mut [f32], len: usize) {
+pub(super) fn normalize(rows: &mut [f32], len: usize) {
     let count = (rows.len() / len).max(1);
     let mut mean = vec![0.0f64; len];
     for row in rows.chunks_exact(len) {
@@ -249,7 +249,7 @@ mod tests {
                 rows.push(middles[like * len + channel] + spread * stream.range(-1.0, 1.0));
             }
         }
-        normalise(&mut rows, len);
+        normalize(&mut rows, len);
         rows
     }
 
@@ -320,7 +320,7 @@ mod tests {
         let mut features: Vec<f32> =
             (0..1000).flat_map(|_| [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]).collect();
         features.extend([0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        normalise(&mut features, len);
+        normalize(&mut features, len);
         let layouts = layouts(1001, 1);
         let rule = Rule { features: 0.99, layouts: 0.5 };
         let rows = Rows { features: &features, len, layouts: &layouts, side: SIDE };

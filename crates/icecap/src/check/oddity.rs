@@ -11,7 +11,7 @@ use crate::check::seen::Seen;
 const SMALL: u32 = 32;
 /// A side more than so many times the other is a banner or a stitched panorama, which squashing leaves nothing of.
 const LONG: u32 = 4;
-/// Fewer grey levels than this in every channel are a lens cap, a blank page or a placeholder.
+/// Fewer gray levels than this in every channel are a lens cap, a blank page or a placeholder.
 const FLAT: f32 = 8.0;
 
 /// Something suspicious about a photo.
@@ -32,9 +32,9 @@ pub enum Oddity {
         /// Rows.
         height: u32,
     },
-    /// A single colour, or nearly so.
-    OneColour {
-        /// Grey levels between its darkest and lightest value.
+    /// A single color, or nearly so.
+    OneColor {
+        /// Gray levels between its darkest and lightest value.
         levels: f32,
     },
     /// More frames than the one that is read.
@@ -50,7 +50,7 @@ impl Oddity {
     #[must_use]
     pub fn level(&self) -> Level {
         match self {
-            Self::Small { .. } | Self::Long { .. } | Self::OneColour { .. } => Level::Warning,
+            Self::Small { .. } | Self::Long { .. } | Self::OneColor { .. } => Level::Warning,
             _ => Level::Note,
         }
     }
@@ -63,17 +63,17 @@ impl std::fmt::Display for Oddity {
             Self::Long { width, height } => {
                 write!(f, "{width}x{height} pixels, more than {LONG} times as long as wide")
             }
-            Self::OneColour { levels } => {
-                write!(f, "all of one colour, {levels:.0} grey levels apart at most")
+            Self::OneColor { levels } => {
+                write!(f, "all of one color, {levels:.0} gray levels apart at most")
             }
             Self::Animated => f.write_str("animated; only the first frame is used"),
-            Self::Transparent => f.write_str("has transparent pixels; their colour is used as stored"),
+            Self::Transparent => f.write_str("has transparent pixels; their color is used as stored"),
             Self::File(warning) => warning.fmt(f),
         }
     }
 }
 
-pub(super) fn is_one_colour(about: &About) -> bool {
+pub(super) fn is_one_color(about: &About) -> bool {
     about.contrast < FLAT
 }
 
@@ -85,7 +85,7 @@ pub(super) fn of(seen: &Seen) -> Vec<Oddity> {
     let found = [
         (shorter < SMALL, Oddity::Small { width, height }),
         (longer > LONG * shorter, Oddity::Long { width, height }),
-        (is_one_colour(about), Oddity::OneColour { levels: about.contrast }),
+        (is_one_color(about), Oddity::OneColor { levels: about.contrast }),
         (about.animated, Oddity::Animated),
         (about.transparent, Oddity::Transparent),
     ];

@@ -108,9 +108,9 @@ impl Heatmap {
         predicted(&self.logits())
     }
 
-    /// The value that is drawn in full colour: the largest of all maps without its sign, so that maps of several classes
+    /// The value that is drawn in full color: the largest of all maps without its sign, so that maps of several classes
     /// of a photo can be compared. It is no smaller than `1 / (h*w)`: where all places together could not move the
-    /// logit by 1, the colours stay as weak as what they show.
+    /// logit by 1, the colors stay as weak as what they show.
     #[must_use]
     pub fn scale(&self) -> f32 {
         let cells = (self.size[0] * self.size[1]) as f32;

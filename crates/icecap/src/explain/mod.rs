@@ -8,4 +8,4 @@ pub(crate) mod similar;
 pub use heatmap::{Heatmap, Heatmaps};
 pub use overlay::Overlay;
 pub use projection::{FeatureMap, MAP_ROWS};
-pub use similar::{Nearest, Neighbour, Similar};
+pub use similar::{Nearest, Neighbor, Similar};

@@ -1,9 +1,9 @@
 //! A class activation map drawn over its photo.
 //!
-//! The photo lies below in dimmed grey, as displayed upright (or as stored, where the classifier ignores EXIF); the map
-//! is bilinear between the centres of its cells over the part of the photo that the net saw, the same scale on both
-//! sides of 0. Orange speaks for the class and blue against it: a pair that people with any common colour blindness
-//! tell apart, and of which neither is a grey. What the net did not see is darker and has no colour.
+//! The photo lies below in dimmed gray, as displayed upright (or as stored, where the classifier ignores EXIF); the map
+//! is bilinear between the centers of its cells over the part of the photo that the net saw, the same scale on both
+//! sides of 0. Orange speaks for the class and blue against it: a pair that people with any common color blindness
+//! tell apart, and of which neither is a gray. What the net did not see is darker and has no color.
 
 use std::ops::ControlFlow;
 
@@ -18,10 +18,10 @@ use crate::model::source::Source;
 const FOR: [f32; 3] = [255.0, 130.0, 0.0];
 /// What speaks against it.
 const AGAINST: [f32; 3] = [40.0, 120.0, 255.0];
-/// How much of a pixel is colour where the map is at its scale.
+/// How much of a pixel is color where the map is at its scale.
 const STRONGEST: f32 = 0.8;
-/// The grey of the photo: darkest and lightest.
-const GREYS: [f32; 2] = [15.0, 185.0];
+/// The gray of the photo: darkest and lightest.
+const GRAYS: [f32; 2] = [15.0, 185.0];
 /// How much of that is left where the net did not look.
 const UNSEEN: f32 = 0.4;
 
@@ -62,7 +62,7 @@ impl Overlay {
     }
 
     /// Draws `map` [h, w] of `size` over the part `seen` of `photo`; `scale` is the value, above or below 0, that has
-    /// full colour. The longer side is at most `side` pixels, and no longer than the photo's.
+    /// full color. The longer side is at most `side` pixels, and no longer than the photo's.
     ///
     /// # Panics
     /// Where `map` is not of that size or a size is 0.
@@ -71,12 +71,12 @@ impl Overlay {
         assert!(map.len() == size[0] * size[1] && !map.is_empty() && side > 0, "a map of {size:?}");
         let from = [photo.height(), photo.width()];
         let [height, width] = bounded(from, side);
-        let grey = reduced(&photo.into_rgb(), from, [height, width]);
+        let gray = reduced(&photo.into_rgb(), from, [height, width]);
         let columns = samples(width, from[1], (seen.left, seen.width), size[1]);
         let rows = samples(height, from[0], (seen.top, seen.height), size[0]);
         let mut rgb = Vec::with_capacity(height * width * 3);
-        for (row, grey) in rows.iter().zip(grey.chunks_exact(width)) {
-            for (column, &light) in columns.iter().zip(grey) {
+        for (row, gray) in rows.iter().zip(gray.chunks_exact(width)) {
+            for (column, &light) in columns.iter().zip(gray) {
                 let value = match (row, column) {
                     (Some(row), Some(column)) => Some(between(map, size[1], row, column) / scale),
                     _ => None,
@@ -121,12 +121,12 @@ fn bounded([height, width]: [usize; 2], side: usize) -> [usize; 2] {
     [of(height), of(width)]
 }
 
-/// The photo in grey levels from 0 to 1, each pixel the mean of those that it stands for.
+/// The photo in gray levels from 0 to 1, each pixel the mean of those that it stands for.
 fn reduced(rgb: &[u8], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
     // The weights of ITU-R BT.601, in thousandths.
     let light = |p: &[u8]| 299 * u64::from(p[0]) + 587 * u64::from(p[1]) + 114 * u64::from(p[2]);
     let span = |index: usize, from: usize, to: usize| index * from / to..(index + 1) * from / to;
-    let mut grey = Vec::with_capacity(to[0] * to[1]);
+    let mut gray = Vec::with_capacity(to[0] * to[1]);
     for y in 0..to[0] {
         let rows = span(y, from[0], to[0]);
         for x in 0..to[1] {
@@ -134,10 +134,10 @@ fn reduced(rgb: &[u8], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
             let row =
                 |row: usize| &rgb[(row * from[1] + columns.start) * 3..(row * from[1] + columns.end) * 3];
             let sum: u64 = rows.clone().flat_map(|y| row(y).chunks_exact(3)).map(light).sum();
-            grey.push(sum as f32 / (rows.len() * columns.len()) as f32 / 255_000.0);
+            gray.push(sum as f32 / (rows.len() * columns.len()) as f32 / 255_000.0);
         }
     }
-    grey
+    gray
 }
 
 /// Between which two cells a pixel lies, and how far from the first.
@@ -156,7 +156,7 @@ fn samples(count: usize, side: usize, (start, length): (f64, f64), cells: usize)
         if !(0.0..=1.0).contains(&place) {
             return None;
         }
-        // A cell's value stands at its centre; beyond the last centre there is nothing to go towards.
+        // A cell's value stands at its center; beyond the last center there is nothing to go towards.
         let place = (place * cells as f64 - 0.5).clamp(0.0, (cells - 1) as f64);
         let first = place as usize;
         Some(Sample { first, second: (first + 1).min(cells - 1), share: (place - first as f64) as f32 })
@@ -173,14 +173,14 @@ fn between(map: &[f32], width: usize, row: &Sample, column: &Sample) -> f32 {
     a + (b - a) * row.share
 }
 
-/// A pixel of the photo that is `light` (0 to 1) under `value`, 1 and -1 being full colour; none is outside.
+/// A pixel of the photo that is `light` (0 to 1) under `value`, 1 and -1 being full color; none is outside.
 fn pixel(light: f32, value: Option<f32>) -> [u8; 3] {
-    let grey = GREYS[0] + (GREYS[1] - GREYS[0]) * light;
-    let Some(value) = value else { return [(grey * UNSEEN) as u8; 3] };
+    let gray = GRAYS[0] + (GRAYS[1] - GRAYS[0]) * light;
+    let Some(value) = value else { return [(gray * UNSEEN) as u8; 3] };
     let share = STRONGEST * value.abs().min(1.0);
-    let colour = if value > 0.0 { FOR } else { AGAINST };
-    // The colour keeps the photo's light and shade, so that one still sees what is there.
-    colour.map(|level| (grey * (1.0 - share) + level * (0.4 + 0.6 * light) * share).round() as u8)
+    let color = if value > 0.0 { FOR } else { AGAINST };
+    // The color keeps the photo's light and shade, so that one still sees what is there.
+    color.map(|level| (gray * (1.0 - share) + level * (0.4 + 0.6 * light) * share).round() as u8)
 }
 
 #[cfg(test)]
@@ -198,29 +198,29 @@ mod tests {
     }
 
     #[test]
-    fn warm_is_for_cool_is_against_and_zero_is_grey() {
+    fn warm_is_for_cool_is_against_and_zero_is_gray() {
         let photo = Photo::from_rgb(60, 20, vec![128; 3600]);
         let overlay = Overlay::draw(photo, all(60, 20), &[2.0, 0.0, -2.0], [1, 3], 2.0, 1024);
         assert_eq!((overlay.width, overlay.height), (60, 20));
         assert!(warmth(&overlay, 0, 9) > 60 && warmth(&overlay, 59, 9) < -60);
-        // Halfway between the centres of two cells the map is halfway.
-        assert_eq!(warmth(&overlay, 0, 0), warmth(&overlay, 9, 19), "flat up to the first centre");
+        // Halfway between the centers of two cells the map is halfway.
+        assert_eq!(warmth(&overlay, 0, 0), warmth(&overlay, 9, 19), "flat up to the first center");
         let [full, half] = [0, 20].map(|x| warmth(&overlay, x, 10) as f32);
         assert!((half / full - 0.5).abs() < 0.05, "{half} of {full}");
         assert!(warmth(&overlay, 30, 10).abs() < full as i32 / 15);
     }
 
     #[test]
-    fn colour_lies_only_where_the_net_looked() {
+    fn color_lies_only_where_the_net_looked() {
         let photo = Photo::from_rgb(100, 50, vec![200; 15_000]);
         let seen = Region { left: 25.0, top: 0.0, width: 50.0, height: 50.0 };
         let overlay = Overlay::draw(photo, seen, &[1.0], [1, 1], 1.0, 50);
         assert_eq!((overlay.width, overlay.height), (50, 25));
-        let coloured: Vec<bool> = (0..50).map(|x| warmth(&overlay, x, 12) != 0).collect();
+        let colored: Vec<bool> = (0..50).map(|x| warmth(&overlay, x, 12) != 0).collect();
         let expected: Vec<bool> = (0..50).map(|x| (12..38).contains(&x)).collect();
-        // The pixels at x = 12 and 37 straddle the edge; their centres are inside and outside of it.
-        assert_eq!(coloured[13..37], expected[13..37]);
-        assert!(!coloured[..12].contains(&true) && !coloured[38..].contains(&true));
+        // The pixels at x = 12 and 37 straddle the edge; their centers are inside and outside of it.
+        assert_eq!(colored[13..37], expected[13..37]);
+        assert!(!colored[..12].contains(&true) && !colored[38..].contains(&true));
     }
 
     #[test]
@@ -228,8 +228,8 @@ mod tests {
         assert_eq!(bounded([16_384, 1], 1024), [1024, 1]);
         assert_eq!(bounded([3, 2], 1024), [3, 2]);
         assert_eq!(bounded([3000, 4000], 1024), [768, 1024]);
-        // A mean over what a pixel stands for: black and white stripes become grey.
+        // A mean over what a pixel stands for: black and white stripes become gray.
         let stripes: Vec<u8> = (0..64).flat_map(|x| [if x % 2 == 0 { 0 } else { 255 }; 3]).collect();
-        assert!(reduced(&stripes, [1, 64], [1, 16]).iter().all(|grey| (grey - 0.5).abs() < 1e-6));
+        assert!(reduced(&stripes, [1, 64], [1, 16]).iter().all(|gray| (gray - 0.5).abs() < 1e-6));
     }
 }

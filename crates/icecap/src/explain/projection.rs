@@ -79,13 +79,13 @@ impl FeatureMap {
             mean.iter_mut().zip(*row).for_each(|(sum, value)| *sum += f64::from(*value));
         }
         mean.iter_mut().for_each(|sum| *sum /= rows.len() as f64);
-        let centred: Vec<f64> = rows
+        let centered: Vec<f64> = rows
             .iter()
             .flat_map(|row| row.iter().zip(&mean).map(|(value, mean)| f64::from(*value) - mean))
             .collect();
         let freedom = rows.len().saturating_sub(1).max(1) as f64;
-        let total = centred.iter().map(|value| value * value).sum::<f64>() / freedom;
-        let (basis, values) = leading(&centred, width, freedom);
+        let total = centered.iter().map(|value| value * value).sum::<f64>() / freedom;
+        let (basis, values) = leading(&centered, width, freedom);
         let axes = [0, 1].map(|lane| upright(basis.iter().map(|lanes| lanes[lane]).collect()));
         Self { mean, axes, variance: [values[0].max(0.0), values[1].max(0.0)], total }
     }
@@ -123,13 +123,13 @@ fn width(set: &FeatureSet) -> usize {
     set.features().shape().dims().get(1).copied().unwrap_or(0)
 }
 
-/// The leading directions of centred rows and the variances along them, largest first.
+/// The leading directions of centered rows and the variances along them, largest first.
 ///
 /// # Shapes
 /// `rows` `[N, width]`; the directions `[width]` of lanes.
 fn leading(rows: &[f64], width: usize, freedom: f64) -> (Vec<Lanes>, Lanes) {
     let mut basis: Vec<Lanes> = (0..width).map(|feature| start(feature as u32)).collect();
-    orthonormalise(&mut basis);
+    orthonormalize(&mut basis);
     let mut values = [0.0; BLOCK];
     for _ in 0..ROUNDS {
         let mut places: Vec<Lanes> = rows.chunks_exact(width).map(|row| product(row, &basis)).collect();
@@ -154,7 +154,7 @@ fn leading(rows: &[f64], width: usize, freedom: f64) -> (Vec<Lanes>, Lanes) {
             break;
         }
         basis = next;
-        orthonormalise(&mut basis);
+        orthonormalize(&mut basis);
     }
     (basis, values)
 }
@@ -195,7 +195,7 @@ fn turned(lanes: &Lanes, turn: &[Lanes; BLOCK]) -> Lanes {
 
 /// Makes the directions orthonormal, in their order, each freed twice from those before it (once leaves rounding behind
 /// where two nearly agree). One that is a sum of those before it becomes zero: the rows have no further direction.
-fn orthonormalise(basis: &mut [Lanes]) {
+fn orthonormalize(basis: &mut [Lanes]) {
     for lane in 0..BLOCK {
         let norm = |basis: &[Lanes]| basis.iter().map(|lanes| lanes[lane] * lanes[lane]).sum::<f64>().sqrt();
         let before = norm(basis);

@@ -16,7 +16,7 @@ use icecap_data::Digest;
 
 /// A photo near an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// The photo, as [`Nearest::offer`] was told.
     pub index: usize,
     /// The cosine between its features and the image's, from -1 to 1.
@@ -27,7 +27,7 @@ pub struct Neighbour {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Similar {
     /// The nearest photos, the nearest first; of equal ones the first offered.
-    pub nearest: Vec<Neighbour>,
+    pub nearest: Vec<Neighbor>,
     /// Photos whose file is the image's, byte for byte: itself and its copies. They are not among the nearest.
     pub copies: Vec<usize>,
 }
@@ -49,9 +49,9 @@ struct Image {
     copies: Vec<usize>,
 }
 
-/// A neighbour in the order of nearness.
+/// A neighbor in the order of nearness.
 #[derive(Clone, Copy, Debug)]
-struct Ranked(Neighbour);
+struct Ranked(Neighbor);
 
 impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -102,7 +102,7 @@ impl Nearest {
             let lengths = norm * image.norm;
             let cosine = if lengths > 0.0 { dot(features, &image.features) / lengths } else { 0.0 };
             let similarity = cosine.clamp(-1.0, 1.0) as f32;
-            image.kept.push(Reverse(Ranked(Neighbour { index, similarity })));
+            image.kept.push(Reverse(Ranked(Neighbor { index, similarity })));
             if image.kept.len() > self.top {
                 image.kept.pop();
             }
@@ -113,7 +113,7 @@ impl Nearest {
     #[must_use]
     pub fn finish(self) -> Vec<Similar> {
         let sorted = |kept: BinaryHeap<Reverse<Ranked>>| {
-            kept.into_sorted_vec().into_iter().map(|Reverse(Ranked(neighbour))| neighbour).collect()
+            kept.into_sorted_vec().into_iter().map(|Reverse(Ranked(neighbor))| neighbor).collect()
         };
         self.images
             .into_iter()

@@ -10,7 +10,7 @@
 //! with a standard deviation of 1, which a hundred photos outvote and ten do not:
 //!
 //! ```text
-//! minimise over u = ln T    sum_n loss(z_n exp(-u), y_n) + u^2 / 2
+//! minimize over u = ln T    sum_n loss(z_n exp(-u), y_n) + u^2 / 2
 //! ```
 //!
 //! # Source

@@ -8,7 +8,7 @@
 //! taken: folds cannot tell those apart, and the simpler head is the safer one. The error is that of the difference from
 //! the best, fold by fold: a fold of hard photos is hard for every penalty, and says nothing of which is better.
 //!
-//! **Of other optimisers** it is 1 / N for N photos, where the number of epochs is left open, too. The mean loss with it is
+//! **Of other optimizers** it is 1 / N for N photos, where the number of epochs is left open, too. The mean loss with it is
 //! N times smaller than the logarithm of a posterior: of the photos, with a normal prior of variance 1 on each weight. The
 //! more photos, the less it says: at 245 nothing is seen of it. From ten photos it takes a random start back that these
 //! say nothing of: of ants and bees, five photos a class, 0.849 of others are then known, and 0.834 without it.

@@ -25,7 +25,11 @@ impl FeatureSet {
     pub fn new(features: Tensor, labels: Vec<u32>) -> Result<Self, Error> {
         if features.shape().rank() != 2 || features.shape().dims()[0] != labels.len() {
             let shape = Shape::of([labels.len(), features.shape().dims().last().copied().unwrap_or(0)]);
-            return Err(icecap_kernels::Error::ElementCount { shape, got: features.data().len() }.into());
+            return Err(icecap_kernels::Error::ElementCount {
+                dims: shape.dims().to_vec(),
+                got: features.data().len(),
+            }
+            .into());
         }
         Ok(Self { features, labels, groups: None, plain: None })
     }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use icecap_autograd::optim::{self, lbfgs::Stop};
-use icecap_autograd::{Logistic, LogisticOptions, Optimiser, Schedule, Targets, Workspace};
+use icecap_autograd::{Logistic, LogisticOptions, Optimizer, Schedule, Targets, Workspace};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Tensor};
 
@@ -147,7 +147,7 @@ impl Course<'_> {
     /// Epoch by epoch, in steps of a batch.
     fn epochs(&self, head: &mut Head, mut listener: Listener<'_>) -> Result<Fit, Error> {
         let options = self.options;
-        let mut optimiser = optim::named(&options.optimizer)?;
+        let mut optimizer = optim::named(&options.optimizer)?;
         let mut workspace = Workspace::new();
         let epochs = options.epochs.count(self.train.len(), options.batch);
         let steps = self.train.len().div_ceil(options.batch.max(1)) as u64;
@@ -157,7 +157,7 @@ impl Course<'_> {
         for epoch in 0..epochs {
             let first = u64::from(epoch) * steps;
             let rate = |step: u64| rates.at(first + step);
-            let running = self.epoch(head, epoch, optimiser.as_mut(), &mut workspace, rate)?;
+            let running = self.epoch(head, epoch, optimizer.as_mut(), &mut workspace, rate)?;
             let last = rate(steps.saturating_sub(1));
             let measured = self.measure(head, (epoch + 1, last), running, listener.hears())?;
             history.push(measured);
@@ -185,7 +185,7 @@ impl Course<'_> {
         &self,
         head: &mut Head,
         epoch: u32,
-        optimiser: &mut dyn Optimiser,
+        optimizer: &mut dyn Optimizer,
         workspace: &mut Workspace,
         rate: impl Fn(u64) -> f32,
     ) -> Result<Metrics, Error> {
@@ -194,7 +194,7 @@ impl Course<'_> {
         let (mut loss_sum, mut right) = (0.0, 0.0);
         for (number, rows) in order.chunks(self.options.batch.max(1)).enumerate() {
             let step = Step { epoch, rows, rate: rate(number as u64) };
-            let metrics = step.take(head, self.train, self.options, &self.targets, optimiser, workspace)?;
+            let metrics = step.take(head, self.train, self.options, &self.targets, optimizer, workspace)?;
             // A short last step counts by its photos.
             loss_sum += f64::from(metrics.loss) * rows.len() as f64;
             right += f64::from(metrics.accuracy) * rows.len() as f64;

@@ -19,7 +19,7 @@ impl Head {
     /// the same bits.
     ///
     /// # Errors
-    /// [`Error::Setting`], [`Error::Autograd`] for settings out of range or an optimiser of no name;
+    /// [`Error::Setting`], [`Error::Autograd`] for settings out of range or an optimizer of no name;
     /// [`Error::Diverged`] where the loss is no number any more; [`Error::Stopped`] where `report` breaks.
     pub fn train(
         &mut self,

@@ -33,7 +33,7 @@ const REACH: usize = 4;
 /// A smoothed loss so many times the best one is the end of the test.
 const BLOWN: f64 = 4.0;
 
-/// The learning rate at which the loss of a fresh head falls fastest, on mini-batches of `train` with the optimiser,
+/// The learning rate at which the loss of a fresh head falls fastest, on mini-batches of `train` with the optimizer,
 /// batch, dropout and losses of `options`. The same photos, options and seed give the same rate.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub fn find_rate(train: &FeatureSet, classes: usize, options: &TrainOptions) -> 
         });
     }
     let mut head = Head::untrained(train.features().shape().dims()[1], classes, options.seed)?;
-    let mut optimiser = optim::named(&options.optimizer)?;
+    let mut optimizer = optim::named(&options.optimizer)?;
     let mut workspace = Workspace::new();
     let weights = options.class_weight.of(&train.counts(classes));
     let targets = Targets { class_weights: weights.as_deref(), smoothing: options.label_smoothing };
@@ -58,7 +58,7 @@ pub fn find_rate(train: &FeatureSet, classes: usize, options: &TrainOptions) -> 
         let (epoch, rows) = batches.next();
         let step = Step { epoch, rows: &rows, rate: rate(number) as f32 };
         let loss = f64::from(
-            step.take(&mut head, train, options, &targets, optimiser.as_mut(), &mut workspace)?.loss,
+            step.take(&mut head, train, options, &targets, optimizer.as_mut(), &mut workspace)?.loss,
         );
         if !loss.is_finite() {
             break;

@@ -172,10 +172,10 @@ impl std::fmt::Display for ClassWeight {
     }
 }
 
-/// The optimiser that solves the head in one go, on all photos at once: no epochs, no learning rate, no dropout.
+/// The optimizer that solves the head in one go, on all photos at once: no epochs, no learning rate, no dropout.
 pub const LBFGS: &str = "lbfgs";
 
-/// The names of all optimisers.
+/// The names of all optimizers.
 pub const OPTIMIZERS: [&str; 5] = ["adam", "adamw", "sgd", "rmsprop", LBFGS];
 
 /// How a head is trained.

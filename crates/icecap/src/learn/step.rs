@@ -1,6 +1,6 @@
 //! One step of a training by steps: forward, loss, backward, and the optimizer's move.
 
-use icecap_autograd::{CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimiser, Tape, Targets, Workspace};
+use icecap_autograd::{CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimizer, Tape, Targets, Workspace};
 
 use crate::error::Error;
 use crate::judge::metrics::Metrics;
@@ -25,7 +25,7 @@ impl Step<'_> {
         train: &FeatureSet,
         options: &TrainOptions,
         targets: &Targets<'_>,
-        optimiser: &mut dyn Optimiser,
+        optimizer: &mut dyn Optimizer,
         workspace: &mut Workspace,
     ) -> Result<Metrics, Error> {
         let classes = head.classes();
@@ -43,7 +43,7 @@ impl Step<'_> {
             mean = tape.apply(L2Penalty::new(l2)?, &[mean, kernel])?;
         }
         let gradients = tape.backward(mean)?;
-        optimiser.step(head.parameters_mut(), &gradients, self.rate)?;
+        optimizer.step(head.parameters_mut(), &gradients, self.rate)?;
         workspace.recycle(gradients);
         Ok(metrics)
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use icecap_graph::{Input, Net, Params, Plan, Spec, Tap};
-use icecap_kernels::{Isa, MAX_THREADS, Threads, in_slabs};
-use icecap_weights::{Entry, PackStore, Record, Store, Weights};
+use icecap_kernels::{Isa, MAX_THREADS, Threads};
+use icecap_weights::{Entry, Opened, PackStore, Record, Store, Weights};
 
 use crate::error::Error;
 
@@ -24,11 +24,6 @@ impl Settings {
     pub fn threads(threads: usize) -> Self {
         Self { threads, isa: None }
     }
-}
-
-/// The net of `params`, its weights in large pages.
-pub(crate) fn pack(params: &Params) -> Net {
-    in_slabs(|| Net::new(params))
 }
 
 /// What [`Settings`] come to on this machine.
@@ -81,8 +76,11 @@ impl Backbone {
     /// [`Error::Kernel`] for an instruction set that the processor lacks, or threads that the system does not give.
     pub fn new(weights: Weights, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let net = pack(&weights.params);
-        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
+        Ok(Self::of_opened(weights.pack(), runner))
+    }
+
+    fn of_opened(Opened { weights, net }: Opened, runner: Runner) -> Self {
+        Self::of(Arc::new(weights.params), net, weights.record, runner)
     }
 
     pub(crate) fn of(params: Arc<Params>, net: Net, record: Record, runner: Runner) -> Self {
@@ -106,8 +104,8 @@ impl Backbone {
     /// [`Error::Weights`] with the file and what is wrong with it; otherwise as [`Backbone::new`].
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let (weights, net) = icecap_weights::open_while(path, &runner.threads, pack)?;
-        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
+        let opened = icecap_weights::open(path, &runner.threads)?;
+        Ok(Self::of_opened(opened, runner))
     }
 
     /// Opens the file of an entry of the manifest, which was fetched before, or put into the store by hand. The record
@@ -117,8 +115,8 @@ impl Backbone {
     /// As [`Backbone::open`]; [`Error::Weights`] where the file is not there or not what the entry says.
     pub fn open_stored(store: &Store, entry: &Entry, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let (weights, net) = store.open_while(entry, &runner.threads, pack)?;
-        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
+        let opened = store.open(entry, &runner.threads)?;
+        Ok(Self::of_opened(opened, runner))
     }
 
     /// Opens a weight file held in memory; errors call it `label`.
@@ -127,8 +125,8 @@ impl Backbone {
     /// As [`Backbone::open`].
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let (weights, net) = icecap_weights::from_bytes_while(bytes, label, &runner.threads, pack)?;
-        Ok(Self::of(Arc::new(weights.params), net, weights.record, runner))
+        let opened = icecap_weights::open_bytes(bytes, label, &runner.threads)?;
+        Ok(Self::of_opened(opened, runner))
     }
 
     /// The starter backbone that is compiled in: width 0.35, made for 96x96. Small, and weak beside ImageNet weights.
@@ -136,7 +134,9 @@ impl Backbone {
     /// # Errors
     /// As [`Backbone::new`].
     pub fn starter(settings: Settings) -> Result<Self, Error> {
-        Self::new(icecap_weights::starter()?, settings)
+        let runner = Runner::new(settings)?;
+        let opened = icecap_weights::open_starter(&runner.threads)?;
+        Ok(Self::of_opened(opened, runner))
     }
 
     /// The net as it was trained. One that was found packed is read from its model file now.
@@ -149,7 +149,7 @@ impl Backbone {
             ParamsPlace::Here(params) => return Ok(Arc::clone(params)),
             ParamsPlace::InModel(path) => path,
         };
-        let weights = icecap_weights::open_while(path, self.threads(), |_| ())?.0;
+        let weights = icecap_weights::read_on(path, self.threads())?;
         let (expected, got) = (self.record().params_sha256, weights.record.params_sha256);
         if got != expected {
             let (expected, got) = (expected.to_string(), got.to_string());

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec};
 use icecap_graph::Net;
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
-use icecap_weights::{BackbonePart, Model, PackStore, Record};
+use icecap_weights::{BackbonePart, Model, OpenedModel, PackStore, Record};
 
 use crate::error::Error;
 use crate::judge::metrics::{predicted, probabilities};
 use crate::judge::temperature::tempered;
 use crate::learn::options::TrainOptions;
-use crate::model::backbone::{Backbone, Runner, Settings, pack};
+use crate::model::backbone::{Backbone, Runner, Settings};
 use crate::model::head::Head;
 use crate::model::prediction::Prediction;
 use crate::model::preprocessing::Preprocessing;
@@ -59,7 +59,7 @@ impl Classifier {
     /// As [`Classifier::open`].
     pub fn open_with(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let (path, runner) = (path.as_ref(), Runner::new(settings)?);
-        let loaded = Model::load_while(path, &runner.threads, pack)?;
+        let loaded = Model::open(path, &runner.threads)?;
         Self::of_model(loaded, path, runner)
     }
 
@@ -90,7 +90,7 @@ impl Classifier {
     /// As [`Classifier::open`].
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let loaded = Model::from_bytes_while(bytes, label, &runner.threads, pack)?;
+        let loaded = Model::open_bytes(bytes, label, &runner.threads)?;
         Self::of_model(loaded, Path::new(label), runner)
     }
 
@@ -124,17 +124,14 @@ impl Classifier {
         Self::assemble(model, path, backbone)
     }
 
-    fn of_model((model, net): (Model, Option<Net>), path: &Path, runner: Runner) -> Result<Self, Error> {
-        match &model.backbone {
-            BackbonePart::Embedded(params) => {
-                let net = net.unwrap_or_else(|| pack(params));
-                let backbone = Backbone::of(Arc::clone(params), net, model.record.clone(), runner);
-                Self::assemble(model, path, backbone)
-            }
-            BackbonePart::Pinned(digest) => {
-                Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256: digest.to_string() })
-            }
-        }
+    fn of_model(opened: OpenedModel, path: &Path, runner: Runner) -> Result<Self, Error> {
+        let OpenedModel { model, net } = opened;
+        let (BackbonePart::Embedded(params), Some(net)) = (&model.backbone, net) else {
+            let params_sha256 = model.record.params_sha256.to_string();
+            return Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256 });
+        };
+        let backbone = Backbone::of(Arc::clone(params), net, model.record.clone(), runner);
+        Self::assemble(model, path, backbone)
     }
 
     /// Opens a model file over a backbone that is at hand, as one saved without its own needs.

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps,
 };
 
-use super::{TINY, Vector};
+use crate::simd::vector::{TINY, Vector};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2x8(__m256);

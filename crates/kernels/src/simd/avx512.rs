@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm512_storeu_ps,
 };
 
-use super::{TINY, Vector};
+use crate::simd::vector::{TINY, Vector};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512x16(__m512);

@@ -2,7 +2,7 @@
 
 use wide::f32x8;
 
-use super::{TINY, Vector};
+use crate::simd::vector::{TINY, Vector};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Portable8(f32x8);

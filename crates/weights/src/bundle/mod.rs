@@ -9,7 +9,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use icecap_graph::Params;
+use icecap_graph::{Net, Params};
 use icecap_kernels::Tensor;
 
 use crate::{Digest, Record};
@@ -60,6 +60,16 @@ pub struct Model {
     pub data_fingerprint: String,
     /// Anything else that is worth keeping of the training, by name.
     pub training: BTreeMap<String, String>,
+}
+
+/// A model, and the net of its backbone ready to run.
+#[derive(Debug)]
+pub struct OpenedModel {
+    /// The model that was read.
+    pub model: Model,
+    /// The net of the embedded backbone with BatchNorm folded in and its values packed; `None` if the model was saved
+    /// without its backbone.
+    pub net: Option<Net>,
 }
 
 /// Where a model's backbone is.

@@ -3,21 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use icecap_graph::Params;
 use icecap_kernels::Threads;
 
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, Preprocessing, check_classes,
-    check_temperature, key,
+    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, OpenedModel, PINNED, Preprocessing,
+    check_classes, check_temperature, key,
 };
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
 use crate::container::{Container, ContainerKind, safetensors};
+use crate::derived::{Derived, Packing};
 use crate::error::shown;
 use crate::layout::HEAD_PREFIX;
-use crate::params_digest::digests_while;
 use crate::record::{Metadata, key as record_key};
-use crate::{Digest, Error, Layout, Record, open, vocabulary};
+use crate::{Digest, Error, Layout, Record, reading, vocabulary};
 
 impl Model {
     /// Reads the model file at `path`, which is mapped only while it is copied.
@@ -27,22 +26,20 @@ impl Model {
     /// [`Error`] that names the tensor, key or byte that is wrong.
     #[cfg(feature = "files")]
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self::load_while(path, &Threads::serial(), |_| ())?.0)
+        let path = path.as_ref();
+        let read = |bytes: &[u8]| read(bytes, path, Packing::Skipped, &Threads::serial());
+        Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)??.model)
     }
 
-    /// The same on `threads`, and while the net is hashed, where there is one in the file, `prepare` makes something of
-    /// it. Where the hash turns out not to be the one that is stated, that is dropped with the net.
+    /// Opens the model file at `path` and packs the net of its backbone for inference. `threads` share the copying; then
+    /// they hash the net and pack it at the same time.
     ///
     /// # Errors
-    /// As [`Model::load`].
+    /// Those of [`Model::load`].
     #[cfg(feature = "files")]
-    pub fn load_while<R: Send>(
-        path: impl AsRef<Path>,
-        threads: &Threads,
-        prepare: impl FnOnce(&Params) -> R + Send,
-    ) -> Result<(Self, Option<R>), Error> {
+    pub fn open(path: impl AsRef<Path>, threads: &Threads) -> Result<OpenedModel, Error> {
         let path = path.as_ref();
-        let read = |bytes: &[u8]| read(bytes, path, threads, prepare);
+        let read = |bytes: &[u8]| read(bytes, path, Packing::Packed, threads);
         icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
     }
 
@@ -74,42 +71,31 @@ impl Model {
     /// # Errors
     /// As [`Model::load`], except for what only a file can do.
     pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Self, Error> {
-        Ok(Self::from_bytes_while(bytes, label, &Threads::serial(), |_| ())?.0)
+        Ok(read(bytes, label.as_ref(), Packing::Skipped, &Threads::serial())?.model)
     }
 
-    /// The same on `threads`, and `prepare` as in [`Model::load_while`].
+    /// Opens a model file held in memory and packs the net of its backbone as [`Model::open`] does. Errors call it
+    /// `label`.
     ///
     /// # Errors
-    /// As [`Model::from_bytes`].
-    pub fn from_bytes_while<R: Send>(
-        bytes: &[u8],
-        label: &str,
-        threads: &Threads,
-        prepare: impl FnOnce(&Params) -> R + Send,
-    ) -> Result<(Self, Option<R>), Error> {
-        read(bytes, label.as_ref(), threads, prepare)
+    /// Those of [`Model::from_bytes`].
+    pub fn open_bytes(bytes: &[u8], label: &str, threads: &Threads) -> Result<OpenedModel, Error> {
+        read(bytes, label.as_ref(), Packing::Packed, threads)
     }
 }
 
-fn read<R: Send>(
-    bytes: &[u8],
-    path: &Path,
-    threads: &Threads,
-    prepare: impl FnOnce(&Params) -> R + Send,
-) -> Result<(Model, Option<R>), Error> {
+fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Result<OpenedModel, Error> {
     let file = parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let pinned = PinnedBackbone::of(&metadata)?;
     if !is_embedded(&file, &metadata)? {
-        return Ok((
-            model(&file, BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?)?,
-            None,
-        ));
+        let (backbone, record) = (BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?);
+        return Ok(OpenedModel { model: model(&file, backbone, record)?, net: None });
     }
-    let params = open::params(&file, Layout::Keras, threads)?;
-    let (params_sha256, _, prepared) = digests_while(threads, None, &params, prepare);
+    let params = reading::params(&file, Layout::Keras, threads)?;
+    let Derived { params_sha256, net, .. } = Derived::new(&params, None, packing, threads);
     let record = metadata.record_of(pinned.layout, &params, pinned.file_sha256, params_sha256)?;
-    Ok((model(&file, BackbonePart::Embedded(Arc::new(params)), record)?, Some(prepared)))
+    Ok(OpenedModel { model: model(&file, BackbonePart::Embedded(Arc::new(params)), record)?, net })
 }
 
 #[cfg(feature = "files")]
@@ -125,7 +111,7 @@ fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
 
 /// The file's container, and metadata that every model has.
 fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
-    if let Some(other) = ContainerKind::recognise(bytes).filter(|kind| *kind != ContainerKind::Safetensors) {
+    if let Some(other) = ContainerKind::recognize(bytes).filter(|kind| *kind != ContainerKind::Safetensors) {
         return Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") });
     }
     let file = safetensors::parse(bytes, path)?;

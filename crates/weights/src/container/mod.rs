@@ -51,7 +51,7 @@ pub enum ContainerKind {
 impl ContainerKind {
     /// The kind that a file's first bytes tell, where they tell any.
     #[must_use]
-    pub fn recognise(bytes: &[u8]) -> Option<Self> {
+    pub fn recognize(bytes: &[u8]) -> Option<Self> {
         let hdf5 = hdf5::find(bytes);
         if hdf5 == Some(0) {
             return Some(Self::Hdf5);
@@ -124,7 +124,7 @@ impl<'a> Container<'a> {
     /// [`Error::UnknownContainer`] where its first bytes are those of no known kind; else as the kind's own reader.
     pub fn parse(bytes: &'a [u8], path: &Path) -> Result<Self, Error> {
         limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
-        match ContainerKind::recognise(bytes) {
+        match ContainerKind::recognize(bytes) {
             Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path),
             Some(ContainerKind::Hdf5) => hdf5::parse(bytes, path),
             Some(ContainerKind::KerasArchive) => keras_archive::parse(bytes, path),

@@ -53,7 +53,7 @@ fn layer(class: &str, config: &Value, classes: Option<usize>) -> Result<(), Stri
     match (class, classes) {
         ("Rescaling", _) => rescaling(config),
         ("Normalization", _) => {
-            Err("the model normalises its pixels itself; save its weights alone and state the scaling"
+            Err("the model normalizes its pixels itself; save its weights alone and state the scaling"
                 .to_owned())
         }
         ("GlobalMaxPooling2D" | "MaxPooling2D" | "AveragePooling2D", Some(_)) => {

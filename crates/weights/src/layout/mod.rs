@@ -1,6 +1,6 @@
 //! Layouts: how a framework names a MobileNetV2's tensors, and the numbers that its weights were trained with.
 //!
-//! A layout is recognised by the tensor names in a file, never by the file's name. It says
+//! A layout is recognized by the tensor names in a file, never by the file's name. It says
 //! which tensor is which of Keras', whose names and shapes are the canonical ones here, and brings epsilon, padding, pixel scaling,
 //! size and resize rule for files whose metadata does not state them.
 
@@ -55,7 +55,7 @@ impl Layout {
     pub const ALL: [Self; 4] = [Self::Keras, Self::Torchvision, Self::Timm, Self::HuggingFace];
 
     /// The layout that most of these tensor names belong to, where any does.
-    pub fn recognise<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
+    pub fn recognize<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
         let count = |layout: Self| match layout {
             Self::Keras => names.clone().filter(|name| keras::owns(name)).count(),
             _ => layout.torch_table(names.clone()).1,

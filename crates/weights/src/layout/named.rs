@@ -3,7 +3,7 @@
 //! A file does not state its width multiplier; its shapes do. Each channel count stands in several tensors (the
 //! kernel's last axis, four BatchNorm vectors, the input axis of the next kernel), and the count that most of
 //! them agree on is taken. So a single wrong tensor cannot move the whole net to another width, and it is that
-//! tensor that the error names, not its hundred neighbours.
+//! tensor that the error names, not its hundred neighbors.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -85,11 +85,11 @@ impl<'f> Named<'f> {
         })?;
         // The largest first, so that no thread is left alone with one at the end.
         copies.sort_by_key(|(.., tensor)| Reverse(tensor.data().len()));
-        threads.for_each_chunk(&mut vec![(); threads.count()], &mut copies, 1, |(), _, copy| {
-            let (_, order, shape, bytes, tensor) = &mut copy[0];
-            order.copy(*shape, bytes, tensor.data_mut());
+        let tensors = threads.map(copies, |(name, order, shape, bytes, mut tensor)| {
+            order.copy(shape, bytes, tensor.data_mut());
+            (name.clone(), tensor)
         });
-        Ok((spec, copies.into_iter().map(|(name, .., tensor)| (name.clone(), tensor)).collect()))
+        Ok((spec, tensors.into_iter().collect()))
     }
 
     fn spec(&self) -> Result<Spec, Error> {

@@ -11,7 +11,7 @@
 //! four numbers, whichever rule it comes from. Names of nodes, weights and values are Keras' layer names.
 //!
 //! **Opset 13, IR version 7.** Of what is used here the youngest is Softmax over one axis (opset 13, of the year 2020),
-//! so every runtime of the last years takes the file. It is also the first opset in which a quantiser can treat each
+//! so every runtime of the last years takes the file. It is also the first opset in which a quantizer can treat each
 //! output channel for itself. IR version 7 is that opset's own; a higher one would only shut older readers out.
 //!
 //! The bytes are a function of the model: no time, no machine, metadata in the order of its keys.

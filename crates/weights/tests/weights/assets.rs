@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use icecap_graph::Spec;
-use icecap_weights::{open, params_digest, starter};
+use icecap_weights::{params_digest, read, starter};
 
 use crate::net;
 
@@ -27,7 +27,7 @@ fn the_real_files_open_with_their_width() {
         ("keras_mobilenet_v2_0.5_scrambled_no_top.safetensors", 0.5, None),
         ("starter_0.35_96.safetensors", 0.35, None),
     ] {
-        let weights = open(folder.join(file)).unwrap();
+        let weights = read(folder.join(file)).unwrap();
         assert_eq!(weights.params.spec(), &Spec::with_width(width).unwrap(), "{file}");
         assert_eq!((weights.record.width, weights.params.classes()), (Some(width), classes), "{file}");
         assert_eq!(weights.record.params_sha256, params_digest(&weights.params.clone().without_top()));
@@ -38,14 +38,14 @@ fn the_real_files_open_with_their_width() {
 #[test]
 fn the_compiled_in_starter_is_the_shared_one() {
     let Some(folder) = weights_folder() else { return };
-    let shared = open(folder.join("starter_0.35_96.safetensors")).unwrap();
+    let shared = read(folder.join("starter_0.35_96.safetensors")).unwrap();
     assert_eq!(starter().unwrap().record, shared.record);
 }
 
 #[test]
 fn the_small_nets_of_these_tests_have_the_names_of_the_real_file() {
     let Some(folder) = weights_folder() else { return };
-    let real = open(folder.join("keras_mobilenet_v2_1.0_imagenet.safetensors")).unwrap();
+    let real = read(folder.join("keras_mobilenet_v2_1.0_imagenet.safetensors")).unwrap();
     let tiny = net::tensors(&net::tiny(), Some(10));
     assert!(real.params.tensors().map(|(name, _)| name).eq(tiny.keys().map(String::as_str)));
 }
@@ -66,7 +66,7 @@ fn opening_the_largest_file_is_quick() {
     let mut times: Vec<[Duration; 2]> = (0..RUNS)
         .map(|_| {
             let (start, before) = (Instant::now(), busy());
-            let weights = open(&path).unwrap();
+            let weights = read(&path).unwrap();
             let wall = start.elapsed();
             let own = busy().zip(before).map_or(wall, |(after, before)| after - before);
             drop(weights);
@@ -80,6 +80,6 @@ fn opening_the_largest_file_is_quick() {
         times[0][0],
         times[0][1]
     );
-    // The best run, and processor time: others share the machine. Unoptimised code is not what anyone waits for.
+    // The best run, and processor time: others share the machine. Unoptimized code is not what anyone waits for.
     assert!(cfg!(debug_assertions) || times[0][0] < LIMIT, "{times:?}");
 }

@@ -1,8 +1,8 @@
 //! `params_sha256` follows the net and nothing else.
 
-use icecap_graph::{Numerics, Padding, Params, Scaling};
+use icecap_graph::{Net, Numerics, Padding, Params, Scaling};
 use icecap_kernels::Threads;
-use icecap_weights::{Digest, Error, Layout, from_bytes, from_bytes_while, params_digest};
+use icecap_weights::{Digest, Error, Layout, Opened, from_bytes, open_bytes, params_digest};
 
 use crate::net;
 
@@ -37,12 +37,14 @@ fn container_order_alignment_metadata_and_top_do_not_matter() {
 }
 
 #[test]
-fn threads_change_nothing_and_what_is_made_meanwhile_is_dropped_with_a_wrong_hash() {
+fn threads_change_nothing_and_the_packed_net_is_that_of_the_params() {
     let tensors = net::tensors(&net::tiny(), Some(10));
     let file = |stated: &str| net::file(&net::texts(&[("params_sha256", stated)]), &tensors);
     let alone = from_bytes(&net::file(&net::texts(&[]), &tensors), "file").unwrap();
     let right = file(&alone.record.params_sha256.to_string());
     let wrong = file(&Digest::of(b"another net").to_string());
+    let packed = |net: &Net| -> Vec<Vec<f32>> { net.packed_values().map(<[f32]>::to_vec).collect() };
+    let expected = packed(&Net::new(&alone.params));
     let mut bad = right.clone();
     bad.splice(right.len() - 4.., f32::NAN.to_le_bytes());
     for count in [1, 2, 3] {
@@ -50,14 +52,15 @@ fn threads_change_nothing_and_what_is_made_meanwhile_is_dropped_with_a_wrong_has
         let values = |params: &Params| -> Vec<Vec<f32>> {
             params.tensors().map(|(_, tensor)| tensor.data().to_vec()).collect()
         };
-        let (weights, made) = from_bytes_while(&right, "file", &threads, values).unwrap();
+        let Opened { weights, net } = open_bytes(&right, "file", &threads).unwrap();
         assert_eq!(weights.record.params_sha256, alone.record.params_sha256);
         assert_eq!(weights.record.file_sha256, Digest::of(&right));
         assert_eq!(values(&weights.params), values(&alone.params));
-        assert_eq!(made, values(&alone.params));
-        let error = from_bytes_while(&wrong, "file", &threads, values).unwrap_err();
+        assert_eq!((packed(&net), net.classes()), (expected.clone(), Some(10)));
+        assert_eq!(packed(&from_bytes(&right, "file").unwrap().pack().net), expected);
+        let error = open_bytes(&wrong, "file", &threads).unwrap_err();
         assert!(matches!(&error, Error::Metadata { key, .. } if key == "params_sha256"), "{error}");
-        let error = from_bytes_while(&bad, "file", &threads, |_| panic!("an unchecked net")).unwrap_err();
+        let error = open_bytes(&bad, "file", &threads).unwrap_err();
         assert!(matches!(error, Error::Net { .. }), "{error}");
     }
 }

@@ -70,7 +70,7 @@ fn a_missing_layer_is_named_by_its_first_tensor() {
 }
 
 /// Shapes that are almost `dims`: an axis less or more, each size 0, one less or one more, the last two swapped.
-fn neighbours(dims: &[usize]) -> Vec<Shape> {
+fn neighbors(dims: &[usize]) -> Vec<Shape> {
     let mut wrong = vec![vec![], [&[1], dims].concat()];
     for axis in 0..dims.len() {
         for size in [0, dims[axis] - 1, dims[axis] + 1] {
@@ -92,7 +92,7 @@ fn neighbours(dims: &[usize]) -> Vec<Shape> {
 fn a_misshapen_tensor_is_named() {
     let mut tensors = full();
     for (name, right) in full() {
-        for wrong in neighbours(right.shape().dims()) {
+        for wrong in neighbors(right.shape().dims()) {
             tensors.insert(name.clone(), Tensor::zeros(wrong));
             refused(&tensors, &name, &format!("as {wrong} instead of {}", right.shape()));
         }
@@ -153,6 +153,6 @@ fn names_of_no_layout_are_shown() {
     let error = open(&foreign).unwrap_err().to_string();
     assert!(["layer1.0.conv1.weight", "keras", "timm"].iter().all(|text| error.contains(text)), "{error}");
     assert!(matches!(open(&Tensors::new()), Err(Error::UnknownLayout { .. })));
-    assert_eq!(Layout::recognise(["block_3_expand/kernel", "other"].into_iter()), Some(Layout::Keras));
-    assert_eq!(Layout::recognise(["block_3_expand", "head/kernel"].into_iter()), None);
+    assert_eq!(Layout::recognize(["block_3_expand/kernel", "other"].into_iter()), Some(Layout::Keras));
+    assert_eq!(Layout::recognize(["block_3_expand", "head/kernel"].into_iter()), None);
 }

@@ -27,7 +27,7 @@ fn streams() -> impl Iterator<Item = (u32, Stream)> {
     (0..count as u32).map(move |index| (index, Stream::new(seed, Purpose::Test, 0, index)))
 }
 
-/// A header entry as JSON texts, so that a mutation can write what no serialiser would.
+/// A header entry as JSON texts, so that a mutation can write what no serializer would.
 #[derive(Clone)]
 struct Entry {
     name: String,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use icecap_graph::Scaling;
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::{BackbonePart, Error, Kind, Model, open};
+use icecap_weights::{BackbonePart, Error, Kind, Model, read};
 
 use crate::model::{assert_same, model};
 use crate::net;
@@ -32,7 +32,7 @@ fn training_on_a_model_file_leaves_its_backbone_as_it_was() {
     let path = folder.path().join("model.safetensors");
     let first = model(&["ants", "bees"], true);
     first.save(&path).unwrap();
-    let weights = open(&path).unwrap();
+    let weights = read(&path).unwrap();
     let second = Model {
         backbone: BackbonePart::Embedded(Arc::new(weights.params)),
         record: weights.record,
@@ -93,7 +93,7 @@ fn a_place_that_cannot_be_written_is_an_io_error() {
     let error = model(&["a", "b"], true).save(&missing).unwrap_err();
     assert_eq!(error.kind(), Kind::Io);
     assert!(error.to_string().contains("nowhere"), "{error}");
-    for error in [open(&missing).unwrap_err(), Model::load(folder.path()).unwrap_err()] {
+    for error in [read(&missing).unwrap_err(), Model::load(folder.path()).unwrap_err()] {
         assert_eq!(error.kind(), Kind::Io);
     }
 }

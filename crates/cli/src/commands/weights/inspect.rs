@@ -68,11 +68,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         WeightsSource::Starter => {
             report(STARTER, Path::new("the starter backbone"), icecap::weights::starter())?
         }
-        WeightsSource::File(path) => of_file(&path, icecap::weights::open(&path))?,
+        WeightsSource::File(path) => of_file(&path, icecap::weights::read(&path))?,
         WeightsSource::Entry(entry, store) => {
             provide(&entry, &store)?;
             let path = store.file(&entry).unwrap_or_default();
-            of_file(&path, store.open(&entry))?
+            of_file(&path, store.read(&entry))?
         }
     };
     if options.json {

@@ -65,7 +65,7 @@ fn starter(manifest: &Manifest) -> Result<Report, Failure> {
 
 /// The file of an entry in the cache. Nothing is fetched: there would be nothing to doubt.
 fn stored(entry: &Entry, store: &Store) -> Result<Report, Failure> {
-    let weights = store.open(entry)?;
+    let weights = store.read(entry)?;
     let path = store.file(entry).unwrap_or_default();
     let with = match store.check(entry, weights.record.file_sha256, &plain_path(&path))? {
         Checked::Pinned => "as the manifest states".to_owned(),
@@ -94,7 +94,7 @@ fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     if let Some(entry) = entry {
         entry.check_hash(sha256, &plain_path(path))?;
     }
-    let weights = icecap::weights::open(path)?;
+    let weights = icecap::weights::read(path)?;
     let mut compared = match entry {
         Some(entry) => known_file(entry, &weights, path)?,
         None => {

@@ -127,7 +127,7 @@ impl<'a> Table<'_, 'a> {
             return Err(here.damaged(&format!("is at level {own}, which its parent is not above")));
         }
         let count = cursor.u16()?;
-        // Its neighbours.
+        // Its neighbors.
         cursor.offset()?;
         cursor.offset()?;
         for _ in 0..count {

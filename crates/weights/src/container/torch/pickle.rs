@@ -17,7 +17,7 @@ use super::value::{Global, Id, Storage, Value, View};
 use crate::container::MAX_NAME;
 use crate::error::shown;
 
-/// The most operations of a pickle. A large published net takes 12,000, a checkpoint with its optimiser a few times that.
+/// The most operations of a pickle. A large published net takes 12,000, a checkpoint with its optimizer a few times that.
 pub(super) const MAX_OPERATIONS: u64 = 1 << 19;
 
 /// A pickle that was read to its end.

@@ -136,12 +136,12 @@ fn what_is_not_read_is_refused_by_its_name() {
 #[test]
 fn the_signature_tells_the_kind_where_it_may_stand() {
     let fixed = fixture("fixed");
-    assert_eq!(ContainerKind::recognise(fixed), Some(ContainerKind::Hdf5));
+    assert_eq!(ContainerKind::recognize(fixed), Some(ContainerKind::Hdf5));
     for (before, kind) in [(512, Some(ContainerKind::Hdf5)), (2048, Some(ContainerKind::Hdf5)), (513, None)] {
-        assert_eq!(ContainerKind::recognise(&[&vec![0; before][..], fixed].concat()), kind, "{before}");
+        assert_eq!(ContainerKind::recognize(&[&vec![0; before][..], fixed].concat()), kind, "{before}");
     }
     // Values of a safetensors file that happen to be these bytes.
     let mut other = [&vec![b' '; 512][..], fixed].concat();
     other[8] = b'{';
-    assert_eq!(ContainerKind::recognise(&other), Some(ContainerKind::Safetensors));
+    assert_eq!(ContainerKind::recognize(&other), Some(ContainerKind::Safetensors));
 }

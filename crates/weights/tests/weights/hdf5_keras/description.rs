@@ -115,7 +115,7 @@ fn what_the_weights_do_not_show_is_refused() {
     refused(
         1,
         &model(&[layer("Normalization", json!({"axis": [-1]}))]),
-        "is 'Normalization': the model normalises",
+        "is 'Normalization': the model normalizes",
     );
     for class in ["GlobalMaxPooling2D", "MaxPooling2D", "AveragePooling2D"] {
         refused(

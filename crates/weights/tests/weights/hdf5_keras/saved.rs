@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use icecap_weights::{Container, ContainerKind, Layout, from_bytes, open, params_digest, safetensors};
+use icecap_weights::{Container, ContainerKind, Layout, from_bytes, params_digest, read, safetensors};
 
 /// Not `eprintln!`: the test harness keeps what that prints of a test that passes.
 fn variable(name: &str) -> Option<PathBuf> {
@@ -30,7 +30,7 @@ fn the_published_files_open_with_the_values_of_their_other_forms() {
     let Some(folder) = weights_folder() else { return };
     for (which, width, twin) in PUBLISHED {
         let path = folder.join(format!("mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{which}_no_top.h5"));
-        let (weights, twin) = (open(&path).unwrap(), open(folder.join(twin)).unwrap());
+        let (weights, twin) = (read(&path).unwrap(), read(folder.join(twin)).unwrap());
         assert_eq!((weights.record.layout, weights.record.width), (Layout::Keras, Some(width)), "{which}");
         assert_eq!(weights.params.classes(), None);
         let twin = params_digest(&twin.params.without_top());
@@ -59,7 +59,7 @@ fn every_way_in_which_keras_saves_a_net_gives_the_same_net() {
     let Some(folder) = weights_folder() else { return };
     let source = folder.join("keras_mobilenet_v2_0.35_scrambled_no_top.safetensors");
     let Some(files) = written(&source) else { return };
-    let net = open(&source).unwrap();
+    let net = read(&source).unwrap();
     let heads = std::fs::read(files.path().join("heads.safetensors")).unwrap();
     let heads = safetensors::parse(&heads, "heads".as_ref()).unwrap();
     for model in ["plain", "binary", "five", "five_flat"] {

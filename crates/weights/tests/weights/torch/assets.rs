@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use icecap_graph::Spec;
-use icecap_weights::{Container, ContainerKind, Layout, open};
+use icecap_weights::{Container, ContainerKind, Layout, read};
 
 fn weights_folder() -> Option<PathBuf> {
     let folder = std::env::var_os("ICECAP_TEST_ASSETS").filter(|folder| !folder.is_empty());
@@ -36,7 +36,7 @@ fn each_file_opens_by_itself() {
         let bytes = std::fs::read(&path).unwrap();
         let container = Container::parse(&bytes, &path).unwrap();
         assert_eq!((container.kind(), container.names().count()), (kind, 314), "{file}");
-        let weights = open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let weights = read(&path).unwrap_or_else(|error| panic!("{error}"));
         let record = &weights.record;
         assert_eq!((record.layout, record.width), (layout, Some(0.35)), "{file}");
         assert_eq!(weights.params.spec(), &Spec::with_width(0.35).unwrap(), "{file}");
@@ -52,7 +52,7 @@ fn each_file_opens_by_itself() {
 fn one_net_has_one_hash_in_every_container() {
     let Some(folder) = weights_folder() else { return };
     let [zip, legacy, safetensors] = [".pth", "_legacy.pth", ".safetensors"]
-        .map(|end| open(folder.join(format!("torchvision_mobilenet_v2_0.35_scrambled{end}"))).unwrap());
+        .map(|end| read(folder.join(format!("torchvision_mobilenet_v2_0.35_scrambled{end}"))).unwrap());
     for other in [&zip, &legacy] {
         assert_eq!(other.record.params_sha256, safetensors.record.params_sha256);
         assert_ne!(other.record.file_sha256, safetensors.record.file_sha256);

@@ -99,6 +99,35 @@ fn a_file_cut_anywhere_is_refused() {
     }
 }
 
+/// Operations that are refused, behind two texts on the stack, and what is said of each.
+const OPERATIONS: [(&[u8], &str); 25] = [
+    (b"ios\nsystem\n", "operation INST"),
+    (b"o", "operation OBJ"),
+    (b"\x82\x01", "operation EXT1"),
+    (b"\x83\x01\0", "operation EXT2"),
+    (b"\x84\x01\0\0\0", "operation EXT4"),
+    (b"Pid\n", "operation PERSID"),
+    (b"\x92", "operation NEWOBJ_EX"),
+    (b"S'text'\n", "operation STRING"),
+    (b"I1\n", "operation INT"),
+    (b"2", "operation DUP"),
+    (b"\x97", "operation NEXT_BUFFER"),
+    (b"\xff", "operation 0xff"),
+    (b"b", "operation BUILD of what is no dict"),
+    (b"Q", "operation BINPERSID of no tuple"),
+    (b")Q", "BINPERSID of what is no storage"),
+    (b"\x85R", "operation REDUCE of what is no known name"),
+    (b"\x85\x81", "operation NEWOBJ of what is no known name"),
+    (b"R", "without a tuple of arguments"),
+    (b"ctorch\nFloatStorage\n)R", "operation REDUCE of a type"),
+    (b"ctorch\nfloat32\n)R", "operation REDUCE of a type"),
+    (b"ctorch._utils\n_rebuild_tensor_v2\n)\x81", "operation NEWOBJ of a type"),
+    (b"ctorch._utils\n_rebuild_tensor_v2\n)R", "not described as PyTorch does"),
+    (b"ctorch._utils\n_rebuild_parameter\n)R", "a parameter in a pickle is no tensor"),
+    (b"ccollections\nOrderedDict\n(NtR", "made of no list"),
+    (b"ccollections\nOrderedDict\n(](NetR", "made of no pairs"),
+];
+
 #[test]
 fn nothing_is_called() {
     let system = |operation: &str| {
@@ -123,33 +152,7 @@ fn nothing_is_called() {
         refused(&Pickle::new().global(module, name).end(), &[], &format!("'{module}.{name}'"));
     }
     let with = |bytes: &[u8]| Pickle::new().raw(b"(").text("a").text("b").raw(bytes).end();
-    for (bytes, expected) in [
-        (&b"ios\nsystem\n"[..], "operation INST"),
-        (b"o", "operation OBJ"),
-        (b"\x82\x01", "operation EXT1"),
-        (b"\x83\x01\0", "operation EXT2"),
-        (b"\x84\x01\0\0\0", "operation EXT4"),
-        (b"Pid\n", "operation PERSID"),
-        (b"\x92", "operation NEWOBJ_EX"),
-        (b"S'text'\n", "operation STRING"),
-        (b"I1\n", "operation INT"),
-        (b"2", "operation DUP"),
-        (b"\x97", "operation NEXT_BUFFER"),
-        (b"\xff", "operation 0xff"),
-        (b"b", "operation BUILD of what is no dict"),
-        (b"Q", "operation BINPERSID of no tuple"),
-        (b")Q", "BINPERSID of what is no storage"),
-        (b"\x85R", "operation REDUCE of what is no known name"),
-        (b"\x85\x81", "operation NEWOBJ of what is no known name"),
-        (b"R", "without a tuple of arguments"),
-        (b"ctorch\nFloatStorage\n)R", "operation REDUCE of a type"),
-        (b"ctorch\nfloat32\n)R", "operation REDUCE of a type"),
-        (b"ctorch._utils\n_rebuild_tensor_v2\n)\x81", "operation NEWOBJ of a type"),
-        (b"ctorch._utils\n_rebuild_tensor_v2\n)R", "not described as PyTorch does"),
-        (b"ctorch._utils\n_rebuild_parameter\n)R", "a parameter in a pickle is no tensor"),
-        (b"ccollections\nOrderedDict\n(NtR", "made of no list"),
-        (b"ccollections\nOrderedDict\n(](NetR", "made of no pairs"),
-    ] {
+    for (bytes, expected) in OPERATIONS {
         refused(&with(bytes), &[], expected);
     }
     let module = Pickle::new()

@@ -9,8 +9,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::buffer::Line;
-use crate::{Buffer, Error, LINE};
+use crate::{error::Error, line::Line};
 
 /// Maps the file at `path` for reading, hands its bytes to `read`, unmaps it, returns what `read` returned.
 ///
@@ -73,11 +72,9 @@ impl KeptFile {
         &self.mapping
     }
 
-    /// `len` values in the machine's own byte order from byte `offset` on, in place; none where `offset` is not a
-    /// multiple of 64, or where the file ends before the last cache line of them.
-    #[must_use]
-    pub fn buffer(&self, offset: usize, len: usize) -> Option<Buffer> {
-        let lines = len.div_ceil(LINE);
+    /// The `lines` lines from byte `offset` on, in place. `None` if `offset` is not a multiple of a line, or if the file
+    /// ends before the last one.
+    pub(crate) fn extent(&self, offset: usize, lines: usize) -> Option<Extent> {
         let end = lines.checked_mul(size_of::<Line>())?.checked_add(offset)?;
         if !offset.is_multiple_of(size_of::<Line>()) || end > self.mapping.len() {
             return None;
@@ -85,14 +82,13 @@ impl KeptFile {
         let start = self.mapping[offset..].as_ptr().cast::<Line>();
         // A mapping starts on a page, and a line divides a page.
         assert!(start.is_aligned(), "a mapping starts on a page");
-        Some(Buffer::in_file(Extent { start, lines, _mapping: Arc::clone(&self.mapping) }, len))
+        Some(Extent { start, _mapping: Arc::clone(&self.mapping) })
     }
 }
 
 /// Lines of a [`KeptFile`].
 pub(crate) struct Extent {
     start: *const Line,
-    lines: usize,
     _mapping: Arc<memmap2::Mmap>,
 }
 
@@ -104,10 +100,6 @@ unsafe impl Sync for Extent {}
 impl Extent {
     pub(crate) fn start(&self) -> *const Line {
         self.start
-    }
-
-    pub(crate) fn lines(&self) -> usize {
-        self.lines
     }
 }
 
@@ -128,28 +120,5 @@ mod tests {
         assert!(matches!(with_mapped_file(folder.path(), 9, |_| ()), Err(Error::Io { .. })));
         std::fs::write(&path, b"").unwrap();
         assert_eq!(with_mapped_file(&path, 6, <[u8]>::len).unwrap(), 0);
-    }
-    #[test]
-    fn buffers_lie_in_a_kept_file_and_outlive_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        let values: Vec<f32> = (0..48).map(|i| i as f32).collect();
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        std::fs::write(&path, &bytes).unwrap();
-        let file = KeptFile::open(&path, 1000).unwrap();
-        assert_eq!(file.bytes(), bytes);
-        let mut buffer = file.buffer(64, 17).unwrap();
-        for (offset, len) in [(4, 1), (192, 1), (64, 33), (0, usize::MAX), (usize::MAX - 63, 16)] {
-            assert!(file.buffer(offset, len).is_none(), "{offset} {len}");
-        }
-        drop(file);
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(&buffer[..], &values[16..33]);
-        // What is written goes to a copy.
-        let other = buffer.clone();
-        buffer[0] = -1.0;
-        assert_eq!((buffer[0], buffer[1], other[0]), (-1.0, 17.0, 16.0));
-        std::fs::write(&path, b"").unwrap();
-        assert!(KeptFile::open(&path, 1000).is_err());
     }
 }

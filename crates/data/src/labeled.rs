@@ -11,7 +11,7 @@ use crate::{Result, Skipped, scan_photos};
 
 /// Photos with their classes, as far as folders name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labelled {
+pub struct Labeled {
     /// The names of the classes, naturally sorted.
     pub classes: Vec<String>,
     /// Each photo with the index of its class, in the order of the inputs and naturally sorted within a folder.
@@ -27,7 +27,7 @@ pub struct Labelled {
 ///
 /// # Errors
 /// As [`scan_photos`].
-pub fn scan_labelled(inputs: &[PathBuf]) -> Result<Labelled> {
+pub fn scan_labeled(inputs: &[PathBuf]) -> Result<Labeled> {
     let mut found = Vec::new();
     let mut skipped = Vec::new();
     for input in inputs {
@@ -49,7 +49,7 @@ pub fn scan_labelled(inputs: &[PathBuf]) -> Result<Labelled> {
     classes.sort_by(|a, b| natural(Path::new(a), Path::new(b)));
     let index = |class: String| classes.iter().position(|known| *known == class);
     let photos = found.into_iter().map(|(photo, class)| (photo, class.and_then(index))).collect();
-    Ok(Labelled { classes, photos, skipped })
+    Ok(Labeled { classes, photos, skipped })
 }
 
 /// The folders whose folders are classes.
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     /// The classes, and each photo's class and name.
-    fn labelled(files: &[&str], inputs: &[&str]) -> (Vec<String>, Vec<(String, Option<usize>)>) {
+    fn labeled(files: &[&str], inputs: &[&str]) -> (Vec<String>, Vec<(String, Option<usize>)>) {
         let folder = tempfile::tempdir().unwrap();
         for file in files {
             let path = folder.path().join(file);
@@ -73,7 +73,7 @@ mod tests {
             std::fs::write(path, "x").unwrap();
         }
         let inputs: Vec<_> = inputs.iter().map(|input| folder.path().join(input)).collect();
-        let found = scan_labelled(&inputs).unwrap();
+        let found = scan_labeled(&inputs).unwrap();
         let name = |path: PathBuf| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
         (found.classes, found.photos.into_iter().map(|(path, class)| (name(path), class)).collect())
     }
@@ -84,14 +84,14 @@ mod tests {
 
     #[test]
     fn the_folder_below_the_input_is_the_class_however_deep_a_photo_lies() {
-        let (classes, found) = labelled(&["d/b10/x", "d/b9/deep/y", "d/loose"], &["d"]);
+        let (classes, found) = labeled(&["d/b10/x", "d/b9/deep/y", "d/loose"], &["d"]);
         assert_eq!(classes, ["b9", "b10"]);
         assert_eq!(found, photos([("d/b9/deep/y", Some(0)), ("d/b10/x", Some(1)), ("d/loose", None)]));
     }
 
     #[test]
     fn parts_are_no_classes_and_share_theirs() {
-        let (classes, found) = labelled(&["d/train/a/1", "d/train/b/2", "d/val/a/3"], &["d"]);
+        let (classes, found) = labeled(&["d/train/a/1", "d/train/b/2", "d/val/a/3"], &["d"]);
         assert_eq!(classes, ["a", "b"]);
         assert_eq!(
             found,
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn inputs_keep_their_order_and_files_have_no_class() {
-        let (classes, found) = labelled(&["z/c/1", "y/a/2", "y/c/3", "file"], &["z", "file", "y"]);
+        let (classes, found) = labeled(&["z/c/1", "y/a/2", "y/c/3", "file"], &["z", "file", "y"]);
         assert_eq!(classes, ["a", "c"]);
         assert_eq!(
             found,

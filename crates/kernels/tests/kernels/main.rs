@@ -1,0 +1,18 @@
+//! Every kernel of the registry against the oracle, under its own name (`rows.rs`); and what each operation chooses by
+//! itself on every instruction set this processor runs, over a lattice of shapes.
+//!
+//! Two kinds of input: small integers, whose sums are exact in f32, compared bit for bit; and random reals, within
+//! `2 (K + 1) eps sum|ab|`. Outputs start as NaN with guard values behind them, and so do the values that must not be
+//! read.
+
+mod arrays;
+mod dense;
+mod depthwise;
+mod geometries;
+mod pointwise;
+mod pool;
+mod resize;
+mod rows;
+mod scale;
+mod stem;
+mod subject;

@@ -1,0 +1,58 @@
+//! What opening a weight file gives.
+
+use icecap_graph::{Error as NetError, Net, Params, Scaling};
+
+use crate::derived::pack;
+use crate::{Record, params_digest};
+
+/// A net as it was trained, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// The net's tensors, epsilon, padding and pixel scaling. Every name, shape and value was checked.
+    pub params: Params,
+    /// Where the net comes from and how it wants to be used.
+    pub record: Record,
+}
+
+/// Weights, and their net ready to run.
+#[derive(Debug)]
+pub struct Opened {
+    /// The net as it was trained, and what is known of it.
+    pub weights: Weights,
+    /// The same net with BatchNorm folded in and its values packed, as inference reads them.
+    pub net: Net,
+}
+
+impl Weights {
+    /// Returns these weights with another pixel scaling, whatever their file or layout states. The net is then
+    /// another one, with a `params_sha256` of its own.
+    ///
+    /// # Errors
+    /// [`icecap_graph::Error::Numerics`] for a scaling that cannot be used.
+    pub fn with_scaling(mut self, scaling: Scaling) -> Result<Self, NetError> {
+        self.record.numerics.scaling = scaling;
+        self.params = self.params.with_numerics(self.record.numerics)?;
+        self.record.params_sha256 = params_digest(&self.params);
+        Ok(self)
+    }
+
+    /// Folds BatchNorm into the convolutions and packs the net, which is then ready to run.
+    ///
+    /// # Cost
+    /// One pass over the tensors. [`open`](crate::open) does this while it hashes the file.
+    #[must_use]
+    pub fn pack(self) -> Opened {
+        let net = pack(&self.params);
+        Opened { weights: self, net }
+    }
+}
+
+impl Opened {
+    /// `weights` with their packed net, which is packed now if nobody has done so.
+    pub(crate) fn new(weights: Weights, net: Option<Net>) -> Self {
+        match net {
+            Some(net) => Self { weights, net },
+            None => weights.pack(),
+        }
+    }
+}
