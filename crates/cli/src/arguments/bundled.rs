@@ -57,7 +57,7 @@ fn classify(program: &Path, payload: Payload) -> Result<(), Failure> {
     predict::run(&options)
 }
 
-/// The arguments of `predict`, without those that say which model, and with short words for its formats.
+/// Returns the arguments of `predict`, without those that say which model, and with short words for its formats.
 fn command(name: &str) -> Command {
     let short = |id: &'static str, help: &'static str, others: [&'static str; 3]| {
         Arg::new(id).long(id).help(help).action(ArgAction::SetTrue).conflicts_with_all(others)

@@ -76,7 +76,7 @@ mod tests {
         found
     }
 
-    /// The commands among the lines of a text: what stands behind `icecap` up to a pipe or a redirection.
+    /// Returns the commands among the lines of a text: what stands behind `icecap` up to a pipe or a redirection.
     fn commands(text: &str) -> Vec<Vec<String>> {
         let typed = text.lines().filter_map(|line| line.strip_prefix("  "));
         let pieces = typed.flat_map(|line| line.split(" | ")).filter(|piece| piece.starts_with("icecap "));

@@ -226,7 +226,7 @@ fn damaged(file: &Path, reason: &str) -> Failure {
 mod tests {
     use super::*;
 
-    /// A program of 1000 bytes that starts as an ELF does, its table of sections last.
+    /// Returns a program of 1000 bytes that starts as an ELF does, its table of sections last.
     fn program() -> Vec<u8> {
         let mut program = vec![7; 1000];
         program[..6].copy_from_slice(b"\x7fELF\x02\x01");

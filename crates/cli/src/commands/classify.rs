@@ -132,7 +132,7 @@ fn classify(
     Ok(report)
 }
 
-/// The most probable classes, the best first; of equal ones the first of the top.
+/// Returns the most probable classes, the best first; of equal ones the first of the top.
 fn best(scores: &[f32], top: usize) -> Vec<Prediction> {
     let probabilities = probabilities(scores);
     let mut order: Vec<usize> = (0..probabilities.len()).collect();

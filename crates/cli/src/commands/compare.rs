@@ -105,7 +105,7 @@ struct ClassScores {
 }
 
 impl ClassScores {
-    /// How far the runs are apart.
+    /// Returns how far the runs are apart.
     fn spread(&self) -> f64 {
         let known = self.f1.iter().flatten();
         let (low, high) = known.fold((f64::MAX, f64::MIN), |(low, high), f1| (low.min(*f1), high.max(*f1)));
@@ -147,7 +147,7 @@ impl Comparison {
         std::iter::once(first.to_owned()).chain(runs).collect()
     }
 
-    /// A table with a column for each run, its rows in `rows`.
+    /// Returns a table with a column for each run, its rows in `rows`.
     fn columns(&self, first: &str, rows: Vec<Vec<String>>) -> String {
         let header = self.header(first);
         let header: Vec<&str> = header.iter().map(String::as_str).collect();

@@ -121,7 +121,7 @@ fn train(backbone: &Backbone, dataset: &Dataset, seed: u64) -> Result<Trained, F
     }
 }
 
-/// What is told of an event.
+/// Returns what is told of an event.
 fn line(event: Event<'_>) -> String {
     match event {
         Event::Extracted(photos) => {
@@ -147,7 +147,7 @@ fn predict<'a>(classifier: &Classifier, photos: &'a [Sample]) -> Result<Vec<Seen
     Ok(photos.iter().zip(predictions).filter_map(|(photo, said)| Some((photo, said.ok()?))).collect())
 }
 
-/// A table of some right predictions and of the wrong ones.
+/// Returns a table of some right predictions and of the wrong ones.
 fn shown(classes: &[String], seen: &[Seen<'_>]) -> String {
     let mut right = vec![0; classes.len()];
     let mut rows = Vec::new();
@@ -183,7 +183,7 @@ fn draw_sheet(classes: &[String], seen: &[Seen<'_>], file: &Path) -> Result<(), 
     Ok(replace_file(file, |out| encode(out, &sheet, width, height).map_err(std::io::Error::other))?)
 }
 
-/// What to type next.
+/// Returns what to type next.
 fn next(folder: &DemoFolder, dataset: &Dataset) -> String {
     let (program, model) = (program(), typed_path(&folder.file("model.safetensors")));
     let photo = dataset.val.first().map_or(String::new(), |photo| typed_path(&photo.path));

@@ -107,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 impl Options {
-    /// The backbone and what stands in front of it: those of the model, or those of the weights.
+    /// Returns the backbone and what stands in front of it: those of the model, or those of the weights.
     fn open(&self) -> Result<(Backbone, Preprocessing), Failure> {
         if let Some(model) = &self.model {
             let options =

@@ -88,12 +88,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     report.footer(&inventory, &trained, &folder, metrics.since.as_ref())
 }
 
-/// The seconds since `start`, as the run keeps them.
+/// Returns the seconds since `start`, as the run keeps them.
 fn since_start(start: Instant) -> Option<f64> {
     Some(start.elapsed().as_secs_f64())
 }
 
-/// A trainer with all options but those about the photos' features.
+/// Returns a trainer with all options but those about the photos' features.
 fn trainer(options: &Options, backbone: &Backbone) -> Result<Trainer, Failure> {
     Ok(Trainer::new(backbone)?
         .options(options.training.options())
@@ -154,8 +154,8 @@ pub(crate) fn taking_up(options: Options) -> Result<Options, Failure> {
     since::taking_up(resume::taking_up(options)?)
 }
 
-/// Which photos belong together, by the rule that is given or by a list's own column. A rule that is about no photo
-/// is not what somebody meant.
+/// Returns which photos belong together, by the rule that is given or by a list's own column. A rule that is about no
+/// photo is not what somebody meant.
 fn groups(inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Groups>, Failure> {
     let val = inventory.val.as_deref().unwrap_or(&[]);
     let samples = inventory.train.iter().chain(val);

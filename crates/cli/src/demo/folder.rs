@@ -44,12 +44,12 @@ impl DemoFolder {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// The folder of photos, as `icecap train` takes it.
+    /// Returns the folder of photos, as `icecap train` takes it.
     pub(crate) fn photos(&self) -> PathBuf {
         self.root.join("photos")
     }
 
-    /// A file in the folder.
+    /// Returns a file in the folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }

@@ -134,7 +134,8 @@ impl Chart {
         PLOT.y(self.range(epochs))
     }
 
-    /// A loss starts at zero; an accuracy ends at one, and starts where something is to be seen.
+    /// Returns the range of the vertical axis. A loss starts at zero; an accuracy ends at one, and starts where something is
+    /// to be seen.
     fn range(&self, epochs: &[&EpochRow]) -> [f64; 2] {
         let all = epochs.iter().flat_map(|row| self.series.iter().filter_map(move |series| series.at(row)));
         let values: Vec<f64> = all.chain(self.before).filter(|value| value.is_finite()).collect();
@@ -150,7 +151,7 @@ impl Chart {
         if self.percent { percent(value) } else { loss(value) }
     }
 
-    /// A strip over each epoch, which tells its numbers.
+    /// Returns a strip over each epoch, which tells its numbers.
     fn readings(&self, epochs: &[&EpochRow], x: &Scale) -> String {
         let mut out = String::new();
         for (index, row) in epochs.iter().enumerate() {
@@ -203,7 +204,7 @@ impl Chart {
 }
 
 impl Series {
-    /// The number of an epoch; `None` if it is not known.
+    /// Returns the number of an epoch; `None` if it is not known.
     fn at(&self, row: &EpochRow) -> Option<f64> {
         (self.of)(row).map(f64::from)
     }

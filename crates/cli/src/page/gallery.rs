@@ -91,13 +91,13 @@ fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_
     )
 }
 
-/// The path below the run's folder of photos, which the page names above; the whole path where it is elsewhere.
+/// Returns the path below the run's folder of photos, which the page names above; the whole path where it is elsewhere.
 fn below<'a>(run: &Run, path: &'a Path) -> &'a Path {
     let folder = run.argument("folder");
     folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
 }
 
-/// A picture, or what stands in its place.
+/// Returns a picture, or what stands in its place.
 pub(super) fn picture(address: Option<&str>, words: &str) -> String {
     match address {
         Some(address) => format!("<img loading=\"lazy\" alt=\"{words}\" src=\"{address}\">"),

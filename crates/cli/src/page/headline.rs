@@ -65,7 +65,7 @@ fn counted_photos(photos: u64) -> String {
     if photos == 1 { "1 photo".to_owned() } else { format!("{} photos", grouped(photos)) }
 }
 
-/// The accuracy with its interval, as a number and on a scale from 0 to 100 %.
+/// Returns the accuracy with its interval, as a number and on a scale from 0 to 100 %.
 fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
     let counted = confusion.map(|confusion| (confusion.right(), confusion.photos()));
     let known = counted.map(|(right, photos)| right as f64 / photos.max(1) as f64);
@@ -106,7 +106,7 @@ fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
     )
 }
 
-/// What stands there where no photo was held back: the accuracy over the folds.
+/// Returns the figure of a run without validation photos: the accuracy over the folds.
 fn folds(run: &Run) -> String {
     let folds = run.metrics.folds.as_ref();
     let known = folds.and_then(|folds| Some((folds.accuracy?, folds)));

@@ -15,7 +15,7 @@ const LISTED_BESIDE: usize = 10;
 /// Letters of a class name beside the matrix.
 const LETTERS: usize = 16;
 
-/// The section's content.
+/// Returns the section's content.
 pub(super) fn matrix(confusion: &Confusion, classes: &[String]) -> String {
     let listed = list(confusion, classes, if classes.len() > DRAWN { LISTED } else { LISTED_BESIDE });
     if classes.len() > DRAWN {
@@ -132,7 +132,7 @@ fn one(
     )
 }
 
-/// The confusions, the most frequent first.
+/// Returns the confusions, the most frequent first.
 fn list(confusion: &Confusion, classes: &[String], most: usize) -> String {
     let worst = confusion.worst();
     if worst.is_empty() {

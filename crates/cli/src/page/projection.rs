@@ -91,7 +91,7 @@ fn marks(run: &Run, shown: &[&Seen]) -> String {
     out
 }
 
-/// A disc, a square, a triangle or a diamond.
+/// Returns a disc, a square, a triangle or a diamond.
 fn shape(class: usize, x: f64, y: f64) -> String {
     let (x, y, at) = (unit(x), unit(y), format!("M{} {}", unit(x), unit(y)));
     match class / COLORS % SHAPES {

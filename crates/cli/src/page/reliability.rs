@@ -46,7 +46,7 @@ pub(super) fn reliability(run: &Run) -> Option<String> {
     ))
 }
 
-/// What the temperature has done, where one was fitted.
+/// Returns a sentence about the temperature, if one was fitted.
 fn tempered(run: &Run) -> String {
     match (run.metrics.temperature.map(f64::from), run.metrics.ece_uncalibrated) {
         (Some(temperature), Some(error)) if temperature != 1.0 => format!(

@@ -14,7 +14,7 @@ const FIRST: [(&str, &str); 5] = [
     ("seed", "seed"),
 ];
 
-/// The command line of the run, for a shell.
+/// Returns the command line of the run, for a shell.
 pub(super) fn command(run: &Run) -> Option<String> {
     let command = run.argument("command")?;
     // A line breaks between words, not behind the hyphen of an option.
@@ -22,7 +22,7 @@ pub(super) fn command(run: &Run) -> Option<String> {
     Some(format!("<pre class=\"command\"><code>{}</code></pre>", words.join(" ")))
 }
 
-/// The section's content.
+/// Returns the section's content.
 pub(super) fn repeat(run: &Run) -> String {
     let row = |what: &str, value: &str| format!("<dt>{}</dt><dd>{}</dd>", escape(what), escape(value));
     let mut rows = row("icecap", &run.metrics.version);

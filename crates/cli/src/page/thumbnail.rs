@@ -71,7 +71,7 @@ impl Thumbnails {
     }
 }
 
-/// A photo as a JPEG of [`SIDE`] pixels; `None` if it cannot be read.
+/// Reads a photo and shrinks it to a JPEG of [`SIDE`] pixels; `None` if it cannot be read.
 fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
     let decoded = loader.open(photo).ok()?.photo().ok()?;
     let (width, height) = (decoded.width() as u32, decoded.height() as u32);

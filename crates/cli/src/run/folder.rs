@@ -25,8 +25,8 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// The folder `asked`, made where it is missing; else the first of `icecap-run`, `icecap-run-2`, … that is missing
-    /// or empty.
+    /// Returns the folder `asked`, made where it is missing; else the first of `icecap-run`, `icecap-run-2`, … that is
+    /// missing or empty.
     pub(crate) fn create(asked: Option<&Path>) -> Result<Self, Failure> {
         match asked {
             Some(path) => Self::asked(path),
@@ -34,7 +34,7 @@ impl RunFolder {
         }
     }
 
-    /// The folder at `path`, whatever is in it: also one whose mark a run that was killed has left.
+    /// Takes the folder at `path`, whatever is in it: also one whose mark a run that was killed has left.
     fn asked(path: &Path) -> Result<Self, Failure> {
         let made = !path.exists();
         match fs::create_dir_all(path) {
@@ -54,7 +54,7 @@ impl RunFolder {
         }
     }
 
-    /// The first folder in `place` that is free.
+    /// Takes the first folder in `place` that is free.
     fn next(place: &Path) -> Result<Self, Failure> {
         for number in 1..=MOST {
             let path = match number {

@@ -29,7 +29,7 @@ const BUSY_AFTER: Duration = Duration::from_secs(1);
 /// Time between two lines for a program.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
-/// Whether somebody looks at a bar.
+/// Returns whether somebody looks at a bar.
 fn is_shown() -> bool {
     !is_quiet() && !is_progress_json() && std::io::stderr().is_terminal()
 }

@@ -131,7 +131,7 @@ fn write(path: &Path, table: &str, rows: &[Row], date: &str, cpu: &str) -> Resul
     Ok(path)
 }
 
-/// A number with `digits` behind the point, or nothing.
+/// Returns a number with `digits` behind the point, or nothing.
 pub(super) fn number(value: Option<f64>, digits: usize) -> String {
     value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
 }

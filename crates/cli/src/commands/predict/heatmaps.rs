@@ -123,7 +123,7 @@ impl Drawn<'_> {
         Ok(files)
     }
 
-    /// The file of a photo: its name, with a number where that is taken.
+    /// Returns the file of a photo: its name, with a number where that is taken.
     fn file(&mut self, photo: &Path) -> PathBuf {
         let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
         let mut end = stem.len().min(LONGEST_NAME);

@@ -86,8 +86,8 @@ impl<'a> Rows<'a> {
         Self { format, classes, columns, widths: Vec::new(), begun: false }
     }
 
-    /// The rows of some photos as text, with the header in front of the first. `heatmaps` are the files of the photos'
-    /// heatmaps; empty if none are drawn.
+    /// Returns the rows of some photos as text, with the header in front of the first. `heatmaps` are the files of the
+    /// photos' heatmaps; empty if none are drawn.
     pub(super) fn window(
         &mut self,
         paths: &[PathBuf],
@@ -279,7 +279,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The `top` most probable classes, the predicted one first.
+/// Returns the `top` most probable classes, the predicted one first.
 fn ranked(prediction: &Prediction, top: usize) -> Vec<(usize, f32)> {
     let mut all: Vec<(usize, f32)> = prediction.probabilities.iter().copied().enumerate().collect();
     // Of two classes at exactly one half the second is predicted, whatever a sort would say.

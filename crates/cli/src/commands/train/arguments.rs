@@ -65,7 +65,7 @@ pub(super) fn arguments(
     }
 }
 
-/// The number of the fewest digits that is `value` as an f32: 0.001, not 0.0010000000474974513.
+/// Returns the number of the fewest digits that is `value` as an f32: 0.001, not 0.0010000000474974513.
 fn shortest(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }

@@ -71,7 +71,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What is trained on.
+    /// Returns what is trained on.
     pub(super) fn folder(&self) -> &Path {
         self.folder.as_deref().unwrap_or(Path::new(""))
     }

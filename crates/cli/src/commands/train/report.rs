@@ -112,7 +112,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// The table of classes: index, name, photos in each part.
+    /// Returns the table of classes: index, name, photos in each part.
     fn classes(&self) -> String {
         let mut parts = vec![Part::Train, Part::Val];
         if !self.dataset.test.is_empty() {
@@ -136,7 +136,7 @@ impl<'a> Report<'a> {
         table(&header, &right, rows)
     }
 
-    /// Where the validation photos come from.
+    /// Returns where the validation photos come from.
     fn validation(&self, inventory: &Inventory) -> String {
         match (&self.options.val, &inventory.val) {
             (Some(folder), _) => format!("the photos in {}", plain_path(folder)),
@@ -224,7 +224,7 @@ impl<'a> Report<'a> {
         self.say(&verdict::settings(settled, self.dataset.train.len(), self.options.augment.count()))
     }
 
-    /// Whether an epoch is worth a line: all of few, some of many.
+    /// Returns whether an epoch is worth a line: all of few, some of many.
     fn is_shown(&self, epoch: u32) -> bool {
         match self.epochs.load(Ordering::Relaxed) {
             0 => epoch <= 20 || epoch.is_multiple_of(10),
@@ -233,7 +233,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether the learning rate is worth a column.
+    /// Returns whether the learning rate is worth a column.
     fn rate_changes(&self) -> bool {
         self.options.training.schedule != Decay::Constant || self.options.training.warmup > 0
     }

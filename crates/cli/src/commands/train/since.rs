@@ -55,7 +55,7 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// The folder of the run that is named, by itself or by its model.
+/// Returns the folder of the run that is named, by itself or by its model.
 fn folder(options: &Options) -> Option<PathBuf> {
     let named = options.since.as_deref()?;
     let parent = named.parent().filter(|_| named.is_file());
@@ -112,7 +112,7 @@ impl Opened {
     }
 }
 
-/// The names among `these` that are not among `those`, each once.
+/// Returns the names among `these` that are not among `those`, each once.
 fn without<'a>(
     these: impl Iterator<Item = &'a String>,
     those: impl Iterator<Item = &'a String>,

@@ -76,7 +76,7 @@ impl Unfinished {
         *lock(&self.model) = Some(saved);
     }
 
-    /// What to say of a run that was stopped.
+    /// Returns what to say of a run that was stopped.
     pub(super) fn stopped(&self) -> Failure {
         self.keep();
         match lock(&self.model).take() {

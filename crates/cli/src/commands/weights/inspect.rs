@@ -191,7 +191,7 @@ fn text(report: &Report) -> String {
 /// Texts of a file's metadata that are shown: all that our own files have. Keras 3 has one for each layer.
 const TEXTS: usize = 24;
 
-/// A text of a file as far as it fits a line.
+/// Returns a text of a file as far as it fits a line.
 fn cut(text: &str) -> String {
     const SHOWN: usize = 100;
     match text.char_indices().nth(SHOWN) {

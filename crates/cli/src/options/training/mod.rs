@@ -54,7 +54,7 @@ pub(crate) struct TrainingOptions {
 }
 
 impl TrainingOptions {
-    /// The options as the library takes them.
+    /// Returns the options as the library takes them.
     pub(crate) fn options(&self) -> TrainOptions {
         TrainOptions {
             epochs: self.epochs,
