@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// Classes to show of each photo
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Print one JSON object

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Folder for the photos, the model and the sheet of predictions: a new one, or that of an earlier demo
     #[arg(long, value_name = "RUN", default_value = "icecap-demo")]
     out: PathBuf,
-    /// What photos, split and training are drawn from
+    /// Seed from which photos, split and training are drawn
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     #[command(flatten)]

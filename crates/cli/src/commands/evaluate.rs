@@ -33,7 +33,7 @@ pub(crate) struct Options {
     folder: PathBuf,
     #[command(flatten)]
     excluded: ExcludeOptions,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there

@@ -44,7 +44,7 @@ pub(crate) struct Options {
     backbone: BackboneOptions,
     #[command(flatten)]
     input: InputOptions,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there

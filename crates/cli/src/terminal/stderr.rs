@@ -19,10 +19,10 @@ const COLORS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("no
 /// What to say on standard error.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Verbosity {
-    /// Say nothing on standard error but why it failed: no progress, no notes, no warnings
+    /// Print nothing on standard error but failures: no progress, no notes, no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Tell progress, once a second, and notes on standard error as a JSON object a line, for programs
+    /// Report progress, once a second, and notes on standard error as JSON objects, one a line, for programs
     #[arg(long, global = true)]
     progress_json: bool,
 }
