@@ -81,8 +81,8 @@ impl Truth<'_> {
         let values = oracle::conv3x3(&geometry, &self.values, self.tensor("Conv1/kernel"), &zeros);
         self.size = geometry.output();
         self.norm(&values, "bn_Conv1", true);
-        for block in spec.blocks() {
-            let (input, prefix) = (self.values.clone(), &block.prefix);
+        for (index, block) in spec.blocks().iter().enumerate() {
+            let (input, prefix) = (self.values.clone(), Tap::Block(index));
             if block.has_expand() {
                 let name = format!("{prefix}_expand");
                 self.pointwise(&name, &format!("{name}_BN"), block.expanded, true);
@@ -111,6 +111,8 @@ fn any_width_padding_and_size_agrees_with_the_naive_net() {
         (0.25, Padding::Symmetric, (64, 35)),
         (0.35, Padding::Symmetric, (40, 32)),
         (0.5, Padding::Same, (32, 61)),
+        // Large enough for bands of rows.
+        (0.35, Padding::Same, (140, 150)),
     ];
     for (width, padding, size) in cases {
         let params = params(width, padding, 3);
@@ -126,11 +128,12 @@ fn any_width_padding_and_size_agrees_with_the_naive_net() {
         assert!(largest > 0.1, "a net that says nothing tests nothing");
         for isa in Isa::available() {
             let case = format!("width {width}, {padding:?}, {size:?}, {isa}");
-            for workers in [1, 3] {
+            // Fewer threads than the plan is for, and more: a busy pool and a batch of one come to that.
+            for (workers, threads) in [(1, 1), (3, 3), (3, 1), (1, 3)] {
                 let plan =
                     Plan::new(&net, isa, [size.0, size.1], Tap::Image..Tap::Features, workers).unwrap();
                 let mut features = vec![f32::NAN; plan.output_shape().elements()];
-                let threads = Threads::new(workers).unwrap();
+                let threads = Threads::new(threads).unwrap();
                 plan.run(&threads, Input::U8(&pixels), &mut [plan.arena()], &mut features).unwrap();
                 assert_eq!(features.len(), truth.values.len(), "{case}");
                 for (got, expected) in features.iter().zip(&truth.values) {

@@ -36,6 +36,16 @@ pub enum Error {
     /// A file of no bytes.
     #[error("the file is empty")]
     Empty,
+    /// Pixels in memory that do not fit the size that was given with them.
+    #[error("a photo of {width}x{height} pixels has three bytes for each of them; {got} bytes were given")]
+    Pixels {
+        /// Columns, as given.
+        width: usize,
+        /// Rows, as given.
+        height: usize,
+        /// Bytes given.
+        got: usize,
+    },
     /// A file in none of the formats that are read.
     #[error("{found}; the formats read are JPEG, PNG, GIF, BMP and WebP")]
     UnknownFormat {

@@ -16,6 +16,8 @@ pub enum Format {
     Bmp,
     /// WebP, lossy or lossless, its first frame.
     WebP,
+    /// No file at all: pixels in memory.
+    Pixels,
 }
 
 impl std::fmt::Display for Format {
@@ -26,6 +28,7 @@ impl std::fmt::Display for Format {
             Self::Gif => "GIF",
             Self::Bmp => "BMP",
             Self::WebP => "WebP",
+            Self::Pixels => "pixels in memory",
         })
     }
 }

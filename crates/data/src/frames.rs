@@ -11,7 +11,7 @@ pub(crate) fn is_animated(bytes: &[u8], format: Format) -> bool {
         Format::WebP => {
             bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
         }
-        Format::Jpeg | Format::Bmp => false,
+        Format::Jpeg | Format::Bmp | Format::Pixels => false,
     }
 }
 

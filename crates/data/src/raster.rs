@@ -33,7 +33,9 @@ pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mu
         Format::Gif => read(GifDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
         Format::Bmp => read(BmpDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
         Format::WebP => read(WebPDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
-        Format::Jpeg => Err(Error::Broken { format, reason: "not a raster format".to_owned() }),
+        Format::Jpeg | Format::Pixels => {
+            Err(Error::Broken { format, reason: "not a raster format".to_owned() })
+        }
     }
 }
 

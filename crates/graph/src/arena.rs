@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use icecap_kernels::{BLOCK, Buffer};
 
-/// Values that a buffer's start is moved by against its neighbor, so that two buffers used together do not start in
+/// How many values a buffer's start is moved against its neighbor, so that two buffers used together do not start in
 /// the same set of a cache whose sets repeat every 4 KiB.
 const STAGGER: usize = 5 * BLOCK;
 
@@ -27,8 +27,8 @@ impl Planner {
         self.requests.len() - 1
     }
 
-    /// The place of each request, and the length of the whole. Largest first, each at the lowest place that is free
-    /// during all of its steps.
+    /// Returns the place of each request, and the length of the whole. The largest is placed first, each at the lowest
+    /// place that is free during all of its steps.
     pub(crate) fn places(&self) -> (Vec<Range<usize>>, usize) {
         let mut order: Vec<usize> = (0..self.requests.len()).collect();
         order.sort_by_key(|&index| (std::cmp::Reverse(self.requests[index].len), index));
@@ -59,15 +59,14 @@ impl Planner {
     }
 }
 
-/// The memory of one inference at a time.
+/// The memory of one inference at a time, made by [`Plan::arena`](crate::Plan::arena).
 #[derive(Debug)]
 pub struct Arena {
     pub(crate) values: Buffer,
-    pub(crate) workers: usize,
 }
 
 impl Arena {
-    /// Its size in bytes.
+    /// Returns the size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.values.len() * size_of::<f32>()

@@ -16,14 +16,14 @@
 use std::ops::Range;
 
 use icecap_kernels::{
-    BLOCK, Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, PackedPointwise, Pads,
-    Pointwise, Stem, Threads, WINDOW, depthwise, pointwise, scaled_len, stem,
+    BLOCK, Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, PackedPointwise, PackedStem,
+    Pads, Pointwise, Stem, Threads, WINDOW, depthwise, pointwise, scaled_len, stem,
 };
 
-use crate::{Input, Net, net::PackedBlock};
+use crate::{input::Pixels, net::PackedBlock};
 
-/// Values that the window and the depthwise rows of a band have together at most, where one row of output allows it:
-/// half of a second-level cache of 1 MiB.
+/// How many values the window and the depthwise rows of a band have together at most, unless a single row of output has
+/// more: half of a second-level cache of 1 MiB.
 const BAND_VALUES: usize = (512 << 10) / size_of::<f32>();
 
 /// Blocks of 16 channels that are expanded and convolved together.
@@ -39,12 +39,12 @@ pub(crate) struct Bands {
     window: Layout,
     /// A band's depthwise rows.
     between: Layout,
-    /// Values of the scaled pixels of a band, where the first convolution is a part of it.
+    /// The number of scaled pixel values of a band; 0 if the first convolution is no part of it.
     scaled: usize,
 }
 
 impl Bands {
-    /// The bands of a depthwise convolution of `channels`.
+    /// Cuts a depthwise convolution of `channels` into bands that fit a cache.
     pub(crate) fn new(geometry: ConvGeometry, channels: usize) -> Self {
         let mut bands = Self::of_rows(geometry, channels, 1);
         for rows in 2..=geometry.output().0 {
@@ -54,7 +54,7 @@ impl Bands {
             }
             bands = more;
         }
-        // As even as they come: a last band of one row is a poor one.
+        // As many bands, but of as equal heights as possible: a last band of one row would be a poor one.
         let (height, rows) = (geometry.output().0, bands.rows);
         Self::of_rows(geometry, channels, height.div_ceil(height.div_ceil(rows)))
     }
@@ -67,23 +67,23 @@ impl Bands {
         Self { geometry, rows, window, between, scaled: 0 }
     }
 
-    /// With the first convolution computed band by band as well.
+    /// Adds the memory in which the first convolution is computed band by band as well.
     pub(crate) fn with_stem(mut self, stem: &ConvGeometry) -> Self {
         let rows = self.window.height().min(stem.output().0);
-        // The first band has the image's upper zeros, another one more rows of the image: either may be the larger. What
-        // a band asks for, less the rows that are kept, is a part of one of these.
+        // The first band has the image's upper zeros, another one more rows of the image: either may be the larger.
+        // What a band asks for, less the rows that are kept, is a part of one of these.
         self.scaled =
             (0..=stem.output().0 - rows).map(|y| scaled_len(&stem.band(y..y + rows).0)).max().unwrap_or(0);
         self
     }
 
-    /// Values of memory for one image at a time.
+    /// The number of values that the bands of one image need as memory.
     pub(crate) fn len(&self) -> usize {
         self.window.len() + self.between.len() + self.scaled
     }
 
-    /// Runs the block `packed` over the rows that `source` gives, and hands `project` each band's depthwise rows with the
-    /// output rows that they are for.
+    /// Runs the block `packed` over the rows that `source` gives, and hands `project` each band's depthwise rows with
+    /// the output rows that they are for.
     pub(crate) fn run(
         &self,
         isa: Isa,
@@ -134,8 +134,8 @@ impl Bands {
         }
     }
 
-    /// Fills a window that holds the rows `reads` of the padded image from its row `kept` on: zeros where the image does
-    /// not reach, else what `compute` makes of the image's rows.
+    /// Fills a window that holds the rows `reads` of the padded image from its row `kept` on: zeros where the image
+    /// does not reach, else what `compute` makes of the image's rows.
     fn fill(
         &self,
         window: &mut BlockedMut<'_>,
@@ -159,24 +159,25 @@ impl Bands {
     }
 }
 
-/// Where the rows that are convolved depthwise come from.
+/// Where a band gets the rows that it convolves depthwise.
 pub(crate) enum Source<'a> {
     /// The block's input, expanded.
     Expand { input: Blocked<'a>, expand: &'a PackedPointwise },
     /// The first convolution of an image.
-    Stem { net: &'a Net, geometry: &'a ConvGeometry, image: Input<'a> },
+    Stem { pixels: Pixels<'a>, geometry: &'a ConvGeometry, packed: &'a PackedStem },
 }
 
 impl Source<'_> {
+    /// How many blocks of channels are made and convolved together.
     fn blocks_together(&self, blocks: usize) -> usize {
         match self {
             Self::Expand { .. } => TOGETHER,
-            // All of its channels come at once.
+            // The first convolution gives all of its channels at once.
             Self::Stem { .. } => blocks,
         }
     }
 
-    /// Computes some rows of some blocks of channels.
+    /// Writes the rows `rows` of the blocks of channels `blocks` into `target`.
     fn rows(
         &self,
         isa: Isa,
@@ -191,11 +192,11 @@ impl Source<'_> {
                 let step = Pointwise { weights: expand, panels: blocks, epilogue: Epilogue::Relu6 };
                 pointwise(&serial, isa, &step, input.rows(rows), target);
             }
-            Self::Stem { net, geometry, image } => {
+            Self::Stem { pixels, geometry, packed } => {
                 let (band, from) = geometry.band(rows);
                 let scaled = &mut scaled[..scaled_len(&band)];
-                image.scale(&serial, isa, &band, from, &net.numerics.scaling, scaled);
-                let step = Stem { geometry: &band, weights: &net.stem, relu6: true };
+                pixels.scale(&serial, isa, &band, from, scaled);
+                let step = Stem { geometry: &band, weights: packed, relu6: true };
                 stem(&serial, isa, &step, scaled, target);
             }
         }

@@ -15,35 +15,35 @@ pub enum Error {
     /// Channel counts that make no MobileNetV2.
     #[error("no MobileNetV2 has the channels {stem} (first), {outputs:?} (blocks), {head} (last)")]
     Channels {
-        /// Of the first convolution.
+        /// Output channels of the first convolution.
         stem: usize,
-        /// Of each block's projection.
+        /// Output channels of each block's projection.
         outputs: Vec<usize>,
-        /// Of the last convolution.
+        /// Output channels of the last convolution.
         head: usize,
     },
     /// A tensor that the net needs and the file lacks.
     #[error("tensor '{name}' is missing; expected shape {expected}")]
     MissingTensor {
-        /// Its Keras name.
+        /// The tensor's Keras name.
         name: String,
-        /// Its shape.
+        /// The shape that it should have.
         expected: Shape,
     },
     /// A tensor that no layer of the net has.
     #[error("tensor '{name}' belongs to no layer of a MobileNetV2")]
     ExtraTensor {
-        /// Its name.
+        /// The tensor's name.
         name: String,
     },
-    /// A tensor of another shape than its layer's.
+    /// A tensor whose shape is not that of its layer.
     #[error("tensor '{name}' has shape {got}, expected {expected}")]
     TensorShape {
-        /// Its Keras name.
+        /// The tensor's Keras name.
         name: String,
-        /// Its layer's shape.
+        /// The shape that its layer needs.
         expected: Shape,
-        /// Its shape in the file.
+        /// The shape that it has.
         got: Shape,
     },
     /// A value that no trained net has: NaN, infinity, or a variance below zero.
@@ -51,31 +51,31 @@ pub enum Error {
         "tensor '{name}' holds {value} at index {index}; the file is damaged or was not trained to an end"
     )]
     TensorValue {
-        /// Its Keras name.
+        /// The tensor's Keras name.
         name: String,
-        /// Where in it.
+        /// The index of the first such value in the tensor.
         index: usize,
-        /// The value there.
+        /// The value itself.
         value: f32,
     },
     /// A BatchNorm epsilon or pixel scaling that is not a usable number.
     #[error("{what} is {value}, which is not usable")]
     Numerics {
-        /// Which number.
+        /// What the number is, in words.
         what: &'static str,
-        /// Its value.
+        /// The number itself.
         value: f32,
     },
     /// An input size below one feature pixel or above the limit.
     #[error("an input of {height}x{width} pixels; sides from {min} to {max} are supported")]
     InputSize {
-        /// Rows.
+        /// Rows of the input.
         height: usize,
-        /// Columns.
+        /// Columns of the input.
         width: usize,
-        /// The smallest side.
+        /// The smallest side that is supported.
         min: usize,
-        /// The largest side.
+        /// The largest side that is supported.
         max: usize,
     },
     /// A layer name that the net does not have, or that a plan cannot start or end at.
@@ -83,18 +83,19 @@ pub enum Error {
     UnknownLayer {
         /// The name asked for.
         name: String,
-        /// What it was wanted for.
+        /// What the layer was wanted for, in words that follow its name.
         purpose: &'static str,
     },
-    /// Class scores asked of weights without a classification top.
+    /// Class scores were asked for, and the weights have no classification top.
     #[error("these weights have no classification top; use a file that holds 'predictions/kernel'")]
     NoTop,
-    /// Pixels or activations whose number does not fit the plan's input.
+    /// Pixels or activations that do not fit the plan's input: another number of them, or bytes where a plan starts in
+    /// the middle of the net and takes f32.
     #[error("{got} values for an input of shape {expected}")]
     InputLength {
-        /// The plan's input.
+        /// The shape of one image's input.
         expected: Shape,
-        /// Values given.
+        /// The number of values given.
         got: usize,
     },
 }

@@ -7,26 +7,26 @@
 //!
 //! Computed in f64 and rounded once.
 
-use crate::Params;
+use crate::{params::Params, topology::ConvLayer};
 
-/// A convolution with its BatchNorm folded in: weights in the kernel's order, output channels last.
+/// A convolution with its BatchNorm folded in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Folded {
-    /// In the order and shape of the convolution's kernel.
+    /// The weights, in the order and shape of the convolution's kernel: output channels last.
     pub weights: Vec<f32>,
     /// One value per output channel.
     pub bias: Vec<f32>,
 }
 
-/// Folds the BatchNorm `norm` into the convolution `conv`, both by Keras name.
+/// Folds the BatchNorm behind a convolution into it.
 ///
 /// Works for depthwise kernels too: [3, 3, C, 1] has the channel last as [.., C] does.
 ///
 /// # Panics
-/// Where the net has no layers of these names; [`layers`](crate::layers) lists those that it has.
+/// If the net has no such convolution; it has all of [`ConvLayer::all`].
 #[must_use]
-pub fn fold(params: &Params, conv: &str, norm: &str) -> Folded {
-    let vector = |variable| params.values(norm, variable).iter().map(|&v| f64::from(v));
+pub fn fold(params: &Params, layer: ConvLayer) -> Folded {
+    let vector = |variable: &str| params.values(&layer.vector(variable)).iter().map(|&v| f64::from(v));
     let epsilon = f64::from(params.numerics().epsilon);
     let scale: Vec<f64> = vector("gamma")
         .zip(vector("moving_variance"))
@@ -37,7 +37,7 @@ pub fn fold(params: &Params, conv: &str, norm: &str) -> Folded {
         .zip(&scale)
         .map(|((beta, mean), scale)| (beta - mean * scale) as f32)
         .collect();
-    let kernel = params.values(conv, "kernel");
+    let kernel = params.values(&layer.kernel());
     // Reserved whole and filled row by row: a flattened iterator has no length to reserve by, and is no vector loop.
     let mut weights = Vec::with_capacity(kernel.len());
     for outputs in kernel.chunks_exact(scale.len()) {

@@ -1,67 +1,25 @@
-//! The forward pass: a plan's stages one after the other over one image, and batches of images over threads.
+//! The forward pass: a plan's steps one after the other over one image, and batches of images over threads.
+//!
+//! What is computed here is on one readable page in [`ReferencePlan`](crate::ReferencePlan), layer by layer. This file
+//! is that page run fast: each step in the [`Mode`] that the plan chose for it, one method a mode.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use icecap_kernels::{
-    BLOCK, Blocked, BlockedMut, ConvGeometry, Depthwise, Epilogue, Isa, Layout, Pointwise, Scale, Stem,
-    Threads, dense, depthwise, pointwise, pool, scale_pixels, stem,
+    Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, Stem, Threads, dense, pointwise, pool, stem,
 };
 
 use crate::{
-    Arena, Error, Plan, Scaling,
+    arena::Arena,
     bands::{Bands, Source},
+    chunks::{ChunkedBlock, Chunks},
+    error::Error,
+    input::{Input, Pixels},
     net::PackedBlock,
-    plan::{Step, chunk_layout},
-    spec::INPUT_CHANNELS,
+    plan::{Mode, Plan, Step},
     stage::Stage,
 };
-
-/// What enters a plan, for one image or for several one behind the other.
-#[derive(Clone, Copy, Debug)]
-pub enum Input<'a> {
-    /// Pixels from 0 to 255, [N, H, W, 3].
-    U8(&'a [u8]),
-    /// Pixels from 0 to 255, unrounded, or the values of the layer that the plan starts at, [N, H, W, C].
-    F32(&'a [f32]),
-}
-
-impl<'a> Input<'a> {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::U8(values) => values.len(),
-            Self::F32(values) => values.len(),
-        }
-    }
-
-    fn image(&self, index: usize, len: usize) -> Self {
-        match self {
-            Self::U8(values) => Self::U8(&values[index * len..][..len]),
-            Self::F32(values) => Self::F32(&values[index * len..][..len]),
-        }
-    }
-}
-
-impl Input<'_> {
-    /// Scales some rows of an image, as `geometry` reads them, to what `scaling` says.
-    pub(crate) fn scale(
-        &self,
-        threads: &Threads,
-        isa: Isa,
-        geometry: &ConvGeometry,
-        rows: Range<usize>,
-        scaling: &Scaling,
-        scaled: &mut [f32],
-    ) {
-        let row = geometry.input().1 * INPUT_CHANNELS;
-        let pixels = rows.start * row..rows.end * row;
-        let step = Scale { geometry, scale: scaling.scale, shift: scaling.shift };
-        match self {
-            Self::U8(image) => scale_pixels(threads, isa, &step, &image[pixels], scaled),
-            Self::F32(image) => scale_pixels(threads, isa, &step, &image[pixels], scaled),
-        }
-    }
-}
 
 impl Plan {
     /// Runs the plan over a batch.
@@ -73,11 +31,11 @@ impl Plan {
     /// `input` N times [`Plan::input_shape`], `output` N times [`Plan::output_shape`].
     ///
     /// # Errors
-    /// [`Error::InputLength`] where `input` is not a whole number of images, is of u8 where the plan does not start
-    /// with pixels, or does not fit `output`.
+    /// [`Error::InputLength`] if `input` is not a whole number of images, is of u8 though the plan does not start with
+    /// pixels, or does not fit `output`.
     ///
     /// # Panics
-    /// Where `arenas` is empty or of another plan.
+    /// If `arenas` is empty or one of them is another plan's.
     pub fn run(
         &self,
         threads: &Threads,
@@ -89,23 +47,26 @@ impl Plan {
         let batch = output.len() / output_len;
         self.check(input, batch, output)?;
         if batch == 1 {
-            threads.enter(|| self.image(threads, input, &mut arenas[0], output, |_| {}));
+            threads.enter(|| self.image(threads, input, output, &mut arenas[0], |_| {}));
             return Ok(());
         }
         let serial = Threads::serial();
         threads.for_each_chunk(arenas, output, output_len, |arena, index, output| {
-            self.image(&serial, input.image(index, input_len), arena, output, |_| {});
+            self.image(&serial, input.image(index, input_len), output, arena, |_| {});
         });
         Ok(())
     }
 
-    /// Runs the plan over one image and tells what each of its steps took, by the name of what leaves the step.
+    /// Runs the plan over one image and returns what each of its steps took, by the Keras name of what leaves the step.
+    ///
+    /// A step that is computed together with the next one is told with it. The result has the bits of [`Plan::run`].
     ///
     /// # Shapes
-    /// As [`Plan::run`] with a batch of one.
+    /// `input` [`Plan::input_shape`], `output` [`Plan::output_shape`].
     ///
     /// # Errors
-    /// As [`Plan::run`].
+    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 though the plan does not
+    /// start with pixels.
     pub fn profile(
         &self,
         threads: &Threads,
@@ -117,8 +78,8 @@ impl Plan {
         Ok(threads.enter(|| {
             let mut times = Vec::with_capacity(self.steps.len());
             let mut started = Instant::now();
-            self.image(threads, input, arena, output, |step| {
-                times.push((step.node.tap.layer(&self.net.spec), started.elapsed()));
+            self.image(threads, input, output, arena, |step| {
+                times.push((step.node.section.tap.layer(&self.net.spec), started.elapsed()));
                 started = Instant::now();
             });
             times
@@ -138,8 +99,8 @@ impl Plan {
         &self,
         threads: &Threads,
         input: Input<'_>,
-        arena: &mut Arena,
         output: &mut [f32],
+        arena: &mut Arena,
         mut done: impl FnMut(&Step),
     ) {
         if let (Input::F32(values), Some(first), false) =
@@ -148,8 +109,9 @@ impl Plan {
             let mut entry = BlockedMut::new(first.input, &mut arena.values[first.places.input.clone()]);
             entry.read_hwc(values);
         }
+        let pass = Pass { plan: self, threads, isa: self.isa, image: input };
         for step in &self.steps {
-            if self.step(threads, step, input, arena) {
+            if pass.step(step, arena) {
                 done(step);
             }
         }
@@ -157,183 +119,146 @@ impl Plan {
             Blocked::new(last.node.output, &arena.values[last.places.output.clone()]).write_hwc(output);
         }
     }
+}
 
-    /// Computes a step, unless the next one brings it along.
-    fn step(&self, threads: &Threads, step: &Step, image: Input<'_>, arena: &mut Arena) -> bool {
-        let alone = threads.count() == 1;
-        if alone
-            && matches!(step.node.stage, Stage::Stem(_))
-            && self.steps.get(1).is_some_and(|next| next.stem.is_some())
-        {
+/// One image's way through a plan.
+struct Pass<'a> {
+    plan: &'a Plan,
+    threads: &'a Threads,
+    isa: Isa,
+    image: Input<'a>,
+}
+
+/// A step's part of the arena.
+struct Memory<'a> {
+    input: &'a [f32],
+    output: BlockedMut<'a>,
+    chunk: &'a mut [f32],
+    depthwise: &'a mut [f32],
+    bands: &'a mut [f32],
+}
+
+impl Pass<'_> {
+    /// Computes a step; returns false if it is left to the next one.
+    fn step(&self, step: &Step, arena: &mut Arena) -> bool {
+        let mode = if self.threads.count() == 1 { &step.alone } else { &step.shared };
+        if matches!(mode, Mode::Ahead) {
             return false;
         }
         let places = &step.places;
-        let workers = arena.workers;
         let parts = [&places.input, &places.output, &places.chunk, &places.depthwise, &places.bands];
-        let Ok([input, output, chunk, between, bands]) =
+        let Ok([input, output, chunk, depthwise, bands]) =
             arena.values.get_disjoint_mut(parts.map(Range::clone))
         else {
             panic!("an arena of another plan")
         };
-        if let (true, Some(by), Stage::Block(index, _)) = (alone, &step.bands, &step.node.stage) {
-            let packed = &self.net.blocks[*index];
-            let output = BlockedMut::new(step.node.output, output);
-            // The first block never adds its input when it takes the first convolution in: see `plan::place`.
-            let (source, residual) = match (&step.stem, &packed.expand) {
-                (Some(geometry), _) => (Source::Stem { net: &self.net, geometry, image }, None),
-                (None, Some(expand)) => {
-                    let input = Blocked::new(step.input, input);
-                    let adds = self.net.spec.blocks()[*index].is_residual();
-                    (Source::Expand { input, expand }, adds.then_some(input))
-                }
-                (None, None) => unreachable!("bands are planned for blocks that expand, or follow the stem"),
-            };
-            self.by_bands(by, packed, (&source, residual), bands, output);
-            return true;
-        }
-        let input = Blocked::new(step.input, input);
-        let mut output = BlockedMut::new(step.node.output, output);
-        match &step.node.stage {
-            Stage::Stem(geometry) => {
-                let (rows, scaling) = (0..geometry.input().0, &self.net.numerics.scaling);
-                image.scale(threads, self.isa, geometry, rows, scaling, chunk);
-                output.clear_pads();
-                let step = Stem { geometry, weights: &self.net.stem, relu6: true };
-                stem(threads, self.isa, &step, chunk, &mut output);
-            }
-            Stage::Block(index, geometry) => {
-                let block = Block {
-                    plan: self,
-                    threads,
-                    packed: &self.net.blocks[*index],
-                    geometry,
-                    chunk_blocks: step.chunk_blocks,
-                    workers,
-                };
-                block.run(input, chunk, between, &mut output, self.net.spec.blocks()[*index].is_residual());
-            }
-            Stage::Head => {
-                let step = self.net.head.whole(Epilogue::Relu6);
-                pointwise(threads, self.isa, &step, input, &mut output);
-            }
-            Stage::Pool => {
-                let channels = step.node.output.channels();
-                let values = output.data_mut();
-                pool(self.isa, input, &mut values[..channels]);
-                values[channels..].fill(0.0);
-            }
-            Stage::Top => {
-                if let Some(top) = &self.net.top {
-                    let inputs = top.inputs();
-                    let values = output.data_mut();
-                    dense(self.isa, &input.data()[..inputs], top, &mut values[..top.outputs()]);
-                }
-            }
+        let output = BlockedMut::new(step.node.output, output);
+        let memory = Memory { input, output, chunk, depthwise, bands };
+        match mode {
+            Mode::Stem(geometry) => self.stem(geometry, memory),
+            Mode::Chunks(chunks) => self.chunks(step, chunks, memory),
+            Mode::Bands(bands) => self.bands(step, bands, memory),
+            Mode::Joined(bands, geometry) => self.joined(step, bands, geometry, memory),
+            Mode::Last => self.last(step, memory),
+            Mode::Pool => self.pool(step, memory),
+            Mode::Top => self.top(step, memory),
+            Mode::Ahead => {}
         }
         true
     }
 
-    /// A block by bands of rows, and what is added to each.
+    /// Returns the image with what the net expects of its pixels.
+    fn pixels(&self) -> Pixels<'_> {
+        Pixels { image: self.image, scaling: &self.plan.net.numerics.scaling }
+    }
+
+    /// Returns the packed weights of the block that a step computes.
+    fn block(&self, step: &Step) -> &PackedBlock {
+        match step.node.stage {
+            Stage::Block(index, _) => &self.plan.net.blocks[index],
+            _ => unreachable!("only blocks are planned by chunks and bands"),
+        }
+    }
+
+    /// Returns what is added to a block's projection: its input if the block is residual, else nothing.
+    fn added<'b>(&self, step: &Step, input: Blocked<'b>) -> Option<Blocked<'b>> {
+        step.node.section.add.as_ref().map(|_| input)
+    }
+
+    /// The first convolution: scale all pixels, then convolve them.
+    fn stem(&self, geometry: &ConvGeometry, memory: Memory<'_>) {
+        let Memory { mut output, chunk: scaled, .. } = memory;
+        self.pixels().scale(self.threads, self.isa, geometry, 0..geometry.input().0, scaled);
+        output.clear_pads();
+        let step = Stem { geometry, weights: &self.plan.net.stem, relu6: true };
+        stem(self.threads, self.isa, &step, scaled, &mut output);
+    }
+
+    /// A block by chunks of channels: expand and convolve each, then project all of them at once.
+    fn chunks(&self, step: &Step, chunks: &Chunks, memory: Memory<'_>) {
+        let Memory { input, mut output, chunk, depthwise, .. } = memory;
+        let (packed, input) = (self.block(step), Blocked::new(step.input, input));
+        let block = ChunkedBlock { threads: self.threads, isa: self.isa, chunks, packed, input };
+        block.run(chunk, depthwise);
+        let convolved = Blocked::new(chunks.convolved(), depthwise);
+        let epilogue = self.added(step, input).map_or(Epilogue::Linear, Epilogue::Add);
+        pointwise(self.threads, self.isa, &packed.project.whole(epilogue), convolved, &mut output);
+    }
+
+    /// A block by bands of rows: expand, convolve and project each.
+    fn bands(&self, step: &Step, bands: &Bands, memory: Memory<'_>) {
+        let input = Blocked::new(step.input, memory.input);
+        let Some(expand) = &self.block(step).expand else {
+            unreachable!("bands are planned for blocks that expand")
+        };
+        let source = Source::Expand { input, expand };
+        self.by_bands(step, bands, &source, self.added(step, input), memory);
+    }
+
+    /// The first convolution and the first block together, by bands of rows.
+    fn joined(&self, step: &Step, bands: &Bands, geometry: &ConvGeometry, memory: Memory<'_>) {
+        let source = Source::Stem { pixels: self.pixels(), geometry, packed: &self.plan.net.stem };
+        // A first block that adds its input is not joined: see `plan::joined_stem`.
+        self.by_bands(step, bands, &source, None, memory);
+    }
+
     fn by_bands(
         &self,
+        step: &Step,
         bands: &Bands,
-        packed: &PackedBlock,
-        (source, residual): (&Source<'_>, Option<Blocked<'_>>),
-        scratch: &mut [f32],
-        mut output: BlockedMut<'_>,
+        source: &Source<'_>,
+        added: Option<Blocked<'_>>,
+        memory: Memory<'_>,
     ) {
-        let project = &packed.project;
-        bands.run(self.isa, packed, source, scratch, |between, rows| {
-            let epilogue = match residual {
-                Some(input) => Epilogue::Add(input.rows(rows.clone())),
-                None => Epilogue::Linear,
-            };
+        let Memory { mut output, bands: scratch, .. } = memory;
+        let packed = self.block(step);
+        bands.run(self.isa, packed, source, scratch, |convolved, rows| {
+            let added = added.map(|input| input.rows(rows.clone()));
+            let epilogue = added.map_or(Epilogue::Linear, Epilogue::Add);
             let mut output = output.rows(rows);
-            pointwise(&Threads::serial(), self.isa, &project.whole(epilogue), between, &mut output);
+            let step = packed.project.whole(epilogue);
+            pointwise(&Threads::serial(), self.isa, &step, convolved, &mut output);
         });
     }
-}
 
-/// One inverted residual block over one image.
-struct Block<'a> {
-    plan: &'a Plan,
-    threads: &'a Threads,
-    packed: &'a PackedBlock,
-    geometry: &'a ConvGeometry,
-    chunk_blocks: usize,
-    workers: usize,
-}
-
-impl Block<'_> {
-    fn run(
-        &self,
-        input: Blocked<'_>,
-        chunks: &mut [f32],
-        between: &mut [f32],
-        output: &mut BlockedMut<'_>,
-        residual: bool,
-    ) {
-        let (height, width) = self.geometry.output();
-        let depthwise = &self.packed.depthwise;
-        let block_len = height * width * BLOCK;
-        let task_len = self.chunk_blocks * block_len;
-        match &self.packed.expand {
-            Some(_) => {
-                let buffer_len = chunks.len() / self.workers;
-                // A layer's zeros are where another one had values.
-                chunks.chunks_exact_mut(buffer_len).for_each(|buffer| self.clear(buffer));
-                let threads = self.threads;
-                threads.for_each_chunk_with(chunks, buffer_len, between, task_len, |buffer, task, values| {
-                    self.chunk(input, buffer, task, values);
-                });
-            }
-            None => {
-                let plane = input.layout().block_len();
-                let isa = self.plan.isa;
-                let mut states = vec![(); self.threads.count()];
-                self.threads.for_each_chunk(&mut states, between, block_len, |(), block, values| {
-                    let layout = chunk_layout(self.geometry, BLOCK);
-                    let input = Blocked::new(layout, &input.data()[block * plane..][..plane]);
-                    let step = Depthwise {
-                        geometry: self.geometry,
-                        weights: depthwise,
-                        blocks: block..block + 1,
-                        relu6: true,
-                    };
-                    icecap_kernels::depthwise(isa, &step, input, values);
-                });
-            }
-        }
-        let project = &self.packed.project;
-        let between = Blocked::new(Layout::compact(depthwise.channels(), height, width), between);
-        let epilogue = if residual { Epilogue::Add(input) } else { Epilogue::Linear };
-        pointwise(self.threads, self.plan.isa, &project.whole(epilogue), between, output);
+    /// The last convolution.
+    fn last(&self, step: &Step, mut memory: Memory<'_>) {
+        let input = Blocked::new(step.input, memory.input);
+        let step = self.plan.net.last.whole(Epilogue::Relu6);
+        pointwise(self.threads, self.isa, &step, input, &mut memory.output);
     }
 
-    /// Sets the zeros around a chunk; its inside is written before it is read.
-    fn clear(&self, buffer: &mut [f32]) {
-        let layout = chunk_layout(self.geometry, self.chunk_blocks * BLOCK);
-        BlockedMut::new(layout, buffer).clear_pads();
+    /// The mean over the image, and zeros up to a whole block of channels.
+    fn pool(&self, step: &Step, mut memory: Memory<'_>) {
+        let (means, rest) = memory.output.data_mut().split_at_mut(step.node.output.channels());
+        pool(self.isa, Blocked::new(step.input, memory.input), means);
+        rest.fill(0.0);
     }
 
-    /// Expands and convolves the `task`-th chunk of channels.
-    fn chunk(&self, input: Blocked<'_>, buffer: &mut [f32], task: usize, output: &mut [f32]) {
-        let Some(expand) = &self.packed.expand else { return };
-        let first = task * self.chunk_blocks;
-        let last = expand.panels().min(first + self.chunk_blocks);
-        let channels = expand.outputs().min(last * BLOCK) - first * BLOCK;
-        let layout = chunk_layout(self.geometry, channels);
-        let mut expanded = BlockedMut::new(layout, &mut *buffer);
-        let (serial, isa) = (Threads::serial(), self.plan.isa);
-        let step = Pointwise { weights: expand, panels: first..last, epilogue: Epilogue::Relu6 };
-        pointwise(&serial, isa, &step, input, &mut expanded);
-        let expanded = Blocked::new(layout, buffer);
-        let step = Depthwise {
-            geometry: self.geometry,
-            weights: &self.packed.depthwise,
-            blocks: first..last,
-            relu6: true,
-        };
-        depthwise(isa, &step, expanded, output);
+    /// The classification top.
+    fn top(&self, step: &Step, mut memory: Memory<'_>) {
+        let Some(top) = &self.plan.net.top else { unreachable!("scores are planned for nets with a top") };
+        let input = Blocked::new(step.input, memory.input);
+        dense(self.isa, &input.data()[..top.inputs()], top, &mut memory.output.data_mut()[..top.outputs()]);
     }
 }

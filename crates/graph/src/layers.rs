@@ -2,7 +2,14 @@
 
 use icecap_kernels::{ConvGeometry, Shape};
 
-use crate::{Error, Padding, Spec, spec::INPUT_CHANNELS, stage, tap::Tap};
+use crate::{
+    error::Error,
+    numerics::Padding,
+    spec::Spec,
+    stage::{Node, Stage, chain},
+    tap::Tap,
+    topology::{BATCH_NORM, ConvLayer, Convolution, Part},
+};
 
 /// What a layer computes, with what its kernel must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,19 +17,19 @@ use crate::{Error, Padding, Spec, spec::INPUT_CHANNELS, stage, tap::Tap};
 pub enum LayerKind {
     /// A full 3x3 convolution from `inputs` channels.
     Conv {
-        /// Sizes, padding, stride.
+        /// Sizes, padding and stride.
         geometry: ConvGeometry,
-        /// Input channels.
+        /// Channels that it reads.
         inputs: usize,
     },
     /// A depthwise 3x3 convolution.
     Depthwise {
-        /// Sizes, padding, stride.
+        /// Sizes, padding and stride.
         geometry: ConvGeometry,
     },
     /// A 1x1 convolution from `inputs` channels.
     Pointwise {
-        /// Input channels.
+        /// Channels that it reads.
         inputs: usize,
     },
     /// BatchNorm, folded into the convolution before it.
@@ -35,13 +42,13 @@ pub enum LayerKind {
     Pool,
     /// A dense layer from `inputs` features.
     Dense {
-        /// Input features.
+        /// Features that it reads.
         inputs: usize,
     },
 }
 
 impl LayerKind {
-    /// Keras' name of the layer type.
+    /// Returns Keras' name of the layer type.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -59,112 +66,96 @@ impl LayerKind {
 /// One layer of a net for one input size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Its Keras name.
+    /// The layer's Keras name.
     pub name: String,
-    /// What it computes.
+    /// The tap behind the section of the net that the layer belongs to.
+    pub section: Tap,
+    /// The convolution that the layer is, or belongs to as its BatchNorm or ReLU6; `None` for the other kinds of
+    /// layers.
+    pub convolution: Option<ConvLayer>,
+    /// What the layer computes.
     pub kind: LayerKind,
     /// The shape of its output for one image: [1, H, W, C] or [1, C].
     pub output: Shape,
-    /// Trained numbers, BatchNorm's statistics among them.
+    /// The number of trained values, BatchNorm's statistics among them.
     pub parameters: usize,
     /// Multiply-adds for one image, before anything is folded.
     pub macs: usize,
 }
 
-/// The layers of a net for an input of `height` x `width`, ending with pooling and, given `classes`, a dense layer.
+/// Lists the layers of a net for an input of `size` (rows, columns), ending with pooling or, given `classes`, with a
+/// dense layer.
 ///
 /// # Errors
-/// [`Error::InputSize`].
+/// [`Error::InputSize`] for a side that the net cannot run.
 pub fn layers(
     spec: &Spec,
     padding: Padding,
     classes: Option<usize>,
-    [height, width]: [usize; 2],
+    size: [usize; 2],
 ) -> Result<Vec<Layer>, Error> {
-    stage::check_size(height, width)?;
-    let mut list = List { layers: Vec::new(), size: (height, width), channels: INPUT_CHANNELS, padding };
-    list.spatial("Conv1", "bn_Conv1", 2, Some(spec.stem_channels()))?;
-    list.push(&Tap::Stem.to_string(), LayerKind::Relu6, 0, 0);
-    for (index, block) in spec.blocks().iter().enumerate() {
-        let prefix = &block.prefix;
-        if block.has_expand() {
-            list.pointwise(&format!("{prefix}_expand"), &format!("{prefix}_expand_BN"), block.expanded);
-            list.push(&format!("{prefix}_expand_relu"), LayerKind::Relu6, 0, 0);
+    let mut layers = Vec::new();
+    for node in chain(spec, padding, classes, size)? {
+        for convolution in &node.section.convolutions {
+            push_convolution(&mut layers, &node, convolution);
         }
-        list.spatial(&format!("{prefix}_depthwise"), &format!("{prefix}_depthwise_BN"), block.stride, None)?;
-        list.push(&format!("{prefix}_depthwise_relu"), LayerKind::Relu6, 0, 0);
-        list.pointwise(&format!("{prefix}_project"), &format!("{prefix}_project_BN"), block.output);
-        if block.is_residual() {
-            list.push(&Tap::Block(index).layer(spec), LayerKind::Add, 0, 0);
+        if let Some(name) = &node.section.add {
+            let output = image(&node, node.section.outputs);
+            layers.push(layer(&node, name.clone(), LayerKind::Add, output));
         }
-    }
-    list.pointwise("Conv_1", "Conv_1_bn", spec.feature_channels());
-    list.push(&Tap::Features.to_string(), LayerKind::Relu6, 0, 0);
-    let features = spec.feature_channels();
-    let shape = Shape::of([1, features]);
-    list.layers.push(Layer {
-        name: Tap::Pooled.to_string(),
-        kind: LayerKind::Pool,
-        output: shape,
-        parameters: 0,
-        macs: 0,
-    });
-    if let Some(classes) = classes {
-        list.layers.push(Layer {
-            name: Tap::Classes.to_string(),
-            kind: LayerKind::Dense { inputs: features },
-            output: Shape::of([1, classes]),
-            parameters: (features + 1) * classes,
-            macs: features * classes,
-        });
-    }
-    Ok(list.layers)
-}
-
-struct List {
-    layers: Vec<Layer>,
-    size: (usize, usize),
-    channels: usize,
-    padding: Padding,
-}
-
-impl List {
-    fn push(&mut self, name: &str, kind: LayerKind, parameters: usize, macs: usize) {
-        let output = Shape::of([1, self.size.0, self.size.1, self.channels]);
-        self.layers.push(Layer { name: name.to_owned(), kind, output, parameters, macs });
-    }
-
-    /// A 1x1 convolution and its BatchNorm.
-    fn pointwise(&mut self, name: &str, norm: &str, outputs: usize) {
-        let inputs = self.channels;
-        self.channels = outputs;
-        let macs = self.size.0 * self.size.1 * inputs * outputs;
-        self.push(name, LayerKind::Pointwise { inputs }, inputs * outputs, macs);
-        self.push(norm, LayerKind::BatchNorm, 4 * outputs, 0);
-    }
-
-    /// A 3x3 convolution and its BatchNorm; depthwise without `outputs`.
-    fn spatial(
-        &mut self,
-        name: &str,
-        norm: &str,
-        stride: usize,
-        outputs: Option<usize>,
-    ) -> Result<(), Error> {
-        let geometry = stage::geometry(self.padding, self.size.0, self.size.1, stride)?;
-        self.size = geometry.output();
-        let inputs = self.channels;
-        let (kind, pairs) = match outputs {
-            Some(outputs) => {
-                self.channels = outputs;
-                (LayerKind::Conv { geometry, inputs }, inputs * outputs)
+        let (name, output) = (node.section.tap.to_string(), Shape::of([1, node.section.outputs]));
+        match node.stage {
+            Stage::Pool => layers.push(layer(&node, name, LayerKind::Pool, output)),
+            Stage::Top => {
+                let (inputs, outputs) = (spec.feature_channels(), node.section.outputs);
+                layers.push(Layer {
+                    parameters: (inputs + 1) * outputs,
+                    macs: inputs * outputs,
+                    ..layer(&node, name, LayerKind::Dense { inputs }, output)
+                });
             }
-            None => (LayerKind::Depthwise { geometry }, inputs),
-        };
-        self.push(name, kind, 9 * pairs, geometry.macs_per_pair() * pairs);
-        self.push(norm, LayerKind::BatchNorm, 4 * self.channels, 0);
-        Ok(())
+            Stage::Stem(_) | Stage::Block(..) | Stage::Last => {}
+        }
     }
+    Ok(layers)
+}
+
+/// Adds a convolution, its BatchNorm and, where it has one, its ReLU6.
+fn push_convolution(layers: &mut Vec<Layer>, node: &Node, convolution: &Convolution) {
+    let &Convolution { layer: conv, inputs, outputs, .. } = convolution;
+    let output = match (&node.stage, conv.part) {
+        // A block changes its size behind the expansion.
+        (Stage::Block(_, geometry), Part::Expand) => {
+            let (height, width) = geometry.input();
+            Shape::of([1, height, width, outputs])
+        }
+        _ => image(node, outputs),
+    };
+    let (kind, macs) = match (&node.stage, conv.part) {
+        (Stage::Stem(geometry), Part::Stem) => {
+            (LayerKind::Conv { geometry: *geometry, inputs }, geometry.macs_per_pair() * inputs * outputs)
+        }
+        (Stage::Block(_, geometry), Part::Depthwise) => {
+            (LayerKind::Depthwise { geometry: *geometry }, geometry.macs_per_pair() * outputs)
+        }
+        _ => (LayerKind::Pointwise { inputs }, output.elements() * inputs),
+    };
+    let parameters = convolution.kernel_shape().elements();
+    let of_convolution = |name, kind| Layer { convolution: Some(conv), ..layer(node, name, kind, output) };
+    layers.push(Layer { parameters, macs, ..of_convolution(conv.name(), kind) });
+    let norm = of_convolution(conv.norm(), LayerKind::BatchNorm);
+    layers.push(Layer { parameters: BATCH_NORM.len() * outputs, ..norm });
+    layers.extend(conv.activation().map(|name| of_convolution(name, LayerKind::Relu6)));
+}
+
+/// A layer of a stage without trained numbers.
+fn layer(node: &Node, name: String, kind: LayerKind, output: Shape) -> Layer {
+    Layer { name, section: node.section.tap, convolution: None, kind, output, parameters: 0, macs: 0 }
+}
+
+/// The shape of an image as large as the one that leaves the stage.
+fn image(node: &Node, channels: usize) -> Shape {
+    Shape::of([1, node.output.height(), node.output.width(), channels])
 }
 
 #[cfg(test)]

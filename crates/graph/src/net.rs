@@ -3,13 +3,17 @@
 use icecap_kernels::{PackedDense, PackedDepthwise, PackedPointwise, PackedStem};
 
 use crate::{
-    BlockSpec, Numerics, Params, Spec,
-    fold::{Folded, fold},
+    fold::fold,
+    numerics::Numerics,
+    params::Params,
+    spec::Spec,
+    topology::{ConvLayer, Convolution, Part, TOP_BIAS, TOP_KERNEL},
 };
 
 /// The packed weights of one inverted residual block.
 #[derive(Debug)]
 pub(crate) struct PackedBlock {
+    /// `None` in the first block, which has no expansion.
     pub(crate) expand: Option<PackedPointwise>,
     pub(crate) depthwise: PackedDepthwise,
     pub(crate) project: PackedPointwise,
@@ -22,7 +26,7 @@ pub struct Net {
     pub(crate) numerics: Numerics,
     pub(crate) stem: PackedStem,
     pub(crate) blocks: Vec<PackedBlock>,
-    pub(crate) head: PackedPointwise,
+    pub(crate) last: PackedPointwise,
     pub(crate) top: Option<PackedDense>,
 }
 
@@ -34,60 +38,54 @@ impl Net {
     #[must_use]
     pub fn new(params: &Params) -> Self {
         let spec = params.spec().clone();
-        let stem = fold(params, "Conv1", "bn_Conv1");
-        let (features, last) = (spec.feature_channels(), last_channels(&spec));
+        let stem = fold(params, ConvLayer::STEM);
         let top = params.classes().map(|classes| {
-            let (kernel, bias) =
-                (params.values("predictions", "kernel"), params.values("predictions", "bias"));
-            PackedDense::pack(kernel, bias, features, classes)
+            let (kernel, bias) = (params.values(TOP_KERNEL), params.values(TOP_BIAS));
+            PackedDense::pack(kernel, bias, spec.feature_channels(), classes)
         });
         Self {
             numerics: *params.numerics(),
             stem: PackedStem::pack(&stem.weights, &stem.bias, spec.stem_channels()),
-            blocks: spec.blocks().iter().map(|block| pack_block(params, block)).collect(),
-            head: pack_pointwise(fold(params, "Conv_1", "Conv_1_bn"), last, features),
+            blocks: (0..spec.blocks().len()).map(|block| pack_block(params, block)).collect(),
+            last: pack_pointwise(params, ConvLayer::LAST),
             top,
             spec,
         }
     }
 
-    /// The channel counts.
+    /// Returns the channel counts.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// Epsilon, padding and pixel scaling of the weights.
+    /// Returns epsilon, padding and pixel scaling of the weights.
     #[must_use]
     pub fn numerics(&self) -> &Numerics {
         &self.numerics
     }
 
-    /// Classes of the classification top, where there is one.
+    /// Returns the number of classes of the classification top; `None` for a net without one.
     #[must_use]
     pub fn classes(&self) -> Option<usize> {
         self.top.as_ref().map(PackedDense::outputs)
     }
 }
 
-/// Channels that enter the last convolution.
-pub(crate) fn last_channels(spec: &Spec) -> usize {
-    spec.blocks().last().map_or(spec.stem_channels(), |block| block.output)
-}
-
-fn pack_pointwise(folded: Folded, inputs: usize, outputs: usize) -> PackedPointwise {
+fn pack_pointwise(params: &Params, layer: ConvLayer) -> PackedPointwise {
+    let Convolution { inputs, outputs, .. } = layer.sized(params.spec());
+    let folded = fold(params, layer);
     PackedPointwise::pack(&folded.weights, &folded.bias, inputs, outputs)
 }
 
-fn pack_block(params: &Params, block: &BlockSpec) -> PackedBlock {
-    let part = |part: &str| {
-        let conv = format!("{}_{part}", block.prefix);
-        fold(params, &conv, &format!("{conv}_BN"))
-    };
-    let depthwise = part("depthwise");
+fn pack_block(params: &Params, block: usize) -> PackedBlock {
+    let [expand, depthwise, project] =
+        [Part::Expand, Part::Depthwise, Part::Project].map(|part| ConvLayer { part, block });
+    let spec = &params.spec().blocks()[block];
+    let folded = fold(params, depthwise);
     PackedBlock {
-        expand: block.has_expand().then(|| pack_pointwise(part("expand"), block.input, block.expanded)),
-        depthwise: PackedDepthwise::pack(&depthwise.weights, &depthwise.bias, block.expanded),
-        project: pack_pointwise(part("project"), block.expanded, block.output),
+        expand: spec.has_expand().then(|| pack_pointwise(params, expand)),
+        depthwise: PackedDepthwise::pack(&folded.weights, &folded.bias, spec.expanded),
+        project: pack_pointwise(params, project),
     }
 }

@@ -12,23 +12,26 @@
 
 use icecap_kernels::{Buffer, PackedDepthwise, PackedPointwise, PackedStem};
 
-use crate::net::{PackedBlock, last_channels};
-use crate::{BlockSpec, Net, Numerics, Spec};
+use crate::{
+    net::{Net, PackedBlock},
+    numerics::Numerics,
+    spec::{BlockSpec, Spec},
+};
 
 impl Net {
-    /// The packed weights, buffer by buffer, without those of a classification top.
+    /// Iterates over the packed weights, buffer by buffer, without those of a classification top.
     pub fn packed_values(&self) -> impl Iterator<Item = &[f32]> {
         let blocks = self.blocks.iter().flat_map(|block| {
             let expand = block.expand.iter().flat_map(PackedPointwise::values);
             expand.chain(block.depthwise.values()).chain(block.project.values())
         });
-        self.stem.values().into_iter().chain(blocks).chain(self.head.values())
+        self.stem.values().into_iter().chain(blocks).chain(self.last.values())
     }
 
-    /// A net without a classification top from what [`Net::packed_values`] gave: `take` gives the next buffer, of as many
-    /// values as it is asked for. None where it does.
+    /// Rebuilds a net without a classification top from what [`Net::packed_values`] gave: `take` returns the next
+    /// buffer, of as many values as it is asked for. Returns `None` as soon as `take` does.
     ///
-    /// The values are believed: whoever brings them knows that they were packed from params with this spec and these
+    /// The values are not checked: the caller knows that they were packed from params with this spec and these
     /// numerics, under this [`PACK_VERSION`](icecap_kernels::PACK_VERSION).
     pub fn from_packed(
         spec: Spec,
@@ -38,8 +41,8 @@ impl Net {
         let stem = PackedStem::unpack(spec.stem_channels(), take)?;
         let blocks: Option<Vec<PackedBlock>> =
             spec.blocks().iter().map(|block| unpack_block(block, take)).collect();
-        let head = PackedPointwise::unpack(last_channels(&spec), spec.feature_channels(), take)?;
-        Some(Self { stem, blocks: blocks?, head, top: None, numerics, spec })
+        let last = PackedPointwise::unpack(spec.last_channels(), spec.feature_channels(), take)?;
+        Some(Self { stem, blocks: blocks?, last, top: None, numerics, spec })
     }
 }
 

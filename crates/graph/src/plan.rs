@@ -1,41 +1,75 @@
-//! The plan that runs: a range of stages, their chunks, and the place of every value they need.
+//! The plan that runs: a range of stages, how each is computed, and the place of every value they need.
 //!
-//! A block of the net is computed a few channels at a time: expand them over the whole image into a buffer with zeros
-//! around it, convolve that depthwise, keep the result; when all channels are done, project. The expanded image, six
-//! times the block's input, never exists as a whole: the buffer of one chunk stays in cache.
+//! A block of the net, expand, depthwise, project, add, is written as in the paper in [`ReferencePlan`], and is never
+//! computed so: its expanded image is six times the block's input and would leave every cache. The plan decides for
+//! each stage and input size in which [`Mode`] it is computed instead; every mode gives the same bits.
+//!
+//! [`ReferencePlan`]: crate::ReferencePlan
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use icecap_kernels::{BLOCK, Buffer, ConvGeometry, Isa, Layout, Shape, in_slabs};
+use icecap_kernels::{Buffer, ConvGeometry, Isa, Layout, Shape, in_slabs, scaled_len};
 
 use crate::{
-    Error, Net,
     arena::{Arena, Planner},
     bands::Bands,
+    chunks::Chunks,
+    error::Error,
+    net::Net,
     stage::{self, Node, Stage},
     tap::Tap,
 };
 
-/// A chunk's buffer is kept below this where two blocks of channels allow it: what a first-level cache of 32 KiB holds
-/// beside the tile's inputs and outputs, doubled, since half of it is written while the other half is read.
-const CHUNK_BYTES: usize = 48 << 10;
-
-/// Blocks of 16 channels that a chunk has at least: one AVX-512 tile of 32 channels.
-const CHUNK_BLOCKS: usize = 2;
-
-/// A chunk larger than this, in bytes, is a matter for bands: written and read again, it would not stay in a second-level
-/// cache of 1 MiB. Below, chunks are the faster ones: a layer runs over the whole image in one call.
+/// A chunk larger than this, in bytes, is a matter for bands: written and read again, it would not stay in a
+/// second-level cache of 1 MiB. Below, chunks are the faster ones: a layer runs over the whole image in one call.
 const BANDS_FROM: usize = 512 << 10;
 
-/// Where a stage's values lie in the arena.
+/// How a stage is computed.
+#[derive(Clone, Debug)]
+pub(crate) enum Mode {
+    /// The first convolution over the whole image.
+    Stem(ConvGeometry),
+    /// A block by chunks of channels.
+    Chunks(Chunks),
+    /// A block by bands of rows.
+    Bands(Bands),
+    /// The first block by bands of rows, with the rows of the first convolution computed just before they are read.
+    Joined(Bands, ConvGeometry),
+    /// Nothing to do: the next stage is joined with this one.
+    Ahead,
+    /// The last convolution over the whole image.
+    Last,
+    /// The mean over the image.
+    Pool,
+    /// The dense layer of the classification top.
+    Top,
+}
+
+impl Mode {
+    /// Returns the lengths of the chunk buffers, the depthwise result and the bands, where `workers` threads share an
+    /// image.
+    fn scratch(&self, workers: usize) -> [usize; 3] {
+        match self {
+            Self::Stem(geometry) => [scaled_len(geometry), 0, 0],
+            Self::Chunks(chunks) => {
+                let buffers = if chunks.expands() { workers * chunks.buffer_len() } else { 0 };
+                [buffers, chunks.convolved().len(), 0]
+            }
+            Self::Bands(bands) | Self::Joined(bands, _) => [0, 0, bands.len()],
+            Self::Ahead | Self::Last | Self::Pool | Self::Top => [0; 3],
+        }
+    }
+}
+
+/// Where a step's values lie in the arena.
 #[derive(Clone, Debug)]
 pub(crate) struct Places {
-    /// What enters the stage.
+    /// What enters the step.
     pub(crate) input: Range<usize>,
     /// What leaves it.
     pub(crate) output: Range<usize>,
-    /// The chunk buffers of all workers, one behind the other; the scaled image in the stem.
+    /// The chunk buffers of all workers, one behind the other; in the first convolution the scaled image.
     pub(crate) chunk: Range<usize>,
     /// A block's depthwise result.
     pub(crate) depthwise: Range<usize>,
@@ -47,14 +81,12 @@ pub(crate) struct Places {
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) node: Node,
+    /// The layout of what enters.
     pub(crate) input: Layout,
-    /// Blocks of channels in a chunk.
-    pub(crate) chunk_blocks: usize,
-    /// How a thread that has the image alone computes the block, where its channels over the whole image are too much
-    /// for a cache.
-    pub(crate) bands: Option<Bands>,
-    /// The first convolution, where the bands take it in.
-    pub(crate) stem: Option<ConvGeometry>,
+    /// How a thread that has the image to itself computes the stage.
+    pub(crate) alone: Mode,
+    /// How several threads compute it together.
+    pub(crate) shared: Mode,
     pub(crate) places: Places,
 }
 
@@ -64,21 +96,22 @@ pub struct Plan {
     pub(crate) net: Arc<Net>,
     pub(crate) isa: Isa,
     pub(crate) steps: Vec<Step>,
+    starts_with_pixels: bool,
     input_shape: Shape,
     output_shape: Shape,
     arena_len: usize,
-    workers: usize,
 }
 
 impl Plan {
-    /// Plans the sections of `net` between two taps for images of `size` (rows, columns): `Tap::Image..Tap::Pooled` takes
-    /// pixels and gives pooled features, `Tap::Block(3)..Tap::Features` takes what leaves block 3.
+    /// Plans the sections of `net` between two taps for images of `size` (rows, columns): `Tap::Image..Tap::Pooled`
+    /// takes pixels and gives pooled features, `Tap::Block(3)..Tap::Features` takes what leaves block 3.
     ///
     /// Up to `workers` threads can share one image.
     ///
     /// # Errors
-    /// [`Error::InputSize`] for a size that the net cannot run; [`Error::UnknownLayer`] for a block that the net does not
-    /// have and for an end that does not lie behind the start; [`Error::NoTop`] for class scores of weights without a top.
+    /// [`Error::InputSize`] for a size that the net cannot run; [`Error::UnknownLayer`] for a block that the net does
+    /// not have and for an end that does not lie behind the start; [`Error::NoTop`] for class scores of weights without
+    /// a top.
     pub fn new(
         net: &Arc<Net>,
         isa: Isa,
@@ -87,7 +120,7 @@ impl Plan {
         workers: usize,
     ) -> Result<Self, Error> {
         let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), size)?;
-        let position = |tap: Tap| nodes.iter().position(|node| node.tap == tap);
+        let position = |tap: Tap| nodes.iter().position(|node| node.section.tap == tap);
         let unknown = |tap: Tap, purpose| Error::UnknownLayer { name: tap.layer(&net.spec), purpose };
         let Range { start, end } = taps;
         let first = match start {
@@ -103,112 +136,78 @@ impl Plan {
         }
         let input_shape = match first {
             0 => stage::image_shape(size),
-            _ => stage::shape_of(&nodes[first - 1]),
+            _ => nodes[first - 1].shape(),
         };
-        let output_shape = stage::shape_of(&nodes[last]);
-        let workers = workers.max(1);
-        let (steps, arena_len) = place(net, nodes, first..last + 1, workers);
-        Ok(Self { net: Arc::clone(net), isa, steps, input_shape, output_shape, arena_len, workers })
+        let output_shape = nodes[last].shape();
+        let (steps, arena_len) = place(net, &nodes, first..last + 1, workers.max(1));
+        let starts_with_pixels = first == 0;
+        Ok(Self {
+            net: Arc::clone(net),
+            isa,
+            steps,
+            starts_with_pixels,
+            input_shape,
+            output_shape,
+            arena_len,
+        })
     }
 
-    /// The shape of one image's input: [H, W, 3] pixels, or the values of the layer it starts at.
+    /// Returns the shape of one image's input: [H, W, 3] pixels, or the values of the layer that the plan starts
+    /// behind.
     #[must_use]
     pub fn input_shape(&self) -> Shape {
         self.input_shape
     }
 
-    /// The shape of one image's output: [h, w, C], or `[C]` from pooling on.
+    /// Returns the shape of one image's output: [h, w, C], or `[C]` from pooling on.
     #[must_use]
     pub fn output_shape(&self) -> Shape {
         self.output_shape
     }
 
-    /// Whether it starts with pixels.
+    /// Returns whether the plan starts with pixels.
     #[must_use]
     pub fn starts_with_pixels(&self) -> bool {
-        matches!(self.steps.first(), Some(Step { node: Node { stage: Stage::Stem(_), .. }, .. }))
+        self.starts_with_pixels
     }
 
-    /// The instruction set it runs on.
+    /// Returns the instruction set that the plan runs on.
     #[must_use]
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// Memory for one inference at a time.
+    /// Allocates the memory of one inference at a time.
     #[must_use]
     pub fn arena(&self) -> Arena {
-        let values = in_slabs(|| Buffer::zeros(self.arena_len));
-        Arena { values, workers: self.workers }
+        Arena { values: in_slabs(|| Buffer::zeros(self.arena_len)) }
     }
 }
 
-/// The buffer of one chunk of a block: `blocks` blocks of expanded channels with zeros around them.
-pub(crate) fn chunk_layout(depthwise: &ConvGeometry, channels: usize) -> Layout {
-    let (height, width) = depthwise.input();
-    Layout::new(channels, height, width, depthwise.pads())
-}
-
-/// Into chunks of how many blocks `blocks` are cut, where `fits` go into the cache: a multiple of a tile's, as many as
-/// fit, unless that leaves one of the workers with much less to do than another.
-fn blocks_in_chunk(blocks: usize, fits: usize, workers: usize) -> usize {
-    let most = (fits / CHUNK_BLOCKS * CHUNK_BLOCKS).max(CHUNK_BLOCKS).min(blocks);
-    let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;
-    (1..=most).min_by_key(|&size| (longest(size), std::cmp::Reverse(size))).unwrap_or(most)
-}
-
-/// Decides chunks, bands and places for the stages `range`.
-fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (Vec<Step>, usize) {
+/// Decides how the stages `range` are computed and where their values lie; the second value is the length of the arena.
+fn place(net: &Net, nodes: &[Node], range: Range<usize>, workers: usize) -> (Vec<Step>, usize) {
     let mut planner = Planner::default();
-    let before = range.start.checked_sub(1).map(|index| nodes[index].output);
+    let joined = joined_stem(net, nodes, &range);
     // Pixels never enter the arena unscaled.
-    let entry = before.unwrap_or(Layout::compact(0, 0, 0));
-    let mut input_request = planner.request(entry.len(), range.start, range.start);
-    let mut input = entry;
+    let before = range.start.checked_sub(1).map(|index| nodes[index].output);
+    let mut input = before.unwrap_or(Layout::compact(0, 0, 0));
+    let mut input_request = planner.request(input.len(), range.start, range.start);
     let mut requests = Vec::with_capacity(range.len());
-    let mut steps: Vec<Step> = Vec::with_capacity(range.len());
-    // The first convolution's own step is left out by a thread alone: its rows come with the first block's.
-    // Not where that block adds what it read to what it gives, as in the narrowest nets: the rows are gone by then.
-    let first_block = &net.spec.blocks()[0];
-    let joined = range.start == 0 && range.end > 1 && !first_block.has_expand() && !first_block.is_residual();
-    for (index, node) in nodes.into_iter().enumerate().take(range.end).skip(range.start) {
-        let alone = workers == 1 && index == 0 && joined;
-        let needed = |len: usize| if alone { 0 } else { len };
-        let output_request = planner.request(needed(node.output.len()), index, index + 1);
-        let (mut chunk_blocks, mut chunk_len, mut depthwise_len) = (0, 0, 0);
-        let (mut bands, mut stem) = (None, None);
-        match &node.stage {
-            Stage::Stem(geometry) => chunk_len = needed(icecap_kernels::scaled_len(geometry)),
-            Stage::Block(block, geometry) => {
-                let spec = &net.spec.blocks()[*block];
-                let (height, width) = geometry.output();
-                let blocks = spec.expanded.div_ceil(BLOCK);
-                let bytes = chunk_layout(geometry, BLOCK).len() * size_of::<f32>();
-                chunk_blocks = blocks_in_chunk(blocks, CHUNK_BYTES / bytes, workers);
-                stem = match steps.first().map(|step| &step.node.stage) {
-                    Some(Stage::Stem(first)) if joined && *block == 0 => Some(*first),
-                    _ => None,
-                };
-                if stem.is_some() || (spec.has_expand() && chunk_blocks * bytes > BANDS_FROM) {
-                    let plain = Bands::new(*geometry, spec.expanded);
-                    bands = Some(stem.iter().fold(plain, Bands::with_stem));
-                }
-                if workers > 1 || bands.is_none() {
-                    depthwise_len = Layout::compact(spec.expanded, height, width).len();
-                    if spec.has_expand() {
-                        chunk_len = workers * chunk_layout(geometry, chunk_blocks * BLOCK).len();
-                    }
-                }
-            }
-            Stage::Head | Stage::Pool | Stage::Top => {}
-        }
-        let chunk_request = planner.request(chunk_len, index, index);
-        let depthwise_request = planner.request(depthwise_len, index, index);
-        let bands_request = planner.request(bands.as_ref().map_or(0, Bands::len), index, index);
-        requests.push([input_request, output_request, chunk_request, depthwise_request, bands_request]);
-        let places = Places { input: 0..0, output: 0..0, chunk: 0..0, depthwise: 0..0, bands: 0..0 };
+    let mut steps = Vec::with_capacity(range.len());
+    for index in range {
+        let node = nodes[index].clone();
+        let (alone, shared) = modes(net, &node, joined.as_ref(), workers);
+        // What leaves a stage that is always joined with the next is never written down.
+        let ahead = matches!((&alone, &shared), (Mode::Ahead, Mode::Ahead));
+        let output_len = if ahead { 0 } else { node.output.len() };
+        let output_request = planner.request(output_len, index, index + 1);
+        let (one, other) = (alone.scratch(workers), shared.scratch(workers));
+        let [chunk, depthwise, bands] =
+            std::array::from_fn(|part| planner.request(one[part].max(other[part]), index, index));
+        requests.push([input_request, output_request, chunk, depthwise, bands]);
         let output = node.output;
-        steps.push(Step { node, input, chunk_blocks, bands, stem, places });
+        let places = Places { input: 0..0, output: 0..0, chunk: 0..0, depthwise: 0..0, bands: 0..0 };
+        steps.push(Step { node, input, alone, shared, places });
         (input, input_request) = (output, output_request);
     }
     let (ranges, len) = planner.places();
@@ -217,4 +216,100 @@ fn place(net: &Net, nodes: Vec<Node>, range: Range<usize>, workers: usize) -> (V
         step.places = Places { input, output, chunk, depthwise, bands };
     }
     (steps, len)
+}
+
+/// Returns the first convolution if a thread alone computes it together with the first block.
+///
+/// It cannot if that block adds what it read to what it gives, as in the narrowest nets: the rows are gone by then.
+fn joined_stem(net: &Net, nodes: &[Node], range: &Range<usize>) -> Option<ConvGeometry> {
+    let first = &net.spec.blocks()[0];
+    let possible = range.start == 0 && range.end > 1 && !first.has_expand() && !first.is_residual();
+    match &nodes[0].stage {
+        Stage::Stem(geometry) if possible => Some(*geometry),
+        _ => None,
+    }
+}
+
+/// Returns how a thread that has the image to itself computes a stage, and how `workers` threads do it together; the
+/// two are the same if there is only one worker.
+fn modes(net: &Net, node: &Node, joined: Option<&ConvGeometry>, workers: usize) -> (Mode, Mode) {
+    let (alone, shared) = match (&node.stage, joined) {
+        (Stage::Stem(geometry), None) => (Mode::Stem(*geometry), Mode::Stem(*geometry)),
+        (Stage::Stem(geometry), Some(_)) => (Mode::Ahead, Mode::Stem(*geometry)),
+        (Stage::Block(block, geometry), _) => {
+            let spec = &net.spec.blocks()[*block];
+            let chunks = Chunks::new(*geometry, spec.expanded, spec.has_expand(), workers);
+            let alone = match joined.filter(|_| *block == 0) {
+                Some(stem) => Mode::Joined(Bands::new(*geometry, spec.expanded).with_stem(stem), *stem),
+                None if spec.has_expand() && chunks.buffer_len() * size_of::<f32>() > BANDS_FROM => {
+                    Mode::Bands(Bands::new(*geometry, spec.expanded))
+                }
+                None => Mode::Chunks(chunks.clone()),
+            };
+            (alone, Mode::Chunks(chunks))
+        }
+        (Stage::Last, _) => (Mode::Last, Mode::Last),
+        (Stage::Pool, _) => (Mode::Pool, Mode::Pool),
+        (Stage::Top, _) => (Mode::Top, Mode::Top),
+    };
+    if workers == 1 { (alone.clone(), alone) } else { (alone, shared) }
+}
+
+#[cfg(test)]
+mod tests {
+    use icecap_kernels::Tensor;
+
+    use super::*;
+    use crate::{
+        numerics::Numerics,
+        params::{Params, tensor_shapes},
+        spec::Spec,
+    };
+
+    fn planned(width: f32, side: usize, taps: Range<Tap>, workers: usize) -> Plan {
+        let spec = Spec::with_width(width).unwrap();
+        let shapes = tensor_shapes(&spec, None).into_iter();
+        let tensors = shapes.map(|(name, shape)| (name, Tensor::zeros(shape))).collect();
+        let net = Arc::new(Net::new(&Params::new(spec, Numerics::KERAS, tensors).unwrap()));
+        Plan::new(&net, Isa::named("portable").unwrap(), [side, side], taps, workers).unwrap()
+    }
+
+    fn modes(plan: &Plan, mode: impl Fn(&Step) -> &Mode) -> String {
+        let letter = |step| match mode(step) {
+            Mode::Stem(_) => 's',
+            Mode::Chunks(_) => 'c',
+            Mode::Bands(_) => 'b',
+            Mode::Joined(..) => 'j',
+            Mode::Ahead => '-',
+            Mode::Last => 'l',
+            Mode::Pool => 'p',
+            Mode::Top => 't',
+        };
+        plan.steps.iter().map(letter).collect()
+    }
+
+    #[test]
+    fn a_thread_alone_goes_by_bands_while_images_are_large_and_several_go_by_chunks() {
+        let whole = Tap::Image..Tap::Pooled;
+        let plan = planned(1.0, 224, whole.clone(), 2);
+        let alone = modes(&plan, |step| &step.alone);
+        assert_eq!(modes(&plan, |step| &step.shared), format!("s{}lp", "c".repeat(17)));
+        let blocks = alone.strip_prefix("-j").and_then(|rest| rest.strip_suffix("lp")).unwrap();
+        let bands = blocks.trim_end_matches('c');
+        assert!(bands.len() < blocks.len() && !bands.is_empty(), "{alone}");
+        assert!(bands.chars().all(|mode| mode == 'b'), "images only become smaller: {alone}");
+
+        // One worker needs no other way, and no memory for one.
+        let single = planned(1.0, 224, whole.clone(), 1);
+        assert_eq!(modes(&single, |step| &step.alone), alone);
+        assert_eq!(modes(&single, |step| &step.shared), alone);
+        assert!(single.arena().bytes() < plan.arena().bytes());
+
+        // What the first block adds, or what a plan starts behind, cannot be computed on the way.
+        let narrow = planned(0.1, 64, whole, 1);
+        assert!(modes(&narrow, |step| &step.alone).starts_with("sc"));
+        let behind = planned(1.0, 64, Tap::Stem..Tap::Block(1), 1);
+        assert_eq!(modes(&behind, |step| &step.alone), "cc");
+        assert!(!behind.starts_with_pixels());
+    }
 }

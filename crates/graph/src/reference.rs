@@ -1,7 +1,20 @@
-//! The reference plan: every intermediate by its Keras name, over the same kernels as the plan that runs.
+//! The net as the paper writes it, one layer after the other: the page to read before the plan that runs.
 //!
-//! What leaves a block has the same bits in both plans on one instruction set. A convolution's own output does not
-//! exist apart from its BatchNorm, which is folded into it; `…_BN` and `…_relu` do.
+//! ```text
+//! image ── conv 3x3, stride 2 ── 17 blocks ── conv 1x1 ── mean ── dense
+//!
+//! a block:  x ── expand 1x1 ── depthwise 3x3 ── project 1x1 ──(+ x, where sizes allow)──
+//!                ReLU6          ReLU6            linear
+//! ```
+//!
+//! Each layer runs over the whole image with the kernels of [`Plan`](crate::Plan), and every intermediate is kept by
+//! its Keras name. What leaves a block has the same bits in both plans on one instruction set. A convolution's own
+//! output does not exist apart from its BatchNorm, which is folded into it; `…_BN` and `…_relu` do.
+//!
+//! What it does badly: all expanded images exist as a whole, each convolution with a ReLU6 runs twice, on one thread.
+//!
+//! # Source
+//! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", section 3.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,217 +25,213 @@ use icecap_kernels::{
 };
 
 use crate::{
-    Error, Input, Net,
-    plan::chunk_layout,
+    chunks::chunk_layout,
+    error::Error,
+    input::{Input, Pixels},
+    net::Net,
     stage::{self, Node, Stage},
+    topology::{ConvLayer, Part},
 };
 
 /// Every intermediate of one image, by Keras layer name: [1, H, W, C], or [1, C] from pooling on.
 pub type Trace = BTreeMap<String, Tensor>;
 
-/// A plan that keeps everything. Slow and large: for tests, for looking into a net, for checking another precision.
+/// A plan that keeps every intermediate. Slow and large: for tests, for looking into a net, for checking another
+/// precision.
 #[derive(Debug)]
 pub struct ReferencePlan {
     net: Arc<Net>,
     isa: Isa,
     nodes: Vec<Node>,
-    height: usize,
-    width: usize,
+    size: [usize; 2],
 }
 
 impl ReferencePlan {
-    /// A reference plan for images of `height` x `width`.
+    /// Plans for images of `size` (rows, columns).
     ///
     /// # Errors
-    /// [`Error::InputSize`].
-    pub fn new(net: &Arc<Net>, isa: Isa, [height, width]: [usize; 2]) -> Result<Self, Error> {
-        let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), [height, width])?;
-        Ok(Self { net: Arc::clone(net), isa, nodes, height, width })
+    /// [`Error::InputSize`] for a size that the net cannot run.
+    pub fn new(net: &Arc<Net>, isa: Isa, size: [usize; 2]) -> Result<Self, Error> {
+        let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), size)?;
+        Ok(Self { net: Arc::clone(net), isa, nodes, size })
     }
 
-    /// All intermediates of one image.
+    /// Computes all intermediates of one image.
     ///
     /// # Shapes
     /// `image` [H, W, 3], pixels from 0 to 255.
     ///
     /// # Errors
-    /// [`Error::InputLength`] where it is another size than the plan's.
+    /// [`Error::InputLength`] if the image is of another size than the plan.
     pub fn run(&self, image: Input<'_>) -> Result<Trace, Error> {
-        let mut trace = Trace::new();
-        let mut current = Vec::new();
-        let mut layout = Layout::compact(0, 0, 0);
-        for node in &self.nodes {
-            current = match &node.stage {
-                Stage::Stem(geometry) => self.stem(geometry, image, node, &mut trace)?,
-                Stage::Block(index, geometry) => {
-                    self.block(*index, geometry, Blocked::new(layout, &current), node, &mut trace)
-                }
-                Stage::Head => {
-                    let input = Blocked::new(layout, &current);
-                    let _ = self.conv(
-                        &self.net.head,
-                        input,
-                        Epilogue::Linear,
-                        node.output,
-                        "Conv_1_bn",
-                        &mut trace,
-                    );
-                    self.conv(
-                        &self.net.head,
-                        input,
-                        Epilogue::Relu6,
-                        node.output,
-                        &node.tap.layer(&self.net.spec),
-                        &mut trace,
-                    )
-                }
-                Stage::Pool => self.pool(Blocked::new(layout, &current), node, &mut trace),
-                Stage::Top => self.top(&current, node, &mut trace),
-            };
-            layout = node.output;
-        }
-        Ok(trace)
-    }
-
-    fn stem(
-        &self,
-        geometry: &ConvGeometry,
-        image: Input<'_>,
-        node: &Node,
-        trace: &mut Trace,
-    ) -> Result<Vec<f32>, Error> {
-        let threads = Threads::serial();
-        let expected = stage::image_shape([self.height, self.width]);
+        let expected = stage::image_shape(self.size);
         if image.len() != expected.elements() {
             return Err(Error::InputLength { expected, got: image.len() });
         }
+        let mut pass = Pass { net: &self.net, isa: self.isa, trace: Trace::new() };
+        let mut values = Image { layout: Layout::compact(0, 0, 0), values: Vec::new() };
+        for node in &self.nodes {
+            values = match &node.stage {
+                Stage::Stem(geometry) => pass.stem(image, geometry, node.output),
+                Stage::Block(index, geometry) => pass.block(*index, geometry, node, &values),
+                Stage::Last => pass.pointwise(ConvLayer::LAST, &self.net.last, &values, node.output),
+                Stage::Pool => pass.pool(&values, node),
+                Stage::Top => pass.top(&values, node),
+            };
+        }
+        Ok(pass.trace)
+    }
+}
+
+/// What leaves a layer.
+struct Image {
+    layout: Layout,
+    values: Vec<f32>,
+}
+
+impl Image {
+    fn zeros(layout: Layout) -> Self {
+        Self { layout, values: vec![0.0; layout.len()] }
+    }
+
+    fn view(&self) -> Blocked<'_> {
+        Blocked::new(self.layout, &self.values)
+    }
+
+    fn view_mut(&mut self) -> BlockedMut<'_> {
+        BlockedMut::new(self.layout, &mut self.values)
+    }
+}
+
+/// One image's way through the net.
+struct Pass<'a> {
+    net: &'a Net,
+    isa: Isa,
+    trace: Trace,
+}
+
+impl Pass<'_> {
+    /// An inverted residual block.
+    fn block(&mut self, block: usize, geometry: &ConvGeometry, node: &Node, input: &Image) -> Image {
+        let packed = &self.net.blocks[block];
+        let layer = |part| ConvLayer { part, block };
+        // Expand: a 1x1 convolution makes six times as many channels of each pixel. The first block does without.
+        let expanded = packed.expand.as_ref().map(|expand| {
+            let padded = chunk_layout(geometry, expand.outputs());
+            self.pointwise(layer(Part::Expand), expand, input, padded)
+        });
+        let expanded = expanded.as_ref().unwrap_or(input);
+        // Depthwise: a 3x3 convolution filters each channel by itself, and halves the sides where its stride is 2.
+        let filtered = self.depthwise(layer(Part::Depthwise), geometry, &packed.depthwise, expanded);
+        // Project: a 1x1 convolution brings the channels back to few, linearly, since a ReLU6 there would lose too
+        // much.
+        let projected = self.pointwise(layer(Part::Project), &packed.project, &filtered, node.output);
+        // Add: where the block gives what it took, as many channels and as large an image, its input is added.
+        match &node.section.add {
+            Some(name) => self.add(name, &packed.project, &filtered, input),
+            None => projected,
+        }
+    }
+
+    /// The first convolution, over scaled pixels.
+    fn stem(&mut self, image: Input<'_>, geometry: &ConvGeometry, layout: Layout) -> Image {
+        let serial = Threads::serial();
+        let pixels = Pixels { image, scaling: &self.net.numerics.scaling };
         let mut scaled = vec![0.0; scaled_len(geometry)];
-        let scaling = &self.net.numerics.scaling;
-        image.scale(&threads, self.isa, geometry, 0..self.height, scaling, &mut scaled);
-        let mut values = vec![0.0; node.output.len()];
-        let name = node.tap.layer(&self.net.spec);
-        for (relu6, name) in [(false, "bn_Conv1"), (true, name.as_str())] {
-            let mut output = BlockedMut::new(node.output, &mut values);
-            let step = Stem { geometry, weights: &self.net.stem, relu6 };
-            stem(&threads, self.isa, &step, &scaled, &mut output);
-            keep(trace, name, node.output, &values);
-        }
-        Ok(values)
+        pixels.scale(&serial, self.isa, geometry, 0..geometry.input().0, &mut scaled);
+        let (isa, packed) = (self.isa, &self.net.stem);
+        self.normed(ConvLayer::STEM, layout, |relu6, output| {
+            let step = Stem { geometry, weights: packed, relu6 };
+            stem(&serial, isa, &step, &scaled, &mut output.view_mut());
+        })
     }
 
-    fn block(
-        &self,
-        index: usize,
-        geometry: &ConvGeometry,
-        input: Blocked<'_>,
-        node: &Node,
-        trace: &mut Trace,
-    ) -> Vec<f32> {
-        let (spec, packed) = (&self.net.spec.blocks()[index], &self.net.blocks[index]);
-        let prefix = &spec.prefix;
-        let padded = chunk_layout(geometry, spec.expanded);
-        let expanded = match &packed.expand {
-            Some(expand) => {
-                let _ =
-                    self.conv(expand, input, Epilogue::Linear, padded, &format!("{prefix}_expand_BN"), trace);
-                self.conv(expand, input, Epilogue::Relu6, padded, &format!("{prefix}_expand_relu"), trace)
-            }
-            None => input.data().to_vec(),
-        };
-        let expanded = Blocked::new(padded, &expanded);
-        let _ = self.depthwise(
-            geometry,
-            &packed.depthwise,
-            expanded,
-            false,
-            &format!("{prefix}_depthwise_BN"),
-            trace,
-        );
-        let between = self.depthwise(
-            geometry,
-            &packed.depthwise,
-            expanded,
-            true,
-            &format!("{prefix}_depthwise_relu"),
-            trace,
-        );
-        let (height, width) = geometry.output();
-        let between = Blocked::new(Layout::compact(spec.expanded, height, width), &between);
-        let name = format!("{prefix}_project_BN");
-        let output = self.conv(&packed.project, between, Epilogue::Linear, node.output, &name, trace);
-        if !spec.is_residual() {
-            return output;
-        }
-        self.conv(
-            &packed.project,
-            between,
-            Epilogue::Add(input),
-            node.output,
-            &node.tap.layer(&self.net.spec),
-            trace,
-        )
-    }
-
-    fn conv(
-        &self,
+    /// A 1x1 convolution; `layout` is that of its output.
+    fn pointwise(
+        &mut self,
+        layer: ConvLayer,
         weights: &PackedPointwise,
-        input: Blocked<'_>,
-        epilogue: Epilogue<'_>,
+        input: &Image,
         layout: Layout,
-        name: &str,
-        trace: &mut Trace,
-    ) -> Vec<f32> {
-        let mut values = vec![0.0; layout.len()];
-        let mut output = BlockedMut::new(layout, &mut values);
-        pointwise(&Threads::serial(), self.isa, &weights.whole(epilogue), input, &mut output);
-        keep(trace, name, layout, &values);
-        values
+    ) -> Image {
+        let isa = self.isa;
+        self.normed(layer, layout, |relu6, output| {
+            let epilogue = if relu6 { Epilogue::Relu6 } else { Epilogue::Linear };
+            let step = weights.whole(epilogue);
+            pointwise(&Threads::serial(), isa, &step, input.view(), &mut output.view_mut());
+        })
     }
 
+    /// A 3x3 convolution of each channel by itself.
     fn depthwise(
-        &self,
+        &mut self,
+        layer: ConvLayer,
         geometry: &ConvGeometry,
         weights: &PackedDepthwise,
-        input: Blocked<'_>,
-        relu6: bool,
-        name: &str,
-        trace: &mut Trace,
-    ) -> Vec<f32> {
+        input: &Image,
+    ) -> Image {
         let (height, width) = geometry.output();
         let layout = Layout::compact(weights.channels(), height, width);
-        let mut values = vec![0.0; layout.len()];
-        let step = Depthwise { geometry, weights, blocks: 0..weights.blocks(), relu6 };
-        depthwise(self.isa, &step, input, &mut values);
-        keep(trace, name, layout, &values);
-        values
+        let isa = self.isa;
+        self.normed(layer, layout, |relu6, output| {
+            let step = Depthwise { geometry, weights, blocks: 0..weights.blocks(), relu6 };
+            depthwise(isa, &step, input.view(), &mut output.values);
+        })
     }
 
-    fn pool(&self, input: Blocked<'_>, node: &Node, trace: &mut Trace) -> Vec<f32> {
-        let mut values = vec![0.0; node.output.len()];
-        pool(self.isa, input, &mut values[..node.output.channels()]);
-        keep_row(trace, &node.tap.to_string(), &values[..node.output.channels()]);
-        values
+    /// A projection once more, with the block's input added to it: the kernel adds as it writes.
+    fn add(&mut self, name: &str, weights: &PackedPointwise, filtered: &Image, input: &Image) -> Image {
+        let layout = Layout::compact(weights.outputs(), filtered.layout.height(), filtered.layout.width());
+        let mut output = Image::zeros(layout);
+        let step = weights.whole(Epilogue::Add(input.view()));
+        pointwise(&Threads::serial(), self.isa, &step, filtered.view(), &mut output.view_mut());
+        self.keep(name, &output);
+        output
     }
 
-    fn top(&self, pooled: &[f32], node: &Node, trace: &mut Trace) -> Vec<f32> {
-        let mut scores = vec![0.0; node.output.channels()];
-        if let Some(top) = &self.net.top {
-            dense(self.isa, &pooled[..top.inputs()], top, &mut scores);
+    /// Keeps what a convolution with its BatchNorm gives and, if a ReLU6 follows, what that leaves; returns the last of
+    /// these.
+    fn normed(&mut self, layer: ConvLayer, layout: Layout, convolve: impl Fn(bool, &mut Image)) -> Image {
+        let mut output = Image::zeros(layout);
+        convolve(false, &mut output);
+        self.keep(&layer.norm(), &output);
+        if let Some(name) = layer.activation() {
+            convolve(true, &mut output);
+            self.keep(&name, &output);
         }
-        keep_row(trace, &node.tap.to_string(), &scores);
+        output
+    }
+
+    /// The mean over the image.
+    fn pool(&mut self, features: &Image, node: &Node) -> Image {
+        let mut pooled = Image::zeros(node.output);
+        let channels = node.output.channels();
+        pool(self.isa, features.view(), &mut pooled.values[..channels]);
+        self.keep_row(node, &pooled.values[..channels]);
+        pooled
+    }
+
+    /// The classification top.
+    fn top(&mut self, pooled: &Image, node: &Node) -> Image {
+        let mut scores = Image::zeros(node.output);
+        let classes = node.output.channels();
+        if let Some(top) = &self.net.top {
+            dense(self.isa, &pooled.values[..top.inputs()], top, &mut scores.values[..classes]);
+        }
+        self.keep_row(node, &scores.values[..classes]);
         scores
     }
-}
 
-fn keep(trace: &mut Trace, name: &str, layout: Layout, values: &[f32]) {
-    let shape = Shape::of([1, layout.height(), layout.width(), layout.channels()]);
-    let mut tensor = Tensor::zeros(shape);
-    Blocked::new(layout, values).write_hwc(tensor.data_mut());
-    trace.insert(name.to_owned(), tensor);
-}
+    fn keep(&mut self, name: &str, image: &Image) {
+        let layout = image.layout;
+        let mut tensor = Tensor::zeros(Shape::of([1, layout.height(), layout.width(), layout.channels()]));
+        image.view().write_hwc(tensor.data_mut());
+        self.trace.insert(name.to_owned(), tensor);
+    }
 
-fn keep_row(trace: &mut Trace, name: &str, values: &[f32]) {
-    let mut tensor = Tensor::zeros(Shape::of([1, values.len()]));
-    tensor.data_mut().copy_from_slice(values);
-    trace.insert(name.to_owned(), tensor);
+    fn keep_row(&mut self, node: &Node, values: &[f32]) {
+        let mut tensor = Tensor::zeros(Shape::of([1, values.len()]));
+        tensor.data_mut().copy_from_slice(values);
+        self.trace.insert(node.section.tap.to_string(), tensor);
+    }
 }

@@ -4,9 +4,9 @@
 //! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", table 2; channel rounding as in
 //! Keras, which truncates `filters * width` before it rounds to a multiple of eight.
 
-use crate::Error;
+use crate::error::Error;
 
-/// Channels of a photo.
+/// Channels of a photo: red, green, blue.
 pub const INPUT_CHANNELS: usize = 3;
 
 /// Pixels of input for one pixel of features, in each direction.
@@ -40,14 +40,12 @@ pub const BLOCKS: usize = 17;
 const STEM_CHANNELS: usize = 32;
 const HEAD_CHANNELS: usize = 1280;
 
-/// Widths for which weights were published, and those between; a net's width is named where it is one of these.
+/// The usual width multipliers: those for which weights were published, and some between them.
 const NAMED_WIDTHS: [f32; 12] = [0.1, 0.25, 0.35, 0.5, 0.75, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 2.0];
 
-/// One inverted residual block: expand 1x1, depthwise 3x3, project 1x1, and the input added where shapes allow.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One inverted residual block: expand 1x1, depthwise 3x3, project 1x1, and the input is added if shapes allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockSpec {
-    /// What Keras' layer names start with: `expanded_conv`, then `block_1` to `block_16`.
-    pub prefix: String,
     /// Channels that enter.
     pub input: usize,
     /// Channels inside; equal to `input` in the first block, which has no expansion.
@@ -59,13 +57,13 @@ pub struct BlockSpec {
 }
 
 impl BlockSpec {
-    /// Whether the block starts with a 1x1 expansion.
+    /// Returns whether the block starts with a 1x1 expansion.
     #[must_use]
     pub fn has_expand(&self) -> bool {
         self.expanded != self.input
     }
 
-    /// Whether the block adds its input to its output.
+    /// Returns whether the block adds its input to its output.
     #[must_use]
     pub fn is_residual(&self) -> bool {
         self.stride == 1 && self.input == self.output
@@ -81,10 +79,10 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The net of a width multiplier, with Keras' rounding.
+    /// Returns the channel counts of the net of a width multiplier, rounded as Keras does.
     ///
     /// # Errors
-    /// [`Error::Width`] outside (0, 4].
+    /// [`Error::Width`] for a width outside (0, 4].
     pub fn with_width(width: f32) -> Result<Self, Error> {
         if !(width > 0.0 && width <= MAX_WIDTH) {
             return Err(Error::Width { got: width });
@@ -100,12 +98,11 @@ impl Spec {
         Self::from_channels(make_divisible(STEM_CHANNELS as f64 * width), &outputs, head)
     }
 
-    /// The net whose convolutions have these output channels: the first one, the projection of each block, the
-    /// last one. This is how a weight file without a stated width is understood.
+    /// Returns the channel counts of the net whose convolutions have these output channels: the first one, the
+    /// projection of each block, the last one. This is how a weight file without a stated width is understood.
     ///
     /// # Errors
-    /// [`Error::Channels`] where a count is 0 or above that of the largest width, or where there are not [`BLOCKS`]
-    /// blocks.
+    /// [`Error::Channels`] if a count is 0 or above that of the largest width, or if there are not [`BLOCKS`] blocks.
     pub fn from_channels(stem: usize, outputs: &[usize], head: usize) -> Result<Self, Error> {
         let fits = |channels: usize, table: usize| (1..=MAX_WIDTH as usize * table).contains(&channels);
         let table =
@@ -121,10 +118,8 @@ impl Spec {
         let mut input = stem;
         let blocks = rows
             .zip(outputs)
-            .enumerate()
-            .map(|(index, ((expansion, stride), &output))| {
-                let prefix = if index == 0 { "expanded_conv".to_owned() } else { format!("block_{index}") };
-                let block = BlockSpec { prefix, input, expanded: input * expansion, output, stride };
+            .map(|((expansion, stride), &output)| {
+                let block = BlockSpec { input, expanded: input * expansion, output, stride };
                 input = output;
                 block
             })
@@ -132,25 +127,31 @@ impl Spec {
         Ok(Self { stem, blocks, head })
     }
 
-    /// Channels of the first convolution.
+    /// Returns the channels of the first convolution.
     #[must_use]
     pub fn stem_channels(&self) -> usize {
         self.stem
     }
 
-    /// The inverted residual blocks in order.
+    /// Returns the inverted residual blocks in order.
     #[must_use]
     pub fn blocks(&self) -> &[BlockSpec] {
         &self.blocks
     }
 
-    /// Channels of the last convolution: the length of the pooled features.
+    /// Returns the channels that enter the last convolution.
+    pub(crate) fn last_channels(&self) -> usize {
+        self.blocks.last().map_or(self.stem, |block| block.output)
+    }
+
+    /// Returns the channels of the last convolution: the length of the pooled features.
     #[must_use]
     pub fn feature_channels(&self) -> usize {
         self.head
     }
 
-    /// The width multiplier that gives these channels, where it is one that weights are published for.
+    /// Returns the width multiplier that gives these channels; `None` if none of the usual
+    /// ones does.
     #[must_use]
     pub fn width(&self) -> Option<f32> {
         // The smallest of those that round to the same channels.
@@ -165,7 +166,7 @@ fn make_divisible(value: f64) -> usize {
     (if rounded < 0.9 * value { rounded + DIVISOR } else { rounded }) as usize
 }
 
-/// What a side of `n` pixels becomes after the five halvings, each rounded up.
+/// Returns the side of the features of an image whose side is `n` pixels: five halvings, each rounded up.
 #[must_use]
 pub fn feature_side(n: usize) -> usize {
     n.div_ceil(FEATURE_STRIDE)

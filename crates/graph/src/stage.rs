@@ -1,57 +1,53 @@
-//! The net as a chain of stages, each of which a plan can start after or end with: the first convolution, the
-//! seventeen blocks, the last convolution, pooling, class scores.
+//! The net as a chain of stages for one input size: its sections with the geometry of their 3x3 convolutions and the
+//! layout of what leaves them.
 
 use icecap_kernels::{ConvGeometry, Layout, Pads, Shape};
 
 use crate::{
-    Error, Padding, Spec,
-    spec::{INPUT_CHANNELS, MAX_SIDE, MIN_SIDE},
+    error::Error,
+    numerics::Padding,
+    spec::{INPUT_CHANNELS, MAX_SIDE, MIN_SIDE, Spec},
     tap::Tap,
+    topology::{ConvLayer, Part, Section, sections},
 };
 
 /// What a stage computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
+    /// The first convolution.
     Stem(ConvGeometry),
-    /// The index of the block, and its depthwise convolution.
+    /// The block of this index, with the geometry of its depthwise convolution.
     Block(usize, ConvGeometry),
-    Head,
+    /// The last convolution.
+    Last,
+    /// The mean over the image.
     Pool,
+    /// The dense layer of the classification top.
     Top,
 }
 
-/// A stage with what leaves it.
+/// A stage with the section that it is and the layout of what leaves it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) stage: Stage,
-    /// The point behind it.
-    pub(crate) tap: Tap,
+    pub(crate) section: Section,
     pub(crate) output: Layout,
 }
 
-/// Checks an input size.
-pub(crate) fn check_size(height: usize, width: usize) -> Result<(), Error> {
-    let fits = |side| (MIN_SIDE..=MAX_SIDE).contains(&side);
-    if fits(height) && fits(width) {
-        return Ok(());
+impl Node {
+    /// Returns the plain shape of what leaves it for one image: [H, W, C], or [C] from pooling on.
+    pub(crate) fn shape(&self) -> Shape {
+        match self.stage {
+            Stage::Pool | Stage::Top => Shape::of([self.output.channels()]),
+            _ => Shape::of([self.output.height(), self.output.width(), self.output.channels()]),
+        }
     }
-    Err(Error::InputSize { height, width, min: MIN_SIDE, max: MAX_SIDE })
 }
 
-/// The 3x3 convolution of an image of `height` x `width` under the weights' padding.
-pub(crate) fn geometry(
-    padding: Padding,
-    height: usize,
-    width: usize,
-    stride: usize,
-) -> Result<ConvGeometry, Error> {
-    let (top, bottom) = padding.amounts(height, stride);
-    let (left, right) = padding.amounts(width, stride);
-    ConvGeometry::new(height, width, stride, Pads { top, bottom, left, right })
-        .map_err(|_| Error::InputSize { height, width, min: MIN_SIDE, max: MAX_SIDE })
-}
-
-/// All stages of a net for an input of `height` x `width`.
+/// Returns all stages of a net for an input of `height` x `width`.
+///
+/// # Errors
+/// [`Error::InputSize`] for a side that the net cannot run.
 pub(crate) fn chain(
     spec: &Spec,
     padding: Padding,
@@ -59,46 +55,54 @@ pub(crate) fn chain(
     [height, width]: [usize; 2],
 ) -> Result<Vec<Node>, Error> {
     check_size(height, width)?;
-    let stem = geometry(padding, height, width, 2)?;
-    let mut size = stem.output();
-    let mut nodes = Vec::with_capacity(spec.blocks().len() + 4);
-    let mut first_pads = Pads::default();
-    let mut blocks = Vec::with_capacity(spec.blocks().len());
-    for (index, block) in spec.blocks().iter().enumerate() {
-        let depthwise = geometry(padding, size.0, size.1, block.stride)?;
-        if index == 0 {
-            first_pads = depthwise.pads();
-        }
-        size = depthwise.output();
-        let output = Layout::compact(block.output, size.0, size.1);
-        blocks.push(Node { stage: Stage::Block(index, depthwise), tap: Tap::Block(index), output });
-    }
-    // The first block has no expansion: what leaves the stem is what its depthwise convolution reads, zeros around it.
-    let (rows, columns) = stem.output();
-    let stem_output = Layout::new(spec.stem_channels(), rows, columns, first_pads);
-    nodes.push(Node { stage: Stage::Stem(stem), tap: Tap::Stem, output: stem_output });
-    nodes.extend(blocks);
-    let features = spec.feature_channels();
-    let output = Layout::compact(features, size.0, size.1);
-    nodes.push(Node { stage: Stage::Head, tap: Tap::Features, output });
-    let output = Layout::compact(features, 1, 1);
-    nodes.push(Node { stage: Stage::Pool, tap: Tap::Pooled, output });
-    if let Some(classes) = classes {
-        let output = Layout::compact(classes, 1, 1);
-        nodes.push(Node { stage: Stage::Top, tap: Tap::Classes, output });
+    let mut size = (height, width);
+    let mut nodes = Vec::new();
+    for section in sections(spec, classes) {
+        let channels = section.outputs;
+        let (stage, output) = match section.tap {
+            Tap::Image => continue,
+            Tap::Stem => {
+                let stem = geometry(padding, size, ConvLayer::STEM.sized(spec).stride)?;
+                size = stem.output();
+                // The first block has no expansion: what leaves the stem is what its depthwise convolution reads, zeros
+                // around it.
+                let first = ConvLayer { part: Part::Depthwise, block: 0 }.sized(spec);
+                let pads = geometry(padding, size, first.stride)?.pads();
+                (Stage::Stem(stem), Layout::new(channels, size.0, size.1, pads))
+            }
+            Tap::Block(block) => {
+                let stride = spec.blocks()[block].stride;
+                let depthwise = geometry(padding, size, stride)?;
+                size = depthwise.output();
+                (Stage::Block(block, depthwise), Layout::compact(channels, size.0, size.1))
+            }
+            Tap::Features => (Stage::Last, Layout::compact(channels, size.0, size.1)),
+            Tap::Pooled => (Stage::Pool, Layout::compact(channels, 1, 1)),
+            Tap::Classes => (Stage::Top, Layout::compact(channels, 1, 1)),
+        };
+        nodes.push(Node { stage, section, output });
     }
     Ok(nodes)
 }
 
-/// The plain shape of one image's values behind a layout: [H, W, C], or [C] after pooling.
-pub(crate) fn shape_of(node: &Node) -> Shape {
-    match node.stage {
-        Stage::Pool | Stage::Top => Shape::of([node.output.channels()]),
-        _ => Shape::of([node.output.height(), node.output.width(), node.output.channels()]),
-    }
-}
-
-/// The plain shape of an image.
+/// Returns the plain shape of an image.
 pub(crate) fn image_shape([height, width]: [usize; 2]) -> Shape {
     Shape::of([height, width, INPUT_CHANNELS])
+}
+
+fn check_size(height: usize, width: usize) -> Result<(), Error> {
+    let fits = |side| (MIN_SIDE..=MAX_SIDE).contains(&side);
+    if fits(height) && fits(width) { Ok(()) } else { Err(input_size(height, width)) }
+}
+
+/// Returns the sizes of a 3x3 convolution of an image of `height` x `width` under the weights' padding.
+fn geometry(padding: Padding, (height, width): (usize, usize), stride: usize) -> Result<ConvGeometry, Error> {
+    let (top, bottom) = padding.amounts(height, stride);
+    let (left, right) = padding.amounts(width, stride);
+    ConvGeometry::new(height, width, stride, Pads { top, bottom, left, right })
+        .map_err(|_| input_size(height, width))
+}
+
+fn input_size(height: usize, width: usize) -> Error {
+    Error::InputSize { height, width, min: MIN_SIDE, max: MAX_SIDE }
 }

@@ -11,7 +11,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Error, spec::BLOCKS};
+use crate::{error::Error, spec::BLOCKS};
 
 /// A point of the net at which a plan can start or end.
 ///
@@ -34,7 +34,7 @@ pub enum Tap {
 }
 
 impl Tap {
-    /// Every tap of the net, in the order in which values pass them.
+    /// Iterates over every tap of the net, in the order in which values pass them.
     pub fn all() -> impl Iterator<Item = Self> + Clone {
         let blocks = (0..BLOCKS).map(Self::Block);
         [Self::Image, Self::Stem].into_iter().chain(blocks).chain([

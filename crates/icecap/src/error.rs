@@ -52,6 +52,12 @@ pub enum Error {
         /// Features of the head.
         got: usize,
     },
+    /// A packed net that is damaged, or not that of the model it is to serve.
+    #[error("{}: the packed net in this file is damaged, or not that of the model", path.display())]
+    PackedNet {
+        /// The file that holds the net.
+        path: PathBuf,
+    },
     /// No photo of a class could be read.
     #[error("class '{class}' has no readable photo for {part}; add photos or remove the class")]
     EmptyClass {
@@ -182,9 +188,10 @@ impl Error {
             Self::Setting { .. } | Self::Diverged { .. } | Self::Groups { .. } | Self::Folds { .. } => {
                 Kind::Setting
             }
-            Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } | Self::OtherFeatures { .. } => {
-                Kind::Content
-            }
+            Self::NeedsBackbone { .. }
+            | Self::OtherBackbone { .. }
+            | Self::OtherFeatures { .. }
+            | Self::PackedNet { .. } => Kind::Content,
             Self::NoValidation { .. }
             | Self::EmptyClass { .. }
             | Self::NoPhotos { .. }

@@ -21,7 +21,7 @@ use crate::{
     simd::{Portable8, Vector},
 };
 
-/// Independent sums that one output is made of.
+/// The number of independent sums that one output is made of.
 const CHAINS: usize = 4;
 
 /// Weights of a dense layer, packed.
@@ -32,19 +32,19 @@ impl PackedDense {
     /// Packs `weights` [inputs, outputs], row-major, and `bias` `[outputs]`.
     ///
     /// # Panics
-    /// Where the lengths do not fit.
+    /// If the lengths do not fit.
     #[must_use]
     pub fn pack(weights: &[f32], bias: &[f32], inputs: usize, outputs: usize) -> Self {
         Self(Panels::pack(weights, bias, inputs, outputs))
     }
 
-    /// Inputs of a row.
+    /// The number of inputs in a row.
     #[must_use]
     pub fn inputs(&self) -> usize {
         self.0.k
     }
 
-    /// Outputs of a row.
+    /// The number of outputs in a row.
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.0.n
@@ -68,13 +68,13 @@ rows! { DenseRow;
     dense_f32_1x8_portable: Dense, Portable, { panel: panel_portable };
 }
 
-/// Logits of a batch.
+/// Computes the logits of a batch of rows.
 ///
 /// # Shapes
 /// `input` [N, inputs], `output` [N, outputs].
 ///
 /// # Panics
-/// Where the shapes do not fit.
+/// If the shapes do not fit.
 pub fn dense(isa: Isa, input: &[f32], weights: &PackedDense, output: &mut [f32]) {
     let packed = &weights.0;
     let (k, n) = (packed.k, packed.n);

@@ -51,7 +51,7 @@ impl PackedDepthwise {
     /// Packs `weights` [3, 3, channels], row-major, and `bias` `[channels]`.
     ///
     /// # Panics
-    /// Where the lengths do not fit.
+    /// If the lengths do not fit.
     #[must_use]
     pub fn pack(weights: &[f32], bias: &[f32], channels: usize) -> Self {
         assert_eq!(weights.len(), TAPS * channels, "depthwise weights of {channels} channels");
@@ -69,8 +69,8 @@ impl PackedDepthwise {
         Self { channels, weights: packed, bias: padded }
     }
 
-    /// Packed weights again from what `values` gave: `take` gives the next buffer, of as many values as it is asked for.
-    /// None where it gives none, or one of another length.
+    /// Packed weights from buffers that hold what [`Self::values`] gave: `take` gives the next buffer, of as many values as
+    /// it is asked for. Returns `None` as soon as `take` does, or if a buffer has another length.
     #[must_use]
     pub fn unpack(channels: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
         let blocks = channels.div_ceil(BLOCK);
@@ -79,19 +79,20 @@ impl PackedDepthwise {
         fits.then_some(Self { channels, weights, bias })
     }
 
-    /// All that is packed, in the order of memory. Its layout is that of [`PACK_VERSION`](crate::PACK_VERSION).
+    /// The packed weights and the packed bias, in the order of memory. [`PACK_VERSION`](crate::PACK_VERSION) names their
+    /// layout.
     #[must_use]
     pub fn values(&self) -> [&[f32]; 2] {
         [&self.weights, &self.bias]
     }
 
-    /// Channels.
+    /// The number of channels.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Blocks of 16 channels.
+    /// The number of blocks of 16 channels.
     #[must_use]
     pub fn blocks(&self) -> usize {
         self.channels.div_ceil(BLOCK)
@@ -165,11 +166,11 @@ pub struct Depthwise<'a> {
 /// Computes a depthwise convolution of some blocks of channels of one image.
 ///
 /// # Shapes
-/// `input` [channels of `blocks`, H, W], a band or a whole image, with the geometry's padding, zero there; `output` [16 * blocks, H', W']
-/// blocked, without padding.
+/// `input` [channels of `blocks`, H, W], a band or a whole image, with the geometry's padding, which holds zeros; `output`
+/// [16 * blocks, H', W'] in blocks, without padding.
 ///
 /// # Panics
-/// Where the shapes do not fit or the stride is neither 1 nor 2.
+/// If the shapes do not fit or the stride is neither 1 nor 2.
 ///
 /// # Cost
 /// H' * W' * 9 * 16 multiply-adds a block.

@@ -16,7 +16,7 @@ use crate::{line::LINE_BYTES, simd::TINY};
 pub trait Element:
     sealed::Sealed + Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static
 {
-    /// Its name in kernels and files, such as `f32`.
+    /// The name of the type in the names of kernels, such as `f32`.
     const NAME: &'static str;
 
     /// Values in a line of 64 bytes.
@@ -28,8 +28,8 @@ pub trait Element:
         len.div_ceil(Self::IN_LINE)
     }
 
-    /// The value as it is packed: zero if it is so small that products with it would be denormal, at least in size
-    /// below 2^-80. Integers stay as they are.
+    /// The value as it is packed: zero if its size is below 2^-80, since products with it could be denormal, which some
+    /// processors compute a hundred times slower. Integers stay as they are.
     #[must_use]
     fn flush(self) -> Self;
 }
@@ -104,7 +104,7 @@ impl Bf16 {
         Self(((bits + 0x7FFF + odd) >> 16) as u16)
     }
 
-    /// The same value as an f32; exact.
+    /// The value as an f32, which is exact.
     #[must_use]
     pub fn to_f32(self) -> f32 {
         f32::from_bits(u32::from(self.0) << 16)
@@ -142,7 +142,7 @@ mod tests {
             let own = off(rounded.to_bits());
             for other in [rounded.to_bits().wrapping_add(1), rounded.to_bits().wrapping_sub(1)] {
                 let other_off = off(other);
-                prop_assert!(other_off.is_nan() || own < other_off || own == other_off && rounded.to_bits() % 2 == 0);
+                prop_assert!(other_off.is_nan() || own < other_off || own == other_off && rounded.to_bits().is_multiple_of(2));
             }
         }
 

@@ -1,6 +1,7 @@
 //! What can go wrong where a user's shape, file or setting enters the kernels.
 
-/// An error of this crate. A message is lower case and says what to do next where something can be done.
+/// What goes wrong where a shape, a file or a setting of the user enters this crate. A message is lower case and says
+/// what to do next if something can be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -38,7 +39,7 @@ pub enum Error {
         /// Input columns.
         width: usize,
     },
-    /// A name in `ICECAP_ISA` that is not an instruction set of ours.
+    /// A name that is none of the instruction sets.
     #[error("unknown instruction set '{name}'; use one of {known}")]
     UnknownIsa {
         /// The name given.

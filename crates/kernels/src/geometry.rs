@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use crate::{element::LARGEST, error::Error, line::BLOCK};
 
-/// Side of the window.
+/// The side of the window in pixels.
 pub const WINDOW: usize = 3;
 
-/// Pixels of zeros around an image.
+/// The pixels of zeros around an image, on each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pads {
-    /// Rows above.
+    /// The rows above.
     pub top: usize,
-    /// Rows below.
+    /// The rows below.
     pub bottom: usize,
-    /// Columns to the left.
+    /// The columns to the left.
     pub left: usize,
-    /// Columns to the right.
+    /// The columns to the right.
     pub right: usize,
 }
 
@@ -32,14 +32,14 @@ pub struct ConvGeometry {
 }
 
 impl ConvGeometry {
-    /// The convolution of an image of `height` x `width` pixels.
+    /// The geometry of a convolution of an image of `height` x `width` pixels.
     ///
     /// # Errors
-    /// [`Error::EmptyOutput`] where the padded image is smaller than the window; [`Error::TooLarge`] where it would not
+    /// [`Error::EmptyOutput`] if the padded image is smaller than the window; [`Error::TooLarge`] if it would not
     /// fit the address space.
     ///
     /// # Panics
-    /// Where `stride` is 0.
+    /// If `stride` is 0.
     pub fn new(height: usize, width: usize, stride: usize, pads: Pads) -> Result<Self, Error> {
         assert!(stride > 0, "a stride of 0");
         let sum = |n: usize, before: usize, after: usize| n.checked_add(before)?.checked_add(after);
@@ -61,35 +61,35 @@ impl ConvGeometry {
         }
     }
 
-    /// Rows and columns of the input, without padding.
+    /// The rows and columns of the input, without padding.
     #[must_use]
     pub fn input(&self) -> (usize, usize) {
         (self.height, self.width)
     }
 
-    /// Rows and columns of the output.
+    /// The rows and columns of the output.
     #[must_use]
     pub fn output(&self) -> (usize, usize) {
         (self.output_height, self.output_width)
     }
 
-    /// Pixels from one window to the next, in each direction.
+    /// The number of pixels from one window to the next, in each direction.
     #[must_use]
     pub fn stride(&self) -> usize {
         self.stride
     }
 
-    /// Zeros around the input.
+    /// The zeros around the input.
     #[must_use]
     pub fn pads(&self) -> Pads {
         self.pads
     }
 
-    /// The output rows `rows` alone, as a convolution of their own, and the rows of the input that it reads. Zeros stay
-    /// above and below where the image ends there.
+    /// The convolution that computes the output rows `rows` alone, and the rows of the input that it reads. It has zeros
+    /// above or below only if the image ends there.
     ///
     /// # Panics
-    /// Where there are no such rows.
+    /// If the range is empty or the output does not have the rows.
     #[must_use]
     pub fn band(&self, rows: Range<usize>) -> (Self, Range<usize>) {
         assert!(rows.start < rows.end && rows.end <= self.output_height, "output rows {rows:?}");
@@ -109,7 +109,8 @@ impl ConvGeometry {
         (band, from)
     }
 
-    /// Multiply-adds for each pair of an input and an output channel that meet (one pair a channel when depthwise).
+    /// The number of multiply-adds for each pair of an input and an output channel that meet; a depthwise convolution has
+    /// one pair a channel.
     #[must_use]
     pub fn macs_per_pair(&self) -> usize {
         self.output_height * self.output_width * WINDOW * WINDOW

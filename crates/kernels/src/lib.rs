@@ -1,11 +1,38 @@
 //! Tensors and the arithmetic of MobileNetV2 on CPUs.
 //!
-//! Two layouts: a [`Tensor`] is plain row-major `N H W C`, what the outside sees; between kernels an image is
-//! [`Blocked`], sixteen channels to a cache line. Weights are packed once ([`PackedPointwise`], [`PackedDepthwise`],
-//! [`PackedStem`], [`PackedDense`]). Every operation is a safe function that takes an [`Isa`], asserts its shapes and
-//! chooses a row of the [`kernels`] table.
+//! Every operation is a safe function that takes an [`Isa`], asserts its shapes and chooses among the rows of the
+//! [`kernels`] table. What it does is a struct of its own ([`Pointwise`], [`Depthwise`], [`Stem`], [`Scale`]), its weights
+//! are packed once ([`PackedPointwise`], [`PackedDepthwise`], [`PackedStem`], [`PackedDense`]).
+//!
+//! There are two layouts. A [`Tensor`] is plain row-major `N H W C`: what the outside sees. Between kernels an image is
+//! [`Blocked`]: sixteen channels of a pixel lie side by side, then the next pixel's.
 //!
 //! This is the only crate with `unsafe` code: vector loads and stores, disjoint splits over threads, one file mapping.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | line | 64 bytes: a cache line, and an AVX-512 register ([`LINE_BYTES`]). Every [`Buffer`] starts on one |
+//! | block | 16 channels of an image ([`BLOCK`]); in f32 a pixel's share of a block is one line |
+//! | panel | packed weights of 16 output channels: for each input, sixteen weights side by side |
+//! | lane | one of the values that an instruction works on at once; also a channel's place in its block or panel |
+//! | compact | without zeros around the image, so that its pixels lie one behind the other |
+//! | band | some rows of an image where they lie; its blocks are as far apart as the whole image's |
+//! | chunk | some blocks of channels that are expanded, convolved and kept before the next ones are begun |
+//! | tap | one of the weights of a window: nine for 3x3. In `resize`, what one output row or column reads |
+//! | tile | what one pass of a kernel holds in registers: some pixels by some output channels |
+//! | group | the output channels of one tile: a kernel's width |
+//! | cut | how a row of pixels is divided into tiles of almost equal width |
+//! | walk | tiles that one call computes one after the other, a fixed step apart |
+//! | segment | in `tiling`, output channels that one kernel computes; in `tile`, inputs that lie side by side |
+//! | resident | said of weights that stay in the first-level cache while all pixels pass by |
+//! | tiling | which kernels compute a row of output channels: at most three segments |
+//! | row | an entry of an operation's table: one compiled kernel, under the name `operation_type_tile_isa` |
+//! | registry | all rows of all operations: what tests force one by one and measurements are named by |
+//! | shell | a function that compiles a kernel's generic body with the features of one instruction set |
+//! | slab | large pages that many buffers share, such as all weights of a net |
+//! | lease | the hold that one caller has on the worker threads; whoever comes meanwhile works alone |
 
 mod blocked;
 mod buffer;
@@ -15,6 +42,7 @@ mod element;
 mod error;
 mod geometry;
 mod isa;
+mod layout;
 mod line;
 #[cfg(feature = "files")]
 mod mapped_file;
@@ -43,7 +71,7 @@ mod tensor;
 mod tile;
 mod tiling;
 
-pub use blocked::{Blocked, BlockedMut, Layout};
+pub use blocked::{Blocked, BlockedMut};
 pub use buffer::Buffer;
 #[cfg(not(feature = "files"))]
 pub use buffer::in_slabs;
@@ -53,6 +81,7 @@ pub use element::{Bf16, Element};
 pub use error::Error;
 pub use geometry::{ConvGeometry, Pads, WINDOW};
 pub use isa::{ISA_VARIABLE, Isa};
+pub use layout::Layout;
 pub use line::{BLOCK, LINE_BYTES};
 #[cfg(feature = "files")]
 pub use mapped_file::{KeptFile, with_mapped_file};

@@ -14,7 +14,7 @@ use crate::{error::Error, line::Line};
 /// Maps the file at `path` for reading, hands its bytes to `read`, unmaps it, returns what `read` returned.
 ///
 /// # Errors
-/// [`Error::Io`] where it cannot be opened, is no regular file or cannot be mapped; [`Error::FileTooLarge`] above
+/// [`Error::Io`] if it cannot be opened, is no regular file or cannot be mapped; [`Error::FileTooLarge`] above
 /// `limit` bytes.
 pub fn with_mapped_file<R>(path: &Path, limit: u64, read: impl FnOnce(&[u8]) -> R) -> Result<R, Error> {
     match map(path, limit)? {
@@ -23,7 +23,7 @@ pub fn with_mapped_file<R>(path: &Path, limit: u64, read: impl FnOnce(&[u8]) -> 
     }
 }
 
-/// The mapping of a file; none of an empty one.
+/// The mapping of a file. `None` if it is empty.
 fn map(path: &Path, limit: u64) -> Result<Option<memmap2::Mmap>, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     // Before opening: a named pipe would block the open until somebody writes to it.
@@ -57,10 +57,10 @@ pub struct KeptFile {
 }
 
 impl KeptFile {
-    /// Maps the file at `path`.
+    /// Maps the file at `path`, if it has at most `limit` bytes.
     ///
     /// # Errors
-    /// As [`with_mapped_file`]; an empty file cannot be mapped.
+    /// Those of [`with_mapped_file`]; an empty file cannot be mapped and is [`Error::Io`].
     pub fn open(path: &Path, limit: u64) -> Result<Self, Error> {
         let empty = || Error::Io { path: path.to_owned(), source: std::io::Error::other("an empty file") };
         Ok(Self { mapping: Arc::new(map(path, limit)?.ok_or_else(empty)?) })

@@ -7,7 +7,7 @@
 
 use crate::{buffer::Buffer, element::Element, line::BLOCK};
 
-/// The version of what packed weights hold, and in which order. Files of packed weights state it; it changes too where
+/// The version of what packed weights hold, and in which order. Files of packed weights state it. It also changes when
 /// folding BatchNorm would give other bits.
 pub const PACK_VERSION: u32 = 2;
 

@@ -30,7 +30,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// The caller's thread alone.
+    /// The caller's thread alone: nothing is started, and work is done in its order.
     #[must_use]
     pub fn serial() -> Self {
         Self {
@@ -40,10 +40,11 @@ impl Threads {
         }
     }
 
-    /// `count` threads, at least one. Built without the feature `rayon` there is only the caller's.
+    /// Starts `count` threads, the caller's own counted, at least one. Built without the feature `rayon` there is only the
+    /// caller's.
     ///
     /// # Errors
-    /// [`Error::Threads`] above [`MAX_THREADS`], or where the system gives none.
+    /// [`Error::Threads`] above [`MAX_THREADS`], or if the system gives none.
     pub fn new(count: usize) -> Result<Self, Error> {
         if count <= 1 {
             return Ok(Self::serial());
@@ -64,15 +65,15 @@ impl Threads {
         Ok(Self::serial())
     }
 
-    /// How many threads work at once.
+    /// The number of threads that work at once.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Runs `work` on the caller's thread with the others at hand: what it shares out with [`Threads::for_each`] starts
-    /// at once, for they are entered once and then watch for the next share without going to sleep. For a row of many
-    /// short steps, such as an inference; between calls they sleep.
+    /// Runs `work` on the caller's thread and keeps the others awake meanwhile, so that what `work` shares out with
+    /// [`Threads::for_each`] starts at once. For a series of many short steps, such as an inference. When `work` ends, the
+    /// other threads go back to sleep.
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         #[cfg(feature = "rayon")]
         if let Some((pool, lease)) = &self.pool {
@@ -87,7 +88,7 @@ impl Threads {
     /// Calls `work(task)` for every `task` below `tasks`, each once, in any order, and returns when all are done.
     ///
     /// # Panics
-    /// Where a task panics, when the others are done.
+    /// If a task panics: the panic goes on in the caller when the other tasks are done.
     pub fn for_each(&self, tasks: usize, work: impl Fn(usize) + Sync) {
         #[cfg(feature = "rayon")]
         if let Some((pool, lease)) = self.pool.as_ref().filter(|_| tasks > 1) {
@@ -105,7 +106,7 @@ impl Threads {
     /// the number of threads. An item goes to one thread; items are begun in their order.
     ///
     /// # Panics
-    /// Where a call panics, when the others are done.
+    /// If a call panics: the panic goes on in the caller when the other calls are done.
     pub fn map<T: Send, R: Send>(
         &self,
         items: impl IntoIterator<Item = T>,
@@ -122,7 +123,7 @@ impl Threads {
     /// further item is begun. Returns `None` if an item was left out.
     ///
     /// # Panics
-    /// Where a call panics, when the others are done.
+    /// If a call panics: the panic goes on in the caller when the other calls are done.
     pub fn map_until<T: Send, R: Send>(
         &self,
         pulse: &(dyn Fn() -> ControlFlow<()> + Sync),
@@ -137,7 +138,7 @@ impl Threads {
     /// chance, so a result must not depend on it.
     ///
     /// # Panics
-    /// Where `states` is empty, and where a call panics, when the others are done.
+    /// If `states` is empty, and if a call panics, when the other calls are done.
     pub fn map_until_with<S: Send, T: Send, R: Send>(
         &self,
         pulse: &(dyn Fn() -> ControlFlow<()> + Sync),
@@ -169,7 +170,7 @@ impl Threads {
     /// A state is used by one call at a time.
     ///
     /// # Panics
-    /// Where `states` is empty or `chunk` is 0.
+    /// If `states` is empty or `chunk` is 0.
     pub fn for_each_chunk<S: Send, T: Send>(
         &self,
         states: &mut [S],
@@ -182,10 +183,10 @@ impl Threads {
         });
     }
 
-    /// As [`Threads::for_each_chunk`], with a state being `per` values of `scratch`.
+    /// Does what [`Threads::for_each_chunk`] does; a state is a run of `per` values of `scratch`.
     ///
     /// # Panics
-    /// Where `scratch` holds no whole state or `chunk` is 0.
+    /// If `scratch` holds no whole state or `chunk` is 0.
     pub fn for_each_chunk_with<S: Send, T: Send>(
         &self,
         scratch: &mut [S],

@@ -4,21 +4,49 @@
 //! output[p][n] = act(bias[n] + sum over k of input[p][k] * weights[k][n])
 //! ```
 //!
-//! Departures from that loop:
-//! 1. 16-channel blocks in and out (`blocked.rs`), packed panels (`panels.rs`), register tiles (`tile.rs`).
-//! 2. The output may have zeros around it, so that a depthwise convolution can follow without edge code; tiles run
-//!    over row ends.
-//! 3. A range of panels may be asked for: a block of the net expands a few channels, convolves them while they are
-//!    in cache, and goes on with the next few.
-//! 4. Weights that fit the first-level cache are walked in the inner loop, larger ones in the outer loop, so that
-//!    each is fetched from further away once.
+//! Nine tenths of the net's multiply-adds are done here, so it is worth knowing how one call is laid out. Take 14 x 14
+//! pixels, 96 channels in and 576 out, on AVX-512.
+//!
+//! **Output channels first.** The weights are packed in panels of 16 output channels (`panels.rs`). A kernel computes one
+//! panel at a time, or two, or half of one; `tiling.rs` says which kernel computes which channels. Here 96 inputs are
+//! many, so all 576 channels go to the kernel of two panels: 18 **groups** of 32.
+//!
+//! **Then pixels.** A kernel holds some pixels in registers, up to 14 of them by its 32 channels, and goes through all 96
+//! inputs for these (`tile.rs`). A **line** of pixels is cut into such tiles, as even as they come: 20 pixels are two
+//! tiles of ten, not one of 14 and a rest of six. What a line is depends on the zeros around the output:
+//!
+//! - Neither the output nor what is added has zeros around it: both are **compact**. Rows follow each other without a
+//!   gap, so the whole image is one line of 196 pixels, and where a row ends does not matter.
+//! - There are zeros (a depthwise convolution comes next and wants them), and rows are at least [`NARROW`] pixels long:
+//!   each row is a line, and tiles stay inside it.
+//! - There are zeros and rows are shorter: tiles of so few pixels would waste most of their registers. The whole image is
+//!   one line again, and a tile that runs over a row's end puts its pixels aside first, then where they belong.
+//!
+//! **Which loop is outside.** All panels of a call together may fit the first-level cache beside a tile's inputs and
+//! outputs ([`RESIDENT_BYTES`]): then they are **resident**. The loop over pixels is the outer one, each tile's inputs are
+//! fetched once, and the weights are found in the cache every time. Larger weights would push each other out: the loop
+//! over groups is the outer one, each group's weights are fetched once, and the last tile asks for the next group's ahead
+//! of time.
+//!
+//! **Walks.** Tiles of the same width, a fixed step apart, are computed in one call of the kernel: one group after the
+//! other in the resident case, one cut after the other else.
+//!
+//! **Threads** split either the groups, if there are four or more for each thread, or the lines.
+//!
+//! A range of panels may be asked for instead of all: a block of the net expands a few channels, convolves them while they
+//! are in the cache, and goes on with the next few.
+//!
+//! Neither tile nor thread changes a sum's order, from the bias through k = 0, 1, 2, …: the result has the same bits in
+//! each of these cases. What it does badly: with few inputs (K below 32) writing the outputs costs more than computing
+//! them.
 
 use std::ops::Range;
 
 use crate::{
-    blocked::{Blocked, BlockedMut, Layout},
+    blocked::{Blocked, BlockedMut},
     buffer::Buffer,
     isa::Isa,
+    layout::Layout,
     line::BLOCK,
     panels::Panels,
     par::{Threads, share},
@@ -35,14 +63,14 @@ impl PackedPointwise {
     /// Packs `weights` [inputs, outputs], row-major, and `bias` `[outputs]`.
     ///
     /// # Panics
-    /// Where the lengths do not fit.
+    /// If the lengths do not fit.
     #[must_use]
     pub fn pack(weights: &[f32], bias: &[f32], inputs: usize, outputs: usize) -> Self {
         Self(Panels::pack(weights, bias, inputs, outputs))
     }
 
-    /// Packed weights again from what `values` gave: `take` gives the next buffer, of as many values as it is asked for.
-    /// None where it gives none, or one of another length.
+    /// Packed weights from buffers that hold what [`Self::values`] gave: `take` gives the next buffer, of as many values as
+    /// it is asked for. Returns `None` as soon as `take` does, or if a buffer has another length.
     #[must_use]
     pub fn unpack(
         inputs: usize,
@@ -52,7 +80,8 @@ impl PackedPointwise {
         Panels::unpack(inputs, outputs, take).map(Self)
     }
 
-    /// All that is packed, in the order of memory. Its layout is that of [`PACK_VERSION`](crate::PACK_VERSION).
+    /// The packed weights and the packed bias, in the order of memory. [`PACK_VERSION`](crate::PACK_VERSION) names their
+    /// layout.
     #[must_use]
     pub fn values(&self) -> [&[f32]; 2] {
         self.0.values()
@@ -64,19 +93,19 @@ impl PackedPointwise {
         Pointwise { weights: self, panels: 0..self.panels(), epilogue }
     }
 
-    /// Input channels.
+    /// The number of input channels.
     #[must_use]
     pub fn inputs(&self) -> usize {
         self.0.k
     }
 
-    /// Output channels.
+    /// The number of output channels.
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.0.n
     }
 
-    /// Panels of 16 output channels.
+    /// The number of panels of 16 output channels.
     #[must_use]
     pub fn panels(&self) -> usize {
         self.0.count()
@@ -88,7 +117,7 @@ impl PackedPointwise {
 pub enum Epilogue<'a> {
     /// Nothing: a linear bottleneck.
     Linear,
-    /// Clamped to [0, 6].
+    /// The sum is clamped to [0, 6].
     Relu6,
     /// The block's input is added: a residual connection around a linear bottleneck.
     Add(Blocked<'a>),
@@ -125,7 +154,7 @@ pub(crate) fn segments(isa: Isa, k: usize, lanes: usize) -> [Segment; 3] {
     tiling(ROWS, isa, k, lanes)
 }
 
-/// Panels smaller than this together stay in the first-level cache beside a tile's inputs and outputs.
+/// Panels that take up no more than this together stay in the first-level cache beside a tile's inputs and outputs.
 const RESIDENT_BYTES: usize = 24 << 10;
 
 /// What a 1x1 convolution does with an image.
@@ -142,11 +171,11 @@ pub struct Pointwise<'a> {
 /// Computes a 1x1 convolution of one image.
 ///
 /// # Shapes
-/// `input` [inputs, H, W] without padding; `output` [the panels' channels, H, W], with any padding, of which nothing
-/// is written; a residual as `output`, with any padding. Each may be a band.
+/// `input` [inputs, H, W] without padding; `output` [the panels' channels, H, W] with any padding, of which nothing is
+/// written; what is added has `output`'s sizes, with any padding. Each may be a band.
 ///
 /// # Panics
-/// Where the shapes do not fit.
+/// If the shapes do not fit.
 ///
 /// # Cost
 /// H * W * inputs * 16 multiply-adds a panel.
@@ -210,10 +239,10 @@ pub fn pointwise(
     work.run(threads, to.pixels());
 }
 
-/// Rows of a padded image that are shorter than this are not worth tiles of their own.
+/// Rows of a padded image with fewer pixels than this are not worth tiles of their own.
 const NARROW: usize = 8;
 
-/// One call's tiles: groups of output channels times cuts of pixels.
+/// The tiles of one call: groups of output channels, and lines of pixels cut into tiles.
 struct Work {
     base: Tile,
     segments: [Segment; 3],

@@ -33,13 +33,13 @@ rows! { PoolRow;
     pool_f32_8c_portable: Pool, Portable, { mean: mean_portable };
 }
 
-/// The mean of each channel of one image.
+/// Computes the mean of each channel of one image.
 ///
 /// # Shapes
 /// `input` [C, H, W] without padding; `output` `[C]`.
 ///
 /// # Panics
-/// Where the shapes do not fit or the image has no pixel.
+/// If the shapes do not fit or the image has no pixel.
 pub fn pool(isa: Isa, input: Blocked<'_>, output: &mut [f32]) {
     let layout = input.layout();
     assert!(

@@ -58,7 +58,7 @@ impl Tap {
     }
 }
 
-/// The buffers of [`resize_bilinear_rgb`], reused from image to image. One for each thread.
+/// The buffers of [`resize_bilinear_rgb`], reused from image to image; each thread needs its own.
 #[derive(Debug, Default)]
 pub struct ResizeScratch {
     columns: Vec<Tap>,
@@ -68,9 +68,9 @@ pub struct ResizeScratch {
 /// Height and width of an image in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
-    /// Columns.
+    /// The number of columns.
     pub width: usize,
 }
 
@@ -86,7 +86,7 @@ impl Size {
 pub struct RgbView<'a> {
     /// `[height, width, 3]`.
     pub pixels: &'a [u8],
-    /// Its height and width.
+    /// The image's height and width.
     pub size: Size,
 }
 
@@ -99,7 +99,7 @@ pub struct RgbView<'a> {
 /// Gray levels, 0 to 255; `out` is not rounded.
 ///
 /// # Panics
-/// Where a side is 0 or a slice's length is not its shape's.
+/// If a side is 0 or a slice's length is not its shape's.
 ///
 /// # Cost
 /// About `2 * to.height * image.size.width * 3` byte reads. No allocation once `scratch` has seen the widths.

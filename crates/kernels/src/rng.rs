@@ -11,7 +11,7 @@ const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
 
-/// One Philox 4x32-10 block.
+/// Returns the Philox 4x32-10 block of a counter and a key: 128 random bits.
 #[must_use]
 pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..ROUNDS {
@@ -59,7 +59,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream for one sample in one epoch.
+    /// The stream for one sample in one epoch, at its start.
     #[must_use]
     pub fn new(seed: u64, purpose: Purpose, epoch: u32, sample: u32) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// 32 random bits.
+    /// Returns the next 32 random bits.
     pub fn next_u32(&mut self) -> u32 {
         if self.used == 4 {
             self.block = self.next_block();
@@ -80,9 +80,9 @@ impl Stream {
         self.block[self.used - 1]
     }
 
-    /// The next four numbers at once, from the next block: what four calls of [`Stream::next_u32`] give where a
+    /// Returns the next four numbers at once, from the next block: what four calls of [`Stream::next_u32`] give if a
     /// multiple of four was drawn before; numbers left of the current block are skipped. Long runs are drawn
-    /// several times faster so.
+    /// several times faster that way.
     #[inline]
     pub fn next_block(&mut self) -> [u32; 4] {
         let block = philox(self.counter, self.key);
@@ -91,20 +91,20 @@ impl Stream {
         block
     }
 
-    /// Uniform in `[0, 1)`, a multiple of 2^-24.
+    /// Returns a number that is uniform in `[0, 1)`, a multiple of 2^-24.
     pub fn uniform(&mut self) -> f32 {
         (self.next_u32() >> 8) as f32 * (1.0 / (1u32 << 24) as f32)
     }
 
-    /// Uniform in `[low, high)`.
+    /// Returns a number that is uniform in `[low, high)`.
     pub fn range(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.uniform()
     }
 
-    /// Uniform in `0..bound`, without bias (Lemire's rejection).
+    /// Returns an integer that is uniform in `0..bound`, without bias (Lemire's rejection).
     ///
     /// # Panics
-    /// Where `bound` is 0.
+    /// If `bound` is 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "an empty range has no random element");
         let threshold = bound.wrapping_neg() % bound;

@@ -58,9 +58,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// A rate in units of 10^9 a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    /// Of the quickest repeat.
+    /// The rate of the quickest repeat.
     pub best: f64,
-    /// Of the repeat in the middle.
+    /// The rate of the repeat in the middle.
     pub median: f64,
 }
 
@@ -72,21 +72,21 @@ pub struct Roofline {
 }
 
 impl Roofline {
-    /// A measurement on `threads` threads, at least one.
+    /// Prepares measurements with `isa` on `threads` threads, at least one.
     ///
     /// # Errors
-    /// As [`Threads::new`].
+    /// Those of [`Threads::new`].
     pub fn new(isa: Isa, threads: usize) -> Result<Self, Error> {
         Ok(Self { isa, threads: Threads::new(threads)? })
     }
 
-    /// Threads that work at once.
+    /// The number of threads that work at once.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.threads.count()
     }
 
-    /// The peak of all threads together in GFLOP/s; a multiply-add counts as two operations.
+    /// Measures the peak of all threads together in GFLOP/s; a multiply-add counts as two operations.
     ///
     /// # Cost
     /// About a tenth of a second.
@@ -98,7 +98,7 @@ impl Roofline {
         self.measure(&mut states, kernel.flops as f64, |(), rounds| unsafe { (kernel.chains)(rounds) })
     }
 
-    /// What all threads together read in GB/s, each again and again from `bytes` bytes of its own (rounded up to a
+    /// Measures what all threads together read in GB/s, each again and again from `bytes` bytes of its own (rounded up to a
     /// multiple of 512).
     ///
     /// # Cost

@@ -13,7 +13,7 @@ use crate::{
 /// Channels of a photo.
 pub(crate) const RGB: usize = 3;
 
-/// Values of a run.
+/// The number of values in a run.
 const RUN: usize = 16 * RGB;
 
 /// The factors of a run: `v * scale + shift`.
@@ -22,7 +22,7 @@ pub(crate) struct Factors {
     shift: [f32; RUN],
 }
 
-/// A pixel as it comes from a decoder or a resize: 0 to 255.
+/// A channel of a pixel as it comes from a decoder (`u8`) or a resize (`f32`): 0 to 255.
 pub trait Pixel: Copy + Send + Sync + sealed::Sealed {}
 
 impl Pixel for u8 {}
@@ -45,7 +45,7 @@ pub(crate) mod sealed {
             f32::from(self)
         }
 
-        #[expect(private_interfaces, reason = "as in the trait")]
+        #[expect(private_interfaces, reason = "the trait's reason")]
         fn row_fn(row: &ScaleRow) -> RowFn<Self> {
             row.of_u8
         }
@@ -57,7 +57,7 @@ pub(crate) mod sealed {
             self
         }
 
-        #[expect(private_interfaces, reason = "as in the trait")]
+        #[expect(private_interfaces, reason = "the trait's reason")]
         fn row_fn(row: &ScaleRow) -> RowFn<Self> {
             row.of_f32
         }
@@ -82,7 +82,7 @@ rows! { ScaleRow;
     scale_f32_48_portable: Scale, Portable, { of_u8: row_portable::<u8>, of_f32: row_portable::<f32> };
 }
 
-/// Values of the scaled image of a geometry: its rows with the zeros around them.
+/// The number of values in the scaled image of a geometry: its rows with the zeros around them.
 #[must_use]
 pub fn scaled_len(geometry: &ConvGeometry) -> usize {
     let ((height, _), pads) = (geometry.input(), geometry.pads());
@@ -108,10 +108,10 @@ pub struct Scale<'a> {
 /// Scales an image to what the net expects, with zeros around it.
 ///
 /// # Shapes
-/// `image` [H, W, 3]; `scaled` [`scaled_len`].
+/// `image` [H, W, 3]; `scaled` [`scaled_len`] values, rows one behind the other.
 ///
 /// # Panics
-/// Where the lengths do not fit.
+/// If the lengths do not fit.
 pub fn scale_pixels<P: Pixel>(
     threads: &Threads,
     isa: Isa,

@@ -17,10 +17,10 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape from sizes that come from outside.
+    /// Returns the shape of these sizes; for sizes that come from outside the program.
     ///
     /// # Errors
-    /// [`Error::Rank`] above [`MAX_RANK`] axes, [`Error::TooLarge`] where the product overflows.
+    /// [`Error::Rank`] above [`MAX_RANK`] axes, [`Error::TooLarge`] if the product overflows.
     pub fn new(dims: &[usize]) -> Result<Self, Error> {
         if dims.len() > MAX_RANK {
             return Err(Error::Rank { got: dims.len(), max: MAX_RANK });
@@ -34,10 +34,10 @@ impl Shape {
         Ok(Self { dims: inline, rank: dims.len() as u8 })
     }
 
-    /// A shape from sizes that our own code computed.
+    /// Returns the shape of these sizes; for sizes that our own code computed.
     ///
     /// # Panics
-    /// Where [`Shape::new`] would return an error.
+    /// If [`Shape::new`] would return an error.
     #[must_use]
     pub fn of<const RANK: usize>(dims: [usize; RANK]) -> Self {
         match Self::new(&dims) {

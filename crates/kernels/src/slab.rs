@@ -16,7 +16,7 @@ use crate::line::Line;
 
 /// Bytes of a large page.
 const PAGE: usize = 2 << 20;
-/// Bytes of a slab, where one buffer does not need more. What a net of width 1 does not use of its last slab is address
+/// The bytes of a slab, if one buffer does not need more. What a net of width 1 does not use of its last slab is address
 /// space, not memory, but for the rest of a page.
 const SLAB: usize = 16 << 20;
 
@@ -24,7 +24,8 @@ thread_local! {
     static CURRENT: Cell<Option<Slab>> = const { Cell::new(None) };
 }
 
-/// Calls `work`; the buffers that it makes on this thread share slabs.
+/// Calls `work` and returns what it returns; the buffers that it makes on this thread share slabs of large pages. For
+/// buffers that are dropped together: a slab's memory is given back when the last of them is.
 pub fn in_slabs<R>(work: impl FnOnce() -> R) -> R {
     /// Puts what was there before back, also where `work` panics.
     struct Outer(Option<Slab>);

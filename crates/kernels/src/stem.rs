@@ -40,26 +40,27 @@ impl PackedStem {
     /// Packs `weights` [3, 3, 3, outputs], row-major, and `bias` `[outputs]`.
     ///
     /// # Panics
-    /// Where the lengths do not fit.
+    /// If the lengths do not fit.
     #[must_use]
     pub fn pack(weights: &[f32], bias: &[f32], outputs: usize) -> Self {
         Self(Panels::pack(weights, bias, STEM_INPUTS, outputs))
     }
 
-    /// Packed weights again from what `values` gave: `take` gives the next buffer, of as many values as it is asked for.
-    /// None where it gives none, or one of another length.
+    /// Packed weights from buffers that hold what [`Self::values`] gave: `take` gives the next buffer, of as many values as
+    /// it is asked for. Returns `None` as soon as `take` does, or if a buffer has another length.
     #[must_use]
     pub fn unpack(outputs: usize, take: &mut dyn FnMut(usize) -> Option<Buffer>) -> Option<Self> {
         Panels::unpack(STEM_INPUTS, outputs, take).map(Self)
     }
 
-    /// All that is packed, in the order of memory. Its layout is that of [`PACK_VERSION`](crate::PACK_VERSION).
+    /// The packed weights and the packed bias, in the order of memory. [`PACK_VERSION`](crate::PACK_VERSION) names their
+    /// layout.
     #[must_use]
     pub fn values(&self) -> [&[f32]; 2] {
         self.0.values()
     }
 
-    /// Output channels.
+    /// The number of output channels.
     #[must_use]
     pub fn outputs(&self) -> usize {
         self.0.n
@@ -94,10 +95,11 @@ pub struct Stem<'a> {
 /// Computes the first convolution of one image.
 ///
 /// # Shapes
-/// `scaled` as [`scale_pixels`](crate::scale_pixels) leaves it; `output` [outputs, H', W'] with any padding, of which nothing is written.
+/// `scaled` is what [`scale_pixels`](crate::scale_pixels) wrote; `output` [outputs, H', W'] with any padding, of which
+/// nothing is written.
 ///
 /// # Panics
-/// Where the shapes do not fit or the stride is not 2.
+/// If the shapes do not fit or the stride is not 2.
 ///
 /// # Cost
 /// H' * W' * 27 * outputs multiply-adds.

@@ -185,7 +185,7 @@ thread_local! {
 }
 
 impl Lease {
-    /// The workers, until the guard is dropped, or nothing where somebody has them.
+    /// Takes the workers until the guard is dropped. `None` if somebody has them.
     pub(crate) fn take(&self) -> Option<Guard<'_>> {
         (!self.0.swap(true, Ordering::Acquire)).then(|| Guard(self))
     }

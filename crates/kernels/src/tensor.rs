@@ -3,7 +3,7 @@
 
 use crate::{buffer::Buffer, error::Error, shape::Shape};
 
-/// An owned tensor.
+/// A tensor that owns its values.
 #[derive(Clone)]
 pub struct Tensor {
     shape: Shape,
@@ -20,7 +20,7 @@ impl Tensor {
     /// A tensor with a copy of `values`.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where their number is not the shape's.
+    /// [`Error::ElementCount`] if their number is not the shape's.
     pub fn from_slice(shape: Shape, values: &[f32]) -> Result<Self, Error> {
         TensorRef::new(shape, values).map(TensorRef::to_owned)
     }
@@ -37,26 +37,26 @@ impl Tensor {
         &self.data
     }
 
-    /// The values, last axis fastest.
+    /// The values, last axis fastest, for writing.
     pub fn data_mut(&mut self) -> &mut [f32] {
         &mut self.data
     }
 
-    /// A borrowed view of the whole.
+    /// The whole tensor, borrowed for reading.
     #[must_use]
     pub fn view(&self) -> TensorRef<'_> {
         TensorRef { shape: self.shape, data: &self.data }
     }
 
-    /// A borrowed, writable view of the whole.
+    /// The whole tensor, borrowed for writing.
     pub fn view_mut(&mut self) -> TensorMut<'_> {
         TensorMut { shape: self.shape, data: &mut self.data }
     }
 
-    /// The same values under another shape.
+    /// Returns the tensor with its values in the same order and another shape.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where the two shapes hold different numbers of values.
+    /// [`Error::ElementCount`] if the two shapes hold different numbers of values.
     pub fn reshape(mut self, shape: Shape) -> Result<Self, Error> {
         if shape.elements() != self.data.len() {
             return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: self.data.len() });
@@ -83,7 +83,7 @@ impl<'a> TensorRef<'a> {
     /// A view of `data` as `shape`.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where the lengths differ.
+    /// [`Error::ElementCount`] if the lengths differ.
     pub fn new(shape: Shape, data: &'a [f32]) -> Result<Self, Error> {
         if shape.elements() != data.len() {
             return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: data.len() });
@@ -103,7 +103,7 @@ impl<'a> TensorRef<'a> {
         self.data
     }
 
-    /// An owned, aligned copy.
+    /// A copy that owns its values and starts on a 64-byte line.
     #[must_use]
     pub fn to_owned(self) -> Tensor {
         Tensor { shape: self.shape, data: Buffer::from_slice(self.data) }
@@ -120,7 +120,7 @@ impl<'a> TensorMut<'a> {
     /// A writable view of `data` as `shape`.
     ///
     /// # Errors
-    /// [`Error::ElementCount`] where the lengths differ.
+    /// [`Error::ElementCount`] if the lengths differ.
     pub fn new(shape: Shape, data: &'a mut [f32]) -> Result<Self, Error> {
         if shape.elements() != data.len() {
             return Err(Error::ElementCount { dims: shape.dims().to_vec(), got: data.len() });

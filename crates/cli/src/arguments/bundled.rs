@@ -44,7 +44,8 @@ fn classify(program: &Path, payload: Payload) -> Result<(), Failure> {
         // Only a help text needs the model before the photos are known.
         Err(asked) if matches!(asked.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let classifier = payload.with(program, |model| {
-                Classifier::from_bytes(model, &program.to_string_lossy(), Settings::threads(1))
+                let opening = Classifier::builder().settings(Settings::threads(1));
+                opening.bytes(model, &program.to_string_lossy())
             })??;
             described(command(&name), &name, &classifier, payload).get_matches_from(&words)
         }

@@ -81,7 +81,7 @@ fn read(options: &ModelOptions) -> Result<(Classifier, Vec<u8>), Failure> {
     if options.weights.is_none() {
         let path = &options.model;
         let bytes = with_mapped_file(path, MAX_FILE, <[u8]>::to_vec)?;
-        match Classifier::from_bytes(&bytes, &path.to_string_lossy(), options.settings()) {
+        match Classifier::builder().settings(options.settings()).bytes(&bytes, &path.to_string_lossy()) {
             Err(Error::NeedsBackbone { .. }) => {}
             opened => return Ok((opened?, bytes)),
         }

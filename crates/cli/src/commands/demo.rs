@@ -9,8 +9,8 @@ use clap::Args;
 use icecap::data::{Sample, scan};
 use icecap::foundation::atomic_file::replace_file;
 use icecap::{
-    Backbone, Classifier, Dataset, Event, Metrics, Prediction, SaveBackbone, Source, TrainOptions, Trained,
-    Trainer,
+    Backbone, Classifier, Dataset, Event, Metrics, Prediction, SaveBackbone, Source, Steps, TrainOptions,
+    Trained, Trainer,
 };
 
 use crate::demo::draw::CLASSES;
@@ -94,7 +94,8 @@ fn metrics(metrics: Metrics) -> String {
 }
 
 fn train(backbone: &Backbone, dataset: &Dataset, seed: u64) -> Result<Trained, Failure> {
-    let options = TrainOptions { epochs: EPOCHS.into(), seed, ..TrainOptions::default() };
+    let steps = Steps { epochs: EPOCHS.into(), ..Steps::default() };
+    let options = TrainOptions { seed, ..steps.into() };
     let progress = Mutex::new(Some(Progress::new("features", dataset.samples().count())));
     let failure = Mutex::new(None);
     let event = |event: Event<'_>| {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::data::Views;
 use icecap::foundation::atomic_file::replace_file;
+use icecap::model::Columns;
 use icecap::{Predictor, Source};
 
 use crate::options::model::ModelOptions;
@@ -24,7 +25,7 @@ use crate::terminal::wording::{counted, plain_path};
 
 use heatmaps::{Drawn, HeatmapOptions};
 use photos::Photos;
-use rows::{Columns, Rows, Tally};
+use rows::{Rows, Tally};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -144,7 +145,7 @@ fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
 /// What turns photos into rows.
 struct Work<'a> {
     photos: Photos,
-    predictor: Predictor<'a>,
+    predictor: Predictor,
     rows: Rows<'a>,
     heatmaps: Option<Drawn<'a>>,
     progress: Option<Progress>,

@@ -5,7 +5,6 @@ mod augment;
 mod metrics;
 mod options;
 mod predictions;
-
 mod report;
 mod resume;
 mod since;
@@ -15,7 +14,7 @@ mod verdict;
 use std::time::Instant;
 
 use icecap::data::{self, GroupRule, Groups, Inventory};
-use icecap::{Backbone, Dataset, Error, Event, Preprocessing, SaveBackbone, Trained, Trainer};
+use icecap::{Backbone, Dataset, Error, Event, Preprocessing, SaveBackbone, TrainOptions, Trained, Trainer};
 
 use crate::page::{self, Heat};
 use crate::photos::skipped;
@@ -41,8 +40,7 @@ pub(crate) use options::Options;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    options.training.options().check()?;
-    options.training.refuse_idle()?;
+    let training = options.training.options()?;
     let Photos { inventory, groups, dataset, since } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
@@ -61,8 +59,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let report = Report::new(options, &dataset);
     skipped::passed_over(&inventory);
     report.header(&inventory, &backbone, &preprocessing)?;
-    let trainer =
-        trainer(options, &backbone)?.preprocessing(preprocessing).cache(cache.clone()).groups(groups);
+    let trainer = trainer(options, training, &backbone)?
+        .preprocessing(preprocessing)
+        .cache(cache.clone())
+        .groups(groups);
     let trained = learn(&trainer, &dataset, &report, &unfinished);
     cache_folder::tell(cache.as_ref());
     let trained = trained?;
@@ -94,9 +94,9 @@ fn since_start(start: Instant) -> Option<f64> {
 }
 
 /// Returns a trainer with all options but those about the photos' features.
-fn trainer(options: &Options, backbone: &Backbone) -> Result<Trainer, Failure> {
+fn trainer(options: &Options, training: TrainOptions, backbone: &Backbone) -> Result<Trainer, Failure> {
     Ok(Trainer::new(backbone)?
-        .options(options.training.options())
+        .options(training)
         .folds(options.folds.map(|folds| folds as usize))
         .views(options.augment.views(options.training.seed)?)
         .strict(options.strict))

@@ -9,11 +9,11 @@ use image::codecs::jpeg::JpegEncoder;
 use super::thumbnail::{QUALITY, SIDE};
 
 /// The heatmaps of a classifier, or nothing at all if it has none to give.
-pub(crate) struct Heat<'a>(Option<Heatmaps<'a>>);
+pub(crate) struct Heat(Option<Heatmaps>);
 
-impl<'a> Heat<'a> {
+impl Heat {
     /// Heatmaps for `classifier`; draws nothing if they cannot be made, or without a classifier.
-    pub(crate) fn of(classifier: Option<&'a Classifier>) -> Self {
+    pub(crate) fn of(classifier: Option<&Classifier>) -> Self {
         Self(classifier.and_then(|classifier| Heatmaps::new(classifier).ok()))
     }
 

@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use icecap::Value;
 use serde::{Deserialize, Serialize};
 
+use super::figure::Figure;
 use super::files::ARGUMENTS;
 use super::text_file::{toml_file, unwritable};
 use crate::terminal::did_you_mean;
@@ -13,9 +15,17 @@ use crate::terminal::failure::Failure;
 /// The longest file that is read, in bytes: nobody's arguments come to that.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
 
-/// Everything that a run depends on, key by key in the order of the file.
-#[derive(Serialize)]
+/// Everything that a run depends on, as three parts of one table.
 pub(crate) struct Arguments {
+    pub(crate) photos: PhotoArguments,
+    /// The library's list of its options, by the names that they have on the command line.
+    pub(crate) training: Vec<(&'static str, Value)>,
+    pub(crate) run: RunArguments,
+}
+
+/// The photos and what they become, key by key in the order of the file.
+#[derive(Serialize)]
+pub(crate) struct PhotoArguments {
     pub(crate) version: &'static str,
     pub(crate) command: String,
     pub(crate) folder: String,
@@ -28,19 +38,11 @@ pub(crate) struct Arguments {
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
     pub(crate) exif: String,
-    /// The values that were used, if the command left them open.
-    pub(crate) epochs: u32,
-    pub(crate) lr: f64,
-    pub(crate) l2: f64,
-    pub(crate) batch: u32,
-    pub(crate) dropout: f64,
-    pub(crate) optimizer: String,
-    pub(crate) schedule: String,
-    pub(crate) warmup: u32,
-    pub(crate) label_smoothing: f64,
-    pub(crate) class_weight: String,
-    pub(crate) early_stop: Option<u32>,
-    pub(crate) seed: u64,
+}
+
+/// How the photos are dealt out, and what the run does beside its training, key by key in the order of the file.
+#[derive(Serialize)]
+pub(crate) struct RunArguments {
     pub(crate) val_split: f64,
     pub(crate) folds: Option<u32>,
     pub(crate) group: Option<String>,
@@ -67,7 +69,17 @@ pub(crate) struct Basis {
 impl Arguments {
     /// Returns the text of the file.
     pub(crate) fn toml(&self) -> Result<String, Failure> {
-        toml::to_string(self).map_err(unwritable)
+        let line = |(key, value): &(&str, Value)| match value {
+            Value::Off => String::new(),
+            Value::Number(number) => {
+                format!("{key} = {}\n", toml::Value::Float(Figure::from(*number).into()))
+            }
+            Value::Text(text) => format!("{key} = {}\n", toml::Value::String(text.clone())),
+            other => format!("{key} = {other}\n"),
+        };
+        let training: String = self.training.iter().map(line).collect();
+        let part = |part: Result<String, toml::ser::Error>| part.map_err(unwritable);
+        Ok(part(toml::to_string(&self.photos))? + &training + &part(toml::to_string(&self.run))?)
     }
 }
 

@@ -49,8 +49,8 @@ impl Begun {
             return Err(Failure::new(Code::Content, message));
         }
         let file = run.join(UNFINISHED_SPLIT);
-        let mut dataset =
-            Dataset { classes: self.classes.clone(), train: Vec::new(), val: Vec::new(), test: Vec::new() };
+        let mut dataset = Dataset::default();
+        dataset.classes.clone_from(&self.classes);
         for row in read_split(&file)? {
             let class = self.classes.iter().position(|class| *class == row.class).ok_or_else(|| {
                 let message =

@@ -53,10 +53,7 @@ impl Overlay {
     ) -> Result<Self, icecap_data::Error> {
         let preprocessing = classifier.preprocessing();
         let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), preprocessing.exif);
-        let photo = match photo {
-            Source::Path(path) => loader.open(path)?.photo()?,
-            Source::Bytes(bytes) => loader.open_bytes(bytes)?.photo()?,
-        };
+        let photo = photo.open(&mut loader)?.photo()?;
         let seen = preprocessing.resize.seen(photo.width(), photo.height());
         Ok(Self::draw(photo, seen, &map.of_class(class), map.size(), map.scale(), side))
     }
@@ -88,7 +85,7 @@ impl Overlay {
     }
 }
 
-impl Heatmaps<'_> {
+impl Heatmaps {
     /// The overlay of one photo, its longer side at most `side` pixels: for `class`, or for the predicted one.
     ///
     /// # Errors

@@ -2,19 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use icecap_graph::Params;
+use icecap_graph::{Params, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor};
 use icecap_weights::{Weights, check_classes};
 
 use crate::error::Error;
 use crate::model::backbone::{Backbone, Settings};
-use crate::model::classifier::Classifier;
+use crate::model::classifier::{Classifier, Provenance};
 use crate::model::head::Head;
 use crate::model::preprocessing::Preprocessing;
-
-/// The tensors of a top: [features, logits] and `[logits]`.
-const KERNEL: &str = "predictions/kernel";
-const BIAS: &str = "predictions/bias";
 
 impl Classifier {
     /// A classifier from weights that have a classification top: pooling and one dense layer, as a user of Keras or
@@ -32,11 +28,14 @@ impl Classifier {
     pub fn from_weights(weights: Weights, classes: Vec<String>, settings: Settings) -> Result<Self, Error> {
         let head = head(&weights.params, &classes)?;
         let Weights { params, record } = weights;
-        let fingerprint = format!("weights {}", record.file_sha256);
+        let provenance = Provenance {
+            classes,
+            data_fingerprint: format!("weights {}", record.file_sha256),
+            training: BTreeMap::from([("head".to_owned(), "the weights' own top".to_owned())]),
+        };
         let backbone = Backbone::new(Weights { params: params.without_top(), record }, settings)?;
         let preprocessing = Preprocessing::for_classification(&backbone)?;
-        let training = BTreeMap::from([("head".to_owned(), "the weights' own top".to_owned())]);
-        Self::of_head(&backbone, preprocessing, head, classes, fingerprint, training)
+        Self::from_head(&backbone, preprocessing, head, provenance)
     }
 }
 
@@ -44,7 +43,7 @@ impl Classifier {
 fn head(params: &Params, classes: &[String]) -> Result<Head, Error> {
     let refused = |what, reason| Error::Setting { what, reason };
     let tensor = |name| params.tensors().find(|(other, _)| *other == name).map(|(_, tensor)| tensor);
-    let (Some(kernel), Some(bias)) = (tensor(KERNEL), tensor(BIAS)) else {
+    let (Some(kernel), Some(bias)) = (tensor(TOP_KERNEL), tensor(TOP_BIAS)) else {
         return Err(icecap_graph::Error::NoTop.into());
     };
     check_classes(classes).map_err(|reason| refused("classes", reason))?;
@@ -65,7 +64,7 @@ fn head(params: &Params, classes: &[String]) -> Result<Head, Error> {
     let columns: Vec<f32> = kernel.data().chunks_exact(2).map(difference).collect();
     let bias = difference(bias.data());
     if !columns.iter().chain([&bias]).all(|value| value.is_finite()) {
-        let reason = format!("the two outputs of '{KERNEL}' differ by more than f32 holds");
+        let reason = format!("the two outputs of '{TOP_KERNEL}' differ by more than f32 holds");
         return Err(refused("head", reason));
     }
     let kernel = Tensor::from_slice(Shape::of([columns.len(), 1]), &columns)?;
@@ -90,7 +89,7 @@ mod tests {
         let mut tensors: BTreeMap<String, Tensor> =
             params.tensors().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
         let mut stream = Stream::new(5, Purpose::Test, 0, logits as u32);
-        for (name, shape) in [(KERNEL, Shape::of([1280, logits])), (BIAS, Shape::of([logits]))] {
+        for (name, shape) in [(TOP_KERNEL, Shape::of([1280, logits])), (TOP_BIAS, Shape::of([logits]))] {
             let values: Vec<f32> = (0..shape.elements()).map(|_| stream.range(-0.2, 0.2)).collect();
             tensors.insert(name.to_owned(), Tensor::from_slice(shape, &values).unwrap());
         }
@@ -106,7 +105,7 @@ mod tests {
     /// Logits of the top on one row of features, in f64.
     fn of_top(weights: &Weights, row: &[f32]) -> Vec<f32> {
         let tensor = |name| weights.params.tensors().find(|(other, _)| *other == name).unwrap().1.data();
-        let (kernel, bias) = (tensor(KERNEL), tensor(BIAS));
+        let (kernel, bias) = (tensor(TOP_KERNEL), tensor(TOP_BIAS));
         let sum = |logit: usize| {
             let terms = row.iter().enumerate();
             let sum: f64 = terms
@@ -142,7 +141,7 @@ mod tests {
         let classifier = Classifier::from_weights(weights, names(2), Settings::threads(1)).unwrap();
         assert_eq!(classifier.backbone().record().params_sha256, hash);
         let bytes = classifier.to_bytes(SaveBackbone::Embedded).unwrap();
-        let again = Classifier::from_bytes(&bytes, "saved", Settings::threads(1)).unwrap();
+        let again = Classifier::builder().settings(Settings::threads(1)).bytes(&bytes, "saved").unwrap();
         assert_eq!(
             (again.classes(), again.preprocessing()),
             (classifier.classes(), classifier.preprocessing())
@@ -179,7 +178,7 @@ mod tests {
         let weights = with_top(2);
         let mut tensors: BTreeMap<String, Tensor> =
             weights.params.tensors().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
-        tensors.insert(BIAS.to_owned(), Tensor::from_slice(Shape::of([2]), &[-3e38, 3e38]).unwrap());
+        tensors.insert(TOP_BIAS.to_owned(), Tensor::from_slice(Shape::of([2]), &[-3e38, 3e38]).unwrap());
         let params = Params::new(weights.params.spec().clone(), *weights.params.numerics(), tensors).unwrap();
         assert!(matches!(head(&params, &names(2)), Err(Error::Setting { what: "head", .. })));
     }

@@ -28,7 +28,7 @@ pub(crate) trait Vector: Copy {
     /// `to` points to `LANES` writable f32, and the processor runs the vector's instruction set.
     unsafe fn store(self, to: *mut f32);
 
-    /// `self * factor + addend`; rounded once where the instruction set has a fused form.
+    /// `self * factor + addend`; rounded once if the instruction set has a fused form.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
 
     /// `self + other`.

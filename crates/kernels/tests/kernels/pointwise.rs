@@ -1,7 +1,9 @@
+//! Pointwise convolutions: sizes around a tile with every end and padding, ranges of panels, any number of threads.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{
-    BLOCK, Blocked, BlockedMut, Epilogue, Isa, Layout, PackedPointwise, Pointwise, Task, Threads, oracle,
-    pointwise,
+    BLOCK, Blocked, BlockedMut, Epilogue, Isa, Layout, PackedPointwise, Pointwise, Size, Task, Threads,
+    oracle, pointwise,
 };
 
 use crate::arrays::{
@@ -9,6 +11,13 @@ use crate::arrays::{
 };
 use crate::geometries::{End, geometries};
 use crate::subject::{Subject, finish};
+
+/// Input and output channels.
+#[derive(Clone, Copy)]
+struct Channels {
+    k: usize,
+    n: usize,
+}
 
 /// A 1x1 convolution with its inputs and the oracle's sums.
 struct Problem {
@@ -24,13 +33,8 @@ struct Problem {
 }
 
 impl Problem {
-    fn draw(
-        stream: &mut Stream,
-        values: Values,
-        (height, width): (usize, usize),
-        k: usize,
-        n: usize,
-    ) -> Self {
+    fn draw(stream: &mut Stream, values: Values, size: Size, channels: Channels) -> Self {
+        let (Size { height, width }, Channels { k, n }) = (size, channels);
         let pixels = height * width;
         let image = draw(stream, values, pixels * k);
         let weights = draw(stream, values, k * n);
@@ -105,12 +109,14 @@ pub(crate) fn check(rows: &[Subject]) {
     let threads = [Threads::serial(), Threads::new(3).unwrap()];
     for row in rows {
         let (pixels, lanes) = row.tile();
-        for size in around(pixels).into_iter().map(|width| (1, width)).chain([(5, 5), (3, pixels + 1)]) {
+        let widths = around(pixels).into_iter().map(|width| (1, width));
+        for (height, width) in widths.chain([(5, 5), (3, pixels + 1)]) {
+            let size = Size { height, width };
             for (k, n) in
                 [3, 16, 33, 80].into_iter().flat_map(|k| around(lanes).into_iter().map(move |n| (k, n)))
             {
                 for (values, padded) in [(Values::Integers, false), (Values::Reals, true)] {
-                    let problem = Problem::draw(&mut stream, values, size, k, n);
+                    let problem = Problem::draw(&mut stream, values, size, Channels { k, n });
                     // The row takes part wherever its tile fits, alone where the channels are a multiple of it.
                     assert_eq!(row.computes(problem.task()), n.next_multiple_of(8) >= lanes, "{}", row.name);
                     for end in [End::Linear, End::Relu6, End::Add] {
@@ -121,8 +127,9 @@ pub(crate) fn check(rows: &[Subject]) {
         }
     }
     for shape in geometries().pointwise {
-        let problem =
-            Problem::draw(&mut stream, Values::Integers, (shape.side, shape.side), shape.k, shape.n);
+        let size = Size { height: shape.side, width: shape.side };
+        let channels = Channels { k: shape.k, n: shape.n };
+        let problem = Problem::draw(&mut stream, Values::Integers, size, channels);
         for row in rows {
             problem.check(row, &threads[0], false, shape.end);
         }
@@ -135,7 +142,8 @@ fn every_instruction_sets_choice_agrees_with_the_oracle() {
     let mut stream = Stream::new(SEED, Purpose::Test, 0, 0);
     let threads = [Threads::serial(), Threads::new(3).unwrap()];
     let sizes = around(14).into_iter().map(|w| (1, w)).chain([(5, 5), (7, 3), (13, 2), (2, 17)]);
-    for size in sizes {
+    for (height, width) in sizes {
+        let size = Size { height, width };
         for (k, n) in
             [1, 3, 8, 16, 24, 33, 80].into_iter().flat_map(|k| [1, 8, 16, 24, 32, 48, 70].map(|n| (k, n)))
         {
@@ -143,7 +151,7 @@ fn every_instruction_sets_choice_agrees_with_the_oracle() {
                 .into_iter()
                 .flat_map(|values| [(values, false), (values, true)])
             {
-                let problem = Problem::draw(&mut stream, values, size, k, n);
+                let problem = Problem::draw(&mut stream, values, size, Channels { k, n });
                 for choice in &choices {
                     for end in [End::Linear, End::Relu6, End::Add] {
                         problem.check(choice, &threads[usize::from(padded)], padded, end);

@@ -8,8 +8,8 @@
 //! | the net inside a user's model | `mobilenetv2_1.00_160/Conv1/kernel:0` |
 //! | `.weights.h5`, `.keras` | `layers/conv2d/vars/0`, where the group `layers/conv2d/vars` may say that it is `Conv1` |
 //!
-//! Keras 3 numbers the layers of a model class by class, in the model's order. Where no group says which layer it is, the
-//! number does: the n-th `conv2d` is the n-th of MobileNetV2's convolutions.
+//! Keras 3 numbers the layers of a model class by class, in the model's order. Where no group says which layer it is,
+//! the number does: the n-th `conv2d` is the n-th of MobileNetV2's convolutions.
 //!
 //! A user's own classifier on the net is one dense layer on the pooled features, whatever it is called: it becomes
 //! `predictions`. What is neither stays under its own name, and is refused by it.
@@ -17,18 +17,18 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use icecap_graph::BATCH_NORM;
+use icecap_graph::{BATCH_NORM, ConvLayer, Part, TOP_KERNEL};
 
-use super::layers::conv_layers;
-use super::{HEAD_PREFIX, Source};
-use crate::Error;
+use super::kind::HEAD_PREFIX;
+use super::named::Source;
 use crate::container::Container;
-use crate::error::shown;
+use crate::error::{Error, shown};
 
-/// The group in which Keras 3 keeps a layer's variables, by number.
+/// The group in which Keras 3 keeps a layer's variables, each under a number.
 const VARIABLES: &str = "vars";
+/// The layer of the classification top.
 const TOP: &str = "predictions";
-/// What else Keras keeps beside the weights: state of training and of random layers, which no inference needs.
+/// The groups of what Keras keeps beside the weights: the state of training, which no inference needs.
 const STATE: [&str; 8] = [
     "optimizer",
     "optimizer_weights",
@@ -39,16 +39,17 @@ const STATE: [&str; 8] = [
     "loss_tracker",
     "_loss_tracker",
 ];
+/// The group in which Keras keeps the state of a random layer.
 const SEED: &str = "seed_generator";
 
 /// A tensor's name taken apart.
 struct Place<'n> {
-    /// All before the variable.
+    /// The part before the variable.
     group: &'n str,
-    /// The layer, or what Keras 3 calls it after its class.
+    /// The layer's name, or the one that Keras 3 makes of its class and a number.
     layer: &'n str,
     variable: &'n str,
-    /// Whether the variable is a number.
+    /// Whether the variable has a number for its name.
     numbered: bool,
 }
 
@@ -62,13 +63,13 @@ impl<'n> Place<'n> {
         Some(Self { group, layer, variable, numbered })
     }
 
-    /// The groups around the layer, which hold the layers that it is numbered among.
+    /// Returns the groups around the layer: its number counts the layers in these.
     fn model(&self) -> &'n str {
         let layer = self.group.strip_suffix(VARIABLES).filter(|_| self.numbered).unwrap_or(self.group);
         layer.trim_end_matches(['/', '\\']).strip_suffix(self.layer).unwrap_or_default()
     }
 
-    /// Keras' name of the variable, which is one of these by number.
+    /// Returns Keras' name of the variable; a number picks it from `names`.
     fn variable(&self, names: &[&'n str]) -> &'n str {
         let number = self.numbered.then(|| self.variable.parse::<usize>().ok()).flatten();
         match (number.and_then(|number| names.get(number)), self.variable) {
@@ -89,7 +90,7 @@ enum Class {
 }
 
 impl Class {
-    /// The class of a group's name, and the number in it.
+    /// Reads a group's name as a class and a number.
     fn numbered(group: &str) -> Option<(Self, u32)> {
         let (name, number) = match group.rsplit_once('_') {
             Some((name, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -107,7 +108,15 @@ impl Class {
         Some((class, number))
     }
 
-    /// The class of one of the net's layers.
+    /// Returns the class of a convolution of the net.
+    fn of_part(part: Part) -> Self {
+        match part {
+            Part::Depthwise => Self::Depthwise,
+            Part::Stem | Part::Expand | Part::Project | Part::Last => Self::Convolution,
+        }
+    }
+
+    /// Returns the class of a layer that is named as one of the net's, as far as the end of its name tells.
     fn of(layer: &str) -> Self {
         match layer {
             TOP => Self::Dense,
@@ -117,7 +126,7 @@ impl Class {
         }
     }
 
-    /// Its variables in the order of their numbers.
+    /// Returns the variables of a layer of this class in the order of their numbers.
     fn variables(self) -> &'static [&'static str] {
         match self {
             Self::Convolution | Self::Depthwise | Self::Dense => &["kernel", "bias"],
@@ -126,7 +135,8 @@ impl Class {
     }
 }
 
-/// Whether a layer is named as one of Keras' MobileNetV2, as far as its start tells.
+/// Whether a layer is named as one of Keras' MobileNetV2, as far as the beginning of its name tells: an eighteenth
+/// block is then refused by its own name.
 fn is_layer(layer: &str) -> bool {
     matches!(layer, "Conv1" | "bn_Conv1" | "Conv_1" | "Conv_1_bn" | TOP)
         || layer.starts_with("expanded_conv_")
@@ -146,10 +156,10 @@ fn is_state(name: &str) -> bool {
     groups.next().is_some_and(|first| STATE.contains(&first)) || groups.any(|group| group.starts_with(SEED))
 }
 
-/// The file's tensors by Keras' names.
+/// Finds a file's tensors by Keras' names.
 ///
 /// # Errors
-/// [`Error::Tensor`] where two tensors have one such name, or two dense layers stand on the net.
+/// [`Error::Tensor`] if two tensors have the same such name, or the net has two dense layers.
 pub(super) fn sources(file: &Container<'_>) -> Result<BTreeMap<String, Source>, Error> {
     let names: Vec<&str> =
         file.names().filter(|name| !name.starts_with(HEAD_PREFIX) && !is_state(name)).collect();
@@ -215,8 +225,8 @@ fn refuse(file: &Container<'_>, name: &str, reason: String) -> Error {
     Error::Tensor { path: file.path().into(), tensor: shown(name), offset, reason }
 }
 
-/// The net's layers by the groups of their variables, told from the numbers in the groups' names: in each model, of
-/// each class, the n-th by number is the net's n-th.
+/// Returns the net's layers by the groups of their variables, told from the numbers in the groups' names: in each
+/// model, the n-th group of a class is the net's n-th layer of that class.
 fn numbered(file: &Container<'_>, names: &[&str]) -> BTreeMap<String, String> {
     let mut groups: BTreeMap<(&str, Class), BTreeMap<u32, &str>> = BTreeMap::new();
     for name in names {
@@ -226,18 +236,20 @@ fn numbered(file: &Container<'_>, names: &[&str]) -> BTreeMap<String, String> {
             groups.entry((place.model(), class)).or_default().insert(number, place.group);
         }
     }
-    let layers: Vec<String> = conv_layers().flat_map(|layer| <[String; 2]>::from(layer.keras())).collect();
+    let layers: Vec<(Class, String)> = ConvLayer::all()
+        .flat_map(|layer| [(Class::of_part(layer.part), layer.name()), (Class::BatchNorm, layer.norm())])
+        .collect();
     let mut places = BTreeMap::new();
     for ((_, class), groups) in groups {
-        let of_class = layers.iter().filter(|layer| Class::of(layer) == class);
-        for (group, layer) in groups.into_values().zip(of_class) {
+        let of_class = layers.iter().filter(|(other, _)| *other == class);
+        for (group, (_, layer)) in groups.into_values().zip(of_class) {
             places.insert(group.to_owned(), layer.clone());
         }
     }
     places
 }
 
-/// The group of the one dense layer that a user put on the net's pooled features, where there is one.
+/// Returns the group of the one dense layer that a user put on the net's pooled features; `None` if there is none.
 fn top<'n>(
     file: &Container<'_>,
     sources: &BTreeMap<String, Source>,
@@ -251,7 +263,7 @@ fn top<'n>(
             is_kernel && shape(name).is_some_and(|shape| shape.rank() == 2)
         })
         .collect();
-    let own = sources.get(&format!("{TOP}/kernel")).map(|source| source.name.as_str());
+    let own = sources.get(TOP_KERNEL).map(|source| source.name.as_str());
     let mut kernels = own.into_iter().chain(dense.iter().map(|(name, _)| *name));
     if let (Some(first), Some(second)) = (kernels.next(), kernels.next()) {
         let reason = format!(
@@ -260,7 +272,7 @@ fn top<'n>(
         );
         return Err(refuse(file, second, reason));
     }
-    let features = sources.get("Conv_1/kernel").and_then(|source| shape(&source.name));
+    let features = sources.get(&ConvLayer::LAST.kernel()).and_then(|source| shape(&source.name));
     let features = features.and_then(|shape| shape.dims().last().copied());
     let fits = |(name, _): &&&(&str, Place<'_>)| {
         features.is_some() && shape(name).and_then(|shape| shape.dims().first().copied()) == features

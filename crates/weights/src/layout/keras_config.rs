@@ -10,11 +10,11 @@ use crate::Error;
 use crate::container::{Container, MAX_MODEL_CONFIG, MODEL_CONFIG, limit};
 use crate::error::shown;
 
-/// How far a scaling may be from 1 / 127.5 and -1, as people write it.
+/// How far a scaling may be from 1 / 127.5 and -1: people write these with few digits.
 const CLOSE: f64 = 1e-6;
 
-/// Refuses a model that is not what its weights would be taken for. `classes` are the outputs of its dense layer, where
-/// it has one.
+/// Refuses a model that computes something else than its weights alone let expect. `classes` is the number of outputs
+/// of its dense layer, `None` if it has none.
 ///
 /// # Errors
 /// [`Error::Metadata`] with the layer and what to do; [`Error::Limit`] for a text that is longer than any model needs.
@@ -48,7 +48,7 @@ pub(super) fn check(file: &Container<'_>, classes: Option<usize>) -> Result<(), 
     Ok(())
 }
 
-/// What of a layer the weights would not show, where that is not what is taken for granted.
+/// Refuses a layer that does what the weights do not show. The error says what, and what to do.
 fn layer(class: &str, config: &Value, classes: Option<usize>) -> Result<(), String> {
     match (class, classes) {
         ("Rescaling", _) => rescaling(config),
@@ -84,7 +84,7 @@ fn rescaling(config: &Value) -> Result<(), String> {
     ))
 }
 
-/// What the dense layer's outputs go through: nothing here, or what a head of so many outputs is taken for.
+/// Refuses outputs of a dense layer that go through something else than a head of so many outputs does.
 fn activation(name: &str, classes: usize) -> Result<(), String> {
     match (name, classes) {
         ("linear", _) | ("sigmoid", 1) | ("softmax", 2..) => Ok(()),

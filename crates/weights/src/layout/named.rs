@@ -8,24 +8,24 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use icecap_graph::{BATCH_NORM, BLOCKS, Spec};
+use icecap_graph::{BATCH_NORM, ConvLayer, Part, Spec, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor, Threads, in_slabs};
 
-use super::{AxisOrder, TOP_BIAS, TOP_KERNEL};
+use super::order::AxisOrder;
 use crate::Error;
 use crate::container::Container;
 
-/// Where a tensor comes from.
+/// Where in a file a tensor stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
     /// Its name in the file.
     pub(crate) name: String,
-    /// How its axes stand there.
+    /// The order of its axes in the file.
     pub(crate) order: AxisOrder,
 }
 
 impl Source {
-    /// A tensor as it stands in the file.
+    /// The tensor `name`, with its axes in Keras' order already.
     pub(crate) fn kept(name: &str) -> Self {
         Self { name: name.to_owned(), order: AxisOrder::Kept }
     }
@@ -35,13 +35,13 @@ impl Source {
 pub(crate) struct Named<'f> {
     file: &'f Container<'f>,
     sources: BTreeMap<String, Source>,
-    /// Where a tensor would stand that is not in `sources`; empty where that is under Keras' own name.
+    /// Where every tensor of a whole file stands, for messages about those that are missing; empty for Keras' own
+    /// layout.
     table: BTreeMap<String, Source>,
 }
 
 impl<'f> Named<'f> {
-    /// `sources` name tensors of `file`, `table` those that a whole file has, where they are called otherwise than by
-    /// Keras.
+    /// Brings together a file, the tensors that it has, and the table of those that a whole file has.
     pub(crate) fn new(
         file: &'f Container<'f>,
         sources: BTreeMap<String, Source>,
@@ -50,12 +50,13 @@ impl<'f> Named<'f> {
         Self { file, sources, table }
     }
 
-    /// What the file calls a tensor, or would call it.
+    /// Returns the file's own name of a tensor, also of one that is missing.
     fn called(&self, name: &str) -> Option<&str> {
         self.sources.get(name).or_else(|| self.table.get(name)).map(|source| source.name.as_str())
     }
 
-    /// The file's bytes from here on hold the value at `index` of a tensor, where they hold it as it is.
+    /// Returns the byte of the file at which the value at `index` of a tensor stands; the tensor's first byte if its
+    /// axes are reordered.
     fn offset(&self, name: &str, index: usize) -> Option<u64> {
         let source = self.sources.get(name)?;
         let start = self.file.offset(&source.name)?;
@@ -65,14 +66,14 @@ impl<'f> Named<'f> {
         }
     }
 
-    /// The shape of a tensor in Keras' order of axes.
+    /// Returns the shape of a tensor in Keras' order of axes.
     fn shape(&self, name: &str) -> Option<Shape> {
         let source = self.sources.get(name)?;
         Some(source.order.shape(self.file.shape(&source.name)?))
     }
 
-    /// The channel counts that the shapes tell, and the tensors, copied on `threads`: most of the time goes into memory
-    /// that is touched for the first time.
+    /// Returns the channel counts that the shapes tell, and copies of the tensors. They are copied on `threads`: most
+    /// of the time goes into memory that is touched for the first time.
     pub(crate) fn read(&self, threads: &Threads) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
         let spec = self.spec()?;
         self.check_top(spec.feature_channels())?;
@@ -92,35 +93,35 @@ impl<'f> Named<'f> {
         Ok((spec, tensors.into_iter().collect()))
     }
 
+    /// Returns the channel counts of the net, told by each convolution and the one behind it.
     fn spec(&self) -> Result<Spec, Error> {
-        let prefix = |block: usize| match block {
-            0 => "expanded_conv".to_owned(),
-            _ => format!("block_{block}"),
+        let layers: Vec<ConvLayer> = ConvLayer::all().collect();
+        let mut told = Vec::new();
+        for (index, &layer) in layers.iter().enumerate() {
+            // What an expansion and a depthwise convolution give follows from what enters their block.
+            if matches!(layer.part, Part::Stem | Part::Project | Part::Last) {
+                told.push(self.channels(layer, layers.get(index + 1).copied())?);
+            }
+        }
+        let [stem, outputs @ .., last] = told.as_slice() else {
+            unreachable!("the net begins and ends with a convolution")
         };
-        let stem = self.channels("Conv1", "bn_Conv1", ("expanded_conv_depthwise/kernel", 2))?;
-        let outputs: Result<Vec<usize>, Error> = (0..BLOCKS)
-            .map(|block| {
-                let project = format!("{}_project", prefix(block));
-                let next = match block + 1 {
-                    BLOCKS => "Conv_1/kernel".to_owned(),
-                    next => format!("{}_expand/kernel", prefix(next)),
-                };
-                self.channels(&project, &format!("{project}_BN"), (&next, 2))
-            })
-            .collect();
-        let head = self.channels("Conv_1", "Conv_1_bn", (TOP_KERNEL, 0))?;
-        Spec::from_channels(stem, &outputs?, head).map_err(|source| self.net_error(source))
+        Spec::from_channels(*stem, outputs, *last).map_err(|source| self.net_error(source))
     }
 
-    /// Channels that leave the convolution `conv`: what most of the tensors that hold this count say, the kernel
-    /// first where they are of two minds. `next` is the tensor, and its axis, that takes these channels in.
-    fn channels(&self, conv: &str, norm: &str, next: (&str, usize)) -> Result<usize, Error> {
+    /// Returns the number of channels that leave a convolution, as most of the tensors that hold it say; where they are
+    /// evenly split, as the kernel says. `next` is the convolution that takes these channels in; behind the last one,
+    /// the classification top does.
+    fn channels(&self, layer: ConvLayer, next: Option<ConvLayer>) -> Result<usize, Error> {
         let axis = |name: &str, rank: usize, axis: usize| {
             self.shape(name).filter(|shape| shape.rank() == rank).map(|shape| shape.dims()[axis])
         };
-        let kernel = format!("{conv}/kernel");
-        let vectors = BATCH_NORM.map(|variable| axis(&format!("{norm}/{variable}"), 1, 0));
-        let next = axis(next.0, if next.1 == 0 { 2 } else { 4 }, next.1);
+        let kernel = layer.kernel();
+        let vectors = BATCH_NORM.map(|variable| axis(&layer.vector(variable), 1, 0));
+        let next = match next {
+            Some(next) => axis(&next.kernel(), 4, 2),
+            None => axis(TOP_KERNEL, 2, 0),
+        };
         let told: Vec<usize> =
             [axis(&kernel, 4, 3)].into_iter().chain(vectors).chain([next]).flatten().collect();
         let votes = |count: &usize| told.iter().filter(|other| *other == count).count();
@@ -129,8 +130,8 @@ impl<'f> Named<'f> {
         most.copied().ok_or_else(|| self.missing(&kernel))
     }
 
-    /// Where a file has one of the top's tensors, it needs both, and they must fit: the number of classes stands
-    /// nowhere else.
+    /// Refuses one of the top's two tensors without the other, and two that do not fit each other: the number of
+    /// classes stands nowhere else.
     fn check_top(&self, features: usize) -> Result<(), Error> {
         let (kernel, bias) = match (self.shape(TOP_KERNEL), self.shape(TOP_BIAS)) {
             (None, None) => return Ok(()),
@@ -151,7 +152,7 @@ impl<'f> Named<'f> {
         Error::MissingTensor { path: self.file.path().into(), tensor }
     }
 
-    /// The error for tensors that make no net, with what the file calls the one in question.
+    /// Turns an error about tensors by Keras' names into one that names them as the file does.
     pub(crate) fn net_error(&self, source: icecap_graph::Error) -> Error {
         use icecap_graph::Error as NetError;
         let (name, index) = match &source {

@@ -2,21 +2,21 @@
 
 use icecap_kernels::Shape;
 
-/// How a file's axes become Keras' ones.
+/// The order in which a file has a tensor's axes, against Keras' order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AxisOrder {
-    /// As they are.
+    /// Keras' own order.
     Kept,
-    /// [out, in, rows, columns] to [rows, columns, in, out].
+    /// A convolution: [out, in, rows, columns] in the file, [rows, columns, in, out] in Keras.
     Convolution,
-    /// [channels, 1, rows, columns] to [rows, columns, channels, 1].
+    /// A depthwise convolution: [channels, 1, rows, columns] in the file, [rows, columns, channels, 1] in Keras.
     Depthwise,
-    /// [out, in] to [in, out].
+    /// A dense layer: [out, in] in the file, [in, out] in Keras.
     Dense,
 }
 
 impl AxisOrder {
-    /// For each of Keras' axes, the file's axis that it is.
+    /// Returns for each of Keras' axes the file's axis that it is; `None` if the orders are the same.
     fn axes(self) -> Option<&'static [usize]> {
         match self {
             Self::Kept => None,
@@ -26,7 +26,7 @@ impl AxisOrder {
         }
     }
 
-    /// The shape in Keras' order. A shape of another rank stays as it is: whoever checks shapes will refuse it.
+    /// Returns a file's shape in Keras' order. A shape of another rank stays as it is: the check of shapes refuses it.
     pub(crate) fn shape(self, file: Shape) -> Shape {
         match self.axes().filter(|axes| axes.len() == file.rank()) {
             // The same sizes in another order are a shape again.
@@ -38,7 +38,7 @@ impl AxisOrder {
         }
     }
 
-    /// Copies values, little-endian in the file's order, to Keras' order.
+    /// Copies little-endian values from the file's order to Keras' order.
     ///
     /// # Shapes
     /// `file` is the file's shape; `from` and `to` hold as many values as it says.

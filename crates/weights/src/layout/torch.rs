@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::layers::{ConvLayer, Part, conv_layers};
-use super::{AxisOrder, Source, TOP_BIAS, TOP_KERNEL};
+use icecap_graph::{ConvLayer, Part, TOP_BIAS, TOP_KERNEL};
+
+use super::named::Source;
+use super::order::AxisOrder;
 use crate::Error;
 use crate::container::Container;
 use crate::error::shown;
 
-/// PyTorch's names of BatchNorm's vectors, and Keras'.
+/// BatchNorm's vectors: PyTorch's name of each, and Keras' name.
 const BATCH_NORM: [(&str, &str); 4] = [
     ("weight", "gamma"),
     ("bias", "beta"),
@@ -17,25 +19,32 @@ const BATCH_NORM: [(&str, &str); 4] = [
     ("running_var", "moving_variance"),
 ];
 
-/// How many batches BatchNorm has seen: no part of what it computes.
+/// PyTorch's count of the batches that a BatchNorm has seen, which has no part in what it computes.
 const COUNTER: &str = "num_batches_tracked";
 
-/// The modules of a layout: of a convolution, its own name and that of its BatchNorm.
-pub(super) type Modules = fn(ConvLayer) -> (String, String);
+/// The module names of a convolution and of the BatchNorm behind it.
+pub(super) struct Modules {
+    pub(super) conv: String,
+    pub(super) norm: String,
+}
 
-/// Where each of Keras' tensors stands in a file of this layout and its classification top in `top`.
-pub(super) fn table(modules: Modules, top: &str) -> BTreeMap<String, Source> {
+/// The function by which a layout names the modules of the net.
+pub(super) type Naming = fn(ConvLayer) -> Modules;
+
+/// Returns where each of Keras' tensors stands in a file whose modules are named by `modules`, with the classification
+/// top in the module `top`.
+pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
     let mut table = BTreeMap::new();
     let mut put = |keras: String, name: String, order| table.insert(keras, Source { name, order });
-    for layer in conv_layers() {
-        let ((conv, norm), (keras_conv, keras_norm)) = (modules(layer), layer.keras());
+    for layer in ConvLayer::all() {
+        let Modules { conv, norm } = modules(layer);
         let order = match layer.part {
             Part::Depthwise => AxisOrder::Depthwise,
             _ => AxisOrder::Convolution,
         };
-        put(format!("{keras_conv}/kernel"), format!("{conv}.weight"), order);
+        put(layer.kernel(), format!("{conv}.weight"), order);
         for (here, keras) in BATCH_NORM {
-            put(format!("{keras_norm}/{keras}"), format!("{norm}.{here}"), AxisOrder::Kept);
+            put(layer.vector(keras), format!("{norm}.{here}"), AxisOrder::Kept);
         }
     }
     put(TOP_KERNEL.to_owned(), format!("{top}.weight"), AxisOrder::Dense);
@@ -43,11 +52,11 @@ pub(super) fn table(modules: Modules, top: &str) -> BTreeMap<String, Source> {
     table
 }
 
-/// The table for a file: of it those tensors that are there, and under their own names those that no layout knows, which
-/// is for the net to refuse.
+/// Returns those tensors of `table` that the file has, and under their own names those that are not in the table: the
+/// net will refuse these.
 ///
 /// # Errors
-/// [`Error::Tensor`] for one whose own name is another's Keras name.
+/// [`Error::Tensor`] for a tensor whose own name is the Keras name of another.
 pub(super) fn sources(
     table: &BTreeMap<String, Source>,
     file: &Container<'_>,

@@ -4,24 +4,29 @@
 //! BatchNorm stand alone. Users replace the classifier, a sequence of dropout and linear, by a linear alone: then its
 //! names lack the `1`.
 
-use super::layers::{ConvLayer, Part};
+use icecap_graph::{BLOCKS, ConvLayer, Part};
 
-/// The last convolution's index, behind the stem and the seventeen blocks.
-const HEAD: usize = 18;
+use super::torch::Modules;
 
-/// What the top's module is called: as published, and as users replace it.
+/// The last convolution's index, behind the first one and the blocks.
+const LAST: usize = 1 + BLOCKS;
+
+/// The names of the top's module: the published one, and the one that users give it who replace it.
 pub(super) const TOPS: [&str; 2] = ["classifier.1", "classifier"];
 
-pub(super) fn modules(layer: ConvLayer) -> (String, String) {
+/// What torchvision calls a convolution and its BatchNorm.
+pub(super) fn modules(layer: ConvLayer) -> Modules {
     let block = format!("features.{}.conv", layer.block + 1);
     // The first block lacks the expansion, so all that follows stands one earlier.
     let step = usize::from(layer.block > 0);
-    let pair = |name: String| (format!("{name}.0"), format!("{name}.1"));
+    let pair = |name: String| Modules { conv: format!("{name}.0"), norm: format!("{name}.1") };
     match layer.part {
         Part::Stem => pair("features.0".to_owned()),
-        Part::Head => pair(format!("features.{HEAD}")),
+        Part::Last => pair(format!("features.{LAST}")),
         Part::Expand => pair(format!("{block}.0")),
         Part::Depthwise => pair(format!("{block}.{step}")),
-        Part::Project => (format!("{block}.{}", step + 1), format!("{block}.{}", step + 2)),
+        Part::Project => {
+            Modules { conv: format!("{block}.{}", step + 1), norm: format!("{block}.{}", step + 2) }
+        }
     }
 }

@@ -4,14 +4,14 @@
 //! [out, in, rows, columns], and a depthwise [rows, columns, channels, 1] becomes [channels, 1, rows, columns] with a
 //! group for each channel.
 
-use icecap_graph::{Error, Folded, INPUT_CHANNELS, Layer, LayerKind, Params, Tap, fold, layers};
+use icecap_graph::{ConvLayer, Error, Folded, INPUT_CHANNELS, Layer, LayerKind, Params, Tap, fold, layers};
 use icecap_kernels::{ConvGeometry, Pads};
 
-use super::OnnxPixels;
 use super::message::{
     AttributeProto, Dimension, FLOAT, GraphProto, INT, INTS, NodeProto, Side, TensorProto, TensorShapeProto,
     TensorType, TypeProto, UINT8, ValueInfoProto,
 };
+use super::pixels::OnnxPixels;
 use crate::bundle::Model;
 use crate::params_digest::for_each_le_chunk;
 
@@ -19,24 +19,25 @@ use crate::params_digest::for_each_le_chunk;
 const PIXELS: &str = "pixels";
 const LOGITS: &str = "logits";
 const PROBABILITIES: &str = "probabilities";
-/// What the axis of images is called: as long as whoever runs the graph likes.
+/// The name of the axis of images, whose length is open.
 const BATCH: &str = "N";
 
 /// The bounds of ReLU6.
 const RELU6: [(&str, f32); 2] = [("relu6/min", 0.0), ("relu6/max", 6.0)];
 
-/// A graph under way.
+/// A graph that is being written.
 pub(super) struct Graph {
     proto: GraphProto,
     /// The value that the next layer reads.
     last: String,
-    /// The value that entered the block.
+    /// The value that entered the section of the net that is being written.
     entered: String,
 }
 
 /// A convolution that waits for the BatchNorm to fold in.
 struct Convolution<'a> {
     name: &'a str,
+    layer: ConvLayer,
     side: usize,
     inputs: usize,
     outputs: usize,
@@ -48,8 +49,10 @@ struct Convolution<'a> {
 impl<'a> Convolution<'a> {
     fn of(layer: &'a Layer) -> Option<Self> {
         let outputs = layer.output.dims().last().copied().unwrap_or(0);
+        let conv = layer.convolution?;
         let over = |geometry: &ConvGeometry, inputs, groups| Self {
             name: &layer.name,
+            layer: conv,
             side: icecap_kernels::WINDOW,
             inputs,
             outputs,
@@ -62,6 +65,7 @@ impl<'a> Convolution<'a> {
             LayerKind::Depthwise { geometry } => Some(over(geometry, 1, outputs)),
             LayerKind::Pointwise { inputs } => Some(Self {
                 name: &layer.name,
+                layer: conv,
                 side: 1,
                 inputs: *inputs,
                 outputs,
@@ -73,7 +77,7 @@ impl<'a> Convolution<'a> {
         }
     }
 
-    /// The folded kernel as [out, in, rows, columns].
+    /// Reorders a folded kernel to [out, in, rows, columns].
     fn kernel(&self, folded: &[f32]) -> Vec<f32> {
         let mut values = Vec::with_capacity(folded.len());
         for output in 0..self.outputs {
@@ -89,7 +93,7 @@ impl<'a> Convolution<'a> {
 }
 
 impl Graph {
-    /// The graph of a model whose backbone is `params`.
+    /// Writes the graph of a model whose backbone is `params`.
     ///
     /// # Errors
     /// [`Error::InputSize`] for a size that the net cannot run.
@@ -101,16 +105,16 @@ impl Graph {
         for (name, bound) in RELU6 {
             graph.constant(name, &[], &[bound]);
         }
-        let mut waiting = None;
+        let (mut waiting, mut section) = (None, Tap::Image);
         for layer in &layers(params.spec(), params.numerics().padding, None, [height, width])? {
             let name = layer.name.as_str();
-            // Every block that adds its input to its output begins with an expansion.
-            if name.ends_with("_expand") {
+            if layer.section != section {
+                section = layer.section;
                 graph.entered.clone_from(&graph.last);
             }
             match &layer.kind {
                 LayerKind::BatchNorm => match waiting.take() {
-                    Some(conv) => graph.convolution(&conv, fold(params, conv.name, name), name),
+                    Some(conv) => graph.convolution(&conv, fold(params, conv.layer), name),
                     None => unreachable!("'{name}' follows a convolution"),
                 },
                 LayerKind::Relu6 => graph.node("Clip", name, &RELU6.map(|(bound, _)| bound), Vec::new()),
@@ -168,7 +172,8 @@ impl Graph {
         self.named_node("Flatten", "flatten", &[], &pooled, vec![integer("axis", 1)]);
     }
 
-    /// The head and what its logits mean: of one logit, the second class' by the sigmoid and the first's by what is left.
+    /// Adds the head, and the probabilities of its logits. A single logit gives the second class' by the sigmoid and
+    /// the first class' as 1 minus that.
     fn head(&mut self, model: &Model) {
         let (classes, logits) = (model.classes.len(), model.logits());
         self.constant("head/kernel", model.head_kernel.shape().dims(), model.head_kernel.data());
@@ -193,7 +198,7 @@ impl Graph {
         }
     }
 
-    /// A node that reads the last value, then `others`, and gives a value of its own name.
+    /// Adds a node that reads the last value, then `others`, and gives a value of its own name.
     fn node(&mut self, op: &str, name: &str, others: &[&str], attributes: Vec<AttributeProto>) {
         self.named_node(op, name, others, name, attributes);
     }
@@ -237,7 +242,7 @@ fn integers(name: &str, values: &[usize]) -> AttributeProto {
     AttributeProto { name: name.to_owned(), i: None, ints, kind: INTS }
 }
 
-/// A value of `elem_type` for a batch of images, each of the shape `dims`.
+/// Describes a value of `elem_type` for a batch of images, each of the shape `dims`.
 fn value(name: &str, elem_type: i32, dims: &[usize]) -> ValueInfoProto {
     let sides = dims.iter().map(|&dim| Side::Value(dim as i64));
     let dim = std::iter::once(Side::Named(BATCH.to_owned()))

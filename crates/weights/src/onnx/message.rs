@@ -1,19 +1,19 @@
 //! The messages of an ONNX file, as far as a plain net needs them.
 //!
-//! The numbers are those of the public schema, `onnx/onnx.proto`, kept by hand: a field that we never write is left out,
-//! and a reader of the whole schema does not miss it. The schema is of protobuf's second version, in which lists of
-//! numbers are not packed.
+//! The numbers are those of the public schema, `onnx/onnx.proto`, kept by hand: a field that we never write is left
+//! out, and a reader of the whole schema does not miss it. The schema is of protobuf's second version, in which lists
+//! of numbers are not packed.
 
 use prost::{Message, Oneof};
 
-/// The element types of `TensorProto.DataType` that are used.
+/// The element type f32 of `TensorProto.DataType`.
 pub(super) const FLOAT: i32 = 1;
-/// Bytes.
+/// The element type u8 of `TensorProto.DataType`.
 pub(super) const UINT8: i32 = 2;
 
-/// `AttributeProto.AttributeType` of one integer.
+/// The type of an attribute that is one integer, of `AttributeProto.AttributeType`.
 pub(super) const INT: i32 = 2;
-/// Of a list of integers.
+/// The type of an attribute that is a list of integers.
 pub(super) const INTS: i32 = 7;
 
 /// The file: a graph and what it needs to be understood.
@@ -120,14 +120,14 @@ pub(super) struct ValueInfoProto {
     pub(super) r#type: Option<TypeProto>,
 }
 
-/// A type; of the kinds that there are, only tensors.
+/// The type of a value; tensors are the only kind that is used.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TypeProto {
     #[prost(message, optional, tag = "1")]
     pub(super) tensor_type: Option<TensorType>,
 }
 
-/// `TypeProto.Tensor`.
+/// The element type and shape of a tensor: `TypeProto.Tensor`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct TensorType {
     #[prost(int32, tag = "1")]
@@ -143,20 +143,20 @@ pub(super) struct TensorShapeProto {
     pub(super) dim: Vec<Dimension>,
 }
 
-/// `TensorShapeProto.Dimension`.
+/// One axis of a tensor: `TensorShapeProto.Dimension`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Dimension {
     #[prost(oneof = "Side", tags = "1, 2")]
     pub(super) side: Option<Side>,
 }
 
-/// How long an axis is.
+/// The length of an axis.
 #[derive(Clone, PartialEq, Oneof)]
 pub(super) enum Side {
-    /// So many.
+    /// A fixed number.
     #[prost(int64, tag = "1")]
     Value(i64),
-    /// As many as this name stands for.
+    /// A number that is open, by a name: the same for all axes of that name.
     #[prost(string, tag = "2")]
     Named(String),
 }

@@ -18,6 +18,7 @@
 
 mod graph;
 mod message;
+mod pixels;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -32,71 +33,26 @@ use crate::record::key as record_key;
 use crate::{Error, vocabulary};
 use graph::Graph;
 use message::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
+pub use pixels::OnnxPixels;
 
-/// See the head of this file.
+/// The version of the operators, and below that of the file format: the head of this file says why.
 const OPSET: i64 = 13;
 const IR_VERSION: i64 = 7;
 
-/// Protobuf measures a message with 31 bits. Weight files end at half of that, so only a head made in memory can be too
-/// large.
+/// The largest message that protobuf can measure. Weight files end at half of that, so only a head made in memory can
+/// be too large.
 const MAX_BYTES: u64 = i32::MAX as u64;
 
-/// Keys of a model file that say nothing about a graph in which BatchNorm is folded and the pixels' way is told by keys
-/// of its own.
+/// Keys of a model file that are left out: BatchNorm is folded into the graph, and other keys say what becomes of
+/// pixels.
 const NOT_TOLD: [&str; 8] =
     ["format", "backbone", "layout", "size", "resize", "bn_epsilon", "padding", record_key::SCALING];
 
-/// What an ONNX file takes as its input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OnnxPixels {
-    /// f32 [N, 3, H, W], red, green and blue scaled as the net wants them: what most tools feed a net with.
-    Scaled,
-    /// u8 [N, H, W, 3], as a decoder gives them; the graph casts and scales.
-    Bytes,
-}
-
-impl OnnxPixels {
-    /// The element type of the input as NumPy calls it.
-    #[must_use]
-    pub fn element(self) -> &'static str {
-        match self {
-            Self::Scaled => "float32",
-            Self::Bytes => "uint8",
-        }
-    }
-
-    /// The order of the input's axes.
-    #[must_use]
-    pub fn layout(self) -> &'static str {
-        match self {
-            Self::Scaled => "NCHW",
-            Self::Bytes => "NHWC",
-        }
-    }
-
-    /// The sides of one image in that order.
-    #[must_use]
-    pub fn shape(self, [height, width]: [usize; 2]) -> [usize; 3] {
-        match self {
-            Self::Scaled => [INPUT_CHANNELS, height, width],
-            Self::Bytes => [height, width, INPUT_CHANNELS],
-        }
-    }
-
-    /// What whoever feeds the graph does to a value of 0 to 255: `value * scale + shift`.
-    fn scaling(self, params: &Params) -> Scaling {
-        match self {
-            Self::Scaled => params.numerics().scaling,
-            Self::Bytes => Scaling { scale: [1.0; INPUT_CHANNELS], shift: [0.0; INPUT_CHANNELS] },
-        }
-    }
-}
-
 impl Model {
-    /// The bytes of an ONNX file of this model, backbone and head.
+    /// Returns the bytes of an ONNX file of this model, backbone and head, which takes its input as `pixels` says.
     ///
     /// # Errors
-    /// [`Error::NoBackbone`] for a model without its backbone; [`Error::Model`] where its parts do not fit each other;
+    /// [`Error::NoBackbone`] for a model without its backbone; [`Error::Model`] if its parts do not fit each other;
     /// [`Error::Limit`] above the 2 GiB of a protobuf message.
     ///
     /// # Cost
@@ -138,7 +94,7 @@ impl Model {
     }
 }
 
-/// What a reader must know to feed the graph and to read its answer.
+/// Returns what a program must know to feed the graph and to understand its answer.
 fn onnx_metadata(model: &Model, scaling: Scaling, pixels: OnnxPixels) -> BTreeMap<String, String> {
     let mut metadata = model.metadata();
     metadata.retain(|key, _| !NOT_TOLD.contains(&key.as_str()));
@@ -156,8 +112,8 @@ fn onnx_metadata(model: &Model, scaling: Scaling, pixels: OnnxPixels) -> BTreeMa
     metadata
 }
 
-/// The classes as some readers of ONNX files look for them: a literal of Python, index to name. A text of JSON is one of
-/// Python's, too.
+/// Returns the classes as some readers of ONNX files look for them: a Python dictionary of index to name. A JSON string
+/// is a Python string, too.
 fn names(classes: &[String]) -> String {
     let pair =
         |(index, name): (usize, &String)| format!("{index}: {}", serde_json::Value::from(name.as_str()));
@@ -165,7 +121,7 @@ fn names(classes: &[String]) -> String {
     format!("{{{}}}", pairs.join(", "))
 }
 
-/// How to use the file, for whoever opens it in a viewer.
+/// Returns a text on how to use the file, for people who open it in a viewer.
 fn doc(model: &Model, params: &Params, pixels: OnnxPixels) -> String {
     let dims = pixels.shape(model.preprocessing.size).map(|side| side.to_string()).join(", ");
     let values = match pixels {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use icecap_graph::{Numerics, Padding, Spec, fold, layers, tensor_shapes};
+use icecap_graph::{ConvLayer, Numerics, Padding, Part, Spec, fold, layers, tensor_shapes};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
 
@@ -15,7 +15,11 @@ pub(crate) fn model(classes: usize) -> Model {
 }
 
 fn model_of(classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
-    let spec = Spec::with_width(0.35).unwrap();
+    model_with(0.35, classes, numerics, size)
+}
+
+fn model_with(width: f32, classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
+    let spec = Spec::with_width(width).unwrap();
     let shapes = tensor_shapes(&spec, None).into_iter();
     let tensors = shapes.zip(0..).map(|((name, shape), number)| {
         // Every value above 0: a variance must be, the rest may be.
@@ -33,7 +37,7 @@ fn model_of(classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
             name: Some("random".to_owned()),
             licence: None,
             layout: Layout::Keras,
-            width: Some(0.35),
+            width: Some(width),
             numerics,
             size: None,
             resize: None,
@@ -136,6 +140,15 @@ fn the_graph_is_the_net_node_by_node() {
     assert_eq!(outputs, [("probabilities", vec![-1, 5]), ("logits", vec![-1, 5])]);
 }
 
+/// Stem and first block of the narrowest nets have the same channels, so that already the first block adds its input.
+#[test]
+fn what_a_block_adds_is_what_entered_it_in_the_narrowest_nets_too() {
+    let (_, graph) = written(&model_with(0.1, 3, Numerics::KERAS, [64, 64]), OnnxPixels::Scaled);
+    let node = |name: &str| graph.node.iter().find(|node| node.name == name).unwrap();
+    assert_eq!(node("expanded_conv_add").input, ["expanded_conv_project_BN", "Conv1_relu"]);
+    assert_eq!(node("block_2_add").input, ["block_2_project_BN", "block_1_project_BN"]);
+}
+
 #[test]
 fn kernels_are_the_folded_ones_in_the_order_of_onnx() {
     let model = model(5);
@@ -145,13 +158,13 @@ fn kernels_are_the_folded_ones_in_the_order_of_onnx() {
         let values: Vec<f32> = tensor.raw_data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         (tensor.dims.clone(), values)
     };
-    for (conv, norm, [out, input, side]) in [
-        ("Conv1", "bn_Conv1", [16, 3, 3]),
-        ("block_1_depthwise", "block_1_depthwise_BN", [48, 1, 3]),
-        ("block_1_project", "block_1_project_BN", [8, 48, 1]),
-        ("Conv_1", "Conv_1_bn", [1280, 112, 1]),
+    for (conv, layer, [out, input, side]) in [
+        ("Conv1", ConvLayer::STEM, [16, 3, 3]),
+        ("block_1_depthwise", ConvLayer { part: Part::Depthwise, block: 1 }, [48, 1, 3]),
+        ("block_1_project", ConvLayer { part: Part::Project, block: 1 }, [8, 48, 1]),
+        ("Conv_1", ConvLayer::LAST, [1280, 112, 1]),
     ] {
-        let folded = fold(params(&model), conv, norm);
+        let folded = fold(params(&model), layer);
         assert_eq!(constant(&format!("{conv}/bias")), (vec![out as i64], folded.bias));
         let (dims, values) = constant(&format!("{conv}/kernel"));
         assert_eq!(dims, [out, input, side, side].map(|n| n as i64));

@@ -70,7 +70,7 @@ fn class_named(name: &str, classes: &[String]) -> Result<usize, Failure> {
 /// Draws heatmaps into a folder.
 pub(super) struct Drawn<'a> {
     classifier: &'a Classifier,
-    heatmaps: Heatmaps<'a>,
+    heatmaps: Heatmaps,
     folder: PathBuf,
     class: Option<usize>,
     /// Names that are taken, in small letters, since some file systems know no others; and the last number that was put

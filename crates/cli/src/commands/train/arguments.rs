@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use icecap::{Backbone, Epochs, Preprocessing, Trained};
+use icecap::{Backbone, Preprocessing, Trained, Value};
 
 use super::options::Options;
 use super::resume;
-use crate::options::training::values::{L2, Rate};
-use crate::run::arguments::Arguments;
+use crate::run::arguments::{Arguments, PhotoArguments, RunArguments};
 use crate::run::folder::RunFolder;
 use crate::terminal::wording::typed;
 
@@ -19,11 +18,10 @@ pub(super) fn arguments(
     folder: &RunFolder,
     trained: &Trained,
 ) -> Arguments {
-    let used = &trained.settled.options;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let words = resume::words(options);
     let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
-    Arguments {
+    let photos = PhotoArguments {
         version: env!("CARGO_PKG_VERSION"),
         command: format!("icecap {}", words.join(" ")),
         folder: text(options.folder()),
@@ -36,21 +34,8 @@ pub(super) fn arguments(
         size: preprocessing.size(),
         resize: preprocessing.resize.mode.to_string(),
         exif: preprocessing.exif.to_string(),
-        epochs: match used.epochs {
-            Epochs::Fixed(epochs) if !used.is_lbfgs() => epochs,
-            _ => trained.history.len() as u32,
-        },
-        lr: if let Rate::Fixed(rate) = options.training.lr { rate } else { shortest(used.learning_rate) },
-        l2: if let L2::Fixed(l2) = options.training.l2 { l2 } else { shortest(used.l2.unwrap_or(0.0)) },
-        batch: options.training.batch,
-        dropout: options.training.dropout,
-        optimizer: options.training.optimizer.clone(),
-        schedule: options.training.schedule.to_string(),
-        warmup: options.training.warmup,
-        label_smoothing: options.training.label_smoothing,
-        class_weight: options.training.class_weight.to_string(),
-        early_stop: options.training.early_stop,
-        seed: options.training.seed,
+    };
+    let run = RunArguments {
         val_split: options.val_split,
         folds: options.folds,
         group: options.group.clone(),
@@ -62,10 +47,19 @@ pub(super) fn arguments(
         strict: options.strict,
         cache: !options.no_cache,
         head_only: options.head_only,
-    }
+    };
+    Arguments { photos, training: training(trained), run }
 }
 
-/// Returns the number of the fewest digits that is `value` as an f32: 0.001, not 0.0010000000474974513.
-fn shortest(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
+/// Returns the training options that were used: what was left open is settled.
+fn training(trained: &Trained) -> Vec<(&'static str, Value)> {
+    let options = &trained.settled.options;
+    let typed = |(key, value)| match key {
+        // A solver without epochs has gone through some all the same.
+        "epochs" if options.steps().is_none() => (key, Value::Count(trained.history.len() as u64)),
+        "learning_rate" => ("lr", value),
+        "early_stopping" => ("early_stop", value),
+        _ => (key, value),
+    };
+    options.describe().into_iter().map(typed).collect()
 }

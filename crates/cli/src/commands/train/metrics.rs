@@ -23,6 +23,8 @@ pub(super) fn metrics(
 ) -> Metrics {
     let last = trained.kept();
     let validation = trained.validation.as_ref();
+    // A solver without steps is recorded with the defaults of these.
+    let steps = trained.settled.options.steps().cloned().unwrap_or_default();
     let photos = &trained.photos;
     Metrics {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -46,8 +48,8 @@ pub(super) fn metrics(
         reliability: validation.map_or(Vec::new(), |of| of.calibrated.bins.iter().map(range).collect()),
         folds: trained.folds.as_ref().map(folds),
         epochs_chosen: Some(trained.kept as u32 + 1),
-        l2_chosen: Some(trained.settled.options.l2.unwrap_or(0.0).into()),
-        learning_rate_chosen: Some(trained.settled.options.learning_rate.into()),
+        l2_chosen: Some(trained.settled.options.l2().unwrap_or(0.0).into()),
+        learning_rate_chosen: Some(steps.learning_rate().into()),
         seconds,
         photos: Photos {
             read: photos.read as u64,

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use icecap::data::{Inventory, Part};
 use icecap::{
-    Backbone, ClassWeight, Dataset, Decay, Epoch, Epochs, Event, PhotoReport, Preprocessing, Settled, Trained,
+    Backbone, ClassWeight, Dataset, Decay, Epoch, Epochs, Event, PhotoReport, Preprocessing, Settled, Steps,
+    Trained,
 };
 
 use super::options::Options;
@@ -216,10 +217,10 @@ impl<'a> Report<'a> {
     }
 
     fn settled(&self, settled: &Settled) -> Result<(), Failure> {
-        if let (Epochs::Fixed(epochs), false, None) =
-            (settled.options.epochs, settled.options.is_lbfgs(), settled.options.early_stopping)
+        if let Some(Steps { epochs: Epochs::Fixed(epochs), early_stopping: None, .. }) =
+            settled.options.steps()
         {
-            self.epochs.store(epochs, Ordering::Relaxed);
+            self.epochs.store(*epochs, Ordering::Relaxed);
         }
         self.say(&verdict::settings(settled, self.dataset.train.len(), self.options.augment.count()))
     }
@@ -279,7 +280,7 @@ impl<'a> Report<'a> {
         since: Option<&Comparison>,
     ) -> Result<(), Failure> {
         let why = match () {
-            () if trained.settled.options.is_lbfgs() => SOLVED,
+            () if trained.settled.options.steps().is_none() => SOLVED,
             () if self.dataset.val.is_empty() => "",
             () => WHY,
         };

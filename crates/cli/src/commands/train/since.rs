@@ -95,7 +95,7 @@ impl Since {
     /// Opens the run's model, over the new run's backbone where it is the same.
     pub(super) fn open(self, backbone: &Backbone) -> Result<Opened, Failure> {
         let file = self.run.join(MODEL);
-        let model = match Classifier::open_over(&file, backbone) {
+        let model = match Classifier::builder().backbone(backbone).open(&file) {
             Err(Error::OtherBackbone { .. }) => Classifier::open(&file),
             opened => opened,
         }?;
