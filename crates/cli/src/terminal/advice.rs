@@ -7,7 +7,7 @@ use icecap::advanced::weights::{Error as WeightsError, HashRemedy};
 pub(crate) fn advice(error: &Error) -> String {
     let error = match error {
         Error::Weights(error) => error,
-        Error::OtherBackbone { .. } => return " with --weights".to_owned(),
+        Error::OtherBackbone { .. } => return "; give those with --weights".to_owned(),
         _ => return String::new(),
     };
     match error {
