@@ -2,23 +2,24 @@
 
 use std::path::PathBuf;
 
-/// An error of this crate, most of them those of the floor below with their path, tensor or number.
+/// What can go wrong. Most are errors of the crates below, with their path, tensor or number; [`Error::kind`] sorts them by
+/// who can do something about them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Of a weight or model file.
+    /// A weight file or a model file that cannot be used.
     #[error(transparent)]
     Weights(#[from] icecap_weights::Error),
-    /// Of a photo, a folder of photos, a split or a cache.
+    /// A photo, a folder of photos, a split or a cache that cannot be used.
     #[error(transparent)]
     Data(#[from] icecap_data::Error),
-    /// Of a size, a layer or a net.
+    /// A size, a layer or a net that does not exist.
     #[error(transparent)]
     Graph(#[from] icecap_graph::Error),
-    /// Of a training setting.
+    /// A training setting that cannot be used, or shapes that do not fit.
     #[error(transparent)]
     Autograd(#[from] icecap_autograd::Error),
-    /// Of a shape, an instruction set or threads.
+    /// A shape, an instruction set or a number of threads that cannot be had.
     #[error(transparent)]
     Kernel(#[from] icecap_kernels::Error),
     /// A file that cannot be written.

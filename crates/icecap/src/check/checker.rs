@@ -57,23 +57,23 @@ pub enum Step {
 }
 
 impl Checker {
-    /// A checker with the preprocessing that the backbone's record asks for.
+    /// Returns a checker with the preprocessing that the backbone's record asks for.
     ///
     /// # Errors
-    /// [`Error::Data`] where the record's resize rule is none of ours.
+    /// [`Error::Data`] if the record's resize rule is not known.
     pub fn new(backbone: &Backbone) -> Result<Self, Error> {
         let preprocessing = Preprocessing::for_training(backbone)?;
         Ok(Self { backbone: backbone.clone(), preprocessing, cache: None })
     }
 
-    /// Another size, resize rule or EXIF policy than the record's.
+    /// Sets the size, the resize rule and the EXIF policy, in place of the record's.
     #[must_use]
     pub fn preprocessing(mut self, preprocessing: Preprocessing) -> Self {
         self.preprocessing = preprocessing;
         self
     }
 
-    /// Keeps features in `cache` and takes them from there.
+    /// Makes the checker take features from `cache` and keep there those that it computes.
     #[must_use]
     pub fn cache(mut self, cache: Option<Arc<Cache>>) -> Self {
         self.cache = cache;
@@ -83,7 +83,7 @@ impl Checker {
     /// Looks at every photo of `survey`. `step` hears how far that is and can stop it.
     ///
     /// # Errors
-    /// [`Error::Stopped`] where `step` breaks; [`Error::Graph`] for a size that the net does not have.
+    /// [`Error::Stopped`] if `step` breaks; [`Error::Graph`] for a size that the net does not have.
     pub fn check(
         &self,
         survey: Survey,

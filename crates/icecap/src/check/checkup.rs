@@ -32,7 +32,7 @@ pub struct Checkup {
 }
 
 impl Checkup {
-    /// The parts in which photos of a group lie.
+    /// Returns the parts in which photos of a group lie.
     #[must_use]
     pub fn parts_of(&self, group: &Group) -> Vec<Part> {
         let mut parts: Vec<Part> = group.photos.iter().map(|&photo| self.survey.photos[photo].0).collect();
@@ -41,7 +41,7 @@ impl Checkup {
         parts
     }
 
-    /// The classes that photos of a group have, as indices.
+    /// Returns the classes that photos of a group have, as indices.
     #[must_use]
     pub fn classes_of(&self, group: &Group) -> Vec<usize> {
         let mut classes: Vec<usize> =
@@ -51,7 +51,7 @@ impl Checkup {
         classes
     }
 
-    /// Photos of each class in a part, unreadable ones among them.
+    /// Counts the photos of each class in a part, those that cannot be read included.
     #[must_use]
     pub fn counts(&self, part: Part) -> Vec<usize> {
         let mut counts = vec![0; self.survey.classes.len()];
@@ -61,13 +61,13 @@ impl Checkup {
         counts
     }
 
-    /// What is suspicious about a photo; nothing where it cannot be read.
+    /// Returns what is suspicious about a photo; nothing if it cannot be read.
     #[must_use]
     pub fn oddities(&self, photo: usize) -> Vec<Oddity> {
         self.photos[photo].as_ref().map(oddity::of).unwrap_or_default()
     }
 
-    /// The photos that can be read, with their indices.
+    /// Goes over the photos that can be read, with their indices.
     pub fn seen(&self) -> impl Iterator<Item = (usize, &Seen)> {
         self.photos.iter().enumerate().filter_map(|(index, photo)| Some((index, photo.as_ref().ok()?)))
     }

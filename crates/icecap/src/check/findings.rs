@@ -28,7 +28,7 @@ const IMBALANCE: usize = 10;
 const FEW: usize = 5;
 
 impl Checkup {
-    /// Everything that was found: errors, warnings, notes, and within these by kind.
+    /// Returns everything that was found: errors, warnings, notes, and within these by kind.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         let mut found = self.classes();

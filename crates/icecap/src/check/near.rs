@@ -88,7 +88,7 @@ pub(super) struct Rows<'a> {
 /// `progress` is called with the rows that are compared with all others, and can stop the work.
 ///
 /// # Errors
-/// [`Error::Stopped`] where `progress` breaks.
+/// [`Error::Stopped`] if `progress` breaks.
 pub(super) fn forest(
     rows: Rows<'_>,
     rule: Rule,

@@ -46,7 +46,7 @@ pub enum Oddity {
 }
 
 impl Oddity {
-    /// How much it matters.
+    /// Returns how much the oddity matters.
     #[must_use]
     pub fn level(&self) -> Level {
         match self {

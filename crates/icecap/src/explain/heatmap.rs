@@ -45,7 +45,7 @@ pub struct Heatmap {
 }
 
 impl Heatmap {
-    /// Of features `[h, w, F]`, under a head with `kernel` [F, logits] and `bias` [logits].
+    /// The maps of features `[h, w, F]`, under a head with `kernel` [F, logits] and `bias` [logits].
     fn new(features: &[f32], size: [usize; 2], kernel: &[f32], bias: &[f32], classes: usize) -> Self {
         let (cells, logits) = (size[0] * size[1], bias.len());
         let mut maps = vec![0.0; cells * logits];
@@ -64,27 +64,27 @@ impl Heatmap {
         Self { size, classes, bias: bias.to_vec(), maps }
     }
 
-    /// Rows and columns of each map.
+    /// Returns the rows and columns of each map.
     #[must_use]
     pub fn size(&self) -> [usize; 2] {
         self.size
     }
 
-    /// The map of a logit, `[h, w]` row by row: its cells sum to the logit less its bias.
+    /// Returns the map of a logit, `[h, w]` row by row: its cells sum to the logit less its bias.
     ///
     /// # Panics
-    /// Where the head has no such logit.
+    /// If the head has no such logit.
     #[must_use]
     pub fn of_logit(&self, logit: usize) -> &[f32] {
         let cells = self.size[0] * self.size[1];
         &self.maps[logit * cells..][..cells]
     }
 
-    /// The map of a class, `[h, w]` row by row: above 0 what speaks for it, below 0 what speaks against it. Of two
+    /// Returns the map of a class, `[h, w]` row by row: above 0 what speaks for it, below 0 what speaks against it. Of two
     /// classes, which share a logit, the first one's has the signs turned.
     ///
     /// # Panics
-    /// Where there is no such class.
+    /// If there is no such class.
     #[must_use]
     pub fn of_class(&self, class: usize) -> Vec<f32> {
         assert!(class < self.classes, "class {class} of {}", self.classes);
@@ -95,20 +95,20 @@ impl Heatmap {
         }
     }
 
-    /// The logits: each bias and the sum of its map.
+    /// Returns the logits: each bias and the sum of its map.
     #[must_use]
     pub fn logits(&self) -> Vec<f32> {
         let sum = |logit| self.of_logit(logit).iter().map(|&cell| f64::from(cell)).sum::<f64>();
         self.bias.iter().enumerate().map(|(logit, &bias)| (f64::from(bias) + sum(logit)) as f32).collect()
     }
 
-    /// The class that the logits predict.
+    /// Returns the class that the logits predict.
     #[must_use]
     pub fn predicted(&self) -> usize {
         predicted(&self.logits())
     }
 
-    /// The value that is drawn in full color: the largest of all maps without its sign, so that maps of several classes
+    /// Returns the value that is drawn in full color: the largest of all maps without its sign, so that maps of several classes
     /// of a photo can be compared. It is no smaller than `1 / (h*w)`: where all places together could not move the
     /// logit by 1, the colors stay as weak as what they show.
     #[must_use]
@@ -126,26 +126,26 @@ pub struct Heatmaps {
 }
 
 impl Heatmaps {
-    /// For photos as `classifier` sees them.
+    /// Makes what draws heatmaps for `classifier`, whose preprocessing and backbone it uses.
     ///
     /// # Errors
-    /// [`Error::Graph`] where the model's size does not fit its net.
+    /// [`Error::Graph`] if the model's size does not fit its net.
     pub fn new(classifier: &Classifier) -> Result<Self, Error> {
         let extractor = Extractor::new(classifier.backbone(), classifier.preprocessing(), Tap::Features)?;
         Ok(Self { classifier: classifier.clone(), extractor, rows: Vec::new() })
     }
 
-    /// The classifier whose maps these are.
+    /// Returns the classifier whose maps these are.
     #[must_use]
     pub fn classifier(&self) -> &Classifier {
         &self.classifier
     }
 
-    /// The maps of each photo, or why it cannot be read. `progress` is called by the threads after each photo and can
+    /// Computes the maps of each photo, or says why it cannot be read. `progress` is called by the threads after each photo and can
     /// stop the work.
     ///
     /// # Errors
-    /// [`Error::Stopped`] where `progress` breaks.
+    /// [`Error::Stopped`] if `progress` breaks.
     pub fn of(
         &mut self,
         photos: &[Source<'_>],

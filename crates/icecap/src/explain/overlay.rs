@@ -51,10 +51,10 @@ impl Overlay {
     /// The map of `class` over the photo it was made of, which is read again; its longer side at most `side` pixels.
     ///
     /// # Errors
-    /// Where the photo cannot be read.
+    /// If the photo cannot be read.
     ///
     /// # Panics
-    /// Where the map has no such class.
+    /// If the map has no such class.
     pub fn of(
         classifier: &Classifier,
         photo: Source<'_>,
@@ -102,7 +102,7 @@ impl Heatmaps {
     /// The overlay of one photo, its longer side at most `side` pixels: for `class`, or for the predicted one.
     ///
     /// # Errors
-    /// [`Error::Data`] with the reason where the photo cannot be read; [`Error::Setting`] for a class that the
+    /// [`Error::Data`] with the reason if the photo cannot be read; [`Error::Setting`] for a class that the
     /// classifier does not have.
     pub fn overlay(
         &mut self,

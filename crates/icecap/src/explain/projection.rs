@@ -50,10 +50,10 @@ pub struct FeatureMap {
 }
 
 impl FeatureMap {
-    /// The map of all rows of `sets`, fitted on [`MAP_ROWS`] of them at most.
+    /// Fits the map of all rows of `sets`, on [`MAP_ROWS`] of them at most.
     ///
     /// # Errors
-    /// [`Error::Setting`] where there is no row, or the rows of two sets differ in length.
+    /// [`Error::Setting`] if there is no row, or the rows of two sets differ in length.
     pub fn fit(sets: &[&FeatureSet]) -> Result<Self, Error> {
         let refuse = |reason: &str| Error::Setting { what: "feature map", reason: reason.to_owned() };
         let mut sets = sets.iter().filter(|set| !set.is_empty()).peekable();
@@ -90,10 +90,10 @@ impl FeatureMap {
         Self { mean, axes, variance: [values[0].max(0.0), values[1].max(0.0)], total }
     }
 
-    /// Where a row of features lies.
+    /// Returns where a row of features lies.
     ///
     /// # Panics
-    /// Where the row is not as long as those that the map was fitted on.
+    /// If the row is not as long as those that the map was fitted on.
     #[must_use]
     pub fn place(&self, row: &[f32]) -> [f32; 2] {
         assert_eq!(row.len(), self.mean.len(), "features of another length");
@@ -106,13 +106,13 @@ impl FeatureMap {
         place.map(|sum| sum as f32)
     }
 
-    /// The axes, each of length 1: the larger variance first, the entry furthest from zero positive.
+    /// Returns the axes, each of length 1: the larger variance first, the entry furthest from zero positive.
     #[must_use]
     pub fn axes(&self) -> &[Vec<f64>; 2] {
         &self.axes
     }
 
-    /// The share of the rows' variance that each axis shows, in [0, 1]; 0 where all rows are the same.
+    /// Returns the share of the rows' variance that each axis shows, in [0, 1]; 0 where all rows are the same.
     #[must_use]
     pub fn shares(&self) -> [f64; 2] {
         self.variance.map(|variance| if self.total > 0.0 { (variance / self.total).min(1.0) } else { 0.0 })

@@ -74,7 +74,7 @@ impl PartialEq for Ranked {
 impl Eq for Ranked {}
 
 impl Nearest {
-    /// A search for the `top` nearest photos of each image.
+    /// Returns a search for the `top` nearest photos of each image, without images.
     #[must_use]
     pub fn new(top: usize) -> Self {
         Self { top, images: Vec::new() }
@@ -90,7 +90,7 @@ impl Nearest {
     /// Looks at a photo: its index, the hash of its file, its pooled features.
     ///
     /// # Panics
-    /// Where the features are not as many as those of the images.
+    /// If the features are not as many as those of the images.
     pub fn offer(&mut self, index: usize, sha256: Digest, features: &[f32]) {
         let norm = dot(features, features).sqrt();
         for image in &mut self.images {
@@ -109,7 +109,7 @@ impl Nearest {
         }
     }
 
-    /// What was found for each image, in the order in which they were added.
+    /// Ends the search, and returns what was found for each image, in the order in which they were added.
     #[must_use]
     pub fn finish(self) -> Vec<Similar> {
         let sorted = |kept: BinaryHeap<Reverse<Ranked>>| {

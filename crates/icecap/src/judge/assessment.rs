@@ -13,12 +13,12 @@ use crate::judge::wilson::interval;
 use crate::learn::feature_set::FeatureSet;
 use crate::model::head::Head;
 
-/// A head on photos that it has not learned from.
+/// How good a head is on photos that it has not learned from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assessment {
     /// How many photos.
     pub photos: usize,
-    /// Of these, those whose class was predicted.
+    /// How many of the photos were given their class.
     pub right: usize,
     /// The mean cross-entropy of the probabilities that the classifier gives, its temperature included.
     pub loss: f32,
@@ -30,12 +30,12 @@ pub struct Assessment {
     pub centroid_accuracy: f32,
     /// How confidence and accuracy go together as the head has it.
     pub uncalibrated: Reliability,
-    /// And by its temperature.
+    /// How confidence and accuracy go together once logits are divided by the temperature.
     pub calibrated: Reliability,
 }
 
 impl Assessment {
-    /// Of `head`, trained on `train`, on the photos of `set`.
+    /// Assesses `head`, which was trained on `train`, on the photos of `set`.
     pub(crate) fn of(
         head: &Head,
         isa: Isa,

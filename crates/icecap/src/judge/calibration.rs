@@ -14,25 +14,25 @@ const FOLDS: usize = 5;
 /// Photos of each class that a fold has at least.
 const EACH: usize = 2;
 
-/// A temperature, and what it was fitted to.
+/// A temperature that makes a head's confidence mean something, and what it was fitted to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
     /// What logits are divided by before they become probabilities; 1 where there were too few photos.
     pub temperature: f32,
     /// Training photos that it was fitted to; 0 where there were too few.
     pub photos: usize,
-    /// Folds of them.
+    /// How many folds of these photos there were.
     pub folds: usize,
 }
 
 impl Calibration {
-    /// Confidence as the head has it.
+    /// No calibration: confidence as the head has it.
     pub const NONE: Self = Self { temperature: 1.0, photos: 0, folds: 0 };
 
     /// Fits a temperature to what cross-validation said of the photos of `set`.
     ///
     /// # Errors
-    /// [`Error::Autograd`] where logits and labels do not fit.
+    /// [`Error::Autograd`] if logits and labels do not fit.
     pub fn of(judged: &CrossValidation, set: &FeatureSet, classes: usize) -> Result<Self, Error> {
         let labels: Vec<u32> = judged.rows.iter().map(|&row| set.labels()[row]).collect();
         let temperature = temperature(&judged.logits, &labels, classes)?;

@@ -22,7 +22,7 @@ const NEVER: f64 = -1e30;
 /// The head that decides for the class with the nearest mean of `set`. Its loss and probabilities mean nothing.
 ///
 /// # Errors
-/// [`Error::Setting`] where `set` has no photo.
+/// [`Error::Setting`] if `set` has no photo.
 pub fn centroid_head(set: &FeatureSet, classes: usize) -> Result<Head, Error> {
     if set.is_empty() {
         return Err(Error::Setting { what: "centroids", reason: "there are none of no photos".to_owned() });

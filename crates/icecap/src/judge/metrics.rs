@@ -18,13 +18,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Those of no photos: no number at all.
+    /// The metrics of no photos: NaN, not a number.
     pub const NONE: Self = Self { loss: f32::NAN, accuracy: f32::NAN };
 
-    /// Of logits [N, 1] for two classes, [N, classes] for more; [`Metrics::NONE`] for N = 0.
+    /// Measures logits, `[N, 1]` for two classes and `[N, classes]` for more, by their labels; [`Metrics::NONE`] if N is 0.
     ///
     /// # Errors
-    /// [`Error::Autograd`] where logits and labels do not fit.
+    /// [`Error::Autograd`] if logits and labels do not fit.
     pub fn of(logits: &[f32], labels: &[u32], classes: usize) -> Result<Self, Error> {
         if labels.is_empty() && logits.is_empty() {
             return Ok(Self::NONE);
@@ -39,7 +39,7 @@ impl Metrics {
     }
 }
 
-/// The class that a row of logits predicts: sigmoid at [`THRESHOLD`] for one logit, the largest of several.
+/// Returns the class that a row of logits predicts: sigmoid at [`THRESHOLD`] for one logit, the largest of several.
 #[must_use]
 pub fn predicted(logits: &[f32]) -> usize {
     match logits {
@@ -56,7 +56,8 @@ pub fn predicted(logits: &[f32]) -> usize {
     }
 }
 
-/// The probability of each class: of one logit both classes' by the sigmoid, of several by softmax. Sums to 1.
+/// Returns the probability of each class: from one logit by the sigmoid, for two classes; from several by softmax. They sum
+/// to 1.
 #[must_use]
 pub fn probabilities(logits: &[f32]) -> Vec<f32> {
     match logits {
@@ -70,7 +71,7 @@ pub fn probabilities(logits: &[f32]) -> Vec<f32> {
     }
 }
 
-/// The mean over the classes that have photos of the share of their photos that was predicted right.
+/// Returns the balanced accuracy: the mean, over the classes that have photos, of the share of their photos that was predicted right.
 #[must_use]
 pub fn balanced_accuracy(said: &[usize], labels: &[u32], classes: usize) -> f64 {
     let mut of_class = vec![(0_usize, 0_usize); classes];

@@ -17,13 +17,13 @@ const BINS: usize = 15;
 pub struct Bin {
     /// The range: above the first (or from 0), up to the second.
     pub range: [f64; 2],
-    /// Predictions in it.
+    /// How many predictions are in the range.
     pub photos: usize,
-    /// Of these, those that are right.
+    /// How many of the predictions are right.
     pub right: usize,
-    /// Their mean confidence; 0 where there is none.
+    /// The mean confidence of the predictions; 0 if there are none.
     pub confidence: f64,
-    /// The share of them that is right; 0 where there is none.
+    /// The share of the predictions that is right; 0 if there are none.
     pub accuracy: f64,
 }
 
@@ -37,7 +37,7 @@ pub struct Reliability {
 }
 
 impl Reliability {
-    /// Of logits [N, logits] that are divided by `temperature`.
+    /// Sorts the predictions of logits, `[N, logits]`, that are divided by `temperature`.
     #[must_use]
     pub fn of(logits: &[f32], labels: &[u32], classes: usize, temperature: f32) -> Self {
         let width = Loss::for_classes(classes).logits(classes);
@@ -48,7 +48,7 @@ impl Reliability {
         }))
     }
 
-    /// Of predictions by their confidence, the probability of the class that is predicted, and whether they are right.
+    /// Sorts predictions, each given by its confidence (the probability of the predicted class) and whether it is right.
     #[must_use]
     pub fn of_confidences(predictions: impl IntoIterator<Item = (f32, bool)>) -> Self {
         let mut sums = [(0_usize, 0.0, 0_usize); BINS];

@@ -24,10 +24,10 @@ use crate::error::Error;
 /// The logarithm of a temperature lies within this of 0.
 const WIDEST: f64 = 4.0;
 
-/// The temperature by which logits [N, logits] of photos that their head has not seen are to be divided.
+/// Fits the temperature by which logits, `[N, logits]`, are to be divided. They are of photos that their head has not seen.
 ///
 /// # Errors
-/// [`Error::Autograd`] where logits and labels do not fit.
+/// [`Error::Autograd`] if logits and labels do not fit.
 pub fn temperature(logits: &[f32], labels: &[u32], classes: usize) -> Result<f32, Error> {
     if labels.is_empty() {
         return Ok(1.0);
@@ -60,7 +60,7 @@ pub fn temperature(logits: &[f32], labels: &[u32], classes: usize) -> Result<f32
     Ok((0.5 * (low + high)).exp() as f32)
 }
 
-/// Logits divided by a temperature.
+/// Returns logits divided by a temperature.
 #[must_use]
 pub fn tempered(logits: &[f32], temperature: f32) -> Vec<f32> {
     logits.iter().map(|logit| logit / temperature).collect()

@@ -15,7 +15,7 @@
 /// The normal distribution's 97.5th percentile.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The 95 % interval of a share of which `right` of `all` were seen; all of 0 to 1 where nothing was.
+/// Returns the 95 % interval of a share of which `right` of `all` were seen; 0 to 1 if `all` is 0.
 #[must_use]
 pub fn interval(right: usize, all: usize) -> [f64; 2] {
     if all == 0 {

@@ -11,7 +11,7 @@ pub enum ClassWeight {
     /// Each photo counts once.
     #[default]
     None,
-    /// By the root of what `Balanced` gives: between the two.
+    /// A photo counts by the square root of its weight in `Balanced`: between the two.
     Sqrt,
     /// Each class counts the same, however many photos it has.
     Balanced,
@@ -21,7 +21,8 @@ impl ClassWeight {
     /// The names, as they are read and written.
     pub const NAMES: [&str; 3] = ["none", "sqrt", "balanced"];
 
-    /// The weight of a photo of each class, their mean over the photos being 1; none where all count once.
+    /// Returns the weight of a photo of each class, for `counts` photos of each; their mean over the photos is 1. `None` if
+    /// all photos count once.
     #[must_use]
     pub fn of(self, counts: &[usize]) -> Option<Vec<f32>> {
         let power = match self {

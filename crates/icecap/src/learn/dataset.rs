@@ -30,7 +30,7 @@ impl Dataset {
     /// held back, drawn by `seed`.
     ///
     /// # Errors
-    /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] where nothing is left to validate with.
+    /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] if nothing is left to validate with.
     pub fn new(inventory: &Inventory, share: f64, seed: u64) -> Result<Self, Error> {
         Self::parted(inventory, share, |labels| split(labels, share, seed))
     }
@@ -81,24 +81,25 @@ impl Dataset {
         Ok(Self { in_memory: Arc::new(in_memory), ..dataset })
     }
 
-    /// Where the photo of one of the samples is to be read.
+    /// Returns where the photo of one of the samples is to be read.
     #[must_use]
     pub fn source<'a>(&'a self, sample: &'a Sample) -> Source<'a> {
         self.in_memory.get(&sample.path).map_or(Source::Path(&sample.path), OwnedSource::source)
     }
 
-    /// The same, but photos of one group are held back together or not at all.
+    /// The photos of a scanned folder as [`Dataset::new`] deals them out, but photos of one group are held back together or
+    /// not at all.
     ///
     /// # Errors
-    /// As [`Dataset::new`], and [`Error::Groups`] where a class is one group, which cannot be in both parts.
+    /// What [`Dataset::new`] returns, and [`Error::Groups`] if a class is one group, which cannot be in both parts.
     pub fn grouped(inventory: &Inventory, share: f64, seed: u64, groups: &Groups) -> Result<Self, Error> {
         let of = groups.numbers(&inventory.train);
         let parted = Self::parted(inventory, share, |labels| split_groups(labels, &of, share, seed));
         parted.map_err(|error| by_groups(error, &inventory.classes))
     }
 
-    /// The photos of a scanned folder, of which none is held back: `val` is empty where the folder has no such part.
-    /// For a training that is judged by folds.
+    /// The photos of a scanned folder without any being held back, for a training that is judged by folds: `val` is empty
+    /// if the folder has no validation part.
     #[must_use]
     pub fn whole(inventory: &Inventory) -> Self {
         let classes = inventory.classes.clone();
@@ -127,7 +128,7 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// All samples: training, validation, test.
+    /// Goes over all samples with their part: training, validation, test.
     pub fn samples(&self) -> impl Iterator<Item = (Part, &Sample)> {
         self.train
             .iter()
@@ -136,7 +137,7 @@ impl Dataset {
             .chain(self.test.iter().map(|sample| (Part::Test, sample)))
     }
 
-    /// How many photos of each class a part has.
+    /// Counts the photos of each class in a part.
     #[must_use]
     pub fn counts(&self, part: Part) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
@@ -149,7 +150,7 @@ impl Dataset {
     /// Writes the split as a CSV file: part, class, path.
     ///
     /// # Errors
-    /// [`Error::Data`] where the file cannot be written or a path is not text.
+    /// [`Error::Data`] if the file cannot be written or a path is not text.
     pub fn write_split(&self, file: &Path) -> Result<(), Error> {
         let rows = self.samples().map(|(part, s)| (part, self.classes[s.class].as_str(), s.path.as_path()));
         Ok(icecap_data::write_split(file, rows)?)

@@ -8,11 +8,11 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Decay {
-    /// It does not.
+    /// The learning rate stays as it is.
     Constant,
-    /// Down to zero along a cosine.
+    /// The learning rate goes down to zero along a cosine.
     Cosine,
-    /// Times `factor` after every `epochs`.
+    /// The learning rate is multiplied by `factor` after every `epochs`.
     Step {
         /// Epochs between two multiplications.
         epochs: u32,
@@ -26,7 +26,7 @@ impl Decay {
     const STEP: Self = Self::Step { epochs: 5, factor: 0.5 };
 }
 
-/// As text `constant`, `cosine`, `step`, `step:EPOCHS` or `step:EPOCHS:FACTOR`.
+/// Reads `constant`, `cosine`, `step`, `step:EPOCHS` or `step:EPOCHS:FACTOR`.
 impl FromStr for Decay {
     type Err = Error;
 

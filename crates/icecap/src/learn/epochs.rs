@@ -3,10 +3,10 @@
 /// How often a training goes over its photos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Epochs {
-    /// As often as the photos need: see [`Epochs::count`].
+    /// As many as the photos need: see [`Epochs::count`].
     #[default]
     Auto,
-    /// So often.
+    /// This many.
     Fixed(u32),
 }
 
@@ -36,7 +36,7 @@ impl From<u32> for Epochs {
     }
 }
 
-/// As text a number, or `auto`.
+/// Writes a number, or `auto`.
 impl std::fmt::Display for Epochs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

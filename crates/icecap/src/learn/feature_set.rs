@@ -18,10 +18,10 @@ pub struct FeatureSet {
 }
 
 impl FeatureSet {
-    /// `features` [N, F] with the class of each row.
+    /// Makes a set of `features`, `[N, F]`, and the class of each row.
     ///
     /// # Errors
-    /// [`Error::Kernel`] where they are not one row a label.
+    /// [`Error::Kernel`] if they are not one row a label.
     pub fn new(features: Tensor, labels: Vec<u32>) -> Result<Self, Error> {
         if features.shape().rank() != 2 || features.shape().dims()[0] != labels.len() {
             let shape = Shape::of([labels.len(), features.shape().dims().last().copied().unwrap_or(0)]);
@@ -34,11 +34,11 @@ impl FeatureSet {
         Ok(Self { features, labels, groups: None, plain: None })
     }
 
-    /// The same with the group of each row: what is held back from a training, for whatever purpose, then never shares
+    /// Returns the set with the group of each row: what is held back from a training, for whatever purpose, then never shares
     /// a group with what is learned from.
     ///
     /// # Errors
-    /// [`Error::Setting`] where they are not one a row.
+    /// [`Error::Setting`] if they are not one a row.
     pub fn with_groups(self, groups: Vec<u32>) -> Result<Self, Error> {
         if groups.len() != self.labels.len() {
             let reason = format!("{} for {} photos; give one for each", groups.len(), self.labels.len());
@@ -47,11 +47,11 @@ impl FeatureSet {
         Ok(Self { groups: Some(groups), ..self })
     }
 
-    /// The same where rows are several views of each photo: which of them is the photo as it is. The others are learned
+    /// Returns the set with a mark for each row: whether it is a photo as it is, or one more view of it. Views are learned
     /// from, and nothing is judged by them.
     ///
     /// # Errors
-    /// [`Error::Setting`] where they are not one a row.
+    /// [`Error::Setting`] if they are not one a row.
     pub fn with_views(self, plain: Vec<bool>) -> Result<Self, Error> {
         if plain.len() != self.labels.len() {
             let reason = format!("{} for {} rows; give one for each", plain.len(), self.labels.len());
@@ -60,10 +60,10 @@ impl FeatureSet {
         Ok(Self { plain: Some(plain), ..self })
     }
 
-    /// Whether a row is a photo as it is, and not one more view of it.
+    /// Returns whether a row is a photo as it is, and not one more view of it.
     ///
     /// # Panics
-    /// Where the row is not there.
+    /// If the row is not there.
     #[must_use]
     pub fn is_plain(&self, row: usize) -> bool {
         self.plain.as_ref().is_none_or(|plain| plain[row])
@@ -82,7 +82,7 @@ impl FeatureSet {
         }
     }
 
-    /// How many photos there are of each of `classes` classes, their further views not counted.
+    /// Counts the photos of each of `classes` classes, their further views left out.
     #[must_use]
     pub fn photos(&self, classes: usize) -> Vec<usize> {
         let mut photos = vec![0; classes];
@@ -94,37 +94,37 @@ impl FeatureSet {
         photos
     }
 
-    /// How many rows: photos, or views of them.
+    /// Returns how many rows there are: photos, or views of them.
     #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The features, [N, F].
+    /// Returns the features, `[N, F]`.
     #[must_use]
     pub fn features(&self) -> &Tensor {
         &self.features
     }
 
-    /// The class of each row.
+    /// Returns the class of each row.
     #[must_use]
     pub fn labels(&self) -> &[u32] {
         &self.labels
     }
 
-    /// The group of each row, where rows have groups.
+    /// Returns the group of each row; `None` if rows have no groups.
     #[must_use]
     pub fn groups(&self) -> Option<&[u32]> {
         self.groups.as_deref()
     }
 
-    /// How many rows each of `classes` classes has.
+    /// Counts the rows of each of `classes` classes.
     #[must_use]
     pub fn counts(&self, classes: usize) -> Vec<usize> {
         let mut counts = vec![0; classes];
@@ -136,13 +136,13 @@ impl FeatureSet {
         counts
     }
 
-    /// Some of the rows, in the order given.
+    /// Returns a set of some of the rows, in the order given.
     ///
     /// # Errors
-    /// [`Error::Kernel`] where they are too many for a tensor.
+    /// [`Error::Kernel`] if they are too many for a tensor.
     ///
     /// # Panics
-    /// Where a row is not there.
+    /// If a row is not there.
     pub fn rows(&self, rows: &[usize]) -> Result<Self, Error> {
         let width = self.features.shape().dims()[1];
         let mut features = Tensor::zeros(Shape::new(&[rows.len(), width])?);
@@ -155,11 +155,11 @@ impl FeatureSet {
         Ok(Self { features, labels: of(&self.labels), groups: self.groups.as_deref().map(of), plain })
     }
 
-    /// Both parts of the set: without a share of each class, and that share, of which only the photos as they are. Groups
-    /// stay whole.
+    /// Splits the set: returns it without a share of each class, and the photos of that share as they are, without further
+    /// views. Groups stay whole; `seed` draws.
     ///
     /// # Errors
-    /// As [`split`] and [`split_groups`].
+    /// What [`split`] and [`split_groups`] return.
     pub fn held_back(&self, share: f64, seed: u64) -> Result<(Self, Self), Error> {
         let classes = self.classes_of_rows();
         let parts = match &self.groups {
@@ -170,10 +170,10 @@ impl FeatureSet {
         Ok((self.rows(&of(Part::Train))?, self.rows(&self.plain_of(of(Part::Val)))?))
     }
 
-    /// The fold of each row; groups stay whole.
+    /// Deals the rows out to `k` folds, and returns the fold of each; groups stay whole.
     ///
     /// # Errors
-    /// As [`folds`].
+    /// What [`folds`] returns.
     pub fn folds(&self, k: usize, seed: u64) -> Result<Vec<usize>, Error> {
         Ok(folds(&self.classes_of_rows(), self.groups.as_deref(), k, seed)?)
     }

@@ -29,24 +29,24 @@ const WATCHED: f64 = 0.15;
 /// With [`Solver::Lbfgs`] an epoch is one of its steps on all photos; there is no dropout, and `running` is `train`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epoch {
-    /// Counted from 1.
+    /// The number of the epoch, counted from 1.
     pub epoch: u32,
     /// The learning rate of its last step; with [`Solver::Lbfgs`] the length of the step, where Newton's own is 1.
     pub learning_rate: f32,
-    /// Over the epoch's steps as they went, dropout on.
+    /// Averages over the epoch's steps as they went, dropout on.
     pub running: Metrics,
-    /// On the photos that were learned from at the end of the epoch, dropout off.
+    /// Measured on the photos that are learned from, at the end of the epoch, dropout off.
     pub train: Metrics,
-    /// On the validation photos at the end of the epoch; [`Metrics::NONE`] where there are none.
+    /// Measured on the validation photos at the end of the epoch; [`Metrics::NONE`] if there are no such photos.
     pub validation: Metrics,
-    /// On the slice of the training photos by which early stopping goes, where it does.
+    /// Measured on the slice of the training photos by which early stopping goes; `None` without early stopping.
     pub watched: Option<Metrics>,
 }
 
 /// How a training went.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
-    /// Each epoch.
+    /// The epochs, in their order.
     pub history: Vec<Epoch>,
     /// The place in `history` of the epoch whose head was kept: the last, but for early stopping.
     pub kept: usize,
@@ -55,7 +55,7 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// The epoch whose head was kept.
+    /// Returns the epoch whose head was kept; `None` if there was no epoch.
     #[must_use]
     pub fn kept(&self) -> Option<&Epoch> {
         self.history.get(self.kept)

@@ -21,7 +21,7 @@ impl Head {
     ///
     /// # Errors
     /// [`Error::Setting`], [`Error::Autograd`] for settings out of range or an optimizer of no name;
-    /// [`Error::Diverged`] where the loss is no number any more; [`Error::Stopped`] where `report` breaks.
+    /// [`Error::Diverged`] if the loss is no number any more; [`Error::Stopped`] if `report` breaks.
     pub fn train(
         &mut self,
         isa: Isa,

@@ -12,9 +12,8 @@ use std::str::FromStr;
 
 use crate::error::Error;
 use crate::learn::class_weight::ClassWeight;
-use crate::learn::epochs::Epochs;
-use crate::learn::steps::{Rate, Steps};
-use crate::learn::value::Value;
+use crate::learn::steps::Steps;
+use crate::learn::value::{Texts, Value};
 
 /// The name of the solver that takes no steps of a batch.
 const AT_ONCE: &str = "lbfgs";
@@ -156,28 +155,15 @@ impl TrainOptions {
     #[must_use]
     pub fn describe(&self) -> Vec<(&'static str, Value)> {
         let idle = Steps::default();
-        let steps = self.steps().unwrap_or(&idle);
-        let rate = if let Rate::Fixed(rate) = steps.rate { Some(rate) } else { None };
-        let word = |text: &dyn std::fmt::Display| Value::Text(text.to_string());
-        let count = |count: u32| Value::Count(count.into());
-        let epochs = match steps.epochs {
-            Epochs::Fixed(epochs) => count(epochs),
-            open => word(&open),
-        };
-        vec![
-            ("epochs", epochs),
-            ("learning_rate", Value::number_or(rate, "find")),
-            ("l2", Value::number_or(self.l2(), "auto")),
-            ("batch", Value::Count(steps.batch as u64)),
-            ("dropout", Value::Number(steps.dropout)),
-            ("optimizer", word(&self.solver.name())),
-            ("schedule", word(&steps.schedule)),
-            ("warmup", count(steps.warmup)),
+        let mut all = self.steps().unwrap_or(&idle).describe(self.solver.name(), self.l2());
+        let place = all.iter().position(|(key, _)| *key == "early_stopping").unwrap_or(all.len());
+        let of_losses = [
             ("label_smoothing", Value::Number(self.label_smoothing)),
-            ("class_weight", word(&self.class_weight)),
-            ("early_stopping", steps.early_stopping.map_or(Value::Off, count)),
-            ("seed", Value::Count(self.seed)),
-        ]
+            ("class_weight", Value::Text(self.class_weight.to_string())),
+        ];
+        all.splice(place..place, of_losses);
+        all.push(("seed", Value::Count(self.seed)));
+        all
     }
 
     /// Returns the list of [`describe`](Self::describe) as texts by name: what a model's metadata hold.
@@ -194,52 +180,20 @@ impl TrainOptions {
     /// [`Error::Setting`] with the option whose text cannot be read or is out of its range.
     pub fn read(texts: &BTreeMap<String, String>) -> Result<Self, Error> {
         let texts = Texts(texts);
-        let mut options =
-            Self { solver: texts.value("optimizer", str::parse)?.unwrap_or_default(), ..Self::default() };
-        let l2 = texts.value("l2", |text| open(text, "auto"))?.flatten();
-        match &mut options.solver {
-            Solver::Lbfgs { l2: own } => *own = l2,
-            Solver::Steps(steps) => {
-                steps.l2 = l2;
-                let epochs = texts.value("epochs", |text| open(text, "auto"))?;
-                steps.epochs =
-                    epochs.map_or(steps.epochs, |epochs| epochs.map_or(Epochs::Auto, Epochs::Fixed));
-                let rate = texts.value("learning_rate", |text| open(text, "find"))?;
-                steps.rate = rate.map_or(steps.rate, |rate| rate.map_or(Rate::Find, Rate::Fixed));
-                steps.batch = texts.value("batch", str::parse)?.unwrap_or(steps.batch);
-                steps.dropout = texts.value("dropout", str::parse)?.unwrap_or(steps.dropout);
-                steps.schedule = texts.value("schedule", str::parse)?.unwrap_or(steps.schedule);
-                steps.warmup = texts.value("warmup", str::parse)?.unwrap_or(steps.warmup);
-                steps.early_stopping = texts.value("early_stopping", |text| open(text, "none"))?.flatten();
-            }
-        }
-        options.label_smoothing = texts.value("label_smoothing", str::parse)?.unwrap_or_default();
-        options.class_weight = texts.value("class_weight", str::parse)?.unwrap_or_default();
-        options.seed = texts.value("seed", str::parse)?.unwrap_or_default();
+        let named: Solver = texts.value("optimizer", str::parse)?.unwrap_or_default();
+        let solver = match named {
+            Solver::Steps(Steps { optimizer, .. }) => Solver::Steps(Steps::read(optimizer, &texts)?),
+            Solver::Lbfgs { .. } => Solver::Lbfgs { l2: texts.open("l2", "auto")?.flatten() },
+        };
+        let options = Self {
+            solver,
+            label_smoothing: texts.value("label_smoothing", str::parse)?.unwrap_or_default(),
+            class_weight: texts.value("class_weight", str::parse)?.unwrap_or_default(),
+            seed: texts.value("seed", str::parse)?.unwrap_or_default(),
+        };
         options.check()?;
         Ok(options)
     }
-}
-
-/// Texts of options by name.
-struct Texts<'a>(&'a BTreeMap<String, String>);
-
-impl Texts<'_> {
-    /// Reads the text of an option that is there.
-    fn value<T, E>(
-        &self,
-        key: &'static str,
-        read: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<Option<T>, Error> {
-        let Some(text) = self.0.get(key) else { return Ok(None) };
-        let wrong = |_| Error::Setting { what: key, reason: format!("'{text}' is not one of its values") };
-        read(text).map(Some).map_err(wrong)
-    }
-}
-
-/// Reads a number, or `None` for the word that leaves it open.
-fn open<T: FromStr>(text: &str, word: &str) -> Result<Option<T>, T::Err> {
-    if text == word { Ok(None) } else { text.parse().map(Some) }
 }
 
 #[cfg(test)]
@@ -248,7 +202,9 @@ mod tests {
 
     use super::*;
     use crate::learn::decay::Decay;
+    use crate::learn::epochs::Epochs;
     use crate::learn::optimizer::Optimizer;
+    use crate::learn::steps::Rate;
 
     #[test]
     fn settings_out_of_range_are_named() {

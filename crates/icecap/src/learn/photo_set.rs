@@ -9,20 +9,20 @@ use crate::learn::feature_set::FeatureSet;
 /// A photo that is left out, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedPhoto {
-    /// Its file.
+    /// The photo's file.
     pub path: PathBuf,
-    /// Why, the path included.
+    /// Why the photo is left out, its path included.
     pub reason: String,
 }
 
 /// How reading the photos went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhotoReport {
-    /// Photos whose features are used.
+    /// How many photos have features that are used.
     pub read: usize,
-    /// Of these, those whose features came from the cache.
+    /// How many of the photos that are used have their features from the cache.
     pub cached: usize,
-    /// Photos that cannot be read.
+    /// The photos that cannot be read.
     pub skipped: Vec<SkippedPhoto>,
     /// What is odd about photos that are used.
     pub warnings: Vec<(PathBuf, Warning)>,
@@ -33,6 +33,6 @@ pub struct PhotoReport {
 pub struct PhotoSet {
     /// The photos.
     pub samples: Vec<Sample>,
-    /// A row for each.
+    /// The features, a row for each photo.
     pub features: FeatureSet,
 }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::learn::decay::Decay;
 use crate::learn::epochs::Epochs;
 use crate::learn::optimizer::Optimizer;
+use crate::learn::value::{Texts, Value};
 
 /// A learning rate, or the wish to have one found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +66,45 @@ impl Steps {
             Rate::Fixed(rate) => rate,
             Rate::Find => 0.0,
         }
+    }
+
+    /// Lists the settings by name. `solver` and `l2`, which every solver has, stand at their place among them.
+    pub(crate) fn describe(&self, solver: &str, l2: Option<f32>) -> Vec<(&'static str, Value)> {
+        let rate = if let Rate::Fixed(rate) = self.rate { Some(rate) } else { None };
+        let count = |count: u32| Value::Count(count.into());
+        let epochs = match self.epochs {
+            Epochs::Fixed(epochs) => count(epochs),
+            open @ Epochs::Auto => Value::Text(open.to_string()),
+        };
+        vec![
+            ("epochs", epochs),
+            ("learning_rate", Value::number_or(rate, "find")),
+            ("l2", Value::number_or(l2, "auto")),
+            ("batch", Value::Count(self.batch as u64)),
+            ("dropout", Value::Number(self.dropout)),
+            ("optimizer", Value::Text(solver.to_owned())),
+            ("schedule", Value::Text(self.schedule.to_string())),
+            ("warmup", count(self.warmup)),
+            ("early_stopping", self.early_stopping.map_or(Value::Off, count)),
+        ]
+    }
+
+    /// Reads the settings that [`Steps::describe`] lists; what is missing has its default.
+    pub(crate) fn read(optimizer: Optimizer, texts: &Texts<'_>) -> Result<Self, Error> {
+        let default = Self::default();
+        let epochs = texts.open("epochs", "auto")?;
+        let rate = texts.open("learning_rate", "find")?;
+        Ok(Self {
+            optimizer,
+            rate: rate.map_or(default.rate, |rate| rate.map_or(Rate::Find, Rate::Fixed)),
+            epochs: epochs.map_or(default.epochs, |epochs| epochs.map_or(Epochs::Auto, Epochs::Fixed)),
+            batch: texts.value("batch", str::parse)?.unwrap_or(default.batch),
+            dropout: texts.value("dropout", str::parse)?.unwrap_or(default.dropout),
+            schedule: texts.value("schedule", str::parse)?.unwrap_or(default.schedule),
+            warmup: texts.value("warmup", str::parse)?.unwrap_or(default.warmup),
+            early_stopping: texts.open("early_stopping", "none")?.flatten(),
+            l2: texts.open("l2", "auto")?.flatten(),
+        })
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {

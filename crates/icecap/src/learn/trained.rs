@@ -32,14 +32,14 @@ pub enum Event<'a> {
     Unfinished(&'a Classifier),
 }
 
-/// What a training leaves.
+/// What a training leaves: the classifier, and how good it is.
 #[derive(Debug)]
 pub struct Trained {
     /// The classifier, ready to use and to save.
     pub classifier: Classifier,
     /// Loss and accuracy on the validation photos before training.
     pub before: Metrics,
-    /// Each epoch.
+    /// The epochs, in their order.
     pub history: Vec<Epoch>,
     /// The place in `history` of the epoch whose head was kept: the last, but for early stopping.
     pub kept: usize,
@@ -55,9 +55,9 @@ pub struct Trained {
     pub test: Option<Metrics>,
     /// The photos that were learned from.
     pub train_set: PhotoSet,
-    /// The photos that the head was watched on; may be none where it is judged by folds.
+    /// The validation photos; empty if the head was judged by folds alone.
     pub val_set: PhotoSet,
-    /// The photos that it was tried on at the end; may be none.
+    /// The test photos; may be empty.
     pub test_set: PhotoSet,
     /// How reading the photos went.
     pub photos: PhotoReport,
@@ -70,7 +70,7 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// The epoch whose head was kept.
+    /// Returns the epoch whose head was kept; `None` if there was no epoch.
     #[must_use]
     pub fn kept(&self) -> Option<&Epoch> {
         self.history.get(self.kept)

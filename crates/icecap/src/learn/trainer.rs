@@ -44,7 +44,7 @@ struct Learned {
     fitted: Result<Fit, Error>,
 }
 
-/// Trains a head on a frozen backbone.
+/// Trains heads on a frozen backbone. Its setters say how; [`Trainer::train`] does it.
 #[derive(Clone, Debug)]
 pub struct Trainer {
     backbone: Backbone,
@@ -61,7 +61,7 @@ impl Trainer {
     /// A trainer with default options and the preprocessing that the backbone's record asks for.
     ///
     /// # Errors
-    /// [`Error::Data`] where the record's resize rule is none of ours.
+    /// [`Error::Data`] if the record's resize rule is not known.
     pub fn new(backbone: &Backbone) -> Result<Self, Error> {
         Ok(Self {
             backbone: backbone.clone(),
@@ -75,28 +75,28 @@ impl Trainer {
         })
     }
 
-    /// Other training options.
+    /// Sets how the head is trained.
     #[must_use]
     pub fn options(mut self, options: TrainOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Another size, resize rule or EXIF policy than the record's.
+    /// Sets the size, the resize rule and the EXIF policy, in place of the record's.
     #[must_use]
     pub fn preprocessing(mut self, preprocessing: Preprocessing) -> Self {
         self.preprocessing = preprocessing;
         self
     }
 
-    /// Keeps features in `cache` and takes them from there.
+    /// Makes the trainer take features from `cache` and keep there those that it computes.
     #[must_use]
     pub fn cache(mut self, cache: Option<Arc<Cache>>) -> Self {
         self.cache = cache;
         self
     }
 
-    /// Which photos belong together: whatever is held back from the training photos, in folds or by early stopping, never
+    /// Sets which photos belong together: whatever is held back from the training photos, in folds or by early stopping, never
     /// shares a group with what is learned from.
     #[must_use]
     pub fn groups(mut self, groups: Option<Groups>) -> Self {
@@ -119,7 +119,7 @@ impl Trainer {
         self
     }
 
-    /// Whether a photo that cannot be read is an error; by default it is left out.
+    /// Sets whether a photo that cannot be read is an error; by default it is left out.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
@@ -129,8 +129,8 @@ impl Trainer {
     /// Trains a head on the photos of `dataset`. `event` hears of everything that happens and can stop it.
     ///
     /// # Errors
-    /// [`Error::Stopped`] where `event` breaks; [`Error::EmptyClass`], [`Error::NoPhotos`] where too few photos can be
-    /// read; [`Error::Skipped`] where one cannot and the trainer is strict; settings out of range.
+    /// [`Error::Stopped`] if `event` breaks; [`Error::EmptyClass`], [`Error::NoPhotos`] if too few photos can be
+    /// read; [`Error::Skipped`] if one cannot and the trainer is strict; settings out of range.
     pub fn train(
         &self,
         dataset: &Dataset,

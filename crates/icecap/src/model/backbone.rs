@@ -9,17 +9,18 @@ use icecap_weights::{Entry, Opened, PackStore, Record, Store, Weights};
 
 use crate::error::Error;
 
-/// What a backbone runs on.
+/// What a backbone runs on: how many threads, and which instruction set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// Threads, 0 for as many as there are processors. One starts none: the caller's does the work.
+    /// How many threads; 0 for as many as there are processors. With one no thread is started: the caller's does the work.
     pub threads: usize,
-    /// The instruction set; by default the one that `ICECAP_ISA` names, else the best that the processor has.
+    /// The instruction set; `None` for the one that the variable `ICECAP_ISA` names, or else the best that the processor
+    /// has.
     pub isa: Option<Isa>,
 }
 
 impl Settings {
-    /// `threads` threads and the best instruction set.
+    /// Returns settings with this many threads and the best instruction set.
     #[must_use]
     pub fn threads(threads: usize) -> Self {
         Self { threads, isa: None }
@@ -54,7 +55,10 @@ enum ParamsPlace {
     InModel(PathBuf),
 }
 
-/// A frozen MobileNetV2. Cloning shares it.
+/// A frozen MobileNetV2 with its threads: the part of a classifier that turns photos into features and is not trained.
+///
+/// It never changes and is cheap to clone: clones share everything. To run it, take a [`Session`], or an
+/// [`Extractor`](crate::model::Extractor) for photos.
 #[derive(Clone, Debug)]
 pub struct Backbone {
     inner: Arc<Inner>,
@@ -101,7 +105,7 @@ impl Backbone {
     /// the same time.
     ///
     /// # Errors
-    /// [`Error::Weights`] with the file and what is wrong with it; otherwise as [`Backbone::new`].
+    /// [`Error::Weights`] with the file and what is wrong with it; otherwise what [`Backbone::new`] returns.
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
         let opened = icecap_weights::open(path, &runner.threads)?;
@@ -112,7 +116,7 @@ impl Backbone {
     /// says what the entry says where the file does not.
     ///
     /// # Errors
-    /// As [`Backbone::open`]; [`Error::Weights`] where the file is not there or not what the entry says.
+    /// What [`Backbone::open`] returns; [`Error::Weights`] if the file is not there or not what the entry says.
     pub fn open_stored(store: &Store, entry: &Entry, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
         let opened = store.open(entry, &runner.threads)?;
@@ -122,7 +126,7 @@ impl Backbone {
     /// Opens a weight file held in memory; errors call it `label`.
     ///
     /// # Errors
-    /// As [`Backbone::open`].
+    /// What [`Backbone::open`] returns.
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
         let opened = icecap_weights::open_bytes(bytes, label, &runner.threads)?;
@@ -132,7 +136,7 @@ impl Backbone {
     /// The starter backbone that is compiled in: width 0.35, made for 96x96. Small, and weak beside ImageNet weights.
     ///
     /// # Errors
-    /// As [`Backbone::new`].
+    /// What [`Backbone::new`] returns.
     pub fn starter(settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
         let opened = icecap_weights::open_starter(&runner.threads)?;
@@ -142,7 +146,7 @@ impl Backbone {
     /// The net as it was trained. One that was found packed is read from its model file now.
     ///
     /// # Errors
-    /// None, but for a packed net's: as [`icecap_weights::read`], and [`Error::OtherBackbone`] where the file holds another
+    /// None, but for a packed net's: as [`icecap_weights::read`], and [`Error::OtherBackbone`] if the file holds another
     /// net by now.
     pub fn params(&self) -> Result<Arc<Params>, Error> {
         let path = match &self.inner.params {
@@ -158,7 +162,7 @@ impl Backbone {
         Ok(Arc::new(weights.params))
     }
 
-    /// The net's channel counts.
+    /// Returns the net's channel counts.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         self.inner.net.spec()
@@ -168,7 +172,7 @@ impl Backbone {
     /// finds it there, unless it is kept already, whole. Returns the file's path.
     ///
     /// # Errors
-    /// [`Error::Weights`] where it cannot be written.
+    /// [`Error::Weights`] if it cannot be written.
     pub fn keep_packed(&self, store: &PackStore) -> Result<PathBuf, Error> {
         let path = store.path(self.record().params_sha256);
         if store.find(self.record().params_sha256).is_some() {
@@ -177,15 +181,15 @@ impl Backbone {
         self.repack(store)
     }
 
-    /// Keeps the net packed in `store`, in place of what may be there.
+    /// Keeps the net packed in `store`, in place of what may be there, and returns the file's path.
     ///
     /// # Errors
-    /// As [`Backbone::keep_packed`].
+    /// What [`Backbone::keep_packed`] returns.
     pub fn repack(&self, store: &PackStore) -> Result<PathBuf, Error> {
         Ok(store.keep(self.record().params_sha256, &self.inner.net)?)
     }
 
-    /// The net packed, as a file of it would hold it: for
+    /// Returns the bytes of the packed net as a file of it holds them, for
     /// [`ClassifierBuilder::packed_net`](crate::model::ClassifierBuilder::packed_net).
     #[must_use]
     pub fn to_packed_bytes(&self) -> Vec<u8> {
@@ -195,31 +199,31 @@ impl Backbone {
         }
     }
 
-    /// What is known of the weights.
+    /// Returns what is known of the weights: their name, size, preprocessing and hashes.
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.inner.record
     }
 
-    /// The instruction set it runs on.
+    /// Returns the instruction set that the backbone runs on.
     #[must_use]
     pub fn isa(&self) -> Isa {
         self.inner.isa
     }
 
-    /// Its threads.
+    /// Returns the threads of the backbone.
     #[must_use]
     pub fn threads(&self) -> &Threads {
         &self.inner.threads
     }
 
-    /// Length of the pooled features.
+    /// Returns how many pooled features an image has: 1280, or more in a net that is wider than 1.0.
     #[must_use]
     pub fn features(&self) -> usize {
         self.inner.net.spec().feature_channels()
     }
 
-    /// Classes of the classification top, where the weights have one.
+    /// Returns how many classes the weights' own classification top has; `None` if they have no top.
     #[must_use]
     pub fn classes(&self) -> Option<usize> {
         self.inner.net.classes()
@@ -236,7 +240,7 @@ impl Backbone {
     /// A session for images of `size` (rows, columns) up to the tap `to`.
     ///
     /// # Errors
-    /// As [`Backbone::plan`].
+    /// What [`Backbone::plan`] returns.
     pub fn session(&self, size: [usize; 2], to: Tap) -> Result<Session, Error> {
         let plan = self.plan(size, to, self.threads().count())?;
         let arenas = vec![plan.arena()];
@@ -244,7 +248,8 @@ impl Backbone {
     }
 }
 
-/// What one caller needs to run a backbone: a plan and its memory. Concurrent callers take a session each.
+/// What one caller needs to run a backbone on images of one size: a plan and its memory. Concurrent callers take a session
+/// each.
 #[derive(Debug)]
 pub struct Session {
     backbone: Backbone,
@@ -253,13 +258,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// Runs a batch.
+    /// Runs a batch of images through the net, on all threads of the backbone.
     ///
     /// # Shapes
     /// `input` N times [`Session::input_len`], `output` N times [`Session::output_len`].
     ///
     /// # Errors
-    /// [`Error::Graph`] where the lengths do not fit.
+    /// [`Error::Graph`] if the lengths do not fit.
     pub fn run(&mut self, input: Input<'_>, output: &mut [f32]) -> Result<(), Error> {
         let threads = self.backbone.threads();
         let batch = output.len() / self.output_len();
@@ -270,13 +275,13 @@ impl Session {
         Ok(self.plan.run(threads, input, &mut self.arenas, output)?)
     }
 
-    /// Values of one image's pixels.
+    /// Returns how many values an image's pixels have: rows times columns times 3.
     #[must_use]
     pub fn input_len(&self) -> usize {
         self.plan.input_shape().elements()
     }
 
-    /// Values of one image's output.
+    /// Returns how many values come out for an image.
     #[must_use]
     pub fn output_len(&self) -> usize {
         self.plan.output_shape().elements()

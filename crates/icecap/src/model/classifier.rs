@@ -48,13 +48,13 @@ pub struct Provenance {
     pub training: BTreeMap<String, String>,
 }
 
-/// What becomes of the backbone when a classifier is saved.
+/// Whether a classifier is saved with its backbone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SaveBackbone {
-    /// It goes into the file, which then needs nothing beside it.
+    /// The backbone goes into the file, which then needs nothing beside it.
     #[default]
     Embedded,
-    /// Only its hash does; who opens the file must bring it.
+    /// Only the backbone's hash goes into the file; whoever opens it must have the backbone at hand.
     Pinned,
 }
 
@@ -135,15 +135,15 @@ impl Classifier {
     /// Saves the classifier, in one step: the old file or the whole new one is seen at `path`, never a part.
     ///
     /// # Errors
-    /// [`Error::Weights`] where the file cannot be written or the head holds values that are not numbers.
+    /// [`Error::Weights`] if the file cannot be written or the head holds values that are not numbers.
     pub fn save(&self, path: impl AsRef<Path>, backbone: SaveBackbone) -> Result<(), Error> {
         Ok(self.model(backbone)?.save(path)?)
     }
 
-    /// The bytes of the model file.
+    /// Returns the bytes of the model file.
     ///
     /// # Errors
-    /// As [`Classifier::save`].
+    /// What [`Classifier::save`] returns.
     pub fn to_bytes(&self, backbone: SaveBackbone) -> Result<Vec<u8>, Error> {
         Ok(self.model(backbone)?.to_bytes()?)
     }
@@ -172,43 +172,45 @@ impl Classifier {
         })
     }
 
-    /// The names of the classes.
+    /// Returns the names of the classes, in the order of their indices.
     #[must_use]
     pub fn classes(&self) -> &[String] {
         &self.inner.provenance.classes
     }
 
-    /// Its backbone.
+    /// Returns the backbone that turns photos into features.
     #[must_use]
     pub fn backbone(&self) -> &Backbone {
         &self.inner.backbone
     }
 
-    /// Its head.
+    /// Returns the head that turns features into logits.
     #[must_use]
     pub fn head(&self) -> &Head {
         &self.inner.head
     }
 
-    /// What logits are divided by before they become probabilities; 1 where confidence is as the head has it.
+    /// Returns the number by which logits are divided before they become probabilities; 1 if the head's confidence is left
+    /// as it is.
     #[must_use]
     pub fn temperature(&self) -> f32 {
         self.inner.temperature
     }
 
-    /// How a photo becomes its input.
+    /// Returns how a photo becomes the backbone's input.
     #[must_use]
     pub fn preprocessing(&self) -> Preprocessing {
         self.inner.preprocessing
     }
 
-    /// What is known of its training, by name.
+    /// Returns what is known of the training, by name; [`TrainOptions::read`](crate::TrainOptions::read) makes options of
+    /// it.
     #[must_use]
     pub fn training(&self) -> &BTreeMap<String, String> {
         &self.inner.provenance.training
     }
 
-    /// What the head says of one row of pooled features.
+    /// Predicts the class of one row of pooled features.
     #[must_use]
     pub fn of_features(&self, row: &[f32]) -> Prediction {
         let mut logits = vec![0.0; self.inner.head.logits()];

@@ -6,11 +6,11 @@ use crate::error::Error;
 use crate::model::classifier::{Classifier, SaveBackbone};
 
 impl Classifier {
-    /// The bytes of an ONNX file of backbone and head: `pixels` in, `probabilities` [N, classes] and `logits` out. Class
+    /// Returns the bytes of an ONNX file of backbone and head: `pixels` in, `probabilities` [N, classes] and `logits` out. Class
     /// names and the photo's way to the input stand in its metadata; `docs/export.md` lists the keys.
     ///
     /// # Errors
-    /// [`Error::Weights`] where the classifier's parts do not fit each other, as a head that holds NaN.
+    /// [`Error::Weights`] if the classifier's parts do not fit each other, as a head that holds NaN.
     ///
     /// # Cost
     /// One fold of the net, and three copies of it in memory.
@@ -18,15 +18,15 @@ impl Classifier {
         Ok(self.model(SaveBackbone::Embedded)?.to_onnx(pixels)?)
     }
 
-    /// The bytes of a safetensors file of the head alone, named and shaped as `layout` has it.
+    /// Returns the bytes of a safetensors file of the head alone, named and shaped as `layout` has it.
     ///
     /// # Errors
-    /// As [`Classifier::to_onnx`].
+    /// What [`Classifier::to_onnx`] returns.
     pub fn head_to_bytes(&self, layout: HeadLayout) -> Result<Vec<u8>, Error> {
         Ok(self.model(SaveBackbone::Pinned)?.head_to_bytes(layout)?)
     }
 
-    /// The names of the classes in the order of their indices, one a line. Whatever would break a line in a name becomes
+    /// Returns the names of the classes in the order of their indices, one a line. Whatever would break a line in a name becomes
     /// a space, so that the line's number stays the class' index.
     #[must_use]
     pub fn labels(&self) -> String {

@@ -16,16 +16,16 @@ use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
 
-/// What is known of a photo whose features were made.
+/// What is known of a photo whose features were made, beside the features.
 #[derive(Clone, Debug)]
 pub struct Extracted {
-    /// The hash of its file.
+    /// The hash of the photo's file, or of its pixels and their size.
     pub sha256: Digest,
-    /// What is odd about its file.
+    /// What is odd about the photo's file; empty for one that came from the cache.
     pub warnings: Vec<Warning>,
-    /// Whether the features came from the cache.
+    /// Whether all of the features came from the cache.
     pub cached: bool,
-    /// What its file holds, where the extractor was asked to [describe](Extractor::describing) it.
+    /// What the photo's file holds; `None` unless the extractor was asked to [describe](Extractor::describing) it.
     pub about: Option<About>,
 }
 
@@ -36,7 +36,7 @@ struct Worker {
     arenas: [Arena; 1],
 }
 
-/// Makes features of photos, on all threads of its backbone.
+/// Makes features of photos, on all threads of its backbone: each thread carries one photo from its file to its row.
 pub struct Extractor {
     backbone: Backbone,
     preprocessing: Preprocessing,
@@ -76,14 +76,14 @@ impl Extractor {
         })
     }
 
-    /// Asks `cache` before a photo is decoded, and keeps what was computed there.
+    /// Makes the extractor ask `cache` before it decodes a photo, and keep there what it computes.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
         self.cache = cache;
         self
     }
 
-    /// Tells what each photo's file holds, too. The cache remembers that as it does features; a photo of which it knows
+    /// Makes the extractor tell what each photo's file holds, too. The cache remembers that as it does features; a photo of which it knows
     /// only these is decoded again.
     #[must_use]
     pub fn describing(mut self) -> Self {
@@ -91,33 +91,35 @@ impl Extractor {
         self
     }
 
-    /// Makes features of several views of each photo. An extractor that describes photos has no use for them.
+    /// Makes the extractor compute features of several views of each photo: mirrored, cropped and so on. An extractor that
+    /// describes photos takes the plain view alone.
     #[must_use]
     pub fn with_views(mut self, views: Views) -> Self {
         self.views = views;
         self
     }
 
-    /// Views of each photo, and so rows.
+    /// Returns how many views each photo has, and so how many rows.
     #[must_use]
     pub fn views(&self) -> usize {
         self.views.count()
     }
 
-    /// Values of one view's features.
+    /// Returns how many values one view's features have.
     #[must_use]
     pub fn row_len(&self) -> usize {
         self.plan.output_shape().elements()
     }
 
-    /// The shape of one view's features: `[C]` from pooling on, else [h, w, C].
+    /// Returns the shape of one view's features: `[C]` from pooling on, else `[h, w, C]`.
     #[must_use]
     pub fn row_shape(&self) -> icecap_kernels::Shape {
         self.plan.output_shape()
     }
 
-    /// The features of `photos`, row by row, those of a photo's views one behind the other. The rows of a photo that
-    /// cannot be read are left as they were, and its error stands in the result.
+    /// Computes the features of `photos` into `rows`, those of a photo's views one behind the other, and returns for each
+    /// photo what is known of it. The rows of a photo that cannot be read are left as they were, and its error stands in
+    /// the result.
     ///
     /// `progress` is called by the threads after each photo and can stop the work.
     ///
@@ -125,10 +127,10 @@ impl Extractor {
     /// `rows` [N, views, row_len].
     ///
     /// # Errors
-    /// [`Error::Stopped`] where `progress` breaks.
+    /// [`Error::Stopped`] if `progress` breaks.
     ///
     /// # Panics
-    /// Where `rows` is not of that shape, and where an extractor that describes photos has several views.
+    /// If `rows` is not of that shape, and if an extractor that describes photos has several views.
     pub fn extract(
         &mut self,
         photos: &[Source<'_>],

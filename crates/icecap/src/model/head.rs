@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::judge::metrics::Metrics;
 use crate::learn::feature_set::FeatureSet;
 
-/// The cap itself: a dense layer from pooled features to logits.
+/// The trained part of a classifier: a dense layer from pooled features to logits.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// The kernel [F, logits] and the bias [logits].
@@ -21,7 +21,7 @@ impl Head {
         Self { parameters: [kernel, bias], classes }
     }
 
-    /// An untrained head: Glorot uniform kernel, zero bias.
+    /// Returns an untrained head: its kernel is drawn by `seed` (Glorot, uniform), its bias is 0.
     ///
     /// # Errors
     /// [`Error::Autograd`] for sizes that make no layer.
@@ -31,31 +31,31 @@ impl Head {
         Ok(Self { parameters: [kernel, Tensor::zeros(Shape::of([logits]))], classes })
     }
 
-    /// The kernel, [F, logits].
+    /// Returns the kernel, `[F, logits]`.
     #[must_use]
     pub fn kernel(&self) -> &Tensor {
         &self.parameters[0]
     }
 
-    /// The bias, `[logits]`.
+    /// Returns the bias, `[logits]`.
     #[must_use]
     pub fn bias(&self) -> &Tensor {
         &self.parameters[1]
     }
 
-    /// Classes that it tells apart; two share one logit.
+    /// Returns how many classes the head tells apart. Two share one logit, which speaks for the second.
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// Logits for one row of features.
+    /// Returns how many logits the head gives for one row of features.
     #[must_use]
     pub fn logits(&self) -> usize {
         self.bias().data().len()
     }
 
-    /// The layer packed for inference.
+    /// Packs the layer for inference.
     #[must_use]
     pub fn packed(&self) -> PackedDense {
         let logits = self.logits();
@@ -63,7 +63,7 @@ impl Head {
         PackedDense::pack(self.kernel().data(), self.bias().data(), features, logits)
     }
 
-    /// Both as they are trained.
+    /// The kernel and the bias, as they are trained.
     pub(crate) fn parameters(&self) -> &[Tensor; 2] {
         &self.parameters
     }
@@ -72,7 +72,7 @@ impl Head {
         &mut self.parameters
     }
 
-    /// What it says of some photos, dropout off: logits [N, logits].
+    /// Computes the logits of the photos of `set`, `[N, logits]`, without dropout.
     #[must_use]
     pub fn logits_of(&self, isa: Isa, set: &FeatureSet) -> Vec<f32> {
         let mut logits = vec![0.0; set.len() * self.logits()];
@@ -82,10 +82,10 @@ impl Head {
         logits
     }
 
-    /// Loss and accuracy on some photos, dropout off; [`Metrics::NONE`] on none.
+    /// Measures loss and accuracy on the photos of `set`, without dropout; [`Metrics::NONE`] if it is empty.
     ///
     /// # Errors
-    /// [`Error::Autograd`] where features or labels do not fit the head.
+    /// [`Error::Autograd`] if features or labels do not fit the head.
     pub fn evaluate(&self, isa: Isa, set: &FeatureSet) -> Result<Metrics, Error> {
         Metrics::of(&self.logits_of(isa, set), set.labels(), self.classes)
     }

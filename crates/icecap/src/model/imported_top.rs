@@ -20,11 +20,11 @@ impl Classifier {
     /// their difference, computed in f64 and rounded once: the softmax of two is the sigmoid of that.
     ///
     /// A photo becomes the input as the record says, with the size for a classification top, turned as its EXIF says.
-    /// Of a net that was trained on another size, set `weights.record.size` first.
+    /// If the net was trained on another size, set `weights.record.size` first.
     ///
     /// # Errors
-    /// [`Error::Graph`] for weights without a top; [`Error::Setting`] where the names do not fit its outputs;
-    /// [`Error::Data`] for a resize rule that is none of ours; otherwise as [`Backbone::new`].
+    /// [`Error::Graph`] for weights without a top; [`Error::Setting`] if the names do not fit its outputs;
+    /// [`Error::Data`] for a resize rule that is not known; otherwise what [`Backbone::new`] returns.
     pub fn from_weights(weights: Weights, classes: Vec<String>, settings: Settings) -> Result<Self, Error> {
         let head = head(&weights.params, &classes)?;
         let Weights { params, record } = weights;

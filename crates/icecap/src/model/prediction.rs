@@ -7,9 +7,9 @@ use icecap_data::Warning;
 pub struct Prediction {
     /// The index of the predicted class.
     pub class: usize,
-    /// Its name.
+    /// The name of the predicted class.
     pub label: String,
-    /// Its probability.
+    /// The probability of the predicted class.
     pub probability: f32,
     /// The probability of each class, in the order of the classes.
     pub probabilities: Vec<f32>,

@@ -15,18 +15,18 @@ use crate::model::progress::Progress;
 use crate::model::source::Source;
 
 impl Classifier {
-    /// The class of one photo's file. For many photos take a [`Predictor`].
+    /// Predicts the class of the photo in a file. A [`Predictor`] is the way for many photos.
     ///
     /// # Errors
-    /// [`Error::Data`] with the path and the reason where it cannot be read.
+    /// [`Error::Data`] with the path and the reason if it cannot be read.
     pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction, Error> {
         self.predict(Source::Path(path.as_ref()))
     }
 
-    /// The class of one photo from its file's bytes.
+    /// Predicts the class of a photo from the bytes of its file.
     ///
     /// # Errors
-    /// [`Error::Data`] with the reason where they cannot be read.
+    /// [`Error::Data`] with the reason if they cannot be read.
     pub fn predict_bytes(&self, bytes: &[u8]) -> Result<Prediction, Error> {
         self.predict(Source::Bytes(bytes))
     }
@@ -44,17 +44,18 @@ impl Classifier {
         }
     }
 
-    /// A predictor: what one caller needs to predict many photos with the same memory.
+    /// Returns a predictor: what one caller needs to predict many photos with the same memory.
     ///
     /// # Errors
-    /// [`Error::Graph`] where the model's size does not fit its net.
+    /// [`Error::Graph`] if the model's size does not fit its net.
     pub fn predictor(&self) -> Result<Predictor, Error> {
         let extractor = Extractor::new(self.backbone(), self.preprocessing(), Tap::Pooled)?;
         Ok(Predictor { classifier: self.clone(), extractor, rows: Vec::new() })
     }
 }
 
-/// Predicts photos in batches, on all threads of the classifier's backbone.
+/// Predicts photos in batches, on all threads of the classifier's backbone, with memory that is kept from one batch to the
+/// next. It owns its classifier, so it can go to another thread.
 pub struct Predictor {
     classifier: Classifier,
     extractor: Extractor,
@@ -62,25 +63,25 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Keeps features in `cache` and takes them from there.
+    /// Makes the predictor take features from `cache` and keep there those that it computes.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {
         self.extractor = self.extractor.with_cache(cache);
         self
     }
 
-    /// Looks at each photo in several ways, and takes the mean of what the head says (test-time augmentation).
+    /// Makes the predictor look at each photo in several ways and take the mean of the logits (test-time augmentation).
     #[must_use]
     pub fn with_views(mut self, views: Views) -> Self {
         self.extractor = self.extractor.with_views(views);
         self
     }
 
-    /// The class of each photo, or why it cannot be read. `progress` is called by the threads after each photo and can
+    /// Predicts the class of each photo, or says why it cannot be read. `progress` is called by the threads after each photo and can
     /// stop the work.
     ///
     /// # Errors
-    /// [`Error::Stopped`] where `progress` breaks.
+    /// [`Error::Stopped`] if `progress` breaks.
     pub fn predict(
         &mut self,
         photos: &[Source<'_>],

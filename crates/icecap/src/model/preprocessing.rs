@@ -15,18 +15,18 @@ pub struct Preprocessing {
 }
 
 impl Preprocessing {
-    /// What the record of a backbone asks for in training.
+    /// Returns the preprocessing that the record of `backbone` asks for in training.
     ///
     /// # Errors
-    /// [`Error::Data`] where the record's resize rule is none of ours.
+    /// [`Error::Data`] if the record's resize rule is not known.
     pub fn for_training(backbone: &Backbone) -> Result<Self, Error> {
         Self::of(backbone, backbone.record().train_size())
     }
 
-    /// What the record of a backbone asks for in front of its classification top.
+    /// Returns the preprocessing that the record of `backbone` asks for in front of its classification top.
     ///
     /// # Errors
-    /// As [`Preprocessing::for_training`].
+    /// What [`Preprocessing::for_training`] returns.
     pub fn for_classification(backbone: &Backbone) -> Result<Self, Error> {
         Self::of(backbone, backbone.record().classify_size())
     }
@@ -37,7 +37,7 @@ impl Preprocessing {
         Ok(Self { resize, exif: ExifPolicy::default() })
     }
 
-    /// Rows and columns of the backbone's input.
+    /// Returns the rows and columns of the backbone's input.
     #[must_use]
     pub fn size(&self) -> [usize; 2] {
         [self.resize.height, self.resize.width]

@@ -1,10 +1,10 @@
 //! How far a piece of work over many photos is.
 
-/// How far an extraction is.
+/// How far a piece of work over many photos is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Photos done, unreadable ones among them.
+    /// How many photos are done, those that cannot be read included.
     pub done: usize,
-    /// Photos in all.
+    /// How many photos there are in all.
     pub photos: usize,
 }
