@@ -22,9 +22,11 @@
 //! | chunk | some blocks of channels that are expanded, convolved and kept before the next ones are begun |
 //! | tap | one of the weights of a window: nine for 3x3. In `resize`, what one output row or column reads |
 //! | tile | what one pass of a kernel holds in registers: some pixels by some output channels |
+//! | group | the output channels of one tile: a kernel's width |
 //! | cut | how a row of pixels is divided into tiles of almost equal width |
 //! | walk | tiles that one call computes one after the other, a fixed step apart |
 //! | segment | in `tiling`, output channels that one kernel computes; in `tile`, inputs that lie side by side |
+//! | resident | said of weights that stay in the first-level cache while all pixels pass by |
 //! | tiling | which kernels compute a row of output channels: at most three segments |
 //! | row | an entry of an operation's table: one compiled kernel, under the name `operation_type_tile_isa` |
 //! | registry | all rows of all operations: what tests force one by one and measurements are named by |

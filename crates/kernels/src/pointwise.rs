@@ -4,12 +4,12 @@
 //! output[p][n] = act(bias[n] + sum over k of input[p][k] * weights[k][n])
 //! ```
 //!
-//! Nine tenths of the net's multiply-adds are done here, so it is worth knowing how one call is laid out. Take 14 x 14 pixels, 96
-//! channels in and 576 out, on AVX-512.
+//! Nine tenths of the net's multiply-adds are done here, so it is worth knowing how one call is laid out. Take 14 x 14
+//! pixels, 96 channels in and 576 out, on AVX-512.
 //!
 //! **Output channels first.** The weights are packed in panels of 16 output channels (`panels.rs`). A kernel computes one
 //! panel at a time, or two, or half of one; `tiling.rs` says which kernel computes which channels. Here 96 inputs are
-//! many, so all 576 channels go to the kernel of two panels, 18 groups of 32.
+//! many, so all 576 channels go to the kernel of two panels: 18 **groups** of 32.
 //!
 //! **Then pixels.** A kernel holds some pixels in registers, up to 14 of them by its 32 channels, and goes through all 96
 //! inputs for these (`tile.rs`). A **line** of pixels is cut into such tiles, as even as they come: 20 pixels are two

@@ -59,8 +59,8 @@ pub enum Task {
 }
 
 impl Isa {
-    /// A token of the kernel's own instruction set that prefers the kernel `name` wherever it fits. What it does not fit,
-    /// other operations and output channels too few for its tile, is computed by other kernels of that instruction set;
+    /// Returns a token of the kernel's own instruction set that prefers the kernel `name` wherever it fits. Other
+    /// operations, and output channels too few for its tile, are left to the other kernels of that instruction set;
     /// [`Isa::uses`] tells which. For tests and measurements: without it the quickest kernel is chosen.
     ///
     /// # Errors
@@ -75,8 +75,8 @@ impl Isa {
         runs.ok_or(Error::UnsupportedKernel { name: kernel.name, best: best.name() })
     }
 
-    /// The kernels that compute `task` under this token, in the order of the output channels that they compute. The
-    /// operations themselves ask the same functions.
+    /// Returns the kernels that compute `task` under this token, in the order of the output channels that they compute.
+    /// The operations choose by the same functions.
     #[must_use]
     pub fn uses(self, task: Task) -> Vec<Kernel> {
         let tiled = |segments: [Segment; 3]| {

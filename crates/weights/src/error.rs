@@ -1,8 +1,9 @@
 //! What can go wrong between a weight file, a model file and a net.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::container::ContainerKind;
+use crate::hash_remedy::HashRemedy;
 use crate::layout::{HEAD_PREFIX, Layout};
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
@@ -22,7 +23,7 @@ pub enum Error {
     Limit {
         /// The file.
         path: PathBuf,
-        /// What was counted.
+        /// The thing that is limited: bytes, tensors or others.
         what: &'static str,
         /// How many there are.
         got: u64,
@@ -43,9 +44,9 @@ pub enum Error {
     Container {
         /// The file.
         path: PathBuf,
-        /// What it was read as.
+        /// The kind of container that it was read as.
         kind: ContainerKind,
-        /// Where in it.
+        /// The byte at which it shows, from the start of the file.
         offset: u64,
         /// What is wrong there.
         reason: String,
@@ -59,7 +60,7 @@ pub enum Error {
     Pickle {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// The byte at which it shows, from the start of the file.
         offset: u64,
         /// The operation, and what it asks for.
         reason: String,
@@ -69,11 +70,11 @@ pub enum Error {
     Feature {
         /// The file.
         path: PathBuf,
-        /// What it was read as.
+        /// The kind of container that it was read as.
         kind: ContainerKind,
-        /// Where in it.
+        /// The byte at which it shows, from the start of the file.
         offset: u64,
-        /// What stands there.
+        /// The part of the format that is not read.
         feature: String,
         /// What to do.
         advice: &'static str,
@@ -83,7 +84,7 @@ pub enum Error {
     Tensor {
         /// The file.
         path: PathBuf,
-        /// Its name in the file.
+        /// The name of the tensor in the file.
         tensor: String,
         /// Where its values start, or should start.
         offset: u64,
@@ -95,7 +96,7 @@ pub enum Error {
     Dtype {
         /// The file.
         path: PathBuf,
-        /// Its name in the file.
+        /// The name of the tensor in the file.
         tensor: String,
         /// Where its values start.
         offset: u64,
@@ -171,11 +172,11 @@ pub enum Error {
         key: &'static str,
     },
     /// A file that was not written as a model.
-    #[error("{}: no model file of ours: {reason}; a file with weights alone goes to --weights", path.display())]
+    #[error("{}: no model file of ours: {reason}; a file with weights alone is opened as weights", path.display())]
     NotAModel {
         /// The file.
         path: PathBuf,
-        /// How that shows.
+        /// The sign that it is no model.
         reason: String,
     },
     /// A model file of a later format.
@@ -183,7 +184,7 @@ pub enum Error {
     NewerFormat {
         /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The format of the file.
         got: u64,
         /// The latest format read here.
         known: u64,
@@ -193,7 +194,7 @@ pub enum Error {
     Model {
         /// The file.
         path: PathBuf,
-        /// Which part, why, and what to do.
+        /// The part, what is wrong with it, and what to do.
         reason: String,
     },
     /// A model file without a backbone, opened as weights.
@@ -205,38 +206,38 @@ pub enum Error {
     NoBackbone {
         /// The file.
         path: PathBuf,
-        /// The hash of the net that it was trained on, where it says so.
+        /// The hash of the net that it was trained on, or `unknown`.
         params_sha256: String,
     },
     /// A name that no weights are known by.
-    #[error("{name}: no such file, and no weights of that name{}; `icecap weights list` shows all", meant(.near))]
+    #[error("{name}: no such file, and no weights of that name{}", meant(.near))]
     UnknownName {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// Names that are like it.
         near: Vec<String>,
     },
     /// Weights that are known by name, and not in the cache.
-    #[error("{name}: not in the cache ({}); fetch them with `icecap weights pull {name}`", path.display())]
+    #[error("{name}: not in the cache ({}); fetch them first", path.display())]
     NotCached {
-        /// Their name.
+        /// The name of the weights.
         name: String,
-        /// Where they would lie.
+        /// The path where their file would lie.
         path: PathBuf,
     },
     /// A file whose hash is not the one that was expected.
-    #[error("{place}: its sha256 is {got}, and {by} says {expected}; {next}")]
+    #[error("{place}: its sha256 is {got}, and {by} says {expected}; {remedy}")]
     OtherHash {
         /// The file, or the address that it came from.
         place: String,
         /// Who stated the other hash.
-        by: String,
-        /// That hash, or how it starts.
+        by: &'static str,
+        /// The expected hash, or its first digits.
         expected: String,
         /// The hash of the file.
         got: String,
         /// What to do.
-        next: String,
+        remedy: HashRemedy,
     },
     /// A file that holds another net than its entry in the manifest says.
     #[error("{}: {what} is {got}, and the manifest's entry '{name}' says {expected}; is it another file?", path.display())]
@@ -245,7 +246,7 @@ pub enum Error {
         path: PathBuf,
         /// The entry.
         name: String,
-        /// What differs.
+        /// The property that differs.
         what: &'static str,
         /// What the entry says.
         expected: String,
@@ -254,37 +255,36 @@ pub enum Error {
     },
     /// A file that could not be fetched.
     #[error(
-        "{url}: {reason}; without a way there, copy that file to {} yourself, or name a proxy or a mirror: \
-         see `icecap weights pull --help`",
+        "{url}: {reason}; without a way there, copy that file to {} yourself, or name a proxy or a mirror",
         copy_to.display()
     )]
     Fetch {
-        /// Its address.
+        /// The address of the file.
         url: String,
-        /// Why.
+        /// Why it could not be fetched.
         reason: String,
-        /// Where it would lie.
+        /// The path where the file would lie.
         copy_to: PathBuf,
     },
     /// What was fetched, or lies in the cache, cannot be what was asked for.
     #[error("{url}: {reason}")]
     Fetched {
-        /// Its address or path.
+        /// The address or path of the file.
         url: String,
-        /// Why, and what to do.
+        /// What is wrong with it, and what to do.
         reason: String,
     },
     /// A setting of the network that cannot be used.
     #[error("{what} '{value}': {reason}")]
     Setting {
-        /// Which.
+        /// The name of the setting.
         what: &'static str,
-        /// What it was set to.
+        /// The value that it was set to.
         value: String,
-        /// Why that cannot be used.
+        /// Why the value cannot be used.
         reason: String,
     },
-    /// Stopped by its caller.
+    /// The caller stopped the work.
     #[error("stopped")]
     Stopped,
     /// An entry of the manifest that cannot be used.
@@ -334,23 +334,29 @@ fn at_byte(offset: Option<u64>) -> String {
     offset.map(|offset| format!(" (byte {offset} of the file)")).unwrap_or_default()
 }
 
-/// What an error is about, for an exit code.
+/// The sort of trouble that an error tells, for an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The file's content is not usable.
     Content,
-    /// It is above a limit.
+    /// The file, or something in it, is above a limit.
     Limit,
-    /// It is not there, not readable, not writable or not reachable.
+    /// A file or an address is not there, not readable, not writable or not reachable.
     Io,
-    /// A setting that cannot be used.
+    /// A setting cannot be used.
     Setting,
-    /// Stopped by its caller.
+    /// The caller stopped the work.
     Stopped,
 }
 
 impl Error {
-    /// What the error is about.
+    /// The error for a path that cannot be read or written.
+    #[cfg(feature = "files")]
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        icecap_kernels::Error::Io { path: path.to_owned(), source }.into()
+    }
+
+    /// Returns the sort of trouble that the error tells.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {

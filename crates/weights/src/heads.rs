@@ -24,10 +24,10 @@ use crate::{Error, safetensors};
 /// Keys of a model file that are not true of a head alone.
 const NOT_TOLD: [&str; 5] = ["format", "backbone", "layout", "size", "resize"];
 
-/// How a file of a head names and shapes its tensors.
+/// A framework whose names and shapes the file of a head has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeadLayout {
-    /// Keras' `Dense`.
+    /// The layer `Dense` of Keras.
     Keras,
     /// The classifier of torchvision's `mobilenet_v2`.
     Torchvision,
@@ -37,7 +37,7 @@ pub enum HeadLayout {
 type Part = (&'static str, Shape, Vec<f32>);
 
 impl HeadLayout {
-    /// What the layout is called in metadata.
+    /// Returns the name of the layout in metadata.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -81,11 +81,12 @@ impl HeadLayout {
 }
 
 impl Model {
-    /// The bytes of a safetensors file of the head alone, named and shaped as `layout` has it; the metadata holds the
-    /// classes, the photo's way to the net's input, and the hash of the net that makes the features.
+    /// Returns the bytes of a safetensors file with the head alone, its tensors named and shaped as `layout` has them.
+    /// The metadata holds the classes, how a photo becomes the input of the net, and the hash of the net that makes the
+    /// features.
     ///
     /// # Errors
-    /// [`Error::Model`] where the model's parts do not fit each other; [`Error::Limit`] where the class names do not fit
+    /// [`Error::Model`] if the parts of the model do not fit each other; [`Error::Limit`] if the class names do not fit
     /// the header.
     pub fn head_to_bytes(&self, layout: HeadLayout) -> Result<Vec<u8>, Error> {
         let path = Path::new("the head");

@@ -15,6 +15,7 @@ mod derived;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
+mod hash_remedy;
 mod heads;
 mod layout;
 mod manifest;
@@ -34,6 +35,7 @@ mod vocabulary;
 pub use bundle::{BackbonePart, FORMAT, Model, OpenedModel, Preprocessing, check_classes};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
 pub use error::{Error, Kind};
+pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;
 pub use icecap_foundation::{Digest, NotADigest};
 pub use layout::Layout;

@@ -22,7 +22,7 @@ use crate::{Error, Manifest, Opened, Weights};
 /// Reads a pixel scaling as records write it: `-1..1`, `mean R,G,B std R,G,B` or `scale R,G,B shift R,G,B`.
 ///
 /// # Errors
-/// What is wrong with the text.
+/// A sentence that says which texts are read.
 pub fn parse_scaling(text: &str) -> Result<Scaling, String> {
     crate::vocabulary::scaling(text)
 }

@@ -19,7 +19,7 @@ pub struct Weights {
 pub struct Opened {
     /// The net as it was trained, and what is known of it.
     pub weights: Weights,
-    /// The same net with BatchNorm folded in and its values packed, as inference reads them.
+    /// The net of these weights with BatchNorm folded in and its values packed, as inference reads them.
     pub net: Net,
 }
 

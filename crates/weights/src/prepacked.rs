@@ -44,27 +44,27 @@ const LINE_BYTES: usize = 64;
 const COVERED: usize = 16;
 const CHANNELS: usize = BLOCKS + 2;
 
-/// A folder of packed nets.
+/// A folder of packed nets, each in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackStore {
     folder: PathBuf,
 }
 
 impl PackStore {
-    /// The store in `folder`, of which nothing needs to exist.
+    /// Returns the store in `folder`, which need not exist.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.join("packed") }
     }
 
-    /// Where the net of this `params_sha256` is, or would be.
+    /// Returns the path of the file of the net with this `params_sha256`, whether it exists or not.
     #[must_use]
     pub fn path(&self, params_sha256: Digest) -> PathBuf {
         self.folder.join(format!("{params_sha256}.{PRECISION}"))
     }
 
-    /// The net of this `params_sha256`, without a classification top; none where it is not there, damaged or of another
-    /// version.
+    /// Returns the net with this `params_sha256`, without a classification top; `None` if its file is missing, damaged
+    /// or of another version.
     ///
     /// # Cost
     /// One pass over the file at the speed of memory.
@@ -74,36 +74,36 @@ impl PackStore {
         read(&file, 0..file.bytes().len(), params_sha256)
     }
 
-    /// Keeps `net`, which was made of the params that hash to `params_sha256`, in place of what may be there. A
-    /// classification top is left out.
+    /// Writes the file of `net`, whose params hash to `params_sha256`, in place of what may be there, and returns its
+    /// path. A classification top is left out.
     ///
     /// # Errors
     /// [`Error::File`] where the folder or the file cannot be written.
     pub fn keep(&self, params_sha256: Digest, net: &Net) -> Result<PathBuf, Error> {
         let path = self.path(params_sha256);
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|source| icecap_kernels::Error::Io { path: self.folder.clone(), source })?;
+        std::fs::create_dir_all(&self.folder).map_err(|source| Error::io(&self.folder, source))?;
         replace_cache_file(&path, |out| write(out, params_sha256, net))?;
         Ok(path)
     }
 }
 
-/// The bytes of a packed net's file, to be put into another one with [`packed_in`] in mind: there they have to start at
-/// a multiple of 64.
+/// Returns the bytes of a packed net's file. Put into another file from a multiple of 64 bytes on, they are found by
+/// [`packed_in`].
 ///
 /// # Errors
-/// None but for memory.
+/// None, as long as there is memory.
 pub fn packed_bytes(params_sha256: Digest, net: &Net) -> std::io::Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     write(&mut bytes, params_sha256, net)?;
     Ok(bytes.into_inner())
 }
 
-/// The packed net in the bytes `place` of the file at `path`, which stays mapped: a file of our own, never written in
-/// place. None where there is none of this `params_sha256`, or it is damaged or of another version.
+/// Returns the packed net in the bytes `place` of the file at `path`; `None` if there is none with this
+/// `params_sha256`, or it is damaged or of another version. The file stays mapped: it must be one of the caller's own
+/// that is never written in place.
 ///
 /// # Cost
-/// As [`PackStore::find`].
+/// One pass over these bytes at the speed of memory.
 #[must_use]
 pub fn packed_in(path: &Path, place: Range<usize>, params_sha256: Digest) -> Option<Net> {
     let file = KeptFile::open(path, u64::MAX).ok()?;

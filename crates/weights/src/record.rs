@@ -23,22 +23,22 @@ pub(crate) mod key {
     pub(crate) const PARAMS_SHA256: &str = "params_sha256";
 }
 
-/// What is known of a set of weights beside its tensors.
+/// The facts about a set of weights that its tensors do not tell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What its maker calls it.
+    /// The name that its maker gave it.
     pub name: Option<String>,
-    /// Under which license it may be used.
+    /// The license under which the weights may be used.
     pub licence: Option<String>,
-    /// The layout that the weights were published in: it gives what the record does not state.
+    /// The layout that the weights were published in. It gives the values that the record does not state.
     pub layout: Layout,
-    /// The width multiplier, where the channel counts are those of a published one.
+    /// The width multiplier; `None` if the channel counts are those of no published one.
     pub width: Option<f32>,
-    /// BatchNorm's epsilon, padding, pixel scaling: stated by the file, else its layout's.
+    /// BatchNorm's epsilon, padding and pixel scaling: stated by the file, else those of its layout.
     pub numerics: Numerics,
-    /// Rows and columns that the weights were made for, where the file states them.
+    /// The rows and columns that the weights were made for, if the file states them.
     pub size: Option<[usize; 2]>,
-    /// How a photo becomes that size, where the file states it: `squash`, for instance.
+    /// The resize rule by which a photo becomes that size, if the file states it: `squash`, for instance.
     pub resize: Option<String>,
     /// The hash of the file that the weights came in.
     pub file_sha256: Digest,
@@ -47,25 +47,26 @@ pub struct Record {
 }
 
 impl Record {
-    /// Rows and columns to train on: the file's, else the layout's.
+    /// Returns the rows and columns to train on: those that the file states, else those of the layout.
     #[must_use]
     pub fn train_size(&self) -> [usize; 2] {
         self.size.unwrap_or_else(|| self.layout.train_size())
     }
 
-    /// Rows and columns for the classification top: the file's, else the layout's.
+    /// Returns the rows and columns for the classification top: those that the file states, else those of the layout.
     #[must_use]
     pub fn classify_size(&self) -> [usize; 2] {
         self.size.unwrap_or_else(|| self.layout.classify_size())
     }
 
-    /// How a photo becomes that size: the file's rule, else the layout's.
+    /// Returns the resize rule by which a photo becomes the size of the input: the one that the file states, else that
+    /// of the layout.
     #[must_use]
     pub fn resize_rule(&self) -> &str {
         self.resize.as_deref().unwrap_or_else(|| self.layout.resize())
     }
 
-    /// The record as metadata, `file_sha256` left out: a file cannot state its own hash.
+    /// Returns the record as the metadata of a file. `file_sha256` is left out, since a file cannot state its own hash.
     #[must_use]
     pub fn to_metadata(&self) -> BTreeMap<String, String> {
         let mut metadata = BTreeMap::new();

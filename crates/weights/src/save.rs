@@ -13,12 +13,12 @@ use crate::{Error, Layout, Weights, safetensors};
 const WEIGHTS_FILE_SHA256: &str = "weights_file_sha256";
 
 impl Weights {
-    /// Writes them at `path` in one step: a reader finds the old file or the whole new one. The same weights always
-    /// give the same bytes.
+    /// Writes the weights to a safetensors file at `path` in one step: a reader finds the old file or the whole new
+    /// one. The same weights always give the same bytes.
     ///
     /// # Errors
-    /// [`Error::Write`] where it cannot be written; an [`Error::Metadata`] where the record holds what could not be
-    /// read back.
+    /// [`Error::Write`] if the file cannot be written; [`Error::Metadata`] if the record holds a value that could not
+    /// be read back.
     #[cfg(feature = "files")]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
@@ -26,10 +26,10 @@ impl Weights {
         Ok(icecap_foundation::atomic_file::replace_file(path, |mut out| self.write(&header, &mut out))?)
     }
 
-    /// The bytes of that file.
+    /// Returns the bytes of the file that [`Weights::save`] writes.
     ///
     /// # Errors
-    /// As [`Weights::save`], except for what only a file can do.
+    /// Those of [`Weights::save`], except for what only a file can do.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let path = Path::new("the weights");
         let mut bytes = Vec::new();

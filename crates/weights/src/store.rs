@@ -19,62 +19,65 @@ use icecap_kernels::Threads;
 
 use crate::container::MAX_FILE;
 use crate::derived::Packing;
+use crate::hash_remedy::HashRemedy;
 use crate::reading::{Known, Reading};
 use crate::{Checked, Digest, Entry, Error, Opened, Weights};
 
-/// The files of known weights in a folder.
+/// The folder in which the files of known weights are kept.
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
 }
 
 impl Store {
-    /// The store in a cache folder, which need not exist.
+    /// Returns the store in the folder `cache`, which need not exist.
     #[must_use]
     pub fn new(cache: impl AsRef<Path>) -> Self {
         Self { folder: cache.as_ref().join("weights") }
     }
 
-    /// Where the file of an entry is kept; none for weights that are nowhere to be fetched.
+    /// Returns the path of an entry's file, whether it exists or not; `None` for weights that are published nowhere.
     #[must_use]
     pub fn file(&self, entry: &Entry) -> Option<PathBuf> {
         Some(self.folder.join(&entry.name).join(entry.file_name()?))
     }
 
-    /// Whether that file is there.
+    /// Returns whether the file of an entry is there.
     #[must_use]
     pub fn has(&self, entry: &Entry) -> bool {
         self.file(entry).is_some_and(|file| file.is_file())
     }
 
-    /// Where the hash of that file is kept.
+    /// Returns the path of the file that keeps the hash of an entry's file; `None` for weights that are published
+    /// nowhere.
     #[must_use]
     pub fn hash_file(&self, entry: &Entry) -> Option<PathBuf> {
         Some(beside(&self.file(entry)?, ".sha256"))
     }
 
-    /// The hash that the file of an entry had when it was first seen.
+    /// Returns the hash that the file of an entry had when it was first seen; `None` if it was never seen.
     ///
     /// # Errors
-    /// [`Error::File`] where it is kept and cannot be read; [`Error::OtherHash`] where what is kept is no hash.
+    /// [`Error::File`] if the hash is kept and cannot be read; [`Error::OtherHash`] if the file that should hold it
+    /// holds none.
     pub fn recorded(&self, entry: &Entry) -> Result<Option<Digest>, Error> {
         let Some(path) = self.hash_file(entry) else { return Ok(None) };
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).into_owned(),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(icecap_kernels::Error::Io { path, source }.into()),
+            Err(source) => return Err(Error::io(&path, source)),
         };
         let word = text.split_whitespace().next().unwrap_or("");
         word.parse().map(Some).map_err(|_| Error::OtherHash {
             place: path.display().to_string(),
-            by: "its name".to_owned(),
+            by: "its name",
             expected: "a hash of 64 hexadecimal digits in it".to_owned(),
             got: "missing".to_owned(),
-            next: "delete the file".to_owned(),
+            remedy: HashRemedy::Delete,
         })
     }
 
-    /// Keeps the hash of an entry's file.
+    /// Writes down the hash of an entry's file, which is expected from then on.
     ///
     /// # Errors
     /// [`Error::Write`], or [`Error::File`] for its folder.
@@ -85,42 +88,35 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a file with this hash can be that of an entry: the hash that the manifest states, or how it starts; and
-    /// where the manifest does not state all of it, the one that was seen first.
+    /// Checks that a file with this hash can be that of an entry. The hash must be the one that the manifest states, or
+    /// start so; if the manifest does not state all of it, it must be the one that was seen first.
     ///
     /// # Errors
-    /// [`Error::OtherHash`], which calls the file `place`; as [`Store::recorded`].
+    /// [`Error::OtherHash`] if it is another, which calls the file `place`; those of [`Store::recorded`].
     pub fn check(&self, entry: &Entry, sha256: Digest, place: &str) -> Result<Checked, Error> {
         let stated = entry.check_hash(sha256, place)?;
         if stated == Checked::Pinned {
             return Ok(stated);
         }
         match self.recorded(entry)? {
-            Some(seen) if seen != sha256 => {
-                let next = format!(
-                    "if its publisher has changed it and you trust that, \
-                     `icecap weights pull {} --accept-new-hash` takes the new one",
-                    entry.name
-                );
-                Err(Error::OtherHash {
-                    place: place.to_owned(),
-                    by: "the hash seen first".to_owned(),
-                    expected: seen.to_string(),
-                    got: sha256.to_string(),
-                    next,
-                })
-            }
+            Some(seen) if seen != sha256 => Err(Error::OtherHash {
+                place: place.to_owned(),
+                by: "the hash seen first",
+                expected: seen.to_string(),
+                got: sha256.to_string(),
+                remedy: HashRemedy::Accept(entry.name.clone()),
+            }),
             Some(_) if stated == Checked::Nothing => Ok(Checked::Recorded),
             _ => Ok(stated),
         }
     }
 
-    /// Opens the file of an entry and packs its net as [`crate::open`] does. The record says what the entry says where
-    /// the file does not, and the entry's name in any case.
+    /// Opens the file of an entry and packs its net as [`crate::open`] does. What the file does not state, the record
+    /// takes from the entry; its name is the entry's in any case.
     ///
     /// # Errors
-    /// [`Error::NotCached`] where the file is not there; [`Error::OtherHash`] or [`Error::OtherNet`] where it is not what
-    /// the entry says; else those of [`crate::open`].
+    /// [`Error::NotCached`] if the file is not there; [`Error::OtherHash`] or [`Error::OtherNet`] if it is not what the
+    /// entry says; else those of [`crate::open`].
     pub fn open(&self, entry: &Entry, threads: &Threads) -> Result<Opened, Error> {
         let (weights, net) = self.read_checked(entry, threads, Packing::Packed)?;
         Ok(Opened::new(weights, net))
@@ -143,11 +139,8 @@ impl Store {
         let path = self.file(entry).unwrap_or_else(|| self.folder.clone());
         let check = |sha256| {
             self.check(entry, sha256, &path.display().to_string()).map_err(|mut error| {
-                if let Error::OtherHash { next, .. } = &mut error {
-                    *next = format!(
-                        "it was changed or damaged; `icecap weights pull {}` looks after it",
-                        entry.name
-                    );
+                if let Error::OtherHash { remedy, .. } = &mut error {
+                    *remedy = HashRemedy::Fetch(entry.name.clone());
                 }
                 error
             })

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use icecap::{Error, Kind};
 
+use crate::terminal::advice::advice;
 use crate::terminal::did_you_mean;
 use crate::terminal::stderr;
 
@@ -62,7 +63,7 @@ impl From<Error> for Failure {
             Kind::Stopped => return Self::new(Code::Interrupted, "interrupted"),
             _ => Code::Content,
         };
-        Self::new(code, error.to_string() + &did_you_mean::hint(&error))
+        Self::new(code, error.to_string() + &advice(&error) + &did_you_mean::hint(&error))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a person at a terminal reads and types: lines on standard error, tables, progress, failures, Ctrl-C.
 
+pub(crate) mod advice;
 pub(crate) mod crash;
 pub(crate) mod did_you_mean;
 pub(crate) mod failure;

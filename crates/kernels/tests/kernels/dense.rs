@@ -1,3 +1,5 @@
+//! Dense layers: shapes around the chains and panels, and the net's tops.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{PackedDense, Task, dense, oracle};
 

@@ -1,3 +1,5 @@
+//! Depthwise convolutions: sizes around a tile, four paddings, block by block, and the net's.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{
     BLOCK, Blocked, ConvGeometry, Depthwise, Isa, Layout, PackedDepthwise, Pads, Task, depthwise, oracle,

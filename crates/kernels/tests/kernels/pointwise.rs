@@ -1,3 +1,5 @@
+//! Pointwise convolutions: sizes around a tile with every end and padding, ranges of panels, any number of threads.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{
     BLOCK, Blocked, BlockedMut, Epilogue, Isa, Layout, PackedPointwise, Pointwise, Size, Task, Threads,

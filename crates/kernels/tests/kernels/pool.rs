@@ -1,3 +1,5 @@
+//! Global average pooling: channels around a block, and the net's.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Blocked, Layout, Task, oracle, pool};
 

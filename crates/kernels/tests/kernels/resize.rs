@@ -1,3 +1,5 @@
+//! Bilinear resampling against the formula in f64, and the same bits on every instruction set.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, Task, resize_bilinear_rgb};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Pixels scaled, from bytes and from f32, to the bit.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{ConvGeometry, Scale, Task, Threads, scale_pixels, scaled_len};
 

@@ -1,3 +1,5 @@
+//! The first convolution: widths around a tile, and the net's.
+
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{
     BlockedMut, ConvGeometry, Isa, Layout, PackedStem, Scale, Stem, Task, Threads, oracle, scale_pixels,

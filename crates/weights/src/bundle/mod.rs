@@ -14,7 +14,7 @@ use icecap_kernels::Tensor;
 
 use crate::{Digest, Record};
 
-/// The format that is written, and the latest that is read.
+/// The number of the model format that is written, and of the latest that is read.
 pub const FORMAT: u64 = 1;
 
 /// The metadata keys of a model file beside its record's.
@@ -37,28 +37,29 @@ const PINNED: &str = "pinned";
 const HEAD_KERNEL: &str = "head/kernel";
 const HEAD_BIAS: &str = "head/bias";
 
-/// A trained classifier.
+/// A trained classifier, as a model file holds it.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The names of the classes, at least two, in the order of their indices.
     pub classes: Vec<String>,
-    /// Shape [features, logits]: one logit for two classes (above 0 is the second), else one per class.
+    /// The weights of the head, of shape [features, logits]: one logit for two classes (above 0 is the second), else
+    /// one per class.
     pub head_kernel: Tensor,
-    /// One value per logit.
+    /// The bias of the head, one value per logit.
     pub head_bias: Vec<f32>,
-    /// The net below the head, or the promise to bring it.
+    /// The net below the head, or the hash of the one to bring.
     pub backbone: BackbonePart,
-    /// The record of the backbone's weights: `file_sha256` is that of the file they came in.
+    /// The record of the backbone's weights. Its `file_sha256` is the hash of the file that they came in.
     pub record: Record,
-    /// How a photo becomes the backbone's input.
+    /// How a photo becomes the input of the backbone.
     pub preprocessing: Preprocessing,
-    /// What logits are divided by before they become probabilities; 1 leaves them as they are.
+    /// The number that logits are divided by before they become probabilities; 1 leaves them as they are.
     pub temperature: f32,
     /// The version of the program that wrote the model.
     pub tool_version: String,
-    /// What identifies the photos that it was trained on.
+    /// A text that tells the photos of the training from others, a hash of them for instance.
     pub data_fingerprint: String,
-    /// Anything else that is worth keeping of the training, by name.
+    /// Other facts of the training that are worth keeping, by name.
     pub training: BTreeMap<String, String>,
 }
 
@@ -75,31 +76,31 @@ pub struct OpenedModel {
 /// Where a model's backbone is.
 #[derive(Clone, Debug)]
 pub enum BackbonePart {
-    /// In the file, without a classification top.
+    /// The net is in the file, without a classification top.
     Embedded(Arc<Params>),
-    /// Elsewhere: the net with this `params_sha256`, and no other.
+    /// The net is elsewhere: it is the one with this `params_sha256`, and no other.
     Pinned(Digest),
 }
 
-/// How a photo becomes the backbone's input, in plain values; pixel scaling belongs to the record.
+/// How a photo becomes the input of the backbone, in plain values. Pixel scaling belongs to the [`Record`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preprocessing {
-    /// Rows and columns.
+    /// Rows and columns of the input, in pixels.
     pub size: [usize; 2],
     /// The resize rule: `squash`, or `center-crop` and the share of the shorter side that is kept.
     pub resize: String,
-    /// What becomes of an EXIF orientation: `apply` or `ignore`.
+    /// What is done with an EXIF orientation: `apply` or `ignore`.
     pub exif: String,
 }
 
 impl Model {
-    /// Logits of the head: one for two classes, else one per class.
+    /// Returns the number of logits of the head: one for two classes, else one per class.
     #[must_use]
     pub fn logits(&self) -> usize {
         logits(self.classes.len())
     }
 
-    /// What does not fit among classes, head and backbone, and what to do about it.
+    /// Says what does not fit among classes, head and backbone, and what to do about it.
     pub(crate) fn check(&self) -> Result<(), String> {
         check_classes(&self.classes)?;
         let (shape, logits) = (self.head_kernel.shape(), self.logits());
@@ -149,7 +150,7 @@ fn logits(classes: usize) -> usize {
 /// Checks the names of a classifier's classes: at least two, none empty, none twice.
 ///
 /// # Errors
-/// What is wrong with them.
+/// A sentence that says which name is wrong, and how.
 pub fn check_classes(classes: &[String]) -> Result<(), String> {
     if classes.len() < 2 {
         return Err("a classifier has at least two classes".to_owned());

@@ -22,7 +22,7 @@ impl Model {
     /// Reads the model file at `path`, which is mapped only while it is copied.
     ///
     /// # Errors
-    /// [`Error::NotAModel`] for other safetensors files, [`Error::NewerFormat`] for a later program's; else an
+    /// [`Error::NotAModel`] if the file is something else, [`Error::NewerFormat`] if a later program wrote it; else an
     /// [`Error`] that names the tensor, key or byte that is wrong.
     #[cfg(feature = "files")]
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
@@ -43,13 +43,13 @@ impl Model {
         icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
     }
 
-    /// Reads the model file at `path` but for its backbone, which is then [`BackbonePart::Pinned`], for those who have that
-    /// net at hand. None where the file has no backbone inside.
+    /// Reads the model file at `path` except for its backbone, for callers that have that net at hand; the backbone of
+    /// the result is [`BackbonePart::Pinned`]. Returns `None` if the file has no backbone inside.
     ///
     /// The container is checked whole; the backbone's tensors are not looked at.
     ///
     /// # Errors
-    /// As [`Model::load`].
+    /// Those of [`Model::load`].
     #[cfg(feature = "files")]
     pub fn load_head(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
         let path = path.as_ref();
@@ -57,10 +57,11 @@ impl Model {
         icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
     }
 
-    /// The same of a model file held in memory. Errors call it `label`.
+    /// Reads a model file held in memory except for its backbone, as [`Model::load_head`] does for a file. Errors call
+    /// it `label`.
     ///
     /// # Errors
-    /// As [`Model::from_bytes`].
+    /// Those of [`Model::from_bytes`].
     #[cfg(feature = "files")]
     pub fn head_from_bytes(bytes: &[u8], label: &str) -> Result<Option<Self>, Error> {
         read_head(bytes, label.as_ref())
@@ -69,7 +70,7 @@ impl Model {
     /// Reads a model file held in memory. Errors call it `label`.
     ///
     /// # Errors
-    /// As [`Model::load`], except for what only a file can do.
+    /// Those of [`Model::load`], except for what only a file can do.
     pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Self, Error> {
         Ok(read(bytes, label.as_ref(), Packing::Skipped, &Threads::serial())?.model)
     }

@@ -17,8 +17,8 @@ impl Model {
     /// Writes the model file at `path` in one step: a reader finds the old file or the whole new one.
     ///
     /// # Errors
-    /// [`Error::Write`] where it cannot be written; [`Error::Model`] where the model does not fit together, which
-    /// includes a head with NaN; [`Error::Limit`] where the class names do not fit the header.
+    /// [`Error::Write`] if the file cannot be written; [`Error::Model`] if the parts of the model do not fit each other
+    /// or the head holds values that are no numbers; [`Error::Limit`] if the class names do not fit the header.
     #[cfg(feature = "files")]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
@@ -26,10 +26,10 @@ impl Model {
         Ok(icecap_foundation::atomic_file::replace_file(path, |mut out| self.write(&header, &mut out))?)
     }
 
-    /// The model file's bytes.
+    /// Returns the bytes of the model file that [`Model::save`] writes.
     ///
     /// # Errors
-    /// As [`Model::save`], except for what only a file can do.
+    /// Those of [`Model::save`], except for what only a file can do.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let path = Path::new("the model");
         let header = self.header(path)?;
@@ -56,7 +56,7 @@ impl Model {
         Ok(header)
     }
 
-    /// The record must be that of the backbone: the file states it, and the reader checks it.
+    /// The record must belong to the backbone: the file states it, and the reader checks it.
     fn check_record(&self) -> Result<(), String> {
         let stated = self.record.params_sha256;
         let (got, numerics) = match &self.backbone {

@@ -67,7 +67,7 @@ fn config_text(entry: &ZipEntry<'_>, path: &Path) -> Result<String, Error> {
 }
 
 impl Entry<'_> {
-    /// The same, with its values copied.
+    /// This entry with its values copied, so that it borrows nothing.
     fn into_owned(self) -> Entry<'static> {
         let values = match self.values {
             Values::F32(bytes) => Values::F32(Cow::Owned(bytes.into_owned())),

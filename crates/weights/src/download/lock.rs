@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::{Event, TICK, Tell, io};
+use super::event::{Event, TICK, Tell};
 use crate::Error;
 
 /// Held until it is dropped.
@@ -21,7 +21,7 @@ impl Lock {
     pub(super) fn take(folder: &Path, tell: Tell<'_>) -> Result<Self, Error> {
         let path = folder.join(".lock");
         let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = open.map_err(|source| io(&path, source))?;
+        let file = open.map_err(|source| Error::io(&path, source))?;
         let mut told = false;
         loop {
             match file.try_lock() {
@@ -38,7 +38,7 @@ impl Lock {
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
                     return Ok(Self { _file: None });
                 }
-                Err(TryLockError::Error(source)) => return Err(io(&path, source)),
+                Err(TryLockError::Error(source)) => return Err(Error::io(&path, source)),
             }
         }
     }

@@ -15,14 +15,15 @@
 //! What it does badly: one connection, one address; a proxy is always asked for a tunnel (`CONNECT`), which
 //! some refuse for plain `http://`.
 
+mod event;
 mod lock;
 mod network;
 mod part;
 mod retry;
 mod transfer;
+mod work;
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,71 +31,40 @@ use crate::container::{Container, MAX_FILE};
 use crate::store::{Store, check_size};
 use crate::{Checked, Digest, Entry, Error};
 
+pub use event::{Event, Tell};
 use lock::Lock;
 pub use network::Network;
 use part::Part;
 use retry::Retries;
 use transfer::{Ended, Transfer};
+use work::Work;
 
-/// What happens while a file is fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// Another process is at it; this one waits.
-    Waiting,
-    /// The file in the store is not what it should be, for this reason, and is fetched anew.
-    Replacing(String),
-    /// The server is asked for the file; this many bytes of it are there from earlier.
-    Asking {
-        /// The address.
-        url: String,
-        /// Bytes that are there.
-        have: u64,
-    },
-    /// Bytes that are there by now, and in all where that is known. Told often, also when nothing has come.
-    Bytes {
-        /// Bytes that are there.
-        done: u64,
-        /// Bytes in all.
-        total: Option<u64>,
-    },
-    /// It failed for this reason and is tried again after a while.
-    Again {
-        /// Why.
-        reason: String,
-        /// The while.
-        after: Duration,
-    },
-}
-
-/// Who is told, and can stop it.
-pub type Tell<'a> = &'a dyn Fn(Event) -> ControlFlow<()>;
-
-/// What else is asked for.
+/// How a file is fetched that is there already, or has changed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wish {
-    /// Fetch the file even where it is there.
+    /// Fetch the file even if it is in the store.
     pub anew: bool,
-    /// Take a file that is not the one whose hash was seen first. A published hash must be met all the same.
+    /// Accept a file whose hash is not the one seen first. A published hash must match all the same.
     pub accept_new_hash: bool,
 }
 
-/// A file in the store.
+/// A file that is in the store, whole and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Its hash.
+    /// The hash of the file.
     pub sha256: Digest,
-    /// What that was compared with. [`Checked::Nothing`]: it is the hash seen first, and kept from now on.
+    /// What the hash was compared with. [`Checked::Nothing`] means that it is the first one seen, and expected from now
+    /// on.
     pub checked: Checked,
-    /// Its size.
+    /// The size of the file, in bytes.
     pub bytes: u64,
     /// Bytes that came over the network.
     pub received: u64,
 }
 
-/// Brings the file of `entry` into the store, where it is not there yet.
+/// Brings the file of `entry` into the store, unless it is there, and checks its hash.
 ///
 /// # Errors
 /// [`Error::Fetch`] with the address and the place where the file can be put by hand; [`Error::OtherHash`],
@@ -112,7 +82,7 @@ pub fn fetch(
         return Err(Error::Setting { what: "weights", value: entry.name.clone(), reason });
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+    fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
     let _lock = Lock::take(folder, tell)?;
     let work = Work { store, entry, network, path: &path, url: &url, tell };
     if path.is_file() && !wish.anew {
@@ -128,16 +98,6 @@ pub fn fetch(
         }
     }
     work.fetch(wish)
-}
-
-/// One file's way into the store.
-struct Work<'a> {
-    store: &'a Store,
-    entry: &'a Entry,
-    network: &'a Network,
-    path: &'a Path,
-    url: &'a str,
-    tell: Tell<'a>,
 }
 
 impl Work<'_> {
@@ -261,32 +221,9 @@ impl Work<'_> {
         while let Some(left) =
             until.checked_duration_since(std::time::Instant::now()).filter(|d| !d.is_zero())
         {
-            std::thread::sleep(left.min(TICK));
+            std::thread::sleep(left.min(event::TICK));
             self.tell(Event::Bytes { done: 0, total: None })?;
         }
         Ok(())
     }
-
-    fn tell(&self, event: Event) -> Result<(), Error> {
-        match (self.tell)(event) {
-            ControlFlow::Break(()) => Err(Error::Stopped),
-            ControlFlow::Continue(()) => Ok(()),
-        }
-    }
-
-    fn failed(&self, reason: &str) -> Error {
-        Error::Fetch { url: self.url.to_owned(), reason: reason.to_owned(), copy_to: self.path.to_owned() }
-    }
-
-    /// The most bytes that the file may have.
-    fn limit(&self) -> u64 {
-        self.entry.bytes.unwrap_or(MAX_FILE)
-    }
-}
-
-/// Time between two looks at whether somebody asked to stop.
-const TICK: Duration = Duration::from_millis(50);
-
-fn io(path: &Path, source: std::io::Error) -> Error {
-    icecap_kernels::Error::Io { path: path.to_owned(), source }.into()
 }

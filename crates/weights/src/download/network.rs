@@ -17,18 +17,19 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// New tries after trouble that may pass, unless told otherwise.
 const RETRIES: u32 = 3;
 
-/// How the network is reached.
+/// How the network is reached: mirror, proxy, times and tries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
-    /// The folder-like address that every file is fetched from under its own name, instead of its publisher's.
+    /// The address of a mirror, without a file's name: each file is fetched from below it, under its own name. `None`
+    /// fetches from the publishers.
     pub mirror: Option<String>,
-    /// The proxy for every address, instead of the one that the environment names.
+    /// The proxy for every address; `None` takes the one that the environment names, if any.
     pub proxy: Option<String>,
-    /// No network: what is not there cannot be fetched.
+    /// Whether the network is forbidden: a file that is not in the store cannot be fetched then.
     pub offline: bool,
-    /// The longest that a server may say nothing. One that is slow and goes on has all the time it needs.
+    /// The longest time that a server may be silent. One that is slow and goes on has all the time it needs.
     pub silence: Duration,
-    /// New tries after trouble that may pass.
+    /// How many times a transfer is tried again after trouble that may pass.
     pub retries: u32,
 }
 
@@ -39,15 +40,16 @@ impl Default for Network {
 }
 
 impl Network {
-    /// As the environment says: `ICECAP_MIRROR`, `ICECAP_OFFLINE`. (Proxies and certificates are read from it when an
-    /// address is known.)
+    /// Returns the settings of the environment variables `ICECAP_MIRROR` and `ICECAP_OFFLINE`. Those for proxies and
+    /// certificates are read when a connection is made.
     #[must_use]
     pub fn from_env() -> Self {
         let offline = variable("ICECAP_OFFLINE").is_some_and(|value| value != "0");
         Self { mirror: variable("ICECAP_MIRROR"), offline, ..Self::default() }
     }
 
-    /// Where the file of an entry is fetched; none for weights that are nowhere to be fetched.
+    /// Returns the address of an entry's file, on the mirror if there is one; `None` for weights that are published
+    /// nowhere.
     #[must_use]
     pub fn address(&self, entry: &Entry) -> Option<String> {
         let url = entry.url.clone()?;

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use icecap_foundation::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
-use super::io;
 use crate::Error;
 use crate::container::MAX_FILE;
 use crate::store::beside;
@@ -37,7 +36,7 @@ impl Part {
     /// Opens what there is of `file`, and hashes it.
     pub(super) fn open(target: &Path) -> Result<Self, Error> {
         let (path, origin_path) = (beside(target, ".part"), beside(target, ".from"));
-        let failed = |source| io(&path, source);
+        let failed = |source| Error::io(&path, source);
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
         let mut file = file.map_err(failed)?;
         // Read in pieces: a part is as large as the network made it.
@@ -103,7 +102,7 @@ impl Part {
         self.file
             .set_len(0)
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))
-            .map_err(|e| io(&self.path, e))?;
+            .map_err(|e| Error::io(&self.path, e))?;
         (self.len, self.hash, self.origin, self.mixed) = (0, Hasher::new(), Origin::default(), false);
         let _ = fs::remove_file(&self.origin_path);
         Ok(())
@@ -123,7 +122,7 @@ impl Part {
 
     /// Adds bytes.
     pub(super) fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(|source| io(&self.path, source))?;
+        self.file.write_all(bytes).map_err(|source| Error::io(&self.path, source))?;
         self.hash.update(bytes);
         self.len += bytes.len() as u64;
         Ok(())
@@ -143,7 +142,7 @@ impl Part {
     /// Puts it in the place of the whole file, and on the disk; gives its size.
     pub(super) fn put(self, target: &Path) -> Result<u64, Error> {
         let Self { path, origin_path, file, len, .. } = self;
-        let failed = |source| io(target, source);
+        let failed = |source| Error::io(target, source);
         file.sync_all().map_err(failed)?;
         drop(file);
         fs::rename(&path, target).map_err(failed)?;

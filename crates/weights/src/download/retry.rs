@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Why a transfer ended before the file was whole.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
-    /// In words.
+    /// The reason, in words.
     pub(super) reason: String,
     /// Whether it may pass by itself.
     pub(super) passing: Passing,
@@ -42,7 +42,7 @@ impl Retries {
         Self { allowed, used: 0 }
     }
 
-    /// How long to wait before the next try, after one that got `gained` bytes further; none where there is no next.
+    /// The time to wait before the next try, after one that got `gained` bytes further; `None` if there is no next try.
     pub(super) fn after(&mut self, trouble: &Trouble, gained: u64) -> Option<Duration> {
         if gained >= WORTH {
             self.used = 0;

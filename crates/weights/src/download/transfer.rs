@@ -11,9 +11,10 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Response, header};
 
+use super::event::{Event, TICK};
 use super::part::{Origin, Part};
 use super::retry::{Passing, Trouble};
-use super::{Event, TICK, Work};
+use super::work::Work;
 use crate::Error;
 use crate::container::MAX_FILE;
 use crate::store::check_size;
@@ -54,7 +55,7 @@ struct Head {
     status: u16,
     /// Bytes of the body.
     length: Option<u64>,
-    /// Of the range in it: where it starts, and the bytes of the whole file.
+    /// The range that the body holds: its first byte, and the bytes of the whole file.
     range: (Option<u64>, Option<u64>),
     validator: Option<String>,
     encoded: bool,
@@ -194,7 +195,7 @@ impl Transfer<'_> {
 
 /// How an answer begins.
 enum Begun {
-    /// With bytes to come, and so many in all.
+    /// Bytes of a body follow; the file has so many in all.
     Body(Option<u64>),
     Ended(Ended),
 }

@@ -2,7 +2,7 @@
 
 use icecap_foundation::did_you_mean::{forgiven, slips};
 
-use super::Entry;
+use super::entry::Entry;
 
 /// The most names that are told.
 const SHOWN: usize = 3;

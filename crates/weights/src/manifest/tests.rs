@@ -1,5 +1,7 @@
 //! The built-in manifest, and what is refused.
 
+use icecap_graph::Spec;
+
 use super::*;
 
 #[test]

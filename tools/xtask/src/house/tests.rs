@@ -102,6 +102,7 @@ fn what_makes_no_circle() {
             "mod child; pub use child::g; fn f(g: u8) -> u8 { g } pub struct P;",
             "pub fn g(_: super::P) {}",
         ),
+        ("a word in an attribute", "mod child; #[arg(child)] pub struct P;", "pub struct C(super::P);"),
         ("a visibility", "mod child; pub struct P;", "use super::P; pub(in crate) struct C(P);"),
         (
             "a field and a method",

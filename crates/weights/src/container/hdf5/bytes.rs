@@ -78,7 +78,7 @@ impl<'a> File<'a> {
         (at - self.base) as u64
     }
 
-    /// From an address to the end of the file.
+    /// A cursor from an address to the end of the file.
     pub(super) fn from(&self, address: u64, what: &'static str) -> Result<Cursor<'_, 'a>, Error> {
         let at = self.place(address);
         match self.bytes.get(at..) {

@@ -13,14 +13,14 @@ use crate::error::shown;
 pub(super) enum Target {
     /// The address of an object header.
     Object(u64),
-    /// By a path, here or in another file. Where the link itself stands.
+    /// A path, in this file or another one; the number is where the link itself stands.
     Soft(usize),
 }
 
 /// The links of a group by their names.
 pub(super) type Links<'a> = BTreeMap<&'a str, Target>;
 
-/// Reads the links of an object; none where it is no group.
+/// Reads the links of an object; `None` if it is no group.
 pub(super) fn links<'a>(file: &File<'a>, object: &Object<'a>) -> Result<Option<Links<'a>>, Error> {
     let mut links = Links::new();
     if let Some(body) = object.one(file, kind::SYMBOL_TABLE)? {

@@ -37,17 +37,17 @@ pub(super) use read::parse_from;
 
 /// The bytes that a superblock starts with, at byte 0, 512, 1024 and so on.
 pub const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
-/// The deepest group, counted from the root.
+/// The depth of the deepest group that is read, counted from the root.
 pub const MAX_DEPTH: usize = 32;
-/// The longest name of a link, in bytes.
+/// The length of the longest name of a link that is read, in bytes.
 pub const MAX_LINK: usize = 1024;
 /// The most messages, attributes, links, B-tree nodes, texts of the heap and names in paths that are looked at in one
 /// file. Keras' MobileNetV2 takes some thousands.
 pub const MAX_STEPS: u64 = 1 << 18;
-/// Bytes of text that count as one more of them.
+/// Bytes of text that count as one more step.
 const STEP_BYTES: u64 = 1024;
 
-/// Where the superblock starts, where there is one.
+/// Returns the byte at which the superblock starts; `None` if there is none.
 #[must_use]
 pub fn find(bytes: &[u8]) -> Option<usize> {
     let places = std::iter::successors(Some(512usize), |place| place.checked_mul(2));

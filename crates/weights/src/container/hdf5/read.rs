@@ -21,7 +21,7 @@ const TOP_LEVEL: &str = "top_level_model_weights";
 /// Attributes of the root that say what model it is.
 const TEXTS: [&str; 2] = ["keras_version", MODEL_CONFIG];
 
-/// Checks a whole file held in memory and lists its tensors. Errors name it by `path`.
+/// Checks a whole HDF5 file held in memory and lists its tensors. Errors call it `path`.
 ///
 /// Where Keras left lists, `layer_names` and each layer's `weight_names`, they are followed, and a tensor is called
 /// `layer/weight`, as `Conv1/Conv1/kernel:0`. Else (`.weights.h5` of Keras 3) every dataset outside the optimizer is
@@ -29,13 +29,15 @@ const TEXTS: [&str; 2] = ["keras_version", MODEL_CONFIG];
 /// path of the group, `layers/conv2d/vars`, and its description of a whole model under `model_config`.
 ///
 /// # Errors
-/// [`Error::Limit`], [`Error::Container`], [`Error::Feature`], [`Error::Tensor`], [`Error::Metadata`].
+/// [`Error::Limit`] for more bytes, tensors or steps than are read; [`Error::Container`] for a damaged file;
+/// [`Error::Feature`] for parts of HDF5 that are not read; [`Error::Tensor`] for a tensor that the file describes
+/// wrongly; [`Error::Metadata`] for a layer's name that cannot be one.
 pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
     parse_from(bytes, path, 0)
 }
 
-/// The same of a file that starts at byte `start` of `bytes`, from whose start errors and offsets count.
+/// Checks a file that starts at byte `start` of `bytes`. Errors and offsets count from the start of `bytes`.
 pub(in crate::container) fn parse_from<'a>(
     bytes: &'a [u8],
     path: &Path,
@@ -223,7 +225,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         Ok(())
     }
 
-    /// The links of a group; none where it is no group.
+    /// The links of a group; empty for an object that is no group.
     fn links(&mut self, address: u64) -> Result<&Links<'a>, Error> {
         if !self.groups.contains_key(&address) {
             let object = header::read(self.file, address)?;
@@ -239,7 +241,7 @@ impl<'f, 'a> Reader<'f, 'a> {
         }
     }
 
-    /// The object of a name in a group, where there is one.
+    /// The address of the object `name` in a group; `None` if the group has none of that name.
     fn find(&mut self, group: u64, name: &str) -> Result<Option<u64>, Error> {
         self.file.step()?;
         let target = self.links(group)?.get(name).copied();

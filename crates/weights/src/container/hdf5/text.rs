@@ -73,7 +73,7 @@ fn parse<'a>(file: &File<'a>, body: Block<'a>, wanted: &str) -> Result<Option<At
     Ok(Some(Attribute { elements, data }))
 }
 
-/// The texts of an attribute, none where its elements are no texts. Keras writes a list of no texts as no numbers.
+/// The texts of an attribute; `None` if its elements are no texts. Keras writes a list of no texts as no numbers.
 pub(super) fn texts<'a>(
     file: &File<'a>,
     heap: &Heap<'a>,

@@ -26,7 +26,7 @@ pub(super) struct Elements {
     pub(super) size: u64,
     /// How many along each axis; empty for a single one.
     pub(super) dims: Vec<u64>,
-    /// How many; none where the product is too large.
+    /// The number of all elements; `None` if it does not fit 64 bits.
     pub(super) count: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn elements(file: &File<'_>, space: Block<'_>, kind: Block<'_>) -> Re
     Ok(Elements { kind, size, dims, count })
 }
 
-/// The sizes of the axes; none where the dataspace says that there is nothing.
+/// The sizes of the axes; `None` if the dataspace says that there is nothing.
 fn dims(cursor: &mut Cursor<'_, '_>) -> Result<Option<Vec<u64>>, Error> {
     const NULL: u8 = 2;
     let version = cursor.version(1..=2)?;

@@ -13,7 +13,7 @@ mod write;
 pub use read::parse;
 pub use write::{Element, check_header_length, header, pad_header};
 
-/// The longest header that is read or written, in bytes.
+/// The size of the longest header that is read or written, in bytes.
 pub const MAX_HEADER: u64 = 1 << 20;
 
 /// Bytes before the header: its length.

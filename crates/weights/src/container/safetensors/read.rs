@@ -25,11 +25,12 @@ use crate::container::{
 };
 use crate::error::shown;
 
-/// Checks the header of a whole file held in memory. Errors name it by `path`.
+/// Checks the header of a whole safetensors file held in memory and lists its tensors. Errors call it `path`.
 ///
 /// # Errors
-/// [`Error::Limit`], [`Error::Container`], [`Error::Tensor`], [`Error::Dtype`] for an element type that the
-/// format does not have.
+/// [`Error::Limit`] for a file, a header or a list of tensors that is too long; [`Error::Container`] for a damaged
+/// header; [`Error::Tensor`] for a tensor with a wrong name, place or length; [`Error::Dtype`] for an element type that
+/// the format does not have.
 pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let container = |offset: usize, reason: String| Error::Container {
         path: path.into(),

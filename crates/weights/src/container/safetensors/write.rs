@@ -10,14 +10,14 @@ use super::{MAX_HEADER, METADATA, PREFIX};
 use crate::Error;
 use crate::container::limit;
 
-/// The type of a tensor's values, of those that are written.
+/// An element type of the tensors that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// 32-bit floating point.
     F32,
-    /// 64-bit integers.
+    /// 64-bit signed integer.
     I64,
-    /// Bytes.
+    /// 8-bit unsigned integer.
     U8,
 }
 
@@ -41,7 +41,8 @@ impl Element {
     }
 }
 
-/// The bytes before the data of a file with these tensors, which follow in the order given.
+/// Returns the bytes that stand before the data of a file with these tensors: the values must follow in the order
+/// given.
 ///
 /// The same content always gives the same bytes: metadata stands in the order of its keys. The header is padded
 /// with spaces so that the data starts at a multiple of 8.
@@ -68,18 +69,19 @@ pub fn header(metadata: &BTreeMap<String, String>, tensors: &[(&str, Element, Sh
     bytes
 }
 
-/// Pads what [`header`] gave with spaces to at least `length` bytes in all, for a file whose data was written before
-/// its header was known.
+/// Pads the bytes that [`header`] returned with spaces to at least `length` bytes in all, for a file whose data was
+/// written before its header was known.
 pub fn pad_header(header: &mut Vec<u8>, length: usize) {
     header.resize(header.len().max(length).next_multiple_of(PREFIX), b' ');
     let text = (header.len() - PREFIX) as u64;
     header[..PREFIX].copy_from_slice(&text.to_le_bytes());
 }
 
-/// Refuses to write a header, length included, that [`parse`](super::parse) would not read.
+/// Checks that [`parse`](super::parse) would read a header of `length` bytes, the eight bytes of its length included.
+/// `path` is what the error calls the file.
 ///
 /// # Errors
-/// [`Error::Limit`].
+/// [`Error::Limit`] if the header is longer than [`MAX_HEADER`].
 pub fn check_header_length(path: &Path, length: usize) -> Result<(), Error> {
     limit(path, "bytes of header", length.saturating_sub(PREFIX) as u64, MAX_HEADER)
 }

@@ -13,6 +13,7 @@
 
 mod calls;
 mod pickle;
+mod reader;
 mod storage;
 mod tensors;
 mod value;
@@ -21,10 +22,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Container, ContainerKind, MAX_FILE, MAX_TENSORS, limit, zip};
+use super::{Container, ContainerKind, MAX_FILE, limit, zip};
 use crate::Error;
-use crate::error::shown;
-use pickle::{MAX_OPERATIONS, Pickle, Refusal};
+use pickle::Pickle;
+use reader::Reader;
 use storage::{Order, Stored};
 use value::Value;
 
@@ -88,7 +89,7 @@ pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a
 /// Checks a file as `torch.save` wrote it before version 1.6. Errors name it by `path`.
 ///
 /// # Errors
-/// As [`parse_zip`].
+/// Those of [`parse_zip`].
 pub(super) fn parse_pickle<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let reader = Reader { path, kind: ContainerKind::TorchPickle, length: bytes.len() as u64 };
     limit(path, "bytes", reader.length, MAX_FILE)?;
@@ -118,41 +119,4 @@ pub(super) fn parse_pickle<'a>(bytes: &'a [u8], path: &Path) -> Result<Container
     // Counts and values are little-endian, whatever the system was.
     let entries = tensors::entries(&reader, &pickle, &stored, Order::Little, &place)?;
     Ok(Container::new(path, reader.kind, BTreeMap::new(), entries))
-}
-
-/// The file in hand, for errors.
-struct Reader<'p> {
-    path: &'p Path,
-    kind: ContainerKind,
-    length: u64,
-}
-
-impl Reader<'_> {
-    fn damaged(&self, offset: u64, reason: String) -> Error {
-        Error::Container { path: self.path.into(), kind: self.kind, offset, reason }
-    }
-
-    fn refused(&self, offset: u64, reason: String) -> Error {
-        Error::Pickle { path: self.path.into(), offset, reason }
-    }
-
-    fn tensor(&self, name: &str, offset: u64, reason: String) -> Error {
-        Error::Tensor { path: self.path.into(), tensor: shown(name), offset, reason }
-    }
-
-    /// The error for a pickle that was not read; `place` makes its places the file's.
-    fn refusal(&self, why: Refusal, place: &dyn Fn(usize) -> u64) -> Error {
-        match why {
-            Refusal::Damaged { at, reason } => self.damaged(place(at), reason),
-            Refusal::Refused { at, reason } => self.refused(place(at), reason),
-            Refusal::Long => {
-                let (got, limit) = (MAX_OPERATIONS + 1, MAX_OPERATIONS);
-                Error::Limit { path: self.path.into(), what: "pickle operations or more", got, limit }
-            }
-        }
-    }
-
-    fn check_count(&self, tensors: usize) -> Result<(), Error> {
-        limit(self.path, "tensors", tensors as u64, MAX_TENSORS)
-    }
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Reader;
 use super::pickle::Pickle;
+use super::reader::Reader;
 use super::value::Value;
 use crate::Error;
 use crate::error::shown;

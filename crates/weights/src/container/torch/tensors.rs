@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use icecap_kernels::Shape;
 
-use super::Reader;
 use super::pickle::Pickle;
+use super::reader::Reader;
 use super::storage::{Order, Stored};
 use super::value::{Element, Id, Value, View};
 use crate::Error;
@@ -120,7 +120,7 @@ fn read<'a>(
     Ok(Entry { shape, offset, values: Values::F32(values) })
 }
 
-/// Behind the last value that a view looks at, in values of its storage.
+/// The place behind the last value that a view looks at, in values of its storage.
 fn end(view: &View) -> Option<u64> {
     if view.sizes.contains(&0) {
         return Some(view.offset);

@@ -28,7 +28,7 @@ pub(super) enum Value<'a> {
 pub(super) enum Global {
     OrderedDict,
     RebuildTensor,
-    /// As above, of bytes whose type stands beside them.
+    /// `_rebuild_tensor_v3`: a tensor of bytes whose type stands beside them.
     RebuildTyped,
     RebuildParameter,
     Size,
@@ -70,7 +70,7 @@ impl Global {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
     F32,
-    /// Of a type that is not read: its name and bytes a value.
+    /// A type that is not read: its name, and the bytes of one value.
     Other(&'static str, u64),
 }
 

@@ -1,0 +1,131 @@
+//! What a container holds: named tensors, and texts beside them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use icecap_kernels::{Shape, Tensor};
+
+use super::ContainerKind;
+use crate::Error;
+use crate::error::shown;
+
+/// The key of Keras' description of a whole model in [`Container::metadata`].
+pub(crate) const MODEL_CONFIG: &str = "model_config";
+
+/// The named tensors and texts of a file whose container was checked whole. Values are copied out of it by name.
+#[derive(Debug)]
+pub struct Container<'a> {
+    pub(super) path: PathBuf,
+    pub(super) kind: ContainerKind,
+    pub(super) metadata: BTreeMap<String, String>,
+    pub(super) entries: BTreeMap<String, Entry<'a>>,
+}
+
+/// A tensor in a file.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) shape: Shape,
+    /// Where the values start, from the start of the file.
+    pub(crate) offset: u64,
+    pub(crate) values: Values<'a>,
+}
+
+/// The values of a tensor in a file.
+#[derive(Debug)]
+pub(crate) enum Values<'a> {
+    /// f32, little-endian, last axis fastest; as many as the shape says.
+    F32(Cow<'a, [u8]>),
+    /// Values of a type that is not read, by its name.
+    Other(String),
+}
+
+impl<'a> Container<'a> {
+    pub(crate) fn new(
+        path: &Path,
+        kind: ContainerKind,
+        metadata: BTreeMap<String, String>,
+        entries: BTreeMap<String, Entry<'a>>,
+    ) -> Self {
+        Self { path: path.into(), kind, metadata, entries }
+    }
+
+    /// Returns the path or label that errors call the file by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the kind of the container.
+    #[must_use]
+    pub fn kind(&self) -> ContainerKind {
+        self.kind
+    }
+
+    /// Returns the texts that the file holds beside its tensors: the metadata of a safetensors header; in an HDF5 file,
+    /// the names that Keras gave its layers, by group, and its description of the model.
+    #[must_use]
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// Adds a text to the metadata unless the file has one under this key.
+    pub(crate) fn complete(&mut self, key: &str, text: String) {
+        self.metadata.entry(key.to_owned()).or_insert(text);
+    }
+
+    /// Returns the names of the tensors, in byte order.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// Returns the shape of the tensor `name`; `None` if there is none of that name.
+    #[must_use]
+    pub fn shape(&self, name: &str) -> Option<Shape> {
+        self.entries.get(name).map(|entry| entry.shape)
+    }
+
+    /// Returns where the values of the tensor `name` start, in bytes from the start of the file; `None` if there is
+    /// none of that name.
+    #[must_use]
+    pub fn offset(&self, name: &str) -> Option<u64> {
+        self.entries.get(name).map(|entry| entry.offset)
+    }
+
+    /// Returns what the container calls the element type of the tensor `name`; `None` if there is none of that name.
+    #[must_use]
+    pub fn dtype(&self, name: &str) -> Option<&str> {
+        self.entries.get(name).map(|entry| match &entry.values {
+            Values::F32(_) => "F32",
+            Values::Other(dtype) => dtype,
+        })
+    }
+
+    /// Returns a copy of the tensor `name`.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] if there is none of that name; [`Error::Dtype`] if its values are not f32.
+    pub fn tensor(&self, name: &str) -> Result<Tensor, Error> {
+        let (shape, bytes) = self.values(name)?;
+        let mut tensor = Tensor::zeros(shape);
+        for (value, bytes) in tensor.data_mut().iter_mut().zip(bytes) {
+            *value = f32::from_le_bytes(*bytes);
+        }
+        Ok(tensor)
+    }
+
+    /// The shape of a tensor and its values as they stand in the file.
+    pub(crate) fn values(&self, name: &str) -> Result<(Shape, &[[u8; 4]]), Error> {
+        let missing = || Error::MissingTensor { path: self.path.clone(), tensor: shown(name) };
+        let entry = self.entries.get(name).ok_or_else(missing)?;
+        match &entry.values {
+            Values::F32(bytes) => Ok((entry.shape, bytes.as_chunks().0)),
+            Values::Other(dtype) => Err(dtype_error(&self.path, name, entry.offset, dtype)),
+        }
+    }
+}
+
+/// The error for a tensor whose values are of a type that is not read.
+pub(crate) fn dtype_error(path: &Path, tensor: &str, offset: u64, dtype: &str) -> Error {
+    Error::Dtype { path: path.into(), tensor: shown(tensor), offset, dtype: shown(dtype) }
+}
