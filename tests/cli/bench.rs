@@ -1,7 +1,9 @@
 //! `icecap bench`, run as a person runs it: its tables as text, JSON and CSV.
 
+use std::collections::BTreeSet;
+
 use icecap::graph::{Padding, Spec, layers};
-use icecap::kernels::{Isa, kernels};
+use icecap::kernels::{Isa, Operation, kernels};
 use serde_json::Value;
 
 use crate::place::{Place, Run};
@@ -60,26 +62,52 @@ fn a_roofline_tells_what_the_processor_does_and_keeps_it_under_its_name() {
     assert_eq!(threads, [1, 1, 2, 2]);
 }
 
+/// The names in a table of kernels, each once.
+fn names(table: &Value) -> BTreeSet<&str> {
+    rows(table).iter().map(|row| row["name"].as_str().unwrap()).collect()
+}
+
 #[test]
-fn every_kernel_that_this_processor_runs_has_rows() {
+fn every_kernel_that_this_processor_runs_has_rows_under_its_own_name() {
     let place = Place::new();
     let arguments = ["kernels", "--size", "32", "--seconds", "0.0001", "--json"];
     let table = json(&bench(&place, "", &arguments).succeeds());
+    let runs = kernels().into_iter().filter(|kernel| kernel.runs_on(Isa::best()));
+    assert_eq!(names(&table), runs.map(|kernel| kernel.name).collect());
     let rows = rows(&table);
-    let best = Isa::best();
-    let mut count = 0;
-    for kernel in kernels().into_iter().filter(|kernel| kernel.runs_on(best)) {
-        let parts: Vec<&str> = kernel.name.split('_').collect();
-        let named = |row: &&Value| {
-            let name: Vec<&str> = row["name"].as_str().unwrap().split(['_', '+']).collect();
-            parts.iter().all(|part| name.contains(part))
-        };
-        assert!(rows.iter().any(|row| named(&row)), "no row of {}", kernel.name);
-        count += 1;
-    }
-    assert!(count >= 7, "{count} kernels");
     let timed = |row: &Value| row["best_ns"].as_f64().unwrap() > 0.0;
     assert!(rows.iter().all(timed) && rows.iter().any(|row| row["percent_of_peak"].is_f64()));
+    let mut pairs = BTreeSet::new();
+    for row in rows {
+        assert!(row["name"].as_str().unwrap().ends_with(&format!("_{}", row["isa"].as_str().unwrap())));
+        assert!(pairs.insert((row["name"].as_str(), row["geometry"].as_str())), "twice: {row}");
+    }
+}
+
+#[test]
+fn a_kernel_is_timed_alone_by_its_name() {
+    let place = Place::new();
+    let of = |operation: Operation| {
+        let mut named = kernels().into_iter().filter(move |kernel| kernel.operation == operation);
+        named.find(|kernel| kernel.name.ends_with("_portable")).unwrap().name
+    };
+    let (pool, stem) = (of(Operation::Pool), of(Operation::Stem));
+    let quick = ["kernels", "--size", "32", "--seconds", "0.0001", "--json"];
+    let only = |isa: &str, options: &[&str]| bench(&place, isa, &[&quick[..], options].concat());
+    let one = json(&only("", &["--only", pool]).succeeds());
+    assert_eq!((names(&one), rows(&one).len()), ([pool].into(), 1));
+    for several in [&["--only", pool, "--only", stem][..], &["--only", &format!("{stem},{pool}")]] {
+        assert_eq!(names(&json(&only("portable", several).succeeds())), [pool, stem].into());
+    }
+
+    let wrong = only("", &["--only", &pool.replace("portable", "portabel")]);
+    let told = wrong.fails(2);
+    assert!(told.contains(&format!("a similar value exists: '{pool}'")), "{told}");
+    for kernel in kernels().into_iter().filter(|kernel| !kernel.name.ends_with("_portable")) {
+        // What the processor lacks and what `ICECAP_ISA` leaves out are both refused by name.
+        let refused = only("portable", &["--only", kernel.name]);
+        assert!(refused.fails(2).contains(kernel.name), "{refused:?}");
+    }
 }
 
 #[test]

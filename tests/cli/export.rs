@@ -12,7 +12,9 @@ use icecap::graph::{Input, Numerics, Padding, Scaling, Tap};
 use icecap::kernels::{Shape, Tensor};
 use icecap::rng::{Purpose, Stream};
 use icecap::weights::{HeadLayout, OnnxPixels, Weights, params_digest, starter};
-use icecap::{Backbone, Classifier, FeatureSet, Head, Preprocessing, Settings, TrainOptions};
+use icecap::{
+    Backbone, Classifier, FeatureSet, Head, Preprocessing, Provenance, Rate, Settings, Steps, TrainOptions,
+};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
@@ -215,7 +217,8 @@ fn head(backbone: &Backbone, pooled: &[f32], classes: usize) -> Head {
     let features = Tensor::from_slice(Shape::of([rows, backbone.features()]), pooled).unwrap();
     let set = FeatureSet::new(features, (0..rows as u32).map(|row| row % classes as u32).collect()).unwrap();
     let mut head = Head::untrained(backbone.features(), classes, 1).unwrap();
-    let options = TrainOptions { epochs: 20.into(), learning_rate: 1e-2, ..Default::default() };
+    let steps = Steps { epochs: 20.into(), rate: Rate::Fixed(1e-2), ..Default::default() };
+    let options = steps.into();
     head.train(backbone.isa(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
     head
 }
@@ -230,8 +233,12 @@ fn on_starter(place: &Place, numerics: Numerics, size: [usize; 2], classes: usiz
     assert_eq!(preprocessing.resize.mode, ResizeMode::Squash);
     let of = |head| {
         let names = (0..classes).map(|class| format!("Klasse '{class}' ä")).collect();
-        let options = TrainOptions::default();
-        let of = Classifier::from_head(&backbone, preprocessing, head, names, "drawn".to_owned(), &options);
+        let provenance = Provenance {
+            classes: names,
+            data_fingerprint: "drawn".to_owned(),
+            training: TrainOptions::default().metadata(),
+        };
+        let of = Classifier::from_head(&backbone, preprocessing, head, provenance);
         of.unwrap().with_temperature(0.6).unwrap()
     };
     let photos = scan_photos(&place.path("photos")).unwrap().0;

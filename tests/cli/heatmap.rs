@@ -20,7 +20,7 @@ fn maps(classifier: &Classifier, photos: &[PathBuf]) -> Vec<Heatmap> {
 
 /// The cells of each logit's map and its bias are the predictor's logit; gives how many logits were looked at.
 fn sums_are_logits(model: &Path, photos: &Path) -> usize {
-    let classifier = Classifier::open_with(model, Settings::threads(2)).unwrap();
+    let classifier = Classifier::builder().settings(Settings::threads(2)).open(model).unwrap();
     let (photos, _) = scan_photos(photos).unwrap();
     let sources: Vec<Source<'_>> = photos.iter().map(|path| Source::Path(path)).collect();
     let predictions = classifier.predictor().unwrap().predict(&sources, &GO_ON).unwrap();
@@ -87,7 +87,10 @@ fn maps_have_the_same_bits_for_any_batch_and_number_of_threads() {
     place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
     let (photos, _) = scan_photos(&place.path("photos")).unwrap();
     let open = |threads| {
-        Classifier::open_with(place.path("run/model.safetensors"), Settings::threads(threads)).unwrap()
+        Classifier::builder()
+            .settings(Settings::threads(threads))
+            .open(place.path("run/model.safetensors"))
+            .unwrap()
     };
     let together = maps(&open(3), &photos);
     let alone = open(1);

@@ -9,7 +9,7 @@ use icecap::graph::{Input, Tap};
 use icecap::kernels::Isa;
 use icecap::rng::{Purpose, Stream};
 use icecap::weights::{Weights, starter};
-use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, TrainOptions, Trainer, data};
+use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, Steps, TrainOptions, Trainer, data};
 use icecap_bench::drawn_params;
 
 /// More threads than this machine may have processors, and more than an image has parts.
@@ -142,7 +142,8 @@ fn training_and_logits_have_the_same_bits_for_any_threads_and_batch() {
     let folder = tempfile::tempdir().unwrap();
     photos(folder.path());
     let dataset = Dataset::new(&data::scan(folder.path(), None).unwrap(), 0.25, 3).unwrap();
-    let options = TrainOptions { epochs: 4.into(), seed: 11, batch: 5, ..TrainOptions::default() };
+    let steps = Steps { epochs: 4.into(), batch: 5, ..Steps::default() };
+    let options = TrainOptions { seed: 11, ..steps.into() };
     let cache = Arc::new(data::Cache::new(&folder.path().join("cache")));
     let train = |threads: usize, cache: Option<Arc<data::Cache>>| {
         let backbone = Backbone::starter(Settings::threads(threads)).unwrap();
@@ -163,7 +164,8 @@ fn training_and_logits_have_the_same_bits_for_any_threads_and_batch() {
     let files: Vec<_> = dataset.samples().map(|(_, sample)| sample.path.clone()).collect();
     let alone: Vec<_> = files.iter().map(|file| first.classifier.predict_file(file).unwrap()).collect();
     for threads in [1, 2, 3] {
-        let classifier = Classifier::from_bytes(&model, "a model", Settings::threads(threads)).unwrap();
+        let classifier =
+            Classifier::builder().settings(Settings::threads(threads)).bytes(&model, "a model").unwrap();
         for batch in [1, 5, 32] {
             let mut predictor = classifier.predictor().unwrap();
             let sources: Vec<_> = files.iter().map(|file| icecap::Source::Path(file)).collect();

@@ -8,6 +8,7 @@ mod assets;
 
 mod determinism;
 mod golden;
+mod in_memory;
 mod net;
 mod packed;
 mod training;

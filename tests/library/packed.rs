@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use icecap::weights::PackStore;
-use icecap::{Backbone, Classifier, Head, Preprocessing, SaveBackbone, Settings, TrainOptions};
+use icecap::{Backbone, Classifier, Head, Preprocessing, Provenance, SaveBackbone, Settings, TrainOptions};
 use safetensors::SafeTensors;
 
 fn model(path: &Path) -> Classifier {
@@ -12,9 +12,12 @@ fn model(path: &Path) -> Classifier {
     let head = Head::untrained(backbone.features(), 3, 7).unwrap();
     let names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
-    let options = TrainOptions::default();
-    let classifier =
-        Classifier::from_head(&backbone, preprocessing, head, names, "drawn".to_owned(), &options).unwrap();
+    let provenance = Provenance {
+        classes: names,
+        data_fingerprint: "drawn".to_owned(),
+        training: TrainOptions::default().metadata(),
+    };
+    let classifier = Classifier::from_head(&backbone, preprocessing, head, provenance).unwrap();
     classifier.save(path, SaveBackbone::Embedded).unwrap();
     classifier
 }
@@ -39,7 +42,8 @@ fn a_packed_backbone_gives_the_same_answers_and_the_same_model_file() {
     let trained = model(&path);
     let store = PackStore::new(folder.path());
     let pack = store.path(trained.backbone().record().params_sha256);
-    let open = || Classifier::open_packed(&path, Settings::threads(2), &store).unwrap();
+    let open =
+        || Classifier::builder().settings(Settings::threads(2)).pack_store(&store).open(&path).unwrap();
     let expected = bits(&trained);
 
     assert_eq!(bits(&open()), expected);
@@ -61,7 +65,10 @@ fn a_packed_backbone_gives_the_same_answers_and_the_same_model_file() {
 
     // A store that cannot be written is as good as none.
     let nowhere = PackStore::new(&path.join("no folder"));
-    assert_eq!(bits(&Classifier::open_packed(&path, Settings::threads(1), &nowhere).unwrap()), expected);
+    assert_eq!(
+        bits(&Classifier::builder().settings(Settings::threads(1)).pack_store(&nowhere).open(&path).unwrap()),
+        expected
+    );
 }
 
 #[test]
@@ -94,7 +101,7 @@ fn a_model_whose_file_changed_is_not_saved_with_another_backbone() {
     let trained = model(&path);
     let store = PackStore::new(folder.path());
     trained.backbone().keep_packed(&store).unwrap();
-    let packed = Classifier::open_packed(&path, Settings::threads(1), &store).unwrap();
+    let packed = Classifier::builder().settings(Settings::threads(1)).pack_store(&store).open(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert!(packed.to_bytes(SaveBackbone::Embedded).is_err());
     assert_eq!(bits(&packed), bits(&trained));
@@ -108,7 +115,8 @@ fn a_model_without_its_backbone_still_needs_it() {
     let store = PackStore::new(folder.path());
     trained.backbone().keep_packed(&store).unwrap();
     trained.save(&path, SaveBackbone::Pinned).unwrap();
-    let error = Classifier::open_packed(&path, Settings::threads(1), &store).unwrap_err();
+    let error =
+        Classifier::builder().settings(Settings::threads(1)).pack_store(&store).open(&path).unwrap_err();
     assert!(matches!(error, icecap::Error::NeedsBackbone { .. }), "{error}");
 }
 
@@ -138,10 +146,10 @@ fn a_packed_model_opens_without_the_backbone_in_its_file() {
     let path = folder.path().join("model");
     let trained = model(&path);
     let store = PackStore::new(folder.path());
-    let open = || Classifier::open_packed(&path, Settings::threads(1), &store);
+    let open = || Classifier::builder().settings(Settings::threads(1)).pack_store(&store).open(&path);
     std::fs::write(&path, without_backbone(&std::fs::read(&path).unwrap())).unwrap();
     open().expect_err("no pack, and a backbone that is none");
     trained.backbone().keep_packed(&store).unwrap();
     assert_eq!(bits(&open().unwrap()), bits(&trained));
-    Classifier::open_with(&path, Settings::threads(1)).expect_err("a backbone that is none");
+    Classifier::builder().settings(Settings::threads(1)).open(&path).expect_err("a backbone that is none");
 }

@@ -13,8 +13,8 @@ use icecap::graph::Tap;
 use icecap::kernels::{Isa, Shape, Tensor, Threads};
 use icecap::rng::{Purpose, Stream};
 use icecap::{
-    Backbone, Error, Extractor, FeatureSet, Head, LBFGS, Preprocessing, Settings, Source, TrainOptions,
-    centroid_head, cross_validate,
+    Backbone, Compute, Error, Extractor, FeatureSet, Head, Preprocessing, Rate, Settings, Solver, Source,
+    TrainOptions, centroid_head, cross_validate,
 };
 
 /// How much worse than the nearest centroid a head may be.
@@ -55,7 +55,13 @@ fn extract(assets: &Path) -> Photos {
 }
 
 fn options(optimizer: &str, seed: u64) -> TrainOptions {
-    TrainOptions { optimizer: optimizer.to_owned(), seed, ..TrainOptions::default() }
+    TrainOptions { solver: optimizer.parse().unwrap(), seed, ..TrainOptions::default() }
+}
+
+const GO_ON: fn() -> ControlFlow<()> = || ControlFlow::Continue(());
+
+fn compute<'a>(photos: &'a Photos, pulse: &'a (dyn Fn() -> ControlFlow<()> + Sync)) -> Compute<'a> {
+    Compute { threads: &photos.threads, isa: photos.isa, pulse }
 }
 
 /// The accuracy on `val` of a head that learned from `train`.
@@ -92,13 +98,11 @@ fn the_default_training_is_right_on_nine_of_ten_whatever_the_seed() {
 fn over_five_times_five_folds_no_head_is_worse_than_the_nearest_centroid() {
     let Some(photos) = photos() else { return };
     let mut means = Vec::new();
-    for optimizer in ["adam", LBFGS] {
+    for optimizer in ["adam", "lbfgs"] {
         let (mut heads, mut centroids) = (Vec::new(), Vec::new());
         for seed in 0..5 {
-            let go_on = || ControlFlow::Continue(());
             let options = options(optimizer, seed);
-            let folds =
-                cross_validate(&photos.threads, photos.isa, &photos.all, 2, &options, 5, &go_on).unwrap();
+            let folds = cross_validate(compute(photos, &GO_ON), &photos.all, 2, &options, 5).unwrap();
             assert_eq!(folds.rows.len(), 398);
             heads.push(folds.accuracy());
             centroids.push(folds.centroid_accuracy());
@@ -114,7 +118,7 @@ fn over_five_times_five_folds_no_head_is_worse_than_the_nearest_centroid() {
 #[test]
 fn five_photos_a_class_are_enough_for_the_nearest_centroid_and_for_a_head() {
     let Some(photos) = photos() else { return };
-    for optimizer in ["adam", LBFGS] {
+    for optimizer in ["adam", "lbfgs"] {
         let (mut heads, mut centroids) = (Vec::new(), Vec::new());
         for draw in 0..20 {
             let mut rows: Vec<usize> = (0..photos.train.len()).collect();
@@ -139,11 +143,10 @@ fn lbfgs_is_done_at_once_and_no_worse_than_the_default() {
     // The seed is that of the folds by which the penalty is chosen.
     let solved = (0..20).map(|seed| {
         let started = Instant::now();
-        let go_on = || ControlFlow::Continue(());
-        let open = options(LBFGS, seed);
-        let choice = icecap::choose_l2(&photos.threads, photos.isa, &photos.train, 2, &open, &go_on).unwrap();
+        let open = options("lbfgs", seed);
+        let choice = icecap::choose_l2(compute(photos, &GO_ON), &photos.train, 2, &open).unwrap();
         assert_eq!(choice.folds, 5);
-        let settled = TrainOptions { l2: Some(choice.l2), ..open };
+        let settled = TrainOptions { solver: Solver::Lbfgs { l2: Some(choice.l2) }, ..open };
         let solved = accuracy(photos, &photos.train, &photos.val, &settled);
         quickest = quickest.min(started.elapsed());
         println!("seed {seed}: L2 {}, accuracy {solved:.4}, {:.3?}", choice.l2, started.elapsed());
@@ -161,14 +164,14 @@ fn early_stopping_and_the_range_test_do_no_harm() {
     let Some(photos) = photos() else { return };
     for seed in 0..3 {
         let plain = options("adam", seed);
-        let stopped = TrainOptions { early_stopping: Some(5), ..plain.clone() };
-        let found = TrainOptions { find_rate: true, ..plain.clone() };
+        let stopped = plain.clone().with_steps(|steps| steps.early_stopping = Some(5));
+        let found = plain.clone().with_steps(|steps| steps.rate = Rate::Find);
         let [stopped, found] = [stopped, found].map(|o| accuracy(photos, &photos.train, &photos.val, &o));
         let rate = icecap::find_rate(&photos.train, 2, &plain).unwrap();
         println!("seed {seed}: early stopping {stopped:.4}, rate {rate:.2e} {found:.4}");
         assert!(stopped > 0.86 && found > 0.86 && (1e-5..1.0).contains(&rate));
     }
     let stop = || ControlFlow::Break(());
-    let stopped = cross_validate(&photos.threads, photos.isa, &photos.all, 2, &options("adam", 0), 5, &stop);
+    let stopped = cross_validate(compute(photos, &stop), &photos.all, 2, &options("adam", 0), 5);
     assert!(matches!(stopped, Err(Error::Stopped)));
 }

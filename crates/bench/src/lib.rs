@@ -27,7 +27,7 @@ mod shape;
 mod steps;
 mod timing;
 
-pub use case::{Case, cases, row_names};
+pub use case::{Case, cases};
 pub use drawn::{drawn_net, drawn_params, pixels, values};
 pub use pass::{Pass, check_pooled, portable_pooled};
 pub use peak::{isas, with_peak};

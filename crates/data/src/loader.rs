@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use icecap_kernels::Isa;
+use icecap_kernels::{Isa, Size};
 
 use crate::about::{contrast, layout};
-use crate::decode::{Buffers, Header, decode, decode_into};
+use crate::decode::{decode, decode_into};
 use crate::frames::is_animated;
+use crate::orient::Orientation;
+use crate::photo::{Buffers, Stored};
 use crate::resize::resample;
 use crate::{
     About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result,
@@ -45,14 +47,24 @@ pub struct Loaded {
 pub struct OpenPhoto<'a> {
     sha256: Digest,
     stamp: Option<Stamp>,
-    /// Bytes of the caller, or none for those in the loader.
-    bytes: Option<&'a [u8]>,
+    content: Content<'a>,
     loader: &'a mut Loader,
     path: Option<&'a Path>,
 }
 
+/// What an open photo is decoded from.
+#[derive(Clone, Copy, Debug)]
+enum Content<'a> {
+    /// The file that the loader has read.
+    Read,
+    /// A file's bytes, which the caller holds.
+    Bytes(&'a [u8]),
+    /// Upright pixels, which the caller holds.
+    Rgb(Stored<'a>),
+}
+
 impl Loader {
-    /// A loader that has read nothing yet.
+    /// Returns a loader that has read nothing yet.
     #[must_use]
     pub fn new(isa: Isa, limits: Limits, exif: ExifPolicy) -> Self {
         Self {
@@ -74,10 +86,11 @@ impl Loader {
     /// [`Error::Limit`].
     pub fn open<'a>(&'a mut self, path: &'a Path) -> Result<OpenPhoto<'a>> {
         let stamp = read_file(path, &self.limits, &mut self.file).map_err(|error| error.of(path))?;
-        Ok(OpenPhoto { sha256: Digest::of(&self.file), stamp, bytes: None, loader: self, path: Some(path) })
+        let sha256 = Digest::of(&self.file);
+        Ok(OpenPhoto { sha256, stamp, content: Content::Read, loader: self, path: Some(path) })
     }
 
-    /// The same for bytes in memory.
+    /// Hashes a photo that is in memory, so that a cache can be asked before it is decoded.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::Limit`].
@@ -86,13 +99,44 @@ impl Loader {
         if bytes.is_empty() {
             return Err(Error::Empty);
         }
-        Ok(OpenPhoto { sha256: Digest::of(bytes), stamp: None, bytes: Some(bytes), loader: self, path: None })
+        let (sha256, content) = (Digest::of(bytes), Content::Bytes(bytes));
+        Ok(OpenPhoto { sha256, stamp: None, content, loader: self, path: None })
+    }
+
+    /// Takes decoded, upright pixels for a photo. Its hash is that of the pixels and their size.
+    ///
+    /// # Shapes
+    /// `pixels` `[height, width, 3]`.
+    ///
+    /// # Errors
+    /// [`Error::Pixels`] if a side is 0 or `pixels` are not of that shape; [`Error::Limit`].
+    pub fn open_rgb<'a>(
+        &'a mut self,
+        pixels: &'a [u8],
+        width: usize,
+        height: usize,
+    ) -> Result<OpenPhoto<'a>> {
+        let wrong = || Error::Pixels { width, height, got: pixels.len() };
+        let columns = u32::try_from(width).map_err(|_| wrong())?;
+        let rows = u32::try_from(height).map_err(|_| wrong())?;
+        self.limits.check_size(columns, rows)?;
+        if pixels.is_empty() || pixels.len() as u64 != u64::from(columns) * u64::from(rows) * 3 {
+            return Err(wrong());
+        }
+        let mut hashed = b"rgb".to_vec();
+        hashed.extend(columns.to_le_bytes());
+        hashed.extend(rows.to_le_bytes());
+        hashed.extend(Digest::of(pixels).0);
+        let content =
+            Content::Rgb(Stored { rgb: pixels, width, height, orientation: Orientation::default() });
+        Ok(OpenPhoto { sha256: Digest::of(&hashed), stamp: None, content, loader: self, path: None })
     }
 
     /// Reads, hashes, decodes and resizes the photo at `path`.
     ///
     /// # Errors
-    /// [`Error::Photo`] with the path and the reason, which is one of [`Loader::open`]'s or [`decode`](crate::decode)'s.
+    /// [`Error::Photo`] with the path and the reason, which is one of [`Loader::open`]'s or
+    /// [`decode`](crate::decode)'s.
     pub fn load(&mut self, path: &Path, spec: &ResizeSpec) -> Result<Loaded> {
         let photo = self.open(path)?;
         let sha256 = photo.sha256();
@@ -103,14 +147,14 @@ impl Loader {
 }
 
 impl<'a> OpenPhoto<'a> {
-    /// The hash of the file's content.
+    /// The hash of the file's content, or of pixels and their size.
     #[must_use]
     pub fn sha256(&self) -> Digest {
         self.sha256
     }
 
-    /// What the file system says of the file that was read, by which [`Cache::known`](crate::Cache::known) can tell it
-    /// again; none where that would be no proof.
+    /// What the file system says of the file, by which [`Cache::known`](crate::Cache::known) recognizes it later.
+    /// `None` for bytes in memory, and if the file was changed so lately that this proves nothing.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         self.stamp
@@ -119,56 +163,66 @@ impl<'a> OpenPhoto<'a> {
     /// Decodes and resizes into `out`; returns what is odd about the file.
     ///
     /// # Shapes
-    /// `out` `[spec.height, spec.width, 3]`.
+    /// `out` is `[spec.height, spec.width, 3]`.
     ///
     /// # Errors
-    /// As [`decode`](crate::decode), for a file within [`Error::Photo`] with its path.
+    /// Those of [`decode`](crate::decode); for a file they come within [`Error::Photo`] with its path.
     ///
     /// # Panics
-    /// Where `out` is not of that shape.
+    /// If `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
         let open = self.decoded()?;
-        resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, out);
-        Ok(&open.decoded.warnings)
+        resample(open.stored, spec, open.isa, open.resized, out);
+        Ok(open.warnings)
     }
 
-    /// The same, with what is known of the photo beside its pixels.
+    /// Decodes and resizes into `out`; returns what is known of the photo besides its pixels, and what is odd about the
+    /// file.
+    ///
+    /// # Shapes
+    /// `out` is `[spec.height, spec.width, 3]`.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     ///
     /// # Panics
-    /// As there.
+    /// If `out` is not of that shape.
     pub fn look(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(About, &'a [Warning])> {
         let open = self.decoded()?;
-        resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, out);
-        let Decoded { header, bytes, .. } = open;
-        let format = Format::of(bytes)?;
-        let (width, height) = header.orientation.sides(header.width, header.height);
+        resample(open.stored, spec, open.isa, open.resized, out);
+        let (format, animated) = match open.bytes {
+            Some(bytes) => {
+                let format = Format::of(bytes)?;
+                (format, is_animated(bytes, format))
+            }
+            None => (Format::Pixels, false),
+        };
+        let (width, height) = open.stored.orientation.sides(open.stored.width, open.stored.height);
         let about = About {
             format,
-            width,
-            height,
-            turned: !header.orientation.is_upright(),
-            animated: is_animated(bytes, format),
-            transparent: header.transparent,
+            // The limits keep both sides far below 2^32.
+            width: width as u32,
+            height: height as u32,
+            turned: !open.stored.orientation.is_upright(),
+            animated,
+            transparent: open.transparent,
             contrast: contrast(out),
             layout: layout(out, spec.height, spec.width),
         };
-        Ok((about, &open.decoded.warnings))
+        Ok((about, open.warnings))
     }
 
     /// Decodes once and calls `each` with the pixels of every view, by its place in `views`; returns what is odd about
     /// the file.
     ///
     /// # Shapes
-    /// Pixels `[spec.height, spec.width, 3]`; `out` is where they are made.
+    /// Pixels are `[spec.height, spec.width, 3]`; they are made in `out`, which is of that shape.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     ///
     /// # Panics
-    /// Where `out` is not of that shape.
+    /// If `out` is not of that shape.
     pub fn views(
         self,
         spec: &ResizeSpec,
@@ -184,37 +238,70 @@ impl<'a> OpenPhoto<'a> {
         ] {
             if needed {
                 pixels.resize(spec.values(), 0.0);
-                resample(open.header.stored(&open.decoded.rgb), spec, open.isa, open.resized, pixels);
+                resample(open.stored, spec, open.isa, open.resized, pixels);
             }
         }
-        let size = (spec.height, spec.width);
+        let sides = |spec: &ResizeSpec| Size { height: spec.height, width: spec.width };
+        let (size, canvas) = (sides(spec), sides(&larger));
         for (place, view) in views.iter().enumerate() {
             match view.needs_canvas() {
-                true => view.apply(open.canvas, (larger.height, larger.width), out, size),
+                true => view.apply(open.canvas, canvas, out, size),
                 false => view.apply(open.plain, size, out, size),
             }
             each(place, out);
         }
-        Ok(&open.decoded.warnings)
+        Ok(open.warnings)
     }
 
-    /// Decodes into the loader's buffers.
+    /// Decodes into the loader's buffers; pixels are taken as they are.
     fn decoded(self) -> Result<Decoded<'a>> {
-        let Self { bytes, loader, path, .. } = self;
+        let Self { content, loader, path, .. } = self;
         let Loader { isa, limits, exif, file, decoded, resized, plain, canvas } = loader;
-        let bytes = bytes.unwrap_or(file);
+        let bytes: &[u8] = match content {
+            Content::Read => file,
+            Content::Bytes(bytes) => bytes,
+            Content::Rgb(stored) => {
+                let (bytes, transparent, warnings) = (None, false, [].as_slice());
+                return Ok(Decoded {
+                    isa: *isa,
+                    stored,
+                    bytes,
+                    transparent,
+                    warnings,
+                    resized,
+                    plain,
+                    canvas,
+                });
+            }
+        };
         let header = decode_into(bytes, limits, *exif, decoded)
             .map_err(|error| if let Some(path) = path { error.of(path) } else { error })?;
-        Ok(Decoded { isa: *isa, header, bytes, decoded, resized, plain, canvas })
+        Ok(Decoded {
+            isa: *isa,
+            stored: header.stored(&decoded.rgb),
+            bytes: Some(bytes),
+            transparent: header.transparent,
+            warnings: &decoded.warnings,
+            resized,
+            plain,
+            canvas,
+        })
     }
 
-    /// Decodes the whole photo at its own size, to be looked at.
+    /// Decodes the whole photo at its own size, for people to look at.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     pub fn photo(self) -> Result<Photo> {
-        let Self { bytes, loader, path, .. } = self;
-        decode(bytes.unwrap_or(&loader.file), &loader.limits, loader.exif)
+        let Self { content, loader, path, .. } = self;
+        let bytes = match content {
+            Content::Read => &loader.file,
+            Content::Bytes(bytes) => bytes,
+            Content::Rgb(stored) => {
+                return Ok(Photo::from_rgb(stored.width, stored.height, stored.rgb.to_vec()));
+            }
+        };
+        decode(bytes, &loader.limits, loader.exif)
             .map_err(|error| if let Some(path) = path { error.of(path) } else { error })
     }
 }
@@ -222,9 +309,11 @@ impl<'a> OpenPhoto<'a> {
 /// A decoded photo, and the buffers for what is made of it.
 struct Decoded<'a> {
     isa: Isa,
-    header: Header,
-    bytes: &'a [u8],
-    decoded: &'a mut Buffers,
+    stored: Stored<'a>,
+    /// Those of the file; `None` for pixels in memory.
+    bytes: Option<&'a [u8]>,
+    transparent: bool,
+    warnings: &'a [Warning],
     resized: &'a mut ResizeBuffers,
     plain: &'a mut Vec<f32>,
     canvas: &'a mut Vec<f32>,

@@ -7,8 +7,8 @@ use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder};
 
 use crate::color::{is_transparent, to_rgb};
-use crate::decode::{Buffers, Header};
 use crate::orient::Orientation;
+use crate::photo::{Buffers, Header};
 use crate::{Error, Format, Limits, Result};
 
 /// What a PNG's compressed metadata and its row buffers may take. A color profile has a few megabytes at most; without
@@ -33,7 +33,9 @@ pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mu
         Format::Gif => read(GifDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
         Format::Bmp => read(BmpDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
         Format::WebP => read(WebPDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
-        Format::Jpeg => Err(Error::Broken { format, reason: "not a raster format".to_owned() }),
+        Format::Jpeg | Format::Pixels => {
+            Err(Error::Broken { format, reason: "not a raster format".to_owned() })
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub enum Error {
         params_sha256: String,
     },
     /// A model file without its backbone, opened with another than it was trained on.
-    #[error("{}: trained on the weights with params_sha256 {expected}, these have {got}; give those with --weights", path.display())]
+    #[error("{}: trained on the weights with params_sha256 {expected}, these have {got}", path.display())]
     OtherBackbone {
         /// The model file.
         path: PathBuf,
@@ -51,6 +51,12 @@ pub enum Error {
         expected: usize,
         /// Features of the head.
         got: usize,
+    },
+    /// A packed net that is damaged, or not that of the model it is to serve.
+    #[error("{}: the packed net in this file is damaged, or not that of the model", path.display())]
+    PackedNet {
+        /// The file that holds the net.
+        path: PathBuf,
     },
     /// No photo of a class could be read.
     #[error("class '{class}' has no readable photo for {part}; add photos or remove the class")]
@@ -182,9 +188,10 @@ impl Error {
             Self::Setting { .. } | Self::Diverged { .. } | Self::Groups { .. } | Self::Folds { .. } => {
                 Kind::Setting
             }
-            Self::NeedsBackbone { .. } | Self::OtherBackbone { .. } | Self::OtherFeatures { .. } => {
-                Kind::Content
-            }
+            Self::NeedsBackbone { .. }
+            | Self::OtherBackbone { .. }
+            | Self::OtherFeatures { .. }
+            | Self::PackedNet { .. } => Kind::Content,
             Self::NoValidation { .. }
             | Self::EmptyClass { .. }
             | Self::NoPhotos { .. }

@@ -43,13 +43,13 @@ pub use judge::{
     centroid_head, cross_validate, interval, mcnemar, predicted, probabilities, temperature, tempered,
 };
 pub use learn::{
-    ClassWeight, Dataset, Decay, Epoch, Epochs, Event, FeatureSet, Fit, L2_DEFAULT, L2_GRID, L2Choice, LBFGS,
-    OPTIMIZERS, PhotoReport, PhotoSet, Settled, SkippedPhoto, TrainOptions, Trained, Trainer, choose_l2,
-    find_rate,
+    ClassWeight, Compute, Dataset, Decay, Epoch, Epochs, Event, FeatureSet, Fit, L2_DEFAULT, L2_GRID,
+    L2Choice, Optimizer, PhotoReport, PhotoSet, Rate, Settled, SkippedPhoto, Solver, Steps, TrainOptions,
+    Trained, Trainer, Value, choose_l2, find_rate,
 };
 pub use model::{
-    Backbone, Classifier, Extracted, Extractor, Head, Prediction, Predictor, Preprocessing, Progress,
-    SaveBackbone, Session, Settings, Source,
+    Backbone, Classifier, ClassifierBuilder, Extracted, Extractor, Head, OwnedSource, Prediction, Predictor,
+    Preprocessing, Progress, Provenance, SaveBackbone, Session, Settings, Source,
 };
 
 pub use icecap_autograd as autograd;

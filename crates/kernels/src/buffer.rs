@@ -75,7 +75,8 @@ impl KeptFile {
     }
 }
 
-/// Calls `work`: without file mappings there are no slabs.
+/// Calls `work` and returns what it returns. Built without the feature `files` there are no slabs: each buffer has memory
+/// of its own.
 #[cfg(not(feature = "files"))]
 pub fn in_slabs<R>(work: impl FnOnce() -> R) -> R {
     work()

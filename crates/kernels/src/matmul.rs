@@ -1,7 +1,9 @@
-//! Matrix products of training, by the `gemm` crate on the caller's thread.
+//! Matrix products of training, by the f32 part of the `gemm` crate on the caller's thread.
 //!
-//! `gemm` chooses its own instruction set: the named exception to the one dispatch point. Its sums depend on the
+//! It chooses its own instruction set: the named exception to the one dispatch point. Its sums depend on the
 //! shapes alone, so a training step has the same bits whatever else runs.
+
+use gemm_common::Parallelism;
 
 /// A row-major matrix, or its transpose, borrowed from a slice.
 #[derive(Clone, Copy)]
@@ -44,17 +46,26 @@ impl<'a> Matrix<'a> {
 pub fn matmul(left: Matrix<'_>, right: Matrix<'_>, output: &mut [f32], accumulate: bool) {
     assert_eq!(left.columns, right.rows, "inner sizes of a matrix product");
     assert_eq!(output.len(), left.rows * right.columns, "output of a matrix product");
+    // The crate's inner kernel keeps columns of the output in registers. Rows of ours lie in memory as its columns do, so
+    // it is given the transpose: output' = right' left'. A single column is no different from its transpose.
+    let columns = right.columns as isize;
+    let (left, right, (row, column)) = match right.columns {
+        0 | 1 => (left, right, (columns, 1)),
+        _ => (right.transposed(), left.transposed(), (1, columns)),
+    };
     let ((left_row, left_column), (right_row, right_column)) = (left.strides(), right.strides());
-    // SAFETY: `Matrix::new` proved that each slice holds rows * columns values and the strides walk exactly those;
-    // the output's length was asserted above and it is borrowed mutably, so it overlaps neither input.
+    let multiply = gemm_f32::gemm::f32::get_gemm_fn();
+    // SAFETY: `Matrix::new` proved that each slice holds rows * columns values and the strides walk exactly those, in a
+    // transpose too; the output's length was asserted above, its strides walk all of it once, and it is borrowed mutably,
+    // so it overlaps neither input. The function was chosen by what the processor reports.
     unsafe {
-        gemm::gemm(
+        multiply(
             left.rows,
             right.columns,
             left.columns,
             output.as_mut_ptr(),
-            1,
-            right.columns as isize,
+            column,
+            row,
             accumulate,
             left.data.as_ptr(),
             left_column,
@@ -67,7 +78,7 @@ pub fn matmul(left: Matrix<'_>, right: Matrix<'_>, output: &mut [f32], accumulat
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            Parallelism::None,
         );
     }
 }

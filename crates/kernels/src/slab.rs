@@ -24,7 +24,8 @@ thread_local! {
     static CURRENT: Cell<Option<Slab>> = const { Cell::new(None) };
 }
 
-/// Calls `work`; the buffers that it makes on this thread share slabs.
+/// Calls `work` and returns what it returns; the buffers that it makes on this thread share slabs of large pages. For
+/// buffers that are dropped together: a slab's memory is given back when the last of them is.
 pub fn in_slabs<R>(work: impl FnOnce() -> R) -> R {
     /// Puts what was there before back, also where `work` panics.
     struct Outer(Option<Slab>);

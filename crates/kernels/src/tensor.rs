@@ -3,7 +3,7 @@
 
 use crate::{buffer::Buffer, error::Error, shape::Shape};
 
-/// An owned tensor.
+/// A tensor that owns its values.
 #[derive(Clone)]
 pub struct Tensor {
     shape: Shape,
@@ -37,23 +37,23 @@ impl Tensor {
         &self.data
     }
 
-    /// The values, last axis fastest.
+    /// The values, last axis fastest, for writing.
     pub fn data_mut(&mut self) -> &mut [f32] {
         &mut self.data
     }
 
-    /// A borrowed view of the whole.
+    /// The whole tensor, borrowed for reading.
     #[must_use]
     pub fn view(&self) -> TensorRef<'_> {
         TensorRef { shape: self.shape, data: &self.data }
     }
 
-    /// A borrowed, writable view of the whole.
+    /// The whole tensor, borrowed for writing.
     pub fn view_mut(&mut self) -> TensorMut<'_> {
         TensorMut { shape: self.shape, data: &mut self.data }
     }
 
-    /// The same values under another shape.
+    /// Returns the tensor with its values in the same order and another shape.
     ///
     /// # Errors
     /// [`Error::ElementCount`] if the two shapes hold different numbers of values.
@@ -103,7 +103,7 @@ impl<'a> TensorRef<'a> {
         self.data
     }
 
-    /// An owned, aligned copy.
+    /// A copy that owns its values and starts on a 64-byte line.
     #[must_use]
     pub fn to_owned(self) -> Tensor {
         Tensor { shape: self.shape, data: Buffer::from_slice(self.data) }

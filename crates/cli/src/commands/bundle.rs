@@ -76,12 +76,12 @@ fn check_output(file: &Path, kept: [&Path; 2]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The model, checked whole, and the bytes of its file with the backbone inside.
+/// Returns the model, checked whole, and the bytes of its file with the backbone inside.
 fn read(options: &ModelOptions) -> Result<(Classifier, Vec<u8>), Failure> {
     if options.weights.is_none() {
         let path = &options.model;
         let bytes = with_mapped_file(path, MAX_FILE, <[u8]>::to_vec)?;
-        match Classifier::from_bytes(&bytes, &path.to_string_lossy(), options.settings()) {
+        match Classifier::builder().settings(options.settings()).bytes(&bytes, &path.to_string_lossy()) {
             Err(Error::NeedsBackbone { .. }) => {}
             opened => return Ok((opened?, bytes)),
         }

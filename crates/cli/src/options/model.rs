@@ -25,12 +25,12 @@ pub(crate) struct ModelOptions {
 }
 
 impl ModelOptions {
-    /// As if it had been given so.
+    /// Options with these values, for commands that do not parse them.
     pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, threads: ThreadOptions) -> Self {
         Self { model, weights, threads }
     }
 
-    /// What it runs on.
+    /// Returns the settings of what the model runs on.
     pub(crate) fn settings(&self) -> Settings {
         self.threads.settings()
     }
@@ -44,11 +44,12 @@ impl ModelOptions {
         }
         if let Some(weights) = &self.weights {
             let backbone = WeightsSource::find(weights)?.backbone(settings)?;
-            return Ok(Classifier::open_over(&self.model, &backbone)?);
+            return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);
         }
+        let opening = Classifier::builder().settings(settings);
         let opened = match cache_folder::packed() {
-            Some(store) => Classifier::open_packed(&self.model, settings, &store),
-            None => Classifier::open_with(&self.model, settings),
+            Some(store) => opening.pack_store(&store).open(&self.model),
+            None => opening.open(&self.model),
         };
         match opened {
             Err(Error::NeedsBackbone { params_sha256, .. }) => self.open_pinned(&params_sha256),
@@ -56,7 +57,7 @@ impl ModelOptions {
         }
     }
 
-    /// Opens the model behind a program. It has its backbone inside, and no cache is asked: there may be none.
+    /// Opens the model behind a program. Its backbone is inside, so no cache is needed, and there may be none.
     fn open_bundled(&self, payload: Payload) -> Result<Classifier, Failure> {
         if self.weights.is_some() {
             let message = format!("{}: has its weights inside; leave --weights out", self.model.display());
@@ -67,11 +68,15 @@ impl ModelOptions {
         // The program itself is written by nobody while it runs, so its net can stay where it is.
         if std::env::current_exe().is_ok_and(|own| own == self.model) {
             let opened = payload.with_net(&self.model, |bytes, net| {
-                Classifier::from_bytes_packed(bytes, &self.model, net, settings)
-            })??;
-            return opened.ok_or_else(|| payload::damaged_net(&self.model));
+                Classifier::builder().settings(settings).packed_net(&self.model, net).bytes(bytes, &label)
+            })?;
+            return match opened {
+                Err(Error::PackedNet { .. }) => Err(payload::damaged_net(&self.model)),
+                opened => Ok(opened?),
+            };
         }
-        Ok(payload.with(&self.model, |bytes| Classifier::from_bytes(bytes, &label, settings))??)
+        let opening = Classifier::builder().settings(settings);
+        Ok(payload.with(&self.model, |bytes| opening.bytes(bytes, &label))??)
     }
 
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
@@ -81,7 +86,7 @@ impl ModelOptions {
             None => Backbone::starter(self.threads.settings())?,
         };
         if backbone.record().params_sha256.to_string() == params_sha256 {
-            return Ok(Classifier::open_over(&self.model, &backbone)?);
+            return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);
         }
         Err(Failure::new(
             Code::Content,

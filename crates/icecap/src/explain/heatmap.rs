@@ -119,26 +119,26 @@ impl Heatmap {
 }
 
 /// Makes class activation maps of photos in batches, with the same memory, on all threads of the classifier's backbone.
-pub struct Heatmaps<'a> {
-    classifier: &'a Classifier,
+pub struct Heatmaps {
+    classifier: Classifier,
     extractor: Extractor,
     rows: Vec<f32>,
 }
 
-impl<'a> Heatmaps<'a> {
+impl Heatmaps {
     /// For photos as `classifier` sees them.
     ///
     /// # Errors
     /// [`Error::Graph`] where the model's size does not fit its net.
-    pub fn new(classifier: &'a Classifier) -> Result<Self, Error> {
+    pub fn new(classifier: &Classifier) -> Result<Self, Error> {
         let extractor = Extractor::new(classifier.backbone(), classifier.preprocessing(), Tap::Features)?;
-        Ok(Self { classifier, extractor, rows: Vec::new() })
+        Ok(Self { classifier: classifier.clone(), extractor, rows: Vec::new() })
     }
 
     /// The classifier whose maps these are.
     #[must_use]
-    pub fn classifier(&self) -> &'a Classifier {
-        self.classifier
+    pub fn classifier(&self) -> &Classifier {
+        &self.classifier
     }
 
     /// The maps of each photo, or why it cannot be read. `progress` is called by the threads after each photo and can

@@ -1,15 +1,13 @@
 //! The temperature of a trained head, fitted to its training photos, each judged by a head that was trained on other folds
 //! of them. The validation photos have no part in it, so that what is reported of them stays true.
 
-use icecap_kernels::{Isa, Threads};
-
 use crate::error::Error;
-use crate::judge::cross_validation::{CrossValidation, judge};
+use crate::judge::cross_validation::{CrossValidation, Folds, judge};
 use crate::judge::temperature::temperature;
+use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::folds::{enough, usable_folds};
 use crate::learn::options::TrainOptions;
-use crate::learn::pulse::Pulse;
 
 /// Folds to judge the training photos by.
 const FOLDS: usize = 5;
@@ -43,18 +41,15 @@ impl Calibration {
 
     /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that.
     pub(crate) fn by_folds(
-        threads: &Threads,
-        isa: Isa,
+        compute: Compute<'_>,
         set: &FeatureSet,
         classes: usize,
         options: &TrainOptions,
-        pulse: Pulse<'_>,
     ) -> Result<Self, Error> {
         let Some((k, fold_of)) = usable_folds(set, classes, FOLDS, EACH, options.seed) else {
             return Ok(Self::NONE);
         };
-        let some = (fold_of.as_slice(), enough(set.photos(classes).iter().sum(), k));
-        let judged = judge(threads, isa, set, classes, options, some, pulse)?;
-        Self::of(&judged, set, classes)
+        let some = Folds { fold_of: &fold_of, count: enough(set.photos(classes).iter().sum(), k) };
+        Self::of(&judge(compute, set, classes, options, some)?, set, classes)
     }
 }

@@ -1,16 +1,16 @@
 //! Cross-validation: every training photo judged by a head that has not seen it.
 
-use icecap_kernels::{Isa, Threads};
+use icecap_kernels::Threads;
 
 use crate::error::Error;
 use crate::judge::centroid::centroid_head;
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::settle;
+use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::fit::{Listener, fit};
+use crate::learn::fit::{Listener, Photos, fit};
 use crate::learn::folds::each;
 use crate::learn::options::TrainOptions;
-use crate::learn::pulse::Pulse;
 use crate::model::head::Head;
 
 /// One fold: what a head that was trained on all others says of it.
@@ -65,49 +65,56 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / count
 }
 
-/// Trains a head for each of `k` folds of `set` on the other folds, on `threads`, and asks it of the fold. What the
-/// options leave open is settled for each fold anew, without looking at it. `pulse` can stop the work.
+/// Trains a head for each of `k` folds of `set` on the other folds, and asks it of the fold. What the options leave open is
+/// settled for each fold anew, without looking at it.
 ///
 /// # Errors
-/// [`Error::Data`] where a class has fewer photos, or groups of them, than there are folds; [`Error::Stopped`] where
-/// `pulse` breaks; as [`Head::train`].
+/// [`Error::Data`] if a class has fewer photos, or groups of them, than there are folds; [`Error::Stopped`] if the pulse
+/// breaks; what [`Head::train`] returns.
 ///
 /// # Cost
 /// `k` trainings, one to a thread, and a copy of the set's features for each thread.
 pub fn cross_validate(
-    threads: &Threads,
-    isa: Isa,
+    compute: Compute<'_>,
     set: &FeatureSet,
     classes: usize,
     options: &TrainOptions,
     k: usize,
-    pulse: &(dyn Fn() -> std::ops::ControlFlow<()> + Sync),
 ) -> Result<CrossValidation, Error> {
     let fold_of = set.folds(k, options.seed)?;
-    judge(threads, isa, set, classes, options, (&fold_of, k), pulse)
+    judge(compute, set, classes, options, Folds { fold_of: &fold_of, count: k })
 }
 
-/// The first `count` folds, judged.
+/// The fold of each photo, and how many of the folds are to be judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Folds<'a> {
+    pub(crate) fold_of: &'a [usize],
+    pub(crate) count: usize,
+}
+
+/// The first of the folds, judged.
 pub(crate) fn judge(
-    threads: &Threads,
-    isa: Isa,
+    compute: Compute<'_>,
     set: &FeatureSet,
     classes: usize,
     options: &TrainOptions,
-    (fold_of, count): (&[usize], usize),
-    pulse: Pulse<'_>,
+    folds: Folds<'_>,
 ) -> Result<CrossValidation, Error> {
-    let judged = each(threads, count, pulse, |fold| {
-        let of =
-            |held: bool| (0..set.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
+    let isa = compute.isa;
+    let judged = each(compute, folds.count, |fold| {
+        let of = |held: bool| {
+            (0..set.len()).filter(|&row| (folds.fold_of[row] == fold) == held).collect::<Vec<_>>()
+        };
         let held = set.plain_of(of(true));
         let (train, tried) = (set.rows(&of(false))?, set.rows(&held)?);
-        let settled = settle(&Threads::serial(), isa, &train, classes, options, pulse)?;
-        if pulse().is_break() {
+        let alone = Compute { threads: &Threads::serial(), ..compute };
+        let settled = settle(alone, &train, classes, options)?;
+        if compute.is_stopped() {
             return Err(Error::Stopped);
         }
         let mut head = Head::untrained(set.features().shape().dims()[1], classes, options.seed)?;
-        fit(&mut head, isa, &train, &tried, &settled.options, Listener::Pulse(pulse))?;
+        let photos = Photos { train: &train, validation: &tried };
+        fit(&mut head, isa, photos, &settled.options, Listener::Pulse(compute.pulse))?;
         let logits = head.logits_of(isa, &tried);
         let about = Fold {
             photos: tried.len(),
@@ -115,7 +122,7 @@ pub(crate) fn judge(
             centroid_accuracy: centroid_head(&*train.without_views()?, classes)?
                 .evaluate(isa, &tried)?
                 .accuracy,
-            l2: settled.options.l2.unwrap_or(0.0),
+            l2: settled.options.l2().unwrap_or(0.0),
         };
         Ok((about, held, logits))
     })?;
@@ -133,10 +140,10 @@ mod tests {
     use std::ops::ControlFlow;
 
     use icecap_kernels::rng::{Purpose, Stream};
-    use icecap_kernels::{Shape, Tensor};
+    use icecap_kernels::{Isa, Shape, Tensor};
 
     use super::*;
-    use crate::learn::options::LBFGS;
+    use crate::learn::options::Solver;
 
     /// Photos in pairs that are alike to the digit, each pair of a class drawn at random: nothing can be learned but
     /// the pairs themselves.
@@ -153,18 +160,18 @@ mod tests {
         FeatureSet::new(Tensor::from_slice(shape, &values).unwrap(), labels).unwrap()
     }
 
-    fn validated(set: &FeatureSet, threads: usize, optimizer: &str) -> CrossValidation {
-        let options = TrainOptions { optimizer: optimizer.into(), ..Default::default() };
-        let threads = Threads::new(threads).unwrap();
-        let go_on = || ControlFlow::Continue(());
-        cross_validate(&threads, Isa::best(), set, 2, &options, 4, &go_on).unwrap()
+    fn validated(set: &FeatureSet, threads: usize, solver: &str) -> CrossValidation {
+        let options = solver.parse::<Solver>().unwrap().into();
+        let threads = &Threads::new(threads).unwrap();
+        let compute = Compute { threads, isa: Isa::best(), pulse: &|| ControlFlow::Continue(()) };
+        cross_validate(compute, set, 2, &options, 4).unwrap()
     }
 
     #[test]
     fn groups_keep_a_photos_twin_from_giving_its_class_away() {
         let set = pairs(60);
         let grouped = set.clone().with_groups((0..120).map(|row| row / 2).collect()).unwrap();
-        let (alone, together) = (validated(&set, 1, LBFGS), validated(&grouped, 1, LBFGS));
+        let (alone, together) = (validated(&set, 1, "lbfgs"), validated(&grouped, 1, "lbfgs"));
         assert!(alone.accuracy() > 0.75, "{}", alone.accuracy());
         assert!((together.accuracy() - 0.5).abs() < 0.2, "{}", together.accuracy());
         assert!(alone.spread() < 0.3);
@@ -173,7 +180,7 @@ mod tests {
     #[test]
     fn every_photo_is_judged_once_alike_on_any_threads() {
         let set = pairs(20);
-        for optimizer in ["adam", LBFGS] {
+        for optimizer in ["adam", "lbfgs"] {
             let one = validated(&set, 1, optimizer);
             assert_eq!(one, validated(&set, 3, optimizer), "{optimizer}");
             let mut rows = one.rows.clone();
@@ -187,7 +194,8 @@ mod tests {
     fn work_can_be_stopped() {
         let stop = || ControlFlow::Break(());
         let options = TrainOptions::default();
-        let result = cross_validate(&Threads::serial(), Isa::best(), &pairs(20), 2, &options, 3, &stop);
+        let compute = Compute { threads: &Threads::serial(), isa: Isa::best(), pulse: &stop };
+        let result = cross_validate(compute, &pairs(20), 2, &options, 3);
         assert!(matches!(result, Err(Error::Stopped)));
     }
 }

@@ -16,19 +16,19 @@
 //! # Source
 //! Hastie, Tibshirani, Friedman, "The elements of statistical learning", section 7.10: the one-standard-error rule.
 
-use std::ops::ControlFlow;
-
 use icecap_autograd::optim::lbfgs::Stop;
 use icecap_autograd::{Logistic, LogisticOptions, Loss, Targets};
-use icecap_kernels::{Isa, Shape, Tensor, TensorRef, Threads};
+use icecap_kernels::{Shape, Tensor, TensorRef};
 
 use crate::error::Error;
 use crate::judge::temperature::{temperature, tempered};
+use crate::learn::compute::Compute;
+use crate::learn::epochs::Epochs;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::folds::{each, enough, usable_folds};
 use crate::learn::learning_rate::find_rate;
-use crate::learn::options::{Epochs, TrainOptions};
-use crate::learn::pulse::Pulse;
+use crate::learn::options::{Solver, TrainOptions};
+use crate::learn::steps::Rate;
 use crate::model::head::Head;
 
 /// Penalties that are tried, from the one that hardly lets a head learn to the one that hardly holds it.
@@ -70,62 +70,66 @@ pub struct L2Choice {
 
 /// Settles what `options` leave open, by the training photos alone.
 pub(crate) fn settle(
-    threads: &Threads,
-    isa: Isa,
+    compute: Compute<'_>,
     train: &FeatureSet,
     classes: usize,
     options: &TrainOptions,
-    pulse: Pulse<'_>,
 ) -> Result<Settled, Error> {
     options.check()?;
-    let mut settled = options.clone();
-    let epochs = options.epochs.count(train.len(), options.batch);
-    let epochs_by_photos = options.epochs == Epochs::Auto && !options.is_lbfgs();
-    let most = if epochs_by_photos && options.early_stopping.is_some() { PATIENT } else { 1 };
-    settled.epochs = Epochs::Fixed(epochs.saturating_mul(most));
-    let (mut l2, mut l2_by_photos) = (None, None);
-    if options.l2.is_none() {
-        let photos: usize = train.photos(classes).iter().sum();
-        l2_by_photos = Some(photos.max(1)).filter(|_| epochs_by_photos);
-        settled.l2 = Some(l2_by_photos.map_or(0.0, |photos| 1.0 / photos as f32));
-        if options.is_lbfgs() {
-            let choice = choose_l2(threads, isa, train, classes, options, pulse)?;
-            settled.l2 = Some(choice.l2);
-            l2 = Some(choice);
+    let (l2, rate_found) = (None, false);
+    let mut settled =
+        Settled { options: options.clone(), epochs_by_photos: false, l2_by_photos: None, rate_found, l2 };
+    match &mut settled.options.solver {
+        Solver::Lbfgs { l2: Some(_) } => {}
+        Solver::Lbfgs { l2 } => {
+            let choice = choose_l2(compute, train, classes, options)?;
+            *l2 = Some(choice.l2);
+            settled.l2 = Some(choice);
+        }
+        Solver::Steps(steps) => {
+            let epochs = steps.epochs.count(train.len(), steps.batch);
+            settled.epochs_by_photos = steps.epochs == Epochs::Auto;
+            let most = if settled.epochs_by_photos && steps.early_stopping.is_some() { PATIENT } else { 1 };
+            steps.epochs = Epochs::Fixed(epochs.saturating_mul(most));
+            if steps.l2.is_none() {
+                let photos: usize = train.photos(classes).iter().sum();
+                settled.l2_by_photos = Some(photos.max(1)).filter(|_| settled.epochs_by_photos);
+                steps.l2 = Some(settled.l2_by_photos.map_or(0.0, |photos| 1.0 / photos as f32));
+            }
+            settled.rate_found = steps.rate == Rate::Find;
         }
     }
-    if options.find_rate {
-        settled.learning_rate = find_rate(train, classes, &settled)?;
-        settled.find_rate = false;
+    if settled.rate_found {
+        let rate = find_rate(train, classes, &settled.options)?;
+        settled.options = settled.options.with_steps(|steps| steps.rate = Rate::Fixed(rate));
     }
-    Ok(Settled { options: settled, epochs_by_photos, l2_by_photos, rate_found: options.find_rate, l2 })
+    Ok(settled)
 }
 
-/// Chooses an L2 penalty for [`LBFGS`](crate::LBFGS) by folds of `train`, on `threads`; `pulse` can stop it.
+/// Chooses an L2 penalty for [`Solver::Lbfgs`] by folds of `train`, with the class weights and the label smoothing of
+/// `options`.
 ///
 /// # Errors
-/// [`Error::Stopped`] where `pulse` breaks; [`Error::Autograd`] where labels do not fit the classes.
+/// [`Error::Stopped`] if the pulse breaks; [`Error::Autograd`] if labels do not fit the classes.
 ///
 /// # Cost
 /// One fit for each fold and penalty, most of them short, since each starts where the last one ended.
 pub fn choose_l2(
-    threads: &Threads,
-    isa: Isa,
+    compute: Compute<'_>,
     train: &FeatureSet,
     classes: usize,
     options: &TrainOptions,
-    pulse: &(dyn Fn() -> ControlFlow<()> + Sync),
 ) -> Result<L2Choice, Error> {
     let Some((all, fold_of)) = usable_folds(train, classes, FOLDS, 1, options.seed) else {
         return Ok(L2Choice { l2: L2_DEFAULT, folds: 0, losses: Vec::new() });
     };
     // A spread needs two of them.
     let folds = enough(train.photos(classes).iter().sum(), all).max(2);
-    let losses = each(threads, folds, pulse, |fold| {
+    let losses = each(compute, folds, |fold| {
         let of =
             |held: bool| (0..train.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
         let held = train.plain_of(of(true));
-        path(isa, &train.rows(&of(false))?, &train.rows(&held)?, classes, options, pulse)
+        path(compute, &train.rows(&of(false))?, &train.rows(&held)?, classes, options)
     })?;
     let count = folds as f64;
     let mean = |index: usize| losses.iter().map(|fold| fold[index]).sum::<f64>() / count;
@@ -144,12 +148,11 @@ pub fn choose_l2(
 
 /// The loss on `held` of heads fitted to `train` with each penalty of the grid.
 fn path(
-    isa: Isa,
+    compute: Compute<'_>,
     train: &FeatureSet,
     held: &FeatureSet,
     classes: usize,
     options: &TrainOptions,
-    pulse: Pulse<'_>,
 ) -> Result<Vec<f64>, Error> {
     let weights = options.class_weight.of(&train.counts(classes));
     let targets = Targets { class_weights: weights.as_deref(), smoothing: options.label_smoothing };
@@ -161,12 +164,13 @@ fn path(
     let stop = Stop { steps: 200, gradient: 1e-4, decrease: 1e-4 };
     let mut losses = Vec::with_capacity(L2_GRID.len());
     for l2 in L2_GRID {
-        if pulse().is_break() {
+        if compute.is_stopped() {
             return Err(Error::Stopped);
         }
-        problem.fit(&mut layer, &LogisticOptions { targets, l2, stop }, |_, _, _| pulse().is_continue())?;
+        let go_on = |_: usize, _: f64, _: &[Tensor; 2]| !compute.is_stopped();
+        problem.fit(&mut layer, &LogisticOptions { targets, l2, stop }, go_on)?;
         let head = Head::from_parts(layer[0].clone(), layer[1].clone(), classes);
-        let said = head.logits_of(isa, held);
+        let said = head.logits_of(compute.isa, held);
         let said = tempered(&said, temperature(&said, held.labels(), classes)?);
         let shape = Shape::new(&[held.len(), logits])?;
         // What the photos count is what is asked for; the smoothing only helps on the way there.

@@ -1,13 +1,17 @@
 //! The photos of a training: which are learned from, which are watched, which are kept for the end.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use icecap_data::{Groups, Inventory, Part, Sample, split, split_groups};
+use icecap_weights::check_classes;
 
 use crate::error::Error;
+use crate::model::source::{OwnedSource, Source};
 
 /// Photos by part, and the names of their classes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
     /// The names of the classes; a sample's class is an index into them.
     pub classes: Vec<String>,
@@ -17,6 +21,8 @@ pub struct Dataset {
     pub val: Vec<Sample>,
     /// What it is tried on at the end; may be empty.
     pub test: Vec<Sample>,
+    /// Photos that do not lie at their sample's path, by that path.
+    in_memory: Arc<HashMap<PathBuf, OwnedSource>>,
 }
 
 impl Dataset {
@@ -27,6 +33,58 @@ impl Dataset {
     /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] where nothing is left to validate with.
     pub fn new(inventory: &Inventory, share: f64, seed: u64) -> Result<Self, Error> {
         Self::parted(inventory, share, |labels| split(labels, share, seed))
+    }
+
+    /// The dataset of `photos`, wherever they are, each with the index of its class in `classes`. `share` of each class is
+    /// held back for validation, drawn by `seed`; with a share of 0 nothing is, as cross-validation wants it.
+    ///
+    /// The samples' paths are names, `CLASS/NUMBER`, counted in the order of the photos. The same photos in the same order
+    /// give the same head, bit for bit, as those of a folder: classes by name there, and photos by path within each.
+    ///
+    /// ```
+    /// use icecap::Dataset;
+    /// use icecap::model::OwnedSource;
+    ///
+    /// let gray = |level: u8| OwnedSource::Rgb { pixels: vec![level; 8 * 8 * 3], width: 8, height: 8 };
+    /// let photos = (0..20).map(|number| (gray(number * 12), usize::from(number > 9)));
+    /// let dataset = Dataset::from_sources(vec!["dark".into(), "light".into()], photos, 0.2, 0)?;
+    /// assert_eq!((dataset.train.len(), dataset.val.len()), (16, 4));
+    /// # Ok::<(), icecap::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if there are fewer than two classes, two of one name, or a photo whose class is none of them;
+    /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] if a share above 0 leaves nothing to validate
+    /// with. Whether a photo can be read shows in training.
+    pub fn from_sources(
+        classes: Vec<String>,
+        photos: impl IntoIterator<Item = (OwnedSource, usize)>,
+        share: f64,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        check_classes(&classes).map_err(|reason| Error::Setting { what: "classes", reason })?;
+        let (mut train, mut in_memory) = (Vec::new(), HashMap::new());
+        for (number, (photo, class)) in photos.into_iter().enumerate() {
+            let Some(name) = classes.get(class) else {
+                let reason = format!("photo {number} is of class {class}, and there are {}", classes.len());
+                return Err(Error::Setting { what: "classes", reason });
+            };
+            let path = PathBuf::from(format!("{name}/{number}"));
+            in_memory.insert(path.clone(), photo);
+            train.push(Sample { path, class });
+        }
+        let inventory = Inventory { classes, train, ..Inventory::default() };
+        let dataset = match share {
+            0.0 => Self::whole(&inventory),
+            _ => Self::new(&inventory, share, seed)?,
+        };
+        Ok(Self { in_memory: Arc::new(in_memory), ..dataset })
+    }
+
+    /// Where the photo of one of the samples is to be read.
+    #[must_use]
+    pub fn source<'a>(&'a self, sample: &'a Sample) -> Source<'a> {
+        self.in_memory.get(&sample.path).map_or(Source::Path(&sample.path), OwnedSource::source)
     }
 
     /// The same, but photos of one group are held back together or not at all.
@@ -45,7 +103,7 @@ impl Dataset {
     pub fn whole(inventory: &Inventory) -> Self {
         let classes = inventory.classes.clone();
         let [val, test] = [&inventory.val, &inventory.test].map(|part| part.clone().unwrap_or_default());
-        Self { classes, train: inventory.train.clone(), val, test }
+        Self { classes, train: inventory.train.clone(), val, test, ..Self::default() }
     }
 
     fn parted(

@@ -2,17 +2,19 @@
 
 use std::ops::ControlFlow;
 
-use icecap_autograd::optim::{self, lbfgs::Stop};
-use icecap_autograd::{Logistic, LogisticOptions, Optimizer, Schedule, Targets, Workspace};
+use icecap_autograd::optim::lbfgs::Stop;
+use icecap_autograd::{Logistic, LogisticOptions, Schedule, Targets};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Tensor};
 
 use crate::error::Error;
 use crate::judge::metrics::Metrics;
+use crate::learn::compute::Pulse;
+use crate::learn::decay::Decay;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::options::{Decay, TrainOptions};
-use crate::learn::pulse::Pulse;
-use crate::learn::step::Step;
+use crate::learn::options::{Solver, TrainOptions};
+use crate::learn::step::{Step, Stepper};
+use crate::learn::steps::Steps;
 use crate::model::head::Head;
 
 /// The share of each class' training photos by which early stopping tells the best epoch.
@@ -24,13 +26,12 @@ const WATCHED: f64 = 0.15;
 /// good as at the epoch's end. That is why validation can look better than running training numbers; the training
 /// numbers with dropout off, taken at the end of the epoch as validation is, can be compared with it.
 ///
-/// With [`LBFGS`](crate::LBFGS) an epoch is one of its steps on all photos; there is no dropout, and `running` is
-/// `train`.
+/// With [`Solver::Lbfgs`] an epoch is one of its steps on all photos; there is no dropout, and `running` is `train`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epoch {
     /// Counted from 1.
     pub epoch: u32,
-    /// The learning rate of its last step; with [`LBFGS`](crate::LBFGS) the length of the step, of Newton's being 1.
+    /// The learning rate of its last step; with [`Solver::Lbfgs`] the length of the step, where Newton's own is 1.
     pub learning_rate: f32,
     /// Over the epoch's steps as they went, dropout on.
     pub running: Metrics,
@@ -82,139 +83,184 @@ impl Listener<'_> {
     }
 }
 
+/// What a head is trained on, and what it is watched on meanwhile.
+#[derive(Clone, Copy)]
+pub(crate) struct Photos<'a> {
+    pub(crate) train: &'a FeatureSet,
+    pub(crate) validation: &'a FeatureSet,
+}
+
 /// Trains `head` with options in which nothing is left open.
 pub(crate) fn fit(
     head: &mut Head,
     isa: Isa,
-    train: &FeatureSet,
-    validation: &FeatureSet,
+    photos: Photos<'_>,
     options: &TrainOptions,
     listener: Listener<'_>,
 ) -> Result<Fit, Error> {
-    let slice = match options.early_stopping {
-        Some(_) => Some(train.held_back(WATCHED, options.seed)?),
-        None => None,
-    };
-    let (train, slice) = match &slice {
-        Some((_, slice)) if slice.is_empty() => {
-            let reason = "no class has two photos, so none can be watched; leave it off".to_owned();
-            return Err(Error::Setting { what: "early stopping", reason });
+    match &options.solver {
+        Solver::Lbfgs { l2 } => {
+            let targets = ClassWeights::of(options, photos.train, head);
+            let course = Course { isa, photos, slice: None, options, targets: targets.targets() };
+            course.solve(head, l2.unwrap_or(0.0), listener)
         }
-        Some((train, slice)) => (train, Some(slice)),
-        None => (train, None),
-    };
-    let weights = options.class_weight.of(&train.counts(head.classes()));
-    let targets = Targets { class_weights: weights.as_deref(), smoothing: options.label_smoothing };
-    let course = Course { isa, train, validation, slice, options, targets };
-    if options.is_lbfgs() { course.solve(head, listener) } else { course.epochs(head, listener) }
+        Solver::Steps(steps) => {
+            let slice = match steps.early_stopping {
+                Some(_) => Some(held_back(photos.train, options.seed)?),
+                None => None,
+            };
+            let (train, slice) = match &slice {
+                Some((train, slice)) => (train, Some(slice)),
+                None => (photos.train, None),
+            };
+            let targets = ClassWeights::of(options, train, head);
+            let photos = Photos { train, ..photos };
+            let course = Course { isa, photos, slice, options, targets: targets.targets() };
+            course.epochs(head, steps, listener)
+        }
+    }
+}
+
+/// The photos without the slice that early stopping goes by, and that slice.
+fn held_back(train: &FeatureSet, seed: u64) -> Result<(FeatureSet, FeatureSet), Error> {
+    let parts = train.held_back(WATCHED, seed)?;
+    if parts.1.is_empty() {
+        let reason = "no class has two photos, so none can be watched; leave it off".to_owned();
+        return Err(Error::Setting { what: "early stopping", reason });
+    }
+    Ok(parts)
+}
+
+/// How much a photo of each class counts, and how sure its label is.
+struct ClassWeights {
+    weights: Option<Vec<f32>>,
+    smoothing: f32,
+}
+
+impl ClassWeights {
+    fn of(options: &TrainOptions, train: &FeatureSet, head: &Head) -> Self {
+        let weights = options.class_weight.of(&train.counts(head.classes()));
+        Self { weights, smoothing: options.label_smoothing }
+    }
+
+    fn targets(&self) -> Targets<'_> {
+        Targets { class_weights: self.weights.as_deref(), smoothing: self.smoothing }
+    }
 }
 
 /// What a training runs on.
 struct Course<'a> {
     isa: Isa,
-    train: &'a FeatureSet,
-    validation: &'a FeatureSet,
+    photos: Photos<'a>,
+    /// The photos by which early stopping goes.
     slice: Option<&'a FeatureSet>,
     options: &'a TrainOptions,
     targets: Targets<'a>,
 }
 
+/// The end of an epoch, before anything is measured there.
+struct Passed {
+    epoch: u32,
+    learning_rate: f32,
+    /// What the epoch's steps have measured as they went; `None` where there are no steps of a batch.
+    running: Option<Metrics>,
+}
+
 impl Course<'_> {
     /// The metrics at the end of an epoch. Where nobody listens, only what early stopping needs.
-    fn measure(
-        &self,
-        head: &Head,
-        (epoch, learning_rate): (u32, f32),
-        running: Metrics,
-        heard: bool,
-    ) -> Result<Epoch, Error> {
+    fn measure(&self, head: &Head, passed: Passed, heard: bool) -> Result<Epoch, Error> {
+        let Passed { epoch, learning_rate, running } = passed;
         let of = |set, wanted| if wanted { head.evaluate(self.isa, set) } else { Ok(Metrics::NONE) };
-        let train = of(self.train, heard)?;
-        let validation = of(self.validation, heard)?;
+        let train = of(self.photos.train, heard)?;
+        let validation = of(self.photos.validation, heard)?;
         let watched = self.slice.map(|slice| head.evaluate(self.isa, slice)).transpose()?;
         let measured = [
-            (running, !self.options.is_lbfgs()),
+            (running.unwrap_or(train), running.is_some()),
             (train, heard),
-            (validation, heard && !self.validation.is_empty()),
+            (validation, heard && !self.photos.validation.is_empty()),
             (watched.unwrap_or(Metrics::NONE), watched.is_some()),
         ];
         match measured.iter().find(|(metrics, is_one)| *is_one && !metrics.loss.is_finite()) {
             Some((metrics, _)) => Err(Error::Diverged { epoch, loss: metrics.loss }),
-            None => Ok(Epoch { epoch, learning_rate, running, train, validation, watched }),
+            None => {
+                let running = running.unwrap_or(train);
+                Ok(Epoch { epoch, learning_rate, running, train, validation, watched })
+            }
         }
     }
 
     /// Epoch by epoch, in steps of a batch.
-    fn epochs(&self, head: &mut Head, mut listener: Listener<'_>) -> Result<Fit, Error> {
-        let options = self.options;
-        let mut optimizer = optim::named(&options.optimizer)?;
-        let mut workspace = Workspace::new();
-        let epochs = options.epochs.count(self.train.len(), options.batch);
-        let steps = self.train.len().div_ceil(options.batch.max(1)) as u64;
-        let rates = Rates::new(options, epochs, steps);
+    fn epochs(&self, head: &mut Head, settings: &Steps, mut listener: Listener<'_>) -> Result<Fit, Error> {
+        let train = self.photos.train;
+        let mut stepper = Stepper::new(train, self.options, settings, self.targets)?;
+        let epochs = settings.epochs.count(train.len(), settings.batch);
+        let steps = train.len().div_ceil(settings.batch.max(1)) as u64;
+        let rates = Rates::new(settings, epochs, steps);
         let mut history: Vec<Epoch> = Vec::new();
-        let mut best: Option<(f32, usize, Head)> = None;
+        let mut best: Option<Best> = None;
         for epoch in 0..epochs {
             let first = u64::from(epoch) * steps;
             let rate = |step: u64| rates.at(first + step);
-            let running = self.epoch(head, epoch, optimizer.as_mut(), &mut workspace, rate)?;
-            let last = rate(steps.saturating_sub(1));
-            let measured = self.measure(head, (epoch + 1, last), running, listener.hears())?;
+            let running = Some(self.epoch(head, epoch, &mut stepper, rate)?);
+            let learning_rate = rate(steps.saturating_sub(1));
+            let passed = Passed { epoch: epoch + 1, learning_rate, running };
+            let measured = self.measure(head, passed, listener.hears())?;
             history.push(measured);
-            if let Some(watched) = measured.watched
-                && best.as_ref().is_none_or(|(loss, _, _)| watched.loss < *loss)
+            let place = history.len() - 1;
+            if let Some(Metrics { loss, .. }) = measured.watched
+                && best.as_ref().is_none_or(|best| loss < best.loss)
             {
-                best = Some((watched.loss, history.len() - 1, head.clone()));
+                best = Some(Best { loss, place, head: head.clone() });
             }
             if listener.tell(&measured).is_break() {
                 return Err(Error::Stopped);
             }
-            let waited = best.as_ref().map_or(0, |(_, at, _)| history.len() - 1 - at);
-            if options.early_stopping.is_some_and(|patience| waited >= patience as usize) {
+            let waited = best.as_ref().map_or(0, |best| place - best.place);
+            if settings.early_stopping.is_some_and(|patience| waited >= patience as usize) {
                 break;
             }
         }
         let mut kept = history.len().saturating_sub(1);
-        if let Some((_, at, of_best)) = best {
-            (kept, *head) = (at, of_best);
+        if let Some(best) = best {
+            (kept, *head) = (best.place, best.head);
         }
-        Ok(Fit { history, kept, options: options.clone() })
+        Ok(Fit { history, kept, options: self.options.clone() })
     }
 
     fn epoch(
         &self,
         head: &mut Head,
         epoch: u32,
-        optimizer: &mut dyn Optimizer,
-        workspace: &mut Workspace,
+        stepper: &mut Stepper<'_>,
         rate: impl Fn(u64) -> f32,
     ) -> Result<Metrics, Error> {
-        let mut order: Vec<u32> = (0..self.train.len() as u32).collect();
+        let photos = self.photos.train.len();
+        let mut order: Vec<u32> = (0..photos as u32).collect();
         Stream::new(self.options.seed, Purpose::Shuffle, epoch, 0).shuffle(&mut order);
         let (mut loss_sum, mut right) = (0.0, 0.0);
-        for (number, rows) in order.chunks(self.options.batch.max(1)).enumerate() {
-            let step = Step { epoch, rows, rate: rate(number as u64) };
-            let metrics = step.take(head, self.train, self.options, &self.targets, optimizer, workspace)?;
+        for (number, rows) in order.chunks(stepper.batch()).enumerate() {
+            let metrics = stepper.take(head, &Step { epoch, rows, rate: rate(number as u64) })?;
             // A short last step counts by its photos.
             loss_sum += f64::from(metrics.loss) * rows.len() as f64;
             right += f64::from(metrics.accuracy) * rows.len() as f64;
         }
-        let photos = self.train.len().max(1) as f64;
+        let photos = photos.max(1) as f64;
         Ok(Metrics { loss: (loss_sum / photos) as f32, accuracy: (right / photos) as f32 })
     }
 
     /// All at once, on all photos. The start is a head of zeros: what it leads to depends on no seed.
-    fn solve(&self, head: &mut Head, mut listener: Listener<'_>) -> Result<Fit, Error> {
-        let problem = Logistic::new(self.train.features().view(), self.train.labels(), head.classes())?;
+    fn solve(&self, head: &mut Head, l2: f32, mut listener: Listener<'_>) -> Result<Fit, Error> {
+        let train = self.photos.train;
+        let problem = Logistic::new(train.features().view(), train.labels(), head.classes())?;
         let stop = Stop { steps: STEPS, gradient: 1e-5, decrease: 1e-7 };
-        let options = LogisticOptions { targets: self.targets, l2: self.options.l2.unwrap_or(0.0), stop };
+        let options = LogisticOptions { targets: self.targets, l2, stop };
         let mut layer = [head.kernel(), head.bias()].map(|tensor| Tensor::zeros(tensor.shape()));
         let (mut history, mut failed, classes) = (Vec::new(), None, head.classes());
         let mut watch = |step: usize, length: f64, [kernel, bias]: &[Tensor; 2]| {
             let now = Head::from_parts(kernel.clone(), bias.clone(), classes);
-            match self.measure(&now, (step as u32, length as f32), Metrics::NONE, listener.hears()) {
+            let passed = Passed { epoch: step as u32, learning_rate: length as f32, running: None };
+            match self.measure(&now, passed, listener.hears()) {
                 Ok(epoch) => {
-                    let epoch = Epoch { running: epoch.train, ..epoch };
                     history.push(epoch);
                     if listener.tell(&epoch).is_break() {
                         failed = Some(Error::Stopped);
@@ -239,6 +285,14 @@ impl Course<'_> {
     }
 }
 
+/// The best epoch so far, by the loss on the photos that are watched.
+struct Best {
+    loss: f32,
+    /// Its place in the history.
+    place: usize,
+    head: Head,
+}
+
 /// Steps of L-BFGS at most: two to four times what heads without a penalty need.
 const STEPS: usize = 500;
 
@@ -250,13 +304,13 @@ struct Rates {
 }
 
 impl Rates {
-    fn new(options: &TrainOptions, epochs: u32, steps: u64) -> Self {
-        let schedule = match options.decay {
+    fn new(settings: &Steps, epochs: u32, steps: u64) -> Self {
+        let schedule = match settings.schedule {
             Decay::Constant => Schedule::Constant,
             Decay::Cosine => Schedule::Cosine { steps: steps * u64::from(epochs) },
             Decay::Step { epochs, factor } => Schedule::Step { every: steps * u64::from(epochs), factor },
         };
-        Self { base: options.learning_rate, schedule, warmup: steps * u64::from(options.warmup) }
+        Self { base: settings.learning_rate(), schedule, warmup: steps * u64::from(settings.warmup) }
     }
 
     /// The schedule's rate, of which the first step of a warm-up takes a share, and each a share more.

@@ -1,12 +1,8 @@
 //! Folds of the training photos by which one number is chosen: how many there can be, and how many are enough.
 
-use std::sync::Mutex;
-
-use icecap_kernels::Threads;
-
 use crate::error::Error;
+use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::pulse::Pulse;
 
 /// Up to `most` folds, or as many as leave each class `each` photos in every fold; none where that is less than two. Views
 /// of a photo are one.
@@ -31,28 +27,23 @@ pub(crate) fn enough(photos: usize, k: usize) -> usize {
     ENOUGH.div_ceil((photos / k).max(1)).min(k)
 }
 
-/// Does each task on a thread; the results in the order of the tasks. Where `pulse` breaks, none is begun any more: what
+/// Does each task on a thread; the results in the order of the tasks. Once the pulse breaks, none is begun any more: what
 /// a task does before it first asks would add up over many.
 pub(crate) fn each<R: Send>(
-    threads: &Threads,
+    compute: Compute<'_>,
     tasks: usize,
-    pulse: Pulse<'_>,
     work: impl Fn(usize) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
-    let done: Vec<Mutex<Option<Result<R, Error>>>> = (0..tasks).map(|_| Mutex::new(None)).collect();
-    threads.for_each(tasks, |task| {
-        let result = if pulse().is_break() { Err(Error::Stopped) } else { work(task) };
-        if let Ok(mut place) = done[task].lock() {
-            *place = Some(result);
-        }
-    });
-    done.into_iter().map(|place| place.into_inner().ok().flatten().unwrap_or(Err(Error::Stopped))).collect()
+    let done = compute.threads.map_until(compute.pulse, 0..tasks, work);
+    done.ok_or(Error::Stopped)?.into_iter().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use icecap_kernels::{Isa, Threads};
 
     use super::*;
 
@@ -69,7 +60,8 @@ mod tests {
             _ => ControlFlow::Continue(()),
         };
         let work = |_| Ok(begun.fetch_add(1, Ordering::Relaxed));
-        assert!(matches!(each(&Threads::serial(), 100, &pulse, work), Err(Error::Stopped)));
+        let compute = Compute { threads: &Threads::serial(), isa: Isa::best(), pulse: &pulse };
+        assert!(matches!(each(compute, 100, work), Err(Error::Stopped)));
         assert_eq!(begun.into_inner(), 3);
     }
 }

@@ -6,8 +6,9 @@ use icecap_kernels::{Isa, Threads};
 
 use crate::error::Error;
 use crate::learn::auto_options::settle;
+use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::fit::{Epoch, Fit, Listener, fit};
+use crate::learn::fit::{Epoch, Fit, Listener, Photos, fit};
 use crate::learn::options::TrainOptions;
 use crate::model::head::Head;
 
@@ -30,8 +31,9 @@ impl Head {
         mut report: impl FnMut(&Epoch) -> ControlFlow<()>,
     ) -> Result<Fit, Error> {
         let go_on = || ControlFlow::Continue(());
-        let settled = settle(&Threads::serial(), isa, train, self.classes(), options, &go_on)?;
-        fit(self, isa, train, validation, &settled.options, Listener::Each(&mut report))
+        let compute = Compute { threads: &Threads::serial(), isa, pulse: &go_on };
+        let settled = settle(compute, train, self.classes(), options)?;
+        fit(self, isa, Photos { train, validation }, &settled.options, Listener::Each(&mut report))
     }
 }
 
@@ -41,7 +43,12 @@ mod tests {
     use icecap_kernels::{Shape, Tensor};
 
     use super::*;
-    use crate::learn::options::{ClassWeight, Decay, Epochs, LBFGS};
+    use crate::learn::class_weight::ClassWeight;
+    use crate::learn::decay::Decay;
+    use crate::learn::epochs::Epochs;
+    use crate::learn::optimizer::Optimizer;
+    use crate::learn::options::Solver;
+    use crate::learn::steps::{Rate, Steps};
 
     /// Two clouds of features, apart by a little.
     fn clouds(photos: u32, shift: f32) -> FeatureSet {
@@ -61,13 +68,11 @@ mod tests {
     fn training_learns_and_reports_each_epoch() {
         let (train, validation) = (clouds(64, 0.3), clouds(40, 0.3));
         let isa = Isa::best();
-        for (classes, optimizer) in [(2, "adam"), (3, "sgd"), (2, "rmsprop"), (2, "adamw")] {
-            let options = TrainOptions {
-                epochs: 30.into(),
-                learning_rate: 1e-2,
-                optimizer: optimizer.into(),
-                ..Default::default()
-            };
+        for (classes, optimizer) in
+            [(2, Optimizer::Adam), (3, Optimizer::Sgd), (2, Optimizer::RmsProp), (2, Optimizer::AdamW)]
+        {
+            let steps = Steps { epochs: 30.into(), rate: Rate::Fixed(1e-2), optimizer, ..Default::default() };
+            let options = steps.into();
             let mut head = Head::untrained(20, classes, 0).unwrap();
             let before = head.evaluate(isa, &validation).unwrap();
             let mut seen = 0;
@@ -90,19 +95,18 @@ mod tests {
     #[test]
     fn a_diverging_training_is_an_error() {
         let set = clouds(64, 0.1);
-        let options = TrainOptions { learning_rate: 3e38, optimizer: "sgd".into(), ..Default::default() };
+        let steps = Steps { rate: Rate::Fixed(3e38), optimizer: Optimizer::Sgd, ..Default::default() };
         let mut head = Head::untrained(20, 3, 0).unwrap();
-        let result = head.train(Isa::best(), &set, &set, &options, |_| ControlFlow::Continue(()));
+        let result = head.train(Isa::best(), &set, &set, &steps.into(), |_| ControlFlow::Continue(()));
         assert!(matches!(result, Err(Error::Diverged { .. })), "{result:?}");
     }
 
     #[test]
     fn the_learning_rate_follows_its_schedule() {
         let set = clouds(10, 0.1);
-        let rates = |decay| {
-            let options = TrainOptions { epochs: 4.into(), batch: 5, decay, ..Default::default() };
-            let mut head = Head::untrained(20, 2, 0).unwrap();
-            let fit = head.train(Isa::best(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
+        let rates = |schedule| {
+            let steps = Steps { epochs: 4.into(), batch: 5, schedule, ..Default::default() };
+            let (_, fit) = trained(&set, &steps.into());
             fit.history.iter().map(|epoch| epoch.learning_rate).collect::<Vec<_>>()
         };
         assert_eq!(rates(Decay::Constant), [1e-3; 4]);
@@ -121,8 +125,8 @@ mod tests {
     #[test]
     fn the_rate_warms_up_step_by_step() {
         let set = clouds(10, 0.1);
-        let options = TrainOptions { epochs: 4.into(), batch: 5, warmup: 2, ..Default::default() };
-        let (_, fit) = trained(&set, &options);
+        let steps = Steps { epochs: 4.into(), batch: 5, warmup: 2, ..Default::default() };
+        let (_, fit) = trained(&set, &steps.into());
         let rates: Vec<f32> = fit.history.iter().map(|epoch| epoch.learning_rate).collect();
         // Four steps of warm-up: the last of the first epoch is the second of them.
         assert_eq!(rates, [5e-4, 1e-3, 1e-3, 1e-3]);
@@ -132,14 +136,14 @@ mod tests {
     fn early_stopping_keeps_the_best_epoch_on_photos_it_does_not_learn_from() {
         // Few photos, many features: the loss on others soon rises.
         let set = clouds(40, 0.1);
-        let options = TrainOptions {
+        let steps = Steps {
             early_stopping: Some(5),
-            learning_rate: 3e-2,
+            rate: Rate::Fixed(3e-2),
             dropout: 0.0,
             l2: Some(0.0),
             ..Default::default()
         };
-        let (head, fit) = trained(&set, &options);
+        let (head, fit) = trained(&set, &steps.clone().into());
         let losses: Vec<f32> = fit.history.iter().map(|epoch| epoch.watched.unwrap().loss).collect();
         let best = losses.iter().copied().fold(f32::INFINITY, f32::min);
         assert_eq!(losses[fit.kept], best);
@@ -148,26 +152,26 @@ mod tests {
         assert_eq!((rest.len(), slice.len()), (34, 6));
         assert_eq!(head.evaluate(Isa::best(), &slice).unwrap().loss, best);
         // Whatever is held back from it: the kept epoch's head learned from the rest alone.
-        let alone = TrainOptions { early_stopping: None, epochs: (fit.kept as u32 + 1).into(), ..options };
-        assert_eq!(trained(&rest, &alone).0.kernel().data(), head.kernel().data());
+        let alone = Steps { early_stopping: None, epochs: (fit.kept as u32 + 1).into(), ..steps };
+        assert_eq!(trained(&rest, &alone.into()).0.kernel().data(), head.kernel().data());
     }
 
     #[test]
     fn lbfgs_depends_on_no_seed_and_chooses_its_penalty() {
         let set = clouds(60, 0.3);
         let options =
-            |seed| TrainOptions { optimizer: LBFGS.into(), seed, l2: Some(0.1), ..Default::default() };
+            |seed| TrainOptions { solver: Solver::Lbfgs { l2: Some(0.1) }, seed, ..Default::default() };
         let (head, fit) = trained(&set, &options(0));
         assert_eq!(trained(&set, &options(7)).0.kernel().data(), head.kernel().data());
         assert!(fit.history.last().unwrap().train.accuracy > 0.9, "{:?}", fit.history.last());
-        let (_, fit) = trained(&set, &TrainOptions { l2: None, ..options(0) });
-        assert!(fit.options.l2.is_some_and(|l2| l2 > 0.0), "{:?}", fit.options);
+        let (_, fit) = trained(&set, &Solver::Lbfgs { l2: None }.into());
+        assert!(fit.options.l2().is_some_and(|l2| l2 > 0.0), "{:?}", fit.options);
     }
 
     #[test]
     fn a_penalty_by_the_number_of_photos_comes_where_epochs_do() {
         let l2 = |epochs: Epochs, l2| {
-            trained(&clouds(40, 0.3), &TrainOptions { epochs, l2, ..Default::default() }).1.options.l2
+            trained(&clouds(40, 0.3), &Steps { epochs, l2, ..Default::default() }.into()).1.options.l2()
         };
         assert_eq!(l2(Epochs::Auto, None), Some(1.0 / 40.0));
         assert_eq!((l2(3.into(), None), l2(Epochs::Auto, Some(0.5))), (Some(0.0), Some(0.5)));
@@ -177,28 +181,23 @@ mod tests {
     fn a_penalty_makes_small_weights_and_class_weights_find_the_rare_class() {
         let set = clouds(64, 0.3);
         let size = |l2| {
-            let options = TrainOptions { l2, learning_rate: 1e-2, ..Default::default() };
-            trained(&set, &options).0.kernel().data().iter().map(|w| w * w).sum::<f32>()
+            let steps = Steps { l2, rate: Rate::Fixed(1e-2), ..Default::default() };
+            trained(&set, &steps.into()).0.kernel().data().iter().map(|w| w * w).sum::<f32>()
         };
         assert!(size(Some(1.0)) < 0.5 * size(None));
         // One photo of class 1 to twelve of class 0.
         let rows: Vec<usize> = (0..64).filter(|row| row % 2 == 0 || row % 24 == 1).collect();
         let few = set.rows(&rows).unwrap();
-        let found = |class_weight, optimizer: &str| {
-            let options = TrainOptions {
-                class_weight,
-                learning_rate: 1e-2,
-                optimizer: optimizer.into(),
-                l2: Some(0.3),
-                ..Default::default()
-            };
+        let steps = Steps { rate: Rate::Fixed(1e-2), l2: Some(0.3), ..Default::default() };
+        let found = |class_weight, solver: &Solver| {
+            let options = TrainOptions { class_weight, solver: solver.clone(), ..Default::default() };
             let (head, _) = trained(&few, &options);
             head.logits_of(Isa::best(), &clouds(200, 0.3)).iter().filter(|logit| **logit >= 0.0).count()
         };
-        for optimizer in ["adam", LBFGS] {
+        for solver in [Solver::Steps(steps), Solver::Lbfgs { l2: Some(0.3) }] {
             let counts =
-                [ClassWeight::None, ClassWeight::Sqrt, ClassWeight::Balanced].map(|w| found(w, optimizer));
-            assert!(counts[0] < counts[1] && counts[1] < counts[2], "{optimizer}: {counts:?}");
+                [ClassWeight::None, ClassWeight::Sqrt, ClassWeight::Balanced].map(|w| found(w, &solver));
+            assert!(counts[0] < counts[1] && counts[1] < counts[2], "{solver:?}: {counts:?}");
         }
     }
 }

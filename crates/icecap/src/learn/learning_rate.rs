@@ -11,13 +11,13 @@
 //! # Source
 //! Smith, "Cyclical learning rates for training neural networks", WACV 2017.
 
-use icecap_autograd::{Targets, Workspace, optim};
+use icecap_autograd::Targets;
 use icecap_kernels::rng::{Purpose, Stream};
 
 use crate::error::Error;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::options::TrainOptions;
-use crate::learn::step::Step;
+use crate::learn::step::{Step, Stepper};
 use crate::model::head::Head;
 
 const STEPS: usize = 100;
@@ -33,33 +33,29 @@ const REACH: usize = 4;
 /// A smoothed loss so many times the best one is the end of the test.
 const BLOWN: f64 = 4.0;
 
-/// The learning rate at which the loss of a fresh head falls fastest, on mini-batches of `train` with the optimizer,
+/// Finds the learning rate at which the loss of a fresh head falls fastest, on mini-batches of `train` with the optimizer,
 /// batch, dropout and losses of `options`. The same photos, options and seed give the same rate.
 ///
 /// # Errors
-/// [`Error::Setting`] where there are no photos; settings out of range.
+/// [`Error::Setting`] if there are no photos, if the options' solver takes no steps, or if an option is out of its range.
 pub fn find_rate(train: &FeatureSet, classes: usize, options: &TrainOptions) -> Result<f32, Error> {
+    let refuse = |reason: &str| Error::Setting { what: "learning rate", reason: reason.to_owned() };
     if train.is_empty() {
-        return Err(Error::Setting {
-            what: "learning rate",
-            reason: "none can be found without photos".to_owned(),
-        });
+        return Err(refuse("none can be found without photos"));
     }
+    let steps = options.steps().ok_or_else(|| refuse("this solver has none to be found"))?;
     let mut head = Head::untrained(train.features().shape().dims()[1], classes, options.seed)?;
-    let mut optimizer = optim::named(&options.optimizer)?;
-    let mut workspace = Workspace::new();
     let weights = options.class_weight.of(&train.counts(classes));
     let targets = Targets { class_weights: weights.as_deref(), smoothing: options.label_smoothing };
+    let mut stepper = Stepper::new(train, options, steps, targets)?;
     let mut smoothed: Vec<f64> = Vec::with_capacity(STEPS);
     let (mut running, mut best) = (0.0, f64::INFINITY);
     let mut batches =
-        Batches { rows: train.len(), batch: options.batch, seed: options.seed, epoch: 0, order: Vec::new() };
+        Batches { rows: train.len(), batch: steps.batch, seed: options.seed, epoch: 0, order: Vec::new() };
     for number in 0..STEPS {
         let (epoch, rows) = batches.next();
         let step = Step { epoch, rows: &rows, rate: rate(number) as f32 };
-        let loss = f64::from(
-            step.take(&mut head, train, options, &targets, optimizer.as_mut(), &mut workspace)?.loss,
-        );
+        let loss = f64::from(stepper.take(&mut head, &step)?.loss);
         if !loss.is_finite() {
             break;
         }

@@ -1,336 +1,320 @@
-//! How a head is trained: the settings, what can be left to the photos, and the schedule of the learning rate.
+//! How a head is trained: the options, and the one list of them that is written down.
+//!
+//! A head is one dense layer, and there are two ways to train it: in steps along the gradient, with all that belongs to
+//! steps, or at once to the minimum, which L-BFGS finds by itself. [`Solver`] says which, and what can be said only of the
+//! one cannot be said of the other.
+//!
+//! [`TrainOptions::describe`] lists every option by name. A model's metadata, a run's record and its page are made of that
+//! list, and [`TrainOptions::read`] takes it back, so an option that is added there is everywhere.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::error::Error;
+use crate::learn::class_weight::ClassWeight;
+use crate::learn::epochs::Epochs;
+use crate::learn::steps::{Rate, Steps};
+use crate::learn::value::Value;
 
-/// How the learning rate changes over the epochs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The name of the solver that takes no steps of a batch.
+const AT_ONCE: &str = "lbfgs";
+
+/// How the minimum of the loss is approached. As text: the name of an [`Optimizer`](crate::learn::Optimizer), or `lbfgs`.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Decay {
-    /// It does not.
-    Constant,
-    /// Down to zero along a cosine.
-    Cosine,
-    /// Times `factor` after every `epochs`.
-    Step {
-        /// Epochs between two multiplications.
-        epochs: u32,
-        /// The factor.
-        factor: f64,
+pub enum Solver {
+    /// In steps along the gradient of one batch each, with dropout.
+    Steps(Steps),
+    /// At once, on all photos, by L-BFGS: no epochs, no learning rate, no batch, no dropout. Only the L2 penalty is there
+    /// to be said.
+    Lbfgs {
+        /// The strength of the L2 penalty on the kernel; `None` to have it chosen by folds of the training photos, see
+        /// [`choose_l2`](crate::learn::choose_l2).
+        l2: Option<f32>,
     },
 }
 
-impl Decay {
-    /// A step without numbers: halved after every five epochs.
-    const STEP: Self = Self::Step { epochs: 5, factor: 0.5 };
+impl Solver {
+    /// The names of all solvers.
+    pub const NAMES: [&str; 5] = ["adam", "adamw", "sgd", "rmsprop", AT_ONCE];
+
+    /// Returns the solver's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Steps(steps) => steps.optimizer.name(),
+            Self::Lbfgs { .. } => AT_ONCE,
+        }
+    }
 }
 
-/// As text `constant`, `cosine`, `step`, `step:EPOCHS` or `step:EPOCHS:FACTOR`.
-impl FromStr for Decay {
+impl Default for Solver {
+    fn default() -> Self {
+        Self::Steps(Steps::default())
+    }
+}
+
+impl From<Steps> for Solver {
+    fn from(steps: Steps) -> Self {
+        Self::Steps(steps)
+    }
+}
+
+/// The solver of a name, with default settings.
+impl FromStr for Solver {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::Setting {
-            what: "schedule",
-            reason: format!(
-                "'{text}' is not one; use constant, cosine, step or step:EPOCHS:FACTOR, as in step:5:0.5 (epochs \
-                 from 1, factor above 0 and up to 1)"
-            ),
-        };
-        let mut words = text.split(':');
-        let decay = match (words.next(), words.next(), words.next()) {
-            (Some("constant"), None, None) => Self::Constant,
-            (Some("cosine"), None, None) => Self::Cosine,
-            (Some("step"), None, None) => Self::STEP,
-            (Some("step"), Some(epochs), factor) => {
-                let epochs = epochs.parse().ok().filter(|epochs| *epochs >= 1).ok_or_else(wrong)?;
-                let factor: f64 = factor.unwrap_or("0.5").parse().map_err(|_| wrong())?;
-                if !(factor > 0.0 && factor <= 1.0) {
-                    return Err(wrong());
-                }
-                Self::Step { epochs, factor }
-            }
-            _ => return Err(wrong()),
-        };
-        if words.next().is_some() { Err(wrong()) } else { Ok(decay) }
-    }
-}
-
-impl std::fmt::Display for Decay {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Constant => f.write_str("constant"),
-            Self::Cosine => f.write_str("cosine"),
-            Self::Step { epochs, factor } => write!(f, "step:{epochs}:{factor}"),
+        if text == AT_ONCE {
+            return Ok(Self::Lbfgs { l2: None });
         }
-    }
-}
-
-/// How often a training goes over its photos.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Epochs {
-    /// As often as the photos need: see [`Epochs::count`].
-    #[default]
-    Auto,
-    /// So often.
-    Fixed(u32),
-}
-
-impl Epochs {
-    /// A training of fewer steps than this is not done: ten photos are one step an epoch, and after ten steps the head
-    /// is hardly better than its random start (0.69 against 0.84 on ants and bees, five photos of each).
-    const STEPS: usize = 300;
-    /// Fewer passes than this waste photos that there are.
-    const LEAST: u32 = 10;
-
-    /// The number for so many photos in steps of `batch`: where it is automatic, 10, or as many as make 300 steps.
-    #[must_use]
-    pub fn count(self, photos: usize, batch: usize) -> u32 {
-        match self {
-            Self::Fixed(epochs) => epochs,
-            Self::Auto => {
-                let steps = photos.div_ceil(batch.max(1)).max(1);
-                Self::LEAST.max(Self::STEPS.div_ceil(steps) as u32)
-            }
-        }
-    }
-}
-
-impl From<u32> for Epochs {
-    fn from(epochs: u32) -> Self {
-        Self::Fixed(epochs)
-    }
-}
-
-/// As text a number, or `auto`.
-impl std::fmt::Display for Epochs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Fixed(epochs) => epochs.fmt(f),
-        }
-    }
-}
-
-/// How much the photos of a rare class count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClassWeight {
-    /// Each photo counts once.
-    #[default]
-    None,
-    /// By the root of what `Balanced` gives: between the two.
-    Sqrt,
-    /// Each class counts the same, however many photos it has.
-    Balanced,
-}
-
-impl ClassWeight {
-    /// The names, as they are read and written.
-    pub const NAMES: [&str; 3] = ["none", "sqrt", "balanced"];
-
-    /// The weight of a photo of each class, their mean over the photos being 1; none where all count once.
-    #[must_use]
-    pub fn of(self, counts: &[usize]) -> Option<Vec<f32>> {
-        let power = match self {
-            Self::None => return None,
-            Self::Sqrt => 0.5,
-            Self::Balanced => 1.0,
-        };
-        let weight = |&count: &usize| if count == 0 { 0.0 } else { (count as f64).powf(-power) };
-        let photos: usize = counts.iter().sum();
-        let sum: f64 = counts.iter().map(|count| *count as f64 * weight(count)).sum();
-        let scale = if sum > 0.0 { photos as f64 / sum } else { 0.0 };
-        Some(counts.iter().map(|count| (scale * weight(count)) as f32).collect())
-    }
-}
-
-impl FromStr for ClassWeight {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "none" => Ok(Self::None),
-            "sqrt" => Ok(Self::Sqrt),
-            "balanced" => Ok(Self::Balanced),
-            _ => Err(Error::Setting {
-                what: "class weight",
+        match text.parse() {
+            Ok(optimizer) => Ok(Steps { optimizer, ..Steps::default() }.into()),
+            Err(_) => Err(Error::Setting {
+                what: "optimizer",
                 reason: format!("'{text}' is not one; use one of {}", Self::NAMES.join(", ")),
             }),
         }
     }
 }
 
-impl std::fmt::Display for ClassWeight {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Sqrt => "sqrt",
-            Self::Balanced => "balanced",
-        })
-    }
-}
-
-/// The optimizer that solves the head in one go, on all photos at once: no epochs, no learning rate, no dropout.
-pub const LBFGS: &str = "lbfgs";
-
-/// The names of all optimizers.
-pub const OPTIMIZERS: [&str; 5] = ["adam", "adamw", "sgd", "rmsprop", LBFGS];
-
 /// How a head is trained.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainOptions {
-    /// Passes over the training photos. With early stopping, at most; where automatic then, ten times as many.
-    pub epochs: Epochs,
-    /// The learning rate at the start.
-    pub learning_rate: f32,
-    /// Whether the learning rate is found by a range test on the training photos instead; see
-    /// [`find_rate`](crate::find_rate).
-    pub find_rate: bool,
-    /// Epochs over which the learning rate rises from next to nothing.
-    pub warmup: u32,
-    /// Photos in a step.
-    pub batch: usize,
-    /// The share of features that dropout sets to zero, in [0, 1).
-    pub dropout: f32,
-    /// One of [`OPTIMIZERS`].
-    pub optimizer: String,
-    /// How the learning rate changes.
-    pub decay: Decay,
-    /// The strength of the L2 penalty on the kernel: `l2 / 2` times the sum of its squares is added to the mean loss.
-    /// None: chosen by folds of the training photos for [`LBFGS`] (see [`choose_l2`](crate::choose_l2)); for others one by
-    /// the number of photos where the epochs are automatic, and 0 where they are not.
-    pub l2: Option<f32>,
+    /// How the minimum of the loss is approached, with the settings of that way.
+    pub solver: Solver,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub label_smoothing: f32,
     /// How much the photos of a rare class count.
     pub class_weight: ClassWeight,
-    /// Epochs without a better one after which the training ends, the best one's head being kept. Which is best is told
-    /// by the loss on a slice of the training photos (15 % of each class) that is then not learned from.
-    pub early_stopping: Option<u32>,
     /// What the head's first weights, the order of photos and dropout are drawn from.
     pub seed: u64,
 }
 
-impl Default for TrainOptions {
-    fn default() -> Self {
-        Self {
-            epochs: Epochs::Auto,
-            learning_rate: 1e-3,
-            find_rate: false,
-            warmup: 0,
-            batch: 32,
-            dropout: 0.2,
-            optimizer: "adam".to_owned(),
-            decay: Decay::Constant,
-            l2: None,
-            label_smoothing: 0.0,
-            class_weight: ClassWeight::None,
-            early_stopping: None,
-            seed: 0,
-        }
+impl From<Solver> for TrainOptions {
+    fn from(solver: Solver) -> Self {
+        Self { solver, ..Self::default() }
+    }
+}
+
+impl From<Steps> for TrainOptions {
+    fn from(steps: Steps) -> Self {
+        Solver::Steps(steps).into()
     }
 }
 
 impl TrainOptions {
-    /// Whether the head is solved in one go.
+    /// Returns the settings of the steps; `None` if the solver takes none.
     #[must_use]
-    pub fn is_lbfgs(&self) -> bool {
-        self.optimizer == LBFGS
+    pub fn steps(&self) -> Option<&Steps> {
+        match &self.solver {
+            Solver::Steps(steps) => Some(steps),
+            Solver::Lbfgs { .. } => None,
+        }
     }
 
-    /// What is wrong with them, before any work is done.
+    /// Returns the strength of the L2 penalty; `None` if it is left to the photos.
+    #[must_use]
+    pub fn l2(&self) -> Option<f32> {
+        match &self.solver {
+            Solver::Steps(Steps { l2, .. }) | Solver::Lbfgs { l2 } => *l2,
+        }
+    }
+
+    /// Returns the options with their steps changed; a solver without steps stays as it is.
+    #[must_use]
+    pub fn with_steps(mut self, change: impl FnOnce(&mut Steps)) -> Self {
+        if let Solver::Steps(steps) = &mut self.solver {
+            change(steps);
+        }
+        self
+    }
+
+    /// Finds what is wrong with the options before any work is done.
     ///
     /// # Errors
-    /// [`Error::Setting`] or [`Error::Autograd`] with the setting and what can be used.
+    /// [`Error::Setting`] with the first option that is out of its range, and what can be used.
     pub fn check(&self) -> Result<(), Error> {
         let refuse = |what, reason: &str| Err(Error::Setting { what, reason: reason.to_owned() });
-        if self.batch == 0 {
-            return refuse("batch", "a step needs at least one photo");
-        }
-        if !(self.learning_rate >= 0.0 && self.learning_rate.is_finite()) {
-            return refuse("learning rate", "use a number from 0 up, 0.001 for a start");
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return refuse("dropout", "use a share from 0 up to, not including, 1");
+        if let Some(steps) = self.steps() {
+            steps.check()?;
         }
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return refuse("label smoothing", "use a share from 0 up to, not including, 1");
         }
-        if self.l2.is_some_and(|l2| !(l2 >= 0.0 && l2.is_finite())) {
+        if self.l2().is_some_and(|l2| !(l2 >= 0.0 && l2.is_finite())) {
             return refuse("l2", "use a number from 0 up, or leave it open");
-        }
-        if self.early_stopping == Some(0) {
-            return refuse("early stopping", "use a patience of one epoch or more");
-        }
-        if !self.is_lbfgs() {
-            icecap_autograd::optim::named(&self.optimizer).map_err(|_| Error::Setting {
-                what: "optimizer",
-                reason: format!("'{}' is not one; use one of {}", self.optimizer, OPTIMIZERS.join(", ")),
-            })?;
-        } else if self.early_stopping.is_some() || self.find_rate || self.warmup > 0 {
-            return refuse(
-                "optimizer",
-                "lbfgs goes to the minimum by itself: it has no learning rate to find or warm up and no epoch to stop at",
-            );
         }
         Ok(())
     }
+
+    /// Lists every option by name, in the order in which a run's record holds them. Options that the solver has no use for
+    /// are listed with their defaults, so that every record has the same keys.
+    ///
+    /// What is left to the photos is listed as `auto` (epochs, L2) or `find` (learning rate); the options of
+    /// [`Settled`](crate::learn::Settled) have numbers instead.
+    #[must_use]
+    pub fn describe(&self) -> Vec<(&'static str, Value)> {
+        let idle = Steps::default();
+        let steps = self.steps().unwrap_or(&idle);
+        let rate = if let Rate::Fixed(rate) = steps.rate { Some(rate) } else { None };
+        let word = |text: &dyn std::fmt::Display| Value::Text(text.to_string());
+        let count = |count: u32| Value::Count(count.into());
+        let epochs = match steps.epochs {
+            Epochs::Fixed(epochs) => count(epochs),
+            open => word(&open),
+        };
+        vec![
+            ("epochs", epochs),
+            ("learning_rate", Value::number_or(rate, "find")),
+            ("l2", Value::number_or(self.l2(), "auto")),
+            ("batch", Value::Count(steps.batch as u64)),
+            ("dropout", Value::Number(steps.dropout)),
+            ("optimizer", word(&self.solver.name())),
+            ("schedule", word(&steps.schedule)),
+            ("warmup", count(steps.warmup)),
+            ("label_smoothing", Value::Number(self.label_smoothing)),
+            ("class_weight", word(&self.class_weight)),
+            ("early_stopping", steps.early_stopping.map_or(Value::Off, count)),
+            ("seed", Value::Count(self.seed)),
+        ]
+    }
+
+    /// Returns the list of [`describe`](Self::describe) as texts by name: what a model's metadata hold.
+    #[must_use]
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        self.describe().into_iter().map(|(key, value)| (key.to_owned(), value.to_string())).collect()
+    }
+
+    /// Reads options from texts by name, as [`metadata`](Self::metadata) gives them and
+    /// [`Classifier::training`](crate::Classifier::training) keeps them. An option that is missing has its default, and
+    /// names that are no option's are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the option whose text cannot be read or is out of its range.
+    pub fn read(texts: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let texts = Texts(texts);
+        let mut options =
+            Self { solver: texts.value("optimizer", str::parse)?.unwrap_or_default(), ..Self::default() };
+        let l2 = texts.value("l2", |text| open(text, "auto"))?.flatten();
+        match &mut options.solver {
+            Solver::Lbfgs { l2: own } => *own = l2,
+            Solver::Steps(steps) => {
+                steps.l2 = l2;
+                let epochs = texts.value("epochs", |text| open(text, "auto"))?;
+                steps.epochs =
+                    epochs.map_or(steps.epochs, |epochs| epochs.map_or(Epochs::Auto, Epochs::Fixed));
+                let rate = texts.value("learning_rate", |text| open(text, "find"))?;
+                steps.rate = rate.map_or(steps.rate, |rate| rate.map_or(Rate::Find, Rate::Fixed));
+                steps.batch = texts.value("batch", str::parse)?.unwrap_or(steps.batch);
+                steps.dropout = texts.value("dropout", str::parse)?.unwrap_or(steps.dropout);
+                steps.schedule = texts.value("schedule", str::parse)?.unwrap_or(steps.schedule);
+                steps.warmup = texts.value("warmup", str::parse)?.unwrap_or(steps.warmup);
+                steps.early_stopping = texts.value("early_stopping", |text| open(text, "none"))?.flatten();
+            }
+        }
+        options.label_smoothing = texts.value("label_smoothing", str::parse)?.unwrap_or_default();
+        options.class_weight = texts.value("class_weight", str::parse)?.unwrap_or_default();
+        options.seed = texts.value("seed", str::parse)?.unwrap_or_default();
+        options.check()?;
+        Ok(options)
+    }
+}
+
+/// Texts of options by name.
+struct Texts<'a>(&'a BTreeMap<String, String>);
+
+impl Texts<'_> {
+    /// Reads the text of an option that is there.
+    fn value<T, E>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Error> {
+        let Some(text) = self.0.get(key) else { return Ok(None) };
+        let wrong = |_| Error::Setting { what: key, reason: format!("'{text}' is not one of its values") };
+        read(text).map(Some).map_err(wrong)
+    }
+}
+
+/// Reads a number, or `None` for the word that leaves it open.
+fn open<T: FromStr>(text: &str, word: &str) -> Result<Option<T>, T::Err> {
+    if text == word { Ok(None) } else { text.parse().map(Some) }
 }
 
 #[cfg(test)]
 mod tests {
+    use icecap_kernels::rng::{Purpose, Stream};
+
     use super::*;
-
-    #[test]
-    fn epochs_are_ten_or_three_hundred_steps() {
-        let auto = |photos| Epochs::Auto.count(photos, 32);
-        assert_eq!([0, 10, 32, 33, 245, 960, 961, 20_000].map(auto), [300, 300, 300, 150, 38, 10, 10, 10]);
-        assert_eq!(Epochs::from(7).count(10, 32), 7);
-    }
-
-    #[test]
-    fn class_weights_have_a_mean_of_one_over_the_photos() {
-        assert_eq!(ClassWeight::None.of(&[1, 2]), None);
-        let counts = [10, 90, 0, 400];
-        for rule in [ClassWeight::Sqrt, ClassWeight::Balanced] {
-            let weights = rule.of(&counts).unwrap();
-            let sum: f32 = counts.iter().zip(&weights).map(|(&count, weight)| count as f32 * weight).sum();
-            assert!((sum / 500.0 - 1.0).abs() < 1e-6 && weights[2] == 0.0, "{weights:?}");
-            let ratio = weights[0] / weights[1];
-            assert!((ratio - if rule == ClassWeight::Sqrt { 3.0 } else { 9.0 }).abs() < 1e-5, "{ratio}");
-            assert_eq!(rule.to_string().parse::<ClassWeight>().unwrap(), rule);
-        }
-        assert!("heavy".parse::<ClassWeight>().is_err());
-    }
+    use crate::learn::decay::Decay;
+    use crate::learn::optimizer::Optimizer;
 
     #[test]
     fn settings_out_of_range_are_named() {
         let refused = |options: TrainOptions| options.check().unwrap_err().to_string();
-        let default = TrainOptions::default;
-        assert!(default().check().is_ok());
-        assert!(refused(TrainOptions { l2: Some(-1.0), ..default() }).starts_with("l2: "));
-        assert!(refused(TrainOptions { label_smoothing: 1.0, ..default() }).starts_with("label smoothing: "));
-        assert!(
-            refused(TrainOptions { early_stopping: Some(0), ..default() }).starts_with("early stopping: ")
-        );
-        assert!(refused(TrainOptions { optimizer: "x".into(), ..default() }).contains("adam, adamw"));
-        assert!(refused(TrainOptions { optimizer: LBFGS.into(), warmup: 1, ..default() }).contains("lbfgs"));
+        let steps = Steps::default;
+        assert!(TrainOptions::default().check().is_ok());
+        assert!(refused(Steps { l2: Some(-1.0), ..steps() }.into()).starts_with("l2: "));
+        assert!(refused(Solver::Lbfgs { l2: Some(f32::NAN) }.into()).starts_with("l2: "));
+        let smoothed = TrainOptions { label_smoothing: 1.0, ..TrainOptions::default() };
+        assert!(refused(smoothed).starts_with("label smoothing: "));
+        assert!(refused(Steps { early_stopping: Some(0), ..steps() }.into()).starts_with("early stopping: "));
+        assert!(refused(Steps { batch: 0, ..steps() }.into()).starts_with("batch: "));
+        let error = "x".parse::<Solver>().unwrap_err().to_string();
+        assert!(error.contains("adam, adamw") && error.contains("lbfgs"), "{error}");
+        for name in Solver::NAMES {
+            assert_eq!(name.parse::<Solver>().unwrap().name(), name);
+        }
+    }
+
+    /// Options drawn at random, whatever can be said among them.
+    fn drawn(number: u32) -> TrainOptions {
+        let mut draw = Stream::new(6, Purpose::Test, 0, number);
+        let l2 = (draw.below(2) == 1).then(|| draw.uniform());
+        let steps = Steps {
+            optimizer: Optimizer::ALL[draw.below(4) as usize],
+            rate: if draw.below(3) == 0 { Rate::Find } else { Rate::Fixed(draw.uniform()) },
+            epochs: if draw.below(2) == 0 { Epochs::Auto } else { Epochs::Fixed(1 + draw.below(500)) },
+            batch: 1 + draw.below(100) as usize,
+            dropout: draw.range(0.0, 0.99),
+            schedule: match draw.below(3) {
+                0 => Decay::Constant,
+                1 => Decay::Cosine,
+                _ => Decay::Step { epochs: 1 + draw.below(9), factor: 0.25 },
+            },
+            warmup: draw.below(9),
+            early_stopping: (draw.below(2) == 1).then(|| 1 + draw.below(9)),
+            l2,
+        };
+        TrainOptions {
+            solver: if draw.below(4) == 0 { Solver::Lbfgs { l2 } } else { Solver::Steps(steps) },
+            label_smoothing: draw.range(0.0, 0.99),
+            class_weight: [ClassWeight::None, ClassWeight::Sqrt, ClassWeight::Balanced]
+                [draw.below(3) as usize],
+            seed: draw.next_u32().into(),
+        }
     }
 
     #[test]
-    fn a_schedule_is_read_as_it_is_written() {
-        let step = |epochs, factor| Decay::Step { epochs, factor };
-        for decay in [Decay::Constant, Decay::Cosine, step(3, 0.1), step(1, 1.0)] {
-            assert_eq!(decay.to_string().parse::<Decay>().unwrap(), decay);
+    fn what_is_described_is_read_back_to_the_bit_and_has_the_same_keys() {
+        let keys = |options: &TrainOptions| options.metadata().into_keys().collect::<Vec<_>>();
+        let of_default = keys(&TrainOptions::default());
+        for number in 0..300 {
+            let options = drawn(number);
+            assert_eq!(TrainOptions::read(&options.metadata()).unwrap(), options, "number {number}");
+            assert_eq!(keys(&options), of_default);
         }
-        assert_eq!("step".parse::<Decay>().unwrap(), step(5, 0.5));
-        assert_eq!("step:2".parse::<Decay>().unwrap(), step(2, 0.5));
-        for wrong in
-            ["", "linear", "cosine:3", "step:0", "step:2:0", "step:2:1.5", "step:2:nan", "step:2:0.5:1"]
+        assert_eq!(TrainOptions::read(&BTreeMap::new()).unwrap(), TrainOptions::default());
+    }
+
+    #[test]
+    fn texts_that_are_no_values_are_named() {
+        for (key, text) in
+            [("batch", "many"), ("epochs", "-1"), ("dropout", "1"), ("optimizer", "x"), ("l2", "nan")]
         {
-            assert!(wrong.parse::<Decay>().is_err(), "{wrong}");
+            let error = TrainOptions::read(&BTreeMap::from([(key.to_owned(), text.to_owned())])).unwrap_err();
+            assert!(error.to_string().starts_with(key), "{error}");
         }
     }
 }

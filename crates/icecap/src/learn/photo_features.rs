@@ -82,9 +82,13 @@ impl Gathered {
                 }
             }
             Err(error) => {
-                self.report
-                    .skipped
-                    .push(SkippedPhoto { path: sample.path.clone(), reason: error.to_string() });
+                let path = sample.path.clone();
+                // A file's error says which file it is; one of a photo in memory cannot.
+                let reason = match &error {
+                    icecap_data::Error::Photo { .. } => error.to_string(),
+                    _ => format!("{}: {error}", path.display()),
+                };
+                self.report.skipped.push(SkippedPhoto { path, reason });
             }
         }
     }

@@ -1,14 +1,17 @@
-//! One step of a training by steps: forward, loss, backward, and the optimizer's move.
+//! One step of a training: forward, loss, backward, and the optimizer's move.
 
-use icecap_autograd::{CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimizer, Tape, Targets, Workspace};
+use icecap_autograd::{
+    CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimizer, Tape, Targets, Workspace, optim,
+};
 
 use crate::error::Error;
 use crate::judge::metrics::Metrics;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::options::TrainOptions;
+use crate::learn::steps::Steps;
 use crate::model::head::Head;
 
-/// One step of a batch.
+/// Which photos a step is about, and how far it goes.
 pub(crate) struct Step<'a> {
     pub(crate) epoch: u32,
     /// The photos, by their row in the training set.
@@ -16,35 +19,53 @@ pub(crate) struct Step<'a> {
     pub(crate) rate: f32,
 }
 
-impl Step<'_> {
-    /// Takes it; returns the batch's metrics as they were before it, dropout on: the plain cross-entropy, whatever was
+/// Takes steps, one after the other: the optimizer's memory and the buffers go from each to the next.
+pub(crate) struct Stepper<'a> {
+    train: &'a FeatureSet,
+    steps: &'a Steps,
+    seed: u64,
+    targets: Targets<'a>,
+    optimizer: Box<dyn Optimizer>,
+    workspace: Workspace,
+}
+
+impl<'a> Stepper<'a> {
+    /// A stepper that has taken none yet. `steps` are those of `options`.
+    pub(crate) fn new(
+        train: &'a FeatureSet,
+        options: &'a TrainOptions,
+        steps: &'a Steps,
+        targets: Targets<'a>,
+    ) -> Result<Self, Error> {
+        let optimizer = optim::named(steps.optimizer.name())?;
+        Ok(Self { train, steps, seed: options.seed, targets, optimizer, workspace: Workspace::new() })
+    }
+
+    /// Photos in a step.
+    pub(crate) fn batch(&self) -> usize {
+        self.steps.batch.max(1)
+    }
+
+    /// Takes a step; returns the batch's metrics as they were before it, dropout on: the plain cross-entropy, whatever was
     /// added to it for the gradient.
-    pub(crate) fn take(
-        &self,
-        head: &mut Head,
-        train: &FeatureSet,
-        options: &TrainOptions,
-        targets: &Targets<'_>,
-        optimizer: &mut dyn Optimizer,
-        workspace: &mut Workspace,
-    ) -> Result<Metrics, Error> {
-        let classes = head.classes();
-        let labels: Vec<u32> = self.rows.iter().map(|&row| train.labels()[row as usize]).collect();
-        let mut tape = Tape::new(workspace);
+    pub(crate) fn take(&mut self, head: &mut Head, step: &Step<'_>) -> Result<Metrics, Error> {
+        let (classes, train) = (head.classes(), self.train);
+        let labels: Vec<u32> = step.rows.iter().map(|&row| train.labels()[row as usize]).collect();
+        let mut tape = Tape::new(&mut self.workspace);
         let [kernel, bias] = tape.parameters(head.parameters());
-        let pooled = tape.gather(train.features().view(), self.rows)?;
-        let dropout = Dropout::training(options.dropout, options.seed, self.epoch, self.rows)?;
+        let pooled = tape.gather(train.features().view(), step.rows)?;
+        let dropout = Dropout::training(self.steps.dropout, self.seed, step.epoch, step.rows)?;
         let dropped = tape.apply(dropout, &[pooled])?;
         let logits = tape.apply(Dense, &[dropped, kernel, bias])?;
         let metrics = Metrics::of(tape.value(logits)?.data(), &labels, classes)?;
-        let loss = CrossEntropy::new(Loss::for_classes(classes), &labels).targets(*targets);
+        let loss = CrossEntropy::new(Loss::for_classes(classes), &labels).targets(self.targets);
         let mut mean = tape.apply(loss, &[logits])?;
-        if let Some(l2) = options.l2.filter(|l2| *l2 > 0.0) {
+        if let Some(l2) = self.steps.l2.filter(|l2| *l2 > 0.0) {
             mean = tape.apply(L2Penalty::new(l2)?, &[mean, kernel])?;
         }
         let gradients = tape.backward(mean)?;
-        optimizer.step(head.parameters_mut(), &gradients, self.rate)?;
-        workspace.recycle(gradients);
+        self.optimizer.step(head.parameters_mut(), &gradients, step.rate)?;
+        self.workspace.recycle(gradients);
         Ok(metrics)
     }
 }

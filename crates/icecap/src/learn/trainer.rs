@@ -13,15 +13,16 @@ use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::{CrossValidation, cross_validate};
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::{Settled, settle};
+use crate::learn::compute::{Compute, Pulse};
 use crate::learn::dataset::{Dataset, by_groups};
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::fit::{Epoch, Fit, Listener, fit};
-use crate::learn::options::TrainOptions;
+use crate::learn::fit::{self, Epoch, Fit, Listener, fit};
+use crate::learn::options::{Solver, TrainOptions};
 use crate::learn::photo_features::{Gathered, Photos};
-use crate::learn::pulse::Pulse;
+use crate::learn::steps::Rate;
 use crate::learn::trained::{Event, Trained};
 use crate::model::backbone::Backbone;
-use crate::model::classifier::Classifier;
+use crate::model::classifier::{Classifier, Provenance};
 use crate::model::extractor::Extractor;
 use crate::model::head::Head;
 use crate::model::preprocessing::Preprocessing;
@@ -148,16 +149,15 @@ impl Trainer {
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
         let kept = fitted.as_ref().map_or(epochs, |fitted| fitted.kept as u32 + 1);
-        let done = TrainOptions { epochs: kept.into(), ..settled.options.clone() };
+        let done = settled.options.clone().with_steps(|steps| steps.epochs = kept.into());
 
         let started = Instant::now();
         let pulse = || event(Event::Pulse);
         let judged = fitted.and_then(|fitted| Ok((fitted, self.judged(train, classes, &done, &pulse)?)));
         let folds_time = started.elapsed();
-        let classifier = |head| {
-            let (classes, fingerprint) = (dataset.classes.clone(), photos.fingerprint.clone());
-            Classifier::from_head(&self.backbone, self.preprocessing, head, classes, fingerprint, &done)
-        };
+        let provenance = provenance(dataset, &photos, &done, kept);
+        let classifier =
+            |head| Classifier::from_head(&self.backbone, self.preprocessing, head, provenance.clone());
         if let (Err(Error::Stopped), true) = (&judged, epochs > 0) {
             // It is stopped anyway, whatever the answer.
             let _ = event(Event::Unfinished(&classifier(head.clone())?));
@@ -192,17 +192,19 @@ impl Trainer {
     fn learn(&self, photos: &Photos, classes: usize, event: Listening<'_>) -> Result<Learned, Error> {
         let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
         let (train, val) = (photos.learned(), &photos.val.features);
-        let settled = settle(threads, isa, train, classes, &self.options, &|| event(Event::Pulse))?;
+        let pulse = || event(Event::Pulse);
+        let settled = settle(Compute { threads, isa, pulse: &pulse }, train, classes, &self.options)?;
         tell(event(Event::Settled(&settled)))?;
         let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
         let before = head.evaluate(isa, val)?;
         tell(event(Event::Before(before)))?;
         let mut epochs = 0;
+        let rows = fit::Photos { train, validation: val };
         let mut report = |epoch: &Epoch| {
             epochs = epoch.epoch;
             event(Event::Epoch(epoch))
         };
-        let fitted = fit(&mut head, isa, train, val, &settled.options, Listener::Each(&mut report));
+        let fitted = fit(&mut head, isa, rows, &settled.options, Listener::Each(&mut report));
         Ok(Learned { head, before, settled, epochs, fitted })
     }
 
@@ -231,20 +233,21 @@ impl Trainer {
         done: &TrainOptions,
         pulse: Pulse<'_>,
     ) -> Result<(Option<CrossValidation>, Calibration), Error> {
-        let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
+        let compute = Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse };
         // Each fold settles for itself what was left open: what is reported of it had no part in that.
-        let folds = self.folds.map(|k| cross_validate(threads, isa, train, classes, &self.options, k, pulse));
+        let folds = self.folds.map(|k| cross_validate(compute, train, classes, &self.options, k));
         let folds = folds.transpose()?;
-        let open = &self.options;
-        let chosen =
-            open.find_rate || open.early_stopping.is_some() || (open.is_lbfgs() && open.l2.is_none());
+        let chosen = match &self.options.solver {
+            Solver::Steps(steps) => steps.rate == Rate::Find || steps.early_stopping.is_some(),
+            Solver::Lbfgs { l2 } => l2.is_none(),
+        };
         let calibration = match &folds {
             // Where nothing was chosen, their heads are like the one that was trained; else their logits can be of
             // another size, and say nothing of its temperature.
             Some(folds) if !chosen => Calibration::of(folds, train, classes)?,
             _ => {
-                let same = TrainOptions { early_stopping: None, ..done.clone() };
-                Calibration::by_folds(threads, isa, train, classes, &same, pulse)?
+                let same = done.clone().with_steps(|steps| steps.early_stopping = None);
+                Calibration::by_folds(compute, train, classes, &same)?
             }
         };
         Ok((folds, calibration))
@@ -256,7 +259,7 @@ impl Trainer {
         event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Photos, Error> {
         let samples: Vec<_> = dataset.samples().collect();
-        let sources: Vec<Source<'_>> = samples.iter().map(|(_, sample)| Source::Path(&sample.path)).collect();
+        let sources: Vec<Source<'_>> = samples.iter().map(|(_, sample)| dataset.source(sample)).collect();
         let len = self.backbone.features();
         let mut gathered = Gathered::new(len, self.views.count());
         // Training photos come first, and they alone are seen in several ways.
@@ -288,4 +291,12 @@ impl Trainer {
 
 fn tell(flow: ControlFlow<()>) -> Result<(), Error> {
     if flow.is_break() { Err(Error::Stopped) } else { Ok(()) }
+}
+
+/// What is kept of a training of `kept` epochs by `done`.
+fn provenance(dataset: &Dataset, photos: &Photos, done: &TrainOptions, kept: u32) -> Provenance {
+    let mut training = done.metadata();
+    // A solver without epochs in its options has gone through some all the same.
+    training.insert("epochs".to_owned(), kept.to_string());
+    Provenance { classes: dataset.classes.clone(), data_fingerprint: photos.fingerprint.clone(), training }
 }

@@ -142,7 +142,7 @@ impl Backbone {
     /// The net as it was trained. One that was found packed is read from its model file now.
     ///
     /// # Errors
-    /// None, but for a packed net's: as [`icecap_weights::open`], and [`Error::OtherBackbone`] where the file holds another
+    /// None, but for a packed net's: as [`icecap_weights::read`], and [`Error::OtherBackbone`] where the file holds another
     /// net by now.
     pub fn params(&self) -> Result<Arc<Params>, Error> {
         let path = match &self.inner.params {
@@ -164,8 +164,8 @@ impl Backbone {
         self.inner.net.spec()
     }
 
-    /// Keeps the net packed in `store`, so that [`Classifier::open_packed`](crate::Classifier::open_packed) finds it,
-    /// where it is not there yet, whole. Gives the file.
+    /// Keeps the net packed in `store`, so that [`ClassifierBuilder::pack_store`](crate::model::ClassifierBuilder::pack_store)
+    /// finds it there, unless it is kept already, whole. Returns the file's path.
     ///
     /// # Errors
     /// [`Error::Weights`] where it cannot be written.
@@ -185,7 +185,8 @@ impl Backbone {
         Ok(store.keep(self.record().params_sha256, &self.inner.net)?)
     }
 
-    /// The net packed, as a file of it would hold it: for [`Classifier::from_bytes_packed`](crate::Classifier::from_bytes_packed).
+    /// The net packed, as a file of it would hold it: for
+    /// [`ClassifierBuilder::packed_net`](crate::model::ClassifierBuilder::packed_net).
     #[must_use]
     pub fn to_packed_bytes(&self) -> Vec<u8> {
         match icecap_weights::packed_bytes(self.record().params_sha256, &self.inner.net) {

@@ -227,10 +227,7 @@ impl Shared<'_> {
         {
             return Ok(extracted);
         }
-        let open = match photo {
-            Source::Path(path) => worker.loader.open(path)?,
-            Source::Bytes(bytes) => worker.loader.open_bytes(bytes)?,
-        };
+        let open = photo.open(&mut worker.loader)?;
         let sha256 = open.sha256();
         if let (Some(cache), Some(stamp)) = (self.cache, open.stamp()) {
             cache.remember(stamp, sha256);

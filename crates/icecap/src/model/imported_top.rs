@@ -8,7 +8,7 @@ use icecap_weights::{Weights, check_classes};
 
 use crate::error::Error;
 use crate::model::backbone::{Backbone, Settings};
-use crate::model::classifier::Classifier;
+use crate::model::classifier::{Classifier, Provenance};
 use crate::model::head::Head;
 use crate::model::preprocessing::Preprocessing;
 
@@ -28,11 +28,14 @@ impl Classifier {
     pub fn from_weights(weights: Weights, classes: Vec<String>, settings: Settings) -> Result<Self, Error> {
         let head = head(&weights.params, &classes)?;
         let Weights { params, record } = weights;
-        let fingerprint = format!("weights {}", record.file_sha256);
+        let provenance = Provenance {
+            classes,
+            data_fingerprint: format!("weights {}", record.file_sha256),
+            training: BTreeMap::from([("head".to_owned(), "the weights' own top".to_owned())]),
+        };
         let backbone = Backbone::new(Weights { params: params.without_top(), record }, settings)?;
         let preprocessing = Preprocessing::for_classification(&backbone)?;
-        let training = BTreeMap::from([("head".to_owned(), "the weights' own top".to_owned())]);
-        Self::of_head(&backbone, preprocessing, head, classes, fingerprint, training)
+        Self::from_head(&backbone, preprocessing, head, provenance)
     }
 }
 
@@ -138,7 +141,7 @@ mod tests {
         let classifier = Classifier::from_weights(weights, names(2), Settings::threads(1)).unwrap();
         assert_eq!(classifier.backbone().record().params_sha256, hash);
         let bytes = classifier.to_bytes(SaveBackbone::Embedded).unwrap();
-        let again = Classifier::from_bytes(&bytes, "saved", Settings::threads(1)).unwrap();
+        let again = Classifier::builder().settings(Settings::threads(1)).bytes(&bytes, "saved").unwrap();
         assert_eq!(
             (again.classes(), again.preprocessing()),
             (classifier.classes(), classifier.preprocessing())

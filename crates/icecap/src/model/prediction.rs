@@ -18,3 +18,36 @@ pub struct Prediction {
     /// What is odd about the photo's file.
     pub warnings: Vec<Warning>,
 }
+
+impl Prediction {
+    /// Returns the `top` most probable classes by their index, with their probabilities: the predicted class first, of
+    /// equally probable ones the first.
+    #[must_use]
+    pub fn ranked(&self, top: usize) -> Vec<(usize, f32)> {
+        let mut all: Vec<(usize, f32)> = self.probabilities.iter().copied().enumerate().collect();
+        // Of two classes at exactly one half the second is predicted, whatever a sort would say.
+        all.sort_by(|a, b| {
+            let other = |class: usize| class != self.class;
+            other(a.0).cmp(&other(b.0)).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0))
+        });
+        all.truncate(top);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction(class: usize, probabilities: &[f32]) -> Prediction {
+        let (probability, probabilities) = (probabilities[class], probabilities.to_vec());
+        let (logits, warnings) = (Vec::new(), Vec::new());
+        Prediction { class, label: String::new(), probability, probabilities, logits, warnings }
+    }
+
+    #[test]
+    fn the_predicted_class_leads_and_ties_keep_their_order() {
+        assert_eq!(prediction(1, &[0.5, 0.5]).ranked(2), [(1, 0.5), (0, 0.5)]);
+        assert_eq!(prediction(2, &[0.2, 0.2, 0.6]).ranked(9), [(2, 0.6), (0, 0.2), (1, 0.2)]);
+    }
+}

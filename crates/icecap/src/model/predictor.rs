@@ -31,7 +31,12 @@ impl Classifier {
         self.predict(Source::Bytes(bytes))
     }
 
-    fn predict(&self, photo: Source<'_>) -> Result<Prediction, Error> {
+    /// Predicts the class of one photo, wherever it comes from. A [`Predictor`] is the way for many photos: it keeps its
+    /// memory from one to the next and goes over them on all threads.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the reason if the photo cannot be read.
+    pub fn predict(&self, photo: Source<'_>) -> Result<Prediction, Error> {
         let mut all = self.predictor()?.predict(&[photo], &|_| ControlFlow::Continue(()))?;
         match all.pop() {
             Some(prediction) => Ok(prediction?),
@@ -43,24 +48,20 @@ impl Classifier {
     ///
     /// # Errors
     /// [`Error::Graph`] where the model's size does not fit its net.
-    pub fn predictor(&self) -> Result<Predictor<'_>, Error> {
+    pub fn predictor(&self) -> Result<Predictor, Error> {
         let extractor = Extractor::new(self.backbone(), self.preprocessing(), Tap::Pooled)?;
-        Ok(Predictor::new(self, extractor))
+        Ok(Predictor { classifier: self.clone(), extractor, rows: Vec::new() })
     }
 }
 
 /// Predicts photos in batches, on all threads of the classifier's backbone.
-pub struct Predictor<'a> {
-    classifier: &'a Classifier,
+pub struct Predictor {
+    classifier: Classifier,
     extractor: Extractor,
     rows: Vec<f32>,
 }
 
-impl<'a> Predictor<'a> {
-    pub(crate) fn new(classifier: &'a Classifier, extractor: Extractor) -> Self {
-        Self { classifier, extractor, rows: Vec::new() }
-    }
-
+impl Predictor {
     /// Keeps features in `cache` and takes them from there.
     #[must_use]
     pub fn with_cache(mut self, cache: Option<Arc<Cache>>) -> Self {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use icecap::Prediction;
 use icecap::data::{self, csv_record};
-use serde::Serialize;
+use icecap::model::{Choice, Columns, NO_LABEL, Row};
 
 use crate::options::row_format::Format;
-use crate::photos::skipped::{is_limit, reason};
+use crate::photos::skipped::is_limit;
 use crate::terminal::failure::Failure;
 use crate::terminal::wording::{plain, plain_path};
 
@@ -16,7 +16,7 @@ use crate::terminal::wording::{plain, plain_path};
 pub(super) struct Tally {
     pub(super) photos: usize,
     pub(super) unreadable: usize,
-    /// Those of them that are above a limit.
+    /// The unreadable photos that are above a limit.
     pub(super) over_limit: usize,
     /// Photos that have a label and lie in a folder with a class's name, and those of them that were labeled so.
     pub(super) labeled: usize,
@@ -29,65 +29,24 @@ pub(super) struct Tally {
     pub(super) not_scanned: Option<Failure>,
 }
 
-/// The label of a photo that is none of the classes.
-const NONE: &str = "none";
-
-/// What a row tells beside the photo, its true class and its error.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Columns {
-    /// Classes with their probabilities.
-    pub(super) top: usize,
-    /// The probability below which the best guess is not the label.
-    pub(super) reject_below: Option<f32>,
-    /// Where the photo's heatmap is.
-    pub(super) heatmap: bool,
-}
-
 /// Writes rows, window by window.
 pub(super) struct Rows<'a> {
     format: Format,
     classes: &'a [String],
     columns: Columns,
-    /// Widths of the table's columns so far; none before the first window.
+    /// Widths of the table's columns so far; `None` before the first window.
     widths: Vec<usize>,
     begun: bool,
 }
 
-/// One row before it is text.
-struct Row<'a> {
-    path: &'a Path,
-    /// Classes with their probabilities, the predicted one first; none for a photo that cannot be read.
-    choices: Vec<(&'a str, f32)>,
-    /// Whether the best guess is too improbable.
-    rejected: bool,
-    truth: Option<&'a str>,
-    heatmap: Option<&'a Path>,
-    error: Option<String>,
-}
-
-impl<'a> Row<'a> {
-    fn best_guess(&self) -> Option<&'a str> {
-        self.choices.first().map(|(label, _)| *label)
-    }
-
-    fn label(&self) -> Option<&'a str> {
-        if self.rejected { Some(NONE) } else { self.best_guess() }
-    }
-
-    fn is_wrong(&self) -> bool {
-        let pair = self.best_guess().zip(self.truth);
-        !self.rejected && pair.is_some_and(|(label, truth)| label != truth)
-    }
-}
-
 impl<'a> Rows<'a> {
     pub(super) fn new(format: Format, classes: &'a [String], columns: Columns) -> Self {
-        let columns = Columns { top: columns.top.min(classes.len()), ..columns };
+        let columns = columns.within(classes.len());
         Self { format, classes, columns, widths: Vec::new(), begun: false }
     }
 
-    /// The rows of some photos as text, with the header in front of the first. `heatmaps` are the files of the photos'
-    /// heatmaps; none where none are drawn.
+    /// Returns the rows of some photos as text, with the header in front of the first. `heatmaps` are the files of the
+    /// photos' heatmaps; empty if none are drawn.
     pub(super) fn window(
         &mut self,
         paths: &[PathBuf],
@@ -95,131 +54,53 @@ impl<'a> Rows<'a> {
         heatmaps: &[Option<PathBuf>],
         tally: &mut Tally,
     ) -> String {
-        let rows: Vec<Row<'_>> = paths
+        let rows: Vec<Row> = paths
             .iter()
             .zip(predictions)
             .enumerate()
             .map(|(index, (path, prediction))| {
-                let heatmap = heatmaps.get(index).and_then(|file| file.as_deref());
-                Row { heatmap, ..self.row(path, prediction, tally) }
+                let heatmap = heatmaps.get(index).cloned().flatten();
+                let mut row = self.row(path, prediction, tally);
+                row.heatmap = heatmap;
+                row
             })
             .collect();
         let first = !std::mem::replace(&mut self.begun, true);
         match self.format {
             Format::Table => self.table(&rows, first),
             Format::Csv => self.csv(&rows, first),
-            Format::Jsonl => rows.iter().map(|row| self.json(row)).collect(),
+            Format::Jsonl => rows.iter().map(json).collect(),
         }
     }
 
-    fn row<'b>(
-        &self,
-        path: &'b Path,
-        prediction: &Result<Prediction, data::Error>,
-        tally: &mut Tally,
-    ) -> Row<'b>
-    where
-        'a: 'b,
-    {
+    fn row(&self, path: &Path, prediction: &Result<Prediction, data::Error>, tally: &mut Tally) -> Row {
+        let row = self.columns.row(path, self.classes, prediction);
         tally.photos += 1;
-        let truth = data::class_of(path, self.classes);
-        let name = |class: usize| self.classes[class].as_str();
         match prediction {
-            Ok(prediction) => {
-                let rejected = self.columns.reject_below.is_some_and(|least| prediction.probability < least);
-                tally.rejected += usize::from(rejected);
-                tally.labeled += usize::from(truth.is_some() && !rejected);
-                tally.right += usize::from(truth == Some(prediction.class) && !rejected);
-                let choices = ranked(prediction, self.columns.top);
-                let choices = choices.into_iter().map(|(class, probability)| (name(class), probability));
-                let (choices, truth) = (choices.collect(), truth.map(name));
-                Row { path, choices, rejected, truth, heatmap: None, error: None }
+            Ok(_) => {
+                let is_labeled = row.true_label.is_some() && !row.is_rejected;
+                tally.rejected += usize::from(row.is_rejected);
+                tally.labeled += usize::from(is_labeled);
+                tally.right += usize::from(is_labeled && !row.is_wrong());
             }
             Err(error) => {
                 tally.unreadable += 1;
                 tally.over_limit += usize::from(is_limit(error));
                 tally.first_error.get_or_insert_with(|| error.to_string());
-                let (choices, truth, error) = (Vec::new(), truth.map(name), Some(reason(error)));
-                Row { path, choices, rejected: false, truth, heatmap: None, error }
             }
         }
+        row
     }
 
-    fn csv(&self, rows: &[Row<'_>], first: bool) -> String {
-        let mut text = String::new();
-        if first {
-            let mut header = vec!["path".to_owned(), "label".to_owned(), "probability".to_owned()];
-            for place in 2..=self.columns.top {
-                header.extend([format!("label_{place}"), format!("probability_{place}")]);
-            }
-            header.extend(self.columns.reject_below.map(|_| "best_guess".to_owned()));
-            header.push("true_label".to_owned());
-            header.extend(self.columns.heatmap.then(|| "heatmap".to_owned()));
-            header.push("error".to_owned());
-            text += &csv_record(header);
-        }
-        for row in rows {
-            let mut fields = vec![row.path.to_string_lossy().into_owned()];
-            for place in 0..self.columns.top {
-                let choice = row.choices.get(place);
-                let label = if place == 0 { row.label() } else { choice.map(|(label, _)| *label) };
-                fields.push(label.unwrap_or_default().to_owned());
-                fields.push(choice.map_or(String::new(), |(_, probability)| probability.to_string()));
-            }
-            fields.extend(self.columns.reject_below.map(|_| row.best_guess().unwrap_or_default().to_owned()));
-            fields.push(row.truth.unwrap_or_default().to_owned());
-            if self.columns.heatmap {
-                fields.push(row.heatmap.map_or(String::new(), |file| file.to_string_lossy().into_owned()));
-            }
-            fields.push(row.error.clone().unwrap_or_default());
-            text += &csv_record(fields);
-        }
+    fn csv(&self, rows: &[Row], first: bool) -> String {
+        let mut text = if first { csv_record(self.columns.names()) } else { String::new() };
+        text.extend(rows.iter().map(|row| csv_record(row.fields())));
         text
-    }
-
-    fn json(&self, row: &Row<'_>) -> String {
-        #[derive(Serialize)]
-        struct Choice<'a> {
-            label: &'a str,
-            probability: f32,
-        }
-        #[derive(Serialize)]
-        struct Line<'a> {
-            path: String,
-            label: Option<&'a str>,
-            probability: Option<f32>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            top: Option<Vec<Choice<'a>>>,
-            /// There, and perhaps null, where a best guess may be rejected.
-            #[serde(skip_serializing_if = "Option::is_none")]
-            best_guess: Option<Option<&'a str>>,
-            true_label: Option<&'a str>,
-            /// There, and perhaps null, where heatmaps are drawn.
-            #[serde(skip_serializing_if = "Option::is_none")]
-            heatmap: Option<Option<String>>,
-            error: Option<&'a str>,
-        }
-        let choice = |&(label, probability)| Choice { label, probability };
-        let first = row.choices.first();
-        let line = Line {
-            path: row.path.to_string_lossy().into_owned(),
-            label: row.label(),
-            probability: first.map(|(_, probability)| *probability),
-            top: (self.columns.top > 1).then(|| row.choices.iter().map(choice).collect()),
-            best_guess: self.columns.reject_below.map(|_| row.best_guess()),
-            true_label: row.truth,
-            heatmap: self.columns.heatmap.then(|| row.heatmap.map(|f| f.to_string_lossy().into_owned())),
-            error: row.error.as_deref(),
-        };
-        match serde_json::to_string(&line) {
-            Ok(text) => text + "\n",
-            Err(error) => unreachable!("texts and numbers become JSON: {error}"),
-        }
     }
 
     /// Columns: photo, then class and probability as often as asked for, the best guess where it may be rejected, the true
     /// class, the heatmap's file where there are such, what is to be said.
-    fn table(&mut self, rows: &[Row<'_>], first: bool) -> String {
+    fn table(&mut self, rows: &[Row], first: bool) -> String {
         let mut lines: Vec<Vec<String>> = Vec::with_capacity(rows.len() + 1);
         if first {
             let mut header = vec!["photo".to_owned(), "predicted".to_owned(), "probability".to_owned()];
@@ -252,12 +133,12 @@ impl<'a> Rows<'a> {
         text
     }
 
-    fn cells(&self, row: &Row<'_>) -> Vec<String> {
-        let mut cells = vec![plain_path(row.path)];
+    fn cells(&self, row: &Row) -> Vec<String> {
+        let mut cells = vec![plain_path(&row.path)];
         for place in 0..self.columns.top {
             match row.choices.get(place) {
-                Some((label, probability)) => {
-                    let label = if row.rejected && place == 0 { NONE } else { label };
+                Some(Choice { label, probability }) => {
+                    let label = if row.is_rejected && place == 0 { NO_LABEL } else { label };
                     cells.extend([plain(label).into_owned(), format!("{probability:.4}")]);
                 }
                 None => cells.extend(["-".to_owned(), "-".to_owned()]),
@@ -265,9 +146,9 @@ impl<'a> Rows<'a> {
         }
         let told = |name: Option<&str>| name.map_or(String::new(), |name| plain(name).into_owned());
         cells.extend(self.columns.reject_below.map(|_| told(row.best_guess())));
-        cells.push(told(row.truth));
+        cells.push(told(row.true_label.as_deref()));
         if self.columns.heatmap {
-            cells.push(row.heatmap.map_or(String::new(), plain_path));
+            cells.push(row.heatmap.as_deref().map_or(String::new(), plain_path));
         }
         cells.push(match &row.error {
             // Why, in full, would be wider than a terminal.
@@ -279,16 +160,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The `top` most probable classes, the predicted one first.
-fn ranked(prediction: &Prediction, top: usize) -> Vec<(usize, f32)> {
-    let mut all: Vec<(usize, f32)> = prediction.probabilities.iter().copied().enumerate().collect();
-    // Of two classes at exactly one half the second is predicted, whatever a sort would say.
-    all.sort_by(|a, b| {
-        let first = |class: usize| class != prediction.class;
-        first(a.0).cmp(&first(b.0)).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0))
-    });
-    all.truncate(top);
-    all
+fn json(row: &Row) -> String {
+    match serde_json::to_string(row) {
+        Ok(text) => text + "\n",
+        Err(error) => unreachable!("texts and numbers become JSON: {error}"),
+    }
 }
 
 fn ordinal(place: usize) -> String {
@@ -315,12 +191,6 @@ mod tests {
             logits: Vec::new(),
             warnings: Vec::new(),
         }
-    }
-
-    #[test]
-    fn the_predicted_class_leads_and_ties_keep_their_order() {
-        assert_eq!(ranked(&prediction(1, &[0.5, 0.5]), 2), [(1, 0.5), (0, 0.5)]);
-        assert_eq!(ranked(&prediction(2, &[0.2, 0.2, 0.6]), 9), [(2, 0.6), (0, 0.2), (1, 0.2)]);
     }
 
     #[test]

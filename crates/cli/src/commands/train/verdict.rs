@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use icecap::{Assessment, Epochs, L2Choice, Settled, Trained};
+use icecap::{Assessment, Epochs, L2Choice, Settled, Steps, Trained};
 
 use crate::terminal::wording::{counted, plain};
 
@@ -11,25 +11,26 @@ const UNEVEN: usize = 10;
 /// Folds that are told one by one; of more, a line would be too long.
 const FEW_FOLDS: usize = 10;
 
-/// The optimizer and the settings, and where those come from that were left open; for so many views of each of `photos`.
+/// Returns the optimizer and the settings, and where those come from that were left open; for so many views of each of
+/// `photos`.
 pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
     let options = &settled.options;
-    let mut text = format!("training    {}", options.optimizer);
-    if let (Epochs::Fixed(epochs), false) = (options.epochs, options.is_lbfgs()) {
-        let most = if options.early_stopping.is_some() { "at most " } else { "" };
+    let mut text = format!("training    {}", options.solver.name());
+    if let Some(steps @ &Steps { epochs: Epochs::Fixed(epochs), .. }) = options.steps() {
+        let most = if steps.early_stopping.is_some() { "at most " } else { "" };
         let _ = write!(text, ", {most}{}", counted(epochs as usize, "epoch"));
         if settled.epochs_by_photos {
-            let steps = epochs as usize * (photos * views as usize).div_ceil(options.batch);
+            let steps = epochs as usize * (photos * views as usize).div_ceil(steps.batch);
             let each = if views > 1 { format!(" in {views} views each") } else { String::new() };
             let _ = write!(text, " (auto: {steps} steps for {}{each})", counted(photos, "photo"));
         }
         let found = if settled.rate_found { " (found by a range test)" } else { "" };
-        let _ = write!(text, ", learning rate {:.2e}{found}", options.learning_rate);
+        let _ = write!(text, ", learning rate {:.2e}{found}", steps.learning_rate());
     }
-    let l2 = options.l2.unwrap_or(0.0);
+    let l2 = options.l2().unwrap_or(0.0);
     if let Some(photos) = settled.l2_by_photos {
         let _ = write!(text, ", L2 1/{photos} (auto)");
-    } else if l2 > 0.0 || options.is_lbfgs() {
+    } else if l2 > 0.0 || options.steps().is_none() {
         let _ = write!(text, ", L2 {l2}{}", settled.l2.as_ref().map_or_else(String::new, chosen));
     }
     text + "\n"
@@ -42,7 +43,7 @@ fn chosen(choice: &L2Choice) -> String {
     }
 }
 
-/// A warning where some classes have many times the photos of others.
+/// Returns a warning where some classes have many times the photos of others.
 pub(super) fn uneven(classes: &[String], counts: &[usize]) -> Option<String> {
     let of = |index: usize| format!("'{}' has {}", plain(&classes[index]), counted(counts[index], "photo"));
     let most = (0..counts.len()).max_by_key(|&index| counts[index])?;
@@ -57,7 +58,7 @@ pub(super) fn uneven(classes: &[String], counts: &[usize]) -> Option<String> {
     })
 }
 
-/// A warning where classes are learned but not watched: nothing that is told later says so.
+/// Returns a warning where classes are learned but not watched: nothing that is told later says so.
 pub(super) fn unwatched(classes: &[String], train: &[usize], val: &[usize]) -> Option<String> {
     let none: Vec<_> = (0..classes.len()).filter(|&index| train[index] > 0 && val[index] == 0).collect();
     let (first, watched) = (none.first()?, val.iter().sum::<usize>() > 0);
@@ -70,7 +71,7 @@ pub(super) fn unwatched(classes: &[String], train: &[usize], val: &[usize]) -> O
     })
 }
 
-/// How good the classifier is, and how sure that is.
+/// Returns how good the classifier is, and how sure that is.
 pub(super) fn text(trained: &Trained) -> String {
     let mut text = String::new();
     if trained.kept + 1 < trained.history.len() {

@@ -1,0 +1,86 @@
+//! The settings of a training that goes down the gradient step by step.
+
+use crate::error::Error;
+use crate::learn::decay::Decay;
+use crate::learn::epochs::Epochs;
+use crate::learn::optimizer::Optimizer;
+
+/// A learning rate, or the wish to have one found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// This one.
+    Fixed(f32),
+    /// The one that a range test on the training photos finds; see [`find_rate`](crate::learn::find_rate).
+    Find,
+}
+
+/// The settings of a training in steps, each along the gradient of one batch of photos.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Steps {
+    /// What makes a step of a gradient.
+    pub optimizer: Optimizer,
+    /// The learning rate at the start.
+    pub rate: Rate,
+    /// Passes over the training photos. With early stopping they are the most there can be; left to
+    /// [`Epochs::Auto`], they are then ten times as many as without.
+    pub epochs: Epochs,
+    /// Photos in a step.
+    pub batch: usize,
+    /// The share of the features that dropout sets to zero in a step, in [0, 1).
+    pub dropout: f32,
+    /// How the learning rate changes over the epochs.
+    pub schedule: Decay,
+    /// Epochs over which the learning rate rises from next to nothing.
+    pub warmup: u32,
+    /// Epochs without a better one after which the training ends and the best epoch's head is kept; `None` to go through
+    /// all epochs. Which epoch is best is told by the loss on a slice of the training photos (15 % of each class) that is
+    /// then not learned from.
+    pub early_stopping: Option<u32>,
+    /// The strength of the L2 penalty on the kernel: `l2 / 2` times the sum of its squares is added to the mean loss.
+    /// `None` leaves it to the photos: one by their number if the epochs are automatic too, else 0.
+    pub l2: Option<f32>,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self {
+            optimizer: Optimizer::Adam,
+            rate: Rate::Fixed(1e-3),
+            epochs: Epochs::Auto,
+            batch: 32,
+            dropout: 0.2,
+            schedule: Decay::Constant,
+            warmup: 0,
+            early_stopping: None,
+            l2: None,
+        }
+    }
+}
+
+impl Steps {
+    /// Returns the learning rate at the start: 0 as long as one is to be found.
+    #[must_use]
+    pub fn learning_rate(&self) -> f32 {
+        match self.rate {
+            Rate::Fixed(rate) => rate,
+            Rate::Find => 0.0,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let refuse = |what, reason: &str| Err(Error::Setting { what, reason: reason.to_owned() });
+        if self.batch == 0 {
+            return refuse("batch", "a step needs at least one photo");
+        }
+        if !(self.learning_rate() >= 0.0 && self.learning_rate().is_finite()) {
+            return refuse("learning rate", "use a number from 0 up, 0.001 for a start");
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return refuse("dropout", "use a share from 0 up to, not including, 1");
+        }
+        if self.early_stopping == Some(0) {
+            return refuse("early stopping", "use a patience of one epoch or more");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! A prediction as a row of a table: what is written of each photo, by name, as CSV fields or as an object.
+//!
+//! ```text
+//! path        the photo                                     label         its class, or `none` if the guess was rejected
+//! probability of the most probable class                    label_2, …    the next classes, with their probabilities
+//! best_guess  the most probable class, if rejecting         true_label    the class whose folder the photo lies in
+//! heatmap     the file of its heatmap, if drawn             error         why it cannot be read
+//! ```
+//!
+//! Every row of a table has the same columns; what is not known of a photo is empty in CSV and null in an object.
+
+use std::path::{Path, PathBuf};
+
+use serde::ser::{SerializeMap, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::model::prediction::Prediction;
+
+/// Which columns the rows of a table have, beside the photo, its label, its true label and its error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Columns {
+    /// Classes that are told with their probabilities, the most probable first; at least 1.
+    pub top: usize,
+    /// The probability below which the most probable class is not taken for the label; `None` to take it always.
+    pub reject_below: Option<f32>,
+    /// Whether the rows name a file with the photo's heatmap.
+    pub heatmap: bool,
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self { top: 1, reject_below: None, heatmap: false }
+    }
+}
+
+/// A class and its probability.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The name of the class.
+    pub label: String,
+    /// Its probability.
+    pub probability: f32,
+}
+
+/// What is written of one photo.
+///
+/// [`Row::fields`] are its fields for CSV, below the names of [`Columns::names`]; as an object (`Serialize`) it has the keys
+/// `path`, `label`, `probability`, `top` (if there are several classes to tell), `best_guess` (if guesses can be rejected),
+/// `true_label`, `heatmap` (if there are such) and `error`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The photo.
+    pub path: PathBuf,
+    /// The most probable classes, the predicted one first; empty if the photo cannot be read.
+    pub choices: Vec<Choice>,
+    /// Whether the most probable class is too improbable to be the label.
+    pub is_rejected: bool,
+    /// The class whose folder the photo lies in, if it lies in one.
+    pub true_label: Option<String>,
+    /// The file of the photo's heatmap.
+    pub heatmap: Option<PathBuf>,
+    /// Why the photo cannot be read, without its path.
+    pub error: Option<String>,
+    columns: Columns,
+}
+
+/// The label of a photo that is taken for none of the classes.
+pub const NO_LABEL: &str = "none";
+
+impl Columns {
+    /// The columns with no more classes to tell than there are.
+    #[must_use]
+    pub fn within(self, classes: usize) -> Self {
+        Self { top: self.top.min(classes), ..self }
+    }
+
+    /// Returns the names of the columns in the order of [`Row::fields`].
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec!["path".to_owned(), "label".to_owned(), "probability".to_owned()];
+        for place in 2..=self.top {
+            names.extend([format!("label_{place}"), format!("probability_{place}")]);
+        }
+        names.extend(self.reject_below.map(|_| "best_guess".to_owned()));
+        names.push("true_label".to_owned());
+        names.extend(self.heatmap.then(|| "heatmap".to_owned()));
+        names.push("error".to_owned());
+        names
+    }
+
+    /// Makes the row of a photo from what a classifier with these `classes` has said of it, without a heatmap.
+    ///
+    /// # Panics
+    /// If the prediction is of another number of classes.
+    #[must_use]
+    pub fn row(
+        &self,
+        path: &Path,
+        classes: &[String],
+        prediction: &Result<Prediction, icecap_data::Error>,
+    ) -> Row {
+        let true_label = icecap_data::class_of(path, classes).map(|class| classes[class].clone());
+        let (path, heatmap, columns) = (path.to_owned(), None, *self);
+        match prediction {
+            Ok(prediction) => {
+                let ranked = prediction.ranked(self.top).into_iter();
+                let choice = |(class, probability): (usize, f32)| Choice {
+                    label: classes[class].clone(),
+                    probability,
+                };
+                let is_rejected = self.reject_below.is_some_and(|least| prediction.probability < least);
+                let choices = ranked.map(choice).collect();
+                Row { path, choices, is_rejected, true_label, heatmap, error: None, columns }
+            }
+            Err(error) => {
+                let error = match error {
+                    icecap_data::Error::Photo { source, .. } => source.to_string(),
+                    other => other.to_string(),
+                };
+                let (choices, is_rejected) = (Vec::new(), false);
+                Row { path, choices, is_rejected, true_label, heatmap, error: Some(error), columns }
+            }
+        }
+    }
+}
+
+impl Row {
+    /// Returns the most probable class; `None` if the photo cannot be read.
+    #[must_use]
+    pub fn best_guess(&self) -> Option<&str> {
+        self.choices.first().map(|choice| choice.label.as_str())
+    }
+
+    /// Returns what the photo is taken for: the most probable class, or [`NO_LABEL`] if that was rejected; `None` if the
+    /// photo cannot be read.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        if self.is_rejected { Some(NO_LABEL) } else { self.best_guess() }
+    }
+
+    /// Returns whether the photo is taken for another class than the one whose folder it lies in.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        let pair = self.best_guess().zip(self.true_label.as_deref());
+        !self.is_rejected && pair.is_some_and(|(label, truth)| label != truth)
+    }
+
+    /// Returns the fields of the row as text, one for each name of [`Columns::names`].
+    #[must_use]
+    pub fn fields(&self) -> Vec<String> {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let mut fields = vec![self.path.to_string_lossy().into_owned()];
+        for place in 0..self.columns.top {
+            let choice = self.choices.get(place);
+            let label = if place == 0 { self.label() } else { choice.map(|choice| choice.label.as_str()) };
+            fields.push(text(label));
+            fields.push(choice.map_or(String::new(), |choice| choice.probability.to_string()));
+        }
+        fields.extend(self.columns.reject_below.map(|_| text(self.best_guess())));
+        fields.push(text(self.true_label.as_deref()));
+        fields.extend(self.columns.heatmap.then(|| self.heatmap_text().unwrap_or_default()));
+        fields.push(text(self.error.as_deref()));
+        fields
+    }
+
+    fn heatmap_text(&self) -> Option<String> {
+        self.heatmap.as_ref().map(|file| file.to_string_lossy().into_owned())
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("path", &self.path.to_string_lossy())?;
+        object.serialize_entry("label", &self.label())?;
+        object.serialize_entry("probability", &self.choices.first().map(|choice| choice.probability))?;
+        if self.columns.top > 1 {
+            object.serialize_entry("top", &self.choices)?;
+        }
+        if self.columns.reject_below.is_some() {
+            object.serialize_entry("best_guess", &self.best_guess())?;
+        }
+        object.serialize_entry("true_label", &self.true_label)?;
+        if self.columns.heatmap {
+            object.serialize_entry("heatmap", &self.heatmap_text())?;
+        }
+        object.serialize_entry("error", &self.error)?;
+        object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_a_field_for_each_name_whatever_the_columns() {
+        let classes = ["ant", "bee", "wasp"].map(str::to_owned);
+        let probabilities = vec![0.125, 0.5, 0.375];
+        let (logits, warnings) = (Vec::new(), Vec::new());
+        let seen =
+            Prediction { class: 1, label: "bee".into(), probability: 0.5, probabilities, logits, warnings };
+        for top in 1..=3 {
+            for reject_below in [None, Some(0.25), Some(0.75)] {
+                for heatmap in [false, true] {
+                    let columns = Columns { top, reject_below, heatmap };
+                    let row = columns.row(Path::new("ant/1.jpg"), &classes, &Ok(seen.clone()));
+                    let lost = columns.row(Path::new("x.jpg"), &classes, &Err(icecap_data::Error::Empty));
+                    let names = columns.names();
+                    let field = |row: &Row, name: &str| {
+                        names.iter().position(|n| n == name).map(|place| row.fields()[place].clone())
+                    };
+                    assert_eq!((row.fields().len(), lost.fields().len()), (names.len(), names.len()));
+                    let is_rejected = reject_below == Some(0.75);
+                    assert_eq!(field(&row, "label").unwrap(), if is_rejected { "none" } else { "bee" });
+                    assert_eq!(field(&row, "best_guess").is_some(), reject_below.is_some());
+                    assert_eq!(field(&row, "label_2"), (top > 1).then(|| "wasp".to_owned()));
+                    assert_eq!(field(&row, "true_label").unwrap(), "ant");
+                    assert_eq!((row.is_wrong(), lost.is_wrong()), (!is_rejected, false));
+                    assert!(lost.label().is_none() && !field(&lost, "error").unwrap().is_empty());
+                }
+            }
+        }
+        assert_eq!(Columns { top: 9, ..Columns::default() }.within(3).top, 3);
+    }
+}

@@ -1,0 +1,246 @@
+//! Photos that lie in no folder: pixels and bytes in memory give the same features, the same heads and the same answers, bit
+//! for bit, as the files that they come from.
+
+#[path = "../../crates/icecap/examples/train_in_memory.rs"]
+mod train_in_memory;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use icecap::data::{Augment, Cache, ErrorKind, ResizeMode, Views, scan};
+use icecap::graph::Tap;
+use icecap::model::OwnedSource;
+use icecap::rng::{Purpose, Stream};
+use icecap::{
+    Backbone, Classifier, Dataset, Error, Extracted, Extractor, Heatmaps, Preprocessing, Settings, Source,
+    TrainOptions, Trained, Trainer,
+};
+
+/// A photo of noise on a level that depends on its class.
+struct Drawn {
+    pixels: Vec<u8>,
+    width: usize,
+    height: usize,
+}
+
+impl Drawn {
+    fn new(number: u32) -> Self {
+        let mut draw = Stream::new(17, Purpose::Test, 0, number);
+        let (width, height) = (33 + draw.below(60) as usize, 33 + draw.below(60) as usize);
+        let level = 70 * (number % 2);
+        let pixels = (0..width * height * 3).map(|_| (level + draw.below(150)) as u8).collect();
+        Self { pixels, width, height }
+    }
+
+    fn rgb(&self) -> Source<'_> {
+        Source::Rgb { pixels: &self.pixels, width: self.width, height: self.height }
+    }
+
+    fn owned(&self) -> OwnedSource {
+        OwnedSource::Rgb { pixels: self.pixels.clone(), width: self.width, height: self.height }
+    }
+
+    /// The same pixels as the bytes of a PNG, which loses nothing.
+    fn png(&self) -> Vec<u8> {
+        let (width, height) = (self.width as u32, self.height as u32);
+        let image = image::RgbImage::from_raw(width, height, self.pixels.clone()).unwrap();
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    }
+}
+
+fn backbone() -> Backbone {
+    Backbone::starter(Settings::threads(2)).unwrap()
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+fn extract(extractor: &mut Extractor, sources: &[Source<'_>]) -> (Vec<u32>, Vec<Extracted>) {
+    let mut rows = vec![f32::NAN; sources.len() * extractor.row_len() * extractor.views()];
+    let outcomes = extractor.extract(sources, &mut rows, &|_| ControlFlow::Continue(())).unwrap();
+    (bits(&rows), outcomes.into_iter().map(Result::unwrap).collect())
+}
+
+#[test]
+fn pixels_give_the_features_of_the_photo_that_they_were_decoded_from() {
+    let photos: Vec<Drawn> = (0..6).map(Drawn::new).collect();
+    let files: Vec<Vec<u8>> = photos.iter().map(Drawn::png).collect();
+    let backbone = backbone();
+    let augment: Augment = "flip,crop".parse().unwrap();
+    for mode in ["squash", "crop"] {
+        for views in [Views::Plain, Views::Mirrored, Views::drawn(augment, 0, 1).unwrap()] {
+            let mut preprocessing = Preprocessing::for_training(&backbone).unwrap();
+            if let Ok(mode) = mode.parse::<ResizeMode>() {
+                preprocessing.resize.mode = mode;
+            }
+            let extractor =
+                || Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap().with_views(views);
+            let pixels: Vec<_> = photos.iter().map(Drawn::rgb).collect();
+            let bytes: Vec<_> = files.iter().map(|file| Source::Bytes(file)).collect();
+            let (of_pixels, _) = extract(&mut extractor(), &pixels);
+            let (of_bytes, _) = extract(&mut extractor(), &bytes);
+            assert!(of_pixels == of_bytes, "{mode}, {} views", views.count());
+        }
+    }
+}
+
+#[test]
+fn the_cache_knows_pixels_by_their_values_and_their_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let backbone = backbone();
+    let preprocessing = Preprocessing::for_training(&backbone).unwrap();
+    let cache = Arc::new(Cache::new(folder.path()));
+    let photo = Drawn::new(3);
+    let turned = Source::Rgb { pixels: &photo.pixels, width: photo.height, height: photo.width };
+    let once = || {
+        let extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
+        extract(&mut extractor.with_cache(Some(Arc::clone(&cache))), &[photo.rgb(), turned])
+    };
+    let (first, fresh) = once();
+    let (again, known) = once();
+    assert_eq!(first, again);
+    assert!(fresh.iter().all(|photo| !photo.cached) && known.iter().all(|photo| photo.cached));
+    let png = photo.png();
+    let (_, file) =
+        extract(&mut Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap(), &[Source::Bytes(&png)]);
+    let hashes = [fresh[0].sha256, fresh[1].sha256, file[0].sha256];
+    assert!(hashes[0] != hashes[1] && hashes[0] != hashes[2] && hashes[1] != hashes[2], "{hashes:?}");
+}
+
+#[test]
+fn pixels_that_do_not_fit_their_size_are_refused_whatever_the_size() {
+    let backbone = backbone();
+    let preprocessing = Preprocessing::for_training(&backbone).unwrap();
+    let mut extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
+    let mut row = vec![0.0; extractor.row_len()];
+    let pixels = [7; 12];
+    let mut of = |width, height| {
+        let source = Source::Rgb { pixels: &pixels, width, height };
+        extractor.extract(&[source], &mut row, &|_| ControlFlow::Continue(())).unwrap().remove(0)
+    };
+    let sizes = [0, 1, 2, 3, 4, 5, 1 << 14, (1 << 14) + 1, 1 << 32, usize::MAX / 2, usize::MAX];
+    for width in sizes {
+        for height in sizes {
+            let fits = width.checked_mul(height) == Some(4);
+            let outcome = of(width, height);
+            assert_eq!(outcome.is_ok(), fits, "{width}x{height}");
+            if let Err(error) = outcome {
+                assert!(
+                    matches!(error.kind(), ErrorKind::Content | ErrorKind::Limit),
+                    "{width}x{height}: {error}"
+                );
+            }
+        }
+    }
+}
+
+fn train(dataset: &Dataset) -> Trained {
+    let backbone = backbone();
+    let options = TrainOptions { seed: 5, ..TrainOptions::default() };
+    let trainer = Trainer::new(&backbone).unwrap().options(options);
+    trainer.train(dataset, &|_| ControlFlow::Continue(())).unwrap()
+}
+
+fn head(classifier: &Classifier) -> Vec<u32> {
+    [classifier.head().kernel().data(), classifier.head().bias().data()]
+        .concat()
+        .iter()
+        .map(|w| w.to_bits())
+        .collect()
+}
+
+#[test]
+fn a_folder_its_bytes_and_its_pixels_make_the_same_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let photos: Vec<Drawn> = (0..24).map(Drawn::new).collect();
+    // As a scan lists them: class by class, and by name within.
+    let order: Vec<usize> = (0..24).step_by(2).chain((1..24).step_by(2)).collect();
+    for (number, photo) in photos.iter().enumerate() {
+        let class = folder.path().join(["dark", "light"][number % 2]);
+        std::fs::create_dir_all(&class).unwrap();
+        std::fs::write(class.join(format!("{number:02}.png")), photo.png()).unwrap();
+    }
+    let classes = || vec!["dark".to_owned(), "light".to_owned()];
+    let from = |source: &dyn Fn(&Drawn) -> OwnedSource| {
+        let photos = order.iter().map(|&number| (source(&photos[number]), number % 2));
+        train(&Dataset::from_sources(classes(), photos, 0.25, 5).unwrap())
+    };
+    let of_folder = train(&Dataset::new(&scan(folder.path(), None).unwrap(), 0.25, 5).unwrap());
+    let of_bytes = from(&|photo| OwnedSource::Bytes(photo.png()));
+    let of_pixels = from(&Drawn::owned);
+    for other in [&of_bytes, &of_pixels] {
+        assert!(head(&other.classifier) == head(&of_folder.classifier));
+        assert_eq!(other.classifier.temperature(), of_folder.classifier.temperature());
+        assert_eq!(other.classifier.classes(), of_folder.classifier.classes());
+        assert_eq!(other.val_set.samples.len(), of_folder.val_set.samples.len());
+    }
+    // What a photo's file says is the same in memory; pixels have a hash of their own.
+    let file = |trained: &Trained| {
+        let bytes = trained.classifier.to_bytes(icecap::SaveBackbone::Pinned).unwrap();
+        String::from_utf8_lossy(&bytes).split("data_fingerprint\":\"").nth(1).unwrap()[..64].to_owned()
+    };
+    assert_eq!(file(&of_bytes), file(&of_folder));
+    assert_ne!(file(&of_pixels), file(&of_folder));
+}
+
+#[test]
+fn a_dataset_from_memory_says_what_is_wrong_with_it() {
+    let photos = || (0..8).map(|number| (Drawn::new(number).owned(), number as usize % 2));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let refused =
+        |classes: &[&str], share| Dataset::from_sources(names(classes), photos(), share, 0).unwrap_err();
+    assert!(matches!(refused(&["a"], 0.2), Error::Setting { what: "classes", .. }));
+    assert!(matches!(refused(&["a", "a"], 0.2), Error::Setting { what: "classes", .. }));
+    assert!(matches!(refused(&["a", "b"], 1.5), Error::Data(_)));
+    let third = photos().chain([(Drawn::new(9).owned(), 2)]);
+    let error = Dataset::from_sources(names(&["a", "b"]), third, 0.2, 0).unwrap_err().to_string();
+    assert!(error.contains("photo 8 is of class 2"), "{error}");
+
+    // One that cannot be read is left out by its name, or ends a strict training.
+    let broken = photos().chain([(OwnedSource::Bytes(b"no photo".to_vec()), 0)]);
+    let dataset = Dataset::from_sources(names(&["a", "b"]), broken, 0.25, 0).unwrap();
+    let trained = train(&dataset);
+    assert_eq!(trained.photos.read, 8);
+    assert_eq!(trained.photos.skipped[0].path, Path::new("a/8"));
+    assert!(trained.photos.skipped[0].reason.starts_with("a/8: "), "{}", trained.photos.skipped[0].reason);
+    let strict = Trainer::new(&backbone()).unwrap().strict(true);
+    let error = strict.train(&dataset, &|_| ControlFlow::Continue(())).unwrap_err();
+    assert!(matches!(error, Error::Skipped { skipped: 1, photos: 9, .. }), "{error}");
+
+    // A share of 0 keeps all photos for the folds.
+    let whole = Dataset::from_sources(names(&["a", "b"]), photos(), 0.0, 0).unwrap();
+    assert_eq!((whole.train.len(), whole.val.len()), (8, 0));
+    let folds = Trainer::new(&backbone()).unwrap().folds(Some(2));
+    assert_eq!(folds.train(&whole, &|_| ControlFlow::Continue(())).unwrap().folds.unwrap().rows.len(), 8);
+}
+
+#[test]
+fn a_predictor_goes_to_another_thread_and_a_clone_shares_its_backbone() {
+    let photos: Vec<Drawn> = (0..12).map(Drawn::new).collect();
+    let labelled = photos.iter().enumerate().map(|(number, photo)| (photo.owned(), number % 2));
+    let dataset = Dataset::from_sources(vec!["dark".into(), "light".into()], labelled, 0.25, 0).unwrap();
+    let classifier = train(&dataset).classifier;
+    let expected: Vec<_> = photos.iter().map(|photo| classifier.predict(photo.rgb()).unwrap()).collect();
+    let clone = classifier.clone();
+    assert!(std::ptr::eq(clone.head(), classifier.head()));
+    let mut predictor = clone.predictor().unwrap();
+    drop(clone);
+    let heat = Heatmaps::new(&classifier).unwrap().overlay(photos[0].rgb(), None, 40).unwrap();
+    let png = photos[0].png();
+    assert_eq!(heat, Heatmaps::new(&classifier).unwrap().overlay(Source::Bytes(&png), None, 40).unwrap());
+    let said = std::thread::spawn(move || {
+        let sources: Vec<_> = photos.iter().map(Drawn::rgb).collect();
+        predictor.predict(&sources, &|_| ControlFlow::Continue(())).unwrap()
+    });
+    let said: Vec<_> = said.join().unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn the_example_runs() {
+    train_in_memory::main().unwrap();
+}
