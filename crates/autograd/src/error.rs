@@ -2,7 +2,8 @@
 
 use icecap_kernels::Shape;
 
-/// An error of this crate. A message is lower case and says what to do next where something can be done.
+/// An error of this crate. A message is lower case, without a full stop, and says what to do next if something can be
+/// done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -24,22 +24,22 @@ const STEP: f64 = 1e-5;
 /// Differences are relative to the largest value of the tensor, but to no less than this.
 const FLOOR: f64 = 1e-3;
 
-/// A forward function in f64: the inputs' values, in the op's order, to the output's values.
+/// A forward function in f64: it takes the values of the inputs, in the op's order, and returns those of the output.
 pub type Reference<'a> = dyn Fn(&[Vec<f64>]) -> Vec<f64> + 'a;
 
 /// The largest differences found, each relative to the largest value of its tensor.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Between the op's output and the reference's.
+    /// The difference between the op's output and the reference's.
     pub forward: f64,
-    /// Between the op's gradients and the difference quotients.
+    /// The difference between the op's gradients and the difference quotients.
     pub gradient: f64,
-    /// Between the two sides of `<Jv, u> = <v, J'u>`.
+    /// The difference between the two sides of `<Jv, u> = <v, J'u>`.
     pub adjoint: f64,
 }
 
 impl Report {
-    /// The largest of all.
+    /// Returns the largest of the three differences.
     #[must_use]
     pub fn worst(&self) -> f64 {
         // Not f64::max, which would hide a NaN.
@@ -50,8 +50,8 @@ impl Report {
 /// Compares an op with its reference at `inputs`, in a direction that `seed` draws.
 ///
 /// # Errors
-/// What the op's [`Op::output_shape`] refuses; [`Error::Contract`] where it does not keep its contract. Differences
-/// are no error: they are reported.
+/// Those of the op's [`Op::output_shape`]; [`Error::Contract`] if the op does not keep its contract. Differences are no
+/// error: they are reported.
 ///
 /// # Cost
 /// Two evaluations of the reference for every value of the inputs.

@@ -10,14 +10,14 @@ use icecap_kernels::{Shape, Tensor};
 
 use crate::Error;
 
-/// The kernel of a dense layer before training: a pure function of its sizes, the seed, and `index`, which tells
-/// the kernels of one net apart.
+/// Returns the kernel of a dense layer before training: a pure function of its sizes, the seed, and `index`, which
+/// tells the kernels of one net apart.
 ///
 /// # Shapes
-/// `[inputs, outputs]`.
+/// The kernel is `[inputs, outputs]`.
 ///
 /// # Errors
-/// [`Error::Kernels`] where the kernel does not fit the address space.
+/// [`Error::Kernels`] if the kernel does not fit the address space.
 pub fn glorot_uniform(inputs: usize, outputs: usize, seed: u64, index: u32) -> Result<Tensor, Error> {
     let mut kernel = Tensor::zeros(Shape::new(&[inputs, outputs])?);
     let limit = (6.0 / (inputs as f64 + outputs as f64)).sqrt() as f32;

@@ -64,6 +64,7 @@ mod loss;
 mod ops;
 pub mod optim;
 mod schedule;
+mod setting;
 mod tape;
 mod workspace;
 

@@ -18,17 +18,17 @@ use icecap_kernels::matmul::{Matrix, matmul};
 use icecap_kernels::{Shape, Tensor, TensorRef};
 
 use crate::optim::lbfgs::{Outcome, Stop, minimize};
-use crate::optim::setting;
+use crate::setting::setting;
 use crate::{Error, Loss, Targets};
 
 /// How a layer is fitted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogisticOptions<'a> {
-    /// What the labels are worth.
+    /// How often each label counts and how far it is believed.
     pub targets: Targets<'a>,
     /// The strength of the penalty on the kernel.
     pub l2: f32,
-    /// When to stop.
+    /// When the fit stops.
     pub stop: Stop,
 }
 
@@ -42,7 +42,7 @@ pub struct Logistic<'a> {
 }
 
 impl<'a> Logistic<'a> {
-    /// The problem of `features` [N, F] with a label for each row and so many classes.
+    /// Returns the problem of fitting a layer to `features` [N, F] with a label for each row and so many classes.
     ///
     /// # Errors
     /// [`Error::InputShape`] for features that are no matrix with rows; [`Error::BatchCount`], [`Error::Label`].
@@ -72,8 +72,8 @@ impl<'a> Logistic<'a> {
     /// `watch` sees the number of each step from 1, its length and the layer after it, and stops with `false`.
     ///
     /// # Errors
-    /// [`Error::ParameterShape`] where the layer is of another shape; [`Error::Setting`] for an l2 that is negative or
-    /// not finite; targets as in [`Loss::mean_of`].
+    /// [`Error::ParameterShape`] if the layer is of another shape; [`Error::Setting`] for an l2 that is negative or not
+    /// finite; for targets those of [`Loss::mean_of`].
     pub fn fit(
         &self,
         layer: &mut [Tensor; 2],

@@ -26,9 +26,9 @@ use icecap_kernels::{Shape, TensorMut, TensorRef};
 
 use crate::Error;
 use crate::ops::{Op, Recorded, exactly};
-use crate::optim::setting;
+use crate::setting::setting;
 
-/// Which loss.
+/// The loss of a classifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Loss {
     /// Binary cross-entropy from one logit: above zero it speaks for class 1. Logits `[N, 1]`, labels 0 or 1.
@@ -37,10 +37,10 @@ pub enum Loss {
     SparseCategorical,
 }
 
-/// What a loss makes of its labels. By default each counts once and is believed whole.
+/// How often each label counts in a loss and how far it is believed. By default each counts once and is believed whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Targets<'a> {
-    /// How often a photo of each class counts; none: once.
+    /// How often a photo of each class counts; `None` if each counts once.
     pub class_weights: Option<&'a [f32]>,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub smoothing: f32,
@@ -71,13 +71,13 @@ impl Targets<'_> {
 }
 
 impl Loss {
-    /// The loss for so many classes: binary, from one logit, for two; categorical for more.
+    /// Returns the loss for so many classes: binary, from one logit, for two; categorical for more.
     #[must_use]
     pub fn for_classes(classes: usize) -> Self {
         if classes <= 2 { Self::Binary } else { Self::SparseCategorical }
     }
 
-    /// The columns of logits for so many classes.
+    /// Returns the number of logits for so many classes.
     #[must_use]
     pub fn logits(self, classes: usize) -> usize {
         match self {
@@ -86,7 +86,7 @@ impl Loss {
         }
     }
 
-    /// The mean loss over a batch of any size.
+    /// Returns the mean loss over a batch of any size.
     ///
     /// # Errors
     /// [`Error::InputShape`] for an empty batch or a wrong number of columns, [`Error::BatchCount`],
@@ -95,34 +95,34 @@ impl Loss {
         self.mean_of(logits, labels, &Targets::default())
     }
 
-    /// The mean loss over a batch whose labels are worth what `targets` says.
+    /// Returns the mean loss over a batch whose labels count as `targets` says.
     ///
     /// # Errors
-    /// As [`Loss::mean`]; [`Error::Setting`] or [`Error::BatchCount`] for targets that are none.
+    /// Those of [`Loss::mean`]; [`Error::Setting`] or [`Error::BatchCount`] for targets that cannot be used.
     pub fn mean_of(self, logits: TensorRef<'_>, labels: &[u32], targets: &Targets<'_>) -> Result<f32, Error> {
         self.check(logits.shape(), labels, targets)?;
         Ok(self.compute(logits, labels, targets, |_, _| {}) as f32)
     }
 
-    /// The mean loss over a batch, and into `d_logits` its gradient.
+    /// Returns the mean loss over a batch and writes its gradient to `d_logits`.
     ///
     /// # Shapes
-    /// `d_logits` as `logits`, row-major.
+    /// `d_logits` has the shape of `logits`, row-major.
     ///
     /// # Errors
-    /// As [`Loss::mean`]; [`Error::Kernels`] where `d_logits` has another length.
+    /// Those of [`Loss::mean`]; [`Error::Kernels`] if `d_logits` has another length.
     pub fn gradient(self, logits: TensorRef<'_>, labels: &[u32], d_logits: &mut [f32]) -> Result<f32, Error> {
         Ok(self.gradient_of(logits, labels, &Targets::default(), d_logits)? as f32)
     }
 
-    /// The mean loss over a batch whose labels are worth what `targets` says, not rounded to f32, and into `d_logits`
-    /// its gradient.
+    /// Returns the mean loss over a batch whose labels count as `targets` says, not rounded to f32, and writes its
+    /// gradient to `d_logits`.
     ///
     /// # Shapes
-    /// As [`Loss::gradient`].
+    /// Those of [`Loss::gradient`].
     ///
     /// # Errors
-    /// As [`Loss::gradient`] and [`Loss::mean_of`].
+    /// Those of [`Loss::gradient`] and [`Loss::mean_of`].
     pub fn gradient_of(
         self,
         logits: TensorRef<'_>,
@@ -237,13 +237,13 @@ pub struct CrossEntropy<'a> {
 }
 
 impl<'a> CrossEntropy<'a> {
-    /// `loss` against the label of each row of the batch.
+    /// Returns the op that compares each row of a batch with its label by `loss`.
     #[must_use]
     pub fn new(loss: Loss, labels: &'a [u32]) -> Self {
         Self { loss, labels, targets: Targets::default() }
     }
 
-    /// What the labels are worth.
+    /// Sets how often each label counts and how far it is believed.
     #[must_use]
     pub fn targets(self, targets: Targets<'a>) -> Self {
         Self { targets, ..self }

@@ -1,10 +1,10 @@
 //! Learning rates over the course of a run: pure functions of the step, so a resumed run continues them exactly.
 
-/// What the base learning rate is multiplied with at each step.
+/// How the learning rate changes over a run: the factor on the base rate at each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// 1 throughout.
+    /// The factor is 1 at every step.
     #[default]
     Constant,
     /// `(1 + cos(pi t / steps)) / 2`: from 1 at step 0 down to 0 at step `steps`, and 0 after it.
@@ -22,7 +22,7 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// The learning rate at a step, counted from 0 over the whole run.
+    /// Returns the learning rate at a step, counted from 0 over the whole run.
     #[must_use]
     pub fn learning_rate(&self, base: f32, step: u64) -> f32 {
         let factor = match *self {

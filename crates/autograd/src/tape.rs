@@ -70,35 +70,35 @@ pub struct Tape<'a> {
 }
 
 impl<'a> Tape<'a> {
-    /// An empty tape that takes its buffers from `workspace` and leaves them there when it ends.
+    /// Returns an empty tape that takes its buffers from `workspace` and leaves them there when it ends.
     #[must_use]
     pub fn new(workspace: &'a mut Workspace) -> Self {
         let number = workspace.begin();
         Self { workspace, number, nodes: Vec::new() }
     }
 
-    /// A leaf without a gradient: an input, or weights that are frozen.
+    /// Puts a value without a gradient on the tape: an input, or weights that are frozen.
     pub fn constant(&mut self, value: TensorRef<'a>) -> Var {
         self.push(Node { value: Value::Borrowed(value), origin: Origin::Constant, needs_gradient: false })
     }
 
-    /// A leaf with a gradient. [`Tape::backward`] returns the gradients in the order of these calls.
+    /// Puts a value with a gradient on the tape. [`Tape::backward`] returns the gradients in the order of these calls.
     pub fn parameter(&mut self, value: TensorRef<'a>) -> Var {
         self.push(Node { value: Value::Borrowed(value), origin: Origin::Parameter, needs_gradient: true })
     }
 
-    /// Each of `tensors` as a [`Tape::parameter`], in order.
+    /// Puts each of `tensors` on the tape by [`Tape::parameter`], in order.
     pub fn parameters<const COUNT: usize>(&mut self, tensors: &'a [Tensor; COUNT]) -> [Var; COUNT] {
         tensors.each_ref().map(|tensor| self.parameter(tensor.view()))
     }
 
-    /// A batch: the given rows of a matrix, as a constant.
+    /// Puts a batch on the tape: the given rows of a matrix, as a constant.
     ///
     /// # Shapes
-    /// `matrix` `[M, ...]`; the constant `[rows.len(), ...]`.
+    /// `matrix` is `[M, ...]`, the constant `[rows.len(), ...]`.
     ///
     /// # Errors
-    /// [`Error::Row`] where the matrix lacks a row, [`Error::InputShape`] for a scalar.
+    /// [`Error::Row`] if the matrix lacks a row, [`Error::InputShape`] for a scalar.
     pub fn gather(&mut self, matrix: TensorRef<'_>, rows: &[u32]) -> Result<Var, Error> {
         let shape = matrix.shape();
         let &[count, ref rest @ ..] = shape.dims() else {
@@ -125,7 +125,7 @@ impl<'a> Tape<'a> {
     /// Runs `op` on `inputs` and records it.
     ///
     /// # Errors
-    /// What the op's [`Op::output_shape`] refuses; [`Error::ForeignVar`].
+    /// Those of the op's [`Op::output_shape`]; [`Error::ForeignVar`].
     pub fn apply(&mut self, op: impl Op + 'a, inputs: &[Var]) -> Result<Var, Error> {
         let inputs = inputs.iter().map(|&var| self.index(var)).collect::<Result<Vec<_>, _>>()?;
         let views: Vec<_> = inputs.iter().map(|&index| self.nodes[index].value.view()).collect();
@@ -141,7 +141,7 @@ impl<'a> Tape<'a> {
         }))
     }
 
-    /// The value of a variable.
+    /// Returns the value of a variable.
     ///
     /// # Errors
     /// [`Error::ForeignVar`].
@@ -149,11 +149,11 @@ impl<'a> Tape<'a> {
         Ok(self.nodes[self.index(var)?].value.view())
     }
 
-    /// The gradient of `loss` by each parameter, in the order in which they were recorded; zeros for one that does
-    /// not lead to it.
+    /// Returns the gradient of `loss` by each parameter, in the order in which they were recorded; zeros for one that
+    /// does not lead to it.
     ///
     /// # Errors
-    /// [`Error::NotScalar`] where `loss` is not one value, [`Error::ForeignVar`].
+    /// [`Error::NotScalar`] if `loss` is not one value, [`Error::ForeignVar`].
     pub fn backward(mut self, loss: Var) -> Result<Vec<Tensor>, Error> {
         let last = self.index(loss)?;
         let shape = self.nodes[last].value.view().shape();

@@ -19,13 +19,13 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// A workspace that holds nothing yet.
+    /// Returns a workspace that holds nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes tensors back whose values are no longer needed, such as the gradients of the last step.
+    /// Takes back tensors whose values are no longer needed, such as the gradients of the last step.
     pub fn recycle(&mut self, tensors: impl IntoIterator<Item = Tensor>) {
         self.released.extend(tensors);
     }

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     crash::contained(outcome)
 }
 
-/// What the process ends with.
+/// Returns what the process ends with.
 fn outcome() -> ExitCode {
     match bundled::run().unwrap_or_else(run_command) {
         Ok(()) => ExitCode::SUCCESS,

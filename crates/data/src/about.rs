@@ -18,8 +18,8 @@ pub struct About {
     pub animated: bool,
     /// Whether pixels of it are not opaque; their color is taken as stored.
     pub transparent: bool,
-    /// Gray levels between the darkest and the lightest value of a channel after resizing, of the channel where this is
-    /// most: 0 for a photo of a single color.
+    /// How far apart the darkest and the lightest gray level of a channel are after resizing, in the channel where that
+    /// is most: 0 for a photo of a single color.
     pub contrast: f32,
     /// The mean gray level of each cell of 8 rows and 8 columns over the resized photo, row by row.
     pub layout: [u8; Self::CELLS],
@@ -37,12 +37,12 @@ const ANIMATED: u8 = 2;
 const TRANSPARENT: u8 = 4;
 
 impl About {
-    /// Cells of [`About::layout`].
+    /// The number of cells in [`About::layout`].
     pub const CELLS: usize = SIDE * SIDE;
-    /// Numbers in [`About::to_values`].
+    /// How many numbers [`About::to_values`] returns.
     pub const VALUES: usize = 5 + CELLS;
 
-    /// As numbers for a [`Cache`](crate::Cache).
+    /// Returns all of this as numbers, which a [`Cache`](crate::Cache) can hold.
     #[must_use]
     pub fn to_values(&self) -> [f32; Self::VALUES] {
         let format = FORMATS.iter().position(|format| *format == self.format).unwrap_or(FORMATS.len());
@@ -64,7 +64,7 @@ impl About {
         values
     }
 
-    /// From the numbers of [`About::to_values`]; none where they are no such.
+    /// Reads the numbers that [`About::to_values`] wrote; `None` if they are not such numbers.
     #[must_use]
     pub fn from_values(values: &[f32; Self::VALUES]) -> Option<Self> {
         let [format, width, height, flags, contrast, ref levels @ ..] = *values;
@@ -81,9 +81,9 @@ impl About {
         })
     }
 
-    /// The layout, centered and scaled to length 1: the dot product of two is the correlation of their gray levels, from
-    /// -1 to 1. Copies of a photo in another size, light or quality are near 1; cropped and mirrored ones are not. All
-    /// zero for a layout of a single gray level.
+    /// Returns the layout, centered and scaled to length 1: the dot product of two is the correlation of their gray
+    /// levels, from -1 to 1. Copies of a photo in another size, light or quality are near 1; cropped and mirrored ones
+    /// are not. All zero for a layout of a single gray level.
     #[must_use]
     pub fn layout_direction(&self) -> [f32; Self::CELLS] {
         let mean = self.layout.iter().map(|&level| f32::from(level)).sum::<f32>() / Self::CELLS as f32;

@@ -15,14 +15,15 @@
 
 use std::str::FromStr;
 
+use icecap_kernels::Size;
 use icecap_kernels::rng::{Purpose, Stream};
 
 use crate::{Digest, Error, ResizeSpec, Result};
 
 /// What may differ from view to view.
 ///
-/// As text a list of `flip`, `crop:SHARE`, `rotate:DEGREES`, `color:STRENGTH`; without their numbers `crop:0.8`,
-/// `rotate:10` and `color:0.2`.
+/// It parses from and prints as a list of `flip`, `crop:SHARE`, `rotate:DEGREES` and `color:STRENGTH`; `crop`, `rotate`
+/// and `color` without a number mean `crop:0.8`, `rotate:10` and `color:0.2`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Augment {
     /// Half of the views are mirrored left to right.
@@ -43,14 +44,14 @@ const COLOR: f32 = 0.2;
 const CANVAS: f32 = 1.0 / CROP;
 
 impl Augment {
-    /// The size of the pixels that a view with a crop or a turn is taken from.
+    /// Returns the size at which a photo is read for views with a crop or a turn.
     #[must_use]
     pub fn canvas(spec: &ResizeSpec) -> ResizeSpec {
         let larger = |side: usize| (side as f32 * CANVAS).ceil() as usize;
         ResizeSpec { height: larger(spec.height), width: larger(spec.width), mode: spec.mode }
     }
 
-    /// View number `number` of the photo whose content has the hash `photo`.
+    /// Returns view `number` of the photo whose content has the hash `photo`: a function of these and of `seed`.
     #[must_use]
     pub fn view(&self, seed: u64, number: u32, photo: &Digest) -> View {
         let [a, b, c, d, ..] = photo.0;
@@ -119,11 +120,11 @@ impl std::fmt::Display for Augment {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
     mirrored: bool,
-    /// In radians.
+    /// The turn, in radians.
     turn: f32,
     /// The share of each side that is seen.
     share: f32,
-    /// Where its middle is, in shares of a side from the photo's middle: to the right, down.
+    /// How far its middle lies from the photo's: to the right and down, in shares of a side.
     shift: [f32; 2],
     /// Factors of brightness, contrast, saturation.
     light: [f32; 3],
@@ -132,10 +133,10 @@ pub struct View {
 impl View {
     /// The photo as it is.
     pub const PLAIN: Self = Self { mirrored: false, turn: 0.0, share: 1.0, shift: [0.0; 2], light: [1.0; 3] };
-    /// Its mirror image.
+    /// The photo mirrored left to right.
     pub const MIRRORED: Self = Self { mirrored: true, ..Self::PLAIN };
 
-    /// Whether it is a crop or turned, and so taken from the [canvas](Augment::canvas).
+    /// Whether the view is a crop or turned, and so taken from the [canvas](Augment::canvas).
     #[must_use]
     pub fn needs_canvas(&self) -> bool {
         self.turn != 0.0 || self.share != 1.0
@@ -144,24 +145,24 @@ impl View {
     /// Writes the view of `source` to `out`.
     ///
     /// # Shapes
-    /// `source` `[source_size.0, source_size.1, 3]`, the photo at `size` where the view needs no canvas; `out`
-    /// `[size.0, size.1, 3]`.
+    /// `source` is `[source_size.height, source_size.width, 3]`, the photo at `size` if the view needs no canvas; `out`
+    /// is `[size.height, size.width, 3]`.
     ///
     /// # Units
     /// Gray levels from 0 to 255, not rounded.
     ///
     /// # Panics
-    /// Where lengths and sizes do not fit.
-    pub fn apply(&self, source: &[f32], source_size: (usize, usize), out: &mut [f32], size: (usize, usize)) {
-        assert_eq!(source.len(), source_size.0 * source_size.1 * CHANNELS, "the source of a view");
-        assert_eq!(out.len(), size.0 * size.1 * CHANNELS, "the pixels of a view");
+    /// If lengths and sizes do not fit.
+    pub fn apply(&self, source: &[f32], source_size: Size, out: &mut [f32], size: Size) {
+        assert_eq!(source.len(), source_size.height * source_size.width * CHANNELS, "the source of a view");
+        assert_eq!(out.len(), size.height * size.width * CHANNELS, "the pixels of a view");
         if self.needs_canvas() {
             self.sample(source, source_size, out, size);
         } else {
             assert_eq!(source_size, size, "a view that is neither cropped nor turned");
             out.copy_from_slice(source);
             if self.mirrored {
-                mirror(out, size.1);
+                mirror(out, size.width);
             }
         }
         if self.light != [1.0; 3] {
@@ -169,13 +170,14 @@ impl View {
         }
     }
 
-    fn sample(&self, source: &[f32], (rows, columns): (usize, usize), out: &mut [f32], size: (usize, usize)) {
+    fn sample(&self, source: &[f32], source_size: Size, out: &mut [f32], size: Size) {
+        let Size { height: rows, width: columns } = source_size;
         let (sine, cosine) = self.turn.sin_cos();
-        let (height, width) = (size.0 as f32, size.1 as f32);
+        let (height, width) = (size.height as f32, size.width as f32);
         let (tall, wide) = (rows as f32, columns as f32);
         let middle = [(0.5 + self.shift[0]) * wide - 0.5, (0.5 + self.shift[1]) * tall - 0.5];
         let across = self.share * wide * if self.mirrored { -1.0 } else { 1.0 };
-        for (row, line) in out.chunks_exact_mut(size.1 * CHANNELS).enumerate() {
+        for (row, line) in out.chunks_exact_mut(size.width * CHANNELS).enumerate() {
             let y = ((row as f32 + 0.5) / height - 0.5) * self.share * tall;
             for (column, pixel) in line.as_chunks_mut::<CHANNELS>().0.iter_mut().enumerate() {
                 let x = ((column as f32 + 0.5) / width - 0.5) * across;
@@ -222,8 +224,8 @@ fn mirror(pixels: &mut [f32], width: usize) {
     }
 }
 
-/// The two pixels around a position along a side of `count` pixels, and how far it lies to the second. Beyond an end the
-/// photo is its own mirror image.
+/// The two pixels around a position along a side of `count` pixels, and how far it lies to the second. Beyond an end
+/// the photo is its own mirror image.
 fn neighbors(position: f32, count: usize) -> (usize, usize, f32) {
     let first = position.floor();
     let inside = |index: f32| {
@@ -245,27 +247,28 @@ mod tests {
         (0..rows * columns * CHANNELS).map(|_| stream.range(0.0, 255.0)).collect()
     }
 
-    fn seen(view: View, source: &[f32], from: (usize, usize), size: (usize, usize)) -> Vec<f32> {
-        let mut out = vec![f32::NAN; size.0 * size.1 * CHANNELS];
-        view.apply(source, from, &mut out, size);
+    fn seen(view: View, source: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+        let size = |[height, width]: [usize; 2]| Size { height, width };
+        let mut out = vec![f32::NAN; to[0] * to[1] * CHANNELS];
+        view.apply(source, size(from), &mut out, size(to));
         out
     }
 
     #[test]
     fn a_plain_view_is_the_photo_and_a_mirror_image_of_a_mirror_image_is_it_too() {
         let source = photo(5, 7);
-        assert_eq!(seen(View::PLAIN, &source, (5, 7), (5, 7)), source);
-        let once = seen(View::MIRRORED, &source, (5, 7), (5, 7));
+        assert_eq!(seen(View::PLAIN, &source, [5, 7], [5, 7]), source);
+        let once = seen(View::MIRRORED, &source, [5, 7], [5, 7]);
         assert_ne!(once, source);
         assert_eq!(once[..3], source[6 * 3..7 * 3]);
-        assert_eq!(seen(View::MIRRORED, &once, (5, 7), (5, 7)), source);
+        assert_eq!(seen(View::MIRRORED, &once, [5, 7], [5, 7]), source);
     }
 
     #[test]
     fn half_a_turn_is_the_photo_upside_down_and_mirrored() {
         let source = photo(8, 6);
         let turned = View { turn: std::f32::consts::PI, ..View::PLAIN };
-        let out = seen(turned, &source, (8, 6), (8, 6));
+        let out = seen(turned, &source, [8, 6], [8, 6]);
         let pixels = source.as_chunks::<3>().0;
         for (got, expected) in out.as_chunks::<3>().0.iter().zip(pixels.iter().rev()) {
             for (got, expected) in got.iter().zip(expected) {
@@ -279,7 +282,7 @@ mod tests {
         // A ramp to the right: its value tells the column.
         let ramp: Vec<f32> = (0..10 * 20).flat_map(|at| [(at % 20) as f32; 3]).collect();
         let view = View { share: 0.5, shift: [0.25, 0.0], ..View::PLAIN };
-        let out = seen(view, &ramp, (10, 20), (5, 10));
+        let out = seen(view, &ramp, [10, 20], [5, 10]);
         for (column, pixel) in out.as_chunks::<3>().0[..10].iter().enumerate() {
             assert!((pixel[0] - (10 + column) as f32).abs() < 1e-4, "{column}: {pixel:?}");
         }
@@ -289,13 +292,13 @@ mod tests {
     fn light_changes_what_it_is_named_for() {
         let gray = vec![100.0; 12];
         let brighter = View { light: [1.2, 1.0, 1.0], ..View::PLAIN };
-        assert!(seen(brighter, &gray, (2, 2), (2, 2)).iter().all(|v| (v - 120.0).abs() < 1e-3));
+        assert!(seen(brighter, &gray, [2, 2], [2, 2]).iter().all(|v| (v - 120.0).abs() < 1e-3));
         // Contrast and saturation leave an even gray as it is.
         let other = View { light: [1.0, 1.7, 0.3], ..View::PLAIN };
-        assert!(seen(other, &gray, (2, 2), (2, 2)).iter().all(|v| (v - 100.0).abs() < 1e-3));
+        assert!(seen(other, &gray, [2, 2], [2, 2]).iter().all(|v| (v - 100.0).abs() < 1e-3));
         // No saturation is a gray photo.
         let none = View { light: [1.0, 1.0, 0.0], ..View::PLAIN };
-        for [r, g, b] in seen(none, &photo(3, 3), (3, 3), (3, 3)).as_chunks::<3>().0 {
+        for [r, g, b] in seen(none, &photo(3, 3), [3, 3], [3, 3]).as_chunks::<3>().0 {
             assert!((r - g).abs() < 1e-3 && (g - b).abs() < 1e-3);
         }
     }
@@ -314,7 +317,7 @@ mod tests {
             // What is switched on beside it changes nothing.
             let alone = Augment { crop: Some(0.7), ..Augment::default() }.view(seed, number, &Digest(content));
             prop_assert_eq!((alone.share, alone.shift), (view.share, view.shift));
-            let out = seen(view, &photo(10, 12), (10, 12), (8, 9));
+            let out = seen(view, &photo(10, 12), [10, 12], [8, 9]);
             prop_assert!(out.iter().all(|value| (0.0..=255.0).contains(value)));
         }
     }

@@ -50,7 +50,7 @@ pub struct CacheKeyParts<'a> {
 pub struct CacheKey(Digest);
 
 impl CacheKey {
-    /// The key of these parts. Two keys are equal only where all parts are.
+    /// Returns the key of these parts. Two keys are equal only if all parts are.
     #[must_use]
     pub fn new(parts: &CacheKeyParts<'_>) -> Self {
         let CacheKeyParts { photo, params, preprocessing, tap, numerics } = parts;
@@ -66,7 +66,8 @@ impl CacheKey {
     }
 }
 
-/// A folder of features. The hashes of photos that it was told are written when it is dropped.
+/// A folder that keeps features of photos, and the hashes of photos whose files have not changed. The hashes are
+/// written when the cache is dropped.
 #[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
@@ -76,35 +77,35 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache in `folder`, which is made when the first entry is written.
+    /// Returns the cache in `folder`, which is made when the first entry is written.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         let stamps = Stamps::new(folder.join("stamps"));
         Self { folder: folder.to_owned(), stamps, failed: OnceLock::new() }
     }
 
-    /// The hash of the photo at `path`, where it was told before and the file is the same since, as far as the file
-    /// system says; it is not read.
+    /// Returns the hash of the photo at `path` without reading the file; `None` if the hash was not remembered, or if
+    /// the file system says that the file has changed since.
     #[must_use]
     pub fn known(&self, path: &Path) -> Option<Digest> {
         self.stamps.known(path)
     }
 
-    /// Keeps the hash of a photo under its stamp (see [`OpenPhoto::stamp`](crate::OpenPhoto::stamp)).
+    /// Remembers the hash of a photo by its stamp (see [`OpenPhoto::stamp`](crate::OpenPhoto::stamp)).
     pub fn remember(&self, stamp: Stamp, sha256: Digest) {
         if self.failed.get().is_none() {
             self.stamps.remember(stamp, sha256);
         }
     }
 
-    /// Its folder.
+    /// The folder of the cache.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Reads the entry of `key` into `values`. `false`, and `values` as they were, where there is none, where it does
-    /// not hold as many values, or where it is damaged.
+    /// Reads the entry of `key` into `values`. Returns `false` and leaves `values` as they are if there is no entry, if
+    /// it holds another number of values, or if it is damaged.
     pub fn get(&self, key: &CacheKey, values: &mut [f32]) -> bool {
         let expected = HEADER_BYTES + values.len() * 4 + HASH_BYTES;
         let Some(entry) = read(&self.path(key), expected) else { return false };
@@ -118,7 +119,7 @@ impl Cache {
         true
     }
 
-    /// Writes the entry of `key`. Where that fails, [`Cache::warning`] says why and nothing more is written.
+    /// Writes the entry of `key`. If that fails, [`Cache::warning`] says why, and nothing more is written.
     pub fn put(&self, key: &CacheKey, values: &[f32]) {
         if self.failed.get().is_some() {
             return;
@@ -136,7 +137,7 @@ impl Cache {
         }
     }
 
-    /// Why entries are not written any more, where that is so.
+    /// Why entries are no longer written; `None` while they are.
     #[must_use]
     pub fn warning(&self) -> Option<&str> {
         self.failed.get().map(String::as_str)

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path};
 
-/// The index of the class after which a folder of `photo` is named, however deep the photo lies in it: the nearest
-/// such folder, where classes lie within each other. None where no folder is named after a class.
+/// Returns the index of the class after which a folder of `photo` is named, however deep the photo lies in it: the
+/// nearest such folder if classes lie within each other, and `None` if no folder is named after a class.
 ///
 /// This is for a path of which it is not known where the folders of classes begin; [`scan`](crate::scan) and
 /// [`scan_labeled`](crate::scan_labeled) know, and take the folder right below.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::scan::{Inventory, Sample};
+use crate::inventory::{Inventory, Sample};
 use crate::text_file::{read_text, wrong};
 use crate::{Error, Result, Survey};
 use icecap_foundation::did_you_mean::nearest;
@@ -50,10 +50,10 @@ fn places(file: &Path, found: &[String], wanted: &[String]) -> Result<Vec<usize>
 }
 
 impl Inventory {
-    /// Numbers the classes as `wanted`, which was read from `file`.
+    /// Numbers the classes in the order of `wanted`, which was read from `file`.
     ///
     /// # Errors
-    /// [`Error::ClassNotListed`] and [`Error::ClassWithoutPhotos`] where the names are not the same.
+    /// [`Error::ClassNotListed`] and [`Error::ClassWithoutPhotos`] if the names are not the same.
     pub fn order_classes(&mut self, file: &Path, wanted: &[String]) -> Result<()> {
         let places = places(file, &self.classes, wanted)?;
         // Samples stay in the order in which they were found. Which of a class are held back is drawn by its number, though,
@@ -70,10 +70,10 @@ impl Inventory {
 }
 
 impl Survey {
-    /// The same for a survey.
+    /// Numbers the classes of a survey in the order of `wanted`, which was read from `file`.
     ///
     /// # Errors
-    /// As [`Inventory::order_classes`].
+    /// Those of [`Inventory::order_classes`].
     pub fn order_classes(&mut self, file: &Path, wanted: &[String]) -> Result<()> {
         let places = places(file, &self.classes, wanted)?;
         self.photos.iter_mut().for_each(|(_, sample)| sample.class = places[sample.class]);

@@ -4,7 +4,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// One record as a line; fields are quoted where they have to be.
+/// Returns one record as a line; fields are quoted if they have to be.
 pub fn csv_record<S: AsRef<str>>(fields: impl IntoIterator<Item = S>) -> String {
     let mut line = String::new();
     for (index, field) in fields.into_iter().enumerate() {
@@ -35,7 +35,7 @@ pub struct CsvRecords<'a> {
 pub struct OpenQuote(pub usize);
 
 impl<'a> CsvRecords<'a> {
-    /// Those of `text`, without the mark that spreadsheets put in front of it.
+    /// Returns the records of `text`; the byte order mark that spreadsheets put in front of it is passed over.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         Self { letters: text.strip_prefix('\u{feff}').unwrap_or(text).chars().peekable(), line: 1 }

@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
 use crate::orient::Orientation;
+use crate::photo::{Buffers, Header, Photo};
 use crate::{Error, Format, Limits, Result, jpeg, raster};
 
 /// Whether a photo is turned as its EXIF orientation says.
 ///
-/// As text `apply` or `ignore`.
+/// It parses from and prints as `apply` or `ignore`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ExifPolicy {
     /// Turned upright, as every viewer shows it.
@@ -40,131 +41,7 @@ impl FromStr for ExifPolicy {
     }
 }
 
-/// Something about a photo that does not keep it from being used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Warning {
-    /// A JPEG without its end marker, but with all its rows.
-    NoEndMarker,
-    /// A progressive JPEG with an end marker that lacks the last passes of refinement.
-    Unrefined,
-}
-
-impl std::fmt::Display for Warning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::NoEndMarker => "the JPEG has no end marker; all rows are there",
-            Self::Unrefined => "the progressive JPEG lacks its last passes; all rows are there, less sharp",
-        })
-    }
-}
-
-/// Buffers that a decoder fills and that are kept from photo to photo.
-#[derive(Debug, Default)]
-pub(crate) struct Buffers {
-    /// The pixels, `[height, width, 3]`, as stored.
-    pub(crate) rgb: Vec<u8>,
-    /// Samples of another color than RGB.
-    pub(crate) raw: Vec<u8>,
-    /// The rewritten JPEG.
-    pub(crate) stream: Vec<u8>,
-    pub(crate) warnings: Vec<Warning>,
-}
-
-/// What decoding tells beside the pixels.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Header {
-    /// Stored columns.
-    pub(crate) width: u32,
-    /// Stored rows.
-    pub(crate) height: u32,
-    pub(crate) orientation: Orientation,
-    /// Whether pixels are not opaque.
-    pub(crate) transparent: bool,
-}
-
-impl Header {
-    /// Pixels that it is the header of.
-    pub(crate) fn stored<'a>(&self, rgb: &'a [u8]) -> Stored<'a> {
-        let (width, height) = (self.width as usize, self.height as usize);
-        Stored { rgb, width, height, orientation: self.orientation }
-    }
-}
-
-/// A decoded photo: RGB of 8 bits, as stored, and how it has to be turned.
-#[derive(Clone, Debug)]
-pub struct Photo {
-    rgb: Vec<u8>,
-    width: usize,
-    height: usize,
-    orientation: Orientation,
-    warnings: Vec<Warning>,
-}
-
-impl Photo {
-    /// A photo of pixels that are at hand.
-    ///
-    /// # Shapes
-    /// `rgb` `[height, width, 3]`.
-    ///
-    /// # Panics
-    /// Where a side is 0 or `rgb` is not of that shape.
-    #[must_use]
-    pub fn from_rgb(width: usize, height: usize, rgb: Vec<u8>) -> Self {
-        assert!(width > 0 && height > 0, "a photo of {width}x{height} pixels");
-        assert_eq!(rgb.len(), width * height * 3, "pixels of {width}x{height}");
-        Self { rgb, width, height, orientation: Orientation::default(), warnings: Vec::new() }
-    }
-
-    /// Columns of the upright photo.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        self.orientation.sides(self.width, self.height).0
-    }
-
-    /// Rows of the upright photo.
-    #[must_use]
-    pub fn height(&self) -> usize {
-        self.orientation.sides(self.width, self.height).1
-    }
-
-    /// The upright pixels, `[height, width, 3]`.
-    #[must_use]
-    pub fn to_rgb(&self) -> Vec<u8> {
-        let mut upright = vec![0; self.rgb.len()];
-        self.orientation.apply(&self.rgb, self.width, self.height, &mut upright);
-        upright
-    }
-
-    /// The same, without a copy where the pixels are stored upright.
-    #[must_use]
-    pub fn into_rgb(self) -> Vec<u8> {
-        if self.orientation.is_upright() { self.rgb } else { self.to_rgb() }
-    }
-
-    /// What is odd about its file.
-    #[must_use]
-    pub fn warnings(&self) -> &[Warning] {
-        &self.warnings
-    }
-
-    /// The pixels as stored.
-    pub(crate) fn stored(&self) -> Stored<'_> {
-        let Self { rgb, width, height, orientation, .. } = self;
-        Stored { rgb, width: *width, height: *height, orientation: *orientation }
-    }
-}
-
-/// Borrowed pixels as stored, `[height, width, 3]`, and how they have to be turned.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stored<'a> {
-    pub(crate) rgb: &'a [u8],
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    pub(crate) orientation: Orientation,
-}
-
-/// Decodes the bytes of a photo's file.
+/// Decodes the bytes of a photo's file into pixels.
 ///
 /// The format is told by the bytes. Every color becomes RGB of 8 bits by the rule written at the head of `color.rs`:
 /// 16 bits divided by 257 and rounded, alpha dropped, CMYK and YCCK converted as TensorFlow does. A file that lacks
@@ -176,13 +53,7 @@ pub(crate) struct Stored<'a> {
 pub fn decode(bytes: &[u8], limits: &Limits, exif: ExifPolicy) -> Result<Photo> {
     let mut buffers = Buffers::default();
     let header = decode_into(bytes, limits, exif, &mut buffers)?;
-    Ok(Photo {
-        rgb: buffers.rgb,
-        width: header.width as usize,
-        height: header.height as usize,
-        orientation: header.orientation,
-        warnings: buffers.warnings,
-    })
+    Ok(Photo::new(header, buffers))
 }
 
 /// Decodes into buffers that are kept.

@@ -7,7 +7,8 @@ use crate::Format;
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An error of this crate. A message is lower case and says what to do next where something can be done.
+/// An error of this crate. A message is lower case, without a full stop, and says what to do next if something can be
+/// done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -243,7 +244,7 @@ fn did_you_mean(meant: Option<&str>) -> String {
     meant.map_or("add it".to_owned(), |meant| format!("did you mean '{meant}'?"))
 }
 
-/// What an [`Error`] means to whoever has to react to it.
+/// The kind of an [`Error`], for callers that have to react to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -258,7 +259,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// What the error means to whoever has to react to it.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -277,7 +278,7 @@ impl Error {
         }
     }
 
-    /// The same error with the path of its photo.
+    /// Returns the error with the path of its photo.
     #[must_use]
     pub(crate) fn of(self, path: &Path) -> Self {
         Self::Photo { path: path.to_owned(), source: Box::new(self) }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::csv::CsvRecords;
-use crate::scan::{Inventory, Sample};
+use crate::inventory::{Inventory, Sample};
 use crate::text_file::{read_text, wrong};
 use crate::{Error, Result, Survey};
 
@@ -23,7 +23,7 @@ pub struct Exclusions {
 }
 
 impl Exclusions {
-    /// Reads a list.
+    /// Reads a list of photos to leave out, one a line.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Limit`], [`Error::Listing`] with the line.
@@ -65,7 +65,8 @@ impl Exclusions {
         }
     }
 
-    /// Whether `photo`, of a dataset in one of the folders `roots`, is on the list. Remembers the lines that named it.
+    /// Whether `photo`, of a dataset in one of the folders `roots`, is on the list. The lines that name it count as
+    /// used.
     pub fn covers(&mut self, photo: &Path, roots: &[&Path]) -> bool {
         let below = roots.iter().filter_map(|root| photo.strip_prefix(root).ok()).map(printed);
         let names = [printed(photo), absolute(photo)].into_iter().chain(below);
@@ -80,18 +81,18 @@ impl Exclusions {
         covered
     }
 
-    /// Photos that were found on the list.
+    /// The number of photos that were found on the list.
     #[must_use]
     pub fn excluded(&self) -> usize {
         self.excluded
     }
 
-    /// Lines that named no photo, with their numbers.
+    /// The lines that named no photo, with their numbers, counted from 1.
     pub fn unmatched(&self) -> impl Iterator<Item = (usize, &str)> {
         self.lines.iter().filter(|(.., used)| !used).map(|(line, text, _)| (*line, text.as_str()))
     }
 
-    /// The list's file.
+    /// The file that the list was read from.
     #[must_use]
     pub fn file(&self) -> &Path {
         &self.file
@@ -109,7 +110,7 @@ fn printed(path: &Path) -> String {
     path.to_string_lossy().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The same from the file system's root on.
+/// The absolute path, as text.
 fn absolute(path: &Path) -> String {
     std::path::absolute(path).map_or_else(|_| printed(path), |path| printed(&path))
 }
@@ -118,7 +119,7 @@ impl Inventory {
     /// Leaves out the photos on a list; `roots` are the folders of the dataset.
     ///
     /// # Errors
-    /// [`Error::AllExcluded`] where a class loses all of its training photos.
+    /// [`Error::AllExcluded`] if a class loses all of its training photos.
     pub fn exclude(&mut self, list: &mut Exclusions, roots: &[&Path]) -> Result<()> {
         let mut keep = |sample: &Sample| !list.covers(&sample.path, roots);
         self.train.retain(&mut keep);

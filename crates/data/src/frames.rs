@@ -15,7 +15,7 @@ pub(crate) fn is_animated(bytes: &[u8], format: Format) -> bool {
     }
 }
 
-/// Walks a GIF's blocks up to its second image; none where the file ends before its trailer.
+/// Walks a GIF's blocks up to its second image; `None` if the file ends before its trailer.
 fn more_than_one_gif_frame(bytes: &[u8]) -> Option<bool> {
     let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3usize << ((flags & 7) + 1) };
     let mut at = 13 + table(*bytes.get(10)?);

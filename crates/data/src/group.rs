@@ -14,7 +14,8 @@ use regex_lite::Regex;
 
 use crate::{Error, Result, Sample};
 
-/// A regular expression on the path of a photo below its class folder, with `/` between names on every system.
+/// A rule that says which photos belong together: a regular expression on the path of a photo below its class folder,
+/// with `/` between names on every system.
 #[derive(Clone, Debug)]
 pub struct GroupRule(Regex);
 
@@ -29,9 +30,9 @@ impl std::str::FromStr for GroupRule {
 }
 
 impl GroupRule {
-    /// The group of a photo of `class`; none where the rule does not match.
+    /// Returns the name of the group of a photo of `class`, or `None` if the rule does not match.
     ///
-    /// The path counts below the last folder of the class' name, or whole where there is none.
+    /// The rule sees the path below the last folder of the class' name, or the whole path if there is no such folder.
     #[must_use]
     pub fn group(&self, path: &Path, class: &str) -> Option<String> {
         let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
@@ -43,7 +44,7 @@ impl GroupRule {
     }
 }
 
-/// The group of each photo, as a number.
+/// The groups of some photos, numbered; photos of a group must not be on both sides of a split.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups {
     of: HashMap<PathBuf, u32>,
@@ -51,7 +52,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// The groups of some photos by `rule`. Groups of the same name are one, also in different classes.
+    /// Returns the groups of `samples` by `rule`. Groups of one name are one group, even in different classes.
     #[must_use]
     pub fn new<'a>(rule: &GroupRule, samples: impl Iterator<Item = &'a Sample>, classes: &[String]) -> Self {
         let (mut of, mut numbers) = (HashMap::new(), HashMap::new());
@@ -74,7 +75,7 @@ impl Groups {
         Self { of, named }
     }
 
-    /// The groups that a list of photos names, by path. A photo that it gives none is a group of its own.
+    /// Returns the groups that `names` gives to paths. A photo without a name there is a group of its own.
     #[must_use]
     pub fn listed<'a>(samples: impl Iterator<Item = &'a Sample>, names: &HashMap<PathBuf, String>) -> Self {
         let (mut of, mut numbers) = (HashMap::new(), HashMap::new());
@@ -88,13 +89,13 @@ impl Groups {
         Self { of, named: numbers.len() }
     }
 
-    /// The group of each of `samples`, which were among those that the groups were made of.
+    /// Returns the number of the group of each of `samples`, which must be among those that the groups were made of.
     #[must_use]
     pub fn numbers(&self, samples: &[Sample]) -> Vec<u32> {
         samples.iter().map(|sample| self.of.get(&sample.path).copied().unwrap_or(u32::MAX)).collect()
     }
 
-    /// How many groups the rule has named.
+    /// How many groups have a name; photos that are alone have none.
     #[must_use]
     pub fn named(&self) -> usize {
         self.named

@@ -16,7 +16,7 @@ pub struct Labeled {
     pub classes: Vec<String>,
     /// Each photo with the index of its class, in the order of the inputs and naturally sorted within a folder.
     pub photos: Vec<(PathBuf, Option<usize>)>,
-    /// What is passed over.
+    /// The files and folders that are passed over.
     pub skipped: Vec<Skipped>,
 }
 
@@ -26,7 +26,7 @@ pub struct Labeled {
 /// file lists photos with their classes, as for [`scan`](crate::scan).
 ///
 /// # Errors
-/// As [`scan_photos`].
+/// Those of [`scan_photos`], and [`Error::Listing`](crate::Error::Listing) with the line of a `.csv` file.
 pub fn scan_labeled(inputs: &[PathBuf]) -> Result<Labeled> {
     let mut found = Vec::new();
     let mut skipped = Vec::new();

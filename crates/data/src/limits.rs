@@ -6,15 +6,15 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of the file.
+    /// The largest file, in bytes.
     pub file_bytes: u64,
-    /// Pixels of the longer side.
+    /// The longest side, in pixels.
     pub side: u32,
-    /// Pixels of the image.
+    /// The largest image, in pixels.
     pub pixels: u64,
-    /// Bytes that decoding holds at once: the pixels, and what the format needs beside them.
+    /// The most bytes that decoding holds at once: the pixels, and what the format needs beside them.
     pub decoded_bytes: u64,
-    /// Scans of a progressive JPEG. Usual encoders write 10.
+    /// The most scans of a progressive JPEG. Usual encoders write 10.
     pub scans: usize,
 }
 

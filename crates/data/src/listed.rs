@@ -12,13 +12,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::did_you_mean::nearest;
+
 use crate::csv::CsvRecords;
-use crate::scan::{Inventory, PART_NAMES, Sample};
+use crate::inventory::{Inventory, PART_NAMES, Part, Sample};
 use crate::split_file::SPLIT_COLUMNS;
 use crate::text_file::{read_text, wrong};
 use crate::walk::natural;
-use crate::{Error, Part, Result, Survey};
-use icecap_foundation::did_you_mean::nearest;
+use crate::{Error, Result};
 
 /// A line of the file.
 pub(crate) struct Row {
@@ -181,13 +182,13 @@ impl Listing {
         classes
     }
 
-    fn has(&self, part: Part) -> bool {
+    pub(crate) fn has(&self, part: Part) -> bool {
         self.rows.iter().any(|row| row.part == part)
     }
 
     /// The rows of a part with the index of each one's class, by class and then naturally by path, so that the order
     /// of lines means nothing.
-    fn of_part(&self, file: &Path, part: Part, classes: &[String]) -> Result<Vec<(usize, &Row)>> {
+    pub(crate) fn of_part(&self, file: &Path, part: Part, classes: &[String]) -> Result<Vec<(usize, &Row)>> {
         let index: HashMap<&str, usize> =
             classes.iter().enumerate().map(|(index, class)| (class.as_str(), index)).collect();
         let mut rows = Vec::new();
@@ -247,20 +248,4 @@ pub(crate) fn known_samples(file: &Path, classes: &[String], wanted: Part) -> Re
     let samples = rows.into_iter().map(|(class, row)| Sample { path: row.path.clone(), class });
     // Where the file does not say, its photos are what was asked for.
     Ok((samples.collect(), if listing.has_parts { part } else { wanted }))
-}
-
-/// What a file lists, whatever is wrong with its classes.
-pub(crate) fn survey_of(file: &Path) -> Result<Survey> {
-    let listing = read_listing(file)?;
-    let mut classes = listing.classes(|row| row.part == Part::Train);
-    classes.extend(listing.classes(|row| !classes.contains(&row.class)));
-    let parts = [Part::Train, Part::Val, Part::Test].into_iter();
-    let parts = parts.filter(|part| *part == Part::Train || listing.has(*part)).collect();
-    let mut survey = Survey { classes, parts, ..Survey::default() };
-    for &part in &survey.parts {
-        let rows = listing.of_part(file, part, &survey.classes)?;
-        let samples = rows.into_iter().map(|(class, row)| (part, Sample { path: row.path.clone(), class }));
-        survey.photos.extend(samples);
-    }
-    Ok(survey)
 }

@@ -4,12 +4,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use icecap_kernels::Isa;
+use icecap_kernels::{Isa, Size};
 
 use crate::about::{contrast, layout};
-use crate::decode::{Buffers, Stored, decode, decode_into};
+use crate::decode::{decode, decode_into};
 use crate::frames::is_animated;
 use crate::orient::Orientation;
+use crate::photo::{Buffers, Stored};
 use crate::resize::resample;
 use crate::{
     About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result,
@@ -63,7 +64,7 @@ enum Content<'a> {
 }
 
 impl Loader {
-    /// A loader that has read nothing yet.
+    /// Returns a loader that has read nothing yet.
     #[must_use]
     pub fn new(isa: Isa, limits: Limits, exif: ExifPolicy) -> Self {
         Self {
@@ -89,7 +90,7 @@ impl Loader {
         Ok(OpenPhoto { sha256, stamp, content: Content::Read, loader: self, path: Some(path) })
     }
 
-    /// The same for bytes in memory.
+    /// Hashes a photo that is in memory, so that a cache can be asked before it is decoded.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::Limit`].
@@ -134,7 +135,8 @@ impl Loader {
     /// Reads, hashes, decodes and resizes the photo at `path`.
     ///
     /// # Errors
-    /// [`Error::Photo`] with the path and the reason, which is one of [`Loader::open`]'s or [`decode`](crate::decode)'s.
+    /// [`Error::Photo`] with the path and the reason, which is one of [`Loader::open`]'s or
+    /// [`decode`](crate::decode)'s.
     pub fn load(&mut self, path: &Path, spec: &ResizeSpec) -> Result<Loaded> {
         let photo = self.open(path)?;
         let sha256 = photo.sha256();
@@ -151,8 +153,8 @@ impl<'a> OpenPhoto<'a> {
         self.sha256
     }
 
-    /// What the file system says of the file that was read, by which [`Cache::known`](crate::Cache::known) can tell it
-    /// again; none where that would be no proof.
+    /// What the file system says of the file, by which [`Cache::known`](crate::Cache::known) recognizes it later.
+    /// `None` for bytes in memory, and if the file was changed so lately that this proves nothing.
     #[must_use]
     pub fn stamp(&self) -> Option<Stamp> {
         self.stamp
@@ -161,26 +163,30 @@ impl<'a> OpenPhoto<'a> {
     /// Decodes and resizes into `out`; returns what is odd about the file.
     ///
     /// # Shapes
-    /// `out` `[spec.height, spec.width, 3]`.
+    /// `out` is `[spec.height, spec.width, 3]`.
     ///
     /// # Errors
-    /// As [`decode`](crate::decode), for a file within [`Error::Photo`] with its path.
+    /// Those of [`decode`](crate::decode); for a file they come within [`Error::Photo`] with its path.
     ///
     /// # Panics
-    /// Where `out` is not of that shape.
+    /// If `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
         let open = self.decoded()?;
         resample(open.stored, spec, open.isa, open.resized, out);
         Ok(open.warnings)
     }
 
-    /// The same, with what is known of the photo beside its pixels.
+    /// Decodes and resizes into `out`; returns what is known of the photo besides its pixels, and what is odd about the
+    /// file.
+    ///
+    /// # Shapes
+    /// `out` is `[spec.height, spec.width, 3]`.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     ///
     /// # Panics
-    /// As there.
+    /// If `out` is not of that shape.
     pub fn look(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(About, &'a [Warning])> {
         let open = self.decoded()?;
         resample(open.stored, spec, open.isa, open.resized, out);
@@ -210,13 +216,13 @@ impl<'a> OpenPhoto<'a> {
     /// the file.
     ///
     /// # Shapes
-    /// Pixels `[spec.height, spec.width, 3]`; `out` is where they are made.
+    /// Pixels are `[spec.height, spec.width, 3]`; they are made in `out`, which is of that shape.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     ///
     /// # Panics
-    /// Where `out` is not of that shape.
+    /// If `out` is not of that shape.
     pub fn views(
         self,
         spec: &ResizeSpec,
@@ -235,10 +241,11 @@ impl<'a> OpenPhoto<'a> {
                 resample(open.stored, spec, open.isa, open.resized, pixels);
             }
         }
-        let size = (spec.height, spec.width);
+        let sides = |spec: &ResizeSpec| Size { height: spec.height, width: spec.width };
+        let (size, canvas) = (sides(spec), sides(&larger));
         for (place, view) in views.iter().enumerate() {
             match view.needs_canvas() {
-                true => view.apply(open.canvas, (larger.height, larger.width), out, size),
+                true => view.apply(open.canvas, canvas, out, size),
                 false => view.apply(open.plain, size, out, size),
             }
             each(place, out);
@@ -281,10 +288,10 @@ impl<'a> OpenPhoto<'a> {
         })
     }
 
-    /// Decodes the whole photo at its own size, to be looked at.
+    /// Decodes the whole photo at its own size, for people to look at.
     ///
     /// # Errors
-    /// As [`OpenPhoto::pixels`].
+    /// Those of [`OpenPhoto::pixels`].
     pub fn photo(self) -> Result<Photo> {
         let Self { content, loader, path, .. } = self;
         let bytes = match content {

@@ -3,7 +3,7 @@
 //! A transform is applied as late as possible. Turning a photo of 12 million pixels costs as much as decoding half of
 //! it; turning its 160x160 thumbnail costs nothing, and resampling commutes with turning.
 
-/// How stored pixels have to be turned to stand upright; the eight values of EXIF tag 0x0112.
+/// How stored pixels have to be turned to stand upright: one of the eight values of EXIF tag 0x0112.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Orientation {
     /// The upright x runs along the stored y.
@@ -15,7 +15,7 @@ pub struct Orientation {
 }
 
 impl Orientation {
-    /// The orientation of an EXIF value, 1 to 8. Anything else is upright, as viewers take it.
+    /// Returns the orientation of an EXIF value, 1 to 8. Any other value means upright, as it does to viewers.
     #[must_use]
     pub fn from_exif(value: u8) -> Self {
         let (transpose, flip_x, flip_y) = match value {
@@ -44,7 +44,7 @@ impl Orientation {
         self == Self::default()
     }
 
-    /// Whether upright width is stored height.
+    /// Whether the width of the upright photo is the height of the stored pixels.
     #[must_use]
     pub fn swaps_sides(self) -> bool {
         self.transpose

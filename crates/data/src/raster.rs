@@ -7,8 +7,8 @@ use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder};
 
 use crate::color::{is_transparent, to_rgb};
-use crate::decode::{Buffers, Header};
 use crate::orient::Orientation;
+use crate::photo::{Buffers, Header};
 use crate::{Error, Format, Limits, Result};
 
 /// What a PNG's compressed metadata and its row buffers may take. A color profile has a few megabytes at most; without

@@ -7,21 +7,21 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, resize_bilinear_rgb};
 
-use crate::decode::Stored;
+use crate::photo::Stored;
 use crate::{Error, Photo, Result};
 
 /// How a photo's shape becomes the net's.
 ///
-/// As text `squash` or `center-crop 0.875`.
+/// It parses from and prints as `squash` or `center-crop 0.875`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ResizeMode {
-    /// The whole photo, its sides scaled apart; bilinear without antialias, not rounded. What Keras does, bit for bit
-    /// up to the order of two roundings.
+    /// The whole photo, each side scaled for itself; bilinear without antialias, not rounded. Keras does this, and the
+    /// results are equal bit for bit up to the order of two roundings.
     Squash,
     /// The middle of the photo in its own proportions, antialiased: the photo is reduced so that the net's size is
-    /// `fraction` of it, then the middle is cut out. What torchvision and timm do with pictures: bilinear over all
-    /// source pixels, rounded to 8 bits.
+    /// `fraction` of it, then the middle is cut out. torchvision and timm do this: bilinear over all source pixels,
+    /// rounded to 8 bits.
     CenterCrop {
         /// The share of the shorter side that is kept, from 0.1 up to 1; 0.875 is customary.
         fraction: f32,
@@ -33,7 +33,8 @@ const USUAL_FRACTION: f32 = 0.875;
 /// The smallest share. Below it less than a hundredth of the photo would be seen.
 const LEAST_FRACTION: f32 = 0.1;
 
-/// Size and mode. As text `160x160 squash` (height first) or `224x224 center-crop 0.875`.
+/// The size of the pixels that a net takes, and how a photo gets there. It parses from and prints as `160x160 squash`
+/// (height first) or `224x224 center-crop 0.875`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ResizeSpec {
     /// Rows of the result.
@@ -45,19 +46,20 @@ pub struct ResizeSpec {
 }
 
 impl ResizeSpec {
-    /// The whole photo at `height` x `width`.
+    /// Returns the rule that shows the whole photo at `height` x `width`.
     #[must_use]
     pub fn squash(height: usize, width: usize) -> Self {
         Self { height, width, mode: ResizeMode::Squash }
     }
 
-    /// Values of one result: `height * width * 3`.
+    /// The number of values in a result: `height * width * 3`.
     #[must_use]
     pub fn values(&self) -> usize {
         self.height * self.width * 3
     }
 
-    /// The part of an upright photo of `width` x `height` pixels that the result shows: all of it, or its middle.
+    /// Returns the part of an upright photo of `width` x `height` pixels that the result shows: all of it, or its
+    /// middle.
     #[must_use]
     pub fn seen(&self, width: usize, height: usize) -> Region {
         let ResizeMode::CenterCrop { fraction } = self.mode else {
@@ -76,13 +78,13 @@ impl ResizeSpec {
 /// A rectangle of an upright photo, in its pixels, from the left upper corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Region {
-    /// Columns to the left of it.
+    /// The number of columns to its left.
     pub left: f64,
-    /// Rows above it.
+    /// The number of rows above it.
     pub top: f64,
-    /// Columns of it.
+    /// The number of columns.
     pub width: f64,
-    /// Rows of it.
+    /// The number of rows.
     pub height: f64,
 }
 
@@ -135,7 +137,7 @@ impl FromStr for ResizeSpec {
     }
 }
 
-/// Buffers of [`pixels`], kept from photo to photo. One for each thread.
+/// The buffers that [`pixels`] needs, kept from photo to photo. Each thread has its own.
 #[derive(Default)]
 pub struct ResizeBuffers {
     bilinear: ResizeScratch,
@@ -150,16 +152,16 @@ impl std::fmt::Debug for ResizeBuffers {
     }
 }
 
-/// The pixels of `photo`, upright, at the size and by the rule of `spec`.
+/// Writes the upright pixels of `photo` to `out`, at the size and by the rule of `spec`.
 ///
 /// # Shapes
-/// `out` `[spec.height, spec.width, 3]`.
+/// `out` is `[spec.height, spec.width, 3]`.
 ///
 /// # Units
-/// Gray levels from 0 to 255; not rounded where the mode is [`ResizeMode::Squash`].
+/// Gray levels from 0 to 255; not rounded if the mode is [`ResizeMode::Squash`].
 ///
 /// # Panics
-/// Where `out` is not of that shape or a side of `spec` is 0.
+/// If `out` is not of that shape or a side of `spec` is 0.
 pub fn pixels(photo: &Photo, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {
     resample(photo.stored(), spec, isa, buffers, out);
 }
@@ -213,7 +215,7 @@ fn center_crop(
     let resizer = buffers.antialias.get_or_insert_with(Resizer::new);
     let columns = Span { first: first.0.min(last.0), count: cut_width, of: reduced_width };
     let rows = Span { first: first.1.min(last.1), count: cut_height, of: reduced_height };
-    reduce(rgb, (width, height), &mut buffers.reduced, (columns, rows), resizer);
+    reduce(rgb, Size { height, width }, &mut buffers.reduced, Cut { columns, rows }, resizer);
     for (y, row) in out.chunks_exact_mut(spec.width * 3).enumerate() {
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             let (from_x, from_y) = orientation.stored(x, y, cut_width, cut_height);
@@ -245,6 +247,13 @@ impl Span {
     }
 }
 
+/// What is cut out of the reduced photo.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    columns: Span,
+    rows: Span,
+}
+
 /// Half of the surplus, a half rounded to the even neighbor, as Python rounds.
 fn half(surplus: usize) -> usize {
     (surplus as f64 / 2.0).round_ties_even() as usize
@@ -265,18 +274,17 @@ fn reduced_size(across: usize, down: usize, spec: &ResizeSpec, fraction: f32) ->
     }
 }
 
-/// Antialiased bilinear resampling of an 8-bit RGB image of `from` columns and rows to the columns
-/// and rows of `to`. Pixels beside the span count where the filter reaches them, as if all of the reduced photo were
-/// made.
-fn reduce(rgb: &[u8], from: (usize, usize), out: &mut [u8], to: (Span, Span), resizer: &mut Resizer) {
-    let (columns, rows) = to;
-    let ((left, width), (top, height)) = (columns.of_source(from.0), rows.of_source(from.1));
+/// Antialiased bilinear resampling of an 8-bit RGB image of size `from` to what `to` cuts out of the reduced image.
+/// Pixels beside the span count where the filter reaches them, as if all of the reduced photo were made.
+fn reduce(rgb: &[u8], from: Size, out: &mut [u8], to: Cut, resizer: &mut Resizer) {
+    let Cut { columns, rows } = to;
+    let ((left, width), (top, height)) = (columns.of_source(from.width), rows.of_source(from.height));
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(left, top, width, height);
     // Images whose type states their pixels: those that carry the pixel type at run time compile the filters of all
     // thirteen types into this crate, half of its build, for the one that is used.
-    let source = TypedImageRef::<U8x3>::from_buffer(from.0 as u32, from.1 as u32, rgb);
+    let source = TypedImageRef::<U8x3>::from_buffer(from.width as u32, from.height as u32, rgb);
     let target = TypedImage::<U8x3>::from_buffer(columns.count as u32, rows.count as u32, out);
     let done = match (source, target) {
         (Ok(source), Ok(mut target)) => resizer.resize_typed(&source, &mut target, &options).is_ok(),

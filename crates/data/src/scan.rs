@@ -10,162 +10,17 @@
 //! every machine. What a file is shows when it is decoded; here only files with the extension of something else (`.txt`, `.zip`)
 //! are opened, and passed over unless they start as a photo does.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::did_you_mean::nearest;
+
+use crate::inventory::{Inventory, Part, Sample, SkipReason, Skipped};
 use crate::listed::{inventory_of, is_listing, known_samples};
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
-use icecap_foundation::did_you_mean::nearest;
-
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Part {
-    /// What the head learns from.
-    Train,
-    /// What it is watched on while it learns.
-    Val,
-    /// What it is tried on at the end.
-    Test,
-}
-
-impl Part {
-    /// Its name: `train`, `val` or `test`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Val => "val",
-            Self::Test => "test",
-        }
-    }
-
-    /// The part of a name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Train, Self::Val, Self::Test].into_iter().find(|part| part.name() == name)
-    }
-}
-
-impl std::fmt::Display for Part {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// One photo.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// Its file.
-    pub path: PathBuf,
-    /// The index of its class.
-    pub class: usize,
-}
-
-/// A file or folder that is passed over, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// The file or folder.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: SkipReason,
-}
-
-/// Why a file or folder is passed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SkipReason {
-    /// Its name starts with a dot, or it is one of the files that systems leave in every folder (`Thumbs.db`).
-    Hidden,
-    /// A named pipe, a socket or a device.
-    NotAFile,
-    /// A link to nothing, or to a folder that has been visited.
-    Link,
-    /// A file that is no photo by its extension and by its first bytes.
-    Foreign(String),
-    /// It could not be looked at; what the system said.
-    Unreadable(String),
-    /// A photo that lies beside the class folders.
-    NoClass,
-}
-
-impl SkipReason {
-    /// Whether this is what systems leave behind and nobody would call a photo.
-    #[must_use]
-    pub fn is_clutter(&self) -> bool {
-        matches!(self, Self::Hidden)
-    }
-}
-
-impl std::fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Hidden => f.write_str("a hidden file"),
-            Self::NotAFile => f.write_str("not a regular file"),
-            Self::Link => f.write_str("a link to nothing or in a circle"),
-            Self::Foreign(extension) => write!(f, "a .{extension} file, no photo"),
-            Self::Unreadable(cause) => write!(f, "could not be read: {cause}"),
-            Self::NoClass => f.write_str("outside the class folders"),
-        }
-    }
-}
-
-/// A part without photos of a class that the training set has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingClass {
-    /// The part.
-    pub part: Part,
-    /// The class.
-    pub class: String,
-}
-
-impl std::fmt::Display for MissingClass {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "no photo of class '{}' in {}", self.class, self.part)
-    }
-}
-
-/// The samples of a folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Inventory {
-    /// The names of the classes, naturally sorted; a sample's class is an index into them.
-    pub classes: Vec<String>,
-    /// The training samples, by class and then naturally by path.
-    pub train: Vec<Sample>,
-    /// The validation samples, where the folder or the caller names some.
-    pub val: Option<Vec<Sample>>,
-    /// The test samples, where the folder has some.
-    pub test: Option<Vec<Sample>>,
-    /// What is passed over.
-    pub skipped: Vec<Skipped>,
-    /// Classes of the training set that another part lacks.
-    pub missing: Vec<MissingClass>,
-    /// What photos belong together with, by their paths, where a [CSV file](scan) says so; photos of a group must not be
-    /// on both sides of a split, and those that are not named are alone.
-    pub groups: HashMap<PathBuf, String>,
-}
-
-impl Inventory {
-    /// Photos of each class among `samples`.
-    #[must_use]
-    pub fn counts(&self, samples: &[Sample]) -> Vec<usize> {
-        let mut counts = vec![0; self.classes.len()];
-        for sample in samples {
-            counts[sample.class] += 1;
-        }
-        counts
-    }
-
-    /// Notes the classes of which a part has no photo.
-    pub(crate) fn tell_missing(&mut self, part: Part, samples: &[Sample]) {
-        let counts = self.counts(samples);
-        let missing = self.classes.iter().zip(counts).filter(|(_, count)| *count == 0);
-        self.missing.extend(missing.map(|(class, _)| MissingClass { part, class: class.clone() }));
-    }
-}
 
 /// Finds the samples of `folder`, with those of `val` as its validation part where one is given. Either may be a `.csv`
-/// file that lists photos: columns `path` and `label`, and where they are there `split` (train, val, test) and `group`.
+/// file that lists photos: columns `path` and `label`, and if wanted `split` (train, val, test) and `group`.
 /// Its paths are relative to its folder; those of a run's `split.csv`, which is such a file, to the working directory.
 ///
 /// # Errors
@@ -194,11 +49,11 @@ pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
     Ok(inventory)
 }
 
-/// Finds the samples of a folder whose classes are those of `classes`, as for the evaluation of a trained model. A
-/// folder with parts gives its `test/`, else its `val/`, else its `train/`; so does a CSV file as [`scan`] takes it.
+/// Finds the samples of a folder by the classes of a trained model, to evaluate it. Of a folder with parts the photos
+/// are those in `test/`, else in `val/`, else in `train/`; likewise of a CSV file that [`scan`] takes.
 ///
 /// # Errors
-/// As [`scan`], and [`Error::NoPhotos`].
+/// Those of [`scan`], and [`Error::NoPhotos`].
 pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inventory)> {
     let mut inventory = Inventory { classes: classes.to_vec(), ..Inventory::default() };
     if is_listing(folder) {
@@ -217,7 +72,7 @@ pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inv
     Ok((samples, inventory))
 }
 
-/// Finds every photo in and below `folder`, whatever its class, or `folder` itself where it is a file.
+/// Finds every photo in and below `folder`, whatever its class. If `folder` is a file, it is the only photo.
 ///
 /// # Errors
 /// [`Error::MissingFolder`], [`Error::Io`].
@@ -244,11 +99,7 @@ pub(crate) struct Parts {
 /// Names under which validation parts are found in the wild.
 const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 
-/// Names that say part and not class.
-pub(crate) const PART_NAMES: [&str; 7] =
-    ["train", "training", "val", "valid", "validation", "test", "testing"];
-
-/// The parts of `folder`; none where its folders are classes. `train` may be a class, too (of vehicles, say): it is a
+/// The parts of `folder`; `None` if its folders are classes. `train` may be a class, too (of vehicles, say): it is a
 /// part where it holds folders and a validation or test folder stands beside it, or nothing does.
 pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
     let folders = visible_folders(folder, &mut Vec::new())?;

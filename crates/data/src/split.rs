@@ -24,7 +24,7 @@ use icecap_kernels::rng::{Purpose, Stream};
 
 use crate::{Error, Part, Result};
 
-/// Which part each sample belongs to.
+/// Puts a share of each class into the validation part, by chance; returns the part of each sample.
 ///
 /// `classes` holds the class of each sample, in the order of the samples.
 ///
@@ -45,12 +45,12 @@ pub fn split(classes: &[usize], share: f64, seed: u64) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// Which of `k` folds each sample belongs to. Folds of a class differ by one sample at most; where `groups` are given, one
-/// for each sample, no group is in two folds, and classes are spread as evenly as that allows.
+/// Deals the samples to `k` folds, by chance; returns the fold of each sample. Folds of a class differ by one sample at
+/// most. With `groups`, one for each sample, no group is in two folds, and classes are spread as evenly as that allows.
 ///
 /// # Errors
-/// [`Error::Folds`] for fewer than two folds, for a class of fewer samples than folds; with groups for fewer groups than
-/// folds, and for a class that lies in one of them.
+/// [`Error::Folds`] for fewer than two folds, for a class of fewer samples than folds; with groups for fewer groups
+/// than folds, and for a class that lies in one of them.
 pub fn folds(classes: &[usize], groups: Option<&[u32]>, k: usize, seed: u64) -> Result<Vec<usize>> {
     let count = classes.iter().max().map_or(0, |most| most + 1);
     let fold = match groups {
@@ -92,10 +92,11 @@ pub fn folds(classes: &[usize], groups: Option<&[u32]>, k: usize, seed: u64) -> 
     Ok(fold)
 }
 
-/// Which part each sample belongs to, where no group may be in both. `groups` holds the group of each sample.
+/// Puts a share of each class into the validation part so that no group is in both parts; returns the part of each
+/// sample. `groups` holds the group of each sample.
 ///
 /// # Errors
-/// As [`split`]; [`Error::Folds`] where a class lies in one group, and cannot be in both parts.
+/// Those of [`split`]; [`Error::Folds`] if a class lies in one group, and so cannot be in both parts.
 pub fn split_groups(classes: &[usize], groups: &[u32], share: f64, seed: u64) -> Result<Vec<Part>> {
     if !(0.0..1.0).contains(&share) {
         return Err(Error::Share { got: share });
@@ -112,8 +113,9 @@ pub fn split_groups(classes: &[usize], groups: &[u32], share: f64, seed: u64) ->
     Ok(parts)
 }
 
-/// The side of each sample, its group's: see the head of this file. Of each group only the classes that it has are kept:
-/// photos can be groups of their own, and a count for every class of each would be a table of photos times classes.
+/// The side of each sample, its group's: see the head of this file. Of each group only the classes that it has are
+/// kept: photos can be groups of their own, and a count for every class of each would be a table of photos times
+/// classes.
 fn dealt(classes: &[usize], groups: &[u32], shares: &[f64], seed: u64) -> Vec<usize> {
     let count = classes.iter().max().map_or(0, |most| most + 1);
     let mut in_all = vec![0.0; count];

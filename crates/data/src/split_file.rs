@@ -15,11 +15,11 @@ pub(crate) const SPLIT_COLUMNS: [&str; 3] = ["part", "class", "path"];
 /// One line of a `split.csv`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitRow {
-    /// The part.
+    /// The part that the photo was in.
     pub part: Part,
-    /// The name of the class.
+    /// The name of its class.
     pub class: String,
-    /// The photo's file.
+    /// The file of the photo.
     pub path: PathBuf,
 }
 
@@ -37,7 +37,7 @@ pub fn write_split<'a>(file: &Path, rows: impl IntoIterator<Item = (Part, &'a st
     written.map_err(|WriteError { path, source }| Error::Io { path, source })
 }
 
-/// Reads a `split.csv`.
+/// Reads a `split.csv` that [`write_split`] wrote.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Limit`], [`Error::Listing`] with the line.

@@ -38,12 +38,12 @@ const MOST: usize = 1 << 18;
 /// How far back a file's last change lies before it is trusted to show the next one.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// What the file system says of a file.
+/// What the file system says of a file, by which an unchanged file is recognized without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp([u64; STAMP_WORDS]);
 
 impl Stamp {
-    /// The stamp of a regular file; none where the system does not tell enough.
+    /// The stamp of a regular file; `None` if the system does not tell enough.
     #[cfg(unix)]
     pub(crate) fn of(about: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
@@ -146,7 +146,7 @@ impl Stamps {
     }
 }
 
-/// The table in a file; none where it is not whole.
+/// The table in a file; `None` if it is not whole.
 fn read(path: &Path) -> Option<HashMap<Stamp, Known>> {
     let most = 16 + MOST * RECORD_BYTES + 32;
     let mut bytes = Vec::new();

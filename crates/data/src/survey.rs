@@ -3,24 +3,26 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::listed::{is_listing, known_samples, read_listing, survey_of};
-use crate::scan::{MissingClass, PART_NAMES, Parts, Sample, Skipped, class_folder, parts_of};
-use crate::walk::{natural, photos_below, visible_folders};
-use crate::{Error, Part, Result, SkipReason};
 use icecap_foundation::did_you_mean::nearest;
 
-/// What a dataset holds.
+use crate::inventory::{MissingClass, PART_NAMES, Part, Sample, SkipReason, Skipped};
+use crate::listed::{is_listing, known_samples, read_listing};
+use crate::scan::{Parts, class_folder, parts_of};
+use crate::walk::{natural, photos_below, visible_folders};
+use crate::{Error, Result};
+
+/// What a dataset holds, and what is wrong with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
     /// The names of the classes: those of the training photos, naturally sorted, then those that only other parts have.
     pub classes: Vec<String>,
-    /// Its photos by part, class and path.
+    /// The photos, by part, class and path.
     pub photos: Vec<(Part, Sample)>,
-    /// The parts that it has, training first.
+    /// The parts of the dataset, training first.
     pub parts: Vec<Part>,
-    /// What is passed over.
+    /// The files and folders that are passed over.
     pub skipped: Vec<Skipped>,
-    /// What is wrong with its classes.
+    /// What is wrong with the classes.
     pub problems: Vec<Problem>,
 }
 
@@ -69,7 +71,7 @@ pub enum Problem {
         /// The folder.
         path: PathBuf,
     },
-    /// Classes that are called as parts are: `training` and `validation`.
+    /// Classes that have the names of parts: `training` and `validation`.
     PartsAsClasses {
         /// Their names.
         names: Vec<String>,
@@ -77,7 +79,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Whether a training would refuse the dataset for it.
+    /// Whether training refuses a dataset with this problem.
     #[must_use]
     pub fn is_error(&self) -> bool {
         !matches!(self, Self::Missing(_) | Self::Beside { .. } | Self::PartsAsClasses { .. })
@@ -126,11 +128,12 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// Looks at everything in `folder`, with `val` as its validation part where one is given, as [`scan`](crate::scan)
-/// does, CSV files included; what that refuses is among the problems here.
+/// Looks at everything in `folder`, a folder or a CSV file that [`scan`](crate::scan) takes, with the photos of `val`
+/// as the validation part if it is given. What a scan refuses is among the problems of the survey.
 ///
 /// # Errors
-/// [`Error::MissingFolder`] and [`Error::Io`] for a folder that cannot be listed; [`Error::Listing`] for a line of a file.
+/// [`Error::MissingFolder`] and [`Error::Io`] for a folder that cannot be listed; [`Error::Listing`] for a line of a
+/// file.
 pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
     if is_listing(folder) {
         let mut survey = survey_of(folder)?;
@@ -158,6 +161,22 @@ pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
         survey.beside(folder, parts)?;
     }
     survey.judge(train);
+    Ok(survey)
+}
+
+/// What a file lists, whatever is wrong with its classes.
+fn survey_of(file: &Path) -> Result<Survey> {
+    let listing = read_listing(file)?;
+    let mut classes = listing.classes(|row| row.part == Part::Train);
+    classes.extend(listing.classes(|row| !classes.contains(&row.class)));
+    let parts = [Part::Train, Part::Val, Part::Test].into_iter();
+    let parts = parts.filter(|part| *part == Part::Train || listing.has(*part)).collect();
+    let mut survey = Survey { classes, parts, ..Survey::default() };
+    for &part in &survey.parts {
+        let rows = listing.of_part(file, part, &survey.classes)?;
+        let samples = rows.into_iter().map(|(class, row)| (part, Sample { path: row.path.clone(), class }));
+        survey.photos.extend(samples);
+    }
     Ok(survey)
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn read_text(file: &Path) -> Result<String> {
     read_text_up_to(file, MAX_BYTES)
 }
 
-/// The same, of `most` bytes.
+/// Reads a text file of at most `most` bytes.
 fn read_text_up_to(file: &Path, most: u64) -> Result<String> {
     let opened = File::open(file).map_err(Error::io(file))?;
     let mut bytes = Vec::new();

@@ -7,12 +7,12 @@ use crate::{Digest, Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Views {
-    /// As it is, and in no other way.
+    /// Each photo is seen as it is, and in no other way.
     #[default]
     Plain,
-    /// As it is and mirrored.
+    /// Each photo is seen as it is and mirrored.
     Mirrored,
-    /// As it is and as [`Augment`] draws it.
+    /// Each photo is seen as it is and in ways that an [`Augment`] draws.
     Drawn {
         /// What may differ from view to view.
         augment: Augment,
@@ -23,14 +23,14 @@ pub enum Views {
     },
 }
 
-/// The most views of a photo.
+/// The most views that a photo may have.
 pub const MAX_VIEWS: u32 = 64;
 
 impl Views {
-    /// The plain photo and `count - 1` drawn views of it.
+    /// Returns the plain photo and `count - 1` drawn views of it.
     ///
     /// # Errors
-    /// [`Error::Limit`] for none, and for more than [`MAX_VIEWS`].
+    /// [`Error::Limit`] for a count of 0 or of more than [`MAX_VIEWS`].
     pub fn drawn(augment: Augment, seed: u64, count: u32) -> Result<Self> {
         if count == 0 || count > MAX_VIEWS {
             let (got, limit) = (count.into(), MAX_VIEWS.into());
@@ -49,7 +49,7 @@ impl Views {
         }
     }
 
-    /// View `number`, from 0, of the photo whose content has the hash `photo`.
+    /// Returns view `number`, counted from 0, of the photo whose content has the hash `photo`.
     #[must_use]
     pub fn view(&self, number: usize, photo: &Digest) -> View {
         match self {
@@ -60,7 +60,7 @@ impl Views {
         }
     }
 
-    /// What tells the features of view `number` from those of others: nothing for the plain one.
+    /// Returns a name that tells the features of view `number` from those of other views; empty for the plain photo.
     #[must_use]
     pub fn name(&self, number: usize) -> String {
         match self {

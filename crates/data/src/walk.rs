@@ -7,7 +7,7 @@ use std::fs::{DirEntry, File, FileType};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::scan::{SkipReason, Skipped};
+use crate::inventory::{SkipReason, Skipped};
 use crate::{Error, Format, Result};
 
 /// Folders inside folders beyond this are taken for a circle that hides from us.

@@ -22,8 +22,8 @@ pub struct WriteError {
 /// Two processes that write one path at once both succeed; the later rename stands.
 ///
 /// # Errors
-/// [`WriteError`] with `path` if any step fails, or if something stands there that is no regular file: a device or a pipe
-/// must not be replaced. What stood at `path` is then untouched. A link is followed: its target is replaced.
+/// [`WriteError`] with `path` if any step fails, or if something stands there that is no regular file: a device or a
+/// pipe must not be replaced. What stood at `path` is then untouched. A link is followed: its target is replaced.
 pub fn replace_file<T>(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> std::io::Result<T>,

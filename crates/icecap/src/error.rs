@@ -33,7 +33,7 @@ pub enum Error {
         params_sha256: String,
     },
     /// A model file without its backbone, opened with another than it was trained on.
-    #[error("{}: trained on the weights with params_sha256 {expected}, these have {got}; give those with --weights", path.display())]
+    #[error("{}: trained on the weights with params_sha256 {expected}, these have {got}", path.display())]
     OtherBackbone {
         /// The model file.
         path: PathBuf,

@@ -1,6 +1,6 @@
 //! What can go wrong between a weight file, a model file and a net.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::container::ContainerKind;
 use crate::hash_remedy::HashRemedy;
@@ -352,7 +352,7 @@ pub enum Kind {
 impl Error {
     /// The error for a path that cannot be read or written.
     #[cfg(feature = "files")]
-    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+    pub(crate) fn io(path: &std::path::Path, source: std::io::Error) -> Self {
         icecap_kernels::Error::Io { path: path.to_owned(), source }.into()
     }
 

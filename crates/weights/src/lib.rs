@@ -2,11 +2,21 @@
 //!
 //! A file goes through four steps, each with its own errors: the container ([`Container`]) gives named tensors,
 //! the layout ([`Layout`]) gives them Keras' names and tells the width, [`icecap_graph::Params`] checks every name,
-//! shape and value, and the record ([`Record`]) says how the net wants to be used. [`Model`] is the other
-//! direction: what training leaves behind, in one file that needs nothing beside it.
+//! shape and value, and the record ([`Record`]) says how the net wants to be used. What comes out is [`Weights`].
+//! [`Model`] is the other direction: what training leaves behind, in one file that needs nothing beside it.
+//!
+//! There are two ways to open a file. `read`, [`from_bytes`] and `starter` give the weights, for callers that inspect,
+//! convert or save them. `open`, [`open_bytes`] and `open_starter` give [`Opened`]: the weights and their net packed
+//! for inference, which is done while the file is hashed. [`Model`] and `Store` have both ways as well.
 //!
 //! The [`Manifest`] knows published weights by name, a `Store` keeps their files, and with the feature `download` the
 //! module `download` fetches them.
+//!
+//! | feature | |
+//! |---|---|
+//! | `files` (default) | opening and saving by path; without it the crate works on bytes alone |
+//! | `starter` (default) | the starter backbone in the program: 1.6 MiB |
+//! | `download` | fetching; brings a network stack |
 #![forbid(unsafe_code)]
 
 mod bundle;

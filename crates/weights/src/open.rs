@@ -72,13 +72,13 @@ pub fn open(path: impl AsRef<Path>, threads: &Threads) -> Result<Opened, Error> 
 /// the file `label`.
 ///
 /// # Errors
-/// Those of [`read`], except for what only a file can do.
+/// Those of `read`, except for what only a file can do.
 pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Weights, Error> {
     let threads = Threads::serial();
     Ok(by_hash(label.as_ref(), &threads, &Manifest::built_in).read(bytes, Packing::Skipped)?.0)
 }
 
-/// Opens a weight file, or a model file with its backbone, held in memory, and packs its net as [`open`] does. Errors
+/// Opens a weight file, or a model file with its backbone, held in memory, and packs its net as `open` does. Errors
 /// call the file `label`.
 ///
 /// # Errors

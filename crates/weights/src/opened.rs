@@ -39,7 +39,7 @@ impl Weights {
     /// Folds BatchNorm into the convolutions and packs the net, which is then ready to run.
     ///
     /// # Cost
-    /// One pass over the tensors. [`open`](crate::open) does this while it hashes the file.
+    /// One pass over the tensors. `open` does this while it hashes the file.
     #[must_use]
     pub fn pack(self) -> Opened {
         let net = pack(&self.params);

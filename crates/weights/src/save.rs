@@ -26,10 +26,10 @@ impl Weights {
         Ok(icecap_foundation::atomic_file::replace_file(path, |mut out| self.write(&header, &mut out))?)
     }
 
-    /// Returns the bytes of the file that [`Weights::save`] writes.
+    /// Returns the bytes of the file that `Weights::save` writes.
     ///
     /// # Errors
-    /// Those of [`Weights::save`], except for what only a file can do.
+    /// Those of `Weights::save`, except for what only a file can do.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let path = Path::new("the weights");
         let mut bytes = Vec::new();

@@ -29,7 +29,7 @@ struct Draw<'a> {
 /// Inverted dropout.
 ///
 /// # Shapes
-/// `[N, ...]` -> the same.
+/// `[N, ...]` -> `[N, ...]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout<'a> {
     /// `None` where nothing is dropped.
@@ -37,8 +37,8 @@ pub struct Dropout<'a> {
 }
 
 impl<'a> Dropout<'a> {
-    /// Dropout of a training step; a rate of 0 drops nothing. `samples` holds the id of each row of the batch,
-    /// such as its row in the matrix of all features.
+    /// Returns the dropout of a training step; a rate of 0 drops nothing. `samples` holds the id of each row of the
+    /// batch, such as its row in the matrix of all features.
     ///
     /// # Errors
     /// [`Error::Setting`] for a rate outside `[0, 1)`.
@@ -53,7 +53,7 @@ impl<'a> Dropout<'a> {
         Ok(Self { draw: (rate > 0.0).then_some(Draw { rate, seed, epoch, samples }) })
     }
 
-    /// Dropout at inference: the identity.
+    /// Returns the dropout of inference, which is the identity.
     #[must_use]
     pub fn inference() -> Self {
         Self { draw: None }

@@ -25,7 +25,7 @@ pub struct Recorded<'a> {
     pub inputs: &'a [TensorRef<'a>],
     /// The output that it wrote.
     pub output: TensorRef<'a>,
-    /// What it saved.
+    /// What the forward function saved.
     pub saved: &'a [f32],
 }
 
@@ -38,7 +38,7 @@ pub trait Op {
     /// `forward` and `backward` are only called with shapes that this function accepted.
     ///
     /// # Errors
-    /// Where the op does not take such inputs.
+    /// If the op does not take such inputs.
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, Error>;
 
     /// Writes every value of `output`, which holds anything before. What `backward` needs beside the inputs and

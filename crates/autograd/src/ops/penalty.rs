@@ -11,19 +11,19 @@ use icecap_kernels::{Shape, TensorMut, TensorRef};
 
 use super::{Op, Recorded, exactly};
 use crate::Error;
-use crate::optim::setting;
+use crate::setting::setting;
 
-/// A loss and the penalty of a tensor of weights: loss, weights.
+/// Adds the penalty of a tensor of weights to a loss. Inputs: loss, weights.
 ///
 /// # Shapes
-/// `[]`, any -> `[]`.
+/// `[]`, a tensor of any shape -> `[]`.
 #[derive(Clone, Copy, Debug)]
 pub struct L2Penalty {
     strength: f32,
 }
 
 impl L2Penalty {
-    /// The penalty `strength / 2` times the sum of squares.
+    /// Returns the penalty of `strength / 2` times the sum of squares.
     ///
     /// # Errors
     /// [`Error::Setting`] for a strength that is negative or not finite.

@@ -11,7 +11,7 @@ use icecap_kernels::{Shape, TensorMut, TensorRef};
 use super::{Op, Recorded, exactly};
 use crate::Error;
 
-/// The mean over all pixels.
+/// The mean of each channel over all pixels.
 ///
 /// # Shapes
 /// `[N, H, W, C]` -> `[N, C]`, with at least one pixel.

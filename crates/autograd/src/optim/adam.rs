@@ -16,10 +16,12 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimizer, setting};
+use super::memory::Memory;
+use super::optimizer::Optimizer;
 use crate::Error;
+use crate::setting::setting;
 
-/// Adam.
+/// Adam: steps by the running mean of the gradient over the root of that of its square.
 #[derive(Clone, Debug)]
 pub struct Adam {
     betas: [f64; 2],
@@ -37,7 +39,7 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// Adam with these decays of the running means and this epsilon.
+    /// Returns Adam with these decays of the running means and this epsilon.
     ///
     /// # Errors
     /// [`Error::Setting`] for a beta outside `[0, 1)` or an epsilon that is not positive.
@@ -115,7 +117,7 @@ impl Default for AdamW {
 }
 
 impl AdamW {
-    /// `adam` with this weight decay.
+    /// Returns `adam` with this weight decay.
     ///
     /// # Errors
     /// [`Error::Setting`] for a decay that is negative or not finite.

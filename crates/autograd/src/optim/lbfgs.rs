@@ -30,14 +30,14 @@ const WOLFE: f64 = 0.9;
 /// Lengths tried along one direction.
 const TRIALS: usize = 25;
 
-/// When to stop.
+/// When a minimization stops.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
-    /// Steps at most.
+    /// The most steps.
     pub steps: usize,
-    /// Where no component of the gradient is larger.
+    /// It stops once no component of the gradient is larger than this.
     pub gradient: f64,
-    /// Where a step lowers the value by less than this share of it.
+    /// It stops once a step lowers the value by less than this share of it.
     pub decrease: f64,
 }
 
@@ -66,14 +66,14 @@ pub enum End {
     NotFinite,
 }
 
-/// Where a minimization ended.
+/// Where a minimization ended, and why.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
-    /// Steps taken.
+    /// The number of steps taken.
     pub steps: usize,
-    /// The value there.
+    /// The value of the function at the end.
     pub value: f64,
-    /// The largest component of the gradient there.
+    /// The largest component of the gradient at the end.
     pub gradient: f64,
     /// Why it ended.
     pub end: End,

@@ -12,10 +12,12 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimizer, setting};
+use super::memory::Memory;
+use super::optimizer::Optimizer;
 use crate::Error;
+use crate::setting::setting;
 
-/// RMSprop without momentum and not centered.
+/// RMSprop, without momentum and not centered: steps by the gradient over the root of the running mean of its square.
 #[derive(Clone, Debug)]
 pub struct RmsProp {
     rho: f64,
@@ -31,7 +33,7 @@ impl Default for RmsProp {
 }
 
 impl RmsProp {
-    /// RMSprop with this decay of the running mean and this epsilon.
+    /// Returns RMSprop with this decay of the running mean and this epsilon.
     ///
     /// # Errors
     /// [`Error::Setting`] for a rho outside `[0, 1)` or an epsilon that is not positive.

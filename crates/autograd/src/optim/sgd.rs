@@ -9,10 +9,12 @@
 
 use icecap_kernels::Tensor;
 
-use super::{Memory, Optimizer, setting};
+use super::memory::Memory;
+use super::optimizer::Optimizer;
 use crate::Error;
+use crate::setting::setting;
 
-/// SGD; by default without momentum, as in Keras.
+/// Stochastic gradient descent; by default without momentum, which is the default of Keras.
 #[derive(Clone, Debug, Default)]
 pub struct Sgd {
     momentum: f32,
@@ -21,7 +23,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// SGD with this momentum, in Nesterov's form or the plain one.
+    /// Returns SGD with this momentum, in Nesterov's form or the plain one.
     ///
     /// # Errors
     /// [`Error::Setting`] for a momentum outside `[0, 1]`.

@@ -17,10 +17,10 @@ use crate::terminal::stderr;
 use crate::terminal::stderr::Verbosity;
 use crate::terminal::wording::plain;
 
-/// Classes that a help text names one by one.
+/// The most classes that a help text names one by one.
 const NAMED: usize = 100;
 
-/// Runs as a classifier where this very file has a model behind it; none where it is icecap itself.
+/// Runs as a classifier if this very file has a model behind it. Returns `None` if it is icecap itself.
 pub(crate) fn run() -> Option<Result<(), Failure>> {
     let program = std::env::current_exe().ok()?;
     match payload::find(&program) {
@@ -58,7 +58,7 @@ fn classify(program: &Path, payload: Payload) -> Result<(), Failure> {
     predict::run(&options)
 }
 
-/// The arguments of `predict`, without those that say which model, and with short words for its formats.
+/// Returns the arguments of `predict`, without those that say which model, and with short words for its formats.
 fn command(name: &str) -> Command {
     let short = |id: &'static str, help: &'static str, others: [&'static str; 3]| {
         Arg::new(id).long(id).help(help).action(ArgAction::SetTrue).conflicts_with_all(others)
@@ -80,7 +80,7 @@ fn command(name: &str) -> Command {
         .version(env!("CARGO_PKG_VERSION"))
 }
 
-/// With what `--help` and `--version` tell of the model.
+/// Adds to `command` what `--help` and `--version` say about the model.
 fn described(command: Command, name: &str, classifier: &Classifier, payload: Payload) -> Command {
     let classes = classifier.classes();
     let mut names: Vec<String> = classes.iter().take(NAMED).map(|class| plain(class).into_owned()).collect();

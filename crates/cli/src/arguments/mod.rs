@@ -27,13 +27,13 @@ pub(crate) struct Arguments {
     pub(crate) verbosity: Verbosity,
 }
 
-/// All of it as clap knows it, help texts included.
+/// Returns the whole command line as clap knows it, help texts included.
 pub(crate) fn command() -> clap::Command {
     help::taught(Arguments::command())
 }
 
-/// Reads the words of this process; none where they only ask for the version. Where they are off, or ask for help, it
-/// ends here.
+/// Reads the words of this process. Returns `None` if they asked for the version or for help, which is then printed. Ends
+/// the process with code 2 if they cannot be understood.
 pub(crate) fn read() -> Result<Option<Arguments>, Failure> {
     let long_version = || std::env::args_os().any(|word| word == "--version");
     match command().try_get_matches() {
@@ -76,7 +76,7 @@ mod tests {
         found
     }
 
-    /// The commands among the lines of a text: what stands behind `icecap` up to a pipe or a redirection.
+    /// Returns the commands among the lines of a text: what stands behind `icecap` up to a pipe or a redirection.
     fn commands(text: &str) -> Vec<Vec<String>> {
         let typed = text.lines().filter_map(|line| line.strip_prefix("  "));
         let pieces = typed.flat_map(|line| line.split(" | ")).filter(|piece| piece.starts_with("icecap "));

@@ -6,7 +6,7 @@ use icecap::kernels::{ISA_VARIABLE, Isa, MAX_THREADS};
 use crate::store::cache_folder;
 use crate::terminal::wording::plain_path;
 
-/// Version, instruction set, threads, the weights inside, the cache.
+/// Returns the text of `--version`: version, instruction set, threads, the weights inside, the cache.
 pub(crate) fn text() -> String {
     let runs: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
     let used = match Isa::from_env() {

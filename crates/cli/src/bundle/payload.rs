@@ -40,10 +40,10 @@ const LINE: usize = 64;
 const TAIL: usize = 128;
 /// The longest program that a model is put behind, in bytes.
 const MAX_PROGRAM: u64 = 1 << 30;
-/// It, the longest model, and a net as long.
+/// The longest bundle: the longest program, the longest model, and a net as long.
 const MAX_BUNDLE: u64 = MAX_PROGRAM + 2 * MAX_FILE;
 
-/// Where in a bundle its model is.
+/// Where in a bundle its model and its packed net are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Payload {
     model: Piece,
@@ -52,14 +52,15 @@ pub(crate) struct Payload {
     net: Piece,
 }
 
-/// Bytes of a file.
+/// A range of bytes in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Piece {
     start: u64,
     len: u64,
 }
 
-/// Writes the bundle of `program`, `model` and its packed `net` to `file`, in one step. Gives its length in bytes.
+/// Writes the bundle of `program`, `model` and its packed `net` to `file`, in one step. Returns its length in
+/// bytes.
 pub(crate) fn write(program: &Path, model: &[u8], net: &[u8], file: &Path) -> Result<u64, Failure> {
     let source = File::open(program).map_err(|error| Failure::path(program, error))?;
     let own = source.metadata().map_err(|error| Failure::path(program, error))?.len();
@@ -89,15 +90,15 @@ pub(crate) fn write(program: &Path, model: &[u8], net: &[u8], file: &Path) -> Re
     })?)
 }
 
-/// `len` filled up to whole lines.
+/// Returns `len` rounded up to whole lines.
 fn lines(len: u64) -> u64 {
     len.next_multiple_of(LINE as u64)
 }
 
-/// The payload of `file`; none where it is no bundle, or cannot be opened: whoever opens it next will say why.
+/// Returns where the model in `file` is; `None` if it is no bundle, or cannot be opened: whoever opens it next will say why.
 ///
 /// # Errors
-/// That it is a damaged bundle.
+/// If it is a damaged bundle.
 pub(crate) fn find(file: &Path) -> Result<Option<Payload>, Failure> {
     // A pipe would wait for its writer.
     let Some(len) = std::fs::metadata(file).ok().filter(|about| about.is_file()).map(|about| about.len())
@@ -127,7 +128,8 @@ impl Payload {
         self.with_checked(file, |model| Digest::of(model) == self.sha256, read)
     }
 
-    /// The same, with its CRC in place of its hash, and where in the file its packed net is.
+    /// Hands the model's bytes to `read`, and where in the file its packed net is. The bytes are checked by their CRC, which
+    /// takes a fraction of the time of their hash.
     pub(crate) fn with_net<R>(
         &self,
         file: &Path,
@@ -150,7 +152,7 @@ impl Payload {
         read.ok_or_else(|| damaged(file, "its bytes are not those that were written"))
     }
 
-    /// The hash of the model file.
+    /// Returns the hash of the model file.
     pub(crate) fn sha256(&self) -> Digest {
         self.sha256
     }
@@ -170,7 +172,7 @@ impl Payload {
         tail
     }
 
-    /// What the tail of a file of `file_len` bytes says.
+    /// Reads the tail of a file of `file_len` bytes. An error is the reason why it cannot be used.
     fn of_tail(tail: &[u8; TAIL], file_len: u64) -> Result<Self, String> {
         let number = |at: usize| {
             let mut bytes = [0; 8];
@@ -196,12 +198,12 @@ impl Payload {
     }
 }
 
-/// That the packed net in `file` is not that of its model.
+/// Returns the failure of a bundle whose packed net is not that of its model.
 pub(crate) fn damaged_net(file: &Path) -> Failure {
     damaged(file, "its net is not the one that was written")
 }
 
-/// How long a program is by its header, which ends where its table of sections does; none for what is no 64-bit
+/// Returns how long a program is by its header: it ends where its table of sections does. `None` if it is no 64-bit
 /// little-endian ELF.
 fn own_len(elf: &[u8; LINE]) -> Option<u64> {
     const SECTIONS: usize = 0x28;
@@ -224,7 +226,7 @@ fn damaged(file: &Path, reason: &str) -> Failure {
 mod tests {
     use super::*;
 
-    /// A program of 1000 bytes that starts as an ELF does, its table of sections last.
+    /// Returns a program of 1000 bytes that starts as an ELF does, its table of sections last.
     fn program() -> Vec<u8> {
         let mut program = vec![7; 1000];
         program[..6].copy_from_slice(b"\x7fELF\x02\x01");

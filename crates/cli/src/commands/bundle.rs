@@ -76,7 +76,7 @@ fn check_output(file: &Path, kept: [&Path; 2]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The model, checked whole, and the bytes of its file with the backbone inside.
+/// Returns the model, checked whole, and the bytes of its file with the backbone inside.
 fn read(options: &ModelOptions) -> Result<(Classifier, Vec<u8>), Failure> {
     if options.weights.is_none() {
         let path = &options.model;

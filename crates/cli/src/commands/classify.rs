@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// Classes to show of each photo
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Print one JSON object
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 struct Report {
     photos: Vec<Photo>,
     skipped: Vec<Skipped>,
-    /// Those of the skipped photos that are above a limit.
+    /// How many of the skipped photos are above a limit.
     #[serde(skip)]
     over_limit: usize,
 }
@@ -132,7 +132,7 @@ fn classify(
     Ok(report)
 }
 
-/// The most probable classes, the best first; of equal ones the first of the top.
+/// Returns the most probable classes, the best first; of equal ones the first of the top.
 fn best(scores: &[f32], top: usize) -> Vec<Prediction> {
     let probabilities = probabilities(scores);
     let mut order: Vec<usize> = (0..probabilities.len()).collect();

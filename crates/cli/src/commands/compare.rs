@@ -29,7 +29,7 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// The most classes whose F1 is shown: those in which the runs differ most.
+/// The most classes whose F1 is shown; of more, those in which the runs differ most.
 const CLASSES: usize = 20;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -77,28 +77,27 @@ impl Figures {
         let confusion = run.confusion(Part::Val);
         let counted = confusion.as_ref().map(|confusion| (confusion.right(), confusion.photos()));
         let metrics = &run.metrics;
-        let seconds = |phase: &str| metrics.seconds.get(phase).copied().flatten();
         let share = |(right, photos): (usize, usize)| right as f64 / photos.max(1) as f64;
         Self {
             run: run.folder.to_string_lossy().into_owned(),
-            val_accuracy: counted.map(share).or(metrics.val_accuracy),
+            val_accuracy: counted.map(share).or(metrics.val_accuracy.map(f64::from)),
             val_accuracy_interval: counted.map(|(right, photos)| interval(right, photos)),
-            val_loss: metrics.val_loss,
+            val_loss: metrics.val_loss.map(f64::from),
             balanced_accuracy: confusion.as_ref().and_then(Confusion::balanced_accuracy),
             calibration_error: run.reliability(Part::Val).map(|of| of.ece),
             val_photos: counted.map_or(0, |(_, photos)| photos),
-            train_accuracy: metrics.train_accuracy,
-            train_loss: metrics.train_loss,
-            test_accuracy: metrics.test_accuracy,
-            test_loss: metrics.test_loss,
-            seconds: seconds("total"),
-            seconds_features: seconds("features"),
-            seconds_head: seconds("head"),
+            train_accuracy: metrics.train_accuracy.map(f64::from),
+            train_loss: metrics.train_loss.map(f64::from),
+            test_accuracy: metrics.test_accuracy.map(f64::from),
+            test_loss: metrics.test_loss.map(f64::from),
+            seconds: metrics.seconds.total,
+            seconds_features: metrics.seconds.features,
+            seconds_head: metrics.seconds.head,
         }
     }
 }
 
-/// F1 of a class in each run; none where a run has no such class, or no photo of it.
+/// The F1 of a class in each run; `None` for a run without such a class, or without a photo of it.
 #[derive(Serialize)]
 struct ClassScores {
     class: String,
@@ -106,7 +105,7 @@ struct ClassScores {
 }
 
 impl ClassScores {
-    /// How far the runs are apart.
+    /// Returns how far the runs are apart.
     fn spread(&self) -> f64 {
         let known = self.f1.iter().flatten();
         let (low, high) = known.fold((f64::MAX, f64::MIN), |(low, high), f1| (low.min(*f1), high.max(*f1)));
@@ -148,7 +147,7 @@ impl Comparison {
         std::iter::once(first.to_owned()).chain(runs).collect()
     }
 
-    /// A table with a column for each run, its rows in `rows`.
+    /// Returns a table with a column for each run, its rows in `rows`.
     fn columns(&self, first: &str, rows: Vec<Vec<String>>) -> String {
         let header = self.header(first);
         let header: Vec<&str> = header.iter().map(String::as_str).collect();

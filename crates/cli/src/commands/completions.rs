@@ -8,7 +8,7 @@ use crate::terminal::table::print;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Shell
+    /// The shell to complete for
     #[arg(value_name = "SHELL", value_enum)]
     shell: Shell,
 }

@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Folder for the photos, the model and the sheet of predictions: a new one, or that of an earlier demo
     #[arg(long, value_name = "RUN", default_value = "icecap-demo")]
     out: PathBuf,
-    /// What photos, split and training are drawn from
+    /// Seed from which photos, split and training are drawn
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     #[command(flatten)]
@@ -122,7 +122,7 @@ fn train(backbone: &Backbone, dataset: &Dataset, seed: u64) -> Result<Trained, F
     }
 }
 
-/// What is told of an event.
+/// Returns what is told of an event.
 fn line(event: Event<'_>) -> String {
     match event {
         Event::Extracted(photos) => {
@@ -148,7 +148,7 @@ fn predict<'a>(classifier: &Classifier, photos: &'a [Sample]) -> Result<Vec<Seen
     Ok(photos.iter().zip(predictions).filter_map(|(photo, said)| Some((photo, said.ok()?))).collect())
 }
 
-/// A table of some right predictions and of the wrong ones.
+/// Returns a table of some right predictions and of the wrong ones.
 fn shown(classes: &[String], seen: &[Seen<'_>]) -> String {
     let mut right = vec![0; classes.len()];
     let mut rows = Vec::new();
@@ -184,7 +184,7 @@ fn draw_sheet(classes: &[String], seen: &[Seen<'_>], file: &Path) -> Result<(), 
     Ok(replace_file(file, |out| encode(out, &sheet, width, height).map_err(std::io::Error::other))?)
 }
 
-/// What to type next.
+/// Returns what to type next.
 fn next(folder: &DemoFolder, dataset: &Dataset) -> String {
     let (program, model) = (program(), typed_path(&folder.file("model.safetensors")));
     let photo = dataset.val.first().map_or(String::new(), |photo| typed_path(&photo.path));

@@ -33,7 +33,7 @@ pub(crate) struct Options {
     folder: PathBuf,
     #[command(flatten)]
     excluded: ExcludeOptions,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there
@@ -87,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     print(&text(options, &evaluation, classes, &samples, &inventory))
 }
 
-/// A folder in which nothing is found because it has no folders is told as `icecap train` does.
+/// Turns the error of a folder without class folders into the words that `icecap train` has for it.
 fn no_classes(error: data::Error) -> data::Error {
     let folder = |entry: std::io::Result<DirEntry>| entry.is_ok_and(|entry| entry.path().is_dir());
     match error {

@@ -116,7 +116,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 impl Options {
-    /// Everything that was asked for, and the class names beside each ONNX file.
+    /// Writes every file that was asked for, and the class names beside each ONNX file.
     fn outputs(&self) -> Vec<Output> {
         let asked = [
             (&self.onnx, Content::Onnx(OnnxPixels::Scaled)),
@@ -170,7 +170,7 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Where a file really lies, or would.
+/// Returns where a file really lies, or would.
 fn real(path: &Path) -> PathBuf {
     let in_folder = || Some(fs::canonicalize(folder(path)).ok()?.join(path.file_name()?));
     fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
@@ -250,7 +250,7 @@ impl Content {
         }
     }
 
-    /// What the file is, and how it is used.
+    /// Returns what the file is, and how it is used.
     fn about(self, classifier: &Classifier) -> String {
         let (classes, logits) = (classifier.classes().len(), classifier.head().logits());
         let features = classifier.backbone().features();
@@ -283,7 +283,7 @@ impl Content {
     }
 }
 
-/// What is to be done with a pixel.
+/// Returns what is to be done with a pixel.
 fn scaled(scaling: Scaling) -> String {
     let each = |values: [f32; 3]| match values {
         [r, g, b] if r == g && g == b => r.to_string(),

@@ -44,7 +44,7 @@ pub(crate) struct Options {
     backbone: BackboneOptions,
     #[command(flatten)]
     input: InputOptions,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there
@@ -77,11 +77,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let cache = if options.maps || options.no_cache { None } else { cache_folder::open() };
     let extractor = Extractor::new(&backbone, preprocessing, options.tap())?.with_cache(cache.clone());
     let metadata = metadata(options, &backbone, preprocessing, &found.classes);
+    let extraction = Extraction { options, found: &found, metadata, threads: backbone.threads().count() };
 
     // A failure of ours goes past the error that keeps the half-written file from being put in place.
     let mut failure = None;
     let replaced = replace_file(&options.output, |out| {
-        write(options, out, &backbone, extractor, metadata, &found).map_err(|own| {
+        write(extraction, extractor, out).map_err(|own| {
             failure = Some(own);
             std::io::Error::other("given up")
         })
@@ -103,7 +104,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     ))
 }
 
-/// The photos to use, those whose names cannot be written down left out.
+/// Returns the photos to use, those whose names cannot be written down left out.
 fn find(options: &Options) -> Result<Labeled, Failure> {
     let mut found = scan_labeled(&options.photos)?;
     options.excluded.apply(|list| {
@@ -131,7 +132,7 @@ fn find(options: &Options) -> Result<Labeled, Failure> {
     }
 }
 
-/// What a reader must know to make such features again.
+/// Returns what a reader must know to make such features again.
 fn metadata(
     options: &Options,
     backbone: &Backbone,
@@ -155,14 +156,23 @@ fn metadata(
     texts.into_iter().map(|(key, text)| (key.to_owned(), text)).collect()
 }
 
-fn write(
-    options: &Options,
-    out: &mut BufWriter<&mut File>,
-    backbone: &Backbone,
-    mut extractor: Extractor,
+/// What is written.
+struct Extraction<'a> {
+    options: &'a Options,
+    found: &'a Labeled,
+    /// What the file says of itself.
     metadata: BTreeMap<String, String>,
-    found: &Labeled,
+    /// Photos that are read at once.
+    threads: usize,
+}
+
+/// Makes the features and writes them as they come.
+fn write(
+    extraction: Extraction<'_>,
+    mut extractor: Extractor,
+    out: &mut BufWriter<&mut File>,
 ) -> Result<Written, Failure> {
+    let Extraction { options, found, metadata, threads } = extraction;
     let started = Instant::now();
     let failed = |error: std::io::Error| Failure::path(&options.output, error);
     let photos: Vec<PathBuf> = found.photos.iter().map(|(path, _)| path.clone()).collect();
@@ -173,7 +183,7 @@ fn write(
         FeatureFile::begin(out, metadata, row, names.iter().map(String::as_str)).map_err(failed)?;
     let mut cached = 0;
     let (mut warnings, mut left_out) = (Lines::default(), Lines::default());
-    for_each_photo(&mut extractor, backbone.threads().count(), &photos, |index, outcome| match outcome {
+    for_each_photo(&mut extractor, threads, &photos, |index, outcome| match outcome {
         Ok((features, photo)) => {
             for warning in &photo.warnings {
                 warnings.tell(|| format!("warning: {}: {warning}", names[index]));

@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options, program: Command) -> Result<(), Failure> {
     ))
 }
 
-/// The pages of `program` and of every command below it, by file name.
+/// Returns the pages of `program` and of every command below it, by file name.
 pub(crate) fn pages(program: Command) -> Vec<(String, Vec<u8>)> {
     let mut program = program.disable_help_subcommand(true);
     program.build();
@@ -58,7 +58,7 @@ fn collect(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) {
     command.get_subcommands().filter(|below| !below.is_hide_set()).for_each(|below| collect(below, pages));
 }
 
-/// What is no ASCII by its number: a formatter does not need to be told how the page is encoded.
+/// Returns a text with each letter that is not ASCII by its number: so no formatter must be told how the page is encoded.
 fn in_ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -70,7 +70,7 @@ fn in_ascii(text: &str) -> String {
     plain
 }
 
-/// The examples as a section of their own, lines as they stand.
+/// Returns the examples as a section of their own, lines as they stand.
 fn section(examples: &str) -> String {
     let mut text = ".SH EXAMPLES\n.nf\n".to_owned();
     for line in examples.lines().skip_while(|line| *line == "Examples:") {

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// How rows are written [default: by the name of --out, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Classes told for each photo, the most probable first
+    /// Classes to list for each photo, the most probable first
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     /// 'None of these': the label is 'none' where the most probable class is less probable than P, from 0 up to 1; the
@@ -55,7 +55,7 @@ pub(crate) struct Options {
     /// Take features from the cache and keep them there
     #[arg(long)]
     cache: bool,
-    /// Fail where a photo or a folder cannot be read, after the rows of all
+    /// Fail if a photo or a folder cannot be read, after the rows of all
     #[arg(long)]
     strict: bool,
 }
@@ -142,7 +142,7 @@ fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
     }
 }
 
-/// Everything that makes rows of photos.
+/// What turns photos into rows.
 struct Work<'a> {
     photos: Photos,
     predictor: Predictor,

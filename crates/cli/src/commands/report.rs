@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use icecap::Classifier;
 use icecap::foundation::atomic_file::replace_file;
+use icecap::kernels::{Isa, Threads};
 
+use crate::options::input::ThreadOptions;
 use crate::page;
 use crate::page::Heat;
 use crate::run::Run;
@@ -27,11 +29,12 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let run = Run::open(&options.run)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = Threads::new(ThreadOptions { threads: 0 }.count())?;
+    let isa = Isa::from_env().unwrap_or_else(|_| Isa::best());
     // A page without maps is a page: a model that needs its weights beside it is not asked.
     let classifier = Classifier::open(options.run.join(MODEL)).ok();
     let mut heat = Heat::of(classifier.as_ref());
-    let html = page::html(&run, threads, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?;
+    let html = page::html(&run, &threads, isa, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?;
     let file = options.output.clone().unwrap_or_else(|| options.run.join(REPORT));
     replace_file(&file, |out| out.write_all(html.as_bytes()))?;
     print(&format!(

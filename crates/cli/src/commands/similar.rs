@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Folder of photos to look through, photos in folders of their class or not; may be given several times
     #[arg(long = "in", value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
-    /// Photos told for each image, the most similar first
+    /// Photos to list for each image, the most similar first
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     /// Model whose backbone and preprocessing are used, instead of weights
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Print one JSON object
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
     /// Neither take features from the cache nor keep them there
@@ -107,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 impl Options {
-    /// The backbone and what stands in front of it: those of the model, or those of the weights.
+    /// Returns the backbone and what stands in front of it: those of the model, or those of the weights.
     fn open(&self) -> Result<(Backbone, Preprocessing), Failure> {
         if let Some(model) = &self.model {
             let options =

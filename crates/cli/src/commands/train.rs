@@ -1,9 +1,10 @@
 //! `icecap train`: a folder of photos becomes a classifier, and a folder tells how.
 
+mod arguments;
 mod augment;
+mod metrics;
 mod options;
 mod predictions;
-mod record;
 mod report;
 mod resume;
 mod since;
@@ -13,35 +14,40 @@ mod verdict;
 use std::time::Instant;
 
 use icecap::data::{self, GroupRule, Groups, Inventory};
-use icecap::{Dataset, Error, Event, Preprocessing, SaveBackbone, Trained, Trainer};
+use icecap::{Backbone, Dataset, Error, Event, Preprocessing, SaveBackbone, TrainOptions, Trained, Trainer};
 
 use crate::page::{self, Heat};
 use crate::photos::skipped;
 use crate::run::Run;
+use crate::run::arguments::Arguments;
 use crate::run::files::{ARGUMENTS, HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
 use crate::run::folder::RunFolder;
+use crate::run::metrics::Seconds;
+use crate::run::{history, left_out};
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
 use crate::terminal::wording::plain_path;
 
-pub(crate) use options::Options;
-use record::{Arguments, Record, Seconds};
+use arguments::arguments;
+use metrics::metrics;
 use report::Report;
 use since::Since;
 use unfinished::Unfinished;
+
+pub(crate) use options::Options;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let training = options.training.options()?;
     let Photos { inventory, groups, dataset, since } = photos(options)?;
-    let mut seconds = Seconds { scan: started.elapsed().as_secs_f64(), ..Seconds::default() };
+    let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
     let opening = Instant::now();
     let backbone = options.backbone.open()?;
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
-    seconds.weights = opening.elapsed().as_secs_f64();
+    seconds.weights = since_start(opening);
     let since = since.map(|since| since.open(&backbone)).transpose()?;
     let folder = RunFolder::create(options.out.as_deref())?;
     if folder.file(MODEL).exists() {
@@ -53,47 +59,68 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let report = Report::new(options, &dataset);
     skipped::passed_over(&inventory);
     report.header(&inventory, &backbone, &preprocessing)?;
-    let trainer = Trainer::new(&backbone)?
+    let trainer = trainer(options, training, &backbone)?
         .preprocessing(preprocessing)
-        .options(training)
         .cache(cache.clone())
-        .groups(groups)
+        .groups(groups);
+    let trained = learn(&trainer, &dataset, &report, &unfinished);
+    cache_folder::tell(cache.as_ref());
+    let trained = trained?;
+    // From here on only files are written: if that fails, it can be tried again.
+    unfinished.keep();
+    seconds.features = Some(trained.features_time.as_secs_f64());
+    seconds.head = Some(trained.head_time.as_secs_f64());
+    seconds.folds = Some(trained.folds_time.as_secs_f64());
+
+    let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
+    let saving = Instant::now();
+    let arguments = arguments(options, &backbone, &preprocessing, &folder, &trained);
+    save(options, &folder, &dataset, &trained, &arguments)?;
+    seconds.save = since_start(saving);
+    seconds.total = since_start(started);
+    let metrics = metrics(&dataset, &trained, &folder.file(MODEL), seconds, since);
+    folder.write(METRICS, &metrics.file()?)?;
+    write_page(options, &folder, &trained)?;
+    unfinished.end();
+    if options.json {
+        return print(&metrics.line()?);
+    }
+    report.footer(&inventory, &trained, &folder, metrics.since.as_ref())
+}
+
+/// Returns the seconds since `start`, as the run keeps them.
+fn since_start(start: Instant) -> Option<f64> {
+    Some(start.elapsed().as_secs_f64())
+}
+
+/// Returns a trainer with all options but those about the photos' features.
+fn trainer(options: &Options, training: TrainOptions, backbone: &Backbone) -> Result<Trainer, Failure> {
+    Ok(Trainer::new(backbone)?
+        .options(training)
         .folds(options.folds.map(|folds| folds as usize))
         .views(options.augment.views(options.training.seed)?)
-        .strict(options.strict);
-    let unbroken = trainer.train(&dataset, &|event| {
+        .strict(options.strict))
+}
+
+/// Trains, and tells of it. A training that is stopped between its epochs leaves its classifier in `unfinished`.
+fn learn(
+    trainer: &Trainer,
+    dataset: &Dataset,
+    report: &Report<'_>,
+    unfinished: &Unfinished,
+) -> Result<Trained, Failure> {
+    let unbroken = trainer.train(dataset, &|event| {
         if let Event::Unfinished(classifier) = event {
             unfinished.model(classifier);
         }
         report.event(event)
     });
     report.rest();
-    cache_folder::tell(cache.as_ref());
-    let trained = unbroken.map_err(|error| match (report.failure(), error) {
+    unbroken.map_err(|error| match (report.failure(), error) {
         (Some(failure), _) => failure,
         (None, Error::Stopped) => unfinished.stopped(),
         (None, error) => error.into(),
-    })?;
-    // From here on only files are written: if that fails, it can be tried again.
-    unfinished.keep();
-    seconds.features = trained.features_time.as_secs_f64();
-    seconds.head = trained.head_time.as_secs_f64();
-    seconds.folds = trained.folds_time.as_secs_f64();
-
-    let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
-    let saving = Instant::now();
-    let arguments = Arguments::new(options, &backbone, &preprocessing, &folder, &trained);
-    save(options, &folder, &dataset, &trained, &arguments)?;
-    seconds.save = saving.elapsed().as_secs_f64();
-    seconds.total = started.elapsed().as_secs_f64();
-    let record = Record::new(&dataset, &trained, seconds, &folder.file(MODEL)).since(since.as_ref());
-    folder.write(METRICS, &record.json()?)?;
-    write_page(options, &folder, &trained)?;
-    unfinished.end();
-    if options.json {
-        return print(&record.line()?);
-    }
-    report.footer(&inventory, &trained, &folder, since.as_ref())
+    })
 }
 
 /// What is trained on.
@@ -127,8 +154,8 @@ pub(crate) fn taking_up(options: Options) -> Result<Options, Failure> {
     since::taking_up(resume::taking_up(options)?)
 }
 
-/// Which photos belong together, by the rule that is given or by a list's own column. A rule that is about no photo
-/// is not what somebody meant.
+/// Returns which photos belong together, by the rule that is given or by a list's own column. A rule that is about no
+/// photo is not what somebody meant.
 fn groups(inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Groups>, Failure> {
     let val = inventory.val.as_deref().unwrap_or(&[]);
     let samples = inventory.train.iter().chain(val);
@@ -175,18 +202,15 @@ fn save(
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let backbone = if options.head_only { SaveBackbone::Pinned } else { SaveBackbone::Embedded };
-    let left_out = &trained.photos.skipped;
+    let skipped_photos = &trained.photos.skipped;
     let model = || Ok(trained.classifier.save(folder.file(MODEL), backbone)?);
     let split = || Ok(dataset.write_split(&folder.file(SPLIT))?);
-    let history = || folder.write(HISTORY, &record::csv(&trained.history));
+    let history = || folder.write(HISTORY, &history::csv(&metrics::history(&trained.history)));
     let arguments = || folder.write(ARGUMENTS, &arguments.toml()?);
     let predictions = || folder.write(PREDICTIONS, &predictions::csv(trained)?);
-    let skipped = || match left_out.is_empty() {
+    let skipped = || match skipped_photos.is_empty() {
         true => folder.remove(SKIPPED),
-        false => {
-            let rows = left_out.iter().map(|photo| (photo.path.as_path(), skipped::bare(photo)));
-            folder.write(SKIPPED, &skipped::file(rows))
-        }
+        false => folder.write(SKIPPED, &left_out::csv(skipped_photos)),
     };
     // For the first prediction. A cache that cannot be written is none.
     let packed = || {
@@ -198,12 +222,7 @@ fn save(
     };
     let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 7] =
         [&model, &split, &history, &arguments, &predictions, &skipped, &packed];
-    std::thread::scope(|scope| {
-        let writers = files.map(|file| scope.spawn(file));
-        writers
-            .into_iter()
-            .try_for_each(|writer| writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
+    trained.classifier.backbone().threads().map(files, |file| file()).into_iter().collect()
 }
 
 /// Writes the run's page from what stands in its folder, or takes an earlier run's away.
@@ -220,6 +239,11 @@ fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Resul
         }
     };
     let mut heat = Heat::of(Some(&trained.classifier));
-    let threads = trained.classifier.backbone().threads().count();
-    folder.write(REPORT, &page::html(&run, threads, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?)
+    let backbone = trained.classifier.backbone();
+    folder.write(
+        REPORT,
+        &page::html(&run, backbone.threads(), backbone.isa(), &mut |seen| {
+            heat.jpeg(&seen.path, seen.predicted)
+        })?,
+    )
 }

@@ -45,7 +45,7 @@ impl Backdrop {
         Self { grounds: palette.grounds, kind, clutter }
     }
 
-    /// The color at a point; `pixel` is the size of a pixel.
+    /// Returns the color at a point; `pixel` is the size of a pixel.
     pub(super) fn at(&self, point: [f32; 2], pixel: f32, noise: &Noise) -> Rgb {
         let [first, second] = self.grounds;
         let mut color = match self.kind {
@@ -81,7 +81,7 @@ impl Thing {
         }
     }
 
-    /// How much of the pixel at a point is covered, 0 to 1.
+    /// Returns how much of the pixel at a point is covered, 0 to 1.
     fn cover(&self, point: [f32; 2], pixel: f32) -> f32 {
         let (x, y) = (point[0] - self.center[0], point[1] - self.center[1]);
         let reach = self.half[0] + self.half[1] + pixel;

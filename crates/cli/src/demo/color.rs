@@ -33,7 +33,7 @@ impl Palette {
     }
 }
 
-/// A random color, from pale to vivid and from dark to bright.
+/// Returns a random color, from pale to vivid and from dark to bright.
 pub(super) fn random(stream: &mut Stream) -> Rgb {
     let hue = stream.range(0.0, 6.0);
     let (saturation, value) = (stream.range(0.05, 0.65), stream.range(0.15, 1.0));

@@ -26,7 +26,7 @@ const SHADOW_EDGE: f32 = 0.06;
 /// How uneven a painted surface is, of full brightness.
 const WEAR: f32 = 0.04;
 
-/// The photo number `index` of a class, a pure function of its arguments.
+/// Returns the photo number `index` of a class, a pure function of its arguments.
 ///
 /// # Shapes
 /// `side` rows of `side` pixels, red, green and blue as bytes: `side * side * 3` in all.
@@ -99,7 +99,7 @@ impl Photo {
         color.map(|c| c * (1.0 + self.fall_off * nearer))
     }
 
-    /// The backdrop with the figure's shadow on it.
+    /// Returns the backdrop with the figure's shadow on it.
     fn ground(&self, point: [f32; 2], pixel: f32) -> Rgb {
         let thrower = self.pose.to_figure([0, 1].map(|i| point[i] + self.shadow * self.light[i]));
         let outside = self.figure.distance(thrower) * self.pose.size;
@@ -107,7 +107,7 @@ impl Photo {
         self.backdrop.at(point, pixel, &self.noise).map(|c| c * (1.0 - shade))
     }
 
-    /// The figure's surface, a little worn, at a point in its own units.
+    /// Returns the figure's surface, a little worn, at a point in its own units.
     fn paint(&self, inside: [f32; 2], unit: f32) -> Rgb {
         let ink = self.figure.texture(inside, unit, &self.noise);
         let relief = self.figure.relief(inside, self.pose.turned(self.light));
@@ -138,13 +138,13 @@ impl Pose {
         }
     }
 
-    /// A point of the photo in the figure's units.
+    /// Returns a point of the photo in the figure's units.
     fn to_figure(&self, point: [f32; 2]) -> [f32; 2] {
         let [u, v] = self.turned([point[0] - self.center[0], point[1] - self.center[1]]);
         [u / (self.size * self.stretch), v * self.stretch / self.size]
     }
 
-    /// A direction in the photo as the turned figure sees it.
+    /// Returns a direction in the photo as the turned figure sees it.
     fn turned(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         let [cosine, sine] = self.turn;
         [x * cosine + y * sine, y * cosine - x * sine]

@@ -50,7 +50,7 @@ impl Figure {
         }
     }
 
-    /// The distance from a point to the outline, negative inside.
+    /// Returns the distance from a point to the outline, negative inside.
     pub(super) fn distance(&self, [x, y]: [f32; 2]) -> f32 {
         match *self {
             Self::Ball { .. } => x.hypot(y) - 1.0,
@@ -64,7 +64,7 @@ impl Figure {
         }
     }
 
-    /// How brightly a point inside is lit, about 1 on the whole; `light` is a unit vector towards the light.
+    /// Returns how brightly a point inside is lit, about 1 on the whole; `light` is a unit vector towards the light.
     pub(super) fn relief(&self, [x, y]: [f32; 2], light: [f32; 2]) -> f32 {
         match *self {
             Self::Ball { .. } => {
@@ -76,7 +76,7 @@ impl Figure {
         }
     }
 
-    /// The weight of the second ink at a point inside, 0 to 1; `pixel` is the size of a pixel.
+    /// Returns the weight of the second ink at a point inside, 0 to 1; `pixel` is the size of a pixel.
     pub(super) fn texture(&self, [x, y]: [f32; 2], pixel: f32, noise: &Noise) -> f32 {
         match *self {
             Self::Ball { axis, bands } => {
@@ -104,7 +104,7 @@ impl Figure {
                 let side = star(x, y, points, waist).1;
                 (0.5 + side / pixel).clamp(0.0, 1.0)
             }
-            Self::Wall { courses, mortar } => bricks(x, y, courses, mortar, pixel, noise),
+            Self::Wall { courses, mortar } => bricks([x, y], courses, mortar, pixel, noise),
         }
     }
 }
@@ -115,13 +115,13 @@ fn stripes(phase: f32, step: f32) -> f32 {
     (0.5 + edge / step.max(1e-6)).clamp(0.0, 1.0)
 }
 
-/// How far a point is from the middle of a hexagon, towards its nearest side.
+/// Returns how far a point is from the middle of a hexagon, towards its nearest side.
 fn hexagon(x: f32, y: f32) -> f32 {
     let (x, y) = (x.abs(), y.abs());
     x.max(0.5 * x + FRAC_PI_3.sin() * y)
 }
 
-/// The distance to the nearest wall between hexagonal cells one unit wide.
+/// Returns the distance to the nearest wall between hexagonal cells one unit wide.
 fn honeycomb(x: f32, y: f32) -> f32 {
     // The centers form two interleaved rectangular lattices; a point belongs to the nearer center.
     let height = 2.0 * FRAC_PI_3.sin();
@@ -132,7 +132,7 @@ fn honeycomb(x: f32, y: f32) -> f32 {
     0.5 - nearest(0.0, 0.0).min(nearest(0.5, height / 2.0))
 }
 
-/// The distance to a star's outline, and to the ridge along the middle of its nearest point or notch.
+/// Returns the distance to a star's outline, and to the ridge along the middle of its nearest point or notch.
 fn star(x: f32, y: f32, points: f32, waist: f32) -> (f32, f32) {
     let sector = TAU / points;
     let angle = y.atan2(x) / sector;
@@ -149,8 +149,8 @@ fn star(x: f32, y: f32, points: f32, waist: f32) -> (f32, f32) {
     (outside, v.signum() * v.abs().min(to_notch))
 }
 
-/// The weight of the second ink, which bricks have, each a little otherwise; the joints have the first.
-fn bricks(x: f32, y: f32, courses: f32, mortar: f32, pixel: f32, noise: &Noise) -> f32 {
+/// Returns the weight of the second ink, which bricks have, each a little otherwise; the joints have the first.
+fn bricks([x, y]: [f32; 2], courses: f32, mortar: f32, pixel: f32, noise: &Noise) -> f32 {
     let scale = courses / 1.6;
     let course = ((y + 0.8) * scale).floor();
     let up = (y + 0.8) * scale - course;

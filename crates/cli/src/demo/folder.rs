@@ -3,8 +3,8 @@
 use std::fs::{File, create_dir_all};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
+use icecap::Error;
 use icecap::kernels::Threads;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageError};
@@ -44,12 +44,12 @@ impl DemoFolder {
         Ok(Self { root: root.to_owned() })
     }
 
-    /// The folder of photos, as `icecap train` takes it.
+    /// Returns the folder of photos, as `icecap train` takes it.
     pub(crate) fn photos(&self) -> PathBuf {
         self.root.join("photos")
     }
 
-    /// A file in the folder.
+    /// Returns a file in the folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
@@ -60,22 +60,13 @@ impl DemoFolder {
             let folder = self.photos().join(class);
             create_dir_all(&folder).map_err(|error| Failure::path(&folder, error))?;
         }
-        let failure = Mutex::new(None);
-        threads.for_each(CLASSES.len() * PHOTOS, |number| {
-            if interrupt::flow().is_break() {
-                return;
-            }
+        let photo = |number: usize| {
             let (class, index) = (number / PHOTOS, number % PHOTOS);
             let path = self.photos().join(CLASSES[class]).join(format!("{}-{index:02}.png", CLASSES[class]));
-            if let (Err(error), Ok(mut first)) = (write_photo(&path, seed, class, index), failure.lock()) {
-                first.get_or_insert(Failure::path(&path, error));
-            }
-        });
-        interrupt::check()?;
-        match failure.into_inner() {
-            Ok(Some(failure)) => Err(failure),
-            _ => Ok(()),
-        }
+            write_photo(&path, seed, class, index).map_err(|error| Failure::path(&path, error))
+        };
+        let drawn = threads.map_until(&interrupt::flow, 0..CLASSES.len() * PHOTOS, photo);
+        drawn.ok_or(Error::Stopped)?.into_iter().collect()
     }
 }
 

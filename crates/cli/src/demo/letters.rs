@@ -28,7 +28,7 @@ pub(super) fn write(sheet: &mut RgbImage, text: &str, [x, y]: [u32; 2], scale: u
     }
 }
 
-/// The rows of a letter, its five dots in the low bits, the leftmost the highest.
+/// Returns the rows of a letter, its five dots in the low bits, the leftmost the highest.
 fn glyph(letter: char) -> [u8; 7] {
     match letter {
         'a' => [0b00000, 0b00000, 0b01110, 0b00001, 0b01111, 0b10001, 0b01111],

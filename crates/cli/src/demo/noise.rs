@@ -16,13 +16,13 @@ impl Noise {
         Self { grid: std::array::from_fn(|_| stream.range(-1.0, 1.0)) }
     }
 
-    /// The value at a grid point; for things counted rather than placed, such as bricks.
+    /// Returns the value at a grid point; for things counted rather than placed, such as bricks.
     pub(super) fn cell(&self, x: f32, y: f32) -> f32 {
         let wrap = |v: f32| (v as i32).rem_euclid(PERIOD as i32) as usize;
         self.grid[wrap(y) * PERIOD + wrap(x)]
     }
 
-    /// The value at a point, with slopes that join without a crease.
+    /// Returns the value at a point, with slopes that join without a crease.
     pub(super) fn at(&self, x: f32, y: f32) -> f32 {
         let (left, top) = (x.floor(), y.floor());
         let ease = |t: f32| t * t * (3.0 - 2.0 * t);

@@ -35,7 +35,7 @@ fn thumbnails(numbers: std::ops::Range<usize>, photo: impl Fn(usize, usize) -> V
     Table { rows, classes }
 }
 
-/// The means of a photo's 8x8 blocks, red, green and blue.
+/// Returns the means of a photo's 8x8 blocks, red, green and blue.
 fn thumbnail(photo: &[u8]) -> Vec<f32> {
     let block = SIDE / THUMBNAIL;
     let mut means = vec![0.0; THUMBNAIL * THUMBNAIL * 3];
@@ -46,7 +46,7 @@ fn thumbnail(photo: &[u8]) -> Vec<f32> {
     means
 }
 
-/// The mean colors of photos, from their thumbnails.
+/// Returns the mean colors of photos, from their thumbnails.
 fn mean_colors(thumbnails: &Table) -> Table {
     let mean =
         |row: &Vec<f32>, channel| row.iter().skip(channel).step_by(3).sum::<f32>() * 3.0 / row.len() as f32;
@@ -71,7 +71,7 @@ fn scores(weights: &[Vec<f32>], row: &[f32]) -> Vec<f32> {
     weights.iter().map(|w| dot(&w[..row.len()], row) + w[row.len()]).collect()
 }
 
-/// In eight sums side by side, which the compiler turns into vector arithmetic.
+/// Returns the dot product, in eight sums side by side, which the compiler turns into vector arithmetic.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0; 8];
     for (a, b) in a.chunks(8).zip(b.chunks(8)) {
@@ -116,13 +116,13 @@ fn accuracy(weights: &[Vec<f32>], table: &Table) -> f32 {
     right.count() as f32 / table.rows.len() as f32
 }
 
-/// The regression's accuracy on new photos, with the best of the penalties.
+/// Returns the regression's accuracy on new photos, with the best of the penalties.
 fn best_accuracy(mut train: Table, mut validation: Table) -> f32 {
     standardize(&mut train, &mut validation);
     PENALTIES.iter().map(|&l2| accuracy(&fit(&train, l2), &validation)).fold(0.0, f32::max)
 }
 
-/// What the regression reaches from mean colors and from thumbnails.
+/// Returns what the regression reaches from mean colors and from thumbnails.
 fn accuracies(photo: impl Fn(usize, usize) -> Vec<u8>) -> [f32; 2] {
     let train = thumbnails(0..TRAIN, &photo);
     let validation = thumbnails(TRAIN..TRAIN + VALIDATION, &photo);
@@ -140,7 +140,7 @@ fn neither_mean_color_nor_a_thumbnail_gives_the_class_away() {
     }
 }
 
-/// The same photos, tinted by class: what the test above is there to catch.
+/// Draws the photos tinted by class: what the test above is there to catch.
 #[test]
 fn the_same_regression_finds_classes_that_differ_in_color() {
     let tints = [[255u8, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0], [0, 0, 0]];

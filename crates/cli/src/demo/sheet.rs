@@ -8,7 +8,7 @@ use super::letters;
 
 /// A photo of the sheet.
 pub(crate) struct Tile {
-    /// Its file.
+    /// The file of the photo.
     pub(crate) path: PathBuf,
     /// Whether its frame is green.
     pub(crate) right: bool,
@@ -28,7 +28,7 @@ const INK: Rgb<u8> = Rgb([40, 40, 40]);
 const GREEN: Rgb<u8> = Rgb([46, 160, 67]);
 const RED: Rgb<u8> = Rgb([218, 54, 51]);
 
-/// The sheet of `tiles`, `columns` in a row. Photos are `side` pixels wide and high.
+/// Returns the sheet of `tiles`, `columns` in a row. Photos are `side` pixels wide and high.
 pub(crate) fn sheet(tiles: &[Tile], columns: usize, side: usize) -> Result<RgbImage, ImageError> {
     let (columns, side) = (columns.max(1) as u32, side as u32);
     let rows = (tiles.len() as u32).div_ceil(columns);

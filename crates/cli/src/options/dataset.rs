@@ -75,7 +75,7 @@ impl DatasetOptions {
     }
 }
 
-/// The folders that paths may be relative to: those of the dataset, or in which the files that list it lie.
+/// Returns the folders that paths may be relative to: those of the dataset, or in which the files that list it lie.
 pub(crate) fn roots<'a>(folder: &'a Path, val: Option<&'a Path>) -> Vec<&'a Path> {
     let root = |path: &'a Path| if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     [Some(folder), val].into_iter().flatten().map(root).collect()

@@ -44,7 +44,7 @@ impl ThreadOptions {
         Settings::threads(self.threads)
     }
 
-    /// The number of threads that is meant: that of the processors for 0.
+    /// Returns the number of threads that is meant: that of the processors for 0.
     pub(crate) fn count(self) -> usize {
         match self.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
@@ -54,7 +54,8 @@ impl ThreadOptions {
 }
 
 impl BackboneOptions {
-    /// The name or file that was asked for: the option's, else the environment's; none means the starter.
+    /// Returns the weights that were asked for, a name or a file: those of the option, else those of the environment. `None`
+    /// means the starter.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         let variable = || std::env::var_os(WEIGHTS_VARIABLE).filter(|value| !value.is_empty());
         self.weights.clone().or_else(|| variable().map(PathBuf::from))
@@ -78,7 +79,7 @@ impl BackboneOptions {
         }
     }
 
-    /// The backbone of opened weights, its pixels scaled otherwise where that was asked for.
+    /// Returns the backbone of opened weights, its pixels scaled otherwise where that was asked for.
     fn scaled(&self, weights: Weights, settings: Settings) -> Result<Backbone, Failure> {
         let weights = match self.scaling {
             Some(scaling) => weights.with_scaling(scaling)?,

@@ -25,12 +25,12 @@ pub(crate) struct ModelOptions {
 }
 
 impl ModelOptions {
-    /// As if it had been given so.
+    /// Options with these values, for commands that do not parse them.
     pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, threads: ThreadOptions) -> Self {
         Self { model, weights, threads }
     }
 
-    /// What it runs on.
+    /// Returns the settings of what the model runs on.
     pub(crate) fn settings(&self) -> Settings {
         self.threads.settings()
     }
@@ -57,7 +57,7 @@ impl ModelOptions {
         }
     }
 
-    /// Opens the model behind a program. It has its backbone inside, and no cache is asked: there may be none.
+    /// Opens the model behind a program. Its backbone is inside, so no cache is needed, and there may be none.
     fn open_bundled(&self, payload: Payload) -> Result<Classifier, Failure> {
         if self.weights.is_some() {
             let message = format!("{}: has its weights inside; leave --weights out", self.model.display());

@@ -2,7 +2,9 @@
 
 use super::figure::{loss, percent};
 use super::svg::{Plot, Scale, drawing, ticks, unit};
-use crate::run::metrics::{EpochRow, Metrics};
+use crate::run::figure::Figure;
+use crate::run::history::EpochRow;
+use crate::run::metrics::Metrics;
 
 /// Units of a chart.
 const WIDTH: f64 = 440.0;
@@ -10,14 +12,14 @@ const HEIGHT: f64 = 286.0;
 const PLOT: Plot = Plot { left: 48.0, right: 426.0, top: 12.0, bottom: 244.0 };
 /// The most epochs that are drawn, evenly spaced: a page has no more pixels.
 const DRAWN: usize = 400;
-/// Up to so many epochs each has its dot.
+/// The most epochs that have a dot each.
 const DOTS: usize = 30;
 
 /// One line of a chart.
 struct Series {
     name: &'static str,
     class: &'static str,
-    of: fn(&EpochRow) -> Option<f64>,
+    of: fn(&EpochRow) -> Option<Figure>,
 }
 
 /// One chart.
@@ -30,13 +32,13 @@ struct Chart {
     percent: bool,
 }
 
-/// The section's content; none where no epoch is known.
+/// Returns the section's content; `None` if no epoch is known.
 pub(super) fn curves(metrics: &Metrics) -> Option<String> {
     let epochs = thinned(&metrics.history);
     if epochs.is_empty() {
         return None;
     }
-    let series = |of: [fn(&EpochRow) -> Option<f64>; 3]| {
+    let series = |of: [fn(&EpochRow) -> Option<Figure>; 3]| {
         let [running, train, val] = of;
         [
             Series { name: "training, running", class: "s1", of: running },
@@ -47,14 +49,14 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
     let losses = Chart {
         title: "Loss",
         series: series([|row| row.running_loss, |row| row.train_loss, |row| row.val_loss]),
-        before: metrics.loss_0,
+        before: metrics.loss_0.map(f64::from),
         kept: metrics.epochs_chosen,
         percent: false,
     };
     let accuracies = Chart {
         title: "Accuracy",
         series: series([|row| row.running_accuracy, |row| row.train_accuracy, |row| row.val_accuracy]),
-        before: metrics.accuracy_0,
+        before: metrics.accuracy_0.map(f64::from),
         kept: metrics.epochs_chosen,
         percent: true,
     };
@@ -69,7 +71,7 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
     ))
 }
 
-/// At most [`DRAWN`] epochs, the last among them.
+/// Returns at most [`DRAWN`] epochs, evenly spaced, the last among them.
 fn thinned(history: &[EpochRow]) -> Vec<&EpochRow> {
     let step = history.len().div_ceil(DRAWN).max(1);
     let mut epochs: Vec<_> = history.iter().rev().step_by(step).collect();
@@ -132,9 +134,10 @@ impl Chart {
         PLOT.y(self.range(epochs))
     }
 
-    /// A loss starts at zero; an accuracy ends at one, and starts where something is to be seen.
+    /// Returns the range of the vertical axis. A loss starts at zero; an accuracy ends at one, and starts where something is
+    /// to be seen.
     fn range(&self, epochs: &[&EpochRow]) -> [f64; 2] {
-        let all = epochs.iter().flat_map(|row| self.series.iter().filter_map(move |series| (series.of)(row)));
+        let all = epochs.iter().flat_map(|row| self.series.iter().filter_map(move |series| series.at(row)));
         let values: Vec<f64> = all.chain(self.before).filter(|value| value.is_finite()).collect();
         if self.percent {
             let least = values.iter().copied().fold(1.0, f64::min);
@@ -148,7 +151,7 @@ impl Chart {
         if self.percent { percent(value) } else { loss(value) }
     }
 
-    /// A strip over each epoch, which tells its numbers.
+    /// Returns a strip over each epoch, which tells its numbers.
     fn readings(&self, epochs: &[&EpochRow], x: &Scale) -> String {
         let mut out = String::new();
         for (index, row) in epochs.iter().enumerate() {
@@ -160,7 +163,7 @@ impl Chart {
             let said = self
                 .series
                 .iter()
-                .filter_map(|series| Some(format!("\n{} {}", series.name, self.number((series.of)(row)?))));
+                .filter_map(|series| Some(format!("\n{} {}", series.name, self.number(series.at(row)?))));
             out += &format!(
                 "<g class=\"reading\"><path class=\"guide\" d=\"M{} {}V{}\"/><rect x=\"{}\" y=\"{}\" width=\"{}\" \
                  height=\"{}\"/><title>epoch {}{}</title></g>",
@@ -180,7 +183,7 @@ impl Chart {
 
     fn legend(&self, epochs: &[&EpochRow]) -> String {
         let items = self.series.iter().map(|series| {
-            let last = epochs.last().and_then(|row| (series.of)(row));
+            let last = epochs.last().and_then(|row| series.at(row));
             format!(
                 "<li><svg class=\"key\" viewBox=\"0 0 26 10\" aria-hidden=\"true\"><path class=\"line {}\" d=\"M1 5H25\"/>\
                  </svg>{} <b>{}</b></li>",
@@ -201,11 +204,16 @@ impl Chart {
 }
 
 impl Series {
+    /// Returns the number of an epoch; `None` if it is not known.
+    fn at(&self, row: &EpochRow) -> Option<f64> {
+        (self.of)(row).map(f64::from)
+    }
+
     fn line(&self, epochs: &[&EpochRow], x: &Scale, y: &Scale) -> String {
         let mut path = String::new();
         let mut dots = String::new();
         for row in epochs {
-            let Some(value) = (self.of)(row).filter(|value| value.is_finite()) else { continue };
+            let Some(value) = self.at(row).filter(|value| value.is_finite()) else { continue };
             let (x, y) = (unit(x.at(f64::from(row.epoch))), unit(y.at(value)));
             path += &format!("{}{x} {y}", if path.is_empty() { 'M' } else { 'L' });
             if epochs.len() <= DOTS {
@@ -227,11 +235,11 @@ mod tests {
     fn history(epochs: u32) -> Metrics {
         let row = |epoch| EpochRow {
             epoch,
-            running_loss: Some(1.0 / f64::from(epoch)),
-            val_accuracy: Some(0.9),
+            running_loss: Some((1.0 / epoch as f32).into()),
+            val_accuracy: Some(0.9.into()),
             ..EpochRow::default()
         };
-        Metrics { history: (1..=epochs).map(row).collect(), loss_0: Some(0.7), ..Metrics::default() }
+        Metrics { history: (1..=epochs).map(row).collect(), loss_0: Some(0.7.into()), ..Metrics::default() }
     }
 
     #[test]

@@ -19,7 +19,7 @@ const TALL: usize = 12;
 /// The most samples in all.
 const SAMPLES_IN_ALL: usize = 160;
 
-/// The training photos that stand for each class: evenly spaced ones.
+/// Returns the training photos that stand for each class: evenly spaced ones.
 pub(super) fn samples(run: &Run) -> Vec<Vec<&Seen>> {
     let each = (SAMPLES_IN_ALL / run.classes.len().max(1)).clamp(3, SAMPLES);
     let mut by_class: Vec<Vec<&Seen>> = vec![Vec::new(); run.classes.len().min(SAMPLED)];
@@ -35,7 +35,7 @@ pub(super) fn samples(run: &Run) -> Vec<Vec<&Seen>> {
     spaced.collect()
 }
 
-/// The section's content.
+/// Returns the section's content.
 pub(super) fn data(run: &Run, samples: &[Vec<&Seen>], thumbnails: &Thumbnails) -> String {
     let classes = &run.metrics.classes;
     let most = classes.iter().map(|class| class.all()).max().unwrap_or(0).max(1);
@@ -90,12 +90,12 @@ fn strip(photos: &[&Seen], thumbnails: &Thumbnails) -> String {
     format!("<div class=\"strip\">{}</div>", pictures.collect::<String>())
 }
 
-/// The last part of a path, escaped: enough where there is little room.
+/// Returns the last part of a path, escaped: enough where there is little room.
 fn file_name(path: &Path) -> String {
     escape(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// The photos that were left out, and why.
+/// Returns the photos that were left out, and why.
 fn skipped(run: &Run) -> String {
     /// The most that are named.
     const NAMED: usize = 50;

@@ -25,8 +25,8 @@ pub(super) fn escape(text: &str) -> String {
 /// The most letters of a name in running text.
 const LETTERS: usize = 60;
 
-/// A name in an element of its own, whose direction of writing is its own, too. A long one is cut, and whole under the
-/// pointer.
+/// Returns a name in an element of its own, whose direction of writing is its own, too. A long one is cut, and whole
+/// under the pointer.
 pub(super) fn name(text: &str) -> String {
     match text.char_indices().nth(LETTERS) {
         None => format!("<bdi>{}</bdi>", escape(text)),
@@ -34,7 +34,7 @@ pub(super) fn name(text: &str) -> String {
     }
 }
 
-/// A name for a place with room for `letters`: longer ones end in an ellipsis. Escaped.
+/// Returns a name for a place with room for `letters`: longer ones end in an ellipsis. Escaped.
 pub(super) fn short(text: &str, letters: usize) -> String {
     match text.char_indices().nth(letters) {
         None => escape(text),

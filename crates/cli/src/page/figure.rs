@@ -5,17 +5,17 @@ pub(super) fn percent(share: f64) -> String {
     format!("{:.1}\u{a0}%", 100.0 * share)
 }
 
-/// The same, or a dash.
+/// Returns a share in percent, or a dash if it is not known.
 pub(super) fn percent_or_dash(share: Option<f64>) -> String {
     share.map_or("–".to_owned(), percent)
 }
 
-/// A loss: four digits behind the point.
+/// Returns a loss: four digits behind the point.
 pub(super) fn loss(loss: f64) -> String {
     format!("{loss:.4}")
 }
 
-/// A time: `74 ms`, `1.23 s`, `2 min 5 s`.
+/// Returns a time: `74 ms`, `1.23 s`, `2 min 5 s`.
 pub(super) fn seconds(seconds: f64) -> String {
     if seconds < 0.9995 {
         format!("{:.0}\u{a0}ms", seconds * 1e3)

@@ -13,7 +13,7 @@ const GAP: f64 = 0.05;
 /// Fewer validation photos than this leave an accuracy uncertain.
 const FEW: usize = 100;
 
-/// The section's content; none where nothing does.
+/// Returns the section's content; `None` if nothing stands out.
 pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabels: usize) -> Option<String> {
     let found = [
         weakest(run, confusion),
@@ -64,7 +64,7 @@ fn confused(run: &Run, confusion: &Confusion) -> Option<String> {
 
 fn gap(run: &Run, confusion: &Confusion) -> Option<String> {
     let val = confusion.right() as f64 / confusion.photos().max(1) as f64;
-    let train = run.metrics.train_accuracy.filter(|train| train - val > GAP)?;
+    let train = run.metrics.train_accuracy.map(f64::from).filter(|train| train - val > GAP)?;
     Some(format!(
         "Training accuracy is {}, {:.0} points above validation: more photos help more than more epochs.",
         percent(train),

@@ -14,7 +14,8 @@ use crate::terminal::wording::counted;
 /// The most photos in a gallery.
 const SHOWN: usize = 24;
 
-/// A picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. None where there is none.
+/// Draws a picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. Returns `None` if
+/// there is no such picture.
 pub(crate) type Overlay<'a> = &'a mut dyn FnMut(&Seen) -> Option<Vec<u8>>;
 
 /// Validation photos that were taken for another class, those first that the model was surest of.
@@ -38,12 +39,12 @@ const LOOKED: &str = "where the model looked";
 const HEAT: &str = "Beside each, where the model looked: orange speaks for the class that the photo was taken for, blue \
                     against it.";
 
-/// Those that are shown.
+/// Returns the photos of a gallery that the page has room for.
 pub(super) fn shown<'a, 'b>(photos: &'b [&'a Seen]) -> &'b [&'a Seen] {
     &photos[..photos.len().min(SHOWN)]
 }
 
-/// A gallery of what [`shown`] leaves of `photos`; `none` where there are no photos.
+/// Returns a gallery of what [`shown`] leaves of `photos`, or the sentence `none` if there are no photos.
 pub(super) fn gallery(
     run: &Run,
     photos: &[&Seen],
@@ -90,13 +91,13 @@ fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_
     )
 }
 
-/// The path below the run's folder of photos, which the page names above; the whole path where it is elsewhere.
+/// Returns the path below the run's folder of photos, which the page names above; the whole path where it is elsewhere.
 fn below<'a>(run: &Run, path: &'a Path) -> &'a Path {
     let folder = run.argument("folder");
     folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
 }
 
-/// A picture, or what stands in its place.
+/// Returns a picture, or what stands in its place.
 pub(super) fn picture(address: Option<&str>, words: &str) -> String {
     match address {
         Some(address) => format!("<img loading=\"lazy\" alt=\"{words}\" src=\"{address}\">"),
@@ -107,6 +108,7 @@ pub(super) fn picture(address: Option<&str>, words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use icecap::data::ExifPolicy;
+    use icecap::kernels::{Isa, Threads};
 
     use super::*;
     use crate::run::metrics::Metrics;
@@ -142,8 +144,9 @@ mod tests {
         let paths: Vec<_> = errors.iter().map(|seen| seen.path.to_str().unwrap()).collect();
         assert_eq!(paths, ["photos/a/2.jpg", "photos/a/1.jpg"]);
         assert_eq!(mislabels.len(), 1);
-        let mut none =
-            Thumbnails::of(&[], ExifPolicy::Apply, 1).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let threads = Threads::new(1).unwrap();
+        let none = Thumbnails::of(&[], ExifPolicy::Apply, &threads, Isa::best());
+        let mut none = none.unwrap_or_else(|failure| panic!("{failure:?}"));
         let mut overlay = |seen: &Seen| seen.path.ends_with("2.jpg").then(|| vec![1, 2, 3]);
         let html = gallery(&run, &errors, &mut none, &mut overlay, "none");
         assert_eq!(html.matches("<figure class=\"photo pair\">").count(), 1);

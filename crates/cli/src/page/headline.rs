@@ -8,6 +8,7 @@ use super::figure::{loss, percent, seconds};
 use super::repeat::command;
 use crate::run::Run;
 use crate::run::confusion::Confusion;
+use crate::run::files::MODEL;
 use crate::terminal::wording::{grouped, megabytes};
 
 /// The most class names in the title.
@@ -64,11 +65,11 @@ fn counted_photos(photos: u64) -> String {
     if photos == 1 { "1 photo".to_owned() } else { format!("{} photos", grouped(photos)) }
 }
 
-/// The accuracy with its interval, as a number and on a scale from 0 to 100 %.
+/// Returns the accuracy with its interval, as a number and on a scale from 0 to 100 %.
 fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
     let counted = confusion.map(|confusion| (confusion.right(), confusion.photos()));
     let known = counted.map(|(right, photos)| right as f64 / photos.max(1) as f64);
-    let Some(accuracy) = known.or(run.metrics.val_accuracy) else {
+    let Some(accuracy) = known.or(run.metrics.val_accuracy.map(f64::from)) else {
         return folds(run);
     };
     let said = match counted {
@@ -86,14 +87,15 @@ fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
             100.0 * (high - low)
         )
     });
-    let before = run.metrics.accuracy_0.map_or(String::new(), |before| {
+    let first = run.metrics.accuracy_0.map(f64::from);
+    let before = first.map_or(String::new(), |before| {
         format!(
             "<span class=\"was\" style=\"left:{:.2}%\" title=\"before training: {}\"></span>",
             100.0 * before.clamp(0.0, 1.0),
             percent(before)
         )
     });
-    let was = run.metrics.accuracy_0.map_or(String::new(), |before| {
+    let was = first.map_or(String::new(), |before| {
         format!("<p class=\"small\">before training {}</p>", percent(before))
     });
     format!(
@@ -104,7 +106,7 @@ fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
     )
 }
 
-/// What stands there where no photo was held back: the accuracy over the folds.
+/// Returns the figure of a run without validation photos: the accuracy over the folds.
 fn folds(run: &Run) -> String {
     let folds = run.metrics.folds.as_ref();
     let known = folds.and_then(|folds| Some((folds.accuracy?, folds)));
@@ -124,15 +126,14 @@ fn folds(run: &Run) -> String {
 
 fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
     let metrics = &run.metrics;
-    let size =
-        std::fs::metadata(run.folder.join("model.safetensors")).ok().map(|about| megabytes(about.len()));
-    let time = metrics.seconds.get("total").copied().flatten();
+    let size = std::fs::metadata(run.folder.join(MODEL)).ok().map(|about| megabytes(about.len()));
+    let time = metrics.seconds.total;
     let tiles = [
-        ("validation loss", metrics.val_loss.map(loss)),
+        ("validation loss", metrics.val_loss.map(|of| loss(of.into()))),
         ("balanced accuracy", confusion.and_then(Confusion::balanced_accuracy).map(percent)),
         ("calibration error", run.reliability(Part::Val).map(|of| percent(of.ece))),
-        ("training accuracy", metrics.train_accuracy.map(percent)),
-        ("nearest centroid, for comparison", metrics.centroid_accuracy.map(percent)),
+        ("training accuracy", metrics.train_accuracy.map(|of| percent(of.into()))),
+        ("nearest centroid, for comparison", metrics.centroid_accuracy.map(|of| percent(of.into()))),
         ("test accuracy", tested(run)),
         ("model file", size),
         ("time in all", time.map(seconds)),
@@ -145,7 +146,7 @@ fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
 
 fn tested(run: &Run) -> Option<String> {
     let known = run.confusion(Part::Test).map(|test| test.right() as f64 / test.photos().max(1) as f64);
-    known.or(run.metrics.test_accuracy).map(percent)
+    known.or(run.metrics.test_accuracy.map(f64::from)).map(percent)
 }
 
 fn more_classes(more: usize) -> String {

@@ -8,16 +8,16 @@ use image::codecs::jpeg::JpegEncoder;
 
 use super::thumbnail::{QUALITY, SIDE};
 
-/// Draws the maps of a classifier; none where it cannot be had.
+/// The heatmaps of a classifier, or nothing at all if it has none to give.
 pub(crate) struct Heat(Option<Heatmaps>);
 
 impl Heat {
-    /// Of `classifier`.
+    /// Heatmaps for `classifier`; draws nothing if they cannot be made, or without a classifier.
     pub(crate) fn of(classifier: Option<&Classifier>) -> Self {
         Self(classifier.and_then(|classifier| Heatmaps::new(classifier).ok()))
     }
 
-    /// The map of a class over a photo, as a JPEG; none where the photo cannot be read any more.
+    /// Returns the map of a class over a photo, as a JPEG; `None` if the photo cannot be read any more.
     pub(crate) fn jpeg(&mut self, photo: &Path, class: usize) -> Option<Vec<u8>> {
         let maps = self.0.as_mut()?;
         let drawn = maps.overlay(Source::Path(photo), Some(class), SIDE as usize).ok()?;

@@ -7,7 +7,7 @@ use crate::terminal::wording::counted;
 
 /// The most classes whose matrix is drawn.
 const DRAWN: usize = 50;
-/// Up to so many classes each cell has its number.
+/// The most classes with which each cell shows its number.
 const NUMBERED: usize = 20;
 /// The most confusions that are listed alone, and beside a matrix.
 const LISTED: usize = 24;
@@ -15,7 +15,7 @@ const LISTED_BESIDE: usize = 10;
 /// Letters of a class name beside the matrix.
 const LETTERS: usize = 16;
 
-/// The section's content.
+/// Returns the section's content.
 pub(super) fn matrix(confusion: &Confusion, classes: &[String]) -> String {
     let listed = list(confusion, classes, if classes.len() > DRAWN { LISTED } else { LISTED_BESIDE });
     if classes.len() > DRAWN {
@@ -132,7 +132,7 @@ fn one(
     )
 }
 
-/// The confusions, the most frequent first.
+/// Returns the confusions, the most frequent first.
 fn list(confusion: &Confusion, classes: &[String], most: usize) -> String {
     let worst = confusion.worst();
     if worst.is_empty() {

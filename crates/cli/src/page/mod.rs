@@ -29,6 +29,7 @@ mod timing;
 use std::path::Path;
 
 use icecap::data::{ExifPolicy, Part};
+use icecap::kernels::{Isa, Threads};
 
 use crate::run::Run;
 use crate::run::confusion::Confusion;
@@ -42,7 +43,7 @@ pub(crate) use heat::Heat;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
-/// Nothing comes from outside, nothing goes there.
+/// The browser's orders: load nothing from outside, send nothing there.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 
@@ -54,15 +55,19 @@ struct Section {
     content: String,
 }
 
-/// The page of a run. Photos are read on `threads` threads.
-pub(crate) fn html(run: &Run, threads: usize, overlay: Overlay<'_>) -> Result<String, Failure> {
+/// Returns the page of a run. Its photos are read on `threads`, by the kernels of `isa`; `overlay` draws where the model
+/// looked on one of them.
+///
+/// # Errors
+/// If somebody pressed Ctrl-C while the photos were read.
+pub(crate) fn html(run: &Run, threads: &Threads, isa: Isa, overlay: Overlay<'_>) -> Result<String, Failure> {
     let chosen = Chosen {
         errors: gallery::errors(run),
         mislabels: gallery::mislabels(run),
         samples: data::samples(run),
     };
     let exif = run.argument("exif").and_then(|text| text.parse().ok()).unwrap_or(ExifPolicy::Apply);
-    let mut thumbnails = Thumbnails::of(&chosen.paths(), exif, threads)?;
+    let mut thumbnails = Thumbnails::of(&chosen.paths(), exif, threads, isa)?;
     let confusion = run.confusion(Part::Val);
     let sections = sections(run, confusion.as_ref(), &chosen, &mut thumbnails, overlay);
     Ok(page(run, &headline::headline(run, confusion.as_ref()), &sections))
@@ -117,8 +122,8 @@ fn sections(
         add("mislabels", "Labels", "Labels worth a second look", Some(content));
     }
     add("map", "Map", "The photos as the backbone sees them", projection::projection(run));
-    let (times, photos) = (&run.metrics.seconds, &run.metrics.photos);
-    add("timing", "Time", "Where the time went", timing::timing(times, photos.read, photos.cached));
+    let metrics = &run.metrics;
+    add("timing", "Time", "Where the time went", timing::timing(&metrics.seconds, &metrics.photos));
     add("repeat", "Repeat", "To do it again", Some(repeat::repeat(run)));
     sections
 }

@@ -17,12 +17,12 @@ const LETTERS: usize = 160;
 const COLORS: usize = 8;
 /// Shapes: classes beyond the colors take the next one.
 const SHAPES: usize = 4;
-/// Up to so many classes the legend names each.
+/// The most classes that the legend names one by one.
 const NAMED: usize = COLORS * SHAPES;
 const SIDE: [f64; 2] = [720.0, 500.0];
 const MARGIN: f64 = 14.0;
 
-/// The section's content; none where no photo has a place.
+/// Returns the section's content; `None` if no photo has a place.
 pub(super) fn projection(run: &Run) -> Option<String> {
     let parts = [Part::Train, Part::Test, Part::Val];
     let placed = |part: Part| run.part(part).filter(|seen| seen.place.is_some());
@@ -91,7 +91,7 @@ fn marks(run: &Run, shown: &[&Seen]) -> String {
     out
 }
 
-/// A disc, a square, a triangle or a diamond.
+/// Returns a disc, a square, a triangle or a diamond.
 fn shape(class: usize, x: f64, y: f64) -> String {
     let (x, y, at) = (unit(x), unit(y), format!("M{} {}", unit(x), unit(y)));
     match class / COLORS % SHAPES {

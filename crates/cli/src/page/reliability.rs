@@ -14,7 +14,7 @@ const PLOT: Plot = Plot { left: 52.0, right: 426.0, top: 12.0, bottom: 272.0 };
 /// Where the photos of each range are counted, below.
 const COUNTS: Plot = Plot { left: 52.0, right: 426.0, top: 288.0, bottom: 348.0 };
 
-/// The section's content; none without photos.
+/// Returns the section's content; `None` if the run has no photos.
 pub(super) fn reliability(run: &Run) -> Option<String> {
     let Reliability { bins, ece } = run.reliability(Part::Val)?;
     let (all, right) = bins.iter().fold((0, 0), |(all, right), bin| (all + bin.photos, right + bin.right));
@@ -46,9 +46,9 @@ pub(super) fn reliability(run: &Run) -> Option<String> {
     ))
 }
 
-/// What the temperature has done, where one was fitted.
+/// Returns a sentence about the temperature, if one was fitted.
 fn tempered(run: &Run) -> String {
-    match (run.metrics.temperature, run.metrics.ece_uncalibrated) {
+    match (run.metrics.temperature.map(f64::from), run.metrics.ece_uncalibrated) {
         (Some(temperature), Some(error)) if temperature != 1.0 => format!(
             " Logits were divided by a temperature of {temperature:.2} first; without it the calibration error would be {}.",
             percent(error)

@@ -2,6 +2,7 @@
 
 use super::escape::escape;
 use crate::run::Run;
+use crate::run::files::SPLIT;
 use crate::run::finished::plain_value;
 
 /// Arguments that are shown first, with what they are; the others follow by their names.
@@ -13,7 +14,7 @@ const FIRST: [(&str, &str); 5] = [
     ("seed", "seed"),
 ];
 
-/// The command line of the run, for a shell.
+/// Returns the command line of the run, for a shell.
 pub(super) fn command(run: &Run) -> Option<String> {
     let command = run.argument("command")?;
     // A line breaks between words, not behind the hyphen of an option.
@@ -21,7 +22,7 @@ pub(super) fn command(run: &Run) -> Option<String> {
     Some(format!("<pre class=\"command\"><code>{}</code></pre>", words.join(" ")))
 }
 
-/// The section's content.
+/// Returns the section's content.
 pub(super) fn repeat(run: &Run) -> String {
     let row = |what: &str, value: &str| format!("<dt>{}</dt><dd>{}</dd>", escape(what), escape(value));
     let mut rows = row("icecap", &run.metrics.version);
@@ -30,7 +31,7 @@ pub(super) fn repeat(run: &Run) -> String {
             rows += &row(what, &value);
         }
     }
-    rows += &row("split", &run.folder.join("split.csv").to_string_lossy());
+    rows += &row("split", &run.folder.join(SPLIT).to_string_lossy());
     let skipped =
         |key: &str| key == "command" || key == "version" || FIRST.iter().any(|(first, _)| *first == key);
     for (key, value) in run.arguments.iter().filter(|(key, _)| !skipped(key)) {

@@ -4,7 +4,7 @@ use super::escape::{escape, name};
 use super::figure::percent_or_dash;
 use crate::run::confusion::Confusion;
 
-/// The section's content.
+/// Returns the section's content.
 pub(super) fn scores(confusion: &Confusion, classes: &[String]) -> String {
     let header = [("class", ""), ("precision", "num"), ("recall", "num"), ("F1", "num"), ("photos", "num")];
     let header =

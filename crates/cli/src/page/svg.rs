@@ -43,14 +43,14 @@ pub(super) fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A coordinate: a tenth of a unit is finer than a pixel.
+/// Returns a coordinate: a tenth of a unit is finer than a pixel.
 pub(super) fn unit(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// A tick's number in its shortest form.
+/// Returns a tick's number in its shortest form.
 fn label(tick: f64) -> String {
     let text = format!("{tick:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -98,7 +98,7 @@ impl Plot {
         out
     }
 
-    /// The horizontal axis with its ticks and what it shows.
+    /// Returns the horizontal axis with its ticks and what it shows.
     pub(super) fn along(&self, scale: &Scale, ticks: &[f64], percent: bool, what: &str) -> String {
         let mut out = format!(
             "<path class=\"axis\" d=\"M{} {}H{}\"/>",
@@ -124,7 +124,7 @@ impl Plot {
     }
 }
 
-/// A drawing of the given size, with the words that stand for it where it is not seen.
+/// Returns a drawing of the given size, with the words that stand for it where it is not seen.
 pub(super) fn drawing(width: f64, height: f64, words: &str, class: &str, content: &str) -> String {
     format!(
         "<svg class=\"{class}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{words}\">{content}</svg>",

@@ -3,13 +3,12 @@
 //! A page is bounded: [`BUDGET`] bytes of base64 for all pictures, given out in the order in which they are asked for, so
 //! that the same run gives the same page. What finds no room any more, or cannot be read, is shown by its path.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use icecap::Error;
 use icecap::data::{ExifPolicy, Limits, Loader};
-use icecap::kernels::Isa;
+use icecap::kernels::{Isa, Threads};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::thumbnail;
 use image::{ExtendedColorType, RgbImage};
@@ -17,7 +16,6 @@ use image::{ExtendedColorType, RgbImage};
 use super::base64::base64;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
-use crate::terminal::lock::lock;
 
 /// The most bytes of pictures in a page: with the marks of a full map and the tables of a thousand classes a page stays
 /// below six megabytes.
@@ -34,29 +32,24 @@ pub(super) struct Thumbnails {
 }
 
 impl Thumbnails {
-    /// Reads and shrinks `photos` on `threads` threads; one that is named twice is read once.
-    pub(super) fn of(photos: &[&Path], exif: ExifPolicy, threads: usize) -> Result<Self, Failure> {
-        let mut once: Vec<&Path> = Vec::new();
-        let mut known = std::collections::HashSet::new();
-        once.extend(photos.iter().copied().filter(|photo| known.insert(*photo)));
-        let made = Mutex::new(vec![None; once.len()]);
-        let next = AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..threads.clamp(1, once.len().max(1)) {
-                scope.spawn(|| {
-                    let mut loader = Loader::new(Isa::best(), Limits::default(), exif);
-                    while interrupt::flow().is_continue() {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(photo) = once.get(index) else { break };
-                        let picture = small(photo, &mut loader);
-                        lock(&made)[index] = picture;
-                    }
-                });
-            }
-        });
-        interrupt::check()?;
+    /// Reads and shrinks `photos`; one that is named twice is read once.
+    ///
+    /// # Errors
+    /// If somebody pressed Ctrl-C.
+    pub(super) fn of(
+        photos: &[&Path],
+        exif: ExifPolicy,
+        threads: &Threads,
+        isa: Isa,
+    ) -> Result<Self, Failure> {
+        let mut known = HashSet::new();
+        let once: Vec<&Path> = photos.iter().copied().filter(|photo| known.insert(*photo)).collect();
+        let mut loaders: Vec<Loader> =
+            (0..threads.count()).map(|_| Loader::new(isa, Limits::default(), exif)).collect();
+        let read = |loader: &mut Loader, photo: &&Path| small(photo, loader);
+        let made =
+            threads.map_until_with(&interrupt::flow, &mut loaders, &once, read).ok_or(Error::Stopped)?;
         let mut thumbnails = Self { pictures: HashMap::new(), left: BUDGET };
-        let made = std::mem::take(&mut *lock(&made));
         for (photo, picture) in once.into_iter().zip(made) {
             if let Some(address) = picture.and_then(|jpeg| thumbnails.admit(&jpeg)) {
                 thumbnails.pictures.insert(photo.to_owned(), address);
@@ -65,12 +58,12 @@ impl Thumbnails {
         Ok(thumbnails)
     }
 
-    /// The address of a photo's picture; none where the photo cannot be shown.
+    /// Returns the address of a photo's picture; `None` if the photo cannot be shown.
     pub(super) fn get(&self, photo: &Path) -> Option<&str> {
         self.pictures.get(photo).map(String::as_str)
     }
 
-    /// The address of a JPEG's bytes; none where the page has no room for it.
+    /// Returns the address of a JPEG's bytes; `None` if the page has no room for it.
     pub(super) fn admit(&mut self, jpeg: &[u8]) -> Option<String> {
         let size = jpeg.len().div_ceil(3) * 4;
         self.left = self.left.checked_sub(size)?;
@@ -78,7 +71,7 @@ impl Thumbnails {
     }
 }
 
-/// A photo as a JPEG of [`SIDE`] pixels; none where it cannot be read.
+/// Reads a photo and shrinks it to a JPEG of [`SIDE`] pixels; `None` if it cannot be read.
 fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
     let decoded = loader.open(photo).ok()?.photo().ok()?;
     let (width, height) = (decoded.width() as u32, decoded.height() as u32);
@@ -119,7 +112,9 @@ mod tests {
         assert_eq!((size(&wide), size(&thin)), ((160, 80), (1, 160)));
         let missing = place.path().join("missing");
         let all = [wide.as_path(), &text, &missing, &wide, place.path()];
-        let thumbnails = Thumbnails::of(&all, ExifPolicy::Apply, 2).unwrap_or_else(|f| panic!("{f:?}"));
+        let threads = Threads::new(2).unwrap();
+        let made = Thumbnails::of(&all, ExifPolicy::Apply, &threads, Isa::best());
+        let thumbnails = made.unwrap_or_else(|failure| panic!("{failure:?}"));
         assert!(thumbnails.get(&wide).unwrap().starts_with("data:image/jpeg;base64,/9j/"));
         assert!([text.as_path(), &missing, place.path()].iter().all(|path| thumbnails.get(path).is_none()));
     }

@@ -1,34 +1,33 @@
 //! Where the time went, as one bar.
 
-use std::collections::BTreeMap;
-
 use super::escape::escape;
 use super::figure::seconds;
+use crate::run::metrics::{Photos, Seconds};
 
-/// The phases in the order in which they happen, and what they are; phases that are not among them follow.
-const PHASES: [(&str, &str); 6] = [
-    ("scan", "finding the photos"),
-    ("weights", "opening the weights"),
-    ("features", "photos to features"),
-    ("folds", "cross-validating"),
-    ("head", "training the head"),
-    ("save", "writing the run"),
-];
 /// Colors in `style.css`.
 const COLORS: usize = 8;
 
-/// The section's content; none where no phase was timed.
-pub(super) fn timing(times: &BTreeMap<String, Option<f64>>, photos: u64, cached: u64) -> Option<String> {
-    let known = |key: &str| times.get(key).copied().flatten().filter(|time| time.is_finite() && *time >= 0.0);
+/// Returns the section's content; `None` if no phase was timed.
+pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
+    let known = |time: Option<f64>| time.filter(|time| time.is_finite() && *time >= 0.0);
+    // In the order in which they happen.
+    let own = [
+        ("finding the photos", times.scan),
+        ("opening the weights", times.weights),
+        ("photos to features", times.features),
+        ("cross-validating", times.folds),
+        ("training the head", times.head),
+        ("writing the run", times.save),
+    ];
+    let own = own.into_iter().map(|(what, time)| (what.to_owned(), time));
+    let others = times.others.iter().map(|(key, time)| (escape(key), *time));
     let mut phases: Vec<(String, f64)> =
-        PHASES.iter().filter_map(|(key, what)| Some(((*what).to_owned(), known(key)?))).collect();
-    let others = times.keys().filter(|key| *key != "total" && PHASES.iter().all(|(phase, _)| phase != key));
-    phases.extend(others.filter_map(|key| Some((escape(key), known(key)?))));
+        own.chain(others).filter_map(|(what, time)| Some((what, known(time)?))).collect();
     if phases.is_empty() {
         return None;
     }
     let sum: f64 = phases.iter().map(|(_, time)| time).sum();
-    let total = known("total").unwrap_or(sum).max(sum);
+    let total = known(times.total).unwrap_or(sum).max(sum);
     if total - sum > 0.01 * total {
         phases.push(("everything else".to_owned(), total - sum));
     }
@@ -51,11 +50,13 @@ pub(super) fn timing(times: &BTreeMap<String, Option<f64>>, photos: u64, cached:
     });
     Some(format!(
         "<div class=\"card\"><div class=\"stack long\">{}</div><ul class=\"legend\">{}</ul><p class=\"small\">{} in all. \
-         Of {photos} photos {cached} had their features in the cache: photos that were seen before cost hardly \
+         Of {} photos {} had their features in the cache: photos that were seen before cost hardly \
          any time, whatever else is changed.</p></div>",
         bar.collect::<String>(),
         items.collect::<String>(),
-        seconds(total)
+        seconds(total),
+        photos.read,
+        photos.cached
     ))
 }
 
@@ -65,14 +66,15 @@ mod tests {
 
     #[test]
     fn phases_that_are_new_or_missing_are_no_matter() {
-        let times = |pairs: &[(&str, f64)]| {
-            pairs.iter().map(|(key, time)| ((*key).to_owned(), Some(*time))).collect::<BTreeMap<_, _>>()
-        };
-        let bar = timing(&times(&[("features", 3.0), ("head", 0.5), ("<tta>", 0.5), ("total", 5.0)]), 9, 0)
-            .unwrap();
+        let photos = Photos { read: 9, ..Photos::default() };
+        let mut times =
+            Seconds { features: Some(3.0), head: Some(0.5), total: Some(5.0), ..Seconds::default() };
+        times.others.insert("<tta>".to_owned(), Some(0.5));
+        let bar = timing(&times, &photos).unwrap();
         assert!(bar.contains("width:60.00%") && bar.contains("&lt;tta&gt;"), "{bar}");
         assert!(bar.contains("everything else <b>1.00"), "{bar}");
-        assert!(timing(&times(&[]), 0, 0).is_none());
-        assert!(!timing(&times(&[("head", 0.0)]), 0, 0).unwrap().contains("NaN"));
+        assert!(timing(&Seconds::default(), &photos).is_none());
+        let none = Seconds { head: Some(0.0), ..Seconds::default() };
+        assert!(!timing(&none, &photos).unwrap().contains("NaN"));
     }
 }

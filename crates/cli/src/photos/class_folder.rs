@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-/// The folder that holds the folder of class `class`, in which `photo` lies, however deep.
+/// Returns the folder that holds the folder of class `class` in which `photo` lies, however deep; `None` if no folder in
+/// its path has that name.
 pub(crate) fn parent_of_class<'a>(photo: &'a Path, class: &str) -> Option<&'a Path> {
     let folder =
         photo.ancestors().skip(1).find(|folder| folder.file_name().is_some_and(|name| name == class));

@@ -1,17 +1,17 @@
 //! What is left out, told in few lines: a folder of a million broken files must not bury the result.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use icecap::SkippedPhoto;
-use icecap::data::{self, Inventory, SkipReason, Skipped, Warning, csv_record};
+use icecap::data::{self, Inventory, SkipReason, Skipped, Warning};
 
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;
 use crate::terminal::stderr::note;
 use crate::terminal::wording::counted;
 
-/// Names the photos that cannot be read.
+/// Tells which photos cannot be read, on standard error.
 pub(crate) fn photos(skipped: &[SkippedPhoto]) {
     let mut lines = Lines::default();
     for photo in skipped {
@@ -20,7 +20,7 @@ pub(crate) fn photos(skipped: &[SkippedPhoto]) {
     lines.end("skipped photos");
 }
 
-/// Names the photos that are used although something is odd about them.
+/// Tells which photos are used although something is odd about them, on standard error.
 pub(crate) fn warnings(warnings: &[(PathBuf, Warning)]) {
     let mut lines = Lines::default();
     for (path, warning) in warnings {
@@ -71,38 +71,29 @@ pub(crate) fn clutter(skipped: &[Skipped]) {
     }
 }
 
-/// What `--strict` says of a scan: the first file or folder that could not be looked into is an error, as a photo that
-/// cannot be read is. Files that are no photos are none.
+/// Returns the failure that `--strict` makes of a scan: about the first file or folder that could not be looked into.
+/// `None` if there is none; files that are not photos do not count.
 pub(crate) fn unreadable(skipped: &[Skipped]) -> Option<Failure> {
     let first = skipped.iter().find(|item| matches!(item.reason, SkipReason::Unreadable(_)))?;
     Some(Failure::new(Code::Content, format!("{}: {}", first.path.display(), first.reason)))
 }
 
-/// Why a photo is left out, without its path, which stands beside it.
+/// Returns why a photo is left out, without its path, which stands beside it.
 pub(crate) fn bare(photo: &SkippedPhoto) -> &str {
     let path = photo.path.to_string_lossy();
     let bare = photo.reason.strip_prefix(path.as_ref()).and_then(|rest| rest.strip_prefix(": "));
     bare.unwrap_or(&photo.reason)
 }
 
-/// Whether an error is that of a photo above a limit.
+/// Returns whether a photo is above a limit of size.
 pub(crate) fn is_limit(error: &data::Error) -> bool {
     error.kind() == data::ErrorKind::Limit
 }
 
-/// Why a photo cannot be read, without its path.
+/// Returns why a photo cannot be read, without its path.
 pub(crate) fn reason(error: &data::Error) -> String {
     match error {
         data::Error::Photo { source, .. } => source.to_string(),
         other => other.to_string(),
     }
-}
-
-/// A file of the photos that cannot be read: path, reason.
-pub(crate) fn file<'a>(skipped: impl IntoIterator<Item = (&'a Path, &'a str)>) -> String {
-    let mut text = csv_record(["path", "reason"]);
-    for (path, reason) in skipped {
-        text += &csv_record([path.to_string_lossy().as_ref(), reason]);
-    }
-    text
 }

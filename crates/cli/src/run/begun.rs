@@ -10,7 +10,7 @@ use super::files::{UNFINISHED, UNFINISHED_SPLIT};
 use super::text_file::toml_file;
 use crate::terminal::failure::{Code, Failure};
 
-/// What nobody's words and classes come to, in bytes.
+/// The longest file that is read, in bytes: nobody's words and classes come to that.
 const MOST: u64 = 16 << 20;
 /// What to do with marks that cannot be used.
 pub(crate) const BEGIN_ANEW: &str = "begin anew";
@@ -21,7 +21,7 @@ pub(crate) struct Begun {
     pub(crate) version: String,
     /// The words behind the program's name.
     pub(crate) words: Vec<String>,
-    /// Where they were typed.
+    /// The folder in which they were typed.
     pub(crate) directory: PathBuf,
     pub(crate) classes: Vec<String>,
     pub(crate) params_sha256: String,
@@ -34,7 +34,10 @@ impl Begun {
         toml_file(&run.join(UNFINISHED), MOST, BEGIN_ANEW)
     }
 
-    /// The photos as they were when the run began, in the order of then.
+    /// Reads the photos as they were when the run began, in the order that they had then.
+    ///
+    /// # Errors
+    /// If the classes are others now, or `unfinished.csv` cannot be used.
     pub(crate) fn dataset(&self, run: &Path, inventory: &Inventory) -> Result<Dataset, Failure> {
         if self.classes != inventory.classes {
             let message = format!(

@@ -11,12 +11,12 @@ impl Confusion {
         Self { counts: vec![0; classes * classes], classes }
     }
 
-    /// One more photo of class `of` was taken for `taken_for`.
+    /// Counts one more photo of class `of` that was taken for `taken_for`.
     pub(crate) fn add(&mut self, of: usize, taken_for: usize) {
         self.counts[of * self.classes + taken_for] += 1;
     }
 
-    /// Photos of class `of` that were taken for `taken_for`.
+    /// Returns how many photos of class `of` were taken for `taken_for`.
     pub(crate) fn cell(&self, of: usize, taken_for: usize) -> usize {
         self.counts[of * self.classes + taken_for]
     }
@@ -29,35 +29,35 @@ impl Confusion {
         (0..self.classes).map(|class| self.cell(class, class)).sum()
     }
 
-    /// Photos of a class.
+    /// Returns how many photos are of a class.
     pub(crate) fn of_class(&self, class: usize) -> usize {
         (0..self.classes).map(|taken_for| self.cell(class, taken_for)).sum()
     }
 
-    /// The share of a class's photos that were found; none where it has none.
+    /// Returns the share of a class's photos that were recognized; `None` if it has no photos.
     pub(crate) fn recall(&self, class: usize) -> Option<f64> {
         share(self.cell(class, class), self.of_class(class))
     }
 
-    /// The share of the photos taken for a class that are of it; none where there are none.
+    /// Returns the share of the photos taken for a class that are of it; `None` if no photo was taken for it.
     pub(crate) fn precision(&self, class: usize) -> Option<f64> {
         share(self.cell(class, class), (0..self.classes).map(|of| self.cell(of, class)).sum())
     }
 
-    /// The harmonic mean of precision and recall: twice the photos found over those that are of the class and those that
-    /// were taken for it; none where there are neither.
+    /// Returns the harmonic mean of precision and recall: twice the photos recognized over the sum of those that are of the
+    /// class and those that were taken for it; `None` if that sum is 0.
     pub(crate) fn f1(&self, class: usize) -> Option<f64> {
         let taken: usize = (0..self.classes).map(|of| self.cell(of, class)).sum();
         share(2 * self.cell(class, class), self.of_class(class) + taken)
     }
 
-    /// The mean of the recalls: accuracy, had each class as many photos.
+    /// Returns the mean of the recalls: the accuracy if each class had as many photos. `None` without photos.
     pub(crate) fn balanced_accuracy(&self) -> Option<f64> {
         let recalls: Vec<f64> = (0..self.classes).filter_map(|class| self.recall(class)).collect();
         (!recalls.is_empty()).then(|| recalls.iter().sum::<f64>() / recalls.len() as f64)
     }
 
-    /// True class, predicted class and photos of every confusion, the worst first.
+    /// Returns every confusion as (true class, predicted class, photos), the most frequent first.
     pub(crate) fn worst(&self) -> Vec<(usize, usize, usize)> {
         let cells = (0..self.classes).flat_map(|of| (0..self.classes).map(move |taken_for| (of, taken_for)));
         let mut wrong: Vec<_> = cells

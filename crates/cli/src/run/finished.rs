@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use icecap::Reliability;
 use icecap::data::Part;
 
+use super::arguments;
 use super::confusion::Confusion;
 use super::files::{ARGUMENTS, METRICS, PREDICTIONS};
 use super::metrics::Metrics;
@@ -18,19 +19,18 @@ use crate::terminal::failure::{Code, Failure};
 
 /// The most bytes of the files of a run.
 const METRICS_BYTES: u64 = 256 << 20;
-const ARGUMENTS_BYTES: u64 = 1 << 20;
 const PREDICTIONS_BYTES: u64 = 1 << 30;
 /// The most classes: their confusion matrix has the square of this.
 const MAX_CLASSES: usize = 4096;
 
-/// A run's folder.
+/// A finished run: everything in its folder that people look at.
 pub(crate) struct Run {
     pub(crate) folder: PathBuf,
     pub(crate) metrics: Metrics,
-    /// What `args.toml` says; empty where there is none.
+    /// What `args.toml` says; empty if there is no such file.
     pub(crate) arguments: toml::Table,
     pub(crate) classes: Vec<String>,
-    /// The photos that were read, with what the model says of them; none in a run that did not write it down.
+    /// The photos that were read, with what the model says of them; empty if there is no `predictions.csv`.
     pub(crate) photos: Vec<Seen>,
 }
 
@@ -41,7 +41,7 @@ impl Run {
         let metrics: Metrics =
             serde_json::from_str(&text).map_err(|error| unusable(&file, &error.to_string()))?;
         let file = folder.join(ARGUMENTS);
-        let arguments = match read(&file, ARGUMENTS_BYTES)? {
+        let arguments = match read(&file, arguments::MOST_BYTES)? {
             Some(text) => text
                 .parse::<toml::Table>()
                 .map_err(|error| unusable(&file, error.to_string().lines().next().unwrap_or("no TOML")))?,
@@ -61,12 +61,12 @@ impl Run {
         Ok(Self { folder: folder.to_owned(), metrics, arguments, classes, photos })
     }
 
-    /// The photos of a part.
+    /// Returns the photos of a part.
     pub(crate) fn part(&self, part: Part) -> impl Iterator<Item = &Seen> {
         self.photos.iter().filter(move |seen| seen.part == part)
     }
 
-    /// Which photos of a part were taken for what; none where no photo of it is known.
+    /// Returns which photos of a part were taken for what; `None` if no photo of it is known.
     pub(crate) fn confusion(&self, part: Part) -> Option<Confusion> {
         self.part(part).next()?;
         let mut confusion = Confusion::new(self.classes.len());
@@ -74,19 +74,19 @@ impl Run {
         Some(confusion)
     }
 
-    /// How confidence and accuracy go together on the photos of a part; none where no photo of it is known.
+    /// Returns how confidence and accuracy go together on the photos of a part; `None` if no photo of it is known.
     pub(crate) fn reliability(&self, part: Part) -> Option<Reliability> {
         self.part(part).next()?;
         Some(Reliability::of_confidences(self.part(part).map(|seen| (seen.probability, seen.is_right()))))
     }
 
-    /// An argument as text, without the quotes of TOML.
+    /// Returns an argument as text, without the quotes of TOML; `None` if the run has no such argument.
     pub(crate) fn argument(&self, key: &str) -> Option<String> {
         self.arguments.get(key).map(plain_value)
     }
 }
 
-/// A value of TOML as a person writes it.
+/// Returns a value of TOML as a person writes it.
 pub(crate) fn plain_value(value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),

@@ -8,7 +8,7 @@ use icecap::foundation::atomic_file::replace_file;
 
 use crate::terminal::failure::{Code, Failure};
 
-/// Name of a run's folder where none is asked for; later runs get a number behind it.
+/// The name of a run's folder if the user names none; later runs get a number behind it.
 const NAME: &str = "icecap-run";
 /// Folders of that name are tried up to this number.
 const MOST: usize = 10_000;
@@ -25,8 +25,8 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// The folder `asked`, made where it is missing; else the first of `icecap-run`, `icecap-run-2`, … that is missing
-    /// or empty.
+    /// Returns the folder `asked`, made where it is missing; else the first of `icecap-run`, `icecap-run-2`, … that is
+    /// missing or empty.
     pub(crate) fn create(asked: Option<&Path>) -> Result<Self, Failure> {
         match asked {
             Some(path) => Self::asked(path),
@@ -34,7 +34,7 @@ impl RunFolder {
         }
     }
 
-    /// The folder at `path`, whatever is in it: also one whose mark a run that was killed has left.
+    /// Takes the folder at `path`, whatever is in it: also one whose mark a run that was killed has left.
     fn asked(path: &Path) -> Result<Self, Failure> {
         let made = !path.exists();
         match fs::create_dir_all(path) {
@@ -54,7 +54,7 @@ impl RunFolder {
         }
     }
 
-    /// The first folder in `place` that is free.
+    /// Takes the first folder in `place` that is free.
     fn next(place: &Path) -> Result<Self, Failure> {
         for number in 1..=MOST {
             let path = match number {
@@ -94,7 +94,7 @@ impl RunFolder {
         &self.path
     }
 
-    /// The path of one of its files.
+    /// Returns the path of one of its files.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -131,7 +131,7 @@ fn own_number() -> String {
     std::process::id().to_string()
 }
 
-/// How much stands in a folder; none where it cannot be looked into.
+/// Returns how many files and folders stand in a folder; `None` if it cannot be looked into.
 fn entries(folder: &Path) -> Option<usize> {
     fs::read_dir(folder).ok().map(Iterator::count)
 }

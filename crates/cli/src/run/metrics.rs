@@ -1,50 +1,69 @@
-//! `metrics.json` as it is read: whatever an older or a newer version leaves out is missing, not an error.
+//! `metrics.json`: what a run has measured. The same types are written by a training and read by all who look at a run.
+//!
+//! Nothing in the file is relied on: what an older build did not write, or a newer one leaves out, is missing, not an
+//! error. Counts of another program's run may be anything, so they are added without overflow.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-/// What a run has measured.
-#[derive(Debug, Default, Deserialize)]
+use super::figure::Figure;
+use super::history::EpochRow;
+use super::since::Comparison;
+use super::text_file::unwritable;
+use crate::terminal::failure::Failure;
+
+/// What a run has measured, key by key in the order of the file.
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Metrics {
+    /// The version of icecap that trained.
     pub(crate) version: String,
+    /// The path of the model.
+    pub(crate) model: String,
     pub(crate) classes: Vec<ClassCounts>,
-    pub(crate) loss_0: Option<f64>,
-    pub(crate) accuracy_0: Option<f64>,
-    pub(crate) train_loss: Option<f64>,
-    pub(crate) train_accuracy: Option<f64>,
-    pub(crate) val_loss: Option<f64>,
-    pub(crate) val_accuracy: Option<f64>,
-    pub(crate) test_loss: Option<f64>,
-    pub(crate) test_accuracy: Option<f64>,
-    /// Of the nearest class centroid on the validation photos.
-    pub(crate) centroid_accuracy: Option<f64>,
-    /// What the logits are divided by before they become probabilities.
-    pub(crate) temperature: Option<f64>,
-    /// The calibration error that the probabilities would have without that.
+    /// Loss and accuracy on the validation photos before training.
+    pub(crate) loss_0: Option<Figure>,
+    pub(crate) accuracy_0: Option<Figure>,
+    /// After the epoch whose head was kept, with dropout off.
+    pub(crate) train_loss: Option<Figure>,
+    pub(crate) train_accuracy: Option<Figure>,
+    pub(crate) val_loss: Option<Figure>,
+    pub(crate) val_accuracy: Option<Figure>,
+    pub(crate) test_loss: Option<Figure>,
+    pub(crate) test_accuracy: Option<Figure>,
+    /// The validation loss of the probabilities that the model gives, its temperature included: what `evaluate` prints.
+    pub(crate) val_loss_calibrated: Option<Figure>,
+    /// The 95 % interval of the validation accuracy.
+    pub(crate) val_interval: Option<[f64; 2]>,
+    /// The accuracy of the nearest class centroid on the validation photos.
+    pub(crate) centroid_accuracy: Option<Figure>,
+    pub(crate) balanced_accuracy: Option<f64>,
+    /// The number by which logits are divided before they become probabilities.
+    pub(crate) temperature: Option<Figure>,
+    /// The expected calibration error on the validation photos, with the temperature and without.
+    pub(crate) ece: Option<f64>,
     pub(crate) ece_uncalibrated: Option<f64>,
-    /// The epoch whose head was kept.
-    pub(crate) epochs_chosen: Option<u32>,
+    pub(crate) reliability: Vec<ConfidenceRange>,
     pub(crate) folds: Option<Folds>,
-    /// Seconds by phase, `total` among them.
-    pub(crate) seconds: BTreeMap<String, Option<f64>>,
+    /// The epoch whose head was kept, counted from 1.
+    pub(crate) epochs_chosen: Option<u32>,
+    /// The L2 penalty and the learning rate that were used, chosen or given.
+    pub(crate) l2_chosen: Option<Figure>,
+    pub(crate) learning_rate_chosen: Option<Figure>,
+    pub(crate) seconds: Seconds,
     pub(crate) photos: Photos,
-    pub(crate) skipped_photos: Vec<Skipped>,
+    /// How many photos were left out.
+    pub(crate) skipped: u64,
+    pub(crate) skipped_photos: Vec<SkippedRow>,
     pub(crate) history: Vec<EpochRow>,
-}
-
-/// What cross-validation on the training photos says.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Folds {
-    pub(crate) accuracy: Option<f64>,
-    pub(crate) spread: Option<f64>,
-    pub(crate) each: Vec<serde::de::IgnoredAny>,
+    /// The comparison with an earlier run, if `--since` named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<Comparison>,
 }
 
 /// Photos of a class by part.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ClassCounts {
     pub(crate) name: String,
@@ -53,37 +72,137 @@ pub(crate) struct ClassCounts {
     pub(crate) test: u64,
 }
 
+/// The validation predictions of one range of confidence.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ConfidenceRange {
+    pub(crate) from: Option<f64>,
+    pub(crate) to: Option<f64>,
+    pub(crate) photos: u64,
+    /// The mean confidence, and the share of predictions that are right.
+    pub(crate) confidence: Option<f64>,
+    pub(crate) accuracy: Option<f64>,
+}
+
+/// The outcome of cross-validation on the training photos.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Folds {
+    /// The mean accuracy over the folds, and its standard deviation.
+    pub(crate) accuracy: Option<f64>,
+    pub(crate) spread: Option<f64>,
+    pub(crate) centroid_accuracy: Option<f64>,
+    pub(crate) each: Vec<FoldRow>,
+}
+
+/// One fold.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct FoldRow {
+    pub(crate) photos: u64,
+    pub(crate) loss: Option<Figure>,
+    pub(crate) accuracy: Option<Figure>,
+    pub(crate) centroid_accuracy: Option<Figure>,
+    pub(crate) l2: Option<Figure>,
+}
+
+/// The time of each phase, in seconds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Seconds {
+    pub(crate) scan: Option<f64>,
+    pub(crate) weights: Option<f64>,
+    pub(crate) features: Option<f64>,
+    pub(crate) head: Option<f64>,
+    /// Cross-validation, and fitting the temperature.
+    pub(crate) folds: Option<f64>,
+    pub(crate) save: Option<f64>,
+    /// From the start to the end, which is more than the sum.
+    pub(crate) total: Option<f64>,
+    /// Phases that this build does not have.
+    #[serde(flatten)]
+    pub(crate) others: BTreeMap<String, Option<f64>>,
+}
+
+/// Where the features of the photos came from.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Photos {
+    pub(crate) read: u64,
+    pub(crate) cached: u64,
+    pub(crate) skipped: u64,
+}
+
+/// A photo that was left out, and why.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SkippedRow {
+    pub(crate) path: String,
+    pub(crate) reason: String,
+}
+
+impl Metrics {
+    /// Returns the text of the file, which people may read.
+    pub(crate) fn file(&self) -> Result<String, Failure> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(unwritable)
+    }
+
+    /// Returns everything on one line, for programs that read standard output.
+    pub(crate) fn line(&self) -> Result<String, Failure> {
+        serde_json::to_string(self).map(|text| text + "\n").map_err(unwritable)
+    }
+}
+
 impl ClassCounts {
+    /// Returns the photos of all parts.
     pub(crate) fn all(&self) -> u64 {
         self.train.saturating_add(self.val).saturating_add(self.test)
     }
 }
 
-/// How reading the photos went.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Photos {
-    pub(crate) read: u64,
-    pub(crate) cached: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A photo that was left out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Skipped {
-    pub(crate) path: String,
-    pub(crate) reason: String,
-}
+    /// A run of another build: a phase that is not known here, numbers that are missing or null.
+    const FOREIGN: &str = r#"{
+        "version": "9.9", "novelty": [1], "classes": [{"name": "a", "train": 18446744073709551615, "val": 1}],
+        "loss_0": 0.6931472, "val_loss": null, "temperature": 1, "epochs_chosen": 3,
+        "folds": {"accuracy": 0.5, "spread": null, "each": [{"photos": 3, "loss": 1e-7}, {}]},
+        "seconds": {"head": 0.25, "tta": 1.5, "total": null},
+        "history": [{"epoch": 1, "train_loss": 0.1, "val_loss": null}, {"epoch": 2}]
+    }"#;
 
-/// An epoch.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct EpochRow {
-    pub(crate) epoch: u32,
-    pub(crate) running_loss: Option<f64>,
-    pub(crate) running_accuracy: Option<f64>,
-    pub(crate) train_loss: Option<f64>,
-    pub(crate) train_accuracy: Option<f64>,
-    pub(crate) val_loss: Option<f64>,
-    pub(crate) val_accuracy: Option<f64>,
+    #[test]
+    fn what_a_foreign_run_lacks_is_missing_and_what_it_adds_is_no_matter() {
+        let metrics: Metrics = serde_json::from_str(FOREIGN).unwrap();
+        assert_eq!(metrics.classes[0].all(), u64::MAX);
+        assert_eq!((metrics.loss_0.map(f64::from), metrics.val_loss), (Some(0.6931472), None));
+        assert_eq!(metrics.seconds.others.get("tta"), Some(&Some(1.5)));
+        assert_eq!((metrics.seconds.head, metrics.seconds.total), (Some(0.25), None));
+        assert_eq!((metrics.history.len(), metrics.folds.map(|folds| folds.each.len())), (2, Some(2)));
+        assert!(serde_json::from_str::<Metrics>("{}").unwrap().since.is_none());
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_written_again_to_the_byte() {
+        let mut metrics: Metrics = serde_json::from_str(FOREIGN).unwrap();
+        let numbers =
+            [0.0_f32, 1.0, 0.1, 1.0e-5, 1.234e-6, 1.0e-7, 3.4e38, 1.0e15, 1.0 / 3.0, f32::MIN_POSITIVE];
+        metrics.history = (1..)
+            .zip(numbers)
+            .map(|(epoch, of)| EpochRow { epoch, val_loss: Some(of.into()), ..EpochRow::default() })
+            .collect();
+        metrics.train_loss = Some(f32::NAN.into());
+        let text = metrics.file().unwrap();
+        for number in numbers {
+            assert!(
+                text.contains(&format!("\"val_loss\": {}", serde_json::to_string(&number).unwrap())),
+                "{number}: {text}"
+            );
+        }
+        assert!(text.contains("\"train_loss\": null"), "{text}");
+        let again: Metrics = serde_json::from_str(&text).unwrap();
+        assert_eq!(again.file().unwrap(), text);
+    }
 }

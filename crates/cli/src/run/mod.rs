@@ -1,12 +1,17 @@
 //! The folder of a run: its files by name, what stands in each, and the folder while it is filled.
 
+pub(crate) mod arguments;
 pub(crate) mod begun;
 pub(crate) mod confusion;
+pub(crate) mod figure;
 pub(crate) mod files;
 pub(crate) mod finished;
 pub(crate) mod folder;
+pub(crate) mod history;
+pub(crate) mod left_out;
 pub(crate) mod metrics;
 pub(crate) mod predictions;
+pub(crate) mod since;
 pub(crate) mod text_file;
 
 pub(crate) use finished::Run;

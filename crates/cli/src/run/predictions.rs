@@ -10,10 +10,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use icecap::data::{CsvRecords, OpenQuote, Part};
+use icecap::data::{CsvRecords, OpenQuote, Part, csv_record};
 
-/// Its columns.
-pub(crate) const COLUMNS: [&str; 9] =
+/// The columns of the file.
+const COLUMNS: [&str; 9] =
     ["part", "path", "true", "predicted", "probability", "true_probability", "logits", "map_x", "map_y"];
 /// The most photos.
 const MAX_ROWS: usize = 4_000_000;
@@ -25,11 +25,11 @@ pub(crate) struct Seen {
     pub(crate) path: PathBuf,
     pub(crate) class: usize,
     pub(crate) predicted: usize,
-    /// Of the predicted class.
+    /// The probability of the predicted class.
     pub(crate) probability: f32,
-    /// Of the true class.
+    /// The probability of the true class.
     pub(crate) true_probability: f32,
-    /// Its place on the map of features.
+    /// The place of the photo on the map of features.
     pub(crate) place: Option<[f32; 2]>,
 }
 
@@ -39,8 +39,31 @@ impl Seen {
     }
 }
 
-/// Reads the file's text. Classes that `classes` lacks are added where it is empty, and are an error where not. An error
-/// has its line.
+/// Returns the first line of the file.
+pub(crate) fn header() -> String {
+    csv_record(COLUMNS)
+}
+
+/// Returns the line of a photo. `classes` are the names of the classes by index, `logits` the numbers of the head, which may
+/// be left out.
+pub(crate) fn line(seen: &Seen, classes: &[String], logits: &[f32]) -> String {
+    let logits: Vec<String> = logits.iter().map(f32::to_string).collect();
+    let [x, y] = seen.place.map_or([String::new(), String::new()], |place| place.map(|at| at.to_string()));
+    csv_record([
+        seen.part.name(),
+        &seen.path.to_string_lossy(),
+        &classes[seen.class],
+        &classes[seen.predicted],
+        &seen.probability.to_string(),
+        &seen.true_probability.to_string(),
+        &logits.join(" "),
+        &x,
+        &y,
+    ])
+}
+
+/// Reads the file's text. If `classes` is empty, it is filled with the classes that the file names; if not, a class that
+/// it lacks is an error. An error is a line number and a reason.
 pub(super) fn parse(text: &str, classes: &mut Vec<String>) -> Result<Vec<Seen>, (usize, String)> {
     let open = |quote: OpenQuote| (quote.0, "a quote that is not closed".to_owned());
     let mut records = CsvRecords::new(text);
@@ -144,6 +167,28 @@ mod tests {
         let text = "true,part,predicted,path,probability,true_probability\nz,test,y,p,0.5,0.5\n";
         assert_eq!(parse(text, &mut classes).unwrap()[0].part, Part::Test);
         assert_eq!(classes, ["z", "y"]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let classes = ["a".to_owned(), "b,\"c\"".to_owned()];
+        let photos: Vec<Seen> = (0..64_u32)
+            .map(|number| {
+                let share = number as f32 / 63.0;
+                Seen {
+                    part: [Part::Train, Part::Val, Part::Test][number as usize % 3],
+                    path: format!("ph otos/{number},\"\n.jpg").into(),
+                    class: number as usize % 2,
+                    predicted: number as usize / 2 % 2,
+                    probability: share,
+                    true_probability: 1.0 - share,
+                    place: (number % 5 > 0).then_some([share * 1e-7, -share * 1e7]),
+                }
+            })
+            .collect();
+        let logits = [0.1, -2.5e-9];
+        let text: String = photos.iter().map(|seen| line(seen, &classes, &logits)).collect();
+        assert_eq!(parse(&(header() + &text), &mut classes.to_vec()).unwrap(), photos);
     }
 
     #[test]

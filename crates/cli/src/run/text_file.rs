@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::terminal::failure::{Code, Failure};
 
-/// The text of a file; none where there is no such file.
+/// Reads the text of a file of at most `limit` bytes. Returns `None` if there is no such file.
 pub(super) fn read(file: &Path, limit: u64) -> Result<Option<String>, Failure> {
     let about = match fs::metadata(file) {
         Ok(about) => about,
@@ -28,7 +28,7 @@ pub(super) fn read(file: &Path, limit: u64) -> Result<Option<String>, Failure> {
     String::from_utf8(bytes).map(Some).map_err(|_| unusable(file, "not text in UTF-8"))
 }
 
-/// What a TOML file of a run says, of at most `most` bytes. Where it cannot be used, `advice` is what to do then.
+/// Reads a TOML file of at most `most` bytes. If it cannot be used, the failure ends with `advice`: what to do then.
 pub(crate) fn toml_file<T: DeserializeOwned>(file: &Path, most: u64, advice: &str) -> Result<T, Failure> {
     let text = icecap::kernels::with_mapped_file(file, most, |bytes| String::from_utf8(bytes.to_vec()))?;
     let wrong = |reason: &str| Failure::new(Code::Content, format!("{}: {reason}; {advice}", file.display()));
@@ -36,7 +36,12 @@ pub(crate) fn toml_file<T: DeserializeOwned>(file: &Path, most: u64, advice: &st
     toml::from_str(&text).map_err(|error| wrong(error.message()))
 }
 
-/// The failure of a file that cannot be used, for `reason`.
+/// Returns the failure of a file whose text cannot be made.
+pub(super) fn unwritable(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Code::Content, format!("the run's record cannot be written: {error}"))
+}
+
+/// Returns the failure of a file that cannot be used, for `reason`.
 pub(super) fn unusable(file: &Path, reason: &str) -> Failure {
     Failure::new(Code::Content, format!("{}: {reason}; train again to have it written anew", file.display()))
 }

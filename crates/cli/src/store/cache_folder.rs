@@ -12,7 +12,7 @@ use crate::terminal::stderr::note;
 /// The environment variable that names the folder.
 const VARIABLE: &str = "ICECAP_CACHE";
 
-/// The cache of features; none where the platform has no such folder.
+/// Returns the cache of features; `None` if this user has no cache folder, of which a line on standard error tells.
 pub(crate) fn open() -> Option<Arc<Cache>> {
     let folder = folder();
     if folder.is_none() {
@@ -21,26 +21,26 @@ pub(crate) fn open() -> Option<Arc<Cache>> {
     folder.map(|folder| Arc::new(Cache::new(&folder.join("features"))))
 }
 
-/// The store of weights.
+/// Returns the store of weights.
 pub(crate) fn store() -> Result<Store, Failure> {
     let folder = needed()?;
     // Whoever is told where to put a file may stand in another folder.
     Ok(Store::new(std::path::absolute(&folder).unwrap_or(folder)))
 }
 
-/// Tells why features are not kept any more, where that is so.
+/// Tells why features are not kept any more, if something went wrong with the cache.
 pub(crate) fn tell(cache: Option<&Arc<Cache>>) {
     if let Some(warning) = cache.and_then(|cache| cache.warning()) {
         note(&format!("warning: {warning}"));
     }
 }
 
-/// The store of packed nets; none where the platform has no cache folder.
+/// Returns the store of packed nets; `None` if this user has no cache folder.
 pub(crate) fn packed() -> Option<PackStore> {
     folder().map(|folder| PackStore::new(&folder))
 }
 
-/// The same for a command that is about it.
+/// Returns the store of packed nets, for a command that cannot do without it.
 pub(crate) fn packed_or_failure() -> Result<PackStore, Failure> {
     Ok(PackStore::new(&needed()?))
 }
@@ -50,7 +50,7 @@ fn needed() -> Result<PathBuf, Failure> {
     folder().ok_or_else(|| Failure::new(Code::Path, message()))
 }
 
-/// The folder, whether or not it is there.
+/// Returns the folder, whether or not it exists.
 pub(crate) fn path() -> Option<PathBuf> {
     folder()
 }

@@ -4,7 +4,7 @@ use icecap::weights::Entry;
 
 use crate::terminal::wording::megabytes;
 
-/// The size of an entry's file in words: stated, else about what its net comes to.
+/// Returns the size of an entry's file in words: as the manifest states it, else about what its net comes to.
 pub(crate) fn size(entry: &Entry) -> String {
     match (entry.bytes, about(entry)) {
         (Some(bytes), _) => megabytes(bytes),
@@ -13,7 +13,7 @@ pub(crate) fn size(entry: &Entry) -> String {
     }
 }
 
-/// The bytes of an entry's tensors, ImageNet's classes for its top.
+/// Returns the bytes of an entry's tensors, with ImageNet's classes if it has a top. `None` if no net has its width.
 pub(crate) fn about(entry: &Entry) -> Option<u64> {
     const CLASSES: usize = 1000;
     let spec = icecap::graph::Spec::with_width(entry.width).ok()?;

@@ -12,7 +12,7 @@ use crate::terminal::progress::ByteProgress;
 use crate::terminal::stderr::note;
 use crate::terminal::wording::megabytes;
 
-/// Brings the file into the store. A line says so before, unless it is there.
+/// Fetches the file of an entry into the store, and tells so on standard error unless it is there already.
 pub(crate) fn fetch(store: &Store, entry: &Entry, network: &Network, wish: Wish) -> Result<Fetched, Failure> {
     let progress = ByteProgress::new(&entry.name);
     let asked = Cell::new(false);

@@ -22,21 +22,21 @@ const MAX_MANIFEST: u64 = 1 << 20;
 /// Where weights are.
 #[derive(Clone, Debug)]
 pub(crate) enum WeightsSource {
-    /// In the program.
+    /// The starter weights, which are in the program.
     Starter,
-    /// In a file.
+    /// A file of the user.
     File(PathBuf),
-    /// In the file of an entry of the manifest, which is in the store, or will be.
+    /// An entry of the manifest, whose file is in the store, or will be fetched into it.
     Entry(Box<Entry>, Store),
 }
 
 impl WeightsSource {
-    /// What `asked` means: an existing path wins over a name. Nothing is opened or fetched yet.
+    /// Finds what `asked` means: an existing path wins over a name. Nothing is opened or fetched yet.
     pub(crate) fn find(asked: &Path) -> Result<Self, Failure> {
         Self::find_in(asked, || manifest(None))
     }
 
-    /// The same with another manifest, which is read where it is needed.
+    /// Finds what `asked` means with another manifest, which is read only if a name was given.
     pub(crate) fn find_in(
         asked: &Path,
         manifest: impl FnOnce() -> Result<Manifest, Failure>,
@@ -50,7 +50,7 @@ impl WeightsSource {
         })
     }
 
-    /// The backbone of it.
+    /// Opens the backbone, after fetching it if need be.
     pub(crate) fn backbone(&self, settings: Settings) -> Result<Backbone, Failure> {
         Ok(match self {
             Self::Starter => Backbone::starter(settings)?,
@@ -62,7 +62,7 @@ impl WeightsSource {
         })
     }
 
-    /// The net and its record.
+    /// Opens the net and its record, after fetching them if need be.
     pub(crate) fn weights(&self) -> Result<Weights, Failure> {
         Ok(match self {
             Self::Starter => icecap::weights::starter()?,
@@ -75,7 +75,7 @@ impl WeightsSource {
     }
 }
 
-/// Sees to it that the file of an entry is in the store.
+/// Fetches the file of an entry unless it is in the store.
 pub(crate) fn provide(entry: &Entry, store: &Store) -> Result<(), Failure> {
     if !store.has(entry) {
         fetch::fetch(store, entry, &Network::from_env(), Wish::default())?;
@@ -83,13 +83,13 @@ pub(crate) fn provide(entry: &Entry, store: &Store) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The entry that is called `name`.
+/// Returns the entry that is called `name`, or the failure that suggests others.
 pub(crate) fn entry(name: &str, manifest: &Manifest) -> Result<Entry, Failure> {
     let unknown = || Error::UnknownName { name: plain(name).into_owned(), near: manifest.near(name) };
     Ok(manifest.find(name).cloned().ok_or_else(unknown)?)
 }
 
-/// The built-in manifest under the one in the file `own`, or else that which the environment names.
+/// Reads the manifest: the built-in one under that in the file `own`, or else under the one that the environment names.
 pub(crate) fn manifest(own: Option<&Path>) -> Result<Manifest, Failure> {
     let variable =
         || std::env::var_os(MANIFEST_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -5,7 +5,11 @@ use icecap::weights::{Error as WeightsError, HashRemedy};
 
 /// Returns the end of a message about `error`: the command or option that helps, or nothing.
 pub(crate) fn advice(error: &Error) -> String {
-    let Error::Weights(error) = error else { return String::new() };
+    let error = match error {
+        Error::Weights(error) => error,
+        Error::OtherBackbone { .. } => return "; give those with --weights".to_owned(),
+        _ => return String::new(),
+    };
     match error {
         WeightsError::NotAModel { .. } => ", with --weights".to_owned(),
         WeightsError::UnknownName { .. } => "; `icecap weights list` shows all".to_owned(),

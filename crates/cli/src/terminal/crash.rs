@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::terminal::stderr;
 
-/// What a bug of ours ends with.
+/// The exit code of a bug of ours.
 const CODE: u8 = 1;
 
 /// Runs the program; a panic in it, on whichever thread, becomes a message and an exit code.

@@ -11,18 +11,18 @@ pub(crate) const MODEL: &str = "model.safetensors";
 /// Entries of a folder that are looked at: nobody waits for a hint.
 const MOST: usize = 10_000;
 
-/// The end of a message about `error`: what was meant, or nothing.
+/// Returns the end of a message about `error`, as "; did you mean photos/val?", or nothing.
 pub(crate) fn hint(error: &Error) -> String {
     let meant = missing(error).and_then(path).map(|path| path.to_string_lossy().into_owned());
     meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"))
 }
 
-/// The same about a path that is missing.
+/// Returns the end of a message about a path that is missing, or nothing.
 pub(crate) fn hint_of(missing: &Path) -> String {
     path(missing).map_or(String::new(), |meant| format!("; did you mean {}?", meant.display()))
 }
 
-/// The path that `error` is about, where it may be missing.
+/// Returns the path that `error` is about, if it may be missing.
 fn missing(error: &Error) -> Option<&Path> {
     match error {
         Error::Data(data::Error::MissingFolder { path } | data::Error::Io { path, .. })
@@ -36,7 +36,8 @@ fn missing(error: &Error) -> Option<&Path> {
     }
 }
 
-/// The existing path most like `asked`, or the model in a run's folder; none where that exists, or nothing is like it.
+/// Returns the existing path most like `asked`, or the model in a run's folder. `None` if `asked` exists, or nothing is
+/// like it.
 fn path(asked: &Path) -> Option<PathBuf> {
     if asked.is_dir() {
         return Some(asked.join(MODEL)).filter(|model| model.is_file());
@@ -56,12 +57,13 @@ fn path(asked: &Path) -> Option<PathBuf> {
     if found.exists() { Some(found) } else { path(&found) }
 }
 
-/// How the folder of a name without one is called.
+/// Returns a path for `folder` that can be listed: "." for the empty one.
 fn listed(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
-/// The name most like `asked`, few letters away or the same without its extension; the first in the alphabet of several.
+/// Returns the name most like `asked`: few letters away, or the same but for an extension. Of several the first in the
+/// alphabet.
 fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
     let text = asked.to_lowercase();
     let score = |name: String| {

@@ -15,7 +15,7 @@ pub(crate) struct Failure {
     code: Code,
 }
 
-/// What an exit code says.
+/// The exit codes, by what went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
@@ -31,23 +31,23 @@ impl Failure {
         Self { message: message.into(), code }
     }
 
-    /// Standard output could not be written. Whoever writes it has told a reader that went away, which is no failure,
-    /// from this.
+    /// The failure of standard output. A reader that went away, as `head` does, is none, and the caller has told that
+    /// apart.
     pub(crate) fn output(error: &std::io::Error) -> Self {
         Self::new(Code::Path, format!("standard output: {error}"))
     }
 
-    /// A file could not be written or read.
+    /// The failure of a file that could not be written or read.
     pub(crate) fn path(path: &std::path::Path, error: impl std::fmt::Display) -> Self {
         Self::new(Code::Path, format!("{}: {error}", path.display()))
     }
 
-    /// What went wrong, for a line of its own.
+    /// Returns what went wrong, as part of another line.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
-    /// Prints the line and gives the exit code.
+    /// Prints the line on standard error and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
         stderr::failure(&format!("icecap: {}", self.message));
         ExitCode::from(self.code as u8)
@@ -67,7 +67,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The errors of the floors below, by way of the facade's.
+/// Errors of the crates below become errors of the facade first.
 macro_rules! from_below {
     ($($error:ty),+) => {
         $(impl From<$error> for Failure {

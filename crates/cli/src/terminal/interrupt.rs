@@ -7,7 +7,7 @@ use crate::terminal::failure::{Code, Failure};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Set by a signal that is only caught so that it does not end the process; the failed write tells the rest.
+/// Set by a signal that is caught only so that it does not end the process; the failed write says the rest.
 #[cfg(unix)]
 static FILE_TOO_LARGE: AtomicBool = AtomicBool::new(false);
 
@@ -24,12 +24,12 @@ pub(crate) fn watch() -> Result<(), Failure> {
     .map_err(|error| Failure::new(Code::Path, format!("cannot watch for Ctrl-C: {error}")))
 }
 
-/// Whether somebody asked to stop, for a callback.
+/// Returns whether to go on, for a callback: breaks once somebody pressed Ctrl-C.
 pub(crate) fn flow() -> ControlFlow<()> {
     if INTERRUPTED.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// Whether somebody asked to stop, for a loop.
+/// Fails once somebody pressed Ctrl-C, for a loop.
 pub(crate) fn check() -> Result<(), Failure> {
     match flow() {
         ControlFlow::Break(()) => Err(icecap::Error::Stopped.into()),

@@ -6,7 +6,7 @@ use crate::terminal::stderr::note;
 /// Lines that are written out; the others are counted.
 const LINES: usize = 20;
 
-/// Tells lines about single photos, the first of them word for word.
+/// Lines on standard error, the first of them in full.
 #[derive(Default)]
 pub(crate) struct Lines {
     told: usize,
@@ -14,6 +14,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// Tells a line, or counts it if there were many.
     pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
         if self.told < LINES {
             self.told += 1;
@@ -23,7 +24,7 @@ impl Lines {
         }
     }
 
-    /// Tells how many were not told. `what` they are.
+    /// Tells how many lines were only counted; `what` is what they are about.
     pub(crate) fn end(self, what: &str) {
         if self.more > 0 {
             note(&format!("… and {} more {what}", self.more));

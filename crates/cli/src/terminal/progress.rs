@@ -29,7 +29,7 @@ const BUSY_AFTER: Duration = Duration::from_secs(1);
 /// Time between two lines for a program.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
-/// Whether somebody looks at a bar.
+/// Returns whether somebody looks at a bar.
 fn is_shown() -> bool {
     !is_quiet() && !is_progress_json() && std::io::stderr().is_terminal()
 }
@@ -146,7 +146,7 @@ impl Busy {
         Self { what, started: now, shown: Mutex::new((None, now)) }
     }
 
-    /// It goes on. Called by several threads, often.
+    /// Shows that the step goes on. Cheap enough to be called often, and by several threads.
     pub(crate) fn tick(&self) {
         let Ok(mut shown) = self.shown.try_lock() else { return };
         let (bar, last) = &mut *shown;
@@ -191,7 +191,7 @@ pub(crate) struct ByteProgress {
 }
 
 impl ByteProgress {
-    /// Of the file called `what`.
+    /// Begins the progress of the file called `what`.
     pub(crate) fn new(what: &str) -> Self {
         let bar = is_shown().then(|| {
             let bar = ProgressBar::no_length().with_message(what.to_owned());
@@ -205,7 +205,7 @@ impl ByteProgress {
         Self { what: what.to_owned(), bar, begun: Cell::new((now, 0)), last_line: Cell::new(now) }
     }
 
-    /// It begins, again perhaps, with `have` bytes from earlier: they are no measure of the rate.
+    /// Begins the transfer, perhaps once more, with `have` bytes from earlier, which do not count for the rate.
     pub(crate) fn begin(&self, have: u64) {
         self.begun.set((Instant::now(), have));
         if let Some(bar) = &self.bar {

@@ -13,37 +13,38 @@ use clap::Args;
 static QUIET: AtomicBool = AtomicBool::new(false);
 static JSON_PROGRESS: AtomicBool = AtomicBool::new(false);
 
-/// The first words that are colored, and how: bold red, yellow, cyan.
+/// The first words that get a color, with its code: bold red, yellow, cyan.
 const COLORS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("note:", "36")];
 
 /// What to say on standard error.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Verbosity {
-    /// Say nothing on standard error but why it failed: no progress, no notes, no warnings
+    /// Print nothing on standard error but failures: no progress, no notes, no warnings
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Tell progress, once a second, and notes on standard error as a JSON object a line, for programs
+    /// Report progress, once a second, and notes on standard error as JSON objects, one a line, for programs
     #[arg(long, global = true)]
     progress_json: bool,
 }
 
-/// From now on.
+/// Sets the verbosity of this process.
 pub(crate) fn set(verbosity: Verbosity) {
     QUIET.store(verbosity.quiet, Ordering::Relaxed);
     JSON_PROGRESS.store(verbosity.progress_json, Ordering::Relaxed);
 }
 
-/// Whether progress and notes are not wanted.
+/// Returns whether progress and notes are not wanted.
 pub(crate) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Whether a program listens to the progress.
+/// Returns whether a program listens to the progress.
 pub(crate) fn is_progress_json() -> bool {
     JSON_PROGRESS.load(Ordering::Relaxed)
 }
 
-/// Writes one line to standard error, whatever a file name in it holds. Where nobody listens any more it is lost.
+/// Writes a line to standard error, unless it should be quiet. Control characters, which a file name may hold, become
+/// spaces. If nobody listens any more the line is lost.
 pub(crate) fn note(text: &str) {
     match () {
         () if is_quiet() => {}
@@ -52,7 +53,7 @@ pub(crate) fn note(text: &str) {
     }
 }
 
-/// The same for what must be said: why the program did not do what it was asked for.
+/// Writes one line to standard error even if it should be quiet: why the program did not do what it was asked for.
 pub(crate) fn failure(text: &str) {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = if is_colored() { colored(&line) } else { line.into() };
@@ -68,7 +69,7 @@ fn colored(line: &str) -> Cow<'_, str> {
     line.into()
 }
 
-/// Whether standard error is to be colored.
+/// Returns whether standard error is to be colored.
 fn is_colored() -> bool {
     static COLORED: OnceLock<bool> = OnceLock::new();
     *COLORED.get_or_init(|| {

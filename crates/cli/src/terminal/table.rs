@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::terminal::failure::{Code, Failure};
 
-/// A table with a header; the columns of `right` hold numbers.
+/// Returns a table with a header. The columns with an index in `right` hold numbers and are aligned to the right.
 pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header.to_vec()).add_rows(rows);

@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-/// `1 photo`, `2 photos`.
+/// Returns a count with its noun: `1 photo`, `2 photos`.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// `9.4 MB`; a million bytes each.
+/// Returns a size as `9.4 MB`; a megabyte is a million bytes.
 pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// A number with commas between its thousands.
+/// Returns a number with commas between its thousands.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -26,7 +26,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// A name on one line: what a terminal would take for a command to itself becomes a space.
+/// Returns a name on one line: control characters, which a terminal would obey, become spaces.
 pub(crate) fn plain(name: &str) -> Cow<'_, str> {
     if name.contains(char::is_control) {
         name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().into()
@@ -35,12 +35,12 @@ pub(crate) fn plain(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same for a path.
+/// Returns a path on one line, control characters replaced by spaces.
 pub(crate) fn plain_path(path: &Path) -> String {
     plain(&path.to_string_lossy()).into_owned()
 }
 
-/// A word as one types it in a shell.
+/// Returns a word as one types it in a shell, in quotes if it needs them.
 pub(crate) fn typed(word: &str) -> Cow<'_, str> {
     let simple = |c: char| c.is_alphanumeric() || "-_./+=:@,%".contains(c);
     if !word.is_empty() && word.chars().all(simple) {
@@ -50,12 +50,12 @@ pub(crate) fn typed(word: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path as one types it in a shell.
+/// Returns a path as one types it in a shell, in quotes if it needs them.
 pub(crate) fn typed_path(path: &Path) -> String {
     typed(&path.to_string_lossy()).into_owned()
 }
 
-/// This program as it was called: what somebody on `cargo run` has to type, too.
+/// Returns this program as it was called, for commands that the user may type next.
 pub(crate) fn program() -> String {
     std::env::args_os().next().map_or("icecap".to_owned(), |name| typed_path(Path::new(&name)))
 }

@@ -5,35 +5,27 @@
 //! 3. The decoder, in its strict mode, turns that into RGB; four-channel images and files that store their channels
 //!    apart (`planes.rs`) get their color here.
 
+mod color_model;
+mod filler;
 mod planes;
 mod skeleton;
 mod stream;
+mod strict;
 
-use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
 
-use self::skeleton::{Frame, RESTART_BYTES, Skeleton, broken, truncated};
-use crate::color::{FourChannels, four_to_rgb};
-use crate::decode::{Buffers, Header};
+use self::color_model::ColorModel;
+use self::skeleton::{Frame, RESTART_BYTES, Skeleton};
+use self::strict::decode_stream;
+use crate::color::four_to_rgb;
+use crate::photo::{Buffers, Header};
 use crate::{Limits, Result, Warning};
-
-/// How the channels of a file are to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ColorModel {
-    Gray,
-    Rgb,
-    Ycc,
-    Four(FourChannels),
-}
 
 /// Decodes a JPEG into `buffers.rgb`.
 pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Result<Header> {
     let skeleton = Skeleton::read(bytes, limits)?;
     let frame = &skeleton.frame;
-    let model = color_model(&skeleton);
+    let model = ColorModel::of(&skeleton);
     limits.check_decoded(held_bytes(frame) + skeleton.restarts * RESTART_BYTES)?;
     let pixels = usize::from(frame.width) * usize::from(frame.height);
     let Buffers { rgb, raw, stream, warnings } = buffers;
@@ -83,55 +75,8 @@ fn held_bytes(frame: &Frame) -> u64 {
     pixels * 3 + four + if frame.progressive { samples * 2 } else { 0 }
 }
 
-/// The color model by libjpeg's rules: JFIF means YCbCr, Adobe's marker says what it is, otherwise the channels'
-/// names tell.
-fn color_model(skeleton: &Skeleton) -> ColorModel {
-    let ids: Vec<u8> = skeleton.frame.components.iter().map(|c| c.id).collect();
-    match (ids.len(), skeleton.hints.adobe) {
-        (1, _) => ColorModel::Gray,
-        (4, Some(0)) => ColorModel::Four(FourChannels::InvertedCmyk),
-        (4, Some(_)) => ColorModel::Four(FourChannels::Ycck),
-        (4, None) => ColorModel::Four(FourChannels::Cmyk),
-        (_, Some(0)) if !skeleton.hints.jfif => ColorModel::Rgb,
-        _ if ids == *b"RGB" => ColorModel::Rgb,
-        _ => ColorModel::Ycc,
-    }
-}
-
 /// The color to ask for in order to get three channels as they are: the one that the decoder believes them to be.
 fn raw_color(frame: &Frame) -> ColorSpace {
     let named = frame.components.iter().map(|c| c.id).eq(*b"RGB");
     if named { ColorSpace::RGB } else { ColorSpace::YCbCr }
-}
-
-/// Decodes a rewritten stream into `out`, `[height, width, channels of color]`.
-fn decode_stream(stream: &[u8], color: ColorSpace, limits: &Limits, out: &mut [u8]) -> Result<()> {
-    let side = limits.side as usize;
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(side)
-        .set_max_height(side)
-        .jpeg_set_max_scans(limits.scans + 1)
-        .jpeg_set_out_colorspace(color);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
-    decoder.decode_headers().map_err(|error| broken(reason(&error)))?;
-    if decoder.output_buffer_size() != Some(out.len()) {
-        return Err(broken("the image header and its data disagree"));
-    }
-    decoder.decode_into(out).map_err(|error| {
-        // The two errors that the ones behind the data lead to.
-        let reason = reason(&error);
-        let ran_out =
-            ["Bad Huffman Code", "more than bits left", "No more bytes left", "Exhausted", "Premature"];
-        if ran_out.iter().any(|text| reason.contains(text)) {
-            truncated("rows are missing, or their data is damaged")
-        } else {
-            broken(reason)
-        }
-    })
-}
-
-fn reason(error: &DecodeErrors) -> String {
-    let text = error.to_string();
-    text.trim_matches('"').to_owned()
 }

@@ -4,9 +4,12 @@
 //! channel is decoded as the gray JPEG that it is, with the same certainty that no row is missing, brought to the
 //! image's size, and the channels are joined.
 
+use icecap_kernels::Size;
+
+use super::color_model::ColorModel;
 use super::skeleton::{EOI, SOI, Skeleton, truncated};
 use super::stream::{copy_data, copy_tables};
-use super::{ColorModel, decode_stream};
+use super::strict::decode_stream;
 use crate::color::{four_to_rgb, ycc_to_rgb};
 use crate::{Error, Format, Limits, Result};
 
@@ -31,9 +34,10 @@ pub(super) fn decode(
         let across = (width * usize::from(component.across)).div_ceil(usize::from(most_across));
         let down = (height * usize::from(component.down)).div_ceil(usize::from(most_down));
         let stream = gray_stream(bytes, skeleton, index, across, down)?;
-        let mut plane = vec![0; across * down];
-        decode_stream(&stream, zune_core::colorspace::ColorSpace::Luma, limits, &mut plane)?;
-        spread(&plane, across, down, &mut joined[index..], channels, width, height);
+        let mut samples = vec![0; across * down];
+        decode_stream(&stream, zune_core::colorspace::ColorSpace::Luma, limits, &mut samples)?;
+        let plane = Plane { samples, across, down };
+        plane.spread(&mut joined[index..], channels, Size { height, width });
     }
     match model {
         ColorModel::Gray => rgb.chunks_exact_mut(3).zip(&joined).for_each(|(to, &gray)| to.fill(gray)),
@@ -81,39 +85,43 @@ fn gray_stream(
     Err(truncated("a color channel has no data"))
 }
 
-/// Brings a plane to the image's size and writes it as every `step`th value of `out`.
-///
-/// Bilinear between sample centers, which for factors of two is the filter that JPEG decoders use (3/4 and 1/4).
-fn spread(
-    plane: &[u8],
+/// The decoded samples of one channel, `[down, across]`.
+struct Plane {
+    samples: Vec<u8>,
     across: usize,
     down: usize,
-    out: &mut [u8],
-    step: usize,
-    width: usize,
-    height: usize,
-) {
-    if (across, down) == (width, height) {
-        out.iter_mut().step_by(step).zip(plane).for_each(|(to, &from)| *to = from);
-        return;
-    }
-    let tap = |at: usize, factor: f32, last: usize| {
-        let position = ((at as f32 + 0.5) * factor - 0.5).clamp(0.0, last as f32);
-        let low = position as usize;
-        (low, (low + 1).min(last), position - low as f32)
-    };
-    // The sampling ratio, not the ratio of the rounded sizes.
-    let factor = |from: usize, to: usize| 1.0 / (to as f32 / from as f32).round().max(1.0);
-    let (factor_x, factor_y) = (factor(across, width), factor(down, height));
-    let columns: Vec<_> = (0..width).map(|x| tap(x, factor_x, across - 1)).collect();
-    let mut pixels = out.iter_mut().step_by(step);
-    for y in 0..height {
-        let (y0, y1, ty) = tap(y, factor_y, down - 1);
-        for (&(x0, x1, tx), to) in columns.iter().zip(&mut pixels) {
-            let at = |y: usize, x: usize| f32::from(plane[y * across + x]);
-            let top = at(y0, x0) + (at(y0, x1) - at(y0, x0)) * tx;
-            let bottom = at(y1, x0) + (at(y1, x1) - at(y1, x0)) * tx;
-            *to = (top + (bottom - top) * ty).round() as u8;
+}
+
+impl Plane {
+    /// Brings the plane to the image's size and writes it as every `step`th value of `out`.
+    ///
+    /// Bilinear between sample centers, which for factors of two is the filter that JPEG decoders use (3/4 and 1/4).
+    fn spread(&self, out: &mut [u8], step: usize, size: Size) {
+        let Self { samples, across, down } = self;
+        let (across, down) = (*across, *down);
+        let Size { height, width } = size;
+        if (across, down) == (width, height) {
+            out.iter_mut().step_by(step).zip(samples).for_each(|(to, &from)| *to = from);
+            return;
+        }
+        let tap = |at: usize, factor: f32, last: usize| {
+            let position = ((at as f32 + 0.5) * factor - 0.5).clamp(0.0, last as f32);
+            let low = position as usize;
+            (low, (low + 1).min(last), position - low as f32)
+        };
+        // The sampling ratio, not the ratio of the rounded sizes.
+        let factor = |from: usize, to: usize| 1.0 / (to as f32 / from as f32).round().max(1.0);
+        let (factor_x, factor_y) = (factor(across, width), factor(down, height));
+        let columns: Vec<_> = (0..width).map(|x| tap(x, factor_x, across - 1)).collect();
+        let mut pixels = out.iter_mut().step_by(step);
+        for y in 0..height {
+            let (y0, y1, ty) = tap(y, factor_y, down - 1);
+            for (&(x0, x1, tx), to) in columns.iter().zip(&mut pixels) {
+                let at = |y: usize, x: usize| f32::from(samples[y * across + x]);
+                let top = at(y0, x0) + (at(y0, x1) - at(y0, x0)) * tx;
+                let bottom = at(y1, x0) + (at(y1, x1) - at(y1, x0)) * tx;
+                *to = (top + (bottom - top) * ty).round() as u8;
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::stream::FILLER_BYTES;
+use super::filler::FILLER_BYTES;
 use crate::limits::check;
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result};
@@ -14,7 +14,7 @@ use crate::{Error, Format, Limits, Result};
 /// Bytes of quantization and Huffman tables that one file may define. Usual files have 600 for each scan.
 const TABLE_BYTES: u64 = 256 << 10;
 
-/// Bytes that one restart marker takes: its offset here, and the filler that `stream.rs` puts in front of it.
+/// Bytes that one restart marker takes: its offset here, and the filler in front of it.
 pub(super) const RESTART_BYTES: u64 = (size_of::<usize>() + FILLER_BYTES) as u64;
 
 pub(super) const SOI: u8 = 0xD8;
@@ -290,7 +290,7 @@ fn first_ff(bytes: &[u8]) -> Option<usize> {
     rest.iter().position(|&byte| byte == 0xFF).map(|at| words.len() * 8 + at)
 }
 
-/// The payload of the segment whose length stands at `at`; none where the file ends first.
+/// The payload of the segment whose length stands at `at`; `None` if the file ends first.
 fn segment(bytes: &[u8], at: usize) -> Result<Option<Range<usize>>> {
     let Some(length) = bytes.get(at..at + 2) else { return Ok(None) };
     let length = usize::from(u16::from_be_bytes([length[0], length[1]]));

@@ -1,25 +1,14 @@
 //! A JPEG written anew from its skeleton, so that the decoder sees only what it needs and cannot mistake missing data
 //! for gray.
 //!
-//! Decoders go on with zeros where data runs out, and zeros are valid codes: the rows that a cut file lacks come out
-//! as a plain color without an error. A Huffman code of ones only is valid in no table (ITU T.81, C.2), and the
-//! decoder checks its tables for that. So behind the data of every scan, and of every restart interval, we put ones:
-//! a decoder that has all its data never reads them, one that lacks a symbol meets an invalid code and says so.
-//! What this cannot see are lost correction bits at the end of a progressive refinement, which carry no symbols;
-//! they change a coefficient by its last bit, and no row is lost with them.
+//! Behind the data of every scan, and of every restart interval, it puts a filler (`filler.rs`) that is an error to read.
 //!
 //! Application segments (profiles, thumbnails, maker's notes) are left out: the skeleton has read what matters of them.
 
 use std::ops::Range;
 
+use super::filler::FILLER;
 use super::skeleton::{EOI, SOI, Scan, Skeleton};
-
-/// 0xFF in entropy-coded data is written with a zero behind it.
-const ONES: [u8; 2] = [0xFF, 0x00];
-/// 16 bytes of ones: more than a decoder's look-ahead of 8 and a symbol of 4.
-const FILLER: usize = 16;
-/// The same in bytes of the stream.
-pub(super) const FILLER_BYTES: usize = FILLER * ONES.len();
 
 /// Writes the whole file into `out`.
 pub(super) fn rewrite(bytes: &[u8], skeleton: &Skeleton, out: &mut Vec<u8>) {
@@ -66,9 +55,9 @@ pub(super) fn copy_data(bytes: &[u8], scan: &Scan, out: &mut Vec<u8>) {
     let mut at = scan.data.start;
     for &restart in &scan.restarts {
         out.extend(&bytes[at..restart]);
-        out.extend([ONES; FILLER].as_flattened());
+        out.extend(FILLER);
         at = restart;
     }
     out.extend(&bytes[at..scan.data.end]);
-    out.extend([ONES; FILLER].as_flattened());
+    out.extend(FILLER);
 }

@@ -142,7 +142,7 @@ impl Backbone {
     /// The net as it was trained. One that was found packed is read from its model file now.
     ///
     /// # Errors
-    /// None, but for a packed net's: as [`icecap_weights::open`], and [`Error::OtherBackbone`] where the file holds another
+    /// None, but for a packed net's: as [`icecap_weights::read`], and [`Error::OtherBackbone`] where the file holds another
     /// net by now.
     pub fn params(&self) -> Result<Arc<Params>, Error> {
         let path = match &self.inner.params {

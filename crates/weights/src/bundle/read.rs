@@ -70,12 +70,12 @@ impl Model {
     /// Reads a model file held in memory. Errors call it `label`.
     ///
     /// # Errors
-    /// Those of [`Model::load`], except for what only a file can do.
+    /// Those of `Model::load`, except for what only a file can do.
     pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Self, Error> {
         Ok(read(bytes, label.as_ref(), Packing::Skipped, &Threads::serial())?.model)
     }
 
-    /// Opens a model file held in memory and packs the net of its backbone as [`Model::open`] does. Errors call it
+    /// Opens a model file held in memory and packs the net of its backbone as `Model::open` does. Errors call it
     /// `label`.
     ///
     /// # Errors

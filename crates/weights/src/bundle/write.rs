@@ -26,10 +26,10 @@ impl Model {
         Ok(icecap_foundation::atomic_file::replace_file(path, |mut out| self.write(&header, &mut out))?)
     }
 
-    /// Returns the bytes of the model file that [`Model::save`] writes.
+    /// Returns the bytes of the model file that `Model::save` writes.
     ///
     /// # Errors
-    /// Those of [`Model::save`], except for what only a file can do.
+    /// Those of `Model::save`, except for what only a file can do.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
         let path = Path::new("the model");
         let header = self.header(path)?;

@@ -1,6 +1,7 @@
 //! Examples, command by command. A line that starts with two spaces and `icecap` is tried by a test: it parses.
 
-/// The end of the long help of the command at `path`, which is `weights import`, say, and empty for icecap itself.
+/// Returns the end of the long help of the command at `path`, which is `weights import`, say, and empty for icecap
+/// itself.
 pub(super) fn of(path: &str) -> Option<&'static str> {
     EXAMPLES.iter().find(|(command, _)| *command == path).map(|(_, text)| *text)
 }

@@ -6,12 +6,12 @@ mod examples;
 
 use clap::{Arg, Command};
 
-/// `command` with all commands below it, its help texts completed.
+/// Completes the help texts of `command` and of all commands below it.
 pub(crate) fn taught(command: Command) -> Command {
     at(command, "")
 }
 
-/// The command at `path`, as `weights import`.
+/// Completes the command at `path`, as `weights import`, and those below it.
 fn at(command: Command, path: &str) -> Command {
     let mut command = command.mut_args(|arg| grouped(arg, path));
     if let Some(examples) = examples::of(path) {
@@ -25,7 +25,7 @@ fn at(command: Command, path: &str) -> Command {
     command
 }
 
-/// An option under the heading that it belongs to.
+/// Puts an option under the heading that it belongs to.
 fn grouped(arg: Arg, command: &str) -> Arg {
     if arg.is_positional() {
         return arg;

@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The processor's name as the system tells it. On x86 Linux its family and model follow, because a virtual machine's
-/// processor often has a bare maker's name.
+/// Returns the processor's name as the system tells it. On x86 Linux its family and model follow, because a virtual
+/// machine's processor often has a bare maker's name.
 pub(super) fn cpu() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     described(&info).unwrap_or_else(|| std::env::consts::ARCH.to_owned())
@@ -17,7 +17,7 @@ fn described(info: &str) -> Option<String> {
     Some(format!("{} f{} m{}", field("model name")?, field("cpu family")?, field("model")?))
 }
 
-/// A name as a file's: lower case, a dash for whatever is no letter or digit.
+/// Returns a name as a file's: lower case, a dash for whatever is no letter or digit.
 pub(super) fn slug(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_lowercase()
@@ -30,7 +30,7 @@ pub(super) fn today() -> String {
     date(since.as_secs() / SECONDS_PER_DAY)
 }
 
-/// The Gregorian date of a day counted from 1970-01-01, found year by year and month by month.
+/// Returns the Gregorian date of a day counted from 1970-01-01, found year by year and month by month.
 fn date(mut day: u64) -> String {
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;

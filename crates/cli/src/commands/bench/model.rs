@@ -57,7 +57,7 @@ struct Report {
     peak_gflops: f64,
     gflops: f64,
     percent_of_peak: f64,
-    /// The same for the pass in the middle.
+    /// The share of the peak that the pass in the middle made of it.
     median_percent_of_peak: f64,
     pooled_first: Vec<f32>,
 }

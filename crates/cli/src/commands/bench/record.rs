@@ -38,7 +38,7 @@ pub(super) struct Row {
     pub(super) macs: Option<usize>,
     pub(super) best_ns: Option<f64>,
     pub(super) median_ns: Option<f64>,
-    /// At its best: GFLOP/s, or GB/s where bytes are read.
+    /// The best rate: in GFLOP/s, or in GB/s if bytes are read.
     pub(super) rate: Option<f64>,
     pub(super) unit: &'static str,
     /// The peak in GFLOP/s, measured in the same run with the same instruction set on as many threads.
@@ -47,7 +47,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// A share of a peak of multiply-adds.
+    /// Returns a rate in percent of a peak of multiply-adds.
     pub(super) fn percent(gflops: f64, peak: f64) -> f64 {
         100.0 * gflops / peak
     }
@@ -131,7 +131,7 @@ fn write(path: &Path, table: &str, rows: &[Row], date: &str, cpu: &str) -> Resul
     Ok(path)
 }
 
-/// A number with `digits` behind the point, or nothing.
+/// Returns a number with `digits` behind the point, or nothing.
 pub(super) fn number(value: Option<f64>, digits: usize) -> String {
     value.map(|value| format!("{value:.digits$}")).unwrap_or_default()
 }

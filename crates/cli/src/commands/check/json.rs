@@ -39,7 +39,7 @@ pub(super) struct Report<'a> {
 #[derive(Serialize)]
 struct Class<'a> {
     name: &'a str,
-    /// None for a part that the dataset does not have.
+    /// `None` for a part that the dataset does not have.
     train: Option<usize>,
     val: Option<usize>,
     test: Option<usize>,

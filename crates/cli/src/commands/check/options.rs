@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Print one JSON object with everything that is found, photo by photo
     #[arg(long)]
     pub(super) json: bool,
-    /// Exit with code 3 where something is an error
+    /// Exit with code 3 if an error is found
     #[arg(long)]
     pub(super) strict: bool,
 }

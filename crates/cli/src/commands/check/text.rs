@@ -55,7 +55,7 @@ fn summary(options: &Options, checkup: &Checkup) -> String {
     text + "\n"
 }
 
-/// The smallest, the middle and the largest photo by pixels, width x height.
+/// Returns the smallest, the middle and the largest photo by pixels, width x height.
 pub(super) fn sizes(seen: &[&Seen]) -> Option<[String; 3]> {
     let mut sizes: Vec<(u64, u32, u32)> = seen
         .iter()
@@ -155,7 +155,7 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
     }
 }
 
-/// The training of what was checked, as one types it.
+/// Returns the training of what was checked, as one types it.
 fn training(options: &Options) -> String {
     let mut command = format!("{} train {}", program(), typed_path(&options.folder));
     for (option, value) in [

@@ -9,14 +9,14 @@ use crate::run::Run;
 /// What differs between any two trainings and says nothing about what they learned.
 const LEFT_OUT: [&str; 2] = ["command", "out"];
 
-/// An argument and its value in each run; none where a run has no such argument.
+/// An argument and its value in each run; `None` for a run without such an argument.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Differing {
     pub(super) option: String,
     pub(super) values: Vec<Option<String>>,
 }
 
-/// The arguments whose values are not the same in all runs, by their names.
+/// Returns the arguments whose values are not the same in all runs, sorted by their names.
 pub(super) fn differing(runs: &[Run]) -> Vec<Differing> {
     let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.arguments.keys()).collect();
     let of = |name: &String| Differing {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::run::Run;
 use crate::terminal::wording::{counted, plain};
 
-/// From this probability on a difference is told to be chance.
+/// The probability from which on a difference is called chance.
 const CHANCE: f64 = 0.05;
 
 /// A run against the first one.
@@ -25,7 +25,7 @@ pub(super) struct Pair {
     /// Only this run is right.
     only_this: usize,
     both_wrong: usize,
-    /// Of McNemar's exact test, two-sided; none without photos.
+    /// The probability of McNemar's exact test, two-sided; `None` without photos.
     p: Option<f64>,
 }
 

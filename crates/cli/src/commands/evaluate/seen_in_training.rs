@@ -7,8 +7,8 @@ use icecap::data::{Part, Sample, read_split};
 
 use crate::run::files::SPLIT;
 
-/// How many of `samples` the model has learned from, by the `split.csv` of its run; none where there is no such file
-/// or it names none of them.
+/// Returns how many of `samples` the model has learned from, by the `split.csv` of its run. `None` if there is no such
+/// file, or it names not one of them.
 pub(super) fn known(model: &Path, samples: &[Sample]) -> Option<usize> {
     let split = read_split(&model.with_file_name(SPLIT)).ok()?;
     let learned = split.into_iter().filter(|row| row.part == Part::Train);

@@ -57,7 +57,7 @@ impl<W: Write + Seek> FeatureFile<W> {
         Ok(())
     }
 
-    /// How many photos there are.
+    /// Returns how many photos there are.
     pub(crate) fn rows(&self) -> usize {
         self.labels.len()
     }
@@ -76,7 +76,7 @@ impl<W: Write + Seek> FeatureFile<W> {
     }
 }
 
-/// The header for `rows` photos whose paths have `text` bytes.
+/// Returns the header for `rows` photos whose paths have `text` bytes.
 fn head(metadata: &BTreeMap<String, String>, row: Shape, rows: usize, text: usize) -> Result<Vec<u8>> {
     let dims: Vec<usize> = std::iter::once(rows).chain(row.dims().iter().copied()).collect();
     let features = Shape::new(&dims).map_err(std::io::Error::other)?;
@@ -88,7 +88,7 @@ fn head(metadata: &BTreeMap<String, String>, row: Shape, rows: usize, text: usiz
     Ok(header(metadata, &tensors))
 }
 
-/// Why a path cannot stand in the file, where that is so.
+/// Returns why a path cannot stand in the file, where that is so.
 pub(crate) fn refuse(path: &Path) -> Option<String> {
     match path.to_str() {
         None => Some(format!("{}: the name is not valid UTF-8; rename it", path.display())),

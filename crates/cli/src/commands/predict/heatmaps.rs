@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::foundation::atomic_file::replace_file;
-use icecap::{Classifier, Heatmap, Heatmaps, Overlay, Prediction, Source, data};
+use icecap::{Classifier, Error, Heatmap, Heatmaps, Overlay, Prediction, Source, data};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
@@ -84,8 +84,6 @@ struct Job<'a> {
     map: Heatmap,
     class: usize,
     file: PathBuf,
-    /// Whether it was; a photo that cannot be read any more is not.
-    outcome: Result<bool, Failure>,
 }
 
 impl Drawn<'_> {
@@ -111,31 +109,21 @@ impl Drawn<'_> {
             for (&(index, photo, predicted), map) in part.iter().zip(maps) {
                 let Ok(map) = map else { continue };
                 let (class, file) = (self.class.unwrap_or(predicted), self.file(photo));
-                jobs.push((index, Job { photo, map, class, file, outcome: Ok(false) }));
+                jobs.push((index, Job { photo, map, class, file }));
             }
-            self.draw(&mut jobs);
-            interrupt::check()?;
-            for (index, job) in jobs {
-                files[index] = job.outcome?.then_some(job.file);
+            let threads = self.classifier.backbone().threads();
+            let drawn = threads.map_until(&interrupt::flow, jobs, |(index, job)| {
+                Ok::<_, Failure>((index, draw(self.classifier, &job)?.then_some(job.file)))
+            });
+            for drawn in drawn.ok_or(Error::Stopped)? {
+                let (index, file) = drawn?;
+                files[index] = file;
             }
         }
         Ok(files)
     }
 
-    /// Draws on all threads, a photo to a thread.
-    fn draw(&self, jobs: &mut [(usize, Job<'_>)]) {
-        let threads = self.classifier.backbone().threads();
-        let mut states = vec![(); threads.count()];
-        threads.for_each_chunk(&mut states, jobs, 1, |(), _, jobs| {
-            for (_, job) in jobs {
-                if interrupt::flow().is_continue() {
-                    job.outcome = draw(self.classifier, job);
-                }
-            }
-        });
-    }
-
-    /// The file of a photo: its name, with a number where that is taken.
+    /// Returns the file of a photo: its name, with a number where that is taken.
     fn file(&mut self, photo: &Path) -> PathBuf {
         let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
         let mut end = stem.len().min(LONGEST_NAME);
@@ -155,6 +143,7 @@ impl Drawn<'_> {
     }
 }
 
+/// Draws a heatmap into its file. Returns whether it was drawn: a photo that cannot be read any more is not.
 fn draw(classifier: &Classifier, job: &Job<'_>) -> Result<bool, Failure> {
     let photo = Source::Path(job.photo);
     let Ok(overlay) = Overlay::of(classifier, photo, &job.map, job.class, LONGEST_SIDE) else {

@@ -43,7 +43,7 @@ impl Photos {
         Ok(photos)
     }
 
-    /// How many there are, where no list is yet to be read.
+    /// Returns how many photos there are; `None` while a list on standard input is yet to be read.
     pub(super) fn known(&self) -> Option<usize> {
         self.parts.iter().try_fold(0, |sum, part| match part {
             Named::Photos(photos) => Some(sum + photos.len()),
@@ -51,12 +51,12 @@ impl Photos {
         })
     }
 
-    /// What `--strict` says of what has been scanned so far.
+    /// Takes the failure that `--strict` makes of what has been scanned so far.
     pub(super) fn unreadable(&mut self) -> Option<Failure> {
         self.unreadable.take()
     }
 
-    /// The next photos, at most `most` and no more than can be told without waiting for a list; none at the end.
+    /// Returns the next photos: at most `most`, and no more than can be told without waiting for a list. Empty at the end.
     pub(super) fn window(&mut self, most: usize) -> Result<Vec<PathBuf>, Failure> {
         let mut window = Vec::with_capacity(most);
         while window.len() < most {
@@ -85,7 +85,7 @@ impl Photos {
         Ok(window)
     }
 
-    /// The photos in and below a folder, or the file itself.
+    /// Returns the photos in and below a folder, or the file itself.
     fn below(&mut self, path: &Path) -> Result<Vec<PathBuf>, Failure> {
         let (photos, passed_over) = scan_photos(path)?;
         skipped::clutter(&passed_over);
@@ -94,7 +94,7 @@ impl Photos {
     }
 }
 
-/// The next line that is not empty.
+/// Reads the next line that is not empty; `None` at the end.
 fn next_line(list: &mut impl BufRead) -> Result<Option<PathBuf>, Failure> {
     let mut line = Vec::new();
     loop {

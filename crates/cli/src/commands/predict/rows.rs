@@ -16,7 +16,7 @@ use crate::terminal::wording::{plain, plain_path};
 pub(super) struct Tally {
     pub(super) photos: usize,
     pub(super) unreadable: usize,
-    /// Those of them that are above a limit.
+    /// The unreadable photos that are above a limit.
     pub(super) over_limit: usize,
     /// Photos that have a label and lie in a folder with a class's name, and those of them that were labeled so.
     pub(super) labeled: usize,
@@ -34,7 +34,7 @@ pub(super) struct Rows<'a> {
     format: Format,
     classes: &'a [String],
     columns: Columns,
-    /// Widths of the table's columns so far; none before the first window.
+    /// Widths of the table's columns so far; `None` before the first window.
     widths: Vec<usize>,
     begun: bool,
 }
@@ -45,8 +45,8 @@ impl<'a> Rows<'a> {
         Self { format, classes, columns, widths: Vec::new(), begun: false }
     }
 
-    /// The rows of some photos as text, with the header in front of the first. `heatmaps` are the files of the photos'
-    /// heatmaps; none where none are drawn.
+    /// Returns the rows of some photos as text, with the header in front of the first. `heatmaps` are the files of the
+    /// photos' heatmaps; empty if none are drawn.
     pub(super) fn window(
         &mut self,
         paths: &[PathBuf],

@@ -20,12 +20,12 @@ pub(super) struct AugmentOptions {
 }
 
 impl AugmentOptions {
-    /// How many views there are of each training photo.
+    /// Returns how many views there are of each training photo.
     pub(super) fn count(&self) -> u32 {
         if self.augment.is_some() { self.views.unwrap_or(VIEWS) } else { 1 }
     }
 
-    /// The views, drawn by `seed`.
+    /// Returns the views, drawn by `seed`.
     pub(super) fn views(&self, seed: u64) -> Result<Views, Failure> {
         match self.augment {
             Some(augment) => Ok(Views::drawn(augment, seed, self.count())?),

@@ -39,7 +39,7 @@ pub(crate) struct Options {
     pub(super) augment: AugmentOptions,
     #[command(flatten)]
     pub(super) training: TrainingOptions,
-    /// Share of each class that is held back for validation where the folder has no validation photos
+    /// Share of each class that is held back for validation if the folder has no validation photos
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
     pub(super) val_split: f64,
     /// Cross-validate on the training photos, in so many folds; no photo is then held back where the folder has no
@@ -50,10 +50,10 @@ pub(crate) struct Options {
     /// capture group (or match), as in '^(cow-[0-9]+)_'
     #[arg(long, value_name = "REGEX")]
     pub(super) group: Option<String>,
-    /// Folder for the model and what is known of the run [default: icecap-run, icecap-run-2, …]
+    /// Folder for the model and everything else about the run [default: icecap-run, icecap-run-2, …]
     #[arg(short, long, alias = "output", value_name = "RUN")]
     pub(super) out: Option<PathBuf>,
-    /// Fail where a photo or a folder cannot be read, instead of leaving it out
+    /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     pub(super) strict: bool,
     /// Neither take features from the cache nor keep them there
@@ -71,7 +71,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// What is trained on.
+    /// Returns what is trained on.
     pub(super) fn folder(&self) -> &Path {
         self.folder.as_deref().unwrap_or(Path::new(""))
     }

@@ -1,15 +1,15 @@
-//! `predictions.csv` of a training: what the trained model says of every photo that was read.
+//! What a trained model says of every photo that was read, as its run keeps it.
 
-use icecap::data::{Part, csv_record};
+use icecap::data::Part;
 use icecap::{FeatureMap, Trained};
 
-use crate::run::predictions::COLUMNS;
+use crate::run::predictions::{Seen, header, line};
 use crate::terminal::failure::Failure;
 
 /// More logits than this in all are left out: the file would have more than some fifty megabytes of them.
 const MAX_LOGITS: usize = 4_000_000;
 
-/// The file's text.
+/// Returns the text of `predictions.csv`.
 pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
     let parts =
         [(Part::Train, &trained.train_set), (Part::Val, &trained.val_set), (Part::Test, &trained.test_set)];
@@ -18,28 +18,22 @@ pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
     let classes = classifier.classes();
     let photos: usize = parts.iter().map(|(_, set)| set.samples.len()).sum();
     let with_logits = photos.saturating_mul(classes.len()) <= MAX_LOGITS;
-    let mut text = csv_record(COLUMNS);
+    let mut text = header();
     for (part, set) in parts {
         let data = set.features.features().data();
         let width = data.len() / set.samples.len().max(1);
         for (sample, row) in set.samples.iter().zip(data.chunks_exact(width.max(1))) {
             let said = classifier.of_features(row);
-            let logits: Vec<String> = match with_logits {
-                true => said.logits.iter().map(f32::to_string).collect(),
-                false => Vec::new(),
+            let seen = Seen {
+                part,
+                path: sample.path.clone(),
+                class: sample.class,
+                predicted: said.class,
+                probability: said.probability,
+                true_probability: said.probabilities[sample.class],
+                place: Some(map.place(row)),
             };
-            let [x, y] = map.place(row);
-            text += &csv_record([
-                part.name(),
-                &sample.path.to_string_lossy(),
-                &classes[sample.class],
-                &said.label,
-                &said.probability.to_string(),
-                &said.probabilities[sample.class].to_string(),
-                &logits.join(" "),
-                &x.to_string(),
-                &y.to_string(),
-            ]);
+            text += &line(&seen, classes, if with_logits { &said.logits } else { &[] });
         }
     }
     Ok(text)

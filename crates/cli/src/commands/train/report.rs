@@ -12,12 +12,13 @@ use icecap::{
 };
 
 use super::options::Options;
-use super::since::Comparison;
+use super::since;
 use super::verdict;
 use crate::photos::class_folder::parent_of_class;
 use crate::photos::skipped;
 use crate::run::files::{MODEL, REPORT};
 use crate::run::folder::RunFolder;
+use crate::run::since::Comparison;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
@@ -112,7 +113,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// The table of classes: index, name, photos in each part.
+    /// Returns the table of classes: index, name, photos in each part.
     fn classes(&self) -> String {
         let mut parts = vec![Part::Train, Part::Val];
         if !self.dataset.test.is_empty() {
@@ -136,7 +137,7 @@ impl<'a> Report<'a> {
         table(&header, &right, rows)
     }
 
-    /// Where the validation photos come from.
+    /// Returns where the validation photos come from.
     fn validation(&self, inventory: &Inventory) -> String {
         match (&self.options.val, &inventory.val) {
             (Some(folder), _) => format!("the photos in {}", plain_path(folder)),
@@ -149,7 +150,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Nothing goes on any more.
+    /// Takes the sign of a step under way from the screen.
     pub(super) fn rest(&self) {
         drop(lock(&self.busy).take());
     }
@@ -193,7 +194,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Why the training was stopped from here, if it was.
+    /// Returns why the training was stopped from here, if it was.
     pub(super) fn failure(&self) -> Option<Failure> {
         lock(&self.progress).take();
         lock(&self.failure).take()
@@ -224,7 +225,7 @@ impl<'a> Report<'a> {
         self.say(&verdict::settings(settled, self.dataset.train.len(), self.options.augment.count()))
     }
 
-    /// Whether an epoch is worth a line: all of few, some of many.
+    /// Returns whether an epoch is worth a line: all of few, some of many.
     fn is_shown(&self, epoch: u32) -> bool {
         match self.epochs.load(Ordering::Relaxed) {
             0 => epoch <= 20 || epoch.is_multiple_of(10),
@@ -233,7 +234,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether the learning rate is worth a column.
+    /// Returns whether the learning rate is worth a column.
     fn rate_changes(&self) -> bool {
         self.options.training.schedule != Decay::Constant || self.options.training.warmup > 0
     }
@@ -285,7 +286,7 @@ impl<'a> Report<'a> {
         };
         let line = if why.is_empty() { "" } else { "\n" };
         let mut text = format!("{line}{why}\n{}", verdict::text(trained));
-        text.extend(since.map(Comparison::text));
+        text.extend(since.map(since::text));
         if let Some(test) = trained.test {
             text += &format!(
                 "test        loss {:.4}, accuracy {:.4} on {} that had no part in the training\n",
@@ -336,7 +337,7 @@ fn stride(all: u32) -> u32 {
     }
 }
 
-/// A number, or a dash where there is none.
+/// Returns a number with four digits, or a dash if it is not known.
 fn figure(value: f32) -> String {
     if value.is_nan() { "-".to_owned() } else { format!("{value:.4}") }
 }

@@ -24,7 +24,7 @@ enum Training {
     Train(Box<Options>),
 }
 
-/// The options of the run that `options` name to go on with, or `options` themselves.
+/// Returns the options of the run that `options` name to go on with, or `options` themselves.
 pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
     let Some(run) = &options.resume else { return Ok(options) };
     let run = std::path::absolute(run).map_err(|error| Failure::path(run, error))?;
@@ -51,7 +51,8 @@ pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
     Ok(Options { out: Some(run), begun: Some(begun), ..*taken })
 }
 
-/// The words behind the program's name that began the run: those of this process, or of the one that is gone on with.
+/// Returns the words behind the program's name that began the run: those of this process, or of the one that is gone on
+/// with.
 pub(super) fn words(options: &Options) -> Vec<String> {
     match &options.begun {
         Some(begun) => begun.words.clone(),

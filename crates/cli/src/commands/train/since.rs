@@ -8,6 +8,7 @@
 
 mod compare;
 mod known;
+mod text;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,47 +16,37 @@ use std::sync::Arc;
 
 use icecap::data::{Cache, Groups, Inventory, Part, Sample, read_split, split, split_groups};
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
-use serde::Deserialize;
 
 use super::options::Options;
 use crate::options::input::InputSize;
-use crate::run::files::{ARGUMENTS, MODEL, SPLIT};
-use crate::run::text_file::toml_file;
-use crate::terminal::did_you_mean;
+use crate::run::arguments::Basis;
+use crate::run::files::{MODEL, SPLIT};
+use crate::run::since::{Changes, Comparison};
 use crate::terminal::failure::Failure;
 
-pub(super) use compare::Comparison;
-use compare::Counts;
+use compare::Earlier;
 use known::Known;
-
-/// What an earlier run says of how it was made, as far as it matters here.
-#[derive(Deserialize)]
-struct Earlier {
-    weights: String,
-    size: [usize; 2],
-    resize: String,
-    seed: u64,
-    val_split: f64,
-}
+pub(super) use text::text;
 
 /// An earlier run beside a new one.
 pub(super) struct Since {
     run: PathBuf,
-    counts: Counts,
+    changes: Changes,
     /// Photos of the new run that the old model has learned from.
     learned: HashSet<PathBuf>,
 }
 
-/// The same with the old model at hand.
+/// An earlier run whose model is open.
 pub(super) struct Opened {
-    since: Since,
-    old: Classifier,
+    run: PathBuf,
+    changes: Changes,
+    earlier: Earlier,
 }
 
 /// `options` with what the run that they name says where they leave it open.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Earlier { weights, size, resize, .. } = earlier(&run)?;
+    let Basis { weights, size, resize, .. } = Basis::read(&run)?;
     options.backbone.weights = options.backbone.weights.or(Some(weights.into()));
     options.input.size = options.input.size.or(Some(InputSize(size)));
     if options.input.resize.is_none() {
@@ -64,34 +55,23 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// The folder of the run that is named, by itself or by its model.
+/// Returns the folder of the run that is named, by itself or by its model.
 fn folder(options: &Options) -> Option<PathBuf> {
     let named = options.since.as_deref()?;
     let parent = named.parent().filter(|_| named.is_file());
     Some(parent.unwrap_or(named).to_owned())
 }
 
-fn earlier(run: &Path) -> Result<Earlier, Failure> {
-    /// What nobody's arguments come to, in bytes.
-    const MOST: u64 = 1 << 20;
-    let file = run.join(ARGUMENTS);
-    if !file.is_file() {
-        let reason = "no run here, args.toml is missing; name a folder that `icecap train` has left";
-        return Err(Failure::path(run, format!("{reason}{}", did_you_mean::hint_of(run))));
-    }
-    toml_file(&file, MOST, "name the folder of a run")
-}
-
 impl Since {
     /// Looks for the photos of `dataset` in the run that the options name, and gives them the parts that they had there.
-    /// None where no run is named.
+    /// Returns `None` if no run is named.
     pub(super) fn begin(
         options: &Options,
         inventory: &Inventory,
         dataset: &mut Dataset,
     ) -> Result<Option<Self>, Failure> {
         let Some(run) = folder(options) else { return Ok(None) };
-        let Earlier { seed, val_split, .. } = earlier(&run)?;
+        let Basis { seed, val_split, .. } = Basis::read(&run)?;
         let rows = read_split(&run.join(SPLIT))?;
         let before: Vec<(PathBuf, String)> = (dataset.samples())
             .map(|(_, sample)| (sample.path.clone(), dataset.classes[sample.class].clone()))
@@ -100,7 +80,7 @@ impl Since {
         if inventory.val.is_none() {
             keep_parts(dataset, inventory, &known, val_split, seed)?;
         }
-        let counts = Counts {
+        let changes = Changes {
             photos_then: rows.len(),
             photos_now: before.len(),
             new: before.len() - known.parts.len(),
@@ -109,29 +89,30 @@ impl Since {
             gone_classes: without(rows.iter().map(|row| &row.class), dataset.classes.iter()),
         };
         let learned = known.parts.into_iter().filter(|(_, part)| *part == Part::Train).map(|(path, _)| path);
-        Ok(Some(Self { run, counts, learned: learned.collect() }))
+        Ok(Some(Self { run, changes, learned: learned.collect() }))
     }
 
     /// Opens the run's model, over the new run's backbone where it is the same.
     pub(super) fn open(self, backbone: &Backbone) -> Result<Opened, Failure> {
-        let model = self.run.join(MODEL);
-        let old = match Classifier::builder().backbone(backbone).open(&model) {
-            Err(Error::OtherBackbone { .. }) => Classifier::open(&model),
+        let file = self.run.join(MODEL);
+        let model = match Classifier::builder().backbone(backbone).open(&file) {
+            Err(Error::OtherBackbone { .. }) => Classifier::open(&file),
             opened => opened,
         }?;
-        Ok(Opened { since: self, old })
+        Ok(Opened { run: self.run, changes: self.changes, earlier: Earlier { model, learned: self.learned } })
     }
 }
 
 impl Opened {
     /// Tries both models on the validation photos of the new run.
     pub(super) fn compare(self, trained: &Trained, cache: Option<Arc<Cache>>) -> Result<Comparison, Failure> {
-        let Self { since: Since { run, counts, learned }, old } = self;
-        Comparison::new(&run, counts, &learned, &old, trained, cache)
+        let Self { run, changes, earlier } = self;
+        let compared = compare::compare(&earlier, trained, cache)?;
+        Ok(Comparison { run: run.to_string_lossy().into_owned(), changes, ..compared })
     }
 }
 
-/// The names among `these` that are not among `those`, each once.
+/// Returns the names among `these` that are not among `those`, each once.
 fn without<'a>(
     these: impl Iterator<Item = &'a String>,
     those: impl Iterator<Item = &'a String>,

@@ -28,7 +28,7 @@ use crate::terminal::wording::{plain_path, program, typed_path};
 pub(super) struct Unfinished {
     folder: PathBuf,
     kept: AtomicBool,
-    /// Why the model of a stopped run could not be written; none in it where it was.
+    /// The outcome of writing the model of a stopped run; `None` if nothing was written yet.
     model: Mutex<Option<Result<(), Error>>>,
 }
 
@@ -76,7 +76,7 @@ impl Unfinished {
         *lock(&self.model) = Some(saved);
     }
 
-    /// What to say of a run that was stopped.
+    /// Returns what to say of a run that was stopped.
     pub(super) fn stopped(&self) -> Failure {
         self.keep();
         match lock(&self.model).take() {

@@ -11,7 +11,8 @@ const UNEVEN: usize = 10;
 /// Folds that are told one by one; of more, a line would be too long.
 const FEW_FOLDS: usize = 10;
 
-/// The optimizer and the settings, and where those come from that were left open; for so many views of each of `photos`.
+/// Returns the optimizer and the settings, and where those come from that were left open; for so many views of each of
+/// `photos`.
 pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
     let options = &settled.options;
     let mut text = format!("training    {}", options.solver.name());
@@ -42,7 +43,7 @@ fn chosen(choice: &L2Choice) -> String {
     }
 }
 
-/// A warning where some classes have many times the photos of others.
+/// Returns a warning where some classes have many times the photos of others.
 pub(super) fn uneven(classes: &[String], counts: &[usize]) -> Option<String> {
     let of = |index: usize| format!("'{}' has {}", plain(&classes[index]), counted(counts[index], "photo"));
     let most = (0..counts.len()).max_by_key(|&index| counts[index])?;
@@ -57,7 +58,7 @@ pub(super) fn uneven(classes: &[String], counts: &[usize]) -> Option<String> {
     })
 }
 
-/// A warning where classes are learned but not watched: nothing that is told later says so.
+/// Returns a warning where classes are learned but not watched: nothing that is told later says so.
 pub(super) fn unwatched(classes: &[String], train: &[usize], val: &[usize]) -> Option<String> {
     let none: Vec<_> = (0..classes.len()).filter(|&index| train[index] > 0 && val[index] == 0).collect();
     let (first, watched) = (none.first()?, val.iter().sum::<usize>() > 0);
@@ -70,7 +71,7 @@ pub(super) fn unwatched(classes: &[String], train: &[usize], val: &[usize]) -> O
     })
 }
 
-/// How good the classifier is, and how sure that is.
+/// Returns how good the classifier is, and how sure that is.
 pub(super) fn text(trained: &Trained) -> String {
     let mut text = String::new();
     if trained.kept + 1 < trained.history.len() {

@@ -50,7 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// The names of the classes: in the text itself, or in the file that it names behind an `@`.
+/// Returns the names of the classes: in the text itself, or in the file that it names behind an `@`.
 fn class_names(text: &str) -> Result<Vec<String>, Failure> {
     let names = |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect();
     let Some(path) = text.strip_prefix('@').map(Path::new) else { return Ok(names(text.split(','))) };

@@ -30,9 +30,9 @@ struct Report {
     bytes: u64,
     container: &'static str,
     file_sha256: String,
-    /// What the net's tensors and the metadata say; none where they make no net.
+    /// What the net's tensors and the metadata say; `None` if they make no net.
     net: Option<Net>,
-    /// Why they make none.
+    /// The reason why they make no net.
     no_net: Option<String>,
     metadata: Vec<(String, String)>,
     values: u64,
@@ -154,7 +154,7 @@ fn text(report: &Report) -> String {
         let unknown = || "not stated".to_owned();
         lines.extend([
             ("name", net.name.clone().unwrap_or_else(unknown)),
-            ("licence", net.licence.clone().unwrap_or_else(unknown)),
+            ("license", net.licence.clone().unwrap_or_else(unknown)),
             ("layout", net.layout.to_owned()),
             ("width", net.width.map_or("of its own".to_owned(), |width| width.to_string())),
             (
@@ -191,7 +191,7 @@ fn text(report: &Report) -> String {
 /// Texts of a file's metadata that are shown: all that our own files have. Keras 3 has one for each layer.
 const TEXTS: usize = 24;
 
-/// A text of a file as far as it fits a line.
+/// Returns a text of a file as far as it fits a line.
 fn cut(text: &str) -> String {
     const SHOWN: usize = 100;
     match text.char_indices().nth(SHOWN) {

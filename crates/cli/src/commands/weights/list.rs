@@ -99,7 +99,7 @@ fn text(manifest: &Manifest, store: Option<&Store>) -> String {
             cached.to_owned(),
         ]
     });
-    let header = ["name", "MB", "width", "input", "classes", "top-1 %", "licence", "cached"];
+    let header = ["name", "MB", "width", "input", "classes", "top-1 %", "license", "cached"];
     let table = table(&header, &[1, 2, 3, 5], rows);
     format!(
         "{table}\n\nclasses: with the classification top, for `icecap classify`. top-1: as the publisher reports it, on \

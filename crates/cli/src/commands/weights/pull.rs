@@ -34,10 +34,10 @@ pub(crate) struct Options {
     /// Try again so many times after a failure that may pass
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: u32,
-    /// Fetch files that are in the cache, too
+    /// Fetch files even if they are in the cache
     #[arg(long)]
     force: bool,
-    /// Take a file whose hash is not the one that was seen first, where its publisher states none
+    /// Accept a file with another hash than the one that was seen first, if its publisher states none
     #[arg(long)]
     accept_new_hash: bool,
     #[command(flatten)]

@@ -63,7 +63,7 @@ fn starter(manifest: &Manifest) -> Result<Report, Failure> {
     Ok(report("the starter backbone".to_owned(), &weights, Some(&entry), compared))
 }
 
-/// The file of an entry in the cache. Nothing is fetched: there would be nothing to doubt.
+/// Returns the file of an entry in the cache. Nothing is fetched: there would be nothing to doubt.
 fn stored(entry: &Entry, store: &Store) -> Result<Report, Failure> {
     let weights = store.read(entry)?;
     let path = store.file(entry).unwrap_or_default();
@@ -109,7 +109,7 @@ fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     Ok(report(plain_path(path), &weights, entry, compared))
 }
 
-/// The entry that states a hash, or how it starts, of a file of this name.
+/// Returns the entry that states a hash, or how it starts, of a file of this name.
 fn called_so<'m>(path: &Path, manifest: &'m Manifest) -> Option<&'m Entry> {
     let name = path.file_name()?.to_str()?;
     let stated = |entry: &&Entry| entry.sha256.is_some() || entry.sha256_prefix.is_some();
@@ -122,7 +122,7 @@ fn known_file(entry: &Entry, weights: &Weights, path: &Path) -> Result<Vec<Compa
     Ok(vec![Compared { what: "file sha256", with }])
 }
 
-/// What opening a file has compared.
+/// Returns what opening a file has compared.
 fn net(weights: &Weights, stated: bool, entry: Option<&Entry>) -> Vec<Compared> {
     let tensors = weights.params.tensors().count();
     let of_params = if stated { "as the file states" } else { "compared with nothing: the file states none" };
@@ -140,7 +140,7 @@ fn net(weights: &Weights, stated: bool, entry: Option<&Entry>) -> Vec<Compared> 
     rows
 }
 
-/// Whether a file states the hash of its net.
+/// Returns whether a file states the hash of its net.
 fn states_hash(path: &Path) -> Result<bool, Failure> {
     icecap::kernels::with_mapped_file(path, MAX_FILE, |bytes| {
         Ok(Container::parse(bytes, path)?.metadata().contains_key("params_sha256"))
@@ -157,7 +157,7 @@ fn report(file: String, weights: &Weights, entry: Option<&Entry>, compared: Vec<
     }
 }
 
-/// The `.sha256` beside a file, as `sha256sum` writes it, and the hash in it.
+/// Returns the `.sha256` beside a file, as `sha256sum` writes it, and the hash in it.
 fn beside(path: &Path) -> Result<Option<(PathBuf, Digest)>, Failure> {
     const MAX_NOTE: u64 = 1 << 16;
     let mut name = path.as_os_str().to_owned();

@@ -54,7 +54,7 @@ pub(crate) struct TrainingOptions {
 }
 
 impl TrainingOptions {
-    /// The options as the library takes them.
+    /// Returns the options as the library takes them.
     ///
     /// What would change nothing is refused: it is not what somebody meant who typed it.
     pub(crate) fn options(&self) -> Result<TrainOptions, Failure> {

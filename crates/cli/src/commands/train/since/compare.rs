@@ -1,146 +1,63 @@
 //! Two models on the same photos.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use icecap::data::Cache;
 use icecap::graph::Tap;
 use icecap::{Classifier, Extractor, Trained};
-use serde::Serialize;
 
 use crate::photos::batches::for_each_photo;
+use crate::run::since::Comparison;
 use crate::terminal::failure::Failure;
-use crate::terminal::table::table;
-use crate::terminal::wording::{counted, plain, plain_path};
 
-/// What came and went since the earlier run.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Counts {
-    pub(super) photos_then: usize,
-    pub(super) photos_now: usize,
-    pub(super) new: usize,
-    pub(super) gone: usize,
-    pub(super) new_classes: Vec<String>,
-    pub(super) gone_classes: Vec<String>,
+/// The model of an earlier run.
+pub(super) struct Earlier {
+    pub(super) model: Classifier,
+    /// Photos of the new run that this model has learned from.
+    pub(super) learned: HashSet<PathBuf>,
 }
 
-/// An earlier model and a new one on the validation photos of the new run.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Comparison {
-    run: String,
-    #[serde(flatten)]
-    counts: Counts,
-    /// Photos of classes that both know, and how many each has right.
-    photos: usize,
-    old_right: usize,
-    new_right: usize,
-    old_accuracy: Option<f64>,
-    new_accuracy: Option<f64>,
-    /// Of these, those that only one of the two has right.
-    only_old_right: usize,
-    only_new_right: usize,
-    /// Photos of classes that the old model does not know.
-    unknown_photos: usize,
-    unknown_new_right: usize,
-    /// Validation photos that are left out of all this, since the old model has learned from them.
-    left_out: usize,
+/// Tries both models on the validation photos of the new run. What the result says of the runs themselves, their folder
+/// and what came and went, is left for the caller to fill in.
+pub(super) fn compare(
+    earlier: &Earlier,
+    trained: &Trained,
+    cache: Option<Arc<Cache>>,
+) -> Result<Comparison, Failure> {
+    let (old, new) = (&earlier.model, &trained.classifier);
+    let mut all = Comparison::default();
+    let rows = trained.val_set.features.features().data().chunks_exact(new.backbone().features());
+    let said = of_old(old, trained, cache)?;
+    for ((sample, row), said) in trained.val_set.samples.iter().zip(rows).zip(said) {
+        let class = &new.classes()[sample.class];
+        let new_right = new.of_features(row).class == sample.class;
+        if earlier.learned.contains(&sample.path) {
+            all.left_out += 1;
+        } else if old.classes().contains(class) {
+            add(&mut all, said.is_some_and(|said| old.classes()[said] == *class), new_right);
+        } else {
+            all.unknown_photos += 1;
+            all.unknown_new_right += usize::from(new_right);
+        }
+    }
+    all.old_accuracy = share(all.old_right, all.photos);
+    all.new_accuracy = share(all.new_right, all.photos);
+    Ok(all)
 }
 
-impl Comparison {
-    pub(super) fn new(
-        run: &Path,
-        counts: Counts,
-        learned: &HashSet<PathBuf>,
-        old: &Classifier,
-        trained: &Trained,
-        cache: Option<Arc<Cache>>,
-    ) -> Result<Self, Failure> {
-        let mut all = Self {
-            run: run.to_string_lossy().into_owned(),
-            counts,
-            photos: 0,
-            old_right: 0,
-            new_right: 0,
-            old_accuracy: None,
-            new_accuracy: None,
-            only_old_right: 0,
-            only_new_right: 0,
-            unknown_photos: 0,
-            unknown_new_right: 0,
-            left_out: 0,
-        };
-        let new = &trained.classifier;
-        let rows = trained.val_set.features.features().data().chunks_exact(new.backbone().features());
-        let said = of_old(old, trained, cache)?;
-        for ((sample, row), said) in trained.val_set.samples.iter().zip(rows).zip(said) {
-            let class = &new.classes()[sample.class];
-            let new_right = new.of_features(row).class == sample.class;
-            if learned.contains(&sample.path) {
-                all.left_out += 1;
-            } else if old.classes().contains(class) {
-                all.add(said.is_some_and(|said| old.classes()[said] == *class), new_right);
-            } else {
-                all.unknown_photos += 1;
-                all.unknown_new_right += usize::from(new_right);
-            }
-        }
-        all.old_accuracy = share(all.old_right, all.photos);
-        all.new_accuracy = share(all.new_right, all.photos);
-        Ok(all)
-    }
-
-    fn add(&mut self, old_right: bool, new_right: bool) {
-        self.photos += 1;
-        self.old_right += usize::from(old_right);
-        self.new_right += usize::from(new_right);
-        self.only_old_right += usize::from(old_right && !new_right);
-        self.only_new_right += usize::from(new_right && !old_right);
-    }
-
-    /// For people.
-    pub(crate) fn text(&self) -> String {
-        let Counts { photos_then, photos_now, new, gone, new_classes, gone_classes } = &self.counts;
-        let mut text = format!(
-            "since       {}: {photos_then} photos then, {photos_now} now; {new} new, {gone} gone\n",
-            plain_path(Path::new(&self.run)),
-        );
-        for (what, classes) in [("new", new_classes), ("gone", gone_classes)] {
-            if !classes.is_empty() {
-                text += &format!("            {what}: {}\n", named(classes));
-            }
-        }
-        let accuracy = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.4}"));
-        let mut rows = vec![vec![
-            "of classes that both know".to_owned(),
-            self.photos.to_string(),
-            accuracy(self.old_accuracy),
-            accuracy(self.new_accuracy),
-        ]];
-        if self.unknown_photos > 0 {
-            rows.push(vec![
-                "of classes new since".to_owned(),
-                self.unknown_photos.to_string(),
-                "-".to_owned(),
-                accuracy(share(self.unknown_new_right, self.unknown_photos)),
-            ]);
-        }
-        text +=
-            &table(&["accuracy on validation photos", "photos", "old model", "new model"], &[1, 2, 3], rows);
-        text += &format!(
-            "\nonly right  {} with the old, {} with the new\n",
-            self.only_old_right, self.only_new_right
-        );
-        if self.left_out > 0 {
-            let photos = counted(self.left_out, "validation photo");
-            text += &format!("left out    {photos} that the old model has learned from\n");
-        }
-        text + "\n"
-    }
+/// Counts a photo of a class that both models know.
+fn add(all: &mut Comparison, old_right: bool, new_right: bool) {
+    all.photos += 1;
+    all.old_right += usize::from(old_right);
+    all.new_right += usize::from(new_right);
+    all.only_old_right += usize::from(old_right && !new_right);
+    all.only_new_right += usize::from(new_right && !old_right);
 }
 
-/// The class that the old model names for each validation photo; none for one that it cannot read. On the same backbone,
-/// from photos made ready alike, it goes by the features that are there.
+/// Returns the class that the old model names for each validation photo; `None` for one that it cannot read. If both models
+/// have the same backbone and prepare photos alike, the features that are there are used again.
 fn of_old(
     old: &Classifier,
     trained: &Trained,
@@ -162,17 +79,7 @@ fn of_old(
     Ok(said)
 }
 
-fn share(right: usize, photos: usize) -> Option<f64> {
+/// Returns the share of `photos` that are right; `None` if there are no photos.
+pub(super) fn share(right: usize, photos: usize) -> Option<f64> {
     (photos > 0).then(|| right as f64 / photos as f64)
-}
-
-fn named(classes: &[String]) -> String {
-    /// Names that fit a line or two.
-    const MOST: usize = 20;
-    let mut names: Vec<String> = classes.iter().take(MOST).map(|class| plain(class).into_owned()).collect();
-    if classes.len() > MOST {
-        names.push(format!("{} more", classes.len() - MOST));
-    }
-    let noun = if classes.len() == 1 { "class" } else { "classes" };
-    format!("{noun} {}", names.join(", "))
 }

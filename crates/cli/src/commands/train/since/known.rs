@@ -123,7 +123,7 @@ impl Folders {
     }
 }
 
-/// The path of a photo below the folder of its class.
+/// Returns the path of a photo below the folder of its class.
 fn below_class<'a>(photo: &'a Path, class: &str) -> Option<&'a Path> {
     let folder =
         photo.ancestors().skip(1).find(|folder| folder.file_name().is_some_and(|name| name == class))?;

@@ -1,0 +1,120 @@
+//! What a training has measured, as its run keeps it.
+
+use std::path::Path;
+
+use icecap::data::Part;
+use icecap::{Bin, CrossValidation, Dataset, Epoch, Fold, SkippedPhoto, Trained};
+
+use crate::photos::skipped;
+use crate::run::history::EpochRow;
+use crate::run::metrics::{
+    ClassCounts, ConfidenceRange, FoldRow, Folds, Metrics, Photos, Seconds, SkippedRow,
+};
+use crate::run::since::Comparison;
+
+/// Returns what `metrics.json` says of a training whose model is in the file `model`. It compares with an earlier run by
+/// `since`, and took `seconds`.
+pub(super) fn metrics(
+    dataset: &Dataset,
+    trained: &Trained,
+    model: &Path,
+    seconds: Seconds,
+    since: Option<Comparison>,
+) -> Metrics {
+    let last = trained.kept();
+    let validation = trained.validation.as_ref();
+    // A solver without steps is recorded with the defaults of these.
+    let steps = trained.settled.options.steps().cloned().unwrap_or_default();
+    let photos = &trained.photos;
+    Metrics {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        model: model.to_string_lossy().into_owned(),
+        classes: classes(dataset),
+        loss_0: Some(trained.before.loss.into()),
+        accuracy_0: Some(trained.before.accuracy.into()),
+        train_loss: last.map(|epoch| epoch.train.loss.into()),
+        train_accuracy: last.map(|epoch| epoch.train.accuracy.into()),
+        val_loss: last.map(|epoch| epoch.validation.loss.into()),
+        val_accuracy: last.map(|epoch| epoch.validation.accuracy.into()),
+        test_loss: trained.test.map(|test| test.loss.into()),
+        test_accuracy: trained.test.map(|test| test.accuracy.into()),
+        val_loss_calibrated: validation.map(|of| of.loss.into()),
+        val_interval: validation.map(|of| of.interval),
+        centroid_accuracy: validation.map(|of| of.centroid_accuracy.into()),
+        balanced_accuracy: validation.map(|of| of.balanced_accuracy),
+        temperature: Some(trained.calibration.temperature.into()),
+        ece: validation.map(|of| of.calibrated.ece),
+        ece_uncalibrated: validation.map(|of| of.uncalibrated.ece),
+        reliability: validation.map_or(Vec::new(), |of| of.calibrated.bins.iter().map(range).collect()),
+        folds: trained.folds.as_ref().map(folds),
+        epochs_chosen: Some(trained.kept as u32 + 1),
+        l2_chosen: Some(trained.settled.options.l2().unwrap_or(0.0).into()),
+        learning_rate_chosen: Some(steps.learning_rate().into()),
+        seconds,
+        photos: Photos {
+            read: photos.read as u64,
+            cached: photos.cached as u64,
+            skipped: photos.skipped.len() as u64,
+        },
+        skipped: photos.skipped.len() as u64,
+        skipped_photos: photos.skipped.iter().map(skipped_row).collect(),
+        history: history(&trained.history),
+        since,
+    }
+}
+
+/// Returns the epochs as `metrics.json` and `metrics.csv` have them.
+pub(super) fn history(epochs: &[Epoch]) -> Vec<EpochRow> {
+    let row = |epoch: &Epoch| EpochRow {
+        epoch: epoch.epoch,
+        learning_rate: Some(epoch.learning_rate.into()),
+        running_loss: Some(epoch.running.loss.into()),
+        running_accuracy: Some(epoch.running.accuracy.into()),
+        train_loss: Some(epoch.train.loss.into()),
+        train_accuracy: Some(epoch.train.accuracy.into()),
+        val_loss: Some(epoch.validation.loss.into()),
+        val_accuracy: Some(epoch.validation.accuracy.into()),
+    };
+    epochs.iter().map(row).collect()
+}
+
+fn classes(dataset: &Dataset) -> Vec<ClassCounts> {
+    let [train, val, test] = [Part::Train, Part::Val, Part::Test].map(|part| dataset.counts(part));
+    let class = |(index, name): (usize, &String)| ClassCounts {
+        name: name.clone(),
+        train: train[index] as u64,
+        val: val[index] as u64,
+        test: test[index] as u64,
+    };
+    dataset.classes.iter().enumerate().map(class).collect()
+}
+
+fn range(bin: &Bin) -> ConfidenceRange {
+    ConfidenceRange {
+        from: Some(bin.range[0]),
+        to: Some(bin.range[1]),
+        photos: bin.photos as u64,
+        confidence: Some(bin.confidence),
+        accuracy: Some(bin.accuracy),
+    }
+}
+
+fn folds(folds: &CrossValidation) -> Folds {
+    let row = |fold: &Fold| FoldRow {
+        photos: fold.photos as u64,
+        loss: Some(fold.metrics.loss.into()),
+        accuracy: Some(fold.metrics.accuracy.into()),
+        centroid_accuracy: Some(fold.centroid_accuracy.into()),
+        l2: Some(fold.l2.into()),
+    };
+    Folds {
+        accuracy: Some(folds.accuracy()),
+        spread: Some(folds.spread()),
+        centroid_accuracy: Some(folds.centroid_accuracy()),
+        each: folds.folds.iter().map(row).collect(),
+    }
+}
+
+fn skipped_row(photo: &SkippedPhoto) -> SkippedRow {
+    SkippedRow { path: photo.path.to_string_lossy().into_owned(), reason: skipped::bare(photo).to_owned() }
+}
