@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use icecap::{Backbone, Extractor, Preprocessing, Settings, Source};
+use icecap::model::{Extractor, Preprocessing};
+use icecap::{Backbone, Settings, Source};
 use icecap_bench::{drawn_params, time};
 use icecap_data::{Digest, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeMode, ResizeSpec, decode, pixels};
 use icecap_graph::{Arena, Input, Plan, Tap};

@@ -10,9 +10,10 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use icecap::graph::{Input, Tap};
-use icecap::rng::{Purpose, Stream};
-use icecap::{Backbone, Dataset, Session, Settings, Trainer, data};
+use icecap::advanced::data;
+use icecap::advanced::graph::{Input, Tap};
+use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::{Backbone, Dataset, Session, Settings, Trainer};
 
 /// Set in the process of a single test.
 const ALONE: &str = "ICECAP_TEST_ALONE";

@@ -13,7 +13,7 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use icecap::rng::{Purpose, Stream};
+use icecap::advanced::kernels::rng::{Purpose, Stream};
 use place::{Place, Run};
 
 /// Photos where `ICECAP_TEST_LARGE` does not say how many: more than a window of 256.

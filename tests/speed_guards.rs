@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icecap::graph::{Net, Params};
-use icecap::kernels::{Isa, Threads};
+use icecap::advanced::graph::{Net, Params};
+use icecap::advanced::kernels::{Isa, Threads};
 use icecap_bench::{Pass, drawn_params, pixels};
 
 const WIDTH: f32 = 0.35;

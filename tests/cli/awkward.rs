@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::fs;
 
 use cases::{Case, Outcome, Pixels, cases};
-use icecap::data::{ExifPolicy, Limits, decode};
+use icecap::advanced::data::{ExifPolicy, Limits, decode};
 use serde_json::Value;
 
 use crate::place::Place;

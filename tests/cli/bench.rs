@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use icecap::graph::{Padding, Spec, layers};
-use icecap::kernels::{Isa, Operation, kernels};
+use icecap::advanced::graph::{Padding, Spec, layers};
+use icecap::advanced::kernels::{Isa, Operation, kernels};
 use serde_json::Value;
 
 use crate::place::{Place, Run};

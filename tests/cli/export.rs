@@ -7,14 +7,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use icecap::data::{Limits, Loader, ResizeMode, scan_photos};
-use icecap::graph::{Input, Numerics, Padding, Scaling, Tap};
-use icecap::kernels::{Shape, Tensor};
-use icecap::rng::{Purpose, Stream};
-use icecap::weights::{HeadLayout, OnnxPixels, Weights, params_digest, starter};
-use icecap::{
-    Backbone, Classifier, FeatureSet, Head, Preprocessing, Provenance, Rate, Settings, Steps, TrainOptions,
-};
+use icecap::advanced::data::{Limits, Loader, ResizeMode, scan_photos};
+use icecap::advanced::graph::{Input, Numerics, Padding, Scaling, Tap};
+use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::advanced::kernels::{Shape, Tensor};
+use icecap::advanced::weights::{HeadLayout, OnnxPixels, Weights, params_digest, starter};
+use icecap::learn::{FeatureSet, Rate, Steps};
+use icecap::model::{Head, Preprocessing, Provenance};
+use icecap::{Backbone, Classifier, Settings, TrainOptions};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
@@ -284,7 +284,8 @@ fn onnx_runtime_agrees_on_twenty_photos() {
 fn weights_with_a_top_are_a_classifier_and_leave_as_one() {
     let Some(assets) = assets() else { return };
     let weights =
-        icecap::weights::read(assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors")).unwrap();
+        icecap::advanced::weights::read(assets.join("weights/keras_mobilenet_v2_1.0_imagenet.safetensors"))
+            .unwrap();
     let names: Vec<String> = (0..1000).map(|class| format!("class {class}")).collect();
     let classifier = Classifier::from_weights(weights, names, Settings::default()).unwrap();
     assert_eq!(classifier.preprocessing().size(), [224, 224]);

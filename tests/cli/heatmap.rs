@@ -4,13 +4,14 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use icecap::data::scan_photos;
-use icecap::{Classifier, Heatmap, Heatmaps, Overlay, Settings, Source};
+use icecap::advanced::data::scan_photos;
+use icecap::explain::{Heatmap, Heatmaps, Overlay};
+use icecap::{Classifier, Settings, Source};
 use serde_json::Value;
 
 use crate::place::{EACH, Place, assets};
 
-const GO_ON: fn(icecap::Progress) -> ControlFlow<()> = |_| ControlFlow::Continue(());
+const GO_ON: fn(icecap::model::Progress) -> ControlFlow<()> = |_| ControlFlow::Continue(());
 
 fn maps(classifier: &Classifier, photos: &[PathBuf]) -> Vec<Heatmap> {
     let sources: Vec<Source<'_>> = photos.iter().map(|path| Source::Path(path)).collect();

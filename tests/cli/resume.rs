@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use icecap::rng::{Purpose, Stream};
+use icecap::advanced::kernels::rng::{Purpose, Stream};
 
 use crate::place::{self, Place, Run};
 

@@ -3,9 +3,10 @@
 use std::fs;
 use std::ops::ControlFlow;
 
-use icecap::data::scan_photos;
-use icecap::graph::Tap;
-use icecap::{Backbone, Extractor, Preprocessing, Settings, Source};
+use icecap::advanced::data::scan_photos;
+use icecap::advanced::graph::Tap;
+use icecap::model::{Extractor, Preprocessing};
+use icecap::{Backbone, Settings, Source};
 use serde_json::Value;
 
 use crate::place::{EACH, Place};

@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use icecap::data::{Labeled, scan_labeled};
-use icecap::graph::Tap;
-use icecap::{Backbone, Classifier, Extractor, Preprocessing, Settings, Source};
+use icecap::advanced::data::{Labeled, scan_labeled};
+use icecap::advanced::graph::Tap;
+use icecap::model::{Extractor, Preprocessing};
+use icecap::{Backbone, Classifier, Settings, Source};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use icecap::weights::{Record, Weights, read};
+use icecap::advanced::weights::{Record, Weights, read};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn json(place: &Place, arguments: &[&str]) -> Value {
     serde_json::from_str(&run(place, arguments).succeeds().stdout).unwrap()
 }
 
-fn values(weights: &Weights) -> impl Iterator<Item = (&str, icecap::kernels::Shape, &[f32])> {
+fn values(weights: &Weights) -> impl Iterator<Item = (&str, icecap::advanced::kernels::Shape, &[f32])> {
     weights.params.tensors().map(|(name, tensor)| (name, tensor.shape(), tensor.data()))
 }
 
@@ -128,7 +128,10 @@ fn an_import_opens_with_the_same_net_and_record() {
     same(&first, &second);
     assert_eq!(first.record.name.as_deref(), Some("own"));
     assert_eq!(first.record.resize.as_deref(), Some("center-crop 0.9"));
-    assert_eq!(first.record.params_sha256, icecap::weights::starter().unwrap().record.params_sha256);
+    assert_eq!(
+        first.record.params_sha256,
+        icecap::advanced::weights::starter().unwrap().record.params_sha256
+    );
     // Where it came from is told; the rest is the same bytes.
     let told = |name: &str| {
         let bytes = fs::read(place.path(name)).unwrap();
@@ -296,9 +299,9 @@ fn a_manifest_of_one_s_own_that_cannot_be_read_is_named() {
 
 /// The starter with a top of two outputs, drawn.
 fn with_top(place: &Place) -> String {
-    use icecap::graph::Params;
-    use icecap::kernels::{Shape, Tensor};
-    let Weights { params, mut record } = icecap::weights::starter().unwrap();
+    use icecap::advanced::graph::Params;
+    use icecap::advanced::kernels::{Shape, Tensor};
+    let Weights { params, mut record } = icecap::advanced::weights::starter().unwrap();
     let mut tensors: std::collections::BTreeMap<String, Tensor> =
         params.tensors().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
     let drawn: Vec<f32> = (0..2560).map(|index| ((index * 37 % 101) as f32 - 50.0) / 500.0).collect();

@@ -5,11 +5,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use icecap::graph::{Input, Tap};
-use icecap::kernels::Isa;
-use icecap::rng::{Purpose, Stream};
-use icecap::weights::{Weights, starter};
-use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, Steps, TrainOptions, Trainer, data};
+use icecap::advanced::data;
+use icecap::advanced::graph::{Input, Tap};
+use icecap::advanced::kernels::Isa;
+use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::advanced::weights::{Weights, starter};
+use icecap::learn::Steps;
+use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, TrainOptions, Trainer};
 use icecap_bench::drawn_params;
 
 /// More threads than this machine may have processors, and more than an image has parts.

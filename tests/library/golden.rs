@@ -296,13 +296,13 @@ fn a_plan_can_be_cut_at_any_block() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_bits_of_a_photo_are_those_of_the_numeric_version() {
-    use icecap::data::Digest;
+    use icecap::advanced::data::Digest;
     let folder = assets::project().join("tests/golden/tf_decode");
     for isa in Isa::available() {
         let settings = icecap::Settings { threads: 1, isa: Some(isa) };
         let backbone = icecap::Backbone::starter(settings).unwrap();
-        let preprocessing = icecap::Preprocessing::for_training(&backbone).unwrap();
-        let mut extractor = icecap::Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
+        let preprocessing = icecap::model::Preprocessing::for_training(&backbone).unwrap();
+        let mut extractor = icecap::model::Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();
         let files = ["rgb_420.jpg", "rgb_progressive.jpg", "palette.png"].map(|name| folder.join(name));
         let sources = [0, 1, 2].map(|index| icecap::Source::Path(&files[index]));
         let mut rows = vec![0.0; sources.len() * extractor.row_len()];

@@ -8,13 +8,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use icecap::data::{Augment, Cache, ErrorKind, ResizeMode, Views, scan};
-use icecap::graph::Tap;
-use icecap::model::OwnedSource;
-use icecap::rng::{Purpose, Stream};
+use icecap::advanced::data::{Augment, Cache, ErrorKind, ResizeMode, Views, scan};
+use icecap::advanced::graph::Tap;
+use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::explain::Heatmaps;
+use icecap::model::{Extracted, Extractor, Preprocessing};
 use icecap::{
-    Backbone, Classifier, Dataset, Error, Extracted, Extractor, Heatmaps, Preprocessing, Settings, Source,
-    TrainOptions, Trained, Trainer,
+    Backbone, Classifier, Dataset, Error, OwnedSource, Settings, Source, TrainOptions, Trained, Trainer,
 };
 
 /// A photo of noise on a level that depends on its class.

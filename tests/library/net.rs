@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use icecap::graph::{
+use icecap::advanced::graph::{
     Input, Net, Numerics, Padding, Params, Plan, ReferencePlan, Scaling, Spec, Tap, tensor_shapes,
 };
-use icecap::kernels::{ConvGeometry, Isa, Pads, Tensor, Threads, oracle};
-use icecap::rng::{Purpose, Stream};
+use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::advanced::kernels::{ConvGeometry, Isa, Pads, Tensor, Threads, oracle};
 
 fn params(width: f32, padding: Padding, seed: u64) -> Params {
     let spec = Spec::with_width(width).unwrap();

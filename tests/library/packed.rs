@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use icecap::weights::PackStore;
-use icecap::{Backbone, Classifier, Head, Preprocessing, Provenance, SaveBackbone, Settings, TrainOptions};
+use icecap::advanced::weights::PackStore;
+use icecap::model::{Head, Preprocessing, Provenance};
+use icecap::{Backbone, Classifier, SaveBackbone, Settings, TrainOptions};
 use safetensors::SafeTensors;
 
 fn model(path: &Path) -> Classifier {

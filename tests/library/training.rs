@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use icecap::data::{Sample, scan};
-use icecap::graph::Tap;
-use icecap::kernels::{Isa, Shape, Tensor, Threads};
-use icecap::rng::{Purpose, Stream};
-use icecap::{
-    Backbone, Compute, Error, Extractor, FeatureSet, Head, Preprocessing, Rate, Settings, Solver, Source,
-    TrainOptions, centroid_head, cross_validate,
-};
+use icecap::advanced::data::{Sample, scan};
+use icecap::advanced::graph::Tap;
+use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::advanced::kernels::{Isa, Shape, Tensor, Threads};
+use icecap::judge::{centroid_head, cross_validate};
+use icecap::learn::{Compute, FeatureSet, Rate, Solver};
+use icecap::model::{Extractor, Head, Preprocessing};
+use icecap::{Backbone, Error, Settings, Source, TrainOptions};
 
 /// How much worse than the nearest centroid a head may be.
 const WORSE: f64 = 0.01;
@@ -144,7 +144,7 @@ fn lbfgs_is_done_at_once_and_no_worse_than_the_default() {
     let solved = (0..20).map(|seed| {
         let started = Instant::now();
         let open = options("lbfgs", seed);
-        let choice = icecap::choose_l2(compute(photos, &GO_ON), &photos.train, 2, &open).unwrap();
+        let choice = icecap::learn::choose_l2(compute(photos, &GO_ON), &photos.train, 2, &open).unwrap();
         assert_eq!(choice.folds, 5);
         let settled = TrainOptions { solver: Solver::Lbfgs { l2: Some(choice.l2) }, ..open };
         let solved = accuracy(photos, &photos.train, &photos.val, &settled);
@@ -167,7 +167,7 @@ fn early_stopping_and_the_range_test_do_no_harm() {
         let stopped = plain.clone().with_steps(|steps| steps.early_stopping = Some(5));
         let found = plain.clone().with_steps(|steps| steps.rate = Rate::Find);
         let [stopped, found] = [stopped, found].map(|o| accuracy(photos, &photos.train, &photos.val, &o));
-        let rate = icecap::find_rate(&photos.train, 2, &plain).unwrap();
+        let rate = icecap::learn::find_rate(&photos.train, 2, &plain).unwrap();
         println!("seed {seed}: early stopping {stopped:.4}, rate {rate:.2e} {found:.4}");
         assert!(stopped > 0.86 && found > 0.86 && (1e-5..1.0).contains(&rate));
     }

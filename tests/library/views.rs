@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use icecap::data::{Augment, Cache, Views};
-use icecap::rng::{Purpose, Stream};
-use icecap::weights::starter;
-use icecap::{Backbone, Extractor, Preprocessing, Settings, Source};
+use icecap::advanced::data::{Augment, Cache, Views};
+use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::advanced::weights::starter;
+use icecap::model::{Extractor, Preprocessing};
+use icecap::{Backbone, Settings, Source};
 
 /// A photo of noise as the bytes of a PNG.
 fn photo(number: u32) -> Vec<u8> {
@@ -28,7 +29,7 @@ fn rows(
     let settings = Settings { threads, ..Settings::default() };
     let backbone = Backbone::new(starter().unwrap(), settings).unwrap();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
-    let mut extractor = Extractor::new(&backbone, preprocessing, icecap::graph::Tap::Pooled)
+    let mut extractor = Extractor::new(&backbone, preprocessing, icecap::advanced::graph::Tap::Pooled)
         .unwrap()
         .with_views(views)
         .with_cache(cache);

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use icecap::weights::starter;
-use icecap::{Backbone, Dataset, Event, SaveBackbone, Settings, Trainer, data};
+use icecap::advanced::data;
+use icecap::advanced::weights::starter;
+use icecap::{Backbone, Dataset, Event, SaveBackbone, Settings, Trainer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args_os().nth(1).ok_or("name a folder with a folder of photos for each class")?;

@@ -2,8 +2,7 @@
 
 use std::ops::ControlFlow::Continue;
 
-use icecap::model::OwnedSource;
-use icecap::{Backbone, Dataset, Settings, Source, Trainer};
+use icecap::{Backbone, Dataset, OwnedSource, Settings, Source, Trainer};
 
 pub(crate) fn main() -> Result<(), icecap::Error> {
     // A bright square on noise is one class, noise alone the other.

@@ -1,7 +1,7 @@
 //! What `--version` tells: the first lines of a report of a bug.
 
 use icecap::Settings;
-use icecap::kernels::{ISA_VARIABLE, Isa, MAX_THREADS};
+use icecap::advanced::kernels::{ISA_VARIABLE, Isa, MAX_THREADS};
 
 use crate::store::cache_folder;
 use crate::terminal::wording::plain_path;

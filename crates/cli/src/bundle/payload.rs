@@ -26,9 +26,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use icecap::foundation::atomic_file::replace_program;
-use icecap::kernels::with_mapped_file;
-use icecap::weights::{Digest, MAX_FILE};
+use icecap::advanced::foundation::atomic_file::replace_program;
+use icecap::advanced::kernels::with_mapped_file;
+use icecap::advanced::weights::{Digest, MAX_FILE};
 
 use crate::terminal::failure::{Code, Failure};
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::kernels::with_mapped_file;
-use icecap::weights::MAX_FILE;
+use icecap::advanced::kernels::with_mapped_file;
+use icecap::advanced::weights::MAX_FILE;
 use icecap::{Classifier, Error, SaveBackbone};
 use serde::Serialize;
 

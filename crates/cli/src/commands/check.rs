@@ -6,8 +6,8 @@ mod text;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use icecap::Preprocessing;
 use icecap::check::{Checker, Checkup, Finding, Level, Step};
+use icecap::model::Preprocessing;
 
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};

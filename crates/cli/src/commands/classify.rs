@@ -5,9 +5,11 @@ mod imagenet;
 use std::path::PathBuf;
 
 use clap::Args;
-use icecap::data::scan_labeled;
-use icecap::graph::Tap;
-use icecap::{Backbone, Extractor, Preprocessing, probabilities};
+use icecap::Backbone;
+use icecap::advanced::data::scan_labeled;
+use icecap::advanced::graph::Tap;
+use icecap::judge::probabilities;
+use icecap::model::{Extractor, Preprocessing};
 use serde::Serialize;
 
 use crate::options::input::{BackboneOptions, InputOptions};

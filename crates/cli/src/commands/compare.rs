@@ -6,8 +6,8 @@ mod pairs;
 use std::path::PathBuf;
 
 use clap::Args;
-use icecap::data::Part;
-use icecap::interval;
+use icecap::advanced::data::Part;
+use icecap::judge::interval;
 use serde::Serialize;
 
 use crate::run::Run;

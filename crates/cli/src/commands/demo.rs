@@ -6,11 +6,12 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Args;
-use icecap::data::{Sample, scan};
-use icecap::foundation::atomic_file::replace_file;
+use icecap::advanced::data::{Sample, scan};
+use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::judge::Metrics;
+use icecap::learn::Steps;
 use icecap::{
-    Backbone, Classifier, Dataset, Event, Metrics, Prediction, SaveBackbone, Source, Steps, TrainOptions,
-    Trained, Trainer,
+    Backbone, Classifier, Dataset, Event, Prediction, SaveBackbone, Source, TrainOptions, Trained, Trainer,
 };
 
 use crate::demo::draw::CLASSES;

@@ -6,9 +6,12 @@ use std::fs::{DirEntry, read_dir};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::{self, Inventory, Sample, scan_known};
-use icecap::graph::Tap;
-use icecap::{Classifier, Extractor, Metrics, SkippedPhoto, tempered};
+use icecap::Classifier;
+use icecap::advanced::data::{self, Inventory, Sample, scan_known};
+use icecap::advanced::graph::Tap;
+use icecap::judge::{Metrics, tempered};
+use icecap::learn::SkippedPhoto;
+use icecap::model::Extractor;
 use serde::Serialize;
 
 use crate::options::dataset::{ExcludeOptions, roots};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use icecap::Classifier;
-use icecap::foundation::atomic_file::replace_file;
-use icecap::graph::{Padding, Scaling};
-use icecap::weights::{HeadLayout, OnnxPixels};
+use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::graph::{Padding, Scaling};
+use icecap::advanced::weights::{HeadLayout, OnnxPixels};
 use serde::Serialize;
 
 use crate::options::model::ModelOptions;

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use icecap::data::{Labeled, scan_labeled};
-use icecap::foundation::atomic_file::replace_file;
-use icecap::graph::Tap;
-use icecap::kernels::Shape;
-use icecap::{Backbone, Extractor, Preprocessing};
+use icecap::Backbone;
+use icecap::advanced::data::{Labeled, scan_labeled};
+use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::graph::Tap;
+use icecap::advanced::kernels::Shape;
+use icecap::model::{Extractor, Preprocessing};
 
 use crate::options::dataset::{ExcludeOptions, roots};
 use crate::options::input::{BackboneOptions, InputOptions};

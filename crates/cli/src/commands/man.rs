@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_mangen::Man;
-use icecap::foundation::atomic_file::replace_file;
+use icecap::advanced::foundation::atomic_file::replace_file;
 
 use crate::terminal::failure::Failure;
 use crate::terminal::table::print;

@@ -8,8 +8,8 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::Views;
-use icecap::foundation::atomic_file::replace_file;
+use icecap::advanced::data::Views;
+use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::model::Columns;
 use icecap::{Predictor, Source};
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::Classifier;
-use icecap::foundation::atomic_file::replace_file;
-use icecap::kernels::{Isa, Threads};
+use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::kernels::{Isa, Threads};
 
 use crate::options::input::ThreadOptions;
 use crate::page;

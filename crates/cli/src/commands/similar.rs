@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::{Labeled, csv_record, scan_labeled};
-use icecap::graph::Tap;
-use icecap::{Backbone, Extractor, Nearest, Preprocessing, Similar, Source};
+use icecap::advanced::data::{Labeled, csv_record, scan_labeled};
+use icecap::advanced::graph::Tap;
+use icecap::explain::{Nearest, Similar};
+use icecap::model::{Extractor, Preprocessing};
+use icecap::{Backbone, Source};
 use serde::Serialize;
 
 use crate::options::input::{BackboneOptions, InputOptions};

@@ -1,8 +1,8 @@
 //! `icecap summary`: the layers of a net as Keras lists them, the cap on top, frozen and trainable parameters.
 
 use clap::Args;
-use icecap::graph::{LayerKind, layers};
-use icecap::{Head, Preprocessing};
+use icecap::advanced::graph::{LayerKind, layers};
+use icecap::model::{Head, Preprocessing};
 use serde::Serialize;
 
 use crate::options::input::{BackboneOptions, InputOptions};

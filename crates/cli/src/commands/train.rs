@@ -13,8 +13,9 @@ mod verdict;
 
 use std::time::Instant;
 
-use icecap::data::{self, GroupRule, Groups, Inventory};
-use icecap::{Backbone, Dataset, Error, Event, Preprocessing, SaveBackbone, TrainOptions, Trained, Trainer};
+use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
+use icecap::model::Preprocessing;
+use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, TrainOptions, Trained, Trainer};
 
 use crate::page::{self, Heat};
 use crate::photos::skipped;

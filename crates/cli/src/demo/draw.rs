@@ -7,7 +7,7 @@
 //! # Units
 //! A photo is 1 wide and 1 high, whatever its pixels; drawn larger it is the same photo but for the noise.
 
-use icecap::kernels::rng::{Purpose, Stream};
+use icecap::advanced::kernels::rng::{Purpose, Stream};
 
 use super::{
     backdrop::Backdrop,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::{self, Exclusions, Inventory, Survey, read_classes};
+use icecap::advanced::data::{self, Exclusions, Inventory, Survey, read_classes};
 
 use crate::terminal::failure::Failure;
 use crate::terminal::lines::Lines;

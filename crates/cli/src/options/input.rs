@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use icecap::data::{ExifPolicy, ResizeMode};
-use icecap::graph::Scaling;
-use icecap::kernels::MAX_THREADS;
-use icecap::weights::Weights;
-use icecap::{Backbone, Preprocessing, Settings};
+use icecap::advanced::data::{ExifPolicy, ResizeMode};
+use icecap::advanced::graph::Scaling;
+use icecap::advanced::kernels::MAX_THREADS;
+use icecap::advanced::weights::Weights;
+use icecap::model::Preprocessing;
+use icecap::{Backbone, Settings};
 
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::Failure;
@@ -25,7 +26,7 @@ pub(crate) struct BackboneOptions {
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) weights: Option<PathBuf>,
     /// Pixel scaling: '-1..1' or 'mean R,G,B std R,G,B' [default: what the weights were trained with]
-    #[arg(long, value_name = "RULE", value_parser = icecap::weights::parse_scaling, allow_hyphen_values = true)]
+    #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
     pub(crate) scaling: Option<Scaling>,
     #[command(flatten)]
     pub(crate) threads: ThreadOptions,
@@ -70,7 +71,7 @@ impl BackboneOptions {
                 "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
                  name others with --weights or {WEIGHTS_VARIABLE}, as `icecap weights list` shows them"
             ));
-            return self.scaled(icecap::weights::starter()?, settings);
+            return self.scaled(icecap::advanced::weights::starter()?, settings);
         };
         let source = WeightsSource::find(&asked)?;
         match self.scaling {
@@ -127,7 +128,7 @@ impl FromStr for InputSize {
     fn from_str(text: &str) -> Result<Self, String> {
         let (height, width) = text.split_once('x').unwrap_or((text, text));
         let side = |side: &str| {
-            let range = icecap::graph::MIN_SIDE..=icecap::graph::MAX_SIDE;
+            let range = icecap::advanced::graph::MIN_SIDE..=icecap::advanced::graph::MAX_SIDE;
             side.parse().ok().filter(|side| range.contains(side)).ok_or_else(|| {
                 format!(
                     "sides from {} to {} pixels are supported, as in 160 or 96x128",

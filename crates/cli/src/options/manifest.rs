@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use icecap::weights::Manifest;
+use icecap::advanced::weights::Manifest;
 
 use crate::store::weights_source;
 use crate::terminal::failure::Failure;

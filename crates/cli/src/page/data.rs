@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icecap::data::Part;
+use icecap::advanced::data::Part;
 
 use super::escape::{escape, name};
 use super::gallery::picture;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icecap::data::Part;
+use icecap::advanced::data::Part;
 
 use super::escape::{escape, name};
 use super::figure::percent;
@@ -107,8 +107,8 @@ pub(super) fn picture(address: Option<&str>, words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use icecap::data::ExifPolicy;
-    use icecap::kernels::{Isa, Threads};
+    use icecap::advanced::data::ExifPolicy;
+    use icecap::advanced::kernels::{Isa, Threads};
 
     use super::*;
     use crate::run::metrics::Metrics;

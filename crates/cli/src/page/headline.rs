@@ -1,7 +1,7 @@
 //! The top of the page: how good the classifier is, on what, and how it was made.
 
-use icecap::data::Part;
-use icecap::interval;
+use icecap::advanced::data::Part;
+use icecap::judge::interval;
 
 use super::escape::{escape, short};
 use super::figure::{loss, percent, seconds};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use icecap::{Classifier, Heatmaps, Source};
+use icecap::explain::Heatmaps;
+use icecap::{Classifier, Source};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 

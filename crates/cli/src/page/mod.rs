@@ -28,8 +28,8 @@ mod timing;
 
 use std::path::Path;
 
-use icecap::data::{ExifPolicy, Part};
-use icecap::kernels::{Isa, Threads};
+use icecap::advanced::data::{ExifPolicy, Part};
+use icecap::advanced::kernels::{Isa, Threads};
 
 use crate::run::Run;
 use crate::run::confusion::Confusion;

@@ -1,6 +1,6 @@
 //! The map of features as a drawing: a mark for each photo, its class by color and shape.
 
-use icecap::data::Part;
+use icecap::advanced::data::Part;
 
 use super::escape::{escape, name, short};
 use super::figure::percent;

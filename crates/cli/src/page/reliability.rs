@@ -1,7 +1,7 @@
 //! Whether a probability means what it says: accuracy against confidence.
 
-use icecap::data::Part;
-use icecap::{Bin, Reliability, interval};
+use icecap::advanced::data::Part;
+use icecap::judge::{Bin, Reliability, interval};
 
 use super::figure::percent;
 use super::svg::{Plot, drawing, ticks, unit};

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use icecap::Error;
-use icecap::data::{ExifPolicy, Limits, Loader};
-use icecap::kernels::{Isa, Threads};
+use icecap::advanced::data::{ExifPolicy, Limits, Loader};
+use icecap::advanced::kernels::{Isa, Threads};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::thumbnail;
 use image::{ExtendedColorType, RgbImage};
@@ -91,7 +91,7 @@ fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
 mod tests {
     use std::fs;
 
-    use icecap::data::decode;
+    use icecap::advanced::data::decode;
 
     use super::*;
 

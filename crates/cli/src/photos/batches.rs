@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use icecap::data;
-use icecap::{Extracted, Extractor, Source};
+use icecap::Source;
+use icecap::advanced::data;
+use icecap::model::{Extracted, Extractor};
 
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use icecap::SkippedPhoto;
-use icecap::data::{self, Inventory, SkipReason, Skipped, Warning};
+use icecap::advanced::data::{self, Inventory, SkipReason, Skipped, Warning};
+use icecap::learn::SkippedPhoto;
 
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;

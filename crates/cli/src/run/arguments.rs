@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use icecap::Value;
+use icecap::learn::Value;
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;

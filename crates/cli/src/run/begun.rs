@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use icecap::Dataset;
-use icecap::data::{Inventory, Part, Sample, read_split};
+use icecap::advanced::data::{Inventory, Part, Sample, read_split};
 use serde::{Deserialize, Serialize};
 
 use super::files::{UNFINISHED, UNFINISHED_SPLIT};

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap::Reliability;
-use icecap::data::Part;
+use icecap::advanced::data::Part;
+use icecap::judge::Reliability;
 
 use super::arguments;
 use super::confusion::Confusion;

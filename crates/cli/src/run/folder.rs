@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use icecap::foundation::atomic_file::replace_file;
+use icecap::advanced::foundation::atomic_file::replace_file;
 
 use crate::terminal::failure::{Code, Failure};
 

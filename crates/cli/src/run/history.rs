@@ -1,6 +1,6 @@
 //! The epochs of a run, in `metrics.json` and as the lines of `metrics.csv`.
 
-use icecap::data::csv_record;
+use icecap::advanced::data::csv_record;
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;

@@ -1,7 +1,7 @@
 //! `skipped.csv`: the photos that could not be read, with the reason, as `--exclude` takes it.
 
-use icecap::SkippedPhoto;
-use icecap::data::csv_record;
+use icecap::advanced::data::csv_record;
+use icecap::learn::SkippedPhoto;
 
 use crate::photos::skipped::bare;
 

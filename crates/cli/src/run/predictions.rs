@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use icecap::data::{CsvRecords, OpenQuote, Part, csv_record};
+use icecap::advanced::data::{CsvRecords, OpenQuote, Part, csv_record};
 
 /// The columns of the file.
 const COLUMNS: [&str; 9] =

@@ -30,7 +30,8 @@ pub(super) fn read(file: &Path, limit: u64) -> Result<Option<String>, Failure> {
 
 /// Reads a TOML file of at most `most` bytes. If it cannot be used, the failure ends with `advice`: what to do then.
 pub(crate) fn toml_file<T: DeserializeOwned>(file: &Path, most: u64, advice: &str) -> Result<T, Failure> {
-    let text = icecap::kernels::with_mapped_file(file, most, |bytes| String::from_utf8(bytes.to_vec()))?;
+    let text =
+        icecap::advanced::kernels::with_mapped_file(file, most, |bytes| String::from_utf8(bytes.to_vec()))?;
     let wrong = |reason: &str| Failure::new(Code::Content, format!("{}: {reason}; {advice}", file.display()));
     let text = text.map_err(|_| wrong("is no text"))?;
     toml::from_str(&text).map_err(|error| wrong(error.message()))

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use icecap::data::Cache;
-use icecap::weights::{PackStore, Store};
+use icecap::advanced::data::Cache;
+use icecap::advanced::weights::{PackStore, Store};
 
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;

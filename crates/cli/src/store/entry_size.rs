@@ -1,6 +1,6 @@
 //! How large the file of a manifest's entry is, stated or reckoned from its net.
 
-use icecap::weights::Entry;
+use icecap::advanced::weights::Entry;
 
 use crate::terminal::wording::megabytes;
 
@@ -16,7 +16,7 @@ pub(crate) fn size(entry: &Entry) -> String {
 /// Returns the bytes of an entry's tensors, with ImageNet's classes if it has a top. `None` if no net has its width.
 pub(crate) fn about(entry: &Entry) -> Option<u64> {
     const CLASSES: usize = 1000;
-    let spec = icecap::graph::Spec::with_width(entry.width).ok()?;
-    let shapes = icecap::graph::tensor_shapes(&spec, entry.top.then_some(CLASSES));
+    let spec = icecap::advanced::graph::Spec::with_width(entry.width).ok()?;
+    let shapes = icecap::advanced::graph::tensor_shapes(&spec, entry.top.then_some(CLASSES));
     Some(shapes.values().map(|shape| 4 * shape.elements() as u64).sum())
 }

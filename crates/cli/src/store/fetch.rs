@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use icecap::weights::download::{self, Event, Fetched, Network, Wish};
-use icecap::weights::{Checked, Entry, Store};
+use icecap::advanced::weights::download::{self, Event, Fetched, Network, Wish};
+use icecap::advanced::weights::{Checked, Entry, Store};
 
 use crate::store::entry_size::size;
 use crate::terminal::failure::Failure;

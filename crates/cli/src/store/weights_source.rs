@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap::weights::download::{Network, Wish};
-use icecap::weights::{Entry, Error, Manifest, Store, Weights};
+use icecap::advanced::weights::download::{Network, Wish};
+use icecap::advanced::weights::{Entry, Error, Manifest, Store, Weights};
 use icecap::{Backbone, Settings};
 
 use crate::store::cache_folder;
@@ -65,8 +65,8 @@ impl WeightsSource {
     /// Opens the net and its record, after fetching them if need be.
     pub(crate) fn weights(&self) -> Result<Weights, Failure> {
         Ok(match self {
-            Self::Starter => icecap::weights::starter()?,
-            Self::File(path) => icecap::weights::read(path)?,
+            Self::Starter => icecap::advanced::weights::starter()?,
+            Self::File(path) => icecap::advanced::weights::read(path)?,
             Self::Entry(entry, store) => {
                 provide(entry, store)?;
                 store.read(entry)?
@@ -95,7 +95,7 @@ pub(crate) fn manifest(own: Option<&Path>) -> Result<Manifest, Failure> {
         || std::env::var_os(MANIFEST_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     let built_in = Manifest::built_in()?;
     let Some(path) = own.map(Path::to_owned).or_else(variable) else { return Ok(built_in) };
-    let text = icecap::kernels::with_mapped_file(&path, MAX_MANIFEST, |bytes| {
+    let text = icecap::advanced::kernels::with_mapped_file(&path, MAX_MANIFEST, |bytes| {
         String::from_utf8(bytes.to_vec()).map_err(|_| "is no text")
     })?;
     let text = text.map_err(|reason| content(&path, reason))?;

@@ -1,7 +1,7 @@
 //! What the command line has for what an error of the library asks for: the library names no command and no option.
 
 use icecap::Error;
-use icecap::weights::{Error as WeightsError, HashRemedy};
+use icecap::advanced::weights::{Error as WeightsError, HashRemedy};
 
 /// Returns the end of a message about `error`: the command or option that helps, or nothing.
 pub(crate) fn advice(error: &Error) -> String {
@@ -28,6 +28,15 @@ pub(crate) fn advice(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_about_another_backbone_ends_in_the_option_that_helps() {
+        let (expected, got) = ("00".to_owned(), "11".to_owned());
+        let error = Error::OtherBackbone { path: "model".into(), expected, got };
+        assert!(!error.to_string().contains("--"), "{error}");
+        let line = error.to_string() + &advice(&error);
+        assert!(line.ends_with("these have 11; give those with --weights"), "{line}");
+    }
 
     #[test]
     fn an_error_about_weights_ends_in_the_command_that_helps() {

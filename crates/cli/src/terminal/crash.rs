@@ -13,7 +13,7 @@ const CODE: u8 = 1;
 pub(crate) fn contained(run: fn() -> ExitCode) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         // One inside a decoder becomes an error about that photo.
-        if icecap::data::is_decoding() {
+        if icecap::advanced::data::is_decoding() {
             return;
         }
         stderr::failure(&format!(

@@ -3,8 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap::foundation::did_you_mean::{forgiven, slips};
-use icecap::{Error, data, kernels, weights};
+use icecap::Error;
+use icecap::advanced::foundation::did_you_mean::{forgiven, slips};
+use icecap::advanced::{data, kernels, weights};
 
 /// The model's file in the folder of a run, which somebody means who names that folder.
 pub(crate) const MODEL: &str = "model.safetensors";

@@ -78,9 +78,9 @@ macro_rules! from_below {
     };
 }
 from_below!(
-    icecap::data::Error,
-    icecap::weights::Error,
-    icecap::graph::Error,
-    icecap::kernels::Error,
-    icecap::foundation::atomic_file::WriteError
+    icecap::advanced::data::Error,
+    icecap::advanced::weights::Error,
+    icecap::advanced::graph::Error,
+    icecap::advanced::kernels::Error,
+    icecap::advanced::foundation::atomic_file::WriteError
 );

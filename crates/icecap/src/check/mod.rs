@@ -2,7 +2,8 @@
 //!
 //! ```no_run
 //! use icecap::check::Checker;
-//! use icecap::{Backbone, Settings, data};
+//! use icecap::{Backbone, Settings};
+//! use icecap::advanced::data;
 //! use std::ops::ControlFlow;
 //!
 //! let backbone = Backbone::starter(Settings::default())?;

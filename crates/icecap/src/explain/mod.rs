@@ -6,6 +6,6 @@ pub(crate) mod projection;
 pub(crate) mod similar;
 
 pub use heatmap::{Heatmap, Heatmaps};
-pub use overlay::Overlay;
+pub use overlay::{ClassMap, Overlay};
 pub use projection::{FeatureMap, MAP_ROWS};
 pub use similar::{Nearest, Neighbor, Similar};

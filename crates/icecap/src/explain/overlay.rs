@@ -36,6 +36,17 @@ pub struct Overlay {
     pub rgb: Vec<u8>,
 }
 
+/// The map of one class, ready to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassMap {
+    /// What each cell says for the class, or below 0 against it; `[h, w]` row by row.
+    pub cells: Vec<f32>,
+    /// Rows and columns of cells.
+    pub size: [usize; 2],
+    /// The value, above or below 0, that is drawn in full color.
+    pub scale: f32,
+}
+
 impl Overlay {
     /// The map of `class` over the photo it was made of, which is read again; its longer side at most `side` pixels.
     ///
@@ -55,17 +66,19 @@ impl Overlay {
         let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), preprocessing.exif);
         let photo = photo.open(&mut loader)?.photo()?;
         let seen = preprocessing.resize.seen(photo.width(), photo.height());
-        Ok(Self::draw(photo, seen, &map.of_class(class), map.size(), map.scale(), side))
+        let map = ClassMap { cells: map.of_class(class), size: map.size(), scale: map.scale() };
+        Ok(Self::draw(photo, seen, &map, side))
     }
 
-    /// Draws `map` [h, w] of `size` over the part `seen` of `photo`; `scale` is the value, above or below 0, that has
-    /// full color. The longer side is at most `side` pixels, and no longer than the photo's.
+    /// Draws `map` over the part `seen` of `photo`. The longer side is at most `side` pixels, and no longer than the
+    /// photo's.
     ///
     /// # Panics
-    /// Where `map` is not of that size or a size is 0.
+    /// If the map has another number of cells than its size says, or a size is 0.
     #[must_use]
-    pub fn draw(photo: Photo, seen: Region, map: &[f32], size: [usize; 2], scale: f32, side: usize) -> Self {
-        assert!(map.len() == size[0] * size[1] && !map.is_empty() && side > 0, "a map of {size:?}");
+    pub fn draw(photo: Photo, seen: Region, map: &ClassMap, side: usize) -> Self {
+        let &ClassMap { ref cells, size, scale } = map;
+        assert!(cells.len() == size[0] * size[1] && !cells.is_empty() && side > 0, "a map of {size:?}");
         let from = [photo.height(), photo.width()];
         let [height, width] = bounded(from, side);
         let gray = reduced(&photo.into_rgb(), from, [height, width]);
@@ -75,7 +88,7 @@ impl Overlay {
         for (row, gray) in rows.iter().zip(gray.chunks_exact(width)) {
             for (column, &light) in columns.iter().zip(gray) {
                 let value = match (row, column) {
-                    (Some(row), Some(column)) => Some(between(map, size[1], row, column) / scale),
+                    (Some(row), Some(column)) => Some(between(cells, size[1], row, column) / scale),
                     _ => None,
                 };
                 rgb.extend(pixel(light, value));
@@ -197,7 +210,8 @@ mod tests {
     #[test]
     fn warm_is_for_cool_is_against_and_zero_is_gray() {
         let photo = Photo::from_rgb(60, 20, vec![128; 3600]);
-        let overlay = Overlay::draw(photo, all(60, 20), &[2.0, 0.0, -2.0], [1, 3], 2.0, 1024);
+        let map = ClassMap { cells: vec![2.0, 0.0, -2.0], size: [1, 3], scale: 2.0 };
+        let overlay = Overlay::draw(photo, all(60, 20), &map, 1024);
         assert_eq!((overlay.width, overlay.height), (60, 20));
         assert!(warmth(&overlay, 0, 9) > 60 && warmth(&overlay, 59, 9) < -60);
         // Halfway between the centers of two cells the map is halfway.
@@ -211,7 +225,8 @@ mod tests {
     fn color_lies_only_where_the_net_looked() {
         let photo = Photo::from_rgb(100, 50, vec![200; 15_000]);
         let seen = Region { left: 25.0, top: 0.0, width: 50.0, height: 50.0 };
-        let overlay = Overlay::draw(photo, seen, &[1.0], [1, 1], 1.0, 50);
+        let map = ClassMap { cells: vec![1.0], size: [1, 1], scale: 1.0 };
+        let overlay = Overlay::draw(photo, seen, &map, 50);
         assert_eq!((overlay.width, overlay.height), (50, 25));
         let colored: Vec<bool> = (0..50).map(|x| warmth(&overlay, x, 12) != 0).collect();
         let expected: Vec<bool> = (0..50).map(|x| (12..38).contains(&x)).collect();

@@ -43,7 +43,7 @@ impl Dataset {
     ///
     /// ```
     /// use icecap::Dataset;
-    /// use icecap::model::OwnedSource;
+    /// use icecap::OwnedSource;
     ///
     /// let gray = |level: u8| OwnedSource::Rgb { pixels: vec![level; 8 * 8 * 3], width: 8, height: 8 };
     /// let photos = (0..20).map(|number| (gray(number * 12), usize::from(number > 9)));

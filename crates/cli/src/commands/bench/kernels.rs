@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use icecap::kernels::{Isa, kernels};
+use icecap::advanced::kernels::{Isa, kernels};
 use icecap_bench::{Case, Prepared, Timing, cases, isas, time, with_peak};
 
 use super::record::{Output, Row, number};

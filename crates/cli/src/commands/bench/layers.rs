@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use icecap::kernels::Threads;
+use icecap::advanced::kernels::Threads;
 use icecap_bench::{drawn_net, isas, steps, with_peak};
 
 use super::record::{Output, Row, number};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::graph::{Input, Tap, layers};
+use icecap::advanced::graph::{Input, Tap, layers};
 use icecap_bench::{Timing, with_peak};
 use serde::Serialize;
 

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::data::csv_record;
-use icecap::foundation::atomic_file::replace_file;
+use icecap::advanced::data::csv_record;
+use icecap::advanced::foundation::atomic_file::replace_file;
 use serde::Serialize;
 
 use super::machine;

@@ -1,7 +1,7 @@
 //! `icecap bench roofline`: the peak of multiply-adds and of reading, measured.
 
 use clap::Args;
-use icecap::kernels::roofline::{Rate, Roofline};
+use icecap::advanced::kernels::roofline::{Rate, Roofline};
 use icecap_bench::isas;
 
 use super::record::{Output, Row, number};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use icecap::advanced::data::Part;
 use icecap::check::{ALIKE, Checkup, Finding, Level, NEAR, Seen};
-use icecap::data::Part;
 use serde::Serialize;
 
 use super::options::Options;

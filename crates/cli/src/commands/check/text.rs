@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use icecap::advanced::data::Part;
 use icecap::check::{COMPARED, Checkup, Finding, Level, Seen};
-use icecap::data::Part;
 
 use super::options::Options;
 use crate::terminal::table::table;
@@ -142,7 +142,7 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
         .collect();
     let command = training(options);
     // A training leaves out photos that cannot be read, and stops at classes that do not fit.
-    let refused = checkup.survey.problems.iter().any(icecap::data::Problem::is_error)
+    let refused = checkup.survey.problems.iter().any(icecap::advanced::data::Problem::is_error)
         || findings.iter().any(|finding| finding.kind == "name");
     match (counts.is_empty(), refused, of(Level::Error)) {
         (true, ..) => format!("nothing wrong found; next: {command}\n"),

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use icecap::data::Part;
-use icecap::mcnemar;
+use icecap::advanced::data::Part;
+use icecap::judge::mcnemar;
 use serde::Serialize;
 
 use crate::run::Run;

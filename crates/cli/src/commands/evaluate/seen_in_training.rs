@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use icecap::data::{Part, Sample, read_split};
+use icecap::advanced::data::{Part, Sample, read_split};
 
 use crate::run::files::SPLIT;
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::{Result, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use icecap::kernels::Shape;
-use icecap::weights::safetensors::{Element, header, pad_header};
+use icecap::advanced::kernels::Shape;
+use icecap::advanced::weights::safetensors::{Element, header, pad_header};
 
 /// The number of the layout, in the metadata.
 pub(crate) const FORMAT: &str = "1";

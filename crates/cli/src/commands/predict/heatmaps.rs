@@ -6,8 +6,10 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::foundation::atomic_file::replace_file;
-use icecap::{Classifier, Error, Heatmap, Heatmaps, Overlay, Prediction, Source, data};
+use icecap::advanced::data;
+use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::explain::{Heatmap, Heatmaps, Overlay};
+use icecap::{Classifier, Error, Prediction, Source};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 

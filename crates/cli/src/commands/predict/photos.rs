@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Stdin};
 use std::path::{Path, PathBuf};
 
-use icecap::data::scan_photos;
+use icecap::advanced::data::scan_photos;
 
 use crate::photos::skipped;
 use crate::terminal::failure::{Code, Failure};

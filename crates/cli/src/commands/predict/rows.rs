@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use icecap::Prediction;
-use icecap::data::{self, csv_record};
+use icecap::advanced::data::{self, csv_record};
 use icecap::model::{Choice, Columns, NO_LABEL, Row};
 
 use crate::options::row_format::Format;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use icecap::{Backbone, Preprocessing, Trained, Value};
+use icecap::learn::Value;
+use icecap::model::Preprocessing;
+use icecap::{Backbone, Trained};
 
 use super::options::Options;
 use super::resume;

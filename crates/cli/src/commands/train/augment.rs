@@ -1,7 +1,7 @@
 //! `--augment`: the training photos seen in several ways.
 
 use clap::Args;
-use icecap::data::{Augment, Views};
+use icecap::advanced::data::{Augment, Views};
 
 use crate::terminal::failure::Failure;
 

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use icecap::data::Part;
-use icecap::{Bin, CrossValidation, Dataset, Epoch, Fold, SkippedPhoto, Trained};
+use icecap::advanced::data::Part;
+use icecap::judge::{Bin, CrossValidation, Fold};
+use icecap::learn::{Epoch, SkippedPhoto};
+use icecap::{Dataset, Trained};
 
 use crate::photos::skipped;
 use crate::run::history::EpochRow;

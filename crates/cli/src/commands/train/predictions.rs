@@ -1,7 +1,8 @@
 //! What a trained model says of every photo that was read, as its run keeps it.
 
-use icecap::data::Part;
-use icecap::{FeatureMap, Trained};
+use icecap::Trained;
+use icecap::advanced::data::Part;
+use icecap::explain::FeatureMap;
 
 use crate::run::predictions::{Seen, header, line};
 use crate::terminal::failure::Failure;

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
-use icecap::data::{Inventory, Part};
-use icecap::{
-    Backbone, ClassWeight, Dataset, Decay, Epoch, Epochs, Event, PhotoReport, Preprocessing, Settled, Steps,
-    Trained,
-};
+use icecap::advanced::data::{Inventory, Part};
+use icecap::learn::{ClassWeight, Decay, Epoch, Epochs, PhotoReport, Settled, Steps};
+use icecap::model::Preprocessing;
+use icecap::{Backbone, Dataset, Event, Trained};
 
 use super::options::Options;
 use super::since;

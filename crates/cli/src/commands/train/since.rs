@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use icecap::data::{Cache, Groups, Inventory, Part, Sample, read_split, split, split_groups};
+use icecap::advanced::data::{Cache, Groups, Inventory, Part, Sample, read_split, split, split_groups};
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 
 use super::options::Options;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use icecap::{Assessment, Epochs, L2Choice, Settled, Steps, Trained};
+use icecap::Trained;
+use icecap::judge::Assessment;
+use icecap::learn::{Epochs, L2Choice, Settled, Steps};
 
 use crate::terminal::wording::{counted, plain};
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::weights::{Digest, Weights};
+use icecap::advanced::weights::{Digest, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
 use crate::options::input::InputSize;
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 fn class_names(text: &str) -> Result<Vec<String>, Failure> {
     let names = |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect();
     let Some(path) = text.strip_prefix('@').map(Path::new) else { return Ok(names(text.split(','))) };
-    let lines = icecap::kernels::with_mapped_file(path, MAX_NAMES, |bytes| {
+    let lines = icecap::advanced::kernels::with_mapped_file(path, MAX_NAMES, |bytes| {
         let lines = std::str::from_utf8(bytes).ok()?;
         Some(names(lines.trim_end().split('\n')))
     })?;
@@ -91,7 +91,7 @@ fn import_model(options: &Options, mut weights: Weights, classes: Vec<String>) -
 }
 
 fn hash(path: &Path) -> Result<String, Failure> {
-    Ok(icecap::kernels::with_mapped_file(path, u64::MAX, Digest::of)?.to_string())
+    Ok(icecap::advanced::kernels::with_mapped_file(path, u64::MAX, Digest::of)?.to_string())
 }
 
 fn import_weights(options: &Options, weights: &Weights) -> Result<(), Failure> {

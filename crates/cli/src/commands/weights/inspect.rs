@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::weights::{Container, Digest, MAX_FILE, STARTER, Weights};
+use icecap::advanced::weights::{Container, Digest, MAX_FILE, STARTER, Weights};
 use serde::Serialize;
 
 use crate::options::manifest::ManifestOptions;
@@ -66,9 +66,9 @@ struct Tensor {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let report = match WeightsSource::find_in(&options.weights, || options.manifest.read())? {
         WeightsSource::Starter => {
-            report(STARTER, Path::new("the starter backbone"), icecap::weights::starter())?
+            report(STARTER, Path::new("the starter backbone"), icecap::advanced::weights::starter())?
         }
-        WeightsSource::File(path) => of_file(&path, icecap::weights::read(&path))?,
+        WeightsSource::File(path) => of_file(&path, icecap::advanced::weights::read(&path))?,
         WeightsSource::Entry(entry, store) => {
             provide(&entry, &store)?;
             let path = store.file(&entry).unwrap_or_default();
@@ -81,14 +81,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     print(&text(&report))
 }
 
-fn of_file(path: &Path, opened: Result<Weights, icecap::weights::Error>) -> Result<Report, Failure> {
-    icecap::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, opened))?
+fn of_file(
+    path: &Path,
+    opened: Result<Weights, icecap::advanced::weights::Error>,
+) -> Result<Report, Failure> {
+    icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, opened))?
 }
 
 fn report(
     bytes: &[u8],
     path: &Path,
-    opened: Result<Weights, icecap::weights::Error>,
+    opened: Result<Weights, icecap::advanced::weights::Error>,
 ) -> Result<Report, Failure> {
     let file = Container::parse(bytes, path)?;
     let tensors: Vec<Tensor> = file

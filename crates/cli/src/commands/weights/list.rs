@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use icecap::weights::{Entry, Manifest, Store};
+use icecap::advanced::weights::{Entry, Manifest, Store};
 use serde::Serialize;
 
 use crate::options::manifest::ManifestOptions;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use icecap::weights::Checked;
-use icecap::weights::download::{Fetched, Network, Wish};
+use icecap::advanced::weights::Checked;
+use icecap::advanced::weights::download::{Fetched, Network, Wish};
 use serde::Serialize;
 
 use crate::options::manifest::ManifestOptions;

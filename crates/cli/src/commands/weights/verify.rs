@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::weights::{Checked, Container, Digest, Entry, MAX_FILE, Manifest, Store, Weights};
+use icecap::advanced::weights::{Checked, Container, Digest, Entry, MAX_FILE, Manifest, Store, Weights};
 use serde::Serialize;
 
 use crate::options::manifest::ManifestOptions;
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn starter(manifest: &Manifest) -> Result<Report, Failure> {
-    let weights = icecap::weights::starter()?;
+    let weights = icecap::advanced::weights::starter()?;
     let entry = entry("starter", manifest)?;
     let compared = known_file(&entry, &weights, Path::new("the starter backbone"))?;
     Ok(report("the starter backbone".to_owned(), &weights, Some(&entry), compared))
@@ -83,7 +83,7 @@ fn stored(entry: &Entry, store: &Store) -> Result<Report, Failure> {
 /// Any other file: beside the entry that lists its hash, and beside a `.sha256` next to it.
 fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     let note = beside(path)?;
-    let sha256 = icecap::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
+    let sha256 = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
     // Before the net: of a file that is not what it should be, that is the first thing to know.
     if let Some((place, expected)) = note.as_ref().filter(|(_, expected)| *expected != sha256) {
         let message =
@@ -94,7 +94,7 @@ fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     if let Some(entry) = entry {
         entry.check_hash(sha256, &plain_path(path))?;
     }
-    let weights = icecap::weights::read(path)?;
+    let weights = icecap::advanced::weights::read(path)?;
     let mut compared = match entry {
         Some(entry) => known_file(entry, &weights, path)?,
         None => {
@@ -142,7 +142,7 @@ fn net(weights: &Weights, stated: bool, entry: Option<&Entry>) -> Vec<Compared> 
 
 /// Returns whether a file states the hash of its net.
 fn states_hash(path: &Path) -> Result<bool, Failure> {
-    icecap::kernels::with_mapped_file(path, MAX_FILE, |bytes| {
+    icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| {
         Ok(Container::parse(bytes, path)?.metadata().contains_key("params_sha256"))
     })?
 }
@@ -166,7 +166,7 @@ fn beside(path: &Path) -> Result<Option<(PathBuf, Digest)>, Failure> {
     if !place.is_file() {
         return Ok(None);
     }
-    let text = icecap::kernels::with_mapped_file(&place, MAX_NOTE, |bytes| {
+    let text = icecap::advanced::kernels::with_mapped_file(&place, MAX_NOTE, |bytes| {
         String::from_utf8_lossy(bytes).into_owned()
     })?;
     let digest = text.split_whitespace().next().unwrap_or("").parse();

@@ -4,7 +4,8 @@ mod values;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use icecap::{ClassWeight, Decay, Epochs, Rate, Solver, Steps, TrainOptions};
+use icecap::TrainOptions;
+use icecap::learn::{ClassWeight, Decay, Epochs, Rate, Solver, Steps};
 
 use crate::terminal::failure::{Code, Failure};
 

@@ -1,6 +1,6 @@
 //! Values of options as they are typed.
 
-use icecap::{Epochs, Rate};
+use icecap::learn::{Epochs, Rate};
 
 /// An L2 penalty, or the wish to have one chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]

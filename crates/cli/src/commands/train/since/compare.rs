@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use icecap::data::Cache;
-use icecap::graph::Tap;
-use icecap::{Classifier, Extractor, Trained};
+use icecap::advanced::data::Cache;
+use icecap::advanced::graph::Tap;
+use icecap::model::Extractor;
+use icecap::{Classifier, Trained};
 
 use crate::photos::batches::for_each_photo;
 use crate::run::since::Comparison;

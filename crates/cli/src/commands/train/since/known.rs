@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use icecap::data::{Digest, Part, SplitRow};
+use icecap::advanced::data::{Digest, Part, SplitRow};
 
 /// The largest photo that is read to be compared, in bytes: larger ones are not used as photos either.
 const LARGEST: u64 = 64 << 20;
@@ -136,7 +136,7 @@ fn length(file: &Path) -> Option<u64> {
 }
 
 fn hash(file: &Path) -> Option<Digest> {
-    icecap::kernels::with_mapped_file(file, LARGEST, Digest::of).ok()
+    icecap::advanced::kernels::with_mapped_file(file, LARGEST, Digest::of).ok()
 }
 
 #[cfg(test)]
