@@ -54,11 +54,11 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Runs the pass over its image and returns the name and the time of each step.
+    /// Runs the pass over its image and returns the time of each step, with the tap behind it.
     ///
     /// # Errors
     /// [`Error::Graph`] if the pass has more than one image.
-    pub fn profile(&mut self) -> Result<Vec<(String, Duration)>, Error> {
+    pub fn profile(&mut self) -> Result<Vec<(Tap, Duration)>, Error> {
         let input = Input::U8(self.pixels);
         Ok(self.plan.profile(self.threads, input, &mut self.arenas[0], &mut self.pooled)?)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use icecap::Error;
-use icecap_graph::{Net, Padding, Spec, layers};
+use icecap_graph::{Net, Padding, Spec, Tap, layers};
 use icecap_kernels::{Isa, Threads};
 
 use crate::drawn::pixels;
@@ -48,9 +48,9 @@ pub fn steps(
     let mut pass = Pass::new(net, isa, threads, size, &image)?;
     check_pooled(&format!("{isa} at {size}x{size}"), pass.pooled(), &expected);
 
-    let names: Vec<String> = pass.profile()?.into_iter().map(|(name, _)| name).collect();
+    let taps: Vec<Tap> = pass.profile()?.into_iter().map(|(tap, _)| tap).collect();
     check_pooled(&format!("{isa} at {size}x{size}, step by step"), pass.pooled(), &expected);
-    let mut times = vec![Vec::new(); names.len()];
+    let mut times = vec![Vec::new(); taps.len()];
     let began = Instant::now();
     while times[0].len() < FEWEST_PASSES || began.elapsed() < budget {
         for (times, (_, took)) in times.iter_mut().zip(pass.profile()?) {
@@ -58,38 +58,30 @@ pub fn steps(
         }
     }
     let all = time(budget, || pass.run());
-    let each = macs(net.spec(), size, &names)?;
-    let mut steps: Vec<StepTime> = names
+    let each = macs(net.spec(), size, &taps)?;
+    let mut steps: Vec<StepTime> = taps
         .into_iter()
         .zip(each)
         .zip(times)
-        .map(|((name, macs), times)| StepTime { name, macs, timing: Timing::of(times) })
+        .map(|((tap, macs), times)| StepTime { name: tap.layer(net.spec()), macs, timing: Timing::of(times) })
         .collect();
     let macs = steps.iter().map(|step| step.macs).sum();
     steps.push(StepTime { name: "all".to_owned(), macs, timing: all });
     Ok(steps)
 }
 
-/// Returns the multiply-adds of the steps that end with the layers `names`, each with all layers since the step before.
+/// Returns the multiply-adds of the steps that end at `taps`, each with all layers since the step before.
 ///
 /// # Errors
 /// [`Error::Graph`] for a size that the net does not take.
-///
-/// # Panics
-/// If a name is not that of a layer behind the one before.
-pub fn macs(spec: &Spec, size: usize, names: &[String]) -> Result<Vec<usize>, Error> {
-    let mut layers = layers(spec, Padding::Same, None, [size, size])?.into_iter();
-    let step = |name: &String| {
-        let mut macs = 0;
-        for layer in layers.by_ref() {
-            macs += layer.macs;
-            if layer.name == *name {
-                return macs;
-            }
-        }
-        panic!("no layer '{name}' behind the step before")
+pub fn macs(spec: &Spec, size: usize, taps: &[Tap]) -> Result<Vec<usize>, Error> {
+    let layers = layers(spec, Padding::Same, None, [size, size])?;
+    let starts = std::iter::once(&Tap::Image).chain(taps);
+    let step = |(&start, &end): (&Tap, &Tap)| {
+        let layers = layers.iter().filter(|layer| start < layer.section && layer.section <= end);
+        layers.map(|layer| layer.macs).sum()
     };
-    Ok(names.iter().map(step).collect())
+    Ok(starts.zip(taps).map(step).collect())
 }
 
 #[cfg(test)]
@@ -100,13 +92,13 @@ mod tests {
     fn every_multiply_add_falls_to_one_step() {
         let spec = Spec::with_width(1.0).unwrap();
         let all: usize = layers(&spec, Padding::Same, None, [160, 160]).unwrap().iter().map(|l| l.macs).sum();
-        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let few = names(&["expanded_conv_project_BN", "block_2_add", "out_relu", "global_average_pooling2d"]);
+        let few = [Tap::Block(0), Tap::Block(2), Tap::Features, Tap::Pooled];
         let each = macs(&spec, 160, &few).unwrap();
         assert_eq!(each.iter().sum::<usize>(), all);
         // The first convolution and the first block: 5.53 + 1.84 + 3.28 million.
         assert_eq!((each[0] / 10_000, each[3]), (1064, 0));
-        let whole = macs(&spec, 160, &names(&["global_average_pooling2d"])).unwrap();
-        assert_eq!(whole, [all]);
+        assert_eq!(macs(&spec, 160, &[Tap::Pooled]).unwrap(), [all]);
+        let every: Vec<Tap> = Tap::all().skip(1).take_while(|&tap| tap != Tap::Classes).collect();
+        assert_eq!(macs(&spec, 160, &every).unwrap().iter().sum::<usize>(), all);
     }
 }

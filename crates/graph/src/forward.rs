@@ -19,6 +19,7 @@ use crate::{
     net::PackedBlock,
     plan::{Mode, Plan, Step},
     stage::Stage,
+    tap::Tap,
 };
 
 impl Plan {
@@ -57,7 +58,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Runs the plan over one image and returns what each of its steps took, by the Keras name of what leaves the step.
+    /// Runs the plan over one image and returns what each of its steps took, with the tap behind the step.
     ///
     /// A step that is computed together with the next one is told with it. The result has the bits of [`Plan::run`].
     ///
@@ -73,13 +74,13 @@ impl Plan {
         input: Input<'_>,
         arena: &mut Arena,
         output: &mut [f32],
-    ) -> Result<Vec<(String, Duration)>, Error> {
+    ) -> Result<Vec<(Tap, Duration)>, Error> {
         self.check(input, 1, output)?;
         Ok(threads.enter(|| {
             let mut times = Vec::with_capacity(self.steps.len());
             let mut started = Instant::now();
             self.image(threads, input, output, arena, |step| {
-                times.push((step.node.section.tap.layer(&self.net.spec), started.elapsed()));
+                times.push((step.node.section.tap, started.elapsed()));
                 started = Instant::now();
             });
             times

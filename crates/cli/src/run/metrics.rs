@@ -167,7 +167,7 @@ mod tests {
     /// A run of another build: a phase that is not known here, numbers that are missing or null.
     const FOREIGN: &str = r#"{
         "version": "9.9", "novelty": [1], "classes": [{"name": "a", "train": 18446744073709551615, "val": 1}],
-        "loss_0": 0.6931472, "val_loss": null, "temperature": 1, "epochs_chosen": 3,
+        "loss_0": 0.4321, "val_loss": null, "temperature": 1, "epochs_chosen": 3,
         "folds": {"accuracy": 0.5, "spread": null, "each": [{"photos": 3, "loss": 1e-7}, {}]},
         "seconds": {"head": 0.25, "tta": 1.5, "total": null},
         "history": [{"epoch": 1, "train_loss": 0.1, "val_loss": null}, {"epoch": 2}]
@@ -177,7 +177,7 @@ mod tests {
     fn what_a_foreign_run_lacks_is_missing_and_what_it_adds_is_no_matter() {
         let metrics: Metrics = serde_json::from_str(FOREIGN).unwrap();
         assert_eq!(metrics.classes[0].all(), u64::MAX);
-        assert_eq!((metrics.loss_0.map(f64::from), metrics.val_loss), (Some(0.6931472), None));
+        assert_eq!((metrics.loss_0.map(f64::from), metrics.val_loss), (Some(0.4321), None));
         assert_eq!(metrics.seconds.others.get("tta"), Some(&Some(1.5)));
         assert_eq!((metrics.seconds.head, metrics.seconds.total), (Some(0.25), None));
         assert_eq!((metrics.history.len(), metrics.folds.map(|folds| folds.each.len())), (2, Some(2)));
