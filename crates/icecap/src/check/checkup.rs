@@ -14,7 +14,7 @@ pub struct Group {
     pub similarity: f32,
 }
 
-/// What a check found.
+/// What a check of a dataset found.
 #[derive(Debug)]
 pub struct Checkup {
     /// The dataset.

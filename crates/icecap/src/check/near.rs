@@ -100,11 +100,11 @@ pub(super) fn forest(
     let mut tiles = vec![vec![0.0f32; TILE * TILE]; threads.count().max(1)];
     let mut links: Vec<Link> = Vec::new();
     for upper in 0..blocks {
-        let mut found: Vec<Vec<Link>> = vec![Vec::new(); blocks - upper];
-        threads.for_each_chunk(&mut tiles, &mut found, 1, |tile, offset, found| {
-            found[0] = tile_links(rows, rule, (upper, upper + offset), tile);
+        let go_on = || ControlFlow::Continue(());
+        let found = threads.map_until_with(&go_on, &mut tiles, upper..blocks, |tile, left| {
+            tile_links(rows, rule, (upper, left), tile)
         });
-        links.extend(found.into_iter().flatten());
+        links.extend(found.into_iter().flatten().flatten());
         // Bounded whatever the photos are: a folder of one photo 20,000 times must not fill the memory with pairs.
         if links.len() > 4 * count {
             links = spanning(links, 0, count);

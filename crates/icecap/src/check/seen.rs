@@ -2,7 +2,7 @@
 
 use icecap_data::{About, Digest, Warning};
 
-/// What is known of a photo that can be read.
+/// What a check knows of a photo that can be read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// The hash of its file.

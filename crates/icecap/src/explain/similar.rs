@@ -14,7 +14,7 @@ use std::collections::BinaryHeap;
 
 use icecap_data::Digest;
 
-/// A photo near an image.
+/// A photo near an image, and how near it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbor {
     /// The photo, as [`Nearest::offer`] was told.
@@ -23,7 +23,7 @@ pub struct Neighbor {
     pub similarity: f32,
 }
 
-/// What was found for one image.
+/// The photos that were found near one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Similar {
     /// The nearest photos, the nearest first; of equal ones the first offered.

@@ -19,7 +19,7 @@ use crate::model::head::Head;
 /// The bias of a class without photos, which is then never the nearest; finite, so that no NaN comes of it.
 const NEVER: f64 = -1e30;
 
-/// The head that decides for the class with the nearest mean of `set`. Its loss and probabilities mean nothing.
+/// Returns the head that decides for the class with the nearest mean of `set`. Its loss and probabilities mean nothing.
 ///
 /// # Errors
 /// [`Error::Setting`] if `set` has no photo.

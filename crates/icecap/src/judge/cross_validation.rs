@@ -13,7 +13,7 @@ use crate::learn::folds::each;
 use crate::learn::options::TrainOptions;
 use crate::model::head::Head;
 
-/// One fold: what a head that was trained on all others says of it.
+/// How good a head is on one fold, trained on all the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fold {
     /// Photos in it.
@@ -26,7 +26,7 @@ pub struct Fold {
     pub l2: f32,
 }
 
-/// All folds, and what was said of each photo by the head that has not seen it.
+/// The result of a cross-validation: every fold, and the logits of each photo by the head that has not seen it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CrossValidation {
     /// The folds.

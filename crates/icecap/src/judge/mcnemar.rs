@@ -1,6 +1,6 @@
 //! Two classifiers on the same photos, and what a count of photos proves.
 
-/// The two-sided p-value of McNemar's exact test: how likely two equally good classifiers would differ at least as much
+/// Returns the two-sided p-value of McNemar's exact test: how likely two equally good classifiers would differ at least as much
 /// on the photos that only one of them gets right.
 ///
 /// Of `n` such photos a fair coin gives each to either one, so with `k` the smaller count

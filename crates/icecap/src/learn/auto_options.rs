@@ -31,9 +31,9 @@ use crate::learn::options::{Solver, TrainOptions};
 use crate::learn::steps::Rate;
 use crate::model::head::Head;
 
-/// Penalties that are tried, from the one that hardly lets a head learn to the one that hardly holds it.
+/// The L2 penalties among which one is chosen, from the one that hardly lets a head learn to the one that hardly holds it.
 pub const L2_GRID: [f32; 10] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001];
-/// What is taken where there are too few photos to choose by.
+/// The L2 penalty that is taken if there are too few photos to choose one by.
 pub const L2_DEFAULT: f32 = 1.0;
 /// Folds to choose by, where every class has as many photos.
 const FOLDS: usize = 5;

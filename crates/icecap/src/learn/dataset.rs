@@ -10,7 +10,7 @@ use icecap_weights::check_classes;
 use crate::error::Error;
 use crate::model::source::{OwnedSource, Source};
 
-/// Photos by part, and the names of their classes.
+/// The photos of a training by part, and the names of their classes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dataset {
     /// The names of the classes; a sample's class is an index into them.

@@ -43,7 +43,7 @@ pub struct Epoch {
     pub watched: Option<Metrics>,
 }
 
-/// How a training went.
+/// How the training of a head went.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
     /// The epochs, in their order.

@@ -201,10 +201,6 @@ mod tests {
     use icecap_kernels::rng::{Purpose, Stream};
 
     use super::*;
-    use crate::learn::decay::Decay;
-    use crate::learn::epochs::Epochs;
-    use crate::learn::optimizer::Optimizer;
-    use crate::learn::steps::Rate;
 
     #[test]
     fn settings_out_of_range_are_named() {
@@ -222,27 +218,16 @@ mod tests {
         for name in Solver::NAMES {
             assert_eq!(name.parse::<Solver>().unwrap().name(), name);
         }
+        for optimizer in crate::learn::optimizer::Optimizer::ALL {
+            assert!(Solver::NAMES.contains(&optimizer.name()), "{optimizer}");
+        }
     }
 
     /// Options drawn at random, whatever can be said among them.
     fn drawn(number: u32) -> TrainOptions {
         let mut draw = Stream::new(6, Purpose::Test, 0, number);
-        let l2 = (draw.below(2) == 1).then(|| draw.uniform());
-        let steps = Steps {
-            optimizer: Optimizer::ALL[draw.below(4) as usize],
-            rate: if draw.below(3) == 0 { Rate::Find } else { Rate::Fixed(draw.uniform()) },
-            epochs: if draw.below(2) == 0 { Epochs::Auto } else { Epochs::Fixed(1 + draw.below(500)) },
-            batch: 1 + draw.below(100) as usize,
-            dropout: draw.range(0.0, 0.99),
-            schedule: match draw.below(3) {
-                0 => Decay::Constant,
-                1 => Decay::Cosine,
-                _ => Decay::Step { epochs: 1 + draw.below(9), factor: 0.25 },
-            },
-            warmup: draw.below(9),
-            early_stopping: (draw.below(2) == 1).then(|| 1 + draw.below(9)),
-            l2,
-        };
+        let steps = Steps::drawn(&mut draw);
+        let l2 = steps.l2;
         TrainOptions {
             solver: if draw.below(4) == 0 { Solver::Lbfgs { l2 } } else { Solver::Steps(steps) },
             label_smoothing: draw.range(0.0, 0.99),

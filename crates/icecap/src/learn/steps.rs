@@ -124,3 +124,25 @@ impl Steps {
         Ok(())
     }
 }
+
+#[cfg(test)]
+impl Steps {
+    /// Settings drawn at random, whatever can be said among them.
+    pub(crate) fn drawn(draw: &mut icecap_kernels::rng::Stream) -> Self {
+        Self {
+            optimizer: Optimizer::ALL[draw.below(4) as usize],
+            rate: if draw.below(3) == 0 { Rate::Find } else { Rate::Fixed(draw.uniform()) },
+            epochs: if draw.below(2) == 0 { Epochs::Auto } else { Epochs::Fixed(1 + draw.below(500)) },
+            batch: 1 + draw.below(100) as usize,
+            dropout: draw.range(0.0, 0.99),
+            schedule: match draw.below(3) {
+                0 => Decay::Constant,
+                1 => Decay::Cosine,
+                _ => Decay::Step { epochs: 1 + draw.below(9), factor: 0.25 },
+            },
+            warmup: draw.below(9),
+            early_stopping: (draw.below(2) == 1).then(|| 1 + draw.below(9)),
+            l2: (draw.below(2) == 1).then(|| draw.uniform()),
+        }
+    }
+}

@@ -140,16 +140,6 @@ impl Extractor {
         assert!(!self.describe || self.views() == 1, "a description of several views");
         let len = self.row_len() * self.views();
         assert_eq!(rows.len(), photos.len() * len, "rows for {} photos", photos.len());
-        struct Job<'a> {
-            photo: Source<'a>,
-            rows: &'a mut [f32],
-            outcome: Option<Result<Extracted, icecap_data::Error>>,
-        }
-        let mut jobs: Vec<Job<'_>> = photos
-            .iter()
-            .zip(rows.chunks_exact_mut(len))
-            .map(|(&photo, rows)| Job { photo, rows, outcome: None })
-            .collect();
         let count = self.backbone.threads().count().min(photos.len()).max(1);
         while self.workers.len() < count {
             self.workers.push(self.worker());
@@ -167,19 +157,20 @@ impl Extractor {
             describe: *describe,
             views,
         };
-        backbone.threads().for_each_chunk(workers, &mut jobs, 1, |worker, _, job| {
-            if stopped.load(Ordering::Relaxed) {
-                return;
-            }
-            for job in job {
-                job.outcome = Some(shared.extract(worker, job.photo, job.rows));
-            }
+        let go_on = || match stopped.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let jobs = photos.iter().zip(rows.chunks_exact_mut(len));
+        let outcomes = backbone.threads().map_until_with(&go_on, workers, jobs, |worker, (&photo, rows)| {
+            let outcome = shared.extract(worker, photo, rows);
             let now = Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, photos: photos.len() };
             if progress(now).is_break() {
                 stopped.store(true, Ordering::Relaxed);
             }
+            outcome
         });
-        jobs.into_iter().map(|job| job.outcome.ok_or(Error::Stopped)).collect()
+        outcomes.ok_or(Error::Stopped)
     }
 
     fn worker(&self) -> Worker {
