@@ -19,7 +19,7 @@ use crate::model::prediction::Prediction;
 /// Which columns the rows of a table have, beside the photo, its label, its true label and its error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Columns {
-    /// Classes that are told with their probabilities, the most probable first; at least 1.
+    /// Classes that are told with their probabilities, the most probable first; 0 is taken for 1.
     pub top: usize,
     /// The probability below which the most probable class is not taken for the label; `None` to take it always.
     pub reject_below: Option<f32>,
@@ -103,7 +103,7 @@ impl Columns {
         let (path, heatmap, columns) = (path.to_owned(), None, *self);
         match prediction {
             Ok(prediction) => {
-                let ranked = prediction.ranked(self.top).into_iter();
+                let ranked = prediction.ranked(self.top.max(1)).into_iter();
                 let choice = |(class, probability): (usize, f32)| Choice {
                     label: classes[class].clone(),
                     probability,
@@ -150,7 +150,7 @@ impl Row {
     pub fn fields(&self) -> Vec<String> {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let mut fields = vec![self.path.to_string_lossy().into_owned()];
-        for place in 0..self.columns.top {
+        for place in 0..self.columns.top.max(1) {
             let choice = self.choices.get(place);
             let label = if place == 0 { self.label() } else { choice.map(|choice| choice.label.as_str()) };
             fields.push(text(label));
@@ -200,7 +200,7 @@ mod tests {
         let (logits, warnings) = (Vec::new(), Vec::new());
         let seen =
             Prediction { class: 1, label: "bee".into(), probability: 0.5, probabilities, logits, warnings };
-        for top in 1..=3 {
+        for top in 0..=3 {
             for reject_below in [None, Some(0.25), Some(0.75)] {
                 for heatmap in [false, true] {
                     let columns = Columns { top, reject_below, heatmap };

@@ -117,6 +117,8 @@ impl Drawn<'_> {
             let drawn = threads.map_until(&interrupt::flow, jobs, |(index, job)| {
                 Ok::<_, Failure>((index, draw(self.classifier, &job)?.then_some(job.file)))
             });
+            // The last photos may have been begun before the stop: their rows are not told either.
+            interrupt::check()?;
             for drawn in drawn.ok_or(Error::Stopped)? {
                 let (index, file) = drawn?;
                 files[index] = file;
