@@ -32,7 +32,7 @@ const WEAR: f32 = 0.04;
 /// `side` rows of `side` pixels, red, green and blue as bytes: `side * side * 3` in all.
 ///
 /// # Panics
-/// Where `class` is not an index of [`CLASSES`].
+/// If `class` is not an index of [`CLASSES`].
 pub(crate) fn draw(seed: u64, class: usize, index: usize, side: usize) -> Vec<u8> {
     assert!(class < CLASSES.len(), "class {class} of {}", CLASSES.len());
     let mut stream = Stream::new(seed, Purpose::Draw, class as u32, index as u32);

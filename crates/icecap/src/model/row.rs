@@ -7,7 +7,7 @@
 //! heatmap     the file of its heatmap, if drawn             error         why it cannot be read
 //! ```
 //!
-//! Every row of a table has the same columns; what is not known of a photo is empty in CSV and null in an object.
+//! Every row of a table has the same columns; a value that a photo does not have is empty in CSV and null in an object.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use crate::model::prediction::Prediction;
 /// Which columns the rows of a table have, beside the photo, its label, its true label and its error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Columns {
-    /// Classes that are told with their probabilities, the most probable first; 0 is taken for 1.
+    /// How many classes are told with their probabilities, the most probable first; 0 is taken for 1.
     pub top: usize,
     /// The probability below which the most probable class is not taken for the label; `None` to take it always.
     pub reject_below: Option<f32>,
@@ -68,7 +68,7 @@ pub struct Row {
 pub const NO_LABEL: &str = "none";
 
 impl Columns {
-    /// The columns with no more classes to tell than there are.
+    /// Returns the columns, for a model of so many classes: no more are told than there are.
     #[must_use]
     pub fn within(self, classes: usize) -> Self {
         Self { top: self.top.min(classes), ..self }
