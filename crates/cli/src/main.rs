@@ -4,7 +4,6 @@
 mod arguments;
 mod bundle;
 mod commands;
-mod demo;
 mod options;
 mod page;
 mod photos;

@@ -40,6 +40,7 @@ mod split_file;
 mod stamps;
 mod survey;
 mod text_file;
+mod thumbnail;
 mod views;
 mod walk;
 
@@ -67,4 +68,5 @@ pub use split::{folds, split, split_groups};
 pub use split_file::{SplitRow, read_split, write_split};
 pub use stamps::Stamp;
 pub use survey::{Problem, Survey, survey};
+pub use thumbnail::{encode_jpeg, thumbnail};
 pub use views::{MAX_VIEWS, Views};

@@ -13,12 +13,10 @@ use icecap::learn::Steps;
 use icecap::{
     Backbone, Classifier, Dataset, Event, Prediction, SaveBackbone, Source, TrainOptions, Trained, Trainer,
 };
+use icecap_demo::{CLASSES, DemoFolder, PHOTOS, SIDE, Tile, sheet, write_png};
 
-use crate::demo::draw::CLASSES;
-use crate::demo::folder::{DemoFolder, PHOTOS, SIDE, encode};
-use crate::demo::sheet::{Tile, sheet};
 use crate::options::input::ThreadOptions;
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::Progress;
@@ -48,9 +46,9 @@ const COLUMNS: usize = 16;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    let folder = DemoFolder::claim(&options.out, options.seed)?;
+    let folder = DemoFolder::claim(&options.out, options.seed).map_err(failure)?;
     let backbone = Backbone::starter(options.threads.settings())?;
-    folder.draw(options.seed, backbone.threads())?;
+    folder.draw(options.seed, backbone.threads(), &interrupt::flow).map_err(failure)?;
     print(&format!(
         "photos      {} drawn into {}: {PHOTOS} of each class, {}\n",
         CLASSES.len() * PHOTOS,
@@ -85,6 +83,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         started.elapsed().as_secs_f64(),
         next(&folder, &dataset)
     ))
+}
+
+/// Returns the failure of a demo's folder, with what helps.
+fn failure(error: icecap_demo::Error) -> Failure {
+    match error {
+        icecap_demo::Error::Stopped => icecap::Error::Stopped.into(),
+        icecap_demo::Error::Foreign(_) => {
+            Failure::new(Code::Path, format!("{error}; name another folder with --out"))
+        }
+        _ => Failure::new(Code::Path, error.to_string()),
+    }
 }
 
 /// A validation photo and what the classifier says of it.
@@ -182,7 +191,7 @@ fn draw_sheet(classes: &[String], seen: &[Seen<'_>], file: &Path) -> Result<(), 
     let tiles: Vec<Tile> = seen.iter().map(tile).collect();
     let sheet = sheet(&tiles, COLUMNS, SIDE).map_err(|error| Failure::path(file, error))?;
     let (width, height) = (sheet.width() as usize, sheet.height() as usize);
-    Ok(replace_file(file, |out| encode(out, &sheet, width, height).map_err(std::io::Error::other))?)
+    Ok(replace_file(file, |out| write_png(out, &sheet, width, height).map_err(std::io::Error::other))?)
 }
 
 /// Returns what to type next.

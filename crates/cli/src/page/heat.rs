@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
+use icecap::advanced::data::encode_jpeg;
 use icecap::explain::Heatmaps;
 use icecap::{Classifier, Source};
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 
 use super::thumbnail::{QUALITY, SIDE};
 
@@ -22,11 +21,6 @@ impl Heat {
     pub(crate) fn jpeg(&mut self, photo: &Path, class: usize) -> Option<Vec<u8>> {
         let maps = self.0.as_mut()?;
         let drawn = maps.overlay(Source::Path(photo), Some(class), SIDE as usize).ok()?;
-        let (width, height) = (u32::try_from(drawn.width).ok()?, u32::try_from(drawn.height).ok()?);
-        let mut jpeg = Vec::new();
-        JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-            .encode(&drawn.rgb, width, height, ExtendedColorType::Rgb8)
-            .ok()?;
-        Some(jpeg)
+        encode_jpeg(&drawn.rgb, [drawn.width, drawn.height], QUALITY)
     }
 }

@@ -7,11 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use icecap::Error;
-use icecap::advanced::data::{ExifPolicy, Limits, Loader};
+use icecap::advanced::data::{ExifPolicy, Limits, Loader, encode_jpeg, thumbnail};
 use icecap::advanced::kernels::{Isa, Threads};
-use image::codecs::jpeg::JpegEncoder;
-use image::imageops::thumbnail;
-use image::{ExtendedColorType, RgbImage};
 
 use super::base64::base64;
 use crate::terminal::failure::Failure;
@@ -75,18 +72,9 @@ impl Thumbnails {
 
 /// Reads a photo and shrinks it to a JPEG of [`SIDE`] pixels; `None` if it cannot be read.
 fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
-    let decoded = loader.open(photo).ok()?.photo().ok()?;
-    let (width, height) = (decoded.width() as u32, decoded.height() as u32);
-    let pixels = RgbImage::from_raw(width, height, decoded.into_rgb())?;
-    let longer = width.max(height);
-    let side = |side: u32| ((u64::from(side) * u64::from(SIDE) / u64::from(longer)) as u32).max(1);
-    // A photo smaller than that stays as it is.
-    let pixels = if longer > SIDE { thumbnail(&pixels, side(width), side(height)) } else { pixels };
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-        .encode(&pixels, pixels.width(), pixels.height(), ExtendedColorType::Rgb8)
-        .ok()?;
-    Some(jpeg)
+    let small = thumbnail(loader.open(photo).ok()?.photo().ok()?, SIDE);
+    let size = [small.width(), small.height()];
+    encode_jpeg(&small.into_rgb(), size, QUALITY)
 }
 
 #[cfg(test)]
@@ -94,6 +82,7 @@ mod tests {
     use std::fs;
 
     use icecap::advanced::data::decode;
+    use image::RgbImage;
 
     use super::*;
 

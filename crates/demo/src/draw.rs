@@ -7,7 +7,7 @@
 //! # Units
 //! A photo is 1 wide and 1 high, whatever its pixels; drawn larger it is the same photo but for the noise.
 
-use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap_kernels::rng::{Purpose, Stream};
 
 use super::{
     backdrop::Backdrop,
@@ -16,8 +16,8 @@ use super::{
     noise::Noise,
 };
 
-/// The names of the classes, in the order of their indices.
-pub(crate) const CLASSES: [&str; NAMES.len()] = NAMES;
+/// The names of the classes of the sample set, in the order of their indices, which is the alphabet's.
+pub const CLASSES: [&str; NAMES.len()] = NAMES;
 
 /// How much light a shadow takes away.
 const SHADOW_DEPTH: f32 = 0.4;
@@ -26,14 +26,14 @@ const SHADOW_EDGE: f32 = 0.06;
 /// How uneven a painted surface is, of full brightness.
 const WEAR: f32 = 0.04;
 
-/// Returns the photo number `index` of a class, a pure function of its arguments.
+/// Returns the pixels of photo number `index` of a class. They are a pure function of the arguments.
 ///
 /// # Shapes
 /// `side` rows of `side` pixels, red, green and blue as bytes: `side * side * 3` in all.
 ///
 /// # Panics
 /// If `class` is not an index of [`CLASSES`].
-pub(crate) fn draw(seed: u64, class: usize, index: usize, side: usize) -> Vec<u8> {
+pub fn draw(seed: u64, class: usize, index: usize, side: usize) -> Vec<u8> {
     assert!(class < CLASSES.len(), "class {class} of {}", CLASSES.len());
     let mut stream = Stream::new(seed, Purpose::Draw, class as u32, index as u32);
     let photo = Photo::random(&mut stream, class);

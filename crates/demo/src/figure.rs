@@ -6,7 +6,7 @@
 
 use std::f32::consts::{FRAC_PI_3, PI, TAU};
 
-use icecap::advanced::kernels::rng::Stream;
+use icecap_kernels::rng::Stream;
 
 use super::noise::Noise;
 

@@ -1,6 +1,6 @@
 //! What stands behind a figure: a plain, shaded, cloudy or cluttered ground, whatever the figure is.
 
-use icecap::advanced::kernels::rng::Stream;
+use icecap_kernels::rng::Stream;
 
 use super::{
     color::{self, Palette, Rgb, mix},

@@ -1,6 +1,6 @@
 //! Colors of a drawn photo: chosen without regard to its class, so that no color gives the class away.
 
-use icecap::advanced::kernels::rng::Stream;
+use icecap_kernels::rng::Stream;
 
 /// Red, green and blue from 0 to 1, in the encoding of an image file.
 pub(super) type Rgb = [f32; 3];

@@ -1,6 +1,6 @@
 //! Value noise: random numbers on a grid of whole coordinates, joined smoothly.
 
-use icecap::advanced::kernels::rng::Stream;
+use icecap_kernels::rng::Stream;
 
 /// Grid points a side; the noise repeats after as many units.
 const PERIOD: usize = 16;

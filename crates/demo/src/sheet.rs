@@ -6,14 +6,14 @@ use image::{ImageError, Rgb, RgbImage, imageops};
 
 use super::letters;
 
-/// A photo of the sheet.
-pub(crate) struct Tile {
-    /// The file of the photo.
-    pub(crate) path: PathBuf,
-    /// Whether its frame is green.
-    pub(crate) right: bool,
-    /// What stands below it.
-    pub(crate) lines: Vec<String>,
+/// One photo of a sheet, with its prediction.
+pub struct Tile {
+    /// The path of the photo.
+    pub path: PathBuf,
+    /// Whether the prediction is right: the frame is then green, else red.
+    pub right: bool,
+    /// The lines of text below the photo, of lower-case letters, digits and per cent signs.
+    pub lines: Vec<String>,
 }
 
 /// Pixels to a dot of the letters.
@@ -28,8 +28,11 @@ const INK: Rgb<u8> = Rgb([40, 40, 40]);
 const GREEN: Rgb<u8> = Rgb([46, 160, 67]);
 const RED: Rgb<u8> = Rgb([218, 54, 51]);
 
-/// Returns the sheet of `tiles`, `columns` in a row. Photos are `side` pixels wide and high.
-pub(crate) fn sheet(tiles: &[Tile], columns: usize, side: usize) -> Result<RgbImage, ImageError> {
+/// Returns a picture of `tiles`, `columns` of them in a row. Of each photo it shows the upper left `side` by `side` pixels.
+///
+/// # Errors
+/// If a photo cannot be read.
+pub fn sheet(tiles: &[Tile], columns: usize, side: usize) -> Result<RgbImage, ImageError> {
     let (columns, side) = (columns.max(1) as u32, side as u32);
     let rows = (tiles.len() as u32).div_ceil(columns);
     let framed = side + 2 * FRAME;
