@@ -101,8 +101,10 @@ fn a_kernel_is_timed_alone_by_its_name() {
     }
 
     let wrong = only("", &["--only", &pool.replace("portable", "portabel")]);
-    let told = wrong.fails(2);
-    assert!(told.contains(&format!("a similar value exists: '{pool}'")), "{told}");
+    assert!(wrong.fails(2).contains(&format!("did you mean {pool}?")), "{wrong:?}");
+    let far = only("", &["--only", "x"]);
+    assert!(far.fails(2).contains("no kernel is named 'x'"), "{far:?}");
+    assert!([wrong, far].iter().all(|run| run.stderr.lines().count() == 1), "more than a line");
     for kernel in kernels().into_iter().filter(|kernel| !kernel.name.ends_with("_portable")) {
         // What the processor lacks and what `ICECAP_ISA` leaves out are both refused by name.
         let refused = only("portable", &["--only", kernel.name]);

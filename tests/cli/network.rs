@@ -14,6 +14,8 @@ use crate::place::{Place, Run};
 const ONE: &str = "\"one\"";
 /// Where connections are cut.
 const CUT: usize = 700_000;
+/// Time in which a fetch gives up, also beside other work; a silent server keeps its connections for longer.
+const SOON: Duration = Duration::from_secs(20);
 
 #[test]
 fn redirects_are_followed_with_their_range_and_not_for_ever() {
@@ -96,7 +98,7 @@ fn a_slow_server_has_its_time_and_a_silent_one_has_not() {
         let place = own_net::place(&server.url("own.safetensors"), &pinned());
         let start = Instant::now();
         fails(&pull(&place, &[]), 5, &["nothing came for 0.6 s", "own.safetensors"]);
-        assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
         assert_eq!(server.asked().len(), 2);
         // What has come is kept for another day.
         let part = fs::metadata(cached(&place, "own.safetensors.part"));
@@ -172,7 +174,7 @@ fn a_run_that_is_interrupted_keeps_what_has_come() {
         let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
         assert!(kill.unwrap().success());
         let run = Run::of(child.wait_with_output().unwrap());
-        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
         fails(&run, 130, &["interrupted"]);
         let part = fs::metadata(cached(&place, "own.safetensors.part"));
         assert_eq!(part.ok().map(|part| part.len() as usize), sends);

@@ -366,7 +366,7 @@ fn ants_and_bees_are_all_read_and_told_apart() {
     });
     let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
     println!("validation accuracy by seed {accuracies:?}, mean {mean:.4}");
-    // Seeds are 0.012 apart; 0.89 is what we promise of the mean of 20 (tests/training.rs), and five may lie below it.
+    // Seeds are 0.012 apart; 0.89 is what we promise of the mean of 20 (tests/library/training.rs), and five may lie below it.
     assert!(mean >= 0.88, "{accuracies:?}");
 }
 

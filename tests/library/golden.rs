@@ -292,7 +292,7 @@ fn a_plan_can_be_cut_at_any_block() {
 }
 
 /// Features kept in a cache are taken for those that would be computed. Where a decoder, a resize or a kernel changes
-/// their bits, `NUMERIC_VERSION` in `crates/icecap/src/features.rs` has to change with them, and then this hash.
+/// their bits, `NUMERIC_VERSION` in `crates/icecap/src/model/extractor.rs` has to change with them, and then this hash.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_bits_of_a_photo_are_those_of_the_numeric_version() {

@@ -221,8 +221,8 @@ fn a_dataset_from_memory_says_what_is_wrong_with_it() {
 #[test]
 fn a_predictor_goes_to_another_thread_and_a_clone_shares_its_backbone() {
     let photos: Vec<Drawn> = (0..12).map(Drawn::new).collect();
-    let labelled = photos.iter().enumerate().map(|(number, photo)| (photo.owned(), number % 2));
-    let dataset = Dataset::from_sources(vec!["dark".into(), "light".into()], labelled, 0.25, 0).unwrap();
+    let labeled = photos.iter().enumerate().map(|(number, photo)| (photo.owned(), number % 2));
+    let dataset = Dataset::from_sources(vec!["dark".into(), "light".into()], labeled, 0.25, 0).unwrap();
     let classifier = train(&dataset).classifier;
     let expected: Vec<_> = photos.iter().map(|photo| classifier.predict(photo.rgb()).unwrap()).collect();
     let clone = classifier.clone();

@@ -19,6 +19,8 @@ use icecap::{Backbone, Error, Settings, Source, TrainOptions};
 
 /// How much worse than the nearest centroid a head may be.
 const WORSE: f64 = 0.01;
+/// How many times as long as the default a training by L-BFGS may take, its choice of a penalty included.
+const TIMES: u32 = 8;
 
 struct Photos {
     train: FeatureSet,
@@ -139,7 +141,7 @@ fn five_photos_a_class_are_enough_for_the_nearest_centroid_and_for_a_head() {
 fn lbfgs_is_done_at_once_and_no_worse_than_the_default() {
     let Some(photos) = photos() else { return };
     let default = mean(&defaults(photos));
-    let mut quickest = Duration::MAX;
+    let (mut quickest, mut in_steps) = (Duration::MAX, Duration::MAX);
     // The seed is that of the folds by which the penalty is chosen.
     let solved = (0..20).map(|seed| {
         let started = Instant::now();
@@ -150,13 +152,17 @@ fn lbfgs_is_done_at_once_and_no_worse_than_the_default() {
         let solved = accuracy(photos, &photos.train, &photos.val, &settled);
         quickest = quickest.min(started.elapsed());
         println!("seed {seed}: L2 {}, accuracy {solved:.4}, {:.3?}", choice.l2, started.elapsed());
+        let started = Instant::now();
+        accuracy(photos, &photos.train, &photos.val, &options("adam", seed));
+        in_steps = in_steps.min(started.elapsed());
         solved
     });
     let solved = mean(&solved.collect::<Vec<_>>());
-    println!("default {default:.4}, lbfgs {solved:.4} in {quickest:.3?}");
+    println!("default {default:.4} in {in_steps:.3?}, lbfgs {solved:.4} in {quickest:.3?}");
     assert!(solved >= default, "{solved} for {default}");
-    // 0.3 s is what is promised of two quiet cores; other work may run beside this test.
-    assert!(quickest < Duration::from_secs(2), "{quickest:?}");
+    // Other work may run beside this test, so the time is held against that of the default, taken in turn: on two quiet
+    // cores it is no more than that.
+    assert!(quickest < in_steps * TIMES, "{quickest:?}, the default {in_steps:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 """Small HDF5 files, each with one thing that h5py can write, for the tests of the container.
 
 Tensor k of a file (from 0, in the order of writing) holds 100 k, 100 k + 1, and so on. What a file is to show stands
-in its function's first line; what is expected of it, in `crates/weights/tests/hdf5/fixtures.rs`. A second run gives
+in its function's first line; what is expected of it, in `crates/weights/tests/weights/hdf5/fixtures.rs`. A second run gives
 the same bytes, except for the times of making that headers of version 2 have.
 
 usage: hdf5_files.py [--out FOLDER]

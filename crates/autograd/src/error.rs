@@ -73,7 +73,7 @@ pub enum Error {
     Setting {
         /// Which number.
         what: &'static str,
-        /// Its value.
+        /// The number's value.
         value: f64,
         /// What is allowed.
         allowed: &'static str,

@@ -25,9 +25,9 @@ pub struct Case {
 }
 
 impl Case {
-    /// Returns a token for each kernel of the instruction set `isa` that can compute this case, in the order of the registry.
-    /// [`Prepared::run`] with such a token runs the kernel that [`Isa::kernel`] names, whatever the operation would choose
-    /// itself. Output channels too few for its tile go to another kernel, as they do in the net.
+    /// Returns a token for each kernel of the instruction set `isa` that can compute this case, in the order of the
+    /// registry. [`Prepared::run`] with such a token runs the kernel that [`Isa::kernel`] names, whatever the operation
+    /// would choose itself. Output channels too few for its tile go to another kernel, as they do in the net.
     #[must_use]
     pub fn rows(&self, isa: Isa) -> Vec<Isa> {
         let rows = kernels().into_iter().filter(|kernel| kernel.operation == self.operation);

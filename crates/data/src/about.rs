@@ -6,7 +6,7 @@ use crate::Format;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct About {
-    /// Its format, told by its content.
+    /// The file's format, told by its content.
     pub format: Format,
     /// Columns of the upright photo.
     pub width: u32,

@@ -164,7 +164,7 @@ pub enum Error {
     UnknownClass {
         /// The class folder.
         path: PathBuf,
-        /// Its name.
+        /// The name of the class folder.
         class: String,
         /// The classes of the training set.
         known: String,

@@ -40,7 +40,7 @@ impl Exclusions {
                 }
             }
             None => {
-                // As spreadsheets and some editors begin a text.
+                // Spreadsheets and some editors begin a text with this mark.
                 let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
                 for (index, line) in text.lines().enumerate() {
                     if !line.starts_with('#') {

@@ -42,7 +42,7 @@ impl Limits {
     }
 }
 
-/// [`Error::Limit`] where `got` is above `limit`.
+/// Refuses `got` with [`Error::Limit`] if it is above `limit`.
 pub(crate) fn check(what: &'static str, got: u64, limit: u64) -> Result<()> {
     if got > limit { Err(Error::Limit { what, got, limit }) } else { Ok(()) }
 }

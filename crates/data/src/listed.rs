@@ -26,7 +26,7 @@ pub(crate) struct Row {
     pub(crate) line: usize,
     pub(crate) path: PathBuf,
     pub(crate) class: String,
-    /// Its part; training where the file does not say.
+    /// The part that the photo belongs to; training if the file does not say.
     pub(crate) part: Part,
     pub(crate) group: Option<String>,
 }

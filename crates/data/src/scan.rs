@@ -19,9 +19,9 @@ use crate::listed::{inventory_of, is_listing, known_samples};
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
 
-/// Finds the samples of `folder`, with those of `val` as its validation part where one is given. Either may be a `.csv`
-/// file that lists photos: columns `path` and `label`, and if wanted `split` (train, val, test) and `group`.
-/// Its paths are relative to its folder; those of a run's `split.csv`, which is such a file, to the working directory.
+/// Finds the samples of `folder`, with those of `val` as its validation part if it is given. Either may be a `.csv` file
+/// that lists photos: columns `path` and `label`, and if wanted `split` (train, val, test) and `group`. The paths in it are
+/// relative to the folder of the file; those in a run's `split.csv`, which is such a file, to the working directory.
 ///
 /// # Errors
 /// [`Error::MissingFolder`], [`Error::NoClasses`], [`Error::OneClass`], [`Error::EmptyClass`], [`Error::UnknownClass`],

@@ -139,7 +139,8 @@ fn dealt(classes: &[usize], groups: &[u32], shares: &[f64], seed: u64) -> Vec<us
             };
             counts.iter().map(of_class).sum()
         };
-        // Of sides that are equal to its classes the emptiest, so that none stays empty that some group could fill.
+        // If its classes fit several sides equally well, it goes to the emptiest, so that none stays empty that some group
+        // could fill.
         let emptier = |side: usize, other: usize| filled[side] * shares[other] < filled[other] * shares[side];
         let costs: Vec<f64> = (0..shares.len()).map(growth).collect();
         let mut best = 0;

@@ -47,7 +47,7 @@ pub enum Problem {
     },
     /// A part besides training without a photo.
     EmptyPart {
-        /// Its folder.
+        /// The folder of the part.
         path: PathBuf,
     },
     /// A class of the training part of which another part has no photo.

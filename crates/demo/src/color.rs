@@ -9,7 +9,7 @@ pub(super) type Rgb = [f32; 3];
 const INK_CONTRAST: f32 = 0.4;
 /// A backdrop closer than this to an ink (distance in RGB) would swallow the figure's outline.
 const GROUND_DISTANCE: f32 = 0.35;
-/// Draws until the colors are far enough apart; the last one stands where none was.
+/// Draws until the colors are far enough apart; the last one stands if none was.
 const TRIES: usize = 100;
 
 /// The four main colors of a photo.

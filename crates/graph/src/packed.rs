@@ -39,10 +39,9 @@ impl Net {
         take: &mut dyn FnMut(usize) -> Option<Buffer>,
     ) -> Option<Self> {
         let stem = PackedStem::unpack(spec.stem_channels(), take)?;
-        let blocks: Option<Vec<PackedBlock>> =
-            spec.blocks().iter().map(|block| unpack_block(block, take)).collect();
+        let blocks = spec.blocks().iter().map(|block| unpack_block(block, take)).collect::<Option<_>>()?;
         let last = PackedPointwise::unpack(spec.last_channels(), spec.feature_channels(), take)?;
-        Some(Self { stem, blocks: blocks?, last, top: None, numerics, spec })
+        Some(Self { stem, blocks, last, top: None, numerics, spec })
     }
 }
 

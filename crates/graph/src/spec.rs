@@ -150,8 +150,7 @@ impl Spec {
         self.head
     }
 
-    /// Returns the width multiplier that gives these channels; `None` if none of the usual
-    /// ones does.
+    /// Returns the width multiplier that gives these channels; `None` if none of the usual ones does.
     #[must_use]
     pub fn width(&self) -> Option<f32> {
         // The smallest of those that round to the same channels.

@@ -103,7 +103,7 @@ pub enum Error {
         /// What the photos were for.
         part: &'static str,
     },
-    /// A photo that could not be read where that was asked to be an error.
+    /// Photos that cannot be read, if the caller asked that to be an error.
     #[error("{skipped} of {photos} photos cannot be read, the first: {first}")]
     Skipped {
         /// Photos that cannot be read.
@@ -113,7 +113,7 @@ pub enum Error {
         /// The first one's error.
         first: String,
     },
-    /// A value that cannot be used where it was given.
+    /// A setting whose value cannot be used.
     #[error("{what}: {reason}")]
     Setting {
         /// Which setting.
@@ -129,7 +129,7 @@ pub enum Error {
         /// The loss.
         loss: f32,
     },
-    /// Stopped by its caller.
+    /// The caller stopped the work.
     #[error("stopped")]
     Stopped,
 }
@@ -138,19 +138,19 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A setting that cannot be used.
+    /// A setting that cannot be used: another value helps.
     Setting,
-    /// Content that cannot be used.
+    /// A photo, a file or a dataset whose content cannot be used.
     Content,
-    /// Content above a limit.
+    /// A photo or a file that is larger than this crate reads.
     Limit,
     /// A path that is missing, unreadable or unwritable.
     Path,
-    /// Stopped by its caller.
+    /// The caller stopped the work: nothing is wrong.
     Stopped,
 }
 
-/// What is said of [`Error::Groups`].
+/// Returns the message of [`Error::Groups`].
 fn by_groups(class: &str, parts: usize) -> String {
     match parts {
         0..=2 => format!(
@@ -165,7 +165,7 @@ fn by_groups(class: &str, parts: usize) -> String {
 }
 
 impl Error {
-    /// What the error means to whoever has to react to it.
+    /// Returns what the error means to whoever has to react to it.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {

@@ -18,7 +18,7 @@ use crate::{
 #[derive(Default)]
 pub struct Buffer<T: Element = f32> {
     lines: Lines,
-    /// In values.
+    /// The number of values.
     len: usize,
     element: PhantomData<T>,
 }

@@ -92,7 +92,7 @@ pub enum Error {
     FileTooLarge {
         /// The file.
         path: std::path::PathBuf,
-        /// Its size in bytes.
+        /// The file's size in bytes.
         got: u64,
         /// The limit in bytes.
         limit: u64,

@@ -2,8 +2,7 @@
 //!
 //! One format serves every instruction set and tile: an AVX-512 kernel of two vectors walks two panels, an AVX2
 //! kernel sees two vectors in one panel. The inner loop reads them front to back. Lanes above N are zero, and so is
-//! every
-//! real value closer to zero than 2^-80 ([`Element::flush`]).
+//! every real value closer to zero than 2^-80 ([`Element::flush`]).
 
 use crate::{buffer::Buffer, element::Element, line::BLOCK};
 
@@ -91,7 +90,7 @@ mod tests {
     /// Each weight is where the layout says, lanes above N are zero, and each panel starts on as many lines as it has.
     fn packs<T: Element>(value: impl Fn(usize) -> T) {
         for (k, n) in [(1, 1), (3, 20), (7, 16), (5, 33)] {
-            let weights: Vec<T> = (0..k * n).map(|at| value(at % 100 + 1)).collect();
+            let weights: Vec<T> = (0..k * n).map(|at| value(at % 97 + 1)).collect();
             let panels = Panels::pack(&weights, &vec![0.5; n], k, n);
             let mut zeros = 0;
             for (at, &packed) in panels.weights().iter().enumerate() {

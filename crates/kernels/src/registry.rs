@@ -77,6 +77,9 @@ impl Isa {
 
     /// Returns the kernels that compute `task` under this token, in the order of the output channels that they compute.
     /// The operations choose by the same functions.
+    ///
+    /// # Panics
+    /// For a depthwise convolution of a stride other than 1 and 2, which no kernel computes.
     #[must_use]
     pub fn uses(self, task: Task) -> Vec<Kernel> {
         let tiled = |segments: [Segment; 3]| {
@@ -125,6 +128,7 @@ mod tests {
                 continue;
             };
             assert_eq!(isa.kernel(), Some(kernel.name));
+            assert!(kernel.name.ends_with(&format!("_{isa}")), "{} is a row of {isa}", kernel.name);
             for task in [Task::Pointwise { inputs: 8, outputs: 64 }, Task::Stem { outputs: 64 }, Task::Pool] {
                 let uses = isa.uses(task);
                 assert!(uses.iter().all(|used| used.level == kernel.level), "{}: {uses:?}", kernel.name);

@@ -32,9 +32,9 @@ pub(crate) mod sealed {
     use super::{RowFn, ScaleRow};
 
     pub trait Sealed: Sized {
-        /// Its value.
+        /// The value as an f32.
         fn value(self) -> f32;
-        /// The kernel for a row of them.
+        /// The kernel that scales a row of such pixels.
         #[expect(private_interfaces, reason = "a sealed trait is not for others to call")]
         fn row_fn(row: &ScaleRow) -> RowFn<Self>;
     }
@@ -45,7 +45,7 @@ pub(crate) mod sealed {
             f32::from(self)
         }
 
-        #[expect(private_interfaces, reason = "the trait's reason")]
+        #[expect(private_interfaces, reason = "a sealed trait is not for others to call")]
         fn row_fn(row: &ScaleRow) -> RowFn<Self> {
             row.of_u8
         }
@@ -57,7 +57,7 @@ pub(crate) mod sealed {
             self
         }
 
-        #[expect(private_interfaces, reason = "the trait's reason")]
+        #[expect(private_interfaces, reason = "a sealed trait is not for others to call")]
         fn row_fn(row: &ScaleRow) -> RowFn<Self> {
             row.of_f32
         }

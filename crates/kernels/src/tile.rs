@@ -189,7 +189,7 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(t
 /// The sums of one tile.
 ///
 /// # Safety
-/// As [`body`].
+/// What [`body`] asks for.
 #[inline(always)]
 unsafe fn products<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(
     tile: &Tile,
@@ -248,7 +248,7 @@ unsafe fn products<V: Vector, const MR: usize, const NV: usize, const STEP: usiz
 /// added: the offsets are constants.
 ///
 /// # Safety
-/// As [`body`].
+/// What [`body`] asks for.
 #[inline(always)]
 unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
     acc: &mut [[V; NV]; MR],
@@ -284,7 +284,7 @@ unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
 /// blocks lie MR lines apart. What is added comes in here too.
 ///
 /// # Safety
-/// As [`body`].
+/// What [`body`] asks for.
 #[inline(never)]
 unsafe fn spread<const MR: usize, const LANES: usize>(
     tile: &Tile,

@@ -158,7 +158,7 @@ pub enum Error {
         path: PathBuf,
         /// The key.
         key: String,
-        /// Its value, cut short where it is long.
+        /// The value, cut short if it is long.
         value: String,
         /// What is wrong with it.
         reason: String,

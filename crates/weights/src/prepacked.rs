@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use icecap_foundation::atomic_file::replace_cache_file;
 use icecap_graph::{BLOCKS, Net, Numerics, Padding, Scaling, Spec};
-use icecap_kernels::{KeptFile, PACK_VERSION};
+use icecap_kernels::{KeptFile, LINE_BYTES, PACK_VERSION};
 
 use crate::{Digest, Error, MAX_FILE};
 
@@ -38,8 +38,8 @@ const MAGIC: &[u8; 8] = b"icecapPK";
 const PRECISION: &str = "f32";
 /// Where the values start: a page of most systems, and a multiple of a cache line on all.
 const HEADER: usize = 4096;
-/// Bytes of a cache line, on which each buffer starts.
-const LINE_BYTES: usize = 64;
+// A file with buffers on other lines would be another format.
+const _: () = assert!(LINE_BYTES == 64);
 /// Where what the CRC covers starts.
 const COVERED: usize = 16;
 const CHANNELS: usize = BLOCKS + 2;

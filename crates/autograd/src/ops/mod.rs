@@ -31,7 +31,7 @@ pub struct Recorded<'a> {
 
 /// A differentiable function of tensors.
 pub trait Op {
-    /// Its name in messages.
+    /// The name of the function in messages.
     fn name(&self) -> &'static str;
 
     /// The output's shape for these inputs. Everything that can be wrong with an application is found here:

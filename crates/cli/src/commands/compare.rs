@@ -1,4 +1,4 @@
-//! `icecap compare`: the runs of several trainings side by side, and photo by photo where they share photos.
+//! `icecap compare`: the runs of several trainings side by side, and photo by photo if they share photos.
 
 mod options;
 mod pairs;

@@ -13,7 +13,7 @@ use crate::terminal::wording::{counted, plain_path, typed_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder for the pages, made where it is missing
+    /// Folder for the pages, made if it is missing
     #[arg(short, long = "output", alias = "out", value_name = "DIR")]
     output: PathBuf,
 }

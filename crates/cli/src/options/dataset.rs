@@ -30,7 +30,7 @@ pub(crate) struct DatasetOptions {
 }
 
 impl ExcludeOptions {
-    /// Lets `exclude` work with the list, where there is one, then tells what it left out and which lines name no photo.
+    /// Lets `exclude` work with the list, if there is one, then tells what it left out and which lines name no photo.
     pub(crate) fn apply<T>(
         &self,
         exclude: impl FnOnce(&mut Exclusions) -> Result<T, data::Error>,

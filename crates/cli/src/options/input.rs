@@ -80,7 +80,7 @@ impl BackboneOptions {
         }
     }
 
-    /// Returns the backbone of opened weights, its pixels scaled otherwise where that was asked for.
+    /// Returns the backbone of opened weights, its pixels scaled otherwise if that was asked for.
     fn scaled(&self, weights: Weights, settings: Settings) -> Result<Backbone, Failure> {
         let weights = match self.scaling {
             Some(scaling) => weights.with_scaling(scaling)?,
@@ -90,7 +90,7 @@ impl BackboneOptions {
     }
 }
 
-/// How photos become the backbone's input, where that should not be as its record says.
+/// How photos become the backbone's input, if that should not be as its record says.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InputOptions {
     /// Side of the input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]

@@ -18,7 +18,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Returns the format that the name of a file asks for; a table where there is no file or no extension.
+    /// Returns the format that the name of a file asks for; a table if there is no file or no extension.
     pub(crate) fn of_file(file: Option<&Path>) -> Result<Self, Failure> {
         let extension = file.and_then(Path::extension).and_then(|e| e.to_str()).unwrap_or_default();
         match extension.to_ascii_lowercase().as_str() {

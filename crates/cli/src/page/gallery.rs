@@ -91,7 +91,7 @@ fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_
     )
 }
 
-/// Returns the path below the run's folder of photos, which the page names above; the whole path where it is elsewhere.
+/// Returns the path below the run's folder of photos, which the page names above; the whole path if it is elsewhere.
 fn below<'a>(run: &Run, path: &'a Path) -> &'a Path {
     let folder = run.argument("folder");
     folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)

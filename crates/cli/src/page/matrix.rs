@@ -1,4 +1,4 @@
-//! The confusion matrix as a drawing, or, where it has too many cells to be read, its worst cells as a list.
+//! The confusion matrix as a drawing, or, if it has too many cells to be read, its worst cells as a list.
 
 use super::escape::{escape, name, short};
 use super::svg::{drawing, unit};

@@ -6,7 +6,7 @@
 //! the script, which only adds a box under the pointer and sorts the table. Everything that came from outside goes
 //! through [`escape()`].
 //!
-//! A room holds one section: it takes the [`Run`] and gives its content, or none where the run lacks what it shows.
+//! A room holds one section: it takes the [`Run`] and gives its content, or `None` if the run lacks what it shows.
 
 mod base64;
 mod curves;

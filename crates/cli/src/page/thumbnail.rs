@@ -46,6 +46,8 @@ impl Thumbnails {
         let read = |loader: &mut Loader, photo: &&Path| small(photo, loader);
         let made =
             threads.map_until_with(&interrupt::flow, &mut loaders, &once, read).ok_or(Error::Stopped)?;
+        // A stop during the last photos is one, too.
+        interrupt::check()?;
         let mut thumbnails = Self { pictures: HashMap::new(), left: BUDGET };
         for (photo, picture) in once.into_iter().zip(made) {
             if let Some(address) = picture.and_then(|jpeg| thumbnails.admit(&jpeg)) {

@@ -20,6 +20,8 @@ pub(crate) struct Arguments {
     pub(crate) photos: PhotoArguments,
     /// The library's list of its options, by the names that they have on the command line.
     pub(crate) training: Vec<(&'static str, Value)>,
+    /// The numbers among them as they were typed, which may be with more digits than are used.
+    pub(crate) typed: Vec<(&'static str, f64)>,
     pub(crate) run: RunArguments,
 }
 
@@ -69,10 +71,12 @@ pub(crate) struct Basis {
 impl Arguments {
     /// Returns the text of the file.
     pub(crate) fn toml(&self) -> Result<String, Failure> {
+        let typed = |key: &str| self.typed.iter().find(|(typed, _)| *typed == key).map(|(_, number)| *number);
         let line = |(key, value): &(&str, Value)| match value {
             Value::Off => String::new(),
             Value::Number(number) => {
-                format!("{key} = {}\n", toml::Value::Float(Figure::from(*number).into()))
+                let number = typed(key).unwrap_or_else(|| Figure::from(*number).into());
+                format!("{key} = {}\n", toml::Value::Float(number))
             }
             Value::Text(text) => format!("{key} = {}\n", toml::Value::String(text.clone())),
             other => format!("{key} = {other}\n"),

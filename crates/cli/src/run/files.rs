@@ -13,7 +13,7 @@ pub(crate) const ARGUMENTS: &str = "args.toml";
 pub(crate) const PREDICTIONS: &str = "predictions.csv";
 /// The part of each photo.
 pub(crate) const SPLIT: &str = "split.csv";
-/// The photos that cannot be read, where there are any.
+/// The photos that cannot be read; there is no such file if all can.
 pub(crate) const SKIPPED: &str = "skipped.csv";
 /// The page for people.
 pub(crate) const REPORT: &str = "report.html";

@@ -25,7 +25,7 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Returns the folder `asked`, made where it is missing; else the first of `icecap-run`, `icecap-run-2`, … that is
+    /// Returns the folder `asked`, made if it is missing; else the first of `icecap-run`, `icecap-run-2`, … that is
     /// missing or empty.
     pub(crate) fn create(asked: Option<&Path>) -> Result<Self, Failure> {
         match asked {
@@ -85,7 +85,7 @@ impl RunFolder {
         Err(Failure::new(Code::Path, format!("{NAME}: {MOST} runs stand here; name a folder with --out")))
     }
 
-    /// Makes the mark, which also fails now rather than after the work where nothing can be written.
+    /// Makes the mark, which also fails now rather than after the work if nothing can be written.
     fn mark(&self, how: &mut OpenOptions) -> std::io::Result<()> {
         how.write(true).open(self.file(MARK))?.write_all(own_number().as_bytes())
     }

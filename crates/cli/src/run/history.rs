@@ -4,6 +4,7 @@ use icecap::advanced::data::csv_record;
 use serde::{Deserialize, Serialize};
 
 use super::figure::Figure;
+use super::spare::spare;
 
 /// What is known of an epoch. Running numbers are means over it, with dropout on; the others are taken at its end, with
 /// dropout off.
@@ -11,6 +12,7 @@ use super::figure::Figure;
 #[serde(default)]
 pub(crate) struct EpochRow {
     pub(crate) epoch: u32,
+    #[serde(deserialize_with = "spare")]
     pub(crate) learning_rate: Option<Figure>,
     pub(crate) running_loss: Option<Figure>,
     pub(crate) running_accuracy: Option<Figure>,

@@ -1,7 +1,8 @@
 //! `metrics.json`: what a run has measured. The same types are written by a training and read by all who look at a run.
 //!
 //! Nothing in the file is relied on: what an older build did not write, or a newer one leaves out, is missing, not an
-//! error. Counts of another program's run may be anything, so they are added without overflow.
+//! error. Values that no page and no comparison shows may even be of another type. Counts of another program's run may be
+//! anything, so they are added without overflow.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::figure::Figure;
 use super::history::EpochRow;
 use super::since::Comparison;
+use super::spare::{spare, spare_each};
 use super::text_file::unwritable;
 use crate::terminal::failure::Failure;
 
@@ -20,6 +22,7 @@ pub(crate) struct Metrics {
     /// The version of icecap that trained.
     pub(crate) version: String,
     /// The path of the model.
+    #[serde(deserialize_with = "spare")]
     pub(crate) model: String,
     pub(crate) classes: Vec<ClassCounts>,
     /// Loss and accuracy on the validation photos before training.
@@ -33,32 +36,40 @@ pub(crate) struct Metrics {
     pub(crate) test_loss: Option<Figure>,
     pub(crate) test_accuracy: Option<Figure>,
     /// The validation loss of the probabilities that the model gives, its temperature included: what `evaluate` prints.
+    #[serde(deserialize_with = "spare")]
     pub(crate) val_loss_calibrated: Option<Figure>,
     /// The 95 % interval of the validation accuracy.
+    #[serde(deserialize_with = "spare")]
     pub(crate) val_interval: Option<[f64; 2]>,
     /// The accuracy of the nearest class centroid on the validation photos.
     pub(crate) centroid_accuracy: Option<Figure>,
+    #[serde(deserialize_with = "spare")]
     pub(crate) balanced_accuracy: Option<f64>,
     /// The number by which logits are divided before they become probabilities.
     pub(crate) temperature: Option<Figure>,
     /// The expected calibration error on the validation photos, with the temperature and without.
+    #[serde(deserialize_with = "spare")]
     pub(crate) ece: Option<f64>,
     pub(crate) ece_uncalibrated: Option<f64>,
+    #[serde(deserialize_with = "spare")]
     pub(crate) reliability: Vec<ConfidenceRange>,
     pub(crate) folds: Option<Folds>,
     /// The epoch whose head was kept, counted from 1.
     pub(crate) epochs_chosen: Option<u32>,
     /// The L2 penalty and the learning rate that were used, chosen or given.
+    #[serde(deserialize_with = "spare")]
     pub(crate) l2_chosen: Option<Figure>,
+    #[serde(deserialize_with = "spare")]
     pub(crate) learning_rate_chosen: Option<Figure>,
     pub(crate) seconds: Seconds,
     pub(crate) photos: Photos,
     /// How many photos were left out.
+    #[serde(deserialize_with = "spare")]
     pub(crate) skipped: u64,
     pub(crate) skipped_photos: Vec<SkippedRow>,
     pub(crate) history: Vec<EpochRow>,
     /// The comparison with an earlier run, if `--since` named one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
     pub(crate) since: Option<Comparison>,
 }
 
@@ -91,7 +102,9 @@ pub(crate) struct Folds {
     /// The mean accuracy over the folds, and its standard deviation.
     pub(crate) accuracy: Option<f64>,
     pub(crate) spread: Option<f64>,
+    #[serde(deserialize_with = "spare")]
     pub(crate) centroid_accuracy: Option<f64>,
+    #[serde(deserialize_with = "spare_each")]
     pub(crate) each: Vec<FoldRow>,
 }
 
@@ -130,6 +143,7 @@ pub(crate) struct Seconds {
 pub(crate) struct Photos {
     pub(crate) read: u64,
     pub(crate) cached: u64,
+    #[serde(deserialize_with = "spare")]
     pub(crate) skipped: u64,
 }
 
@@ -182,6 +196,30 @@ mod tests {
         assert_eq!((metrics.seconds.head, metrics.seconds.total), (Some(0.25), None));
         assert_eq!((metrics.history.len(), metrics.folds.map(|folds| folds.each.len())), (2, Some(2)));
         assert!(serde_json::from_str::<Metrics>("{}").unwrap().since.is_none());
+    }
+
+    /// Whatever stands where a value is that nobody is shown, the rest of the file is read.
+    #[test]
+    fn a_value_that_is_not_shown_may_be_of_another_type() {
+        for odd in
+            ["7", "-1.5", "null", "true", "\"text\"", "[1, \"a\"]", "{\"run\": {\"x\": []}, \"photos\": -1}"]
+        {
+            let text = format!(
+                r#"{{"model": {odd}, "since": {odd}, "ece": {odd}, "val_interval": {odd}, "reliability": {odd},
+                "val_loss_calibrated": {odd}, "balanced_accuracy": {odd}, "l2_chosen": {odd}, "skipped": {odd},
+                "learning_rate_chosen": {odd}, "photos": {{"read": 4, "skipped": {odd}}},
+                "folds": {{"accuracy": 0.5, "centroid_accuracy": {odd}, "each": [{odd}, {odd}]}},
+                "history": [{{"epoch": 3, "learning_rate": {odd}, "val_loss": 0.25}}], "val_loss": 0.75}}"#
+            );
+            let metrics: Metrics =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{odd}: {error}"));
+            assert_eq!((metrics.val_loss.map(f64::from), metrics.photos.read), (Some(0.75), 4));
+            assert_eq!(metrics.folds.map(|folds| folds.each.len()), Some(2));
+            let epoch = &metrics.history[0];
+            assert_eq!((epoch.epoch, epoch.val_loss.map(f64::from)), (3, Some(0.25)));
+        }
+        // What is shown must be what it says.
+        assert!(serde_json::from_str::<Metrics>(r#"{"val_loss": "low"}"#).is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod left_out;
 pub(crate) mod metrics;
 pub(crate) mod predictions;
 pub(crate) mod since;
+mod spare;
 pub(crate) mod text_file;
 
 pub(crate) use finished::Run;

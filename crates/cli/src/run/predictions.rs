@@ -4,7 +4,7 @@
 //! part,path,true,predicted,probability,true_probability,logits,map_x,map_y
 //! val,photos/val/bees/7.jpg,bees,bees,0.98,0.98,3.9,-4.1,2.2
 //! ```
-//! `probability` is the predicted class's, `logits` has the head's numbers separated by spaces (left empty where all
+//! `probability` is the predicted class's, `logits` has the head's numbers separated by spaces (left empty if all
 //! photos together have too many), `map_x` and `map_y` the photo's place on the map of features.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Weights as they are asked for: an existing file, or a name of the manifest, whose file is fetched where it is not in
+//! Weights as they are asked for: an existing file, or a name of the manifest, whose file is fetched if it is not in
 //! the cache yet.
 
 use std::path::{Path, PathBuf};

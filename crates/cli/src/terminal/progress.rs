@@ -39,14 +39,14 @@ fn is_shown() -> bool {
 struct Line<'a> {
     step: &'a str,
     done: u64,
-    /// Where it is known.
+    /// How much there is in all, if that is known.
     of: Option<u64>,
     seconds: f64,
-    /// Where it can be told.
+    /// The seconds that the rest will take, if that can be told.
     seconds_left: Option<f64>,
 }
 
-/// Tells a program, where one listens, how far a step is that began at `started`.
+/// Tells a program, if one listens, how far a step is that began at `started`.
 pub(crate) fn tell_program(step: &str, done: u64, of: Option<u64>, started: Instant) {
     if !is_progress_json() {
         return;
@@ -214,7 +214,7 @@ impl ByteProgress {
         }
     }
 
-    /// `done` bytes are there, of `total` where that is known.
+    /// `done` bytes are there, of `total` if that is known.
     pub(crate) fn set(&self, done: u64, total: Option<u64>) {
         if let Some(bar) = &self.bar {
             if let Some(total) = total.filter(|_| bar.length() != total) {

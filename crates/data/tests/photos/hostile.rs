@@ -71,6 +71,22 @@ fn webp_of(width: u32, height: u32) -> Vec<u8> {
     [b"RIFF".to_vec(), (body.len() as u32).to_le_bytes().to_vec(), body].concat()
 }
 
+/// Why a file is refused, which takes no time in one of a few tries: whatever else the machine does makes one slower,
+/// never quicker.
+fn refused_at_once(file: &[u8], name: &str) -> Error {
+    const TRIES: usize = 5;
+    let mut took = Vec::new();
+    while took.len() < TRIES {
+        let start = Instant::now();
+        let error = decode(file, &Limits::default(), ExifPolicy::Apply).unwrap_err();
+        if start.elapsed() < Duration::from_millis(500) {
+            return error;
+        }
+        took.push(start.elapsed());
+    }
+    panic!("{name}: {took:?}")
+}
+
 #[test]
 fn huge_sizes_are_refused_by_the_header_alone() {
     hush();
@@ -88,14 +104,12 @@ fn huge_sizes_are_refused_by_the_header_alone() {
         ("large webp", webp_of(16_000, 16_000)),
     ];
     for (name, file) in bombs {
-        let start = Instant::now();
-        let error = decode(&file, &Limits::default(), ExifPolicy::Apply).unwrap_err();
+        let error = refused_at_once(&file, name);
         // A BMP of 2^31 pixels a side is refused by its decoder, as broken.
         let refused =
             error.kind() == ErrorKind::Limit || (name == "bmp" && matches!(error, Error::Broken { .. }));
         println!("{name}: {error}");
         assert!(refused, "{name}: {error}");
-        assert!(start.elapsed() < Duration::from_millis(500), "{name}: {:?}", start.elapsed());
     }
 }
 
@@ -142,11 +156,9 @@ fn endless_scans_and_tables_are_refused() {
     let plain = rgb_jpeg(40, 30, Jpeg { restart: 2, ..Jpeg::PLAIN });
     let restart = plain.windows(2).position(|pair| pair == [0xFF, 0xD0]).unwrap();
     let restarts = [&plain[..restart], &[0xFF, 0xD0].repeat(20 << 20), &plain[restart..]].concat();
-    for bomb in [scans, tables, restarts] {
-        let start = Instant::now();
-        let error = decode(&bomb, &Limits::default(), ExifPolicy::Apply).unwrap_err();
+    for (name, bomb) in [("scans", scans), ("tables", tables), ("restarts", restarts)] {
+        let error = refused_at_once(&bomb, name);
         assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
-        assert!(start.elapsed() < Duration::from_millis(500));
     }
 }
 

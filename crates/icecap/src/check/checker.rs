@@ -17,7 +17,7 @@ use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
 
-/// The cosine of centered features from which two photos are told as near duplicates, where their layouts are alike, too.
+/// The cosine of centered features from which two photos are told as near duplicates, if their layouts are alike, too.
 ///
 /// Measured on 398 photos of ants and bees and copies of each, with this and [`ALIKE`]: with ImageNet weights of width
 /// 1.0 every copy in JPEG quality 75 and 40 is found, 98 % of those of half the size, 99 % and 95 % of those that lost
@@ -119,7 +119,7 @@ struct Looked {
     photos: Vec<Result<Seen, icecap_data::Error>>,
     /// The photos of each content.
     copies: HashMap<Digest, Vec<usize>>,
-    /// Of so many photos one is compared.
+    /// One photo of so many is compared; 1 to compare all.
     stride: usize,
     /// The photos that are compared, and their features.
     compared: Vec<usize>,

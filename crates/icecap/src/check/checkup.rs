@@ -10,24 +10,24 @@ use crate::check::seen::Seen;
 pub struct Group {
     /// Indices into the photos of the survey, in ascending order.
     pub photos: Vec<usize>,
-    /// The weakest of the cosines that join them; 1 where they are identical.
+    /// The weakest of the cosines that join them; 1 if they are identical.
     pub similarity: f32,
 }
 
 /// What a check of a dataset found.
 #[derive(Debug)]
 pub struct Checkup {
-    /// The dataset.
+    /// The dataset that was looked at.
     pub survey: Survey,
-    /// What became of each of its photos, in its order.
+    /// What was seen of each photo of the survey, or why it cannot be read; in the order of the survey.
     pub photos: Vec<Result<Seen, icecap_data::Error>>,
     /// Photos whose files are the same, byte for byte.
     pub identical: Vec<Group>,
-    /// Photos that are nearly the same. Of identical ones the first stands for all.
+    /// Photos that are nearly the same. The first of identical ones stands for all of them.
     pub similar: Vec<Group>,
-    /// Photos that were compared with each other for near duplicates.
+    /// How many photos were compared with each other for near duplicates.
     pub compared: usize,
-    /// Photos that the cache knew.
+    /// How many photos the cache knew.
     pub cached: usize,
 }
 

@@ -24,7 +24,7 @@ pub struct Finding {
 
 /// A class with so many times the photos of another is told.
 const IMBALANCE: usize = 10;
-/// Of fewer training photos a class is hardly learned.
+/// A class with fewer training photos than this is hardly learned.
 const FEW: usize = 5;
 
 impl Checkup {
@@ -117,7 +117,7 @@ impl Checkup {
         Finding { level, kind: "similar", message, photos: group.photos.clone() }
     }
 
-    /// The names of a group's classes where there are several.
+    /// The names of a group's classes, if there are several.
     fn across_classes(&self, group: &Group) -> Option<String> {
         let classes = self.classes_of(group);
         let names: Vec<String> =
@@ -125,7 +125,7 @@ impl Checkup {
         (names.len() > 1).then(|| names.join(" and "))
     }
 
-    /// The names of a group's parts where there are several.
+    /// The names of a group's parts, if there are several.
     fn across_parts(&self, group: &Group) -> Option<String> {
         let names: Vec<&str> = self.parts_of(group).into_iter().map(Part::name).collect();
         (names.len() > 1).then(|| names.join(" and "))

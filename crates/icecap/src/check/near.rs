@@ -11,7 +11,7 @@
 //!
 //! N² cosines of 20,000 photos would take 1.6 GB. Here they are made tile by tile, 256 by 256. A layout has 64 values
 //! where a row of features has 1,280, so a tile of layouts comes first, one product of matrices; then either the few
-//! pairs that pass are held against each other, or, where many do, the tile of features is one product, too. Of a tile
+//! pairs that pass are held against each other, or, if many do, the tile of features is one product, too. Of a tile
 //! only a maximum spanning forest is kept, which is at most 511 links and joins the same photos as all of the tile's
 //! pairs would. Forests of forests are forests, so at the end there is one link less than photos at most. What joined a
 //! photo to its group is always the strongest link there is.
@@ -147,7 +147,7 @@ fn tile_links(rows: Rows<'_>, rule: Rule, (upper, left): (usize, usize), tile: &
     spanning(links, upper * TILE, left * TILE + across - upper * TILE)
 }
 
-/// Where more than one of so many pairs of a tile is asked for, all are made.
+/// If more than one in so many pairs of a tile is asked for, the whole tile is computed as one product.
 const ONE_BY_ONE: usize = 16;
 
 /// The rows of a block.

@@ -93,7 +93,7 @@ pub(super) fn of(seen: &Seen) -> Vec<Oddity> {
     found.chain(warnings.iter().map(|warning| Oddity::File(*warning))).collect()
 }
 
-/// The extension of a file that holds another format than it says; none where the two agree or there is none.
+/// The extension of a file that holds another format than it says; `None` if the two agree or there is no extension.
 pub(super) fn wrong_extension(path: &Path, format: Format) -> Option<String> {
     let extension = path.extension()?.to_string_lossy().to_ascii_lowercase();
     let said = match extension.as_str() {

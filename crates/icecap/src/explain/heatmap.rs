@@ -31,7 +31,7 @@ use crate::model::extractor::Extractor;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
 
-/// Bytes of feature maps that are in memory at once, where one photo does not have more.
+/// The most bytes of feature maps that are in memory at once, unless one photo has more.
 const WINDOW_BYTES: usize = 8 << 20;
 
 /// The class activation maps of one photo.
@@ -108,9 +108,9 @@ impl Heatmap {
         predicted(&self.logits())
     }
 
-    /// Returns the value that is drawn in full color: the largest of all maps without its sign, so that maps of several classes
-    /// of a photo can be compared. It is no smaller than `1 / (h*w)`: where all places together could not move the
-    /// logit by 1, the colors stay as weak as what they show.
+    /// Returns the value that is drawn in full color: the largest of all maps without its sign, so that maps of several
+    /// classes of a photo can be compared. It is no smaller than `1 / (h*w)`: where all places together could not move
+    /// the logit by 1, the colors stay as weak as what they show.
     #[must_use]
     pub fn scale(&self) -> f32 {
         let cells = (self.size[0] * self.size[1]) as f32;
@@ -141,8 +141,8 @@ impl Heatmaps {
         &self.classifier
     }
 
-    /// Computes the maps of each photo, or says why it cannot be read. `progress` is called by the threads after each photo and can
-    /// stop the work.
+    /// Computes the maps of each photo, or says why it cannot be read. `progress` is called by the threads after each
+    /// photo and can stop the work.
     ///
     /// # Errors
     /// [`Error::Stopped`] if `progress` breaks.

@@ -1,6 +1,6 @@
 //! A class activation map drawn over its photo.
 //!
-//! The photo lies below in dimmed gray, as displayed upright (or as stored, where the classifier ignores EXIF); the map
+//! The photo lies below in dimmed gray, as displayed upright (or as stored, if the classifier ignores EXIF); the map
 //! is bilinear between the centers of its cells over the part of the photo that the net saw, the same scale on both
 //! sides of 0. Orange speaks for the class and blue against it: a pair that people with any common color blindness
 //! tell apart, and of which neither is a gray. What the net did not see is darker and has no color.
@@ -48,7 +48,8 @@ pub struct ClassMap {
 }
 
 impl Overlay {
-    /// The map of `class` over the photo it was made of, which is read again; its longer side at most `side` pixels.
+    /// Draws the map of `class` over the photo it was made of, which is read again. The longer side is at most `side`
+    /// pixels.
     ///
     /// # Errors
     /// If the photo cannot be read.
@@ -99,7 +100,8 @@ impl Overlay {
 }
 
 impl Heatmaps {
-    /// The overlay of one photo, its longer side at most `side` pixels: for `class`, or for the predicted one.
+    /// Makes the overlay of one photo, its longer side at most `side` pixels, for `class` or, without one, for the predicted
+    /// class.
     ///
     /// # Errors
     /// [`Error::Data`] with the reason if the photo cannot be read; [`Error::Setting`] for a class that the
@@ -158,8 +160,8 @@ struct Sample {
     share: f32,
 }
 
-/// Where in `cells` cells over the span `(start, length)` of a photo's `side` each of `count` pixels lies; none for a
-/// pixel outside.
+/// Returns for each of `count` pixels where it lies among `cells` cells over the span `(start, length)` of a photo's
+/// `side`; `None` for a pixel outside.
 fn samples(count: usize, side: usize, (start, length): (f64, f64), cells: usize) -> Vec<Option<Sample>> {
     let sample = |index: usize| {
         let place = ((index as f64 + 0.5) * side as f64 / count as f64 - start) / length;

@@ -112,7 +112,7 @@ impl FeatureMap {
         &self.axes
     }
 
-    /// Returns the share of the rows' variance that each axis shows, in [0, 1]; 0 where all rows are the same.
+    /// Returns the share of the rows' variance that each axis shows, in [0, 1]; 0 if all rows are the same.
     #[must_use]
     pub fn shares(&self) -> [f64; 2] {
         self.variance.map(|variance| if self.total > 0.0 { (variance / self.total).min(1.0) } else { 0.0 })
@@ -159,7 +159,7 @@ fn leading(rows: &[f64], width: usize, freedom: f64) -> (Vec<Lanes>, Lanes) {
     (basis, values)
 }
 
-/// Where the first directions stand at a feature: random, and the same in every run.
+/// Returns the entries of the first directions at a feature: random, and the same in every run.
 fn start(feature: u32) -> Lanes {
     let words = [0, 1].map(|half| philox([feature, half, 0, 0], KEY));
     std::array::from_fn(|lane| f64::from(words[lane / 4][lane % 4]) / f64::from(u32::MAX) - 0.5)

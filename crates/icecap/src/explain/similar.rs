@@ -6,8 +6,8 @@
 //!
 //! Features stand behind a ReLU6, so none is below 0 and similarities are between 0 and 1. What counts is their order: on
 //! 398 photos of ants and bees with ImageNet weights the nearest have about 0.5 to 0.6, those in the middle 0.3, the
-//! farthest 0.15, and a copy of another size or quality comes close to 1. Rows are looked at one after the other, and of each image no more than the
-//! nearest few are kept: memory does not grow with the photos.
+//! farthest 0.15, and a copy of another size or quality comes close to 1. Rows are looked at one after the other, and of
+//! each image no more than the nearest few are kept: memory does not grow with the photos.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -122,7 +122,7 @@ impl Nearest {
     }
 }
 
-/// In f64 and in order, so that it is the same on every machine.
+/// The dot product, summed in f64 and in order, so that it is the same on every machine.
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }

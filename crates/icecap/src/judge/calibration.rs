@@ -17,9 +17,9 @@ const EACH: usize = 2;
 /// A temperature that makes a head's confidence mean something, and what it was fitted to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Calibration {
-    /// What logits are divided by before they become probabilities; 1 where there were too few photos.
+    /// The number by which logits are divided before they become probabilities; 1 if there were too few photos.
     pub temperature: f32,
-    /// Training photos that it was fitted to; 0 where there were too few.
+    /// How many training photos it was fitted to; 0 if there were too few.
     pub photos: usize,
     /// How many folds of these photos there were.
     pub folds: usize,

@@ -16,13 +16,13 @@ use crate::model::head::Head;
 /// How good a head is on one fold, trained on all the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fold {
-    /// Photos in it.
+    /// How many photos the fold has.
     pub photos: usize,
-    /// Loss and accuracy on them.
+    /// Loss and accuracy on the photos of the fold.
     pub metrics: Metrics,
     /// The accuracy of the nearest class centroid of the other folds.
     pub centroid_accuracy: f32,
-    /// The L2 penalty of its head, which was chosen, where it was left open, without looking at the fold.
+    /// The L2 penalty of the fold's head. If it was left open, it was chosen without looking at the fold.
     pub l2: f32,
 }
 
@@ -33,18 +33,18 @@ pub struct CrossValidation {
     pub folds: Vec<Fold>,
     /// The photos that were judged, by their row in the training set.
     pub rows: Vec<usize>,
-    /// Their logits, [rows, logits].
+    /// The logits of these photos, `[rows, logits]`.
     pub logits: Vec<f32>,
 }
 
 impl CrossValidation {
-    /// The mean accuracy over the folds.
+    /// Returns the mean accuracy over the folds.
     #[must_use]
     pub fn accuracy(&self) -> f64 {
         mean(self.folds.iter().map(|fold| f64::from(fold.metrics.accuracy)))
     }
 
-    /// The standard deviation of the accuracy from fold to fold.
+    /// Returns the standard deviation of the accuracy from fold to fold.
     #[must_use]
     pub fn spread(&self) -> f64 {
         let (of, count) = (self.accuracy(), self.folds.len() as f64);
@@ -53,7 +53,7 @@ impl CrossValidation {
         (squares / (count - 1.0).max(1.0)).sqrt()
     }
 
-    /// The mean accuracy of the nearest centroid.
+    /// Returns the mean accuracy of the nearest centroid over the folds.
     #[must_use]
     pub fn centroid_accuracy(&self) -> f64 {
         mean(self.folds.iter().map(|fold| f64::from(fold.centroid_accuracy)))

@@ -1,16 +1,18 @@
 //! Two classifiers on the same photos, and what a count of photos proves.
 
-/// Returns the two-sided p-value of McNemar's exact test: how likely two equally good classifiers would differ at least as much
-/// on the photos that only one of them gets right.
+/// Returns the two-sided p-value of McNemar's exact test: how likely two equally good classifiers would differ at least
+/// as much on the photos that only one of them gets right.
 ///
-/// Of `n` such photos a fair coin gives each to either one, so with `k` the smaller count
+/// If neither is better, a fair coin gives each of these `n` photos to one of the two, so with `k` the smaller count
 ///
 /// ```text
 /// p = min(1, 2 * sum over i <= k of binomial(n, i) / 2^n)
 /// ```
 ///
-/// McNemar, "Note on the sampling error of the difference between correlated proportions", 1947. 1 where no photo tells
-/// them apart.
+/// It is 1 if no photo tells the two apart.
+///
+/// # Source
+/// McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
 #[must_use]
 pub fn mcnemar(only_first: u64, only_second: u64) -> f64 {
     let (n, k) = (only_first + only_second, only_first.min(only_second));

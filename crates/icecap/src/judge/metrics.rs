@@ -71,7 +71,8 @@ pub fn probabilities(logits: &[f32]) -> Vec<f32> {
     }
 }
 
-/// Returns the balanced accuracy: the mean, over the classes that have photos, of the share of their photos that was predicted right.
+/// Returns the balanced accuracy: the mean, over the classes that have photos, of the share of their photos that was
+/// predicted right.
 #[must_use]
 pub fn balanced_accuracy(said: &[usize], labels: &[u32], classes: usize) -> f64 {
     let mut of_class = vec![(0_usize, 0_usize); classes];

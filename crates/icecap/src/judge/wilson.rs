@@ -1,8 +1,8 @@
 //! How sure an accuracy is: Wilson's interval for a share.
 //!
-//! Of n photos r are right. Of another n photos a few more or less would be, and with 153 photos that is 5 points to
-//! either side. The plain interval (`p +- 1.96 sqrt(p (1 - p) / n)`) has length 0 where all are right; Wilson's asks which
-//! true shares would make r of n no surprise, and stays between 0 and 1:
+//! A classifier is right on r of n photos. On n other photos it would be right a few times more or less, and with 153
+//! photos that is 5 points to either side. The plain interval (`p +- 1.96 sqrt(p (1 - p) / n)`) has length 0 if all are
+//! right; Wilson's asks which true shares would make r of n no surprise, and stays between 0 and 1:
 //!
 //! ```text
 //! (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n),    p = r / n,  z = 1.96

@@ -8,7 +8,7 @@
 //! taken: folds cannot tell those apart, and the simpler head is the safer one. The error is that of the difference from
 //! the best, fold by fold: a fold of hard photos is hard for every penalty, and says nothing of which is better.
 //!
-//! **Of other optimizers** it is 1 / N for N photos, where the number of epochs is left open, too. The mean loss with it is
+//! **For other optimizers** it is 1 / N for N photos if the number of epochs is left open, too. The mean loss with it is
 //! N times smaller than the logarithm of a posterior: of the photos, with a normal prior of variance 1 on each weight. The
 //! more photos, the less it says: at 245 nothing is seen of it. From ten photos it takes a random start back that these
 //! say nothing of: of ants and bees, five photos a class, 0.849 of others are then known, and 0.834 without it.
@@ -35,7 +35,7 @@ use crate::model::head::Head;
 pub const L2_GRID: [f32; 10] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001];
 /// The L2 penalty that is taken if there are too few photos to choose one by.
 pub const L2_DEFAULT: f32 = 1.0;
-/// Folds to choose by, where every class has as many photos.
+/// Folds to choose by, if every class has as many photos.
 const FOLDS: usize = 5;
 /// With early stopping, epochs that are left to the photos may be so many times more.
 const PATIENT: u32 = 10;
@@ -47,11 +47,11 @@ pub struct Settled {
     pub options: TrainOptions,
     /// Whether the number of epochs came from the number of photos.
     pub epochs_by_photos: bool,
-    /// The number of photos that the L2 penalty is one by, where it came from that.
+    /// The number of photos N, if the L2 penalty was set to 1 / N.
     pub l2_by_photos: Option<usize>,
-    /// Where the learning rate was found by a range test.
+    /// Whether a range test found the learning rate.
     pub rate_found: bool,
-    /// How the L2 penalty was chosen, where it was.
+    /// How the L2 penalty was chosen by folds; `None` if it was not.
     pub l2: Option<L2Choice>,
 }
 
@@ -60,8 +60,8 @@ pub struct Settled {
 pub struct L2Choice {
     /// The penalty.
     pub l2: f32,
-    /// Folds of the training photos that it was chosen by: five, fewer of many photos; 0 where a class has fewer than two
-    /// photos, or groups of them, and [`L2_DEFAULT`] was taken.
+    /// How many folds of the training photos it was chosen by: five, or fewer if there are many photos; 0 if a class has
+    /// fewer than two photos, or groups of them, and [`L2_DEFAULT`] was taken.
     pub folds: usize,
     /// For each penalty of [`L2_GRID`]: the mean loss on the held-out folds, and the standard error of how much that is
     /// more than the best one's.

@@ -15,19 +15,19 @@ use crate::model::source::{OwnedSource, Source};
 pub struct Dataset {
     /// The names of the classes; a sample's class is an index into them.
     pub classes: Vec<String>,
-    /// What the head learns from.
+    /// The photos that the head learns from.
     pub train: Vec<Sample>,
-    /// What it is watched on while it learns.
+    /// The validation photos, on which the head is measured while it learns.
     pub val: Vec<Sample>,
-    /// What it is tried on at the end; may be empty.
+    /// The test photos, on which the head is measured at the end; may be empty.
     pub test: Vec<Sample>,
     /// Photos that do not lie at their sample's path, by that path.
     in_memory: Arc<HashMap<PathBuf, OwnedSource>>,
 }
 
 impl Dataset {
-    /// The photos of a scanned folder. Where it has no validation part, `share` of each class's training photos is
-    /// held back, drawn by `seed`.
+    /// Makes a dataset of the photos of a scanned folder. If the folder has no validation part, `share` of each class's
+    /// training photos is held back, drawn by `seed`.
     ///
     /// # Errors
     /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] if nothing is left to validate with.

@@ -3,10 +3,10 @@
 /// How often a training goes over its photos.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Epochs {
-    /// As many as the photos need: see [`Epochs::count`].
+    /// The photos decide how often: see [`Epochs::count`].
     #[default]
     Auto,
-    /// This many.
+    /// So many times.
     Fixed(u32),
 }
 
@@ -17,7 +17,8 @@ impl Epochs {
     /// Fewer passes than this waste photos that there are.
     const LEAST: u32 = 10;
 
-    /// The number for so many photos in steps of `batch`: where it is automatic, 10, or as many as make 300 steps.
+    /// Returns how often a training goes over so many photos in steps of `batch` photos: if that is left to the photos, 10
+    /// times, or as often as makes 300 steps.
     #[must_use]
     pub fn count(self, photos: usize, batch: usize) -> u32 {
         match self {

@@ -1,4 +1,4 @@
-//! Pooled features of some photos, with what is known of each: its class and, where photos belong together, its group.
+//! Pooled features of some photos, with what is known of each: its class and, if photos belong together, its group.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub struct FeatureSet {
     features: Tensor,
     labels: Vec<u32>,
     groups: Option<Vec<u32>>,
-    /// Which rows are photos as they are; none where all are.
+    /// Which rows are photos as they are; `None` if all are.
     plain: Option<Vec<bool>>,
 }
 
@@ -34,8 +34,8 @@ impl FeatureSet {
         Ok(Self { features, labels, groups: None, plain: None })
     }
 
-    /// Returns the set with the group of each row: what is held back from a training, for whatever purpose, then never shares
-    /// a group with what is learned from.
+    /// Returns the set with the group of each row: what is held back from a training, for whatever purpose, then never
+    /// shares a group with what is learned from.
     ///
     /// # Errors
     /// [`Error::Setting`] if they are not one a row.

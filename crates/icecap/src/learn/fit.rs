@@ -162,7 +162,7 @@ struct Course<'a> {
 struct Passed {
     epoch: u32,
     learning_rate: f32,
-    /// What the epoch's steps have measured as they went; `None` where there are no steps of a batch.
+    /// What the epoch's steps have measured as they went; `None` if there are no steps of a batch.
     running: Option<Metrics>,
 }
 

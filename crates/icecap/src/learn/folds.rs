@@ -4,8 +4,8 @@ use crate::error::Error;
 use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
 
-/// Up to `most` folds, or as many as leave each class `each` photos in every fold; none where that is less than two. Views
-/// of a photo are one.
+/// Up to `most` folds, or as many as leave each class `each` photos in every fold; `None` if that is less than two.
+/// Views of a photo are one.
 pub(crate) fn usable_folds(
     set: &FeatureSet,
     classes: usize,
@@ -21,7 +21,7 @@ pub(crate) fn usable_folds(
 /// Photos that are enough to choose one number by.
 const ENOUGH: usize = 2000;
 
-/// How many of `k` folds of so many photos are to be judged where one number is chosen by them: as many as hold [`ENOUGH`]
+/// How many of `k` folds of so many photos are to be judged to choose one number by them: as many as hold [`ENOUGH`]
 /// of them.
 pub(crate) fn enough(photos: usize, k: usize) -> usize {
     ENOUGH.div_ceil((photos / k).max(1)).min(k)

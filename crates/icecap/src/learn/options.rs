@@ -1,8 +1,8 @@
 //! How a head is trained: the options, and the one list of them that is written down.
 //!
 //! A head is one dense layer, and there are two ways to train it: in steps along the gradient, with all that belongs to
-//! steps, or at once to the minimum, which L-BFGS finds by itself. [`Solver`] says which, and what can be said only of the
-//! one cannot be said of the other.
+//! steps, or at once to the minimum, which L-BFGS finds by itself. [`Solver`] says which, and a setting of the one
+//! cannot be given beside the other.
 //!
 //! [`TrainOptions::describe`] lists every option by name. A model's metadata, a run's record and its page are made of that
 //! list, and [`TrainOptions::read`] takes it back, so an option that is added there is everywhere.
@@ -22,10 +22,10 @@ const AT_ONCE: &str = "lbfgs";
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Solver {
-    /// In steps along the gradient of one batch each, with dropout.
+    /// The head is trained in steps, each along the gradient of one batch, with dropout.
     Steps(Steps),
-    /// At once, on all photos, by L-BFGS: no epochs, no learning rate, no batch, no dropout. Only the L2 penalty is there
-    /// to be said.
+    /// L-BFGS finds the minimum on all photos by itself: there are no epochs, no learning rate, no batch and no dropout, and
+    /// the L2 penalty is the only setting.
     Lbfgs {
         /// The strength of the L2 penalty on the kernel; `None` to have it chosen by folds of the training photos, see
         /// [`choose_l2`](crate::learn::choose_l2).
@@ -80,13 +80,13 @@ impl FromStr for Solver {
 /// How a head is trained.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrainOptions {
-    /// How the minimum of the loss is approached, with the settings of that way.
+    /// The solver, with its settings.
     pub solver: Solver,
     /// The share of each label that is spread over all classes, in [0, 1).
     pub label_smoothing: f32,
     /// How much the photos of a rare class count.
     pub class_weight: ClassWeight,
-    /// What the head's first weights, the order of photos and dropout are drawn from.
+    /// The seed from which the head's first weights, the order of photos and dropout are drawn.
     pub seed: u64,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Photos {
     pub(crate) train: PhotoSet,
     pub(crate) val: PhotoSet,
     pub(crate) test: PhotoSet,
-    /// The rows that are learned from, where those are several views of each training photo.
+    /// The rows that are learned from, if those are several views of each training photo.
     views: Option<FeatureSet>,
     pub(crate) report: PhotoReport,
     pub(crate) fingerprint: String,
@@ -36,7 +36,7 @@ pub(crate) struct Gathered {
     /// Rows of a training photo.
     views: usize,
     parts: [(Vec<f32>, Vec<Sample>); 3],
-    /// All rows of the training photos, where there are several of each.
+    /// All rows of the training photos, if there are several of each.
     learned: Vec<f32>,
     pub(crate) report: PhotoReport,
     /// The class and hash of every photo that is learned from.
@@ -93,7 +93,8 @@ impl Gathered {
         }
     }
 
-    /// All of it, where every class has a training photo, and, if it has to be `validated`, a validation photo is there.
+    /// Returns the features by part. Every class must have a training photo, and there must be a validation photo if it has
+    /// to be `validated`.
     pub(crate) fn finish(
         self,
         classes: &[String],
@@ -137,8 +138,8 @@ fn features(rows: &[f32], len: usize, labels: impl Iterator<Item = u32>) -> Resu
     FeatureSet::new(Tensor::from_slice(Shape::new(&[labels.len(), len])?, rows)?, labels)
 }
 
-/// The same groups with the numbers that they have where they come for the first time: what else lies in the folder, and
-/// came since, has no say in how they are dealt.
+/// Numbers the groups in the order in which they come for the first time, so that what else lies in the folder, or came
+/// since, has no say in how they are dealt.
 fn numbered(groups: &[u32]) -> Vec<u32> {
     let mut numbers = HashMap::new();
     groups

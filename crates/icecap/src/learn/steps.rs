@@ -18,14 +18,14 @@ pub enum Rate {
 /// The settings of a training in steps, each along the gradient of one batch of photos.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Steps {
-    /// What makes a step of a gradient.
+    /// The optimizer, which turns a gradient into a step.
     pub optimizer: Optimizer,
     /// The learning rate at the start.
     pub rate: Rate,
     /// Passes over the training photos. With early stopping they are the most there can be; left to
     /// [`Epochs::Auto`], they are then ten times as many as without.
     pub epochs: Epochs,
-    /// Photos in a step.
+    /// How many photos a step is made from.
     pub batch: usize,
     /// The share of the features that dropout sets to zero in a step, in [0, 1).
     pub dropout: f32,

@@ -12,7 +12,7 @@ use crate::learn::photo_set::{PhotoReport, PhotoSet};
 use crate::model::classifier::Classifier;
 use crate::model::progress::Progress;
 
-/// Something that happens during a training. Those of [`Event::Extracting`] come from several threads.
+/// Something that happens during a training. [`Event::Extracting`] and [`Event::Pulse`] come from several threads.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -22,11 +22,11 @@ pub enum Event<'a> {
     Extracted(&'a PhotoReport),
     /// What the options left open is settled.
     Settled(&'a Settled),
-    /// Loss and accuracy on the validation photos before the first step; [`Metrics::NONE`] where there are none.
+    /// Loss and accuracy on the validation photos before the first step; [`Metrics::NONE`] if there are no such photos.
     Before(Metrics),
     /// An epoch has ended.
     Epoch(&'a Epoch),
-    /// Work goes on of which there is nothing to tell, on several threads: an occasion to stop it.
+    /// Work goes on, on several threads, and there is nothing to tell of it: this is an occasion to stop it.
     Pulse,
     /// The training is stopped after an epoch: the classifier as it is by then, without a temperature.
     Unfinished(&'a Classifier),
@@ -47,11 +47,11 @@ pub struct Trained {
     pub settled: Settled,
     /// The temperature of the classifier.
     pub calibration: Calibration,
-    /// What the validation photos say, where there are some.
+    /// How good the classifier is on the validation photos; `None` if there are none.
     pub validation: Option<Assessment>,
-    /// What cross-validation on the training photos says, where it was asked for.
+    /// The cross-validation on the training photos; `None` if it was not asked for.
     pub folds: Option<CrossValidation>,
-    /// Loss and accuracy on the test photos, where there are some. They had no part in the training.
+    /// Loss and accuracy on the test photos, which had no part in the training; `None` if there are none.
     pub test: Option<Metrics>,
     /// The photos that were learned from.
     pub train_set: PhotoSet,
@@ -61,11 +61,11 @@ pub struct Trained {
     pub test_set: PhotoSet,
     /// How reading the photos went.
     pub photos: PhotoReport,
-    /// Time from photos to features.
+    /// The time that it took to make features of the photos.
     pub features_time: Duration,
-    /// Time in the epochs, their evaluation included, and in settling the options before them.
+    /// The time that the epochs took, their evaluation included, and in settling the options before them.
     pub head_time: Duration,
-    /// Time in cross-validation and in fitting the temperature.
+    /// The time that cross-validation and fitting the temperature took.
     pub folds_time: Duration,
 }
 

@@ -35,7 +35,7 @@ type Listening<'a> = &'a (dyn Fn(Event<'_>) -> ControlFlow<()> + Sync);
 /// A head after its training, also one that was stopped.
 struct Learned {
     head: Head,
-    /// On the validation photos before the first step.
+    /// Loss and accuracy on the validation photos before the first step.
     before: Metrics,
     settled: Settled,
     /// Epochs that have ended.
@@ -58,7 +58,7 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A trainer with default options and the preprocessing that the backbone's record asks for.
+    /// Returns a trainer with default options and the preprocessing that the backbone's record asks for.
     ///
     /// # Errors
     /// [`Error::Data`] if the record's resize rule is not known.
@@ -96,23 +96,24 @@ impl Trainer {
         self
     }
 
-    /// Sets which photos belong together: whatever is held back from the training photos, in folds or by early stopping, never
-    /// shares a group with what is learned from.
+    /// Sets which photos belong together: whatever is held back from the training photos, in folds or by early stopping,
+    /// never shares a group with what is learned from.
     #[must_use]
     pub fn groups(mut self, groups: Option<Groups>) -> Self {
         self.groups = groups;
         self
     }
 
-    /// Judges the training photos by so many folds, too; a data set then needs no validation photos.
+    /// Makes the trainer judge the training photos by so many folds, too; a dataset then needs no validation photos.
     #[must_use]
     pub fn folds(mut self, folds: Option<usize>) -> Self {
         self.folds = folds;
         self
     }
 
-    /// Learns from several views of each training photo. They are computed once and kept in the cache, as the photos
-    /// themselves are; an epoch goes over all of them. Whatever is judged, is judged by the photos as they are.
+    /// Makes the trainer learn from several views of each training photo. They are computed once and kept in the cache,
+    /// as the photos themselves are; an epoch goes over all of them. Whatever is judged, is judged by the photos as they
+    /// are.
     #[must_use]
     pub fn views(mut self, views: Views) -> Self {
         self.views = views;
@@ -224,7 +225,7 @@ impl Trainer {
         }
     }
 
-    /// The training photos by folds, where that was asked for, and the temperature that they ask for. `done` are the
+    /// The training photos by folds, if that was asked for, and the temperature that they ask for. `done` are the
     /// options of the head that was trained.
     fn judged(
         &self,

@@ -51,7 +51,7 @@ impl Runner {
 #[derive(Debug)]
 enum ParamsPlace {
     Here(Arc<Params>),
-    /// In a model file; they were not needed yet.
+    /// They lie in a model file and were not needed yet.
     InModel(PathBuf),
 }
 
@@ -168,8 +168,9 @@ impl Backbone {
         self.inner.net.spec()
     }
 
-    /// Keeps the net packed in `store`, so that [`ClassifierBuilder::pack_store`](crate::model::ClassifierBuilder::pack_store)
-    /// finds it there, unless it is kept already, whole. Returns the file's path.
+    /// Keeps the net packed in `store`, so that
+    /// [`ClassifierBuilder::pack_store`](crate::model::ClassifierBuilder::pack_store) finds it there, unless it is kept
+    /// already, whole. Returns the file's path.
     ///
     /// # Errors
     /// [`Error::Weights`] if it cannot be written.
@@ -229,7 +230,7 @@ impl Backbone {
         self.inner.net.classes()
     }
 
-    /// A plan from pixels of `size` (rows, columns) to the tap `to`, in which `workers` threads can share one image.
+    /// Makes a plan from pixels of `size` (rows, columns) to the tap `to`, in which `workers` threads can share one image.
     ///
     /// # Errors
     /// [`Error::Graph`] for a size or a block that the net does not have.
@@ -237,7 +238,7 @@ impl Backbone {
         Ok(Plan::new(&self.inner.net, self.isa(), size, Tap::Image..to, workers)?)
     }
 
-    /// A session for images of `size` (rows, columns) up to the tap `to`.
+    /// Makes a session for images of `size` (rows, columns) up to the tap `to`.
     ///
     /// # Errors
     /// What [`Backbone::plan`] returns.

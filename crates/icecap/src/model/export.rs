@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::model::classifier::{Classifier, SaveBackbone};
 
 impl Classifier {
-    /// Returns the bytes of an ONNX file of backbone and head: `pixels` in, `probabilities` [N, classes] and `logits` out. Class
-    /// names and the photo's way to the input stand in its metadata; `docs/export.md` lists the keys.
+    /// Returns the bytes of an ONNX file of backbone and head: `pixels` in, `probabilities` [N, classes] and `logits`
+    /// out. Class names and the photo's way to the input stand in its metadata; `docs/export.md` lists the keys.
     ///
     /// # Errors
     /// [`Error::Weights`] if the classifier's parts do not fit each other, as a head that holds NaN.
@@ -26,8 +26,8 @@ impl Classifier {
         Ok(self.model(SaveBackbone::Pinned)?.head_to_bytes(layout)?)
     }
 
-    /// Returns the names of the classes in the order of their indices, one a line. Whatever would break a line in a name becomes
-    /// a space, so that the line's number stays the class' index.
+    /// Returns the names of the classes in the order of their indices, one a line. Whatever would break a line in a name
+    /// becomes a space, so that the line's number stays the class' index.
     #[must_use]
     pub fn labels(&self) -> String {
         labels(self.classes())

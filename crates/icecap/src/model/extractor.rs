@@ -57,7 +57,7 @@ const ABOUT_TAP: &str = "about";
 const NUMERIC_VERSION: &str = "2";
 
 impl Extractor {
-    /// An extractor of what leaves the net at `tap`.
+    /// Returns an extractor of what leaves the net at `tap`.
     ///
     /// # Errors
     /// [`Error::Graph`] for a size or a block that the net does not have.
@@ -83,8 +83,8 @@ impl Extractor {
         self
     }
 
-    /// Makes the extractor tell what each photo's file holds, too. The cache remembers that as it does features; a photo of which it knows
-    /// only these is decoded again.
+    /// Makes the extractor tell what each photo's file holds, too. The cache remembers that as it does features; a photo
+    /// of which it knows only these is decoded again.
     #[must_use]
     pub fn describing(mut self) -> Self {
         self.describe = true;

@@ -13,7 +13,7 @@ use crate::model::head::Head;
 use crate::model::preprocessing::Preprocessing;
 
 impl Classifier {
-    /// A classifier from weights that have a classification top: pooling and one dense layer, as a user of Keras or
+    /// Makes a classifier from weights that have a classification top: pooling and one dense layer, as a user of Keras or
     /// torchvision trains them. `classes` are the names of its outputs in their order.
     ///
     /// A top of one logit (Keras' sigmoid) tells two classes apart, above 0 the second. A top of two logits becomes one,

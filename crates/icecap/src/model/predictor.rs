@@ -77,8 +77,8 @@ impl Predictor {
         self
     }
 
-    /// Predicts the class of each photo, or says why it cannot be read. `progress` is called by the threads after each photo and can
-    /// stop the work.
+    /// Predicts the class of each photo, or says why it cannot be read. `progress` is called by the threads after each
+    /// photo and can stop the work.
     ///
     /// # Errors
     /// [`Error::Stopped`] if `progress` breaks.

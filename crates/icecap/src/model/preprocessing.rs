@@ -8,9 +8,9 @@ use crate::model::backbone::Backbone;
 /// How a photo becomes the backbone's input. The scaling of its pixels belongs to the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preprocessing {
-    /// Size and resize rule.
+    /// The size of the input, and the rule by which a photo gets it.
     pub resize: ResizeSpec,
-    /// What becomes of an EXIF orientation.
+    /// Whether an EXIF orientation is followed.
     pub exif: ExifPolicy,
 }
 

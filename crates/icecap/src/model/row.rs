@@ -7,7 +7,7 @@
 //! heatmap     the file of its heatmap, if drawn             error         why it cannot be read
 //! ```
 //!
-//! Every row of a table has the same columns; what is not known of a photo is empty in CSV and null in an object.
+//! Every row of a table has the same columns; a value that a photo does not have is empty in CSV and null in an object.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use crate::model::prediction::Prediction;
 /// Which columns the rows of a table have, beside the photo, its label, its true label and its error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Columns {
-    /// Classes that are told with their probabilities, the most probable first; at least 1.
+    /// How many classes are told with their probabilities, the most probable first; 0 is taken for 1.
     pub top: usize,
     /// The probability below which the most probable class is not taken for the label; `None` to take it always.
     pub reject_below: Option<f32>,
@@ -68,7 +68,7 @@ pub struct Row {
 pub const NO_LABEL: &str = "none";
 
 impl Columns {
-    /// The columns with no more classes to tell than there are.
+    /// Returns the columns, for a model of so many classes: no more are told than there are.
     #[must_use]
     pub fn within(self, classes: usize) -> Self {
         Self { top: self.top.min(classes), ..self }
@@ -103,7 +103,7 @@ impl Columns {
         let (path, heatmap, columns) = (path.to_owned(), None, *self);
         match prediction {
             Ok(prediction) => {
-                let ranked = prediction.ranked(self.top).into_iter();
+                let ranked = prediction.ranked(self.top.max(1)).into_iter();
                 let choice = |(class, probability): (usize, f32)| Choice {
                     label: classes[class].clone(),
                     probability,
@@ -150,7 +150,7 @@ impl Row {
     pub fn fields(&self) -> Vec<String> {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let mut fields = vec![self.path.to_string_lossy().into_owned()];
-        for place in 0..self.columns.top {
+        for place in 0..self.columns.top.max(1) {
             let choice = self.choices.get(place);
             let label = if place == 0 { self.label() } else { choice.map(|choice| choice.label.as_str()) };
             fields.push(text(label));
@@ -200,7 +200,7 @@ mod tests {
         let (logits, warnings) = (Vec::new(), Vec::new());
         let seen =
             Prediction { class: 1, label: "bee".into(), probability: 0.5, probabilities, logits, warnings };
-        for top in 1..=3 {
+        for top in 0..=3 {
             for reject_below in [None, Some(0.25), Some(0.75)] {
                 for heatmap in [false, true] {
                     let columns = Columns { top, reject_below, heatmap };

@@ -16,10 +16,9 @@ fn draw(from: Size, to: Size) -> Vec<u8> {
     (0..from.height * from.width * 3).map(|_| stream.next_u32() as u8).collect()
 }
 
-fn resized(isa: Isa, pixels: &[u8], from: Size, to: Size) -> Vec<f32> {
+fn resized(isa: Isa, image: RgbView<'_>, to: Size, scratch: &mut ResizeScratch) -> Vec<f32> {
     let mut out = vec![f32::NAN; to.height * to.width * 3];
-    let image = RgbView { pixels, size: from };
-    resize_bilinear_rgb(isa, image, to, &mut out, &mut ResizeScratch::default());
+    resize_bilinear_rgb(isa, image, to, &mut out, scratch);
     out
 }
 
@@ -30,14 +29,16 @@ fn worst(got: &[f32], expected: &[f64]) -> f64 {
     off.fold(0.0, |worst: f64, off| if off > worst || off.is_nan() { off } else { worst })
 }
 
-fn resize_agrees(subjects: &[Subject], from: Size, to: Size) {
+/// `scratch` may be left from images of other sizes, which must make no difference.
+fn resize_agrees(subjects: &[Subject], from: Size, to: Size, scratch: &mut ResizeScratch) {
     let pixels = draw(from, to);
     let expected = oracle(&pixels, from, to);
     // Multiplication and addition stay apart, so every instruction set has the same bits.
-    let portable = resized(Isa::named("portable").unwrap(), &pixels, from, to);
+    let image = RgbView { pixels: &pixels, size: from };
+    let portable = resized(Isa::named("portable").unwrap(), image, to, &mut ResizeScratch::default());
     for subject in subjects {
         subject.case(Task::Resize, &format!("{from:?} -> {to:?}"), |isa, case| {
-            let out = resized(isa, &pixels, from, to);
+            let out = resized(isa, image, to, scratch);
             let worst = worst(&out, &expected);
             assert!(worst < BOUND, "{case}: off by {worst}");
             let differs = bits(&out).iter().zip(bits(&portable)).position(|(got, want)| *got != want);
@@ -49,13 +50,14 @@ fn resize_agrees(subjects: &[Subject], from: Size, to: Size) {
 /// Forces rows through widths around the vectors of any instruction set, and through the net's inputs.
 pub(crate) fn check(rows: &[Subject]) {
     let size = |height, width| Size { height, width };
+    let mut scratch = ResizeScratch::default();
     for (from, to) in around(16).into_iter().flat_map(|from| around(16).into_iter().map(move |to| (from, to)))
     {
-        resize_agrees(rows, size(3, from), size(5, to));
+        resize_agrees(rows, size(3, from), size(5, to), &mut scratch);
     }
     for (side, _) in geometries().stem {
         for from in [size(375, 500), size(90, 61)] {
-            resize_agrees(rows, from, size(side, side));
+            resize_agrees(rows, from, size(side, side), &mut scratch);
         }
     }
 }
@@ -89,13 +91,14 @@ fn oracle(pixels: &[u8], from: Size, to: Size) -> Vec<f64> {
 #[test]
 fn agrees_with_the_formula_on_the_sizes_that_go_wrong() {
     let choices = Subject::choices();
+    let mut scratch = ResizeScratch::default();
     let sides = [1, 2, 3, 7, 16, 33, 160, 251];
     for &height in &sides {
         for &width in &sides {
             let small = Size { height: 5, width: 9 };
             let size = Size { height, width };
             for (from, to) in [(size, small), (small, size), (size, size)] {
-                resize_agrees(&choices, from, to);
+                resize_agrees(&choices, from, to, &mut scratch);
             }
         }
     }
@@ -107,7 +110,7 @@ proptest! {
     fn agrees_with_the_formula_on_any_sizes(h in 1usize..90, w in 1usize..90, oh in 1usize..90, ow in 1usize..90) {
         let (from, to) = (Size { height: h, width: w }, Size { height: oh, width: ow });
         let choices = Subject::choices();
-        resize_agrees(&choices, from, to);
+        resize_agrees(&choices, from, to, &mut ResizeScratch::default());
         finish(&choices, 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
+use icecap::advanced::foundation::did_you_mean::nearest;
 use icecap::advanced::kernels::{Isa, kernels};
 use icecap_bench::{Case, Prepared, Timing, cases, isas, time, with_peak};
 
@@ -13,6 +13,7 @@ use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::stderr::note;
 use crate::terminal::table::table;
+use crate::terminal::wording::plain;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -20,7 +21,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "S", value_delimiter = ',', default_values_t = [160, 224], value_parser = clap::value_parser!(u16).range(32..=512))]
     size: Vec<u16>,
     /// Time only this kernel, by its name in the table; several with commas
-    #[arg(long, value_name = "NAME", value_delimiter = ',', hide_possible_values = true, value_parser = PossibleValuesParser::new(kernels().into_iter().map(|kernel| kernel.name)))]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// How long to measure each
     #[arg(long, value_name = "X", allow_negative_numbers = true, default_value = "0.02", value_parser = seconds)]
@@ -66,6 +67,9 @@ fn jobs(options: &Options, isas: &[Isa]) -> Result<Vec<Job>, Failure> {
         options.only.is_empty() || options.only.iter().any(|name| row.kernel() == Some(name.as_str()))
     };
     for name in &options.only {
+        if !kernels().iter().any(|kernel| kernel.name == name) {
+            return Err(unknown(name));
+        }
         let row = Isa::with_kernel(name)?;
         if !isas.iter().any(|isa| isa.name() == row.name()) {
             let allowed = isas.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", ");
@@ -89,6 +93,15 @@ fn jobs(options: &Options, isas: &[Isa]) -> Result<Vec<Job>, Failure> {
         }
         None => Ok(jobs),
     }
+}
+
+/// Returns the failure of a name that is no kernel's.
+fn unknown(name: &str) -> Failure {
+    let meant = match nearest(name, kernels().iter().map(|kernel| kernel.name)) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "`icecap bench kernels` prints their names".to_owned(),
+    };
+    Failure::new(Code::Arguments, format!("--only: no kernel is named '{}'; {meant}", plain(name)))
 }
 
 /// The time of a kernel on a case.

@@ -29,7 +29,7 @@ pub(super) struct Output {
 pub(super) struct Row {
     pub(super) isa: String,
     pub(super) threads: usize,
-    /// Side of the net's input, where the row belongs to one.
+    /// Side of the net's input, if the row belongs to one.
     pub(super) size: Option<usize>,
     /// The kernel, the step, or what the processor did.
     pub(super) name: String,

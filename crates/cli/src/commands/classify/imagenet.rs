@@ -5,7 +5,7 @@ pub(crate) const COUNT: usize = 1000;
 /// What Google's own tops have before them.
 const BACKGROUND: &str = "background";
 
-/// Returns the name of a class of a top with `classes` outputs; its index where that is not ImageNet's number, nor that
+/// Returns the name of a class of a top with `classes` outputs; its index if that is not ImageNet's number, nor that
 /// with Google's background.
 pub(crate) fn label(class: usize, classes: usize) -> String {
     let known = match classes {

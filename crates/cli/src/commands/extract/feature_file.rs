@@ -88,7 +88,7 @@ fn head(metadata: &BTreeMap<String, String>, row: Shape, rows: usize, text: usiz
     Ok(header(metadata, &tensors))
 }
 
-/// Returns why a path cannot stand in the file, where that is so.
+/// Returns why a path cannot stand in the file; `None` if it can.
 pub(crate) fn refuse(path: &Path) -> Option<String> {
     match path.to_str() {
         None => Some(format!("{}: the name is not valid UTF-8; rename it", path.display())),

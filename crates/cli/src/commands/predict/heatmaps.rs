@@ -17,7 +17,7 @@ use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::wording::plain;
 
-/// Pixels of the longer side of a heatmap's file, where the photo has that many.
+/// The most pixels of the longer side of a heatmap's file; a smaller photo keeps its size.
 const LONGEST_SIDE: usize = 1024;
 /// Photos whose maps are in memory at once.
 const AT_ONCE: usize = 32;
@@ -117,6 +117,8 @@ impl Drawn<'_> {
             let drawn = threads.map_until(&interrupt::flow, jobs, |(index, job)| {
                 Ok::<_, Failure>((index, draw(self.classifier, &job)?.then_some(job.file)))
             });
+            // The last photos may have been begun before the stop: their rows are not told either.
+            interrupt::check()?;
             for drawn in drawn.ok_or(Error::Stopped)? {
                 let (index, file) = drawn?;
                 files[index] = file;
@@ -125,7 +127,7 @@ impl Drawn<'_> {
         Ok(files)
     }
 
-    /// Returns the file of a photo: its name, with a number where that is taken.
+    /// Returns the file of a photo: its name, with a number if that is taken.
     fn file(&mut self, photo: &Path) -> PathBuf {
         let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
         let mut end = stem.len().min(LONGEST_NAME);

@@ -98,8 +98,8 @@ impl<'a> Rows<'a> {
         text
     }
 
-    /// Columns: photo, then class and probability as often as asked for, the best guess where it may be rejected, the true
-    /// class, the heatmap's file where there are such, what is to be said.
+    /// Columns: photo, then class and probability as often as asked for, the best guess if it may be rejected, the true
+    /// class, the heatmap's file if there are such, what is to be said.
     fn table(&mut self, rows: &[Row], first: bool) -> String {
         let mut lines: Vec<Vec<String>> = Vec::with_capacity(rows.len() + 1);
         if first {

@@ -50,7 +50,7 @@ pub(super) fn arguments(
         cache: !options.no_cache,
         head_only: options.head_only,
     };
-    Arguments { photos, training: training(trained), run }
+    Arguments { photos, training: training(trained), typed: options.training.typed(), run }
 }
 
 /// Returns the training options that were used: what was left open is settled.

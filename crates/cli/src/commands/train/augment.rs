@@ -5,7 +5,7 @@ use icecap::advanced::data::{Augment, Views};
 
 use crate::terminal::failure::Failure;
 
-/// Views of a training photo where a list of changes is given and no number.
+/// Views of a training photo if a list of changes is given and no number.
 const VIEWS: u32 = 4;
 
 #[derive(Args)]

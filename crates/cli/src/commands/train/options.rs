@@ -26,7 +26,7 @@ pub(crate) struct Options {
     #[arg(skip)]
     pub(super) begun: Option<Begun>,
     /// Earlier run to go on from: photos keep the part that they had in it, and its model is tried beside the new one. Its
-    /// weights, size and resize rule are taken where none are named
+    /// weights, size and resize rule are taken if none are named
     #[arg(long, value_name = "RUN", conflicts_with_all = ["folds", "group"])]
     pub(super) since: Option<PathBuf>,
     #[command(flatten)]

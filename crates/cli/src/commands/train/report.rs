@@ -43,7 +43,7 @@ pub(super) struct Report<'a> {
     options: &'a Options,
     dataset: &'a Dataset,
     progress: Mutex<Option<Progress>>,
-    /// Epochs that there will be; 0 where nobody knows.
+    /// Epochs that there will be; 0 if nobody knows.
     epochs: AtomicU32,
     /// Choosing and judging by folds, while that goes on.
     busy: Mutex<Option<Busy>>,
@@ -154,7 +154,7 @@ impl<'a> Report<'a> {
         drop(lock(&self.busy).take());
     }
 
-    /// Tells of something that happens. Breaks where somebody pressed Ctrl-C or nothing can be told any more.
+    /// Tells of something that happens. Breaks if somebody pressed Ctrl-C or nothing can be told any more.
     pub(super) fn event(&self, event: Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Pulse => lock(&self.busy).get_or_insert_with(|| Busy::new("trying folds")).tick(),

@@ -43,7 +43,7 @@ pub(super) struct Opened {
     earlier: Earlier,
 }
 
-/// `options` with what the run that they name says where they leave it open.
+/// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
     let Basis { weights, size, resize, .. } = Basis::read(&run)?;
@@ -92,7 +92,7 @@ impl Since {
         Ok(Some(Self { run, changes, learned: learned.collect() }))
     }
 
-    /// Opens the run's model, over the new run's backbone where it is the same.
+    /// Opens the run's model, over the new run's backbone if it is the same.
     pub(super) fn open(self, backbone: &Backbone) -> Result<Opened, Failure> {
         let file = self.run.join(MODEL);
         let model = match Classifier::builder().backbone(backbone).open(&file) {

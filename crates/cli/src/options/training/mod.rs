@@ -9,7 +9,7 @@ use icecap::learn::{ClassWeight, Decay, Epochs, Rate, Solver, Steps};
 
 use crate::terminal::failure::{Code, Failure};
 
-use values::{L2, epochs, l2, patience, rate, share};
+use values::{Typed, epochs, l2, patience, rate, share};
 
 /// How the head is trained.
 #[derive(Args)]
@@ -19,7 +19,7 @@ pub(crate) struct TrainingOptions {
     epochs: Epochs,
     /// Learning rate; find: by a range test on the training photos
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, default_value = "1e-3", value_parser = rate)]
-    lr: Rate,
+    lr: Typed,
     /// Epochs over which the learning rate rises to its value
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub(crate) warmup: u32,
@@ -28,17 +28,17 @@ pub(crate) struct TrainingOptions {
     batch: u32,
     /// Share of the features that dropout sets to zero in training
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = share)]
-    dropout: f32,
+    dropout: f64,
     /// Optimizer; lbfgs solves the head in one go, without epochs, steps, learning rate and dropout
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = PossibleValuesParser::new(Solver::NAMES))]
     optimizer: String,
     /// Strength of the L2 penalty on the head's weights; auto: by folds of the training photos for lbfgs, 1 / photos for
     /// others where --epochs is auto, else none
     #[arg(long, value_name = "L2", allow_negative_numbers = true, default_value = "auto", value_parser = l2)]
-    l2: L2,
+    l2: Typed,
     /// Share of each label that is spread over all classes
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.0, value_parser = share)]
-    label_smoothing: f32,
+    label_smoothing: f64,
     /// How much photos of rare classes count: none (as all others), balanced (each class alike) or sqrt (between these)
     #[arg(long, value_name = "RULE", default_value = "none")]
     pub(crate) class_weight: ClassWeight,
@@ -61,15 +61,15 @@ impl TrainingOptions {
     pub(crate) fn options(&self) -> Result<TrainOptions, Failure> {
         let given = Steps {
             epochs: self.epochs,
-            rate: self.lr,
+            rate: self.lr.number().map_or(Rate::Find, |rate| Rate::Fixed(rate as f32)),
             warmup: self.warmup,
             batch: self.batch as usize,
-            dropout: self.dropout,
+            dropout: self.dropout as f32,
             schedule: self.schedule,
             early_stopping: self.early_stop,
             ..Steps::default()
         };
-        let l2 = if let L2::Fixed(l2) = self.l2 { Some(l2) } else { None };
+        let l2 = self.l2.number().map(|l2| l2 as f32);
         let solver = match self.optimizer.parse()? {
             Solver::Steps(Steps { optimizer, .. }) => Solver::Steps(Steps { optimizer, l2, ..given }),
             Solver::Lbfgs { .. } => {
@@ -80,12 +80,24 @@ impl TrainingOptions {
         };
         let options = TrainOptions {
             solver,
-            label_smoothing: self.label_smoothing,
+            label_smoothing: self.label_smoothing as f32,
             class_weight: self.class_weight,
             seed: self.seed,
         };
         options.check()?;
         Ok(options)
+    }
+
+    /// Returns the numbers that were typed, with all their digits, by their names in a run's `args.toml`. One that is left
+    /// to the photos is not among them.
+    pub(crate) fn typed(&self) -> Vec<(&'static str, f64)> {
+        let numbers = [
+            ("lr", self.lr.number()),
+            ("l2", self.l2.number()),
+            ("dropout", Some(self.dropout)),
+            ("label_smoothing", Some(self.label_smoothing)),
+        ];
+        numbers.into_iter().filter_map(|(name, number)| Some((name, number?))).collect()
     }
 }
 

@@ -1,12 +1,22 @@
 //! Values of options as they are typed.
 
-use icecap::learn::{Epochs, Rate};
+use icecap::learn::Epochs;
 
-/// An L2 penalty, or the wish to have one chosen.
+/// A number with all digits that were typed, or the word that leaves it to the photos.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum L2 {
-    Fixed(f32),
-    Auto,
+pub(super) enum Typed {
+    Number(f64),
+    Open,
+}
+
+impl Typed {
+    /// Returns the number that was typed, if it was one.
+    pub(super) fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number),
+            Self::Open => None,
+        }
+    }
 }
 
 pub(super) fn epochs(text: &str) -> Result<Epochs, String> {
@@ -17,25 +27,24 @@ pub(super) fn epochs(text: &str) -> Result<Epochs, String> {
     epochs.ok_or_else(|| "use a number from 1 to 1000000, or auto".to_owned())
 }
 
-pub(super) fn rate(text: &str) -> Result<Rate, String> {
+pub(super) fn rate(text: &str) -> Result<Typed, String> {
     if text == "find" {
-        return Ok(Rate::Find);
+        return Ok(Typed::Open);
     }
-    let rate = single(text).filter(|rate| *rate > 0.0 && rate.is_finite());
-    rate.map(Rate::Fixed).ok_or_else(|| "use a number above 0, 1e-3 for a start, or find".to_owned())
+    let rate = text.parse().ok().filter(|rate: &f64| (*rate as f32) > 0.0 && (*rate as f32).is_finite());
+    rate.map(Typed::Number).ok_or_else(|| "use a number above 0, 1e-3 for a start, or find".to_owned())
 }
 
-pub(super) fn l2(text: &str) -> Result<L2, String> {
+pub(super) fn l2(text: &str) -> Result<Typed, String> {
     if text == "auto" {
-        return Ok(L2::Auto);
+        return Ok(Typed::Open);
     }
     let l2 = text.parse().ok().filter(|l2: &f64| *l2 >= 0.0 && (*l2 as f32).is_finite());
-    let l2 = l2.map(|l2| l2 as f32);
-    l2.map(L2::Fixed).ok_or_else(|| "use a number from 0 up, or auto".to_owned())
+    l2.map(Typed::Number).ok_or_else(|| "use a number from 0 up, or auto".to_owned())
 }
 
-pub(super) fn share(text: &str) -> Result<f32, String> {
-    let share = single(text).filter(|share| (0.0..1.0).contains(share));
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share: &f64| (0.0..1.0).contains(&(*share as f32)));
     share.ok_or_else(|| "use a share from 0 up to, not including, 1".to_owned())
 }
 
@@ -43,9 +52,4 @@ pub(super) fn patience(text: &str) -> Result<u32, String> {
     let patience = text.parse().ok().filter(|patience| (1..=1_000_000).contains(patience));
     patience
         .ok_or_else(|| "use a number of epochs from 1 to 1000000; a path goes before --early-stop".to_owned())
-}
-
-/// A number, rounded to the nearest f32.
-fn single(text: &str) -> Option<f32> {
-    text.parse().ok().map(|number: f64| number as f32)
 }
