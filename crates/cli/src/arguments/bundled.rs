@@ -75,7 +75,7 @@ fn command(name: &str) -> Command {
     Verbosity::augment_args(command)
         .override_usage(format!("{name} [OPTIONS] <PHOTO>..."))
         .arg(short("json", "A JSON object for each photo, one a line", ["format", "csv", "jsonl"]))
-        .arg(short("jsonl", "The same as --json", ["format", "csv", "json"]))
+        .arg(short("jsonl", "Another name for --json", ["format", "csv", "json"]))
         .arg(short("csv", "Comma-separated values with a header", ["format", "json", "jsonl"]))
         .version(env!("CARGO_PKG_VERSION"))
 }

@@ -50,13 +50,13 @@ pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
     });
     Some(format!(
         "<div class=\"card\"><div class=\"stack long\">{}</div><ul class=\"legend\">{}</ul><p class=\"small\">{} in all. \
-         Of {} photos {} had their features in the cache: photos that were seen before cost hardly \
+         {} of {} photos had their features in the cache: photos that were seen before cost hardly \
          any time, whatever else is changed.</p></div>",
         bar.collect::<String>(),
         items.collect::<String>(),
         seconds(total),
-        photos.read,
-        photos.cached
+        photos.cached,
+        photos.read
     ))
 }
 
