@@ -11,7 +11,13 @@ pub(crate) fn advice(error: &Error) -> String {
         _ => return String::new(),
     };
     match error {
-        WeightsError::NotAModel { .. } => ", with --weights".to_owned(),
+        WeightsError::NotAModel { .. } => {
+            ": `icecap train PHOTOS --weights FILE` makes a model on them".to_owned()
+        }
+        // Names that are near are asked for with a question mark.
+        WeightsError::UnknownName { near, .. } if !near.is_empty() => {
+            " `icecap weights list` shows all".to_owned()
+        }
         WeightsError::UnknownName { .. } => "; `icecap weights list` shows all".to_owned(),
         WeightsError::NotCached { name, .. } => format!(": `icecap weights pull {name}`"),
         WeightsError::Fetch { .. } => ": see `icecap weights pull --help`".to_owned(),
@@ -64,8 +70,12 @@ mod tests {
                 "no weights of that name; `icecap weights list` shows all",
             ),
             (
+                WeightsError::UnknownName { name: name(), near: vec!["keras-1.0-96".to_owned()] },
+                "did you mean keras-1.0-96? `icecap weights list` shows all",
+            ),
+            (
                 WeightsError::NotAModel { path: "x".into(), reason: "it is HDF5".to_owned() },
-                "is opened as weights, with --weights",
+                "is opened as weights: `icecap train PHOTOS --weights FILE` makes a model on them",
             ),
         ] {
             let error = Error::from(error);

@@ -67,7 +67,7 @@ Examples:
   icecap check photos
       what cannot be read, is odd, is there twice, or stands in training and in validation
   icecap check photos --json --strict
-      the same for a program, with exit code 3 where something is an error";
+      the same for a program, with exit code 3 if something is an error";
 
 const TRAIN: &str = "\
 Examples:

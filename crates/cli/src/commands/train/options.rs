@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Share of each class that is held back for validation if the folder has no validation photos
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
     pub(super) val_split: f64,
-    /// Cross-validate on the training photos, in so many folds; no photo is then held back where the folder has no
+    /// Cross-validate on the training photos, in so many folds; no photo is then held back if the folder has no
     /// validation photos
     #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(2..=100))]
     pub(super) folds: Option<u32>,
