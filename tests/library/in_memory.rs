@@ -8,8 +8,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use icecap::advanced::data::{Augment, Cache, ErrorKind, ResizeMode, Views, scan};
+use icecap::advanced::data::{
+    Augment, Cache, ErrorKind, ExifPolicy, Limits, Loader, ResizeMode, Views, scan,
+};
 use icecap::advanced::graph::Tap;
+use icecap::advanced::kernels::Isa;
 use icecap::advanced::kernels::rng::{Purpose, Stream};
 use icecap::explain::Heatmaps;
 use icecap::model::{Extracted, Extractor, Preprocessing};
@@ -135,6 +138,20 @@ fn pixels_that_do_not_fit_their_size_are_refused_whatever_the_size() {
                 );
             }
         }
+    }
+}
+
+/// The bytes of such a photo, counted in 64 bits, come round to as few as there are.
+#[test]
+fn a_size_whose_bytes_do_not_fit_64_bits_is_refused_whatever_the_limits() {
+    let mut limits = Limits::default();
+    (limits.side, limits.pixels) = (u32::MAX, u64::MAX);
+    let mut loader = Loader::new(Isa::best(), limits, ExifPolicy::Apply);
+    let (pixels, width, height) = ([7; 1399], 4_294_571_377_u64, 2_863_575_501_u64);
+    assert_eq!(width.wrapping_mul(height).wrapping_mul(3), pixels.len() as u64);
+    if let (Ok(width), Ok(height)) = (usize::try_from(width), usize::try_from(height)) {
+        let refused = loader.open_rgb(&pixels, width, height).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, icecap::advanced::data::Error::Pixels { .. }), "{refused}");
     }
 }
 

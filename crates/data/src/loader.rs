@@ -120,7 +120,7 @@ impl Loader {
         let columns = u32::try_from(width).map_err(|_| wrong())?;
         let rows = u32::try_from(height).map_err(|_| wrong())?;
         self.limits.check_size(columns, rows)?;
-        if pixels.is_empty() || pixels.len() as u64 != u64::from(columns) * u64::from(rows) * 3 {
+        if pixels.is_empty() || pixels.len() as u128 != u128::from(columns) * u128::from(rows) * 3 {
             return Err(wrong());
         }
         let mut hashed = b"rgb".to_vec();
