@@ -22,14 +22,16 @@
 //!
 //! ```no_run
 //! use icecap::advanced::data;
-//! use icecap::{Backbone, Dataset, SaveBackbone, Settings, Trainer};
+//! use icecap::{Backbone, Dataset, Event, SaveBackbone, Settings, Trainer};
 //! use std::ops::ControlFlow;
 //!
 //! let backbone = Backbone::open("weights.safetensors", Settings::default())?;
 //! let inventory = data::scan("photos".as_ref(), None)?;
 //! // A fifth of each class is held back for validation, drawn by the seed 0.
 //! let dataset = Dataset::new(&inventory, 0.2, 0)?;
-//! let trained = Trainer::new(&backbone)?.train(&dataset, &|_event| ControlFlow::Continue(()))?;
+//! // Asked after each step of the work; ControlFlow::Break(()) stops it.
+//! let go_on = |_: Event<'_>| ControlFlow::Continue(());
+//! let trained = Trainer::new(&backbone)?.train(&dataset, &go_on)?;
 //! trained.classifier.save("model.safetensors", SaveBackbone::Embedded)?;
 //! # Ok::<(), icecap::Error>(())
 //! ```
@@ -61,7 +63,9 @@ pub mod learn;
 pub mod model;
 
 pub use error::{Error, Kind};
+#[doc(inline)]
 pub use learn::{Dataset, Event, TrainOptions, Trained, Trainer};
+#[doc(inline)]
 pub use model::{
     Backbone, Classifier, OwnedSource, Prediction, Predictor, SaveBackbone, Session, Settings, Source,
 };
