@@ -96,7 +96,6 @@ pub struct Plan {
     pub(crate) net: Arc<Net>,
     pub(crate) isa: Isa,
     pub(crate) steps: Vec<Step>,
-    starts_with_pixels: bool,
     input_shape: Shape,
     output_shape: Shape,
     arena_len: usize,
@@ -140,16 +139,7 @@ impl Plan {
         };
         let output_shape = nodes[last].shape();
         let (steps, arena_len) = place(net, &nodes, first..last + 1, workers.max(1));
-        let starts_with_pixels = first == 0;
-        Ok(Self {
-            net: Arc::clone(net),
-            isa,
-            steps,
-            starts_with_pixels,
-            input_shape,
-            output_shape,
-            arena_len,
-        })
+        Ok(Self { net: Arc::clone(net), isa, steps, input_shape, output_shape, arena_len })
     }
 
     /// Returns the shape of one image's input: [H, W, 3] pixels, or the values of the layer that the plan starts
@@ -168,7 +158,7 @@ impl Plan {
     /// Returns whether the plan starts with pixels.
     #[must_use]
     pub fn starts_with_pixels(&self) -> bool {
-        self.starts_with_pixels
+        matches!(self.steps.first(), Some(Step { node: Node { stage: Stage::Stem(_), .. }, .. }))
     }
 
     /// Returns the instruction set that the plan runs on.
