@@ -1,23 +1,13 @@
 //! The real files. They are large and not part of the project: `ICECAP_TEST_ASSETS` says where they are.
 
 use std::hint::black_box;
-use std::io::Write;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use icecap_graph::Spec;
 use icecap_weights::{Digest, params_digest, read, starter};
 
+use crate::given::weights_folder;
 use crate::net;
-
-fn weights_folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("ICECAP_TEST_ASSETS").filter(|folder| !folder.is_empty());
-    if folder.is_none() {
-        // Not `eprintln!`: the test harness keeps what that prints of a test that passes.
-        let _ = writeln!(std::io::stderr(), "skipped: ICECAP_TEST_ASSETS is not set");
-    }
-    folder.map(|folder| PathBuf::from(folder).join("weights"))
-}
 
 #[test]
 fn the_real_files_open_with_their_width() {

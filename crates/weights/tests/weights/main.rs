@@ -6,6 +6,7 @@
 
 mod draft;
 mod forge;
+mod given;
 mod net;
 
 mod assets;

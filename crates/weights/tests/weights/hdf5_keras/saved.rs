@@ -2,23 +2,12 @@
 //! Keras are written by `tools/reference/keras_weights.py`, run by the Python that `ICECAP_TEST_PYTHON` names.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use icecap_weights::{Container, ContainerKind, Layout, from_bytes, params_digest, read, safetensors};
 
-/// Not `eprintln!`: the test harness keeps what that prints of a test that passes.
-fn variable(name: &str) -> Option<PathBuf> {
-    let value = std::env::var_os(name).filter(|value| !value.is_empty());
-    if value.is_none() {
-        let _ = writeln!(std::io::stderr(), "skipped: {name} is not set");
-    }
-    value.map(PathBuf::from)
-}
-
-fn weights_folder() -> Option<PathBuf> {
-    variable("ICECAP_TEST_ASSETS").map(|folder| folder.join("weights"))
-}
+use crate::given::{variable, weights_folder};
 
 const PUBLISHED: [(&str, f32, &str); 2] = [
     ("0.35_96", 0.35, "keras_mobilenet_v2_0.35_scrambled_no_top.safetensors"),

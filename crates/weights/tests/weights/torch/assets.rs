@@ -1,19 +1,9 @@
 //! The files that PyTorch wrote. They are no part of the project: `ICECAP_TEST_ASSETS` says where they are.
 
-use std::io::Write;
-use std::path::PathBuf;
-
 use icecap_graph::Spec;
 use icecap_weights::{Container, ContainerKind, Layout, read};
 
-fn weights_folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("ICECAP_TEST_ASSETS").filter(|folder| !folder.is_empty());
-    if folder.is_none() {
-        // Not `eprintln!`: the test harness keeps what that prints of a test that passes.
-        let _ = writeln!(std::io::stderr(), "skipped: ICECAP_TEST_ASSETS is not set");
-    }
-    folder.map(|folder| PathBuf::from(folder).join("weights"))
-}
+use crate::given::weights_folder;
 
 #[test]
 fn each_file_opens_by_itself() {
