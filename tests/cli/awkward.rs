@@ -60,6 +60,16 @@ fn every_file_decodes_to_what_was_drawn_or_says_why_not() {
 }
 
 /// The folder of all files in two classes, of which one holds photos that are like nothing else.
+/// Trains on two colors, and predicts every odd file: the rows by the file's name.
+fn predicted(place: &Place) -> HashMap<String, Value> {
+    place.draw("train/red", "red", 6);
+    place.draw("train/blue", "blue", 6);
+    place.icecap(&["train", "train", "--out", "run", "--epochs", "1"]).succeeds();
+    let predicted =
+        place.icecap(&["predict", "run/model.safetensors", "photos/odd", "--format", "jsonl"]).succeeds();
+    by_name(predicted.stdout.lines().map(|line| serde_json::from_str(line).unwrap()))
+}
+
 fn folder() -> Place {
     let place = Place::new();
     place.draw("photos/plain", "red", 6);
@@ -96,12 +106,7 @@ fn check_and_predict_tell_of_every_file_what_it_is() {
         .filter(|finding| finding["kind"] == "extension")
         .collect();
 
-    place.draw("train/red", "red", 6);
-    place.draw("train/blue", "blue", 6);
-    place.icecap(&["train", "train", "--out", "run", "--epochs", "1"]).succeeds();
-    let predicted =
-        place.icecap(&["predict", "run/model.safetensors", "photos/odd", "--format", "jsonl"]).succeeds();
-    let rows = by_name(predicted.stdout.lines().map(|line| serde_json::from_str(line).unwrap()));
+    let rows = predicted(&place);
 
     let cases = cases();
     assert_eq!((files.len(), rows.len()), (cases.len(), cases.len()), "a folder called x.jpg is no photo");
@@ -166,12 +171,7 @@ fn extension(format: &str) -> String {
 #[test]
 fn a_prediction_depends_on_pixels_and_not_on_the_file() {
     let place = folder();
-    place.draw("train/red", "red", 6);
-    place.draw("train/blue", "blue", 6);
-    place.icecap(&["train", "train", "--out", "run", "--epochs", "1"]).succeeds();
-    let predicted =
-        place.icecap(&["predict", "run/model.safetensors", "photos/odd", "--format", "jsonl"]).succeeds();
-    let rows = by_name(predicted.stdout.lines().map(|line| serde_json::from_str(line).unwrap()));
+    let rows = predicted(&place);
     let mut by_pixels = HashMap::<_, Vec<_>>::new();
     for Case { name, outcome, .. } in cases() {
         if let Outcome::Photo { width, pixels: Pixels::Exactly(drawn), .. } = outcome {
