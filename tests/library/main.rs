@@ -9,6 +9,7 @@ mod assets;
 mod determinism;
 mod golden;
 mod in_memory;
+mod int8;
 mod net;
 mod packed;
 mod training;

@@ -86,6 +86,31 @@ pub enum Error {
         /// What the layer was wanted for, in words that follow its name.
         purpose: &'static str,
     },
+    /// BatchNorm that tells nothing of the values that pass it, so that no range can be had from the weights alone.
+    #[error(
+        "the BatchNorm of these weights has no statistics (every mean is 0, every gamma the same): ranges for int8 have to \
+         come from photos"
+    )]
+    NoStatistics,
+    /// A channel whose weights int8 cannot hold.
+    #[error(
+        "channel {channel} of '{layer}' has weights of up to {largest} beside what leaves it, more than int8 can hold; use \
+         f32"
+    )]
+    Int8Channel {
+        /// The Keras name of the convolution.
+        layer: String,
+        /// The output channel.
+        channel: usize,
+        /// The largest of its weights, BatchNorm folded in.
+        largest: f64,
+    },
+    /// A pixel that is no number, where pixels are rounded to bytes.
+    #[error("pixel value {index} is not a number")]
+    Pixel {
+        /// Its index among the values of the image.
+        index: usize,
+    },
     /// Class scores were asked for, and the weights have no classification top.
     #[error("these weights have no classification top; use a file that holds 'predictions/kernel'")]
     NoTop,

@@ -21,6 +21,7 @@ mod error;
 mod fold;
 mod forward;
 mod input;
+pub mod int8;
 mod layers;
 mod net;
 mod numerics;

@@ -1,0 +1,16 @@
+//! The net in integers of eight bits: how real numbers become integers, and what is computed with them.
+//!
+//! `docs/int8.md` defines every number. [`IntegerNet`] holds them; [`IntegerReference`] computes with them as that page
+//! says, in plain loops.
+
+mod convolution;
+mod integers;
+mod quantize;
+mod reference;
+mod statistics;
+
+pub use integers::{
+    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome, RELU6_STEP,
+    fine_weight, is_fine,
+};
+pub use reference::{IntegerImage, IntegerReference, Intermediate};
