@@ -62,14 +62,17 @@ impl Planner {
 /// The memory of one inference at a time, made by [`Plan::arena`](crate::Plan::arena).
 #[derive(Debug)]
 pub struct Arena {
+    /// Of a net in f32.
     pub(crate) values: Buffer,
+    /// Of a net in int8.
+    pub(crate) bytes: Buffer<u8>,
 }
 
 impl Arena {
     /// Returns the size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.values.len() * size_of::<f32>()
+        self.values.len() * size_of::<f32>() + self.bytes.len()
     }
 }
 

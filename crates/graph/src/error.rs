@@ -2,6 +2,8 @@
 
 use icecap_kernels::Shape;
 
+use crate::precision::Precision;
+
 /// An error of this crate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -104,6 +106,14 @@ pub enum Error {
         channel: usize,
         /// The largest of its weights, BatchNorm folded in.
         largest: f64,
+    },
+    /// A net in another precision than what was asked for can compute.
+    #[error("this needs a net in {needed}, and the net is in {got}")]
+    Precision {
+        /// The precision that can be used.
+        needed: Precision,
+        /// The precision of the net.
+        got: Precision,
     },
     /// A pixel that is no number, where pixels are rounded to bytes.
     #[error("pixel value {index} is not a number")]

@@ -1,10 +1,9 @@
-//! The forward pass: a plan's steps one after the other over one image, and batches of images over threads.
+//! The forward pass of an f32 net: a plan's steps one after the other over one image.
 //!
 //! What is computed here is on one readable page in [`ReferencePlan`](crate::ReferencePlan), layer by layer. This file
 //! is that page run fast: each step in the [`Mode`] that the plan chose for it, one method a mode.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
 
 use icecap_kernels::{
     Blocked, BlockedMut, ConvGeometry, Epilogue, Isa, Stem, Threads, dense, pointwise, pool, stem,
@@ -15,116 +14,49 @@ use crate::{
     bands::{Bands, Source},
     chunks::{ChunkedBlock, Chunks},
     error::Error,
+    float_plan::{FloatPlan, Mode, Step},
     input::{Input, Pixels},
-    net::PackedBlock,
-    plan::{Mode, Plan, Step},
+    net::{FloatWeights, PackedBlock},
     stage::Stage,
     tap::Tap,
 };
 
-impl Plan {
-    /// Runs the plan over a batch.
-    ///
-    /// One image is shared by the threads that its arena was planned for; of several, each is computed by one thread,
-    /// with one arena each. The result has the same bits for any batch, number of threads and number of arenas.
-    ///
-    /// # Shapes
-    /// `input` N times [`Plan::input_shape`], `output` N times [`Plan::output_shape`].
+impl FloatPlan {
+    /// Computes one image; `done` is called behind each step, with the tap behind it.
     ///
     /// # Errors
-    /// [`Error::InputLength`] if `input` is not a whole number of images, is of u8 though the plan does not start with
-    /// pixels, or does not fit `output`.
-    ///
-    /// # Panics
-    /// If `arenas` is empty or one of them is another plan's.
-    pub fn run(
+    /// [`Error::Precision`] if the net is in another one.
+    pub(crate) fn image(
         &self,
         threads: &Threads,
-        input: Input<'_>,
-        arenas: &mut [Arena],
+        image: Input<'_>,
         output: &mut [f32],
+        arena: &mut Arena,
+        done: &mut dyn FnMut(Tap),
     ) -> Result<(), Error> {
-        let (input_len, output_len) = (self.input_shape().elements(), self.output_shape().elements());
-        let batch = output.len() / output_len;
-        self.check(input, batch, output)?;
-        if batch == 1 {
-            threads.enter(|| self.image(threads, input, output, &mut arenas[0], |_| {}));
-            return Ok(());
-        }
-        let serial = Threads::serial();
-        threads.for_each_chunk(arenas, output, output_len, |arena, index, output| {
-            self.image(&serial, input.image(index, input_len), output, arena, |_| {});
-        });
-        Ok(())
-    }
-
-    /// Runs the plan over one image and returns what each of its steps took, with the tap behind the step.
-    ///
-    /// A step that is computed together with the next one is told with it. The result has the bits of [`Plan::run`].
-    ///
-    /// # Shapes
-    /// `input` [`Plan::input_shape`], `output` [`Plan::output_shape`].
-    ///
-    /// # Errors
-    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 though the plan does not
-    /// start with pixels.
-    pub fn profile(
-        &self,
-        threads: &Threads,
-        input: Input<'_>,
-        arena: &mut Arena,
-        output: &mut [f32],
-    ) -> Result<Vec<(Tap, Duration)>, Error> {
-        self.check(input, 1, output)?;
-        Ok(threads.enter(|| {
-            let mut times = Vec::with_capacity(self.steps.len());
-            let mut started = Instant::now();
-            self.image(threads, input, output, arena, |step| {
-                times.push((step.node.section.tap, started.elapsed()));
-                started = Instant::now();
-            });
-            times
-        }))
-    }
-
-    fn check(&self, input: Input<'_>, batch: usize, output: &[f32]) -> Result<(), Error> {
-        let (input_len, output_len) = (self.input_shape().elements(), self.output_shape().elements());
-        let of_pixels = self.starts_with_pixels() || matches!(input, Input::F32(_));
-        if !of_pixels || input.len() != batch * input_len || output.len() != batch * output_len {
-            return Err(Error::InputLength { expected: self.input_shape(), got: input.len() });
-        }
-        Ok(())
-    }
-
-    fn image(
-        &self,
-        threads: &Threads,
-        input: Input<'_>,
-        output: &mut [f32],
-        arena: &mut Arena,
-        mut done: impl FnMut(&Step),
-    ) {
-        if let (Input::F32(values), Some(first), false) =
-            (input, self.steps.first(), self.starts_with_pixels())
+        if let (Input::F32(values), Some(first)) = (image, self.steps.first())
+            && !matches!(first.node.stage, Stage::Stem(_))
         {
             let mut entry = BlockedMut::new(first.input, &mut arena.values[first.places.input.clone()]);
             entry.read_hwc(values);
         }
-        let pass = Pass { plan: self, threads, isa: self.isa, image: input };
+        let pass = Pass { plan: self, weights: self.net.floats()?, threads, isa: self.isa, image };
         for step in &self.steps {
             if pass.step(step, arena) {
-                done(step);
+                done(step.node.section.tap);
             }
         }
         if let Some(last) = self.steps.last() {
             Blocked::new(last.node.output, &arena.values[last.places.output.clone()]).write_hwc(output);
         }
+        Ok(())
     }
 }
 
 /// One image's way through a plan.
 struct Pass<'a> {
-    plan: &'a Plan,
+    plan: &'a FloatPlan,
+    weights: &'a FloatWeights,
     threads: &'a Threads,
     isa: Isa,
     image: Input<'a>,
@@ -176,7 +108,7 @@ impl Pass<'_> {
     /// Returns the packed weights of the block that a step computes.
     fn block(&self, step: &Step) -> &PackedBlock {
         match step.node.stage {
-            Stage::Block(index, _) => &self.plan.net.blocks[index],
+            Stage::Block(index, _) => &self.weights.blocks[index],
             _ => unreachable!("only blocks are planned by chunks and bands"),
         }
     }
@@ -191,7 +123,7 @@ impl Pass<'_> {
         let Memory { mut output, chunk: scaled, .. } = memory;
         self.pixels().scale(self.threads, self.isa, geometry, 0..geometry.input().0, scaled);
         output.clear_pads();
-        let step = Stem { geometry, weights: &self.plan.net.stem, relu6: true };
+        let step = Stem { geometry, weights: &self.weights.stem, relu6: true };
         stem(self.threads, self.isa, &step, scaled, &mut output);
     }
 
@@ -218,8 +150,8 @@ impl Pass<'_> {
 
     /// The first convolution and the first block together, by bands of rows.
     fn joined(&self, step: &Step, bands: &Bands, geometry: &ConvGeometry, memory: Memory<'_>) {
-        let source = Source::Stem { pixels: self.pixels(), geometry, packed: &self.plan.net.stem };
-        // A first block that adds its input is not joined: see `plan::joined_stem`.
+        let source = Source::Stem { pixels: self.pixels(), geometry, packed: &self.weights.stem };
+        // A first block that adds its input is not joined: see `float_plan::joined_stem`.
         self.by_bands(step, bands, &source, None, memory);
     }
 
@@ -245,7 +177,7 @@ impl Pass<'_> {
     /// The last convolution.
     fn last(&self, step: &Step, mut memory: Memory<'_>) {
         let input = Blocked::new(step.input, memory.input);
-        let step = self.plan.net.last.whole(Epilogue::Relu6);
+        let step = self.weights.last.whole(Epilogue::Relu6);
         pointwise(self.threads, self.isa, &step, input, &mut memory.output);
     }
 

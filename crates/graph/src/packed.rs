@@ -13,19 +13,24 @@
 use icecap_kernels::{Buffer, PackedDepthwise, PackedPointwise, PackedStem};
 
 use crate::{
-    net::{Net, PackedBlock},
+    error::Error,
+    net::{FloatWeights, Net, PackedBlock, Weights},
     numerics::Numerics,
     spec::{BlockSpec, Spec},
 };
 
 impl Net {
-    /// Iterates over the packed weights, buffer by buffer, without those of a classification top.
-    pub fn packed_values(&self) -> impl Iterator<Item = &[f32]> {
-        let blocks = self.blocks.iter().flat_map(|block| {
+    /// Iterates over the packed weights of a net in f32, buffer by buffer, without those of a classification top.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] for a net in int8.
+    pub fn packed_values(&self) -> Result<impl Iterator<Item = &[f32]>, Error> {
+        let FloatWeights { stem, blocks, last } = self.floats()?;
+        let blocks = blocks.iter().flat_map(|block| {
             let expand = block.expand.iter().flat_map(PackedPointwise::values);
             expand.chain(block.depthwise.values()).chain(block.project.values())
         });
-        self.stem.values().into_iter().chain(blocks).chain(self.last.values())
+        Ok(stem.values().into_iter().chain(blocks).chain(last.values()))
     }
 
     /// Rebuilds a net without a classification top from what [`Net::packed_values`] gave: `take` returns the next
@@ -41,7 +46,8 @@ impl Net {
         let stem = PackedStem::unpack(spec.stem_channels(), take)?;
         let blocks = spec.blocks().iter().map(|block| unpack_block(block, take)).collect::<Option<_>>()?;
         let last = PackedPointwise::unpack(spec.last_channels(), spec.feature_channels(), take)?;
-        Some(Self { stem, blocks, last, top: None, numerics, spec })
+        let weights = Weights::F32(FloatWeights { stem, blocks, last });
+        Some(Self { weights, top: None, numerics, spec })
     }
 }
 

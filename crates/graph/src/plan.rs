@@ -1,116 +1,52 @@
-//! The plan that runs: a range of stages, how each is computed, and the place of every value they need.
-//!
-//! A block of the net, expand, depthwise, project, add, is written as in the paper in [`ReferencePlan`], and is never
-//! computed so: its expanded image is six times the block's input and would leave every cache. The plan decides for
-//! each stage and input size in which [`Mode`] it is computed instead; every mode gives the same bits.
-//!
-//! [`ReferencePlan`]: crate::ReferencePlan
+//! The plan that runs: a range of a net for one input size, in the precision of the net, and batches of images over
+//! threads.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use icecap_kernels::{Buffer, ConvGeometry, Isa, Layout, Shape, in_slabs, scaled_len};
+use icecap_kernels::{Buffer, Isa, Shape, Threads, in_slabs};
 
 use crate::{
-    arena::{Arena, Planner},
-    bands::Bands,
-    chunks::Chunks,
+    arena::Arena,
     error::Error,
-    net::Net,
-    stage::{self, Node, Stage},
+    float_plan::FloatPlan,
+    input::Input,
+    int8::IntegerPlan,
+    net::{Net, Weights},
+    precision::Precision,
+    stage,
     tap::Tap,
 };
-
-/// A chunk larger than this, in bytes, is a matter for bands: written and read again, it would not stay in a
-/// second-level cache of 1 MiB. Below, chunks are the faster ones: a layer runs over the whole image in one call.
-const BANDS_FROM: usize = 512 << 10;
-
-/// How a stage is computed.
-#[derive(Clone, Debug)]
-pub(crate) enum Mode {
-    /// The first convolution over the whole image.
-    Stem(ConvGeometry),
-    /// A block by chunks of channels.
-    Chunks(Chunks),
-    /// A block by bands of rows.
-    Bands(Bands),
-    /// The first block by bands of rows, with the rows of the first convolution computed just before they are read.
-    Joined(Bands, ConvGeometry),
-    /// Nothing to do: the next stage is joined with this one.
-    Ahead,
-    /// The last convolution over the whole image.
-    Last,
-    /// The mean over the image.
-    Pool,
-    /// The dense layer of the classification top.
-    Top,
-}
-
-impl Mode {
-    /// Returns the lengths of the chunk buffers, the depthwise result and the bands, where `workers` threads share an
-    /// image.
-    fn scratch(&self, workers: usize) -> [usize; 3] {
-        match self {
-            Self::Stem(geometry) => [scaled_len(geometry), 0, 0],
-            Self::Chunks(chunks) => {
-                let buffers = if chunks.expands() { workers * chunks.buffer_len() } else { 0 };
-                [buffers, chunks.convolved().len(), 0]
-            }
-            Self::Bands(bands) | Self::Joined(bands, _) => [0, 0, bands.len()],
-            Self::Ahead | Self::Last | Self::Pool | Self::Top => [0; 3],
-        }
-    }
-}
-
-/// Where a step's values lie in the arena.
-#[derive(Clone, Debug)]
-pub(crate) struct Places {
-    /// What enters the step.
-    pub(crate) input: Range<usize>,
-    /// What leaves it.
-    pub(crate) output: Range<usize>,
-    /// The chunk buffers of all workers, one behind the other; in the first convolution the scaled image.
-    pub(crate) chunk: Range<usize>,
-    /// A block's depthwise result.
-    pub(crate) depthwise: Range<usize>,
-    /// What a block by bands needs.
-    pub(crate) bands: Range<usize>,
-}
-
-/// One stage of a plan.
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
-    pub(crate) node: Node,
-    /// The layout of what enters.
-    pub(crate) input: Layout,
-    /// How a thread that has the image to itself computes the stage.
-    pub(crate) alone: Mode,
-    /// How several threads compute it together.
-    pub(crate) shared: Mode,
-    pub(crate) places: Places,
-}
 
 /// A range of a net's stages for one input size, with every place in memory decided.
 #[derive(Debug)]
 pub struct Plan {
-    pub(crate) net: Arc<Net>,
-    pub(crate) isa: Isa,
-    pub(crate) steps: Vec<Step>,
+    isa: Isa,
+    starts_with_pixels: bool,
     input_shape: Shape,
     output_shape: Shape,
-    arena_len: usize,
+    route: Route,
+}
+
+/// How the net is computed: a way for each precision.
+#[derive(Debug)]
+enum Route {
+    F32(FloatPlan),
+    Int8(IntegerPlan),
 }
 
 impl Plan {
     /// Plans the sections of `net` between two taps for images of `size` (rows, columns): `Tap::Image..Tap::Pooled`
     /// takes pixels and gives pooled features, `Tap::Block(3)..Tap::Features` takes what leaves block 3.
     ///
-    /// Up to `workers` threads can share one image.
+    /// A net in int8 starts at the image and ends at the features or behind them. Up to `workers` threads can share one
+    /// image.
     ///
     /// # Errors
     /// [`Error::InputSize`] for a size that the net cannot run; [`Error::UnknownLayer`] for a block that the net does
     /// not have and for an end that does not lie behind the start; [`Error::NoTop`] for class scores of weights without
-    /// a top.
+    /// a top; [`Error::Precision`] for another range of a net in int8.
     pub fn new(
         net: &Arc<Net>,
         isa: Isa,
@@ -137,9 +73,17 @@ impl Plan {
             0 => stage::image_shape(size),
             _ => nodes[first - 1].shape(),
         };
+        let route = match &net.weights {
+            Weights::F32(_) => Route::F32(FloatPlan::new(net, isa, &nodes, first..last + 1, workers.max(1))),
+            Weights::Int8(_) if first == 0 && end >= Tap::Features => {
+                Route::Int8(IntegerPlan::new(net, isa, size, end, workers.max(1))?)
+            }
+            Weights::Int8(_) => {
+                return Err(Error::Precision { needed: Precision::F32, got: Precision::Int8 });
+            }
+        };
         let output_shape = nodes[last].shape();
-        let (steps, arena_len) = place(net, &nodes, first..last + 1, workers.max(1));
-        Ok(Self { net: Arc::clone(net), isa, steps, input_shape, output_shape, arena_len })
+        Ok(Self { isa, starts_with_pixels: first == 0, input_shape, output_shape, route })
     }
 
     /// Returns the shape of one image's input: [H, W, 3] pixels, or the values of the layer that the plan starts
@@ -158,7 +102,7 @@ impl Plan {
     /// Returns whether the plan starts with pixels.
     #[must_use]
     pub fn starts_with_pixels(&self) -> bool {
-        matches!(self.steps.first(), Some(Step { node: Node { stage: Stage::Stem(_), .. }, .. }))
+        self.starts_with_pixels
     }
 
     /// Returns the instruction set that the plan runs on.
@@ -170,136 +114,107 @@ impl Plan {
     /// Allocates the memory of one inference at a time.
     #[must_use]
     pub fn arena(&self) -> Arena {
-        Arena { values: in_slabs(|| Buffer::zeros(self.arena_len)) }
-    }
-}
-
-/// Decides how the stages `range` are computed and where their values lie; the second value is the length of the arena.
-fn place(net: &Net, nodes: &[Node], range: Range<usize>, workers: usize) -> (Vec<Step>, usize) {
-    let mut planner = Planner::default();
-    let joined = joined_stem(net, nodes, &range);
-    // Pixels never enter the arena unscaled.
-    let before = range.start.checked_sub(1).map(|index| nodes[index].output);
-    let mut input = before.unwrap_or(Layout::compact(0, 0, 0));
-    let mut input_request = planner.request(input.len(), range.start, range.start);
-    let mut requests = Vec::with_capacity(range.len());
-    let mut steps = Vec::with_capacity(range.len());
-    for index in range {
-        let node = nodes[index].clone();
-        let (alone, shared) = modes(net, &node, joined.as_ref(), workers);
-        // What leaves a stage that is always joined with the next is never written down.
-        let ahead = matches!((&alone, &shared), (Mode::Ahead, Mode::Ahead));
-        let output_len = if ahead { 0 } else { node.output.len() };
-        let output_request = planner.request(output_len, index, index + 1);
-        let (one, other) = (alone.scratch(workers), shared.scratch(workers));
-        let [chunk, depthwise, bands] =
-            std::array::from_fn(|part| planner.request(one[part].max(other[part]), index, index));
-        requests.push([input_request, output_request, chunk, depthwise, bands]);
-        let output = node.output;
-        let places = Places { input: 0..0, output: 0..0, chunk: 0..0, depthwise: 0..0, bands: 0..0 };
-        steps.push(Step { node, input, alone, shared, places });
-        (input, input_request) = (output, output_request);
-    }
-    let (ranges, len) = planner.places();
-    for (step, requests) in steps.iter_mut().zip(requests) {
-        let [input, output, chunk, depthwise, bands] = requests.map(|request| ranges[request].clone());
-        step.places = Places { input, output, chunk, depthwise, bands };
-    }
-    (steps, len)
-}
-
-/// Returns the first convolution if a thread alone computes it together with the first block.
-///
-/// It cannot if that block adds what it read to what it gives, as in the narrowest nets: the rows are gone by then.
-fn joined_stem(net: &Net, nodes: &[Node], range: &Range<usize>) -> Option<ConvGeometry> {
-    let first = &net.spec.blocks()[0];
-    let possible = range.start == 0 && range.end > 1 && !first.has_expand() && !first.is_residual();
-    match &nodes[0].stage {
-        Stage::Stem(geometry) if possible => Some(*geometry),
-        _ => None,
-    }
-}
-
-/// Returns how a thread that has the image to itself computes a stage, and how `workers` threads do it together; the
-/// two are the same if there is only one worker.
-fn modes(net: &Net, node: &Node, joined: Option<&ConvGeometry>, workers: usize) -> (Mode, Mode) {
-    let (alone, shared) = match (&node.stage, joined) {
-        (Stage::Stem(geometry), None) => (Mode::Stem(*geometry), Mode::Stem(*geometry)),
-        (Stage::Stem(geometry), Some(_)) => (Mode::Ahead, Mode::Stem(*geometry)),
-        (Stage::Block(block, geometry), _) => {
-            let spec = &net.spec.blocks()[*block];
-            let chunks = Chunks::new(*geometry, spec.expanded, spec.has_expand(), workers);
-            let alone = match joined.filter(|_| *block == 0) {
-                Some(stem) => Mode::Joined(Bands::new(*geometry, spec.expanded).with_stem(stem), *stem),
-                None if spec.has_expand() && chunks.buffer_len() * size_of::<f32>() > BANDS_FROM => {
-                    Mode::Bands(Bands::new(*geometry, spec.expanded))
-                }
-                None => Mode::Chunks(chunks.clone()),
-            };
-            (alone, Mode::Chunks(chunks))
-        }
-        (Stage::Last, _) => (Mode::Last, Mode::Last),
-        (Stage::Pool, _) => (Mode::Pool, Mode::Pool),
-        (Stage::Top, _) => (Mode::Top, Mode::Top),
-    };
-    if workers == 1 { (alone.clone(), alone) } else { (alone, shared) }
-}
-
-#[cfg(test)]
-mod tests {
-    use icecap_kernels::Tensor;
-
-    use super::*;
-    use crate::{
-        numerics::Numerics,
-        params::{Params, tensor_shapes},
-        spec::Spec,
-    };
-
-    fn planned(width: f32, side: usize, taps: Range<Tap>, workers: usize) -> Plan {
-        let spec = Spec::with_width(width).unwrap();
-        let shapes = tensor_shapes(&spec, None).into_iter();
-        let tensors = shapes.map(|(name, shape)| (name, Tensor::zeros(shape))).collect();
-        let net = Arc::new(Net::new(&Params::new(spec, Numerics::KERAS, tensors).unwrap()));
-        Plan::new(&net, Isa::named("portable").unwrap(), [side, side], taps, workers).unwrap()
-    }
-
-    fn modes(plan: &Plan, mode: impl Fn(&Step) -> &Mode) -> String {
-        let letter = |step| match mode(step) {
-            Mode::Stem(_) => 's',
-            Mode::Chunks(_) => 'c',
-            Mode::Bands(_) => 'b',
-            Mode::Joined(..) => 'j',
-            Mode::Ahead => '-',
-            Mode::Last => 'l',
-            Mode::Pool => 'p',
-            Mode::Top => 't',
+        let (values, bytes) = match &self.route {
+            Route::F32(plan) => (plan.arena_len(), 0),
+            Route::Int8(plan) => (0, plan.arena_len()),
         };
-        plan.steps.iter().map(letter).collect()
+        in_slabs(|| Arena { values: Buffer::zeros(values), bytes: Buffer::zeros(bytes) })
     }
 
-    #[test]
-    fn a_thread_alone_goes_by_bands_while_images_are_large_and_several_go_by_chunks() {
-        let whole = Tap::Image..Tap::Pooled;
-        let plan = planned(1.0, 224, whole.clone(), 2);
-        let alone = modes(&plan, |step| &step.alone);
-        assert_eq!(modes(&plan, |step| &step.shared), format!("s{}lp", "c".repeat(17)));
-        let blocks = alone.strip_prefix("-j").and_then(|rest| rest.strip_suffix("lp")).unwrap();
-        let bands = blocks.trim_end_matches('c');
-        assert!(bands.len() < blocks.len() && !bands.is_empty(), "{alone}");
-        assert!(bands.chars().all(|mode| mode == 'b'), "images only become smaller: {alone}");
+    /// Runs the plan over a batch.
+    ///
+    /// One image is shared by the threads that its arena was planned for; of several, each is computed by one thread,
+    /// with one arena each. The result has the same bits for any batch, number of threads and number of arenas.
+    ///
+    /// # Shapes
+    /// `input` N times [`Plan::input_shape`], `output` N times [`Plan::output_shape`].
+    ///
+    /// # Errors
+    /// [`Error::InputLength`] if `input` is not a whole number of images, is of u8 though the plan does not start with
+    /// pixels, or does not fit `output`; in int8 [`Error::Pixel`] for a pixel that is no number.
+    ///
+    /// # Panics
+    /// If `arenas` is empty or one of them is another plan's.
+    pub fn run(
+        &self,
+        threads: &Threads,
+        input: Input<'_>,
+        arenas: &mut [Arena],
+        output: &mut [f32],
+    ) -> Result<(), Error> {
+        let (input_len, output_len) = (self.input_shape().elements(), self.output_shape().elements());
+        let batch = output.len() / output_len;
+        self.check(input, batch, output)?;
+        if batch == 1 {
+            return threads.enter(|| self.image(threads, input, output, &mut arenas[0], &mut |_| {}));
+        }
+        let serial = Threads::serial();
+        let failed = Mutex::new(None);
+        threads.for_each_chunk(arenas, output, output_len, |arena, index, output| {
+            let image = input.image(index, input_len);
+            if let Err(error) = self.image(&serial, image, output, arena, &mut |_| {}) {
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                // Whichever thread comes first: the first image's error is told.
+                if failed.as_ref().is_none_or(|(first, _)| index < *first) {
+                    *failed = Some((index, error));
+                }
+            }
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
 
-        // One worker needs no other way, and no memory for one.
-        let single = planned(1.0, 224, whole.clone(), 1);
-        assert_eq!(modes(&single, |step| &step.alone), alone);
-        assert_eq!(modes(&single, |step| &step.shared), alone);
-        assert!(single.arena().bytes() < plan.arena().bytes());
+    /// Runs the plan over one image and returns what each of its steps took, with the tap behind the step.
+    ///
+    /// A step that is computed together with the next one is told with it. The result has the bits of [`Plan::run`].
+    ///
+    /// # Shapes
+    /// `input` [`Plan::input_shape`], `output` [`Plan::output_shape`].
+    ///
+    /// # Errors
+    /// [`Error::InputLength`] if `input` or `output` is not one image's, or `input` is of u8 though the plan does not
+    /// start with pixels; in int8 [`Error::Pixel`] for a pixel that is no number.
+    pub fn profile(
+        &self,
+        threads: &Threads,
+        input: Input<'_>,
+        arena: &mut Arena,
+        output: &mut [f32],
+    ) -> Result<Vec<(Tap, Duration)>, Error> {
+        self.check(input, 1, output)?;
+        threads.enter(|| {
+            let mut times = Vec::new();
+            let mut started = Instant::now();
+            self.image(threads, input, output, arena, &mut |tap| {
+                times.push((tap, started.elapsed()));
+                started = Instant::now();
+            })?;
+            Ok(times)
+        })
+    }
 
-        // What the first block adds, or what a plan starts behind, cannot be computed on the way.
-        let narrow = planned(0.1, 64, whole, 1);
-        assert!(modes(&narrow, |step| &step.alone).starts_with("sc"));
-        let behind = planned(1.0, 64, Tap::Stem..Tap::Block(1), 1);
-        assert_eq!(modes(&behind, |step| &step.alone), "cc");
-        assert!(!behind.starts_with_pixels());
+    fn check(&self, input: Input<'_>, batch: usize, output: &[f32]) -> Result<(), Error> {
+        let (input_len, output_len) = (self.input_shape().elements(), self.output_shape().elements());
+        let of_pixels = self.starts_with_pixels() || matches!(input, Input::F32(_));
+        if !of_pixels || input.len() != batch * input_len || output.len() != batch * output_len {
+            return Err(Error::InputLength { expected: self.input_shape(), got: input.len() });
+        }
+        Ok(())
+    }
+
+    fn image(
+        &self,
+        threads: &Threads,
+        input: Input<'_>,
+        output: &mut [f32],
+        arena: &mut Arena,
+        done: &mut dyn FnMut(Tap),
+    ) -> Result<(), Error> {
+        match &self.route {
+            Route::F32(plan) => plan.image(threads, input, output, arena, done),
+            Route::Int8(plan) => plan.image(threads, input, output, arena, done),
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     chunks::chunk_layout,
     error::Error,
     input::{Input, Pixels},
-    net::Net,
+    net::{FloatWeights, Net},
     stage::{self, Node, Stage},
     topology::{ConvLayer, Part},
 };
@@ -50,8 +50,9 @@ impl ReferencePlan {
     /// Plans for images of `size` (rows, columns).
     ///
     /// # Errors
-    /// [`Error::InputSize`] for a size that the net cannot run.
+    /// [`Error::InputSize`] for a size that the net cannot run, [`Error::Precision`] for a net in int8.
     pub fn new(net: &Arc<Net>, isa: Isa, size: [usize; 2]) -> Result<Self, Error> {
+        net.floats()?;
         let nodes = stage::chain(&net.spec, net.numerics.padding, net.classes(), size)?;
         Ok(Self { net: Arc::clone(net), isa, nodes, size })
     }
@@ -68,13 +69,14 @@ impl ReferencePlan {
         if image.len() != expected.elements() {
             return Err(Error::InputLength { expected, got: image.len() });
         }
-        let mut pass = Pass { net: &self.net, isa: self.isa, trace: Trace::new() };
+        let weights = self.net.floats()?;
+        let mut pass = Pass { net: &self.net, weights, isa: self.isa, trace: Trace::new() };
         let mut values = Image { layout: Layout::compact(0, 0, 0), values: Vec::new() };
         for node in &self.nodes {
             values = match &node.stage {
                 Stage::Stem(geometry) => pass.stem(image, geometry, node.output),
                 Stage::Block(index, geometry) => pass.block(*index, geometry, node, &values),
-                Stage::Last => pass.pointwise(ConvLayer::LAST, &self.net.last, &values, node.output),
+                Stage::Last => pass.pointwise(ConvLayer::LAST, &weights.last, &values, node.output),
                 Stage::Pool => pass.pool(&values, node),
                 Stage::Top => pass.top(&values, node),
             };
@@ -106,6 +108,7 @@ impl Image {
 /// One image's way through the net.
 struct Pass<'a> {
     net: &'a Net,
+    weights: &'a FloatWeights,
     isa: Isa,
     trace: Trace,
 }
@@ -113,7 +116,7 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// An inverted residual block.
     fn block(&mut self, block: usize, geometry: &ConvGeometry, node: &Node, input: &Image) -> Image {
-        let packed = &self.net.blocks[block];
+        let packed = &self.weights.blocks[block];
         let layer = |part| ConvLayer { part, block };
         // Expand: a 1x1 convolution makes six times as many channels of each pixel. The first block does without.
         let expanded = packed.expand.as_ref().map(|expand| {
@@ -139,7 +142,7 @@ impl Pass<'_> {
         let pixels = Pixels { image, scaling: &self.net.numerics.scaling };
         let mut scaled = vec![0.0; scaled_len(geometry)];
         pixels.scale(&serial, self.isa, geometry, 0..geometry.input().0, &mut scaled);
-        let (isa, packed) = (self.isa, &self.net.stem);
+        let (isa, packed) = (self.isa, &self.weights.stem);
         self.normed(ConvLayer::STEM, layout, |relu6, output| {
             let step = Stem { geometry, weights: packed, relu6 };
             stem(&serial, isa, &step, &scaled, &mut output.view_mut());

@@ -193,7 +193,7 @@ fn header(params_sha256: Digest, net: &Net) -> [u8; HEADER] {
 fn for_each_line_of(net: &Net, mut take: impl FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
     const PIECE: usize = 16 << 10;
     let mut bytes = [0u8; PIECE];
-    for values in net.packed_values() {
+    for values in net.packed_values().map_err(std::io::Error::other)? {
         for piece in values.chunks(PIECE / size_of::<f32>()) {
             let filled = size_of_val(piece).next_multiple_of(LINE_BYTES);
             bytes[size_of_val(piece)..filled].fill(0);

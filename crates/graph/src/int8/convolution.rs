@@ -80,16 +80,20 @@ pub(crate) fn quantize(
     };
     let mut units = Vec::with_capacity(outputs);
     // Of each border a bias for each output.
-    let mut biases = vec![Vec::with_capacity(outputs); if matches!(entry, Entry::Pixels(_)) { BORDERS } else { 1 }];
+    let mut biases =
+        vec![Vec::with_capacity(outputs); if matches!(entry, Entry::Pixels(_)) { BORDERS } else { 1 }];
     for output in 0..outputs {
-        let real: Vec<f64> = (0..inputs).map(|k| real_weight(folded, entry, k, k * outputs + output)).collect();
+        let real: Vec<f64> =
+            (0..inputs).map(|k| real_weight(folded, entry, k, k * outputs + output)).collect();
         let unit = unit(&real, f64::from(folded.bias[output]), entry.step(), exit).ok_or_else(|| {
             let largest = real.iter().fold(0.0f64, |most, weight| most.max(weight.abs()));
             Error::Int8Channel { layer: convolution.layer.name(), channel: output, largest }
         })?;
         let step = unit.worth / entry.step();
-        let whole: Vec<i8> =
-            real.iter().map(|weight| (weight / step).round().clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8).collect();
+        let whole: Vec<i8> = real
+            .iter()
+            .map(|weight| (weight / step).round().clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8)
+            .collect();
         let sums = Sums { convolution, entry, real: &real, whole: &whole, step };
         let start = (f64::from(folded.bias[output]) - sums.rounding(means, output)) / unit.worth;
         for (border, biases) in biases.iter_mut().enumerate() {
@@ -138,7 +142,7 @@ fn unit(weights: &[f64], bias: f64, step: f64, exit: Exit) -> Option<Unit> {
                 shift -= 1;
             }
             let multiplier = scaled(shift);
-            if !(multiplier <= f64::from(i16::MAX)) {
+            if multiplier.is_nan() || multiplier > f64::from(i16::MAX) {
                 return None;
             }
             let rescale = Rescale::new(shift, multiplier as i16)?;

@@ -55,7 +55,9 @@ impl Bottleneck {
     /// gave.
     #[must_use]
     pub fn relu6_shift(&self) -> u32 {
-        (0..Self::MOST_DOUBLINGS).find(|&shift| RELU6_STEP * f64::from(1 << shift) >= self.step).unwrap_or(Self::MOST_DOUBLINGS)
+        (0..Self::MOST_DOUBLINGS)
+            .find(|&shift| RELU6_STEP * f64::from(1 << shift) >= self.step)
+            .unwrap_or(Self::MOST_DOUBLINGS)
     }
 
     /// A ReLU6's step is doubled at most so often: eighths of it are then whole eighths of the doubled step.

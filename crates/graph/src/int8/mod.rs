@@ -5,12 +5,14 @@
 
 mod convolution;
 mod integers;
+mod plan;
 mod quantize;
 mod reference;
 mod statistics;
 
 pub use integers::{
-    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome, RELU6_STEP,
-    fine_weight, is_fine,
+    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
+    RELU6_STEP, fine_weight, is_fine,
 };
+pub(crate) use plan::IntegerPlan;
 pub use reference::{IntegerImage, IntegerReference, Intermediate};

@@ -137,7 +137,12 @@ impl<'a> IntegerReference<'a> {
 
     /// Computes the depthwise convolution of a block.
     #[must_use]
-    pub fn depthwise(&self, block: usize, geometry: &ConvGeometry, input: &IntegerImage<u8>) -> IntegerImage<u8> {
+    pub fn depthwise(
+        &self,
+        block: usize,
+        geometry: &ConvGeometry,
+        input: &IntegerImage<u8>,
+    ) -> IntegerImage<u8> {
         let conv = &self.net.blocks[block].depthwise;
         let sums = integer_oracle::depthwise(geometry, &input.values, &conv.weights, &conv.bias);
         let (height, width) = geometry.output();
@@ -169,7 +174,10 @@ impl<'a> IntegerReference<'a> {
                 }
             }
             (true, _) => {
-                values.iter_mut().zip(&before.values).for_each(|(value, &one)| *value = value.saturating_add(one));
+                values
+                    .iter_mut()
+                    .zip(&before.values)
+                    .for_each(|(value, &one)| *value = value.saturating_add(one));
             }
         }
         IntegerImage { height: input.height, width: input.width, values }
@@ -179,9 +187,14 @@ impl<'a> IntegerReference<'a> {
     #[must_use]
     pub fn last(&self, input: &IntegerImage<i16>) -> IntegerImage<f32> {
         let conv = &self.net.last;
-        let Outcome::Real(factors) = &conv.outcome else { unreachable!("the last convolution gives real numbers") };
+        let Outcome::Real(factors) = &conv.outcome else {
+            unreachable!("the last convolution gives real numbers")
+        };
         let sums = bottleneck_sums(conv, input);
-        let real = sums.iter().zip(factors.iter().cycle()).map(|(&sum, factor)| (sum as f32 * factor).clamp(0.0, 6.0));
+        let real = sums
+            .iter()
+            .zip(factors.iter().cycle())
+            .map(|(&sum, factor)| (sum as f32 * factor).clamp(0.0, 6.0));
         IntegerImage { height: input.height, width: input.width, values: real.collect() }
     }
 }

@@ -94,7 +94,8 @@ impl Statistics {
 }
 
 fn spread(params: &Params, layer: ConvLayer) -> Spread {
-    let values = |variable: &str| params.values(&layer.vector(variable)).iter().map(|&value| f64::from(value));
+    let values =
+        |variable: &str| params.values(&layer.vector(variable)).iter().map(|&value| f64::from(value));
     Spread { mean: values("beta").collect(), variance: values("gamma").map(|gamma| gamma * gamma).collect() }
 }
 

@@ -35,8 +35,8 @@ fn what_is_kept_comes_back_with_its_bits() {
         let found = store.find(digest).unwrap();
         assert_eq!((found.spec(), found.numerics()), (packed.spec(), packed.numerics()));
         // In place: each buffer is where the file says, on a cache line.
-        assert!(found.packed_values().all(|values| (values.as_ptr() as usize).is_multiple_of(64)));
-        assert!(found.packed_values().eq(packed.packed_values()));
+        assert!(found.packed_values().unwrap().all(|values| (values.as_ptr() as usize).is_multiple_of(64)));
+        assert!(found.packed_values().unwrap().eq(packed.packed_values().unwrap()));
         assert_eq!(features(found, 64), features(packed, 64));
     }
     // A pack outlives its file: who maps it keeps it.
@@ -99,6 +99,7 @@ fn a_damaged_or_stale_file_counts_as_missing_and_is_replaced() {
 fn the_pack_version_stands_for_these_bytes() {
     let bytes: Vec<u8> = Net::new(&starter().unwrap().params)
         .packed_values()
+        .unwrap()
         .flat_map(|values| values.iter().flat_map(|value| value.to_le_bytes()))
         .collect();
     let expected = "6101b08e49b0571369f0dd1c2d29b1da1e3186384c0f000604291500267a1797";
