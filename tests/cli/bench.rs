@@ -62,6 +62,26 @@ fn a_roofline_tells_what_the_processor_does_and_keeps_it_under_its_name() {
     assert_eq!(threads, [1, 1, 2, 2]);
 }
 
+#[test]
+fn the_model_is_timed_in_the_precision_that_is_asked_for() {
+    let place = Place::new();
+    let model = |precision: &str| {
+        let arguments = ["model", "--size", "64", "--threads", "1", "--seconds", "0.01", "--json"];
+        let table =
+            json(&bench(&place, "", &[&arguments[..], &["--precision", precision]].concat()).succeeds());
+        assert_eq!(table["precision"], precision);
+        let pooled = table["pooled_first"].as_array().unwrap().iter();
+        pooled.map(|value| value.as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    let (real, integer) = (model("f32"), model("int8"));
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+    let error = norm(&mut real.iter().zip(&integer).map(|(a, b)| a - b)) / norm(&mut real.iter().copied());
+    assert!(error > 1e-4 && error < 0.2, "{real:?} {integer:?}");
+    let refused = bench(&place, "", &["model", "--precision", "int4"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("f32 and int8"), "{refused:?}");
+}
+
 /// The names in a table of kernels, each once.
 fn names(table: &Value) -> BTreeSet<&str> {
     rows(table).iter().map(|row| row["name"].as_str().unwrap()).collect()

@@ -66,7 +66,9 @@ fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) {
         Tap::Features => Input::F32(&unrounded[range]),
         _ => Input::U8(&images[range]),
     };
-    let backbone = |threads| Backbone::new(weights.clone(), Settings { threads, isa: Some(isa) }).unwrap();
+    let backbone = |threads| {
+        Backbone::new(weights.clone(), Settings { threads, isa: Some(isa), precision: None }).unwrap()
+    };
 
     let mut hashes = Hashes::default();
     let alone = backbone(1);

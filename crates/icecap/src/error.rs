@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use icecap_graph::Precision;
+
 /// What can go wrong. Most are errors of the crates below, with their path, tensor or number; [`Error::kind`] sorts them by
 /// who can do something about them.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,16 @@ pub enum Error {
         expected: String,
         /// The hash of the net given.
         got: String,
+    },
+    /// A model file whose head was trained on features of another precision than was asked for.
+    #[error("{}: its head was trained on features in {model}, and {asked} was asked for", path.display())]
+    OtherPrecision {
+        /// The model file.
+        path: PathBuf,
+        /// The precision of the model.
+        model: Precision,
+        /// The precision that was asked for.
+        asked: Precision,
     },
     /// A model file whose head is for features of another length than its backbone gives.
     #[error("{}: a head for {got} features on a backbone that gives {expected}; the file is damaged", path.display())]
@@ -186,9 +198,11 @@ impl Error {
             Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
             Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,
-            Self::Setting { .. } | Self::Diverged { .. } | Self::Groups { .. } | Self::Folds { .. } => {
-                Kind::Setting
-            }
+            Self::OtherPrecision { .. }
+            | Self::Setting { .. }
+            | Self::Diverged { .. }
+            | Self::Groups { .. }
+            | Self::Folds { .. } => Kind::Setting,
             Self::NeedsBackbone { .. }
             | Self::OtherBackbone { .. }
             | Self::OtherFeatures { .. }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::container::ContainerKind;
 use crate::hash_remedy::HashRemedy;
 use crate::layout::{HEAD_PREFIX, Layout};
+use crate::shown::shown;
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +150,14 @@ pub enum Error {
         /// What the file calls the tensor, where that is not Keras' name.
         here: Option<String>,
         /// Which tensor, and why.
+        source: Box<icecap_graph::Error>,
+    },
+    /// A net that cannot be made ready to run in the precision that was asked for.
+    #[error("{}: {source}", path.display())]
+    Pack {
+        /// The file.
+        path: PathBuf,
+        /// What stands against it.
         source: Box<icecap_graph::Error>,
     },
     /// A metadata value that cannot be used.
@@ -371,23 +380,4 @@ impl Error {
             _ => Kind::Content,
         }
     }
-}
-
-/// The longest piece of a file's text that an error repeats, in characters.
-const SHOWN: usize = 100;
-
-/// `text` from a file, fit for one line of an error: what does not print is escaped, what is long is cut.
-pub(crate) fn shown(text: &str) -> String {
-    let mut chars = text.chars();
-    let mut line = String::new();
-    for char in chars.by_ref().take(SHOWN) {
-        match char {
-            '\'' | '"' | '\\' => line.push(char),
-            _ => line.extend(char.escape_debug()),
-        }
-    }
-    if chars.next().is_some() {
-        line.push('…');
-    }
-    line
 }

@@ -38,6 +38,7 @@ mod prepacked;
 mod reading;
 mod record;
 mod save;
+mod shown;
 #[cfg(feature = "files")]
 mod store;
 mod vocabulary;

@@ -5,7 +5,7 @@ mod entry;
 mod nearest;
 mod raw;
 
-use crate::error::shown;
+use crate::shown::shown;
 use crate::{Digest, Error, Record};
 pub use entry::{Checked, Entry};
 use nearest::nearest;

@@ -10,7 +10,7 @@
 #[cfg(feature = "files")]
 use std::path::Path;
 
-use icecap_graph::Scaling;
+use icecap_graph::{Precision, Scaling};
 use icecap_kernels::Threads;
 
 #[cfg(feature = "files")]
@@ -53,19 +53,19 @@ pub fn read_on(path: impl AsRef<Path>, threads: &Threads) -> Result<Weights, Err
     Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)??.0)
 }
 
-/// Opens the weight file, or the model file with its backbone, at `path`, and packs its net for inference. `threads`
-/// share the copying; then they hash the file, hash the net and pack it at the same time.
+/// Opens the weight file, or the model file with its backbone, at `path`, and packs its net for inference in
+/// `precision`; for int8 it is quantized from its tensors alone. `threads` share the copying; then they hash the file, hash
+/// the net and pack it at the same time.
 ///
 /// The file is mapped only while it is hashed and copied.
 ///
 /// # Errors
-/// Those of [`read`].
+/// Those of [`read`]; [`Error::Pack`] for a net that cannot be had in `precision`.
 #[cfg(feature = "files")]
-pub fn open(path: impl AsRef<Path>, threads: &Threads) -> Result<Opened, Error> {
+pub fn open(path: impl AsRef<Path>, precision: Precision, threads: &Threads) -> Result<Opened, Error> {
     let path = path.as_ref();
-    let read = |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).read(bytes, Packing::Packed);
-    let (weights, net) = icecap_kernels::with_mapped_file(path, MAX_FILE, read)??;
-    Ok(Opened::new(weights, net))
+    let read = |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).open(bytes, precision);
+    icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
 }
 
 /// Reads and checks a weight file, or a model file with its backbone, held in memory. The net is not packed. Errors call
@@ -82,10 +82,14 @@ pub fn from_bytes(bytes: &[u8], label: &str) -> Result<Weights, Error> {
 /// call the file `label`.
 ///
 /// # Errors
-/// Those of [`from_bytes`].
-pub fn open_bytes(bytes: &[u8], label: &str, threads: &Threads) -> Result<Opened, Error> {
-    let read = by_hash(label.as_ref(), threads, &Manifest::built_in).read(bytes, Packing::Packed);
-    read.map(|(weights, net)| Opened::new(weights, net))
+/// Those of [`from_bytes`]; [`Error::Pack`] for a net that cannot be had in `precision`.
+pub fn open_bytes(
+    bytes: &[u8],
+    label: &str,
+    precision: Precision,
+    threads: &Threads,
+) -> Result<Opened, Error> {
+    by_hash(label.as_ref(), threads, &Manifest::built_in).open(bytes, precision)
 }
 
 /// Reads the starter backbone that is compiled in: width 0.35, made for 96x96. It is small, and weak beside ImageNet
@@ -103,8 +107,8 @@ pub fn starter() -> Result<Weights, Error> {
 /// # Errors
 /// None, as long as this crate's tests pass.
 #[cfg(feature = "starter")]
-pub fn open_starter(threads: &Threads) -> Result<Opened, Error> {
-    open_bytes(STARTER, STARTER_LABEL, threads)
+pub fn open_starter(precision: Precision, threads: &Threads) -> Result<Opened, Error> {
+    open_bytes(STARTER, STARTER_LABEL, precision, threads)
 }
 
 /// The bytes of the starter backbone's file.

@@ -1,6 +1,6 @@
 //! What opening a weight file gives.
 
-use icecap_graph::{Error as NetError, Net, Params, Scaling};
+use icecap_graph::{Error as NetError, Net, Params, Precision, Scaling};
 
 use crate::derived::pack;
 use crate::{Record, params_digest};
@@ -19,7 +19,8 @@ pub struct Weights {
 pub struct Opened {
     /// The net as it was trained, and what is known of it.
     pub weights: Weights,
-    /// The net of these weights with BatchNorm folded in and its values packed, as inference reads them.
+    /// The net of these weights with BatchNorm folded in and its values packed, as inference reads them in the precision
+    /// that was asked for.
     pub net: Net,
 }
 
@@ -36,23 +37,27 @@ impl Weights {
         Ok(self)
     }
 
-    /// Folds BatchNorm into the convolutions and packs the net, which is then ready to run.
+    /// Folds BatchNorm into the convolutions and packs the net, which is then ready to run in `precision`. For int8 it is
+    /// quantized from its tensors alone.
+    ///
+    /// # Errors
+    /// None in f32. In int8 [`icecap_graph::Error::NoStatistics`] if the BatchNorm tells nothing, and
+    /// [`icecap_graph::Error::Int8Channel`] for weights that int8 cannot hold.
     ///
     /// # Cost
     /// One pass over the tensors. `open` does this while it hashes the file.
-    #[must_use]
-    pub fn pack(self) -> Opened {
-        let net = pack(&self.params);
-        Opened { weights: self, net }
+    pub fn pack(self, precision: Precision) -> Result<Opened, NetError> {
+        let net = pack(&self.params, precision)?;
+        Ok(Opened { weights: self, net })
     }
 }
 
 impl Opened {
     /// `weights` with their packed net, which is packed now if nobody has done so.
-    pub(crate) fn new(weights: Weights, net: Option<Net>) -> Self {
+    pub(crate) fn new(weights: Weights, net: Option<Net>, precision: Precision) -> Result<Self, NetError> {
         match net {
-            Some(net) => Self { weights, net },
-            None => weights.pack(),
+            Some(net) => Ok(Self { weights, net }),
+            None => weights.pack(precision),
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use icecap_graph::{Net, Params};
+use icecap_graph::{Net, Params, Precision};
 use icecap_kernels::Threads;
 
 use crate::container::Container;
 use crate::derived::{Derived, Packing};
-use crate::error::shown;
 use crate::layout::HEAD_PREFIX;
 use crate::manifest::Entry;
 use crate::record::{Metadata, key};
-use crate::{Digest, Error, Layout, Manifest, Weights};
+use crate::shown::shown;
+use crate::{Digest, Error, Layout, Manifest, Opened, Weights};
 
 /// What is known of a file beside what it states itself.
 #[derive(Clone, Copy)]
@@ -46,7 +46,8 @@ impl Reading<'_> {
             return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
         }
         let params = params(&file, layout, self.threads)?;
-        let derived = Derived::new(&params, Some(bytes), packing, self.threads);
+        let derived = Derived::new(&params, Some(bytes), packing, self.threads)
+            .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })?;
         let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of(bytes));
         // A model file has Keras' names, whatever its backbone was published in.
         let published = metadata.get(key::WEIGHTS_LAYOUT, str::parse)?.unwrap_or(layout);
@@ -57,6 +58,13 @@ impl Reading<'_> {
             Known::Entry(entry) => record.name = Some(entry.name.clone()),
         }
         Ok((Weights { params, record }, derived.net))
+    }
+
+    /// The weights in `bytes`, with their net packed for inference in `precision`.
+    pub(crate) fn open(&self, bytes: &[u8], precision: Precision) -> Result<Opened, Error> {
+        let (weights, net) = self.read(bytes, Packing::Packed(precision))?;
+        Opened::new(weights, net, precision)
+            .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })
     }
 }
 

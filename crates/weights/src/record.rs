@@ -5,7 +5,7 @@ use std::path::Path;
 
 use icecap_graph::{Numerics, Params, Spec};
 
-use crate::error::shown;
+use crate::shown::shown;
 use crate::{Digest, Error, Layout, vocabulary};
 
 /// The metadata keys of a record, the same in weight files and in model files.

@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use icecap_graph::Net;
+use icecap_graph::{Net, Precision};
 use icecap_kernels::Threads;
 
 use crate::container::MAX_FILE;
@@ -111,15 +111,16 @@ impl Store {
         }
     }
 
-    /// Opens the file of an entry and packs its net as [`crate::open`] does. What the file does not state, the record
+    /// Opens the file of an entry and packs its net for inference in `precision`, as [`crate::open`] does. What the file does not state, the record
     /// takes from the entry; its name is the entry's in any case.
     ///
     /// # Errors
     /// [`Error::NotCached`] if the file is not there; [`Error::OtherHash`] or [`Error::OtherNet`] if it is not what the
     /// entry says; else those of [`crate::open`].
-    pub fn open(&self, entry: &Entry, threads: &Threads) -> Result<Opened, Error> {
-        let (weights, net) = self.read_checked(entry, threads, Packing::Packed)?;
-        Ok(Opened::new(weights, net))
+    pub fn open(&self, entry: &Entry, precision: Precision, threads: &Threads) -> Result<Opened, Error> {
+        let (weights, net) = self.read_checked(entry, threads, Packing::Packed(precision))?;
+        let path = self.file(entry).unwrap_or_default();
+        Opened::new(weights, net, precision).map_err(|source| Error::Pack { path, source: source.into() })
     }
 
     /// Reads and checks the file of an entry, on the caller's thread. The net is not packed.

@@ -15,7 +15,7 @@ use icecap::{
 };
 use icecap_demo::{CLASSES, DemoFolder, PHOTOS, SIDE, Tile, sheet, write_png};
 
-use crate::options::input::ThreadOptions;
+use crate::options::runner::ThreadOptions;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;

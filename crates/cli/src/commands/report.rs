@@ -8,7 +8,7 @@ use icecap::Classifier;
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::kernels::{Isa, Threads};
 
-use crate::options::input::ThreadOptions;
+use crate::options::runner::ThreadOptions;
 use crate::page;
 use crate::page::Heat;
 use crate::run::Run;

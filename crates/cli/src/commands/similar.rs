@@ -113,7 +113,7 @@ impl Options {
     fn open(&self) -> Result<(Backbone, Preprocessing), Failure> {
         if let Some(model) = &self.model {
             let options =
-                ModelOptions::of(model.clone(), self.backbone.weights.clone(), self.backbone.threads);
+                ModelOptions::of(model.clone(), self.backbone.weights.clone(), self.backbone.runner);
             let classifier = options.open()?;
             return Ok((classifier.backbone().clone(), classifier.preprocessing()));
         }

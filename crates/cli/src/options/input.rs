@@ -1,4 +1,4 @@
-//! Options that several commands share: weights, size, threads.
+//! Options that several commands share: weights, size.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 use clap::Args;
 use icecap::advanced::data::{ExifPolicy, ResizeMode};
 use icecap::advanced::graph::Scaling;
-use icecap::advanced::kernels::MAX_THREADS;
 use icecap::advanced::weights::Weights;
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Settings};
 
+use crate::options::runner::RunnerOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::Failure;
 use crate::terminal::stderr::note;
@@ -29,29 +29,7 @@ pub(crate) struct BackboneOptions {
     #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
     pub(crate) scaling: Option<Scaling>,
     #[command(flatten)]
-    pub(crate) threads: ThreadOptions,
-}
-
-/// What a command runs on.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct ThreadOptions {
-    /// Threads, 0 for as many as there are processors
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = threads)]
-    pub(crate) threads: usize,
-}
-
-impl ThreadOptions {
-    pub(crate) fn settings(self) -> Settings {
-        Settings::threads(self.threads)
-    }
-
-    /// Returns the number of threads that is meant: that of the processors for 0.
-    pub(crate) fn count(self) -> usize {
-        match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
-            count => count,
-        }
-    }
+    pub(crate) runner: RunnerOptions,
 }
 
 impl BackboneOptions {
@@ -65,7 +43,7 @@ impl BackboneOptions {
     /// Opens the backbone: `--weights`, else `$ICECAP_WEIGHTS`, else the starter, of which a line on standard error
     /// tells that it is weak.
     pub(crate) fn open(&self) -> Result<Backbone, Failure> {
-        let settings = self.threads.settings();
+        let settings = self.runner.settings();
         let Some(asked) = self.file() else {
             note(&format!(
                 "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
@@ -139,11 +117,6 @@ impl FromStr for InputSize {
         };
         Ok(Self([side(height)?, side(width)?]))
     }
-}
-
-fn threads(text: &str) -> Result<usize, String> {
-    let threads = text.parse().ok().filter(|threads| *threads <= MAX_THREADS);
-    threads.ok_or_else(|| format!("use a number up to {MAX_THREADS}, 0 for as many as there are processors"))
 }
 
 #[cfg(test)]

@@ -6,4 +6,5 @@ pub(crate) mod manifest;
 pub(crate) mod measuring_time;
 pub(crate) mod model;
 pub(crate) mod row_format;
+pub(crate) mod runner;
 pub(crate) mod training;

@@ -6,7 +6,8 @@ use clap::Args;
 use icecap::{Backbone, Classifier, Error, Settings};
 
 use crate::bundle::payload::{self, Payload};
-use crate::options::input::{BackboneOptions, ThreadOptions};
+use crate::options::input::BackboneOptions;
+use crate::options::runner::RunnerOptions;
 use crate::store::cache_folder;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
@@ -21,24 +22,24 @@ pub(crate) struct ModelOptions {
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) weights: Option<PathBuf>,
     #[command(flatten)]
-    threads: ThreadOptions,
+    runner: RunnerOptions,
 }
 
 impl ModelOptions {
     /// Options with these values, for commands that do not parse them.
-    pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, threads: ThreadOptions) -> Self {
-        Self { model, weights, threads }
+    pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, runner: RunnerOptions) -> Self {
+        Self { model, weights, runner }
     }
 
     /// Returns the settings of what the model runs on.
     pub(crate) fn settings(&self) -> Settings {
-        self.threads.settings()
+        self.runner.settings()
     }
 
     /// Opens the model, or that of a bundle. One without its backbone takes that of `--weights`, else of the environment,
     /// else the starter, if it is the one that it was trained on.
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {
-        let settings = self.threads.settings();
+        let settings = self.runner.settings();
         if let Some(payload) = payload::find(&self.model)? {
             return self.open_bundled(payload);
         }
@@ -64,7 +65,7 @@ impl ModelOptions {
             return Err(Failure::new(Code::Arguments, message));
         }
         let label = self.model.to_string_lossy();
-        let settings = self.threads.settings();
+        let settings = self.runner.settings();
         // The program itself is written by nobody while it runs, so its net can stay where it is.
         if std::env::current_exe().is_ok_and(|own| own == self.model) {
             let opened = payload.with_net(&self.model, |bytes, net| {
@@ -80,10 +81,10 @@ impl ModelOptions {
     }
 
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
-        let around = BackboneOptions { weights: None, scaling: None, threads: self.threads };
+        let around = BackboneOptions { weights: None, scaling: None, runner: self.runner };
         let backbone = match around.file() {
-            Some(asked) => WeightsSource::find(&asked)?.backbone(self.threads.settings())?,
-            None => Backbone::starter(self.threads.settings())?,
+            Some(asked) => WeightsSource::find(&asked)?.backbone(self.runner.settings())?,
+            None => Backbone::starter(self.runner.settings())?,
         };
         if backbone.record().params_sha256.to_string() == params_sha256 {
             return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);

@@ -7,6 +7,11 @@ use icecap::advanced::weights::{Error as WeightsError, HashRemedy};
 pub(crate) fn advice(error: &Error) -> String {
     let error = match error {
         Error::Weights(error) => error,
+        Error::OtherPrecision { model, asked, .. } => {
+            return format!(
+                "; leave --precision out to run it in {model}, or train again with --precision {asked}"
+            );
+        }
         Error::OtherBackbone { .. } => return "; give those with --weights".to_owned(),
         _ => return String::new(),
     };

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use icecap_graph::{Input, Net, Params, Plan, Spec, Tap};
+use icecap_graph::{Input, Net, Params, Plan, Precision, Spec, Tap};
 use icecap_kernels::{Isa, MAX_THREADS, Threads};
 use icecap_weights::{Entry, Opened, PackStore, Record, Store, Weights};
 
 use crate::error::Error;
 
-/// What a backbone runs on: how many threads, and which instruction set.
+/// What a backbone runs on and in: how many threads, which instruction set, which precision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
     /// How many threads; 0 for as many as there are processors. With one no thread is started: the caller's does the work.
@@ -17,19 +17,32 @@ pub struct Settings {
     /// The instruction set; `None` for the one that the variable `ICECAP_ISA` names, or else the best that the processor
     /// has.
     pub isa: Option<Isa>,
+    /// The numbers that the net computes with; `None` for those of the model that is opened, and f32 for weights.
+    ///
+    /// Weights opened in int8 are quantized from their tensors alone. A model is only opened in the precision that its head
+    /// was trained on.
+    pub precision: Option<Precision>,
 }
 
 impl Settings {
-    /// Returns settings with this many threads and the best instruction set.
+    /// Returns settings with this many threads, the best instruction set, and the precision of what is opened.
     #[must_use]
     pub fn threads(threads: usize) -> Self {
-        Self { threads, isa: None }
+        Self { threads, ..Self::default() }
+    }
+
+    /// Returns these settings with a precision.
+    #[must_use]
+    pub fn in_precision(self, precision: Precision) -> Self {
+        Self { precision: Some(precision), ..self }
     }
 }
 
 /// What [`Settings`] come to on this machine.
 pub(crate) struct Runner {
     isa: Isa,
+    /// The precision asked for.
+    pub(crate) precision: Option<Precision>,
     pub(crate) threads: Threads,
 }
 
@@ -43,7 +56,12 @@ impl Runner {
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
             count => count,
         };
-        Ok(Self { isa, threads: Threads::new(count)? })
+        Ok(Self { isa, precision: settings.precision, threads: Threads::new(count)? })
+    }
+
+    /// The precision for weights, whose tensors are those of training.
+    fn for_weights(&self) -> Precision {
+        self.precision.unwrap_or_default()
     }
 }
 
@@ -74,13 +92,14 @@ struct Inner {
 }
 
 impl Backbone {
-    /// Makes opened weights ready to run: folds BatchNorm, packs, starts the threads.
+    /// Makes opened weights ready to run: folds BatchNorm, quantizes for int8, packs, starts the threads.
     ///
     /// # Errors
-    /// [`Error::Kernel`] for an instruction set that the processor lacks, or threads that the system does not give.
+    /// [`Error::Kernel`] for an instruction set that the processor lacks, or threads that the system does not give;
+    /// [`Error::Graph`] for weights that int8 cannot hold.
     pub fn new(weights: Weights, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        Ok(Self::of_opened(weights.pack(), runner))
+        Ok(Self::of_opened(weights.pack(runner.for_weights())?, runner))
     }
 
     fn of_opened(Opened { weights, net }: Opened, runner: Runner) -> Self {
@@ -97,7 +116,7 @@ impl Backbone {
     }
 
     fn with(params: ParamsPlace, net: Net, record: Record, runner: Runner) -> Self {
-        let Runner { isa, threads } = runner;
+        let Runner { isa, threads, .. } = runner;
         Self { inner: Arc::new(Inner { params, net: Arc::new(net), record, isa, threads }) }
     }
 
@@ -108,7 +127,7 @@ impl Backbone {
     /// [`Error::Weights`] with the file and what is wrong with it; otherwise what [`Backbone::new`] returns.
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let opened = icecap_weights::open(path, &runner.threads)?;
+        let opened = icecap_weights::open(path, runner.for_weights(), &runner.threads)?;
         Ok(Self::of_opened(opened, runner))
     }
 
@@ -119,7 +138,7 @@ impl Backbone {
     /// What [`Backbone::open`] returns; [`Error::Weights`] if the file is not there or not what the entry says.
     pub fn open_stored(store: &Store, entry: &Entry, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let opened = store.open(entry, &runner.threads)?;
+        let opened = store.open(entry, runner.for_weights(), &runner.threads)?;
         Ok(Self::of_opened(opened, runner))
     }
 
@@ -129,7 +148,7 @@ impl Backbone {
     /// What [`Backbone::open`] returns.
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let opened = icecap_weights::open_bytes(bytes, label, &runner.threads)?;
+        let opened = icecap_weights::open_bytes(bytes, label, runner.for_weights(), &runner.threads)?;
         Ok(Self::of_opened(opened, runner))
     }
 
@@ -139,7 +158,7 @@ impl Backbone {
     /// What [`Backbone::new`] returns.
     pub fn starter(settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let opened = icecap_weights::open_starter(&runner.threads)?;
+        let opened = icecap_weights::open_starter(runner.for_weights(), &runner.threads)?;
         Ok(Self::of_opened(opened, runner))
     }
 
@@ -204,6 +223,12 @@ impl Backbone {
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.inner.record
+    }
+
+    /// Returns the precision in which the backbone computes.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.inner.net.precision()
     }
 
     /// Returns the instruction set that the backbone runs on.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec};
+use icecap_graph::Precision;
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
 use icecap_weights::{BackbonePart, Model, Record};
 
@@ -97,6 +98,10 @@ impl Classifier {
         head: Head,
         provenance: Provenance,
     ) -> Result<Self, Error> {
+        if backbone.precision() != Precision::F32 {
+            let (needed, got) = (Precision::F32, backbone.precision());
+            return Err(icecap_graph::Error::Precision { needed, got }.into());
+        }
         let (features, inputs) = (backbone.features(), head.kernel().shape().dims()[0]);
         let (names, outputs) = (provenance.classes.len(), head.classes());
         if inputs != features || outputs != names {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use icecap_data::{
     About, Cache, CacheKey, CacheKeyParts, Digest, Limits, Loader, OpenPhoto, ResizeSpec, Views, Warning,
 };
-use icecap_graph::{Arena, Input, Plan, Tap};
+use icecap_graph::{Arena, Input, Plan, Precision, Tap};
 use icecap_kernels::Threads;
 
 use crate::error::Error;
@@ -149,7 +149,7 @@ impl Extractor {
         let shared = Shared {
             params: backbone.record().params_sha256,
             preprocessing: preprocessing.to_string(),
-            numerics: format!("{NUMERIC_VERSION} {}", backbone.isa()),
+            numerics: numerics(backbone),
             resize: &preprocessing.resize,
             tap,
             plan,
@@ -179,6 +179,14 @@ impl Extractor {
             pixels: vec![0.0; self.preprocessing.resize.values()],
             arenas: [self.plan.arena()],
         }
+    }
+}
+
+/// What a cache must know of how features are computed: those of f32 are called as they were before there was int8.
+fn numerics(backbone: &Backbone) -> String {
+    match backbone.precision() {
+        Precision::F32 => format!("{NUMERIC_VERSION} {}", backbone.isa()),
+        precision => format!("{NUMERIC_VERSION} {} {precision}", backbone.isa()),
     }
 }
 

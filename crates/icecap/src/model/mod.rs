@@ -18,6 +18,8 @@ pub use backbone::{Backbone, Session, Settings};
 pub use classifier::{Classifier, Provenance, SaveBackbone};
 pub use extractor::{Extracted, Extractor};
 pub use head::Head;
+#[doc(inline)]
+pub use icecap_graph::Precision;
 pub use opening::ClassifierBuilder;
 pub use prediction::Prediction;
 pub use predictor::Predictor;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use icecap_graph::Net;
+use icecap_graph::{Net, Precision};
 use icecap_weights::{BackbonePart, Model, OpenedModel, PackStore};
 
 use crate::error::Error;
@@ -96,12 +96,14 @@ impl<'a> ClassifierBuilder<'a> {
     /// # Errors
     /// [`Error::Weights`] with the file and what is wrong with it; [`Error::NeedsBackbone`] if the file was saved without
     /// its backbone and the builder has none; [`Error::OtherBackbone`] if the model was trained on another backbone than
-    /// the builder's; [`Error::OtherFeatures`] if its head does not fit the backbone's features.
+    /// the builder's; [`Error::OtherFeatures`] if its head does not fit the backbone's features;
+    /// [`Error::OtherPrecision`] if the builder's settings or backbone have another precision than the model.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Classifier, Error> {
         let path = path.as_ref();
         if let Some(backbone) = self.backbone {
             return over(Model::load(path)?, path, backbone);
         }
+        self.check_precision(path)?;
         if let Some(store) = self.pack_store
             && let Some(model) = Model::load_head(path)?
             && let Some(net) = store.find(model.record.params_sha256)
@@ -125,6 +127,9 @@ impl<'a> ClassifierBuilder<'a> {
     /// damaged or not that of the model.
     pub fn bytes(&self, bytes: &[u8], label: &str) -> Result<Classifier, Error> {
         let path = Path::new(label);
+        if self.backbone.is_none() {
+            self.check_precision(path)?;
+        }
         if let Some(PackedNet { path, place }) = &self.packed_net {
             let other = || Error::PackedNet { path: (*path).to_owned() };
             let model = Model::head_from_bytes(bytes, label)?.ok_or_else(other)?;
@@ -139,6 +144,16 @@ impl<'a> ClassifierBuilder<'a> {
         with_own(Model::open_bytes(bytes, label, &runner.threads)?, path, runner)
     }
 
+    /// A head is for features of the precision that it was trained on; those of another are some percent off.
+    fn check_precision(&self, path: &Path) -> Result<(), Error> {
+        match self.settings.precision {
+            Some(asked) if asked != Precision::F32 => {
+                Err(Error::OtherPrecision { path: path.to_owned(), model: Precision::F32, asked })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The classifier of a model whose backbone was found packed.
     fn on_packed(&self, mut model: Model, path: &Path, net: Net) -> Result<Classifier, Error> {
         model.record.width = model.record.width.or_else(|| net.spec().width());
@@ -149,6 +164,10 @@ impl<'a> ClassifierBuilder<'a> {
 
 /// The classifier of a model over a backbone that is at hand, if it was trained on that.
 fn over(model: Model, path: &Path, backbone: &Backbone) -> Result<Classifier, Error> {
+    if backbone.precision() != Precision::F32 {
+        let (model, asked) = (Precision::F32, backbone.precision());
+        return Err(Error::OtherPrecision { path: path.to_owned(), model, asked });
+    }
     let (expected, got) = (model.record.params_sha256, backbone.record().params_sha256);
     if expected != got {
         let (expected, got) = (expected.to_string(), got.to_string());

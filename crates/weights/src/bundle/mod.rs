@@ -158,7 +158,7 @@ pub fn check_classes(classes: &[String]) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     for name in classes {
         if name.is_empty() || !seen.insert(name) {
-            return Err(format!("class name {:?} is empty or stands twice", crate::error::shown(name)));
+            return Err(format!("class name {:?} is empty or stands twice", crate::shown::shown(name)));
         }
     }
     Ok(())

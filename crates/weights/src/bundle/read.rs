@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use icecap_graph::Precision;
 use icecap_kernels::Threads;
 
 use super::{
@@ -13,9 +14,9 @@ use super::{
 use crate::container::MAX_FILE;
 use crate::container::{Container, ContainerKind, safetensors};
 use crate::derived::{Derived, Packing};
-use crate::error::shown;
 use crate::layout::HEAD_PREFIX;
 use crate::record::{Metadata, key as record_key};
+use crate::shown::shown;
 use crate::{Digest, Error, Layout, Record, reading, vocabulary};
 
 impl Model {
@@ -39,7 +40,7 @@ impl Model {
     #[cfg(feature = "files")]
     pub fn open(path: impl AsRef<Path>, threads: &Threads) -> Result<OpenedModel, Error> {
         let path = path.as_ref();
-        let read = |bytes: &[u8]| read(bytes, path, Packing::Packed, threads);
+        let read = |bytes: &[u8]| read(bytes, path, Packing::Packed(Precision::F32), threads);
         icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
     }
 
@@ -81,7 +82,7 @@ impl Model {
     /// # Errors
     /// Those of [`Model::from_bytes`].
     pub fn open_bytes(bytes: &[u8], label: &str, threads: &Threads) -> Result<OpenedModel, Error> {
-        read(bytes, label.as_ref(), Packing::Packed, threads)
+        read(bytes, label.as_ref(), Packing::Packed(Precision::F32), threads)
     }
 }
 
@@ -94,7 +95,8 @@ fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Resul
         return Ok(OpenedModel { model: model(&file, backbone, record)?, net: None });
     }
     let params = reading::params(&file, Layout::Keras, threads)?;
-    let Derived { params_sha256, net, .. } = Derived::new(&params, None, packing, threads);
+    let Derived { params_sha256, net, .. } = Derived::new(&params, None, packing, threads)
+        .map_err(|source| Error::Pack { path: path.into(), source: source.into() })?;
     let record = metadata.record_of(pinned.layout, &params, pinned.file_sha256, params_sha256)?;
     Ok(OpenedModel { model: model(&file, BackbonePart::Embedded(Arc::new(params)), record)?, net })
 }

@@ -8,7 +8,7 @@ use icecap_kernels::{Shape, Tensor};
 
 use super::ContainerKind;
 use crate::Error;
-use crate::error::shown;
+use crate::shown::shown;
 
 /// The key of Keras' description of a whole model in [`Container::metadata`].
 pub(crate) const MODEL_CONFIG: &str = "model_config";

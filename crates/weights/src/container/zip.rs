@@ -22,7 +22,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::{ContainerKind, MAX_TENSORS, limit};
 use crate::Error;
-use crate::error::shown;
+use crate::shown::shown;
 
 /// The first bytes of an archive that is not empty.
 pub(crate) const MAGIC: &[u8; 4] = b"PK\x03\x04";

@@ -22,7 +22,8 @@ use icecap_graph::{BATCH_NORM, ConvLayer, Part, TOP_KERNEL};
 use super::kind::HEAD_PREFIX;
 use super::named::Source;
 use crate::container::Container;
-use crate::error::{Error, shown};
+use crate::error::Error;
+use crate::shown::shown;
 
 /// The group in which Keras 3 keeps a layer's variables, each under a number.
 const VARIABLES: &str = "vars";

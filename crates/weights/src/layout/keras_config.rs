@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::container::{Container, MAX_MODEL_CONFIG, MODEL_CONFIG, limit};
-use crate::error::shown;
+use crate::shown::shown;
 
 /// How far a scaling may be from 1 / 127.5 and -1: people write these with few digits.
 const CLOSE: f64 = 1e-6;

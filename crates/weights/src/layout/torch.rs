@@ -9,7 +9,7 @@ use super::named::Source;
 use super::order::AxisOrder;
 use crate::Error;
 use crate::container::Container;
-use crate::error::shown;
+use crate::shown::shown;
 
 /// BatchNorm's vectors: PyTorch's name of each, and Keras' name.
 const BATCH_NORM: [(&str, &str); 4] = [

@@ -1,6 +1,6 @@
 //! `params_sha256` follows the net and nothing else.
 
-use icecap_graph::{Net, Numerics, Padding, Params, Scaling};
+use icecap_graph::{Net, Numerics, Padding, Params, Precision, Scaling};
 use icecap_kernels::Threads;
 use icecap_weights::{Digest, Error, Layout, Opened, from_bytes, open_bytes, params_digest};
 
@@ -52,15 +52,15 @@ fn threads_change_nothing_and_the_packed_net_is_that_of_the_params() {
         let values = |params: &Params| -> Vec<Vec<f32>> {
             params.tensors().map(|(_, tensor)| tensor.data().to_vec()).collect()
         };
-        let Opened { weights, net } = open_bytes(&right, "file", &threads).unwrap();
+        let Opened { weights, net } = open_bytes(&right, "file", Precision::F32, &threads).unwrap();
         assert_eq!(weights.record.params_sha256, alone.record.params_sha256);
         assert_eq!(weights.record.file_sha256, Digest::of(&right));
         assert_eq!(values(&weights.params), values(&alone.params));
         assert_eq!((packed(&net), net.classes()), (expected.clone(), Some(10)));
-        assert_eq!(packed(&from_bytes(&right, "file").unwrap().pack().net), expected);
-        let error = open_bytes(&wrong, "file", &threads).unwrap_err();
+        assert_eq!(packed(&from_bytes(&right, "file").unwrap().pack(Precision::F32).unwrap().net), expected);
+        let error = open_bytes(&wrong, "file", Precision::F32, &threads).unwrap_err();
         assert!(matches!(&error, Error::Metadata { key, .. } if key == "params_sha256"), "{error}");
-        let error = open_bytes(&bad, "file", &threads).unwrap_err();
+        let error = open_bytes(&bad, "file", Precision::F32, &threads).unwrap_err();
         assert!(matches!(error, Error::Net { .. }), "{error}");
     }
 }

@@ -7,8 +7,8 @@ use icecap::advanced::kernels::Threads;
 use icecap_bench::{drawn_net, isas, steps, with_peak};
 
 use super::record::{Output, Row, number};
-use crate::options::input::ThreadOptions;
 use crate::options::measuring_time::seconds;
+use crate::options::runner::ThreadOptions;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
 use crate::terminal::table::table;

@@ -52,7 +52,7 @@ struct Report {
     min_ms: f64,
     median_ms: f64,
     images_per_second: f64,
-    /// The peak of multiply-adds on as many threads, measured before and after the passes, and what the quickest pass
+    /// The peak of multiply-adds in f32 on as many threads, measured before and after the passes, and what the quickest pass
     /// made of it.
     peak_gflops: f64,
     gflops: f64,
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let gflops = timing.gflops(macs);
     let report = Report {
         isa: backbone.isa().name(),
-        precision: "f32",
+        precision: backbone.precision().name(),
         size,
         batch,
         threads,
@@ -94,7 +94,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     print(&format!(
         "{}x{} batch {batch}, {} threads, {}, {}: best {:.3} ms, median {:.3} ms of {} passes, {:.0} images a second; \
-         {:.1} % of the {:.0} GFLOP/s that its multiply-adds could reach, {:.1} % in the median\n",
+         {:.1} % of the {:.0} GFLOP/s that multiply-adds in f32 could reach, {:.1} % in the median\n",
         size[0],
         size[1],
         report.threads,

@@ -5,7 +5,7 @@ use icecap::advanced::kernels::roofline::{Rate, Roofline};
 use icecap_bench::isas;
 
 use super::record::{Output, Row, number};
-use crate::options::input::ThreadOptions;
+use crate::options::runner::ThreadOptions;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::table::table;

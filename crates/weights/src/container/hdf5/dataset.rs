@@ -9,7 +9,7 @@ use super::header::{Object, kind};
 use super::types::{Elements, Type, elements};
 use crate::Error;
 use crate::container::{Entry, Values, check_name};
-use crate::error::shown;
+use crate::shown::shown;
 
 /// Whether an object is a dataset.
 pub(super) fn is(object: &Object<'_>) -> bool {

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use super::bytes::{Block, Cursor, File};
 use super::header::{Object, kind};
 use crate::Error;
-use crate::error::shown;
+use crate::shown::shown;
 
 /// Where a link leads.
 #[derive(Clone, Copy, Debug)]

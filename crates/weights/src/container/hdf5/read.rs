@@ -12,7 +12,7 @@ use crate::Error;
 use crate::container::{
     Container, ContainerKind, Entry, MAX_FILE, MAX_TENSORS, MODEL_CONFIG, check_name, limit,
 };
-use crate::error::shown;
+use crate::shown::shown;
 
 /// The group that a whole model has its weights in.
 const MODEL: &str = "model_weights";

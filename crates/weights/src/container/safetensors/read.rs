@@ -23,7 +23,7 @@ use crate::Error;
 use crate::container::{
     Container, ContainerKind, Entry, MAX_FILE, MAX_TENSORS, Values, check_name, dtype_error, limit,
 };
-use crate::error::shown;
+use crate::shown::shown;
 
 /// Checks the header of a whole safetensors file held in memory and lists its tensors. Errors call it `path`.
 ///

@@ -2,7 +2,7 @@
 
 use super::pickle::{MAX_OPERATIONS, Machine, Step, name};
 use super::value::{Element, Global, Id, Storage, Value, View};
-use crate::error::shown;
+use crate::shown::shown;
 
 /// The most axes of a tensor, before a shape of ours refuses it by the tensor's name.
 const MAX_AXES: usize = 8;

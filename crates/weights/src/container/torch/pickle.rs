@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::value::{Global, Id, Storage, Value, View};
 use crate::container::MAX_NAME;
-use crate::error::shown;
+use crate::shown::shown;
 
 /// The most operations of a pickle. A large published net takes 12,000, a checkpoint with its optimizer a few times that.
 pub(super) const MAX_OPERATIONS: u64 = 1 << 19;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::pickle::{MAX_OPERATIONS, Refusal};
 use crate::Error;
 use crate::container::{ContainerKind, MAX_TENSORS, limit};
-use crate::error::shown;
+use crate::shown::shown;
 
 /// The file that is read, for errors.
 pub(super) struct Reader<'p> {

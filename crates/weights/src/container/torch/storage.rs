@@ -7,7 +7,7 @@ use super::pickle::Pickle;
 use super::reader::Reader;
 use super::value::Value;
 use crate::Error;
-use crate::error::shown;
+use crate::shown::shown;
 
 /// The order of a value's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::storage::{Order, Stored};
 use super::value::{Element, Id, Value, View};
 use crate::Error;
 use crate::container::{Entry, Values, check_name};
-use crate::error::shown;
+use crate::shown::shown;
 
 /// Keys under which a checkpoint keeps the tensors, the first that does counts.
 const NESTED: [&str; 4] = ["state_dict", "model_state_dict", "model", "model_ema"];
