@@ -41,6 +41,17 @@ pub struct IntegerConv {
     pub outcome: Outcome,
 }
 
+impl IntegerConv {
+    /// Returns the number of output channels.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match &self.outcome {
+            Outcome::Rescaled(rescale) => rescale.len(),
+            Outcome::Real(factors) => factors.len(),
+        }
+    }
+}
+
 /// What leaves a block: real values in steps, from a whole number of steps below zero on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bottleneck {

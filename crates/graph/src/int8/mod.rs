@@ -3,13 +3,17 @@
 //! `docs/int8.md` defines every number. [`IntegerNet`] holds them; [`IntegerReference`] computes with them as that page
 //! says, in plain loops.
 
+mod calibrate;
 mod convolution;
+mod correct;
 mod integers;
+mod observe;
 mod plan;
 mod quantize;
 mod reference;
 mod statistics;
 
+pub use calibrate::{Calibrated, MOST_JUDGED, MOST_PHOTOS, Photos, calibrate, feature_error};
 pub use integers::{
     BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
     RELU6_STEP, fine_weight, is_fine,
