@@ -52,6 +52,23 @@ impl IntegerConv {
     }
 }
 
+impl IntegerConv {
+    /// Returns how sums become steps, one for each output channel; none in the last convolution.
+    #[must_use]
+    pub fn rescale(&self) -> &[Rescale] {
+        match &self.outcome {
+            Outcome::Rescaled(rescale) => rescale,
+            Outcome::Real(_) => &[],
+        }
+    }
+
+    /// Returns the number of weights of each output channel: input channels, or 9 of a depthwise convolution.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.weights.len() / self.outputs().max(1)
+    }
+}
+
 /// What leaves a block: real values in steps, from a whole number of steps below zero on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bottleneck {

@@ -6,7 +6,9 @@
 mod calibrate;
 mod convolution;
 mod correct;
+mod forward;
 mod integers;
+mod net;
 mod observe;
 mod plan;
 mod quantize;
@@ -18,5 +20,6 @@ pub use integers::{
     BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
     RELU6_STEP, fine_weight, is_fine,
 };
+pub(crate) use net::PackedIntegerNet;
 pub(crate) use plan::IntegerPlan;
 pub use reference::{IntegerImage, IntegerReference, Intermediate};
