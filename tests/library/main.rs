@@ -10,6 +10,7 @@ mod determinism;
 mod golden;
 mod in_memory;
 mod int8;
+mod int8_plan;
 mod net;
 mod packed;
 mod training;

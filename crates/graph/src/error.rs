@@ -94,6 +94,17 @@ pub enum Error {
          come from photos"
     )]
     NoStatistics,
+    /// A net that is to be calibrated, and no photo to do it with.
+    #[error("no photo to take the ranges of int8 from")]
+    NoPhotos,
+    /// A layer whose values are no numbers, so that they have no range.
+    #[error(
+        "what leaves '{layer}' is too large for f32 or not a number; the weights are damaged or do not fit these pixels"
+    )]
+    NotFinite {
+        /// The layer's Keras name.
+        layer: String,
+    },
     /// A channel whose weights int8 cannot hold.
     #[error(
         "channel {channel} of '{layer}' has weights of up to {largest} beside what leaves it, more than int8 can hold; use \

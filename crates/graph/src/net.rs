@@ -7,7 +7,7 @@ use icecap_kernels::{PackedDense, PackedDepthwise, PackedPointwise, PackedStem};
 use crate::{
     error::Error,
     fold::fold,
-    int8::IntegerNet,
+    int8::{IntegerNet, PackedIntegerNet},
     numerics::Numerics,
     params::Params,
     precision::Precision,
@@ -36,7 +36,7 @@ pub(crate) struct FloatWeights {
 #[derive(Debug)]
 pub(crate) enum Weights {
     F32(FloatWeights),
-    Int8(Box<IntegerNet>),
+    Int8(Box<PackedIntegerNet>),
 }
 
 /// A net with packed weights. Immutable; plans of any size and range share it.
@@ -82,7 +82,7 @@ impl Net {
         Self {
             spec: net.spec.clone(),
             numerics: net.numerics,
-            weights: Weights::Int8(Box::new(net)),
+            weights: Weights::Int8(Box::new(PackedIntegerNet::new(net))),
             top: None,
         }
     }
@@ -101,7 +101,7 @@ impl Net {
     pub fn integers(&self) -> Option<&IntegerNet> {
         match &self.weights {
             Weights::F32(_) => None,
-            Weights::Int8(net) => Some(net),
+            Weights::Int8(net) => Some(&net.integers),
         }
     }
 

@@ -116,7 +116,7 @@ impl Plan {
     pub fn arena(&self) -> Arena {
         let (values, bytes) = match &self.route {
             Route::F32(plan) => (plan.arena_len(), 0),
-            Route::Int8(plan) => (0, plan.arena_len()),
+            Route::Int8(plan) => (plan.arena_values(), plan.arena_len()),
         };
         in_slabs(|| Arena { values: Buffer::zeros(values), bytes: Buffer::zeros(bytes) })
     }

@@ -36,6 +36,9 @@ use crate::{
 /// Every intermediate of one image, by Keras layer name: [1, H, W, C], or [1, C] from pooling on.
 pub type Trace = BTreeMap<String, Tensor>;
 
+/// What sees an intermediate: its Keras name, its shape, and its values while they are there.
+pub(crate) type Visitor<'a> = &'a mut dyn FnMut(&str, Shape, Blocked<'_>);
+
 /// A plan that keeps every intermediate. Slow and large: for tests, for looking into a net, for checking another
 /// precision.
 #[derive(Debug)]
@@ -65,12 +68,27 @@ impl ReferencePlan {
     /// # Errors
     /// [`Error::InputLength`] if the image is of another size than the plan.
     pub fn run(&self, image: Input<'_>) -> Result<Trace, Error> {
+        let mut trace = Trace::new();
+        self.visit(image, &mut |name, shape, image| {
+            let mut tensor = Tensor::zeros(shape);
+            image.write_hwc(tensor.data_mut());
+            trace.insert(name.to_owned(), tensor);
+        })?;
+        Ok(trace)
+    }
+
+    /// Computes one image and shows each intermediate to `keep` by its Keras name, as soon as it is there. It exists no
+    /// longer than the layers that read it, so that this needs the memory of a block instead of a net's.
+    ///
+    /// # Errors
+    /// As [`ReferencePlan::run`].
+    pub(crate) fn visit(&self, image: Input<'_>, keep: Visitor<'_>) -> Result<(), Error> {
         let expected = stage::image_shape(self.size);
         if image.len() != expected.elements() {
             return Err(Error::InputLength { expected, got: image.len() });
         }
         let weights = self.net.floats()?;
-        let mut pass = Pass { net: &self.net, weights, isa: self.isa, trace: Trace::new() };
+        let mut pass = Pass { net: &self.net, weights, isa: self.isa, keep };
         let mut values = Image { layout: Layout::compact(0, 0, 0), values: Vec::new() };
         for node in &self.nodes {
             values = match &node.stage {
@@ -81,7 +99,7 @@ impl ReferencePlan {
                 Stage::Top => pass.top(&values, node),
             };
         }
-        Ok(pass.trace)
+        Ok(())
     }
 }
 
@@ -110,7 +128,7 @@ struct Pass<'a> {
     net: &'a Net,
     weights: &'a FloatWeights,
     isa: Isa,
-    trace: Trace,
+    keep: Visitor<'a>,
 }
 
 impl Pass<'_> {
@@ -210,7 +228,7 @@ impl Pass<'_> {
         let mut pooled = Image::zeros(node.output);
         let channels = node.output.channels();
         pool(self.isa, features.view(), &mut pooled.values[..channels]);
-        self.keep_row(node, &pooled.values[..channels]);
+        self.keep_row(node, &pooled);
         pooled
     }
 
@@ -221,20 +239,17 @@ impl Pass<'_> {
         if let Some(top) = &self.net.top {
             dense(self.isa, &pooled.values[..top.inputs()], top, &mut scores.values[..classes]);
         }
-        self.keep_row(node, &scores.values[..classes]);
+        self.keep_row(node, &scores);
         scores
     }
 
     fn keep(&mut self, name: &str, image: &Image) {
-        let layout = image.layout;
-        let mut tensor = Tensor::zeros(Shape::of([1, layout.height(), layout.width(), layout.channels()]));
-        image.view().write_hwc(tensor.data_mut());
-        self.trace.insert(name.to_owned(), tensor);
+        let shape = [1, image.layout.height(), image.layout.width(), image.layout.channels()];
+        (self.keep)(name, Shape::of(shape), image.view());
     }
 
-    fn keep_row(&mut self, node: &Node, values: &[f32]) {
-        let mut tensor = Tensor::zeros(Shape::of([1, values.len()]));
-        tensor.data_mut().copy_from_slice(values);
-        self.trace.insert(node.section.tap.to_string(), tensor);
+    fn keep_row(&mut self, node: &Node, row: &Image) {
+        let name = node.section.tap.to_string();
+        (self.keep)(&name, Shape::of([1, row.layout.channels()]), row.view());
     }
 }

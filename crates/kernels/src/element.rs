@@ -6,6 +6,7 @@
 //! | [`Bf16`] | 2 | 32 | weights and activations of half the size: an f32 without its lower 16 bits |
 //! | `u8` | 1 | 64 | pixels, quantized activations |
 //! | `i8` | 1 | 64 | quantized weights |
+//! | `i16` | 2 | 32 | multipliers of sums |
 //! | `i32` | 4 | 16 | sums of products of bytes |
 //!
 //! Lengths are counted in values everywhere; only [`Element::lines`] turns them into memory.
@@ -69,6 +70,7 @@ elements! {
     Bf16, "bf16", |value| if value.to_f32().abs() < TINY { Self::default() } else { value };
     u8, "u8", |value| value;
     i8, "i8", |value| value;
+    i16, "i16", |value| value;
     i32, "i32", |value| value;
 }
 

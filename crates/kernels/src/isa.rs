@@ -14,7 +14,8 @@ use crate::error::Error;
 pub const ISA_VARIABLE: &str = "ICECAP_ISA";
 
 /// Every feature that an instruction set below asks for; a feature's place here is its bit.
-const FEATURES: [&str; 6] = ["avx2", "fma", "avx512f", "avx512vl", "avx512bw", "avx512dq"];
+const FEATURES: [&str; 9] =
+    ["avx2", "fma", "avxvnni", "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512vnni", "avx512vbmi2"];
 
 /// A set of processor features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +108,13 @@ macro_rules! instruction_sets {
 instruction_sets! { $
     portable Portable;
     avx2 Avx2 on "x86_64", by is_x86_feature_detected: ["avx2" "fma"];
+    avxvnni AvxVnni on "x86_64", by is_x86_feature_detected: ["avxvnni" "avx2" "fma"];
     avx512 Avx512 on "x86_64", by is_x86_feature_detected:
         ["avx512f" "avx512vl" "avx512bw" "avx512dq" "avx2" "fma"];
+    avx512vnni Avx512Vnni on "x86_64", by is_x86_feature_detected:
+        ["avx512vnni" "avx512f" "avx512vl" "avx512bw" "avx512dq" "avx2" "fma"];
+    avx512vbmi2 Avx512Vbmi2 on "x86_64", by is_x86_feature_detected:
+        ["avx512vbmi2" "avx512vnni" "avx512f" "avx512vl" "avx512bw" "avx512dq" "avx2" "fma"];
 }
 
 impl Level {
@@ -201,7 +207,7 @@ impl Isa {
         }
     }
 
-    /// The name of the instruction set: `portable`, `avx2` or `avx512`.
+    /// The name of the instruction set: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni` or `avx512vbmi2`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.level.name()

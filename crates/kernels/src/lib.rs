@@ -41,6 +41,7 @@ mod depthwise;
 mod element;
 mod error;
 mod geometry;
+pub mod int8;
 pub mod integer_oracle;
 mod isa;
 mod layout;

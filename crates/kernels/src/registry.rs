@@ -6,6 +6,7 @@ use crate::{
     dense, depthwise,
     error::Error,
     geometry::ConvGeometry,
+    int8::{self, blocks::Segment as BlockSegment},
     isa::Isa,
     pointwise, pool, resize,
     row::{Kernel, Row, pick},
@@ -27,6 +28,11 @@ pub fn kernels() -> Vec<Kernel> {
     all.extend(of(pool::ROWS));
     all.extend(of(dense::ROWS));
     all.extend(of(resize::ROWS));
+    all.extend(of(int8::stem::ROWS));
+    all.extend(of(int8::expand::ROWS));
+    all.extend(of(int8::depthwise::ROWS));
+    all.extend(of(int8::project::ROWS));
+    all.extend(of(int8::last::ROWS));
     all
 }
 
@@ -56,6 +62,16 @@ pub enum Task {
     Dense,
     /// Bilinear resampling.
     Resize,
+    /// The first convolution in integers, to so many blocks of 16 channels.
+    IntegerStem(usize),
+    /// A 1x1 convolution in integers to so many blocks of 16 channels, in rows of so many pixels.
+    IntegerExpand(usize, usize),
+    /// A 3x3 depthwise convolution in integers of this geometry.
+    IntegerDepthwise(ConvGeometry),
+    /// A 1x1 convolution in integers to so many blocks of eighths.
+    IntegerProject(usize),
+    /// A 1x1 convolution in integers to so many blocks of real numbers.
+    IntegerLast(usize),
 }
 
 impl Isa {
@@ -93,8 +109,18 @@ impl Isa {
             Task::Pool => vec![pick(pool::ROWS, self).kernel],
             Task::Dense => vec![pick(dense::ROWS, self).kernel],
             Task::Resize => vec![pick(resize::ROWS, self).kernel],
+            Task::IntegerStem(blocks) => of_blocks(int8::stem::chosen(self, blocks)),
+            Task::IntegerExpand(blocks, width) => of_blocks(int8::expand::chosen(self, blocks, width)),
+            Task::IntegerDepthwise(geometry) => vec![int8::depthwise::choose(self, &geometry).kernel],
+            Task::IntegerProject(blocks) => of_blocks(int8::project::chosen(self, blocks)),
+            Task::IntegerLast(blocks) => of_blocks(int8::last::chosen(self, blocks)),
         }
     }
+}
+
+/// The kernels of the segments that have blocks.
+fn of_blocks<T>(segments: [BlockSegment<T>; 3]) -> Vec<Kernel> {
+    segments.iter().filter(|segment| segment.count > 0).map(|segment| segment.row.kernel).collect()
 }
 
 #[cfg(test)]

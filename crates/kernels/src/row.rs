@@ -24,6 +24,18 @@ pub enum Operation {
     Dense,
     /// Bilinear resampling of a photo.
     Resize,
+    /// The first convolution in integers, from RGB.
+    IntegerStem,
+    /// 1x1 convolution in integers to bytes.
+    IntegerExpand,
+    /// 3x3 depthwise convolution in integers, stride 1.
+    IntegerDepthwiseStride1,
+    /// 3x3 depthwise convolution in integers, stride 2.
+    IntegerDepthwiseStride2,
+    /// 1x1 convolution in integers to eighths of steps.
+    IntegerProject,
+    /// 1x1 convolution in integers to real numbers.
+    IntegerLast,
 }
 
 /// A compiled kernel: its name, what it computes and the instruction set it needs.

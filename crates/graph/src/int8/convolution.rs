@@ -14,7 +14,7 @@ use crate::{
 const LARGEST_WEIGHT: f64 = 127.0;
 
 /// The largest size of a bias: with the largest shift a sum beyond it is cut off whatever is added to it.
-const LARGEST_BIAS: f64 = (1 << 28) as f64;
+pub(crate) const LARGEST_BIAS: f64 = (1 << 28) as f64;
 
 /// The mean of the lower three bits of a value.
 const MEAN_EIGHTHS: f64 = 3.5;

@@ -41,6 +41,34 @@ pub struct IntegerConv {
     pub outcome: Outcome,
 }
 
+impl IntegerConv {
+    /// Returns the number of output channels.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match &self.outcome {
+            Outcome::Rescaled(rescale) => rescale.len(),
+            Outcome::Real(factors) => factors.len(),
+        }
+    }
+}
+
+impl IntegerConv {
+    /// Returns how sums become steps, one for each output channel; none in the last convolution.
+    #[must_use]
+    pub fn rescale(&self) -> &[Rescale] {
+        match &self.outcome {
+            Outcome::Rescaled(rescale) => rescale,
+            Outcome::Real(_) => &[],
+        }
+    }
+
+    /// Returns the number of weights of each output channel: input channels, or 9 of a depthwise convolution.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.weights.len() / self.outputs().max(1)
+    }
+}
+
 /// What leaves a block: real values in steps, from a whole number of steps below zero on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bottleneck {

@@ -3,16 +3,23 @@
 //! `docs/int8.md` defines every number. [`IntegerNet`] holds them; [`IntegerReference`] computes with them as that page
 //! says, in plain loops.
 
+mod calibrate;
 mod convolution;
+mod correct;
+mod forward;
 mod integers;
+mod net;
+mod observe;
 mod plan;
 mod quantize;
 mod reference;
 mod statistics;
 
+pub use calibrate::{Calibrated, MOST_JUDGED, MOST_PHOTOS, Photos, calibrate, feature_error};
 pub use integers::{
     BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
     RELU6_STEP, fine_weight, is_fine,
 };
+pub(crate) use net::PackedIntegerNet;
 pub(crate) use plan::IntegerPlan;
 pub use reference::{IntegerImage, IntegerReference, Intermediate};

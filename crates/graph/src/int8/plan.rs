@@ -1,67 +1,249 @@
-//! A plan of a net in integers.
+//! A plan of a net in integers: the place of every byte that an inference needs, for one input size.
+//!
+//! A block is computed by chunks of channels, as in f32: expand some blocks of channels over the whole image into quads,
+//! convolve them, keep the result, go on; then project all of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use icecap_kernels::{Isa, Threads, dense};
+use icecap_kernels::int8::{Quads, eighths_len, group_len, padded_image_len};
+use icecap_kernels::{BLOCK, ConvGeometry, Isa, Layout};
 
-use super::reference::{IntegerReference, Intermediate};
+use super::{
+    integers::{EIGHTHS, IntegerNet},
+    net::{PackedIntegerNet, reading},
+};
 use crate::{
-    arena::Arena,
+    arena::Planner,
     error::Error,
-    input::Input,
     net::{Net, Weights},
     precision::Precision,
+    stage::{self, Node, Stage},
     tap::Tap,
 };
+
+/// Bytes that a place in the arena is measured in.
+const UNIT: usize = size_of::<f32>();
+
+/// A chunk of quads is kept below this where few blocks of channels allow it, so that what is written is read again from a
+/// first-level cache.
+const CHUNK_BYTES: usize = 24 << 10;
+
+/// A block of the net as it is computed.
+#[derive(Clone, Debug)]
+pub(crate) struct BlockStep {
+    pub(crate) index: usize,
+    pub(crate) geometry: ConvGeometry,
+    /// Blocks of channels of a chunk; of a block without an expansion, of the whole.
+    pub(crate) chunk: usize,
+    /// What is added to every value that leaves, in eighths.
+    pub(crate) zero: i16,
+    /// Whether what the block before gave is added.
+    pub(crate) adds: bool,
+    /// What entered, in groups; of the first block, quads.
+    pub(crate) input: Range<usize>,
+    /// What entered in eighths, if it is added.
+    pub(crate) added: Range<usize>,
+    /// A chunk of quads for each worker.
+    pub(crate) quads: Range<usize>,
+    /// Groups behind the depthwise convolution.
+    pub(crate) convolved: Range<usize>,
+    /// What leaves, in groups.
+    pub(crate) output: Range<usize>,
+    /// What leaves in eighths, if the next block adds it.
+    pub(crate) eighths: Range<usize>,
+}
+
+/// The first convolution as it is computed.
+#[derive(Clone, Debug)]
+pub(crate) struct StemStep {
+    pub(crate) geometry: ConvGeometry,
+    /// The depthwise convolution that reads it.
+    pub(crate) next: ConvGeometry,
+    pub(crate) image: Range<usize>,
+    pub(crate) output: Range<usize>,
+}
+
+/// The last convolution as it is computed.
+#[derive(Clone, Debug)]
+pub(crate) struct LastStep {
+    /// What leaves it.
+    pub(crate) layout: Layout,
+    pub(crate) input: Range<usize>,
+}
 
 /// A net in integers for one input size, from the image to a tap behind the last convolution.
 #[derive(Debug)]
 pub(crate) struct IntegerPlan {
-    net: Arc<Net>,
-    isa: Isa,
-    size: [usize; 2],
-    to: Tap,
+    pub(crate) net: Arc<Net>,
+    pub(crate) isa: Isa,
+    pub(crate) to: Tap,
+    pub(crate) stem: StemStep,
+    pub(crate) blocks: Vec<BlockStep>,
+    pub(crate) last: LastStep,
+    arena_len: usize,
 }
 
 impl IntegerPlan {
-    /// Plans the net from the image to `to`.
+    /// Plans the net from the image of `size` to `to`, for `workers` threads that share an image.
     pub(crate) fn new(
         net: &Arc<Net>,
         isa: Isa,
         size: [usize; 2],
         to: Tap,
-        _workers: usize,
+        workers: usize,
     ) -> Result<Self, Error> {
-        Ok(Self { net: Arc::clone(net), isa, size, to })
+        let packed = packed(net)?;
+        let nodes = stage::chain(&net.spec, net.numerics.padding, None, size)?;
+        let mut requests = Requests::default();
+        let asked = ask(&packed.integers, &nodes, workers, &mut requests);
+        let (places, arena_len) = requests.planner.places();
+        let place = |request: usize| {
+            places[request].start * UNIT..places[request].start * UNIT + requests.bytes[request]
+        };
+        let Asked { stem, blocks, last } = asked;
+        Ok(Self {
+            net: Arc::clone(net),
+            isa,
+            to,
+            stem: StemStep { image: place(stem.image.start), output: place(stem.output.start), ..stem },
+            blocks: blocks
+                .into_iter()
+                .map(|block| BlockStep {
+                    input: place(block.input.start),
+                    added: place(block.added.start),
+                    quads: place(block.quads.start),
+                    convolved: place(block.convolved.start),
+                    output: place(block.output.start),
+                    eighths: place(block.eighths.start),
+                    ..block
+                })
+                .collect(),
+            last: LastStep { input: place(last.input.start), ..last },
+            arena_len: arena_len * UNIT,
+        })
     }
 
     /// Returns the number of bytes that the arena holds.
     pub(crate) fn arena_len(&self) -> usize {
-        0
+        self.arena_len
     }
 
-    /// Computes one image; `done` is called behind each step, with the tap behind it.
-    pub(crate) fn image(
-        &self,
-        _threads: &Threads,
-        image: Input<'_>,
-        output: &mut [f32],
-        _arena: &mut Arena,
-        done: &mut dyn FnMut(Tap),
-    ) -> Result<(), Error> {
-        let Weights::Int8(net) = &self.net.weights else {
-            return Err(Error::Precision { needed: Precision::Int8, got: Precision::F32 });
-        };
-        let trace = IntegerReference::new(net, self.size)?.run(image)?;
-        let tap = if self.to == Tap::Features { Tap::Features } else { Tap::Pooled };
-        let Some(Intermediate::Real(real)) = trace.get(&tap.to_string()) else {
-            unreachable!("features are real")
-        };
-        match (&self.net.top, self.to) {
-            (Some(top), Tap::Classes) => dense(self.isa, &real.values, top, output),
-            _ => output.copy_from_slice(&real.values),
-        }
-        done(self.to);
-        Ok(())
+    /// Returns the number of real values that the arena holds: the features, and their means.
+    pub(crate) fn arena_values(&self) -> usize {
+        self.last.layout.len() + self.last.layout.channels()
     }
+
+    /// Returns the packed integers.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] for a net in f32.
+    pub(crate) fn packed(&self) -> Result<&PackedIntegerNet, Error> {
+        packed(&self.net)
+    }
+}
+
+fn packed(net: &Net) -> Result<&PackedIntegerNet, Error> {
+    match &net.weights {
+        Weights::Int8(packed) => Ok(packed),
+        Weights::F32(_) => Err(Error::Precision { needed: Precision::Int8, got: Precision::F32 }),
+    }
+}
+
+/// Places asked for, in bytes. A step holds the number of its request as the start of a range until places are given.
+#[derive(Default)]
+struct Requests {
+    planner: Planner,
+    bytes: Vec<usize>,
+}
+
+impl Requests {
+    /// Asks for so many bytes from step `first` to step `last`.
+    fn ask(&mut self, bytes: usize, first: usize, last: usize) -> Range<usize> {
+        let request = self.planner.request(bytes.div_ceil(UNIT), first, last);
+        self.bytes.push(bytes);
+        request..request
+    }
+}
+
+/// The steps with the numbers of their requests.
+struct Asked {
+    stem: StemStep,
+    blocks: Vec<BlockStep>,
+    last: LastStep,
+}
+
+fn ask(net: &IntegerNet, nodes: &[Node], workers: usize, requests: &mut Requests) -> Asked {
+    let geometry = |index: usize| match &nodes[index].stage {
+        Stage::Stem(geometry) | Stage::Block(_, geometry) => *geometry,
+        _ => unreachable!("the first convolution and the blocks come first"),
+    };
+    let stem_blocks = net.spec.stem_channels().div_ceil(BLOCK);
+    let stem_quads = stem_blocks * Quads::new(&geometry(1)).block_len();
+    let stem = StemStep {
+        geometry: geometry(0),
+        next: geometry(1),
+        image: requests.ask(padded_image_len(&geometry(0)), 0, 0),
+        output: requests.ask(stem_quads, 0, 1),
+    };
+    let specs = net.spec.blocks();
+    let nothing = requests.ask(0, 0, 0);
+    let (mut input, mut eighths) = (stem.output.clone(), nothing.clone());
+    let mut blocks = Vec::with_capacity(specs.len());
+    for (index, spec) in specs.iter().enumerate() {
+        let (step, geometry) = (index + 1, geometry(index + 1));
+        let (height, width) = geometry.output();
+        let pixels = height * width;
+        let expanded = spec.expanded.div_ceil(BLOCK);
+        let block_len = Quads::new(&geometry).block_len();
+        let chunk = if spec.has_expand() {
+            blocks_in_chunk(expanded, block_len, geometry.input().1, workers)
+        } else {
+            expanded
+        };
+        let chunks =
+            if spec.has_expand() { workers.min(expanded.div_ceil(chunk)) * chunk * block_len } else { 0 };
+        // The first block's input is no eighths: they are made of it where it is added.
+        let adds_stem = index == 0 && spec.is_residual();
+        let added = match (spec.is_residual(), adds_stem) {
+            (_, true) => requests.ask(stem_blocks * eighths_len(pixels), step, step),
+            (true, _) => eighths.clone(),
+            _ => nothing.clone(),
+        };
+        let kept = specs.get(index + 1).is_some_and(|next| next.is_residual());
+        let eighths_bytes = if kept { spec.output.div_ceil(BLOCK) * eighths_len(pixels) } else { 0 };
+        let groups = reading(spec.output).groups(spec.output) * group_len(pixels);
+        let zero = i16::from(net.blocks[index].output.zero) * EIGHTHS as i16;
+        let block = BlockStep {
+            index,
+            geometry,
+            chunk,
+            zero: if spec.is_residual() && !adds_stem { 0 } else { zero },
+            adds: spec.is_residual(),
+            input,
+            added,
+            quads: requests.ask(chunks, step, step),
+            convolved: requests.ask(expanded * group_len(pixels), step, step),
+            output: requests.ask(groups, step, step + 1),
+            eighths: requests.ask(eighths_bytes, step, step + 1),
+        };
+        (input, eighths) = (block.output.clone(), block.eighths.clone());
+        blocks.push(block);
+    }
+    let layout = nodes[specs.len() + 1].output;
+    let last = LastStep { layout, input };
+    Asked { stem, blocks, last }
+}
+
+/// Blocks of channels of a chunk: as many as fit into the cache, in whole tiles, unless one of the workers gets much more
+/// to do than another.
+fn blocks_in_chunk(blocks: usize, block_len: usize, width: usize, workers: usize) -> usize {
+    // Rows of few pixels are computed three blocks at a time, others two.
+    let tile = if width <= 8 { 3 } else { 2 };
+    let most = (CHUNK_BYTES / block_len / tile * tile).max(tile).min(blocks);
+    let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;
+    (1..=most)
+        .filter(|size| size.is_multiple_of(tile) || *size == blocks)
+        .min_by_key(|&size| (longest(size), std::cmp::Reverse(size)))
+        .unwrap_or(most)
 }

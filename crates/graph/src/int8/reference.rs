@@ -206,23 +206,35 @@ fn name(layer: ConvLayer) -> String {
 
 /// Sums of a 1x1 convolution of what left a block.
 fn bottleneck_sums(conv: &IntegerConv, input: &IntegerImage<i16>) -> Vec<i32> {
-    let outputs = match &conv.outcome {
-        Outcome::Rescaled(rescale) => rescale.len(),
-        Outcome::Real(factors) => factors.len(),
-    };
-    let channels = conv.weights.len() / outputs;
-    if !is_fine(channels) {
-        return integer_oracle::pointwise(&coarse(&input.values), &conv.weights, &conv.bias);
-    }
-    // All bits: the upper eight with the weights, the lower three with an eighth of them.
-    let all = |value: &i16| (*value).clamp(0, EIGHTHS as i16 * i16::from(LEVELS) + 7);
-    let upper: Vec<u8> = input.values.iter().map(|value| (all(value) >> 3) as u8).collect();
-    let lower: Vec<u8> = input.values.iter().map(|value| (all(value) & 7) as u8).collect();
-    let eighths: Vec<i8> = conv.weights.iter().map(|&weight| fine_weight(weight)).collect();
+    let Planes { upper, lower } = Planes::of(conv.weights.len() / conv.outputs(), &input.values);
     let mut sums = integer_oracle::pointwise(&upper, &conv.weights, &conv.bias);
-    let rest = integer_oracle::pointwise(&lower, &eighths, &vec![0; outputs]);
-    sums.iter_mut().zip(rest).for_each(|(sum, rest)| *sum += rest);
+    if let Some(lower) = lower {
+        let eighths: Vec<i8> = conv.weights.iter().map(|&weight| fine_weight(weight)).collect();
+        let rest = integer_oracle::pointwise(&lower, &eighths, &vec![0; conv.bias.len()]);
+        sums.iter_mut().zip(rest).for_each(|(sum, rest)| *sum += rest);
+    }
     sums
+}
+
+/// The bytes as which a 1x1 convolution reads what left a block.
+#[derive(Debug)]
+pub(crate) struct Planes {
+    /// The values rounded to steps; where all bits are read, the upper eight of them.
+    pub(crate) upper: Vec<u8>,
+    /// Where all bits are read: the lower three, which meet an eighth of the weights.
+    pub(crate) lower: Option<Vec<u8>>,
+}
+
+impl Planes {
+    /// Those of an image of so many channels.
+    pub(crate) fn of(channels: usize, values: &[i16]) -> Self {
+        if !is_fine(channels) {
+            return Self { upper: coarse(values), lower: None };
+        }
+        let all = |value: &i16| (*value).clamp(0, EIGHTHS as i16 * i16::from(LEVELS) + 7);
+        let upper = values.iter().map(|value| (all(value) >> 3) as u8).collect();
+        Self { upper, lower: Some(values.iter().map(|value| (all(value) & 7) as u8).collect()) }
+    }
 }
 
 /// Eighths rounded to bytes.

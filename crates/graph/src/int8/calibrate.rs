@@ -1,0 +1,121 @@
+//! Quantizing a net with photos: ranges that they reach, biases that they correct, and the error that is left.
+
+use std::sync::Arc;
+
+use icecap_kernels::{Isa, Threads};
+
+use super::{correct::correct, integers::IntegerNet, observe::Observed};
+use crate::{error::Error, input::Input, net::Net, params::Params, plan::Plan, tap::Tap};
+
+/// A net is calibrated with at most so many photos; more make it no better.
+pub const MOST_PHOTOS: usize = 64;
+
+/// The error of a net is measured on at most so many other photos.
+pub const MOST_JUDGED: usize = 16;
+
+/// The share of its width by which a range is widened on each side.
+const WIDENED: f64 = 0.05;
+
+/// Photos to calibrate a net with, all of one size and as the net will see them: resized, pixels from 0 to 255,
+/// [H, W, 3] each.
+#[derive(Clone, Copy, Debug)]
+pub struct Photos<'a> {
+    /// Rows and columns.
+    pub size: [usize; 2],
+    /// The photos that ranges and biases are taken from, the first [`MOST_PHOTOS`] of them.
+    pub seen: &'a [Input<'a>],
+    /// Others, on which the error is measured, the first [`MOST_JUDGED`] of them. If there are none it is measured on
+    /// those that were seen, and is then smaller than it would be on others.
+    pub judged: &'a [Input<'a>],
+}
+
+/// A net in integers that photos have calibrated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibrated {
+    /// The net.
+    pub net: IntegerNet,
+    /// The relative error of its pooled features, as [`feature_error`] measures it.
+    pub error: f64,
+    /// The number of photos that were seen.
+    pub photos: usize,
+}
+
+/// Quantizes a net with photos: the range of what leaves each block is what they reach, a little widened, and the mean of
+/// each convolution's sums is what it is in f32 for them. `docs/int8.md` says how.
+///
+/// What f32 computes differs by its last digits between instruction sets, so nets that were calibrated on two of them
+/// can differ in a few biases by one. Whoever wants the same bits everywhere keeps the calibrated net.
+///
+/// # Errors
+/// [`Error::NoPhotos`] without one, [`Error::InputSize`], [`Error::InputLength`] and [`Error::Pixel`] for photos that the
+/// net cannot read, [`Error::NotFinite`] for a net that computes something else than numbers, [`Error::Int8Channel`] for
+/// weights that int8 cannot hold.
+///
+/// # Cost
+/// Two slow inferences for each photo, one in f32 and one in integers. Memory of 32 bytes for each pixel of all photos
+/// that are seen, and on each thread of 100 bytes for each pixel of one.
+pub fn calibrate(
+    params: &Params,
+    photos: &Photos<'_>,
+    isa: Isa,
+    threads: &Threads,
+) -> Result<Calibrated, Error> {
+    let seen = &photos.seen[..photos.seen.len().min(MOST_PHOTOS)];
+    let judged = if photos.judged.is_empty() { seen } else { photos.judged };
+    let floats = Arc::new(Net::new(params));
+    let observed = Observed::of(&floats, isa, photos.size, seen, threads)?;
+    let mut net = IntegerNet::from_ranges(params, &observed.widened(WIDENED))?;
+    correct(&mut net, &observed, photos.size, seen, threads)?;
+    let both = [floats, Arc::new(Net::of_integers(net.clone()))];
+    let judged = &judged[..judged.len().min(MOST_JUDGED)];
+    let error = feature_error(&both, isa, photos.size, judged, threads)?;
+    Ok(Calibrated { net, error, photos: seen.len() })
+}
+
+/// Returns the mean over photos of the relative error of pooled features: the length of the difference between what the
+/// second net gives and what the first one gives, as a share of the length of the latter. 0 without photos.
+///
+/// # Errors
+/// [`Error::InputSize`], [`Error::InputLength`] and [`Error::Pixel`] for photos that the nets cannot read.
+pub fn feature_error(
+    nets: &[Arc<Net>; 2],
+    isa: Isa,
+    size: [usize; 2],
+    photos: &[Input<'_>],
+    threads: &Threads,
+) -> Result<f64, Error> {
+    let mut plans = Vec::with_capacity(nets.len());
+    for net in nets {
+        plans.push(Plan::new(net, isa, size, Tap::Image..Tap::Pooled, 1)?);
+    }
+    let errors = threads.map(photos, |&photo| -> Result<f64, Error> {
+        let mut features = Vec::with_capacity(plans.len());
+        for plan in &plans {
+            let mut pooled = vec![0.0; plan.output_shape().elements()];
+            plan.run(&Threads::serial(), photo, &mut [plan.arena()], &mut pooled)?;
+            features.push(pooled);
+        }
+        Ok(relative_error(&features[1], &features[0]))
+    });
+    let mut sum = 0.0;
+    for error in errors {
+        sum += error?;
+    }
+    Ok(sum / photos.len().max(1) as f64)
+}
+
+/// The length of the difference as a share of the length of what is expected; 1 where all of that is 0 and not all of the
+/// other.
+fn relative_error(got: &[f32], expected: &[f32]) -> f64 {
+    let mut squares = [0.0f64; 2];
+    for (&got, &expected) in got.iter().zip(expected) {
+        let (got, expected) = (f64::from(got), f64::from(expected));
+        squares[0] += (got - expected) * (got - expected);
+        squares[1] += expected * expected;
+    }
+    match squares {
+        [0.0, _] => 0.0,
+        [_, 0.0] => 1.0,
+        [off, whole] => (off / whole).sqrt(),
+    }
+}

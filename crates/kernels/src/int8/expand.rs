@@ -1,0 +1,192 @@
+//! The 1x1 convolution that widens a block, in integers: groups in, quads out, kept in 0 to 255.
+//!
+//! A tile is some pixels of a row, up to a border of quads, by one, two or four blocks of output channels.
+
+use std::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
+use super::{
+    blocks::{BlockRow, Segment, segments},
+    lanes::Lanes,
+    layout::{QUAD, Quads, group_len},
+    packed::{Outcome, PackedIntegers},
+    portable::Portable,
+    tile::{Entry, Groups, ToQuads, biased, sums, to_quads},
+};
+use crate::{
+    isa::{Isa, shells},
+    line::{BLOCK, LINE_BYTES},
+    row::rows,
+};
+
+/// A tile of pixels of one row. The pointers are valid for what [`body`] touches.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile {
+    entry: Entry,
+    bias: *const i32,
+    end: ToQuads,
+}
+
+type TileFn = unsafe fn(&Tile);
+
+/// A kernel's functions for 1, 2, … pixels of which the first begins a quad, and of which it comes second in one.
+pub(crate) type ExpandRow = BlockRow<[&'static [TileFn]; 2]>;
+
+macro_rules! tiles {
+    ($tile:ident, $blocks:literal; $($pixels:literal)+) => {
+        [&[$($tile::<$pixels, $blocks, 0>),+], &[$($tile::<$pixels, $blocks, 1>),+]]
+    };
+}
+
+rows! { ExpandRow;
+    #[cfg(target_arch = "x86_64")]
+    expand_i8_12x32_avx512vnni: IntegerExpand, Avx512Vnni, {
+        blocks: 2, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
+    };
+    #[cfg(target_arch = "x86_64")]
+    expand_i8_12x16_avx512vnni: IntegerExpand, Avx512Vnni, {
+        blocks: 1, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
+    };
+    #[cfg(target_arch = "x86_64")]
+    expand_i8_8x48_avx512vnni: IntegerExpand, Avx512Vnni, {
+        blocks: 3, tiles: tiles!(tile_avx512vnni, 3; 1 2 3 4 5 6 7 8),
+    };
+    #[cfg(target_arch = "x86_64")]
+    expand_i8_4x16_avxvnni: IntegerExpand, AvxVnni, { blocks: 1, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    #[cfg(target_arch = "x86_64")]
+    expand_i8_4x16_avx2: IntegerExpand, Avx2, { blocks: 1, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
+    expand_i8_4x16_portable: IntegerExpand, Portable, { blocks: 1, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
+}
+
+/// # Safety
+/// `tile` is as its fields say; the processor runs L's instruction set.
+#[inline(always)]
+unsafe fn body<L: Lanes, const P: usize, const B: usize, const PHASE: usize>(tile: &Tile) {
+    // SAFETY: by the contract.
+    unsafe {
+        let start = biased::<L, P, B>(tile.bias);
+        let sums = sums::<L, Groups, P, B>(&tile.entry, start);
+        to_quads::<L, P, B, PHASE>(&sums, &tile.end);
+    }
+}
+
+shells! { [const P: usize, const B: usize, const PHASE: usize](tile: &Tile);
+    avx512vnni tile_avx512vnni = body::<Avx512Vnni, P, B, PHASE>;
+    avxvnni tile_avxvnni = body::<AvxVnni, P, B, PHASE>;
+    avx2 tile_avx2 = body::<Avx2, P, B, PHASE>;
+    portable tile_portable = body::<Portable, P, B, PHASE>;
+}
+
+/// What an expansion does with an image.
+#[derive(Clone)]
+pub struct IntegerExpand<'a> {
+    /// The packed weights of all output channels.
+    pub weights: &'a PackedIntegers,
+    /// The blocks of 16 output channels to compute.
+    pub blocks: Range<usize>,
+    /// The rows of the image to compute.
+    pub rows: Range<usize>,
+}
+
+/// Computes an expansion of some rows of one image.
+///
+/// # Shapes
+/// `input` are groups of all pixels of the image; `output` are quads of `blocks` blocks, laid out by `to`, whose image are
+/// the `rows` of `step`, of which the rows from `at` on are written.
+///
+/// # Panics
+/// If the shapes do not fit.
+///
+/// # Cost
+/// Pixels times inputs times 16 products of bytes a block.
+pub fn expand_integers(
+    isa: Isa,
+    step: &IntegerExpand<'_>,
+    input: &[u8],
+    to: (&Quads, usize),
+    output: &mut [u8],
+) {
+    let IntegerExpand { weights, blocks, rows } = step;
+    let (quads, at) = to;
+    let Outcome::Rescaled(scales) = &weights.outcome else { panic!("an expansion is rescaled") };
+    let width = quads.image().1;
+    let group = input.len() / weights.groups();
+    assert_eq!(input.len(), group * weights.groups(), "groups of an expansion");
+    assert!(group >= group_len(rows.end * width), "rows {rows:?} of an expansion");
+    assert!(
+        blocks.end <= weights.blocks() && !blocks.is_empty(),
+        "blocks {blocks:?} of {}",
+        weights.blocks()
+    );
+    assert!(at + rows.len() <= quads.image().0, "rows of quads");
+    assert_eq!(output.len(), blocks.len() * quads.block_len(), "output of an expansion");
+    let cut = Cut { width, phase: quads.left() % QUAD };
+    let first_quad = quads.left() / QUAD;
+    for Segment { row, first, count } in chosen(isa, blocks.len(), width) {
+        for first in (first..first + count).step_by(row.blocks) {
+            let block = blocks.start + first;
+            let base = Tile {
+                entry: Entry {
+                    input: input.as_ptr(),
+                    segment: group,
+                    segments: weights.groups(),
+                    weights: weights.weights[block * weights.panel_len()..].as_ptr(),
+                    panel: weights.panel_len(),
+                },
+                bias: weights.bias[block * BLOCK..].as_ptr(),
+                end: ToQuads {
+                    scales: scales.from(block),
+                    output: output[first * quads.block_len()..].as_mut_ptr(),
+                    block: quads.block_len(),
+                },
+            };
+            for (index, y) in rows.clone().enumerate() {
+                for pixels in cut.tiles(row.tiles[0].len()) {
+                    let quad = first_quad + (pixels.start + cut.phase) / QUAD;
+                    let mut tile = base;
+                    tile.entry.input = base.entry.input.wrapping_add((y * width + pixels.start) * BLOCK);
+                    tile.end.output = base.end.output.wrapping_add(quads.row(at + index) + quad * LINE_BYTES);
+                    let phase = if pixels.start == 0 { cut.phase } else { 0 };
+                    // SAFETY: the pixels lie in every group, the panels and scales of the row's blocks exist, and the
+                    // quads of the tile lie in the row of each block, as asserted above; the kernel was selected by the
+                    // token of an instruction set that this processor runs.
+                    unsafe { row.tiles[phase][pixels.len() - 1](&tile) };
+                }
+            }
+        }
+    }
+}
+
+/// How a row of pixels is cut into tiles: at borders of quads, as even as they come.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut {
+    pub(crate) width: usize,
+    /// The first pixel's place in its quad.
+    pub(crate) phase: usize,
+}
+
+impl Cut {
+    /// The pixels of each tile, of which none has more than `most`.
+    pub(crate) fn tiles(self, most: usize) -> impl Iterator<Item = Range<usize>> {
+        let Self { width, phase } = self;
+        let quads = (phase + width).div_ceil(QUAD);
+        let count = if width <= most { 1 } else { quads.div_ceil(most / QUAD) };
+        let (each, more) = (quads / count, quads % count);
+        let pixel = move |quad: usize| (quad * QUAD).saturating_sub(phase).min(width);
+        (0..count).map(move |index| {
+            let first = index * each + index.min(more);
+            let last = first + each + usize::from(index < more);
+            pixel(first)..pixel(last)
+        })
+    }
+}
+
+/// The kernels that compute so many blocks of rows of this width.
+pub(crate) fn chosen(isa: Isa, blocks: usize, width: usize) -> [Segment<[&'static [TileFn]; 2]>; 3] {
+    // A row of few pixels does not fill a tile of many.
+    segments(ROWS, isa, blocks, if width <= NARROW { 3 } else { 2 })
+}
+
+/// Rows of up to so many pixels are computed by tiles of few pixels and many channels.
+const NARROW: usize = 8;

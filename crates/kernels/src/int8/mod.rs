@@ -1,0 +1,28 @@
+//! Convolutions in integers: bytes, weights of eight bits, exact sums. `docs/int8.md` defines the numbers.
+//!
+//! [`lanes`] has the operations on sixteen channels that the kernels are written in, with a file for each family of
+//! instruction sets; [`tile`] the register tile; [`layout`] says where bytes lie between the kernels.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub(crate) mod blocks;
+pub(crate) mod depthwise;
+pub(crate) mod expand;
+mod lanes;
+pub(crate) mod last;
+mod layout;
+mod packed;
+mod portable;
+pub(crate) mod project;
+pub(crate) mod stem;
+mod tile;
+
+pub use depthwise::{IntegerDepthwise, PackedIntegerDepthwise, depthwise_integers};
+pub use expand::{IntegerExpand, expand_integers};
+pub use last::last_integers;
+pub use layout::{Quads, eighths_len, group_len, stem_eighths};
+pub use packed::{IntegerWeights, PackedIntegers, Reading};
+pub use project::{IntegerProject, Projected, project_integers};
+pub use stem::{IntegerStem, PackedIntegerStem, pad_image, padded_image_len, stem_integers};
