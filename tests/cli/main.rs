@@ -19,6 +19,7 @@ mod evaluate;
 mod export;
 mod heatmap;
 mod help;
+mod int8;
 mod network;
 mod predict;
 mod report;

@@ -61,6 +61,7 @@ impl Model {
         let path = Path::new("the model");
         let params = match &self.backbone {
             BackbonePart::Embedded(params) => params,
+            BackbonePart::Integers(_) => return Err(Error::IntegersOnly { path: path.into() }),
             BackbonePart::Pinned(digest) => {
                 return Err(Error::NoBackbone { path: path.into(), params_sha256: digest.to_string() });
             }

@@ -65,7 +65,7 @@ fn symmetric() -> Numerics {
 fn params(model: &Model) -> &Params {
     match &model.backbone {
         BackbonePart::Embedded(params) => params,
-        BackbonePart::Pinned(_) => panic!("a model without its backbone"),
+        _ => panic!("a model without its backbone"),
     }
 }
 
