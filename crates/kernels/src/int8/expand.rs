@@ -84,28 +84,24 @@ pub struct IntegerExpand<'a> {
     pub blocks: Range<usize>,
     /// The rows of the image to compute.
     pub rows: Range<usize>,
+    /// The layout of the quads.
+    pub quads: &'a Quads,
+    /// The row of the quads' image that the first of `rows` becomes.
+    pub at: usize,
 }
 
 /// Computes an expansion of some rows of one image.
 ///
 /// # Shapes
-/// `input` are groups of all pixels of the image; `output` are quads of `blocks` blocks, laid out by `to`, whose image are
-/// the `rows` of `step`, of which the rows from `at` on are written.
+/// `input` are groups of all pixels of the image; `output` are quads of `blocks` blocks.
 ///
 /// # Panics
 /// If the shapes do not fit.
 ///
 /// # Cost
 /// Pixels times inputs times 16 products of bytes a block.
-pub fn expand_integers(
-    isa: Isa,
-    step: &IntegerExpand<'_>,
-    input: &[u8],
-    to: (&Quads, usize),
-    output: &mut [u8],
-) {
-    let IntegerExpand { weights, blocks, rows } = step;
-    let (quads, at) = to;
+pub fn expand_integers(isa: Isa, step: &IntegerExpand<'_>, input: &[u8], output: &mut [u8]) {
+    let IntegerExpand { weights, blocks, rows, quads, at } = step;
     let Outcome::Rescaled(scales) = &weights.outcome else { panic!("an expansion is rescaled") };
     let width = quads.image().1;
     let group = input.len() / weights.groups();

@@ -226,26 +226,11 @@ pub fn project_integers(
             channels: outputs,
         },
     };
-    let work = Work { base, isa, outputs };
-    let quads = (end - start).div_ceil(QUAD);
-    let parts = threads.count();
-    if parts > 1 && quads < 8 * parts && blocks >= 2 * parts {
-        // Few pixels: each thread reads only its own weights.
-        let pairs = blocks.div_ceil(2);
-        threads.for_each(parts, |part| {
-            let own = share(pairs, parts, part);
-            work.run(own.start * 2..(own.end * 2).min(blocks), start..end);
-        });
-    } else {
-        threads.for_each(parts, |part| {
-            let own = share(quads, parts, part);
-            let pixels = start + own.start * QUAD..(start + own.end * QUAD).min(end);
-            if !pixels.is_empty() {
-                work.run(0..blocks, pixels);
-            }
-        });
-    }
+    Work { base, isa, outputs }.share_out(threads, start..end);
 }
+
+/// With fewer quads than this for a thread, threads share channels rather than pixels.
+const FEW_QUADS: usize = 8;
 
 /// The part of `len` things that falls to one of `parts`.
 pub(crate) fn share(len: usize, parts: usize, part: usize) -> Range<usize> {
@@ -263,7 +248,32 @@ struct Work {
 unsafe impl Sync for Work {}
 
 impl Work {
+    /// Computes all blocks of some pixels, a part of them on each thread.
+    fn share_out(&self, threads: &Threads, pixels: Range<usize>) {
+        let (quads, blocks) = (pixels.len().div_ceil(QUAD), self.outputs.div_ceil(BLOCK));
+        let parts = threads.count();
+        if parts > 1 && quads < FEW_QUADS * parts && blocks >= 2 * parts {
+            // Each thread reads only its own weights.
+            let pairs = blocks.div_ceil(2);
+            threads.for_each(parts, |part| {
+                let own = share(pairs, parts, part);
+                self.run(own.start * 2..(own.end * 2).min(blocks), pixels.clone());
+            });
+            return;
+        }
+        threads.for_each(parts, |part| {
+            let own = share(quads, parts, part);
+            let own = pixels.start + own.start * QUAD..(pixels.start + own.end * QUAD).min(pixels.end);
+            if !own.is_empty() {
+                self.run(0..blocks, own);
+            }
+        });
+    }
+
     fn run(&self, blocks: Range<usize>, pixels: Range<usize>) {
+        if blocks.is_empty() {
+            return;
+        }
         let lanes = self.outputs.min(blocks.end * BLOCK) - blocks.start * BLOCK;
         for segment in chosen(self.isa, lanes) {
             let row = segment.row;
@@ -312,7 +322,7 @@ impl Work {
 /// come. Where one pixel would be left over and a tile can take it, the last one does.
 pub(crate) fn cut(pixels: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
     let len = pixels.len();
-    let odd = most % QUAD > 0 && len % QUAD == 1 && len > 1;
+    let odd = !most.is_multiple_of(QUAD) && len % QUAD == 1 && len > 1;
     let quads = if odd { len / QUAD } else { len.div_ceil(QUAD) };
     let count = quads.div_ceil(most / QUAD);
     let (each, more) = (quads / count, quads % count);

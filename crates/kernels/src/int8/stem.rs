@@ -199,28 +199,24 @@ pub struct IntegerStem<'a> {
     pub weights: &'a PackedIntegerStem,
     /// The rows of the output to compute.
     pub rows: Range<usize>,
+    /// The layout of the quads.
+    pub quads: &'a Quads,
+    /// The row of the quads' image that the first of `rows` becomes.
+    pub at: usize,
 }
 
 /// Computes some rows of the first convolution.
 ///
 /// # Shapes
-/// `image` as [`pad_image`] writes it; `output` are quads of all blocks, laid out by `to`, of whose image the rows from `at`
-/// on are written.
+/// `image` as [`pad_image`] writes it; `output` are quads of all blocks.
 ///
 /// # Panics
 /// If the shapes do not fit.
 ///
 /// # Cost
 /// Output pixels times 36 times 16 products of bytes a block.
-pub fn stem_integers(
-    threads: &Threads,
-    isa: Isa,
-    step: &IntegerStem<'_>,
-    image: &[u8],
-    (to, at): (&Quads, usize),
-    output: &mut [u8],
-) {
-    let IntegerStem { geometry, weights, rows } = step;
+pub fn stem_integers(threads: &Threads, isa: Isa, step: &IntegerStem<'_>, image: &[u8], output: &mut [u8]) {
+    let IntegerStem { geometry, weights, rows, quads: to, at } = step;
     let (height, width) = geometry.output();
     assert_eq!(geometry.stride(), STRIDE, "stride of the first convolution");
     assert_eq!(image.len(), padded_image_len(geometry), "a padded image");
