@@ -125,23 +125,43 @@ pub(crate) unsafe fn to_quads<L: Lanes, const P: usize, const B: usize, const PH
     sums: &[[L::Sums; B]; P],
     end: &ToQuads,
 ) {
-    for b in 0..B {
-        // SAFETY: by the contract.
-        let scales = unsafe { end.scales.load::<L>(b) };
-        for quad in 0..(PHASE + P).div_ceil(4) {
-            let (mut keep, mut four) = (0u8, [sums[0][b]; 4]);
-            for place in 0..4 {
-                let pixel = (quad * 4 + place).wrapping_sub(PHASE);
-                if pixel < P {
-                    keep |= 1 << place;
-                    four[place] = sums[pixel][b];
-                }
-            }
-            let first = L::rescale(scales, four[0], four[1]);
-            let second = L::rescale(scales, four[2], four[3]);
-            let line = L::transposed(first, second, keep);
-            // SAFETY: by the contract.
-            unsafe { L::store(line, end.output.add(b * end.block + quad * LINE_BYTES)) };
+    // SAFETY: by the contract. Written out: a loop that is not unrolled would put all sums into memory.
+    unsafe {
+        block_to_quads::<L, P, B, PHASE>(sums, end, 0);
+        if B > 1 {
+            block_to_quads::<L, P, B, PHASE>(sums, end, 1);
         }
+        if B > 2 {
+            block_to_quads::<L, P, B, PHASE>(sums, end, 2);
+        }
+    }
+}
+
+/// Writes the sums of block `b` of at most three as [`to_quads`] does.
+///
+/// # Safety
+/// As [`to_quads`].
+#[inline(always)]
+unsafe fn block_to_quads<L: Lanes, const P: usize, const B: usize, const PHASE: usize>(
+    sums: &[[L::Sums; B]; P],
+    end: &ToQuads,
+    b: usize,
+) {
+    // SAFETY: by the contract.
+    let scales = unsafe { end.scales.load::<L>(b) };
+    for quad in 0..(PHASE + P).div_ceil(4) {
+        let (mut keep, mut four) = (0u8, [sums[0][b]; 4]);
+        for place in 0..4 {
+            let pixel = (quad * 4 + place).wrapping_sub(PHASE);
+            if pixel < P {
+                keep |= 1 << place;
+                four[place] = sums[pixel][b];
+            }
+        }
+        let first = L::rescale(scales, four[0], four[1]);
+        let second = L::rescale(scales, four[2], four[3]);
+        let line = L::transposed(first, second, keep);
+        // SAFETY: by the contract.
+        unsafe { L::store(line, end.output.add(b * end.block + quad * LINE_BYTES)) };
     }
 }
