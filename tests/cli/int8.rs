@@ -184,9 +184,11 @@ fn what_int8_cannot_do_is_refused_by_name() {
     place.each_fails(&[
         (&["train", "photos", "--precision", "int8", "--head-only"], 2, "--head-only"),
         (&["train", "photos", "--precision", "f32", "--weights", MODEL], 2, "features in int8"),
-        (&["export", MODEL, "--onnx", "model.onnx"], 3, "integers alone"),
+        (&["export", MODEL, "--onnx", "model.onnx"], 2, "write it as that with --int8"),
         (&["weights", "import", MODEL, "-o", "w.safetensors"], 3, "integers alone"),
     ]);
+    place.icecap(&["export", MODEL, "--onnx", "m.onnx", "--tflite", "m.tflite", "--int8"]).succeeds();
+    place.icecap(&["export", MODEL, "--safetensors-keras", "head.safetensors"]).succeeds();
     // A new head on the net as it is.
     let again = ["train", "photos", "--epochs", "3", "--weights", MODEL, "--out", "again"];
     place.icecap(&again).succeeds();

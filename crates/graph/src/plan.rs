@@ -33,7 +33,7 @@ pub struct Plan {
 #[derive(Debug)]
 enum Route {
     F32(FloatPlan),
-    Int8(IntegerPlan),
+    Int8(Box<IntegerPlan>),
 }
 
 impl Plan {
@@ -76,7 +76,7 @@ impl Plan {
         let route = match &net.weights {
             Weights::F32(_) => Route::F32(FloatPlan::new(net, isa, &nodes, first..last + 1, workers.max(1))),
             Weights::Int8(_) if first == 0 && end >= Tap::Features => {
-                Route::Int8(IntegerPlan::new(net, isa, size, end, workers.max(1))?)
+                Route::Int8(Box::new(IntegerPlan::new(net, isa, size, end, workers.max(1))?))
             }
             Weights::Int8(_) => {
                 return Err(Error::Precision { needed: Precision::F32, got: Precision::Int8 });

@@ -62,15 +62,15 @@ pub enum Task {
     Dense,
     /// Bilinear resampling.
     Resize,
-    /// The first convolution in integers, to so many blocks of 16 channels.
+    /// The first convolution in integers, to so many output channels.
     IntegerStem(usize),
-    /// A 1x1 convolution in integers to so many blocks of 16 channels, in rows of so many pixels.
+    /// A 1x1 convolution in integers to so many channels of bytes, in rows of so many pixels.
     IntegerExpand(usize, usize),
     /// A 3x3 depthwise convolution in integers of this geometry.
     IntegerDepthwise(ConvGeometry),
-    /// A 1x1 convolution in integers to so many blocks of eighths.
+    /// A 1x1 convolution in integers to so many channels of eighths.
     IntegerProject(usize),
-    /// A 1x1 convolution in integers to so many blocks of real numbers.
+    /// A 1x1 convolution in integers to so many channels of real numbers.
     IntegerLast(usize),
 }
 
@@ -109,11 +109,11 @@ impl Isa {
             Task::Pool => vec![pick(pool::ROWS, self).kernel],
             Task::Dense => vec![pick(dense::ROWS, self).kernel],
             Task::Resize => vec![pick(resize::ROWS, self).kernel],
-            Task::IntegerStem(blocks) => of_blocks(int8::stem::chosen(self, blocks)),
-            Task::IntegerExpand(blocks, width) => of_blocks(int8::expand::chosen(self, blocks, width)),
+            Task::IntegerStem(lanes) => of_blocks(int8::stem::chosen(self, lanes)),
+            Task::IntegerExpand(lanes, width) => of_blocks(int8::expand::chosen(self, lanes, width)),
             Task::IntegerDepthwise(geometry) => vec![int8::depthwise::choose(self, &geometry).kernel],
-            Task::IntegerProject(blocks) => of_blocks(int8::project::chosen(self, blocks)),
-            Task::IntegerLast(blocks) => of_blocks(int8::last::chosen(self, blocks)),
+            Task::IntegerProject(lanes) => of_blocks(int8::project::chosen(self, lanes)),
+            Task::IntegerLast(lanes) => of_blocks(int8::last::chosen(self, lanes)),
         }
     }
 }
@@ -155,11 +155,18 @@ mod tests {
             };
             assert_eq!(isa.kernel(), Some(kernel.name));
             assert!(kernel.name.ends_with(&format!("_{isa}")), "{} is a row of {isa}", kernel.name);
-            for task in [Task::Pointwise { inputs: 8, outputs: 64 }, Task::Stem { outputs: 64 }, Task::Pool] {
+            let integers = [Task::IntegerStem(96), Task::IntegerExpand(96, 20), Task::IntegerLast(96)];
+            let floats = [Task::Pointwise { inputs: 8, outputs: 64 }, Task::Stem { outputs: 64 }, Task::Pool];
+            for task in integers.into_iter().chain(floats) {
                 let uses = isa.uses(task);
-                assert!(uses.iter().all(|used| used.level == kernel.level), "{}: {uses:?}", kernel.name);
+                // A level without a kernel of its own for an operation takes that of one that it includes.
+                assert!(
+                    uses.iter().all(|used| kernel.level.includes(used.level)),
+                    "{}: {uses:?}",
+                    kernel.name
+                );
                 if uses.iter().any(|used| used.operation == kernel.operation) {
-                    assert_eq!(uses, [kernel], "64 channels fit every tile");
+                    assert_eq!(uses, [kernel], "so many channels fit every tile");
                 }
             }
         }

@@ -2,7 +2,10 @@
 
 use icecap_kernels::Rescale;
 
-use super::integers::{BORDERS, Bottleneck, IntegerConv, LEVELS, Outcome, RELU6_STEP, fine_weight};
+use super::{
+    integers::{BORDERS, Bottleneck, IntegerConv, LEVELS, Outcome, RELU6_STEP, fine_weight},
+    rounding::round,
+};
 use crate::{
     error::Error,
     fold::Folded,
@@ -82,6 +85,9 @@ pub(crate) fn quantize(
     // Of each border a bias for each output.
     let mut biases =
         vec![Vec::with_capacity(outputs); if matches!(entry, Entry::Pixels(_)) { BORDERS } else { 1 }];
+    // What is known of inputs that move together: a window's values are alike, also where no mean is known.
+    let ones = vec![1.0; inputs];
+    let alike = means.filter(|_| !matches!(convolution.layer.part, Part::Stem | Part::Depthwise));
     for output in 0..outputs {
         let real: Vec<f64> =
             (0..inputs).map(|k| real_weight(folded, entry, k, k * outputs + output)).collect();
@@ -90,10 +96,8 @@ pub(crate) fn quantize(
             Error::Int8Channel { layer: convolution.layer.name(), channel: output, largest }
         })?;
         let step = unit.worth / entry.step();
-        let whole: Vec<i8> = real
-            .iter()
-            .map(|weight| (weight / step).round().clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8)
-            .collect();
+        let steps: Vec<f64> = real.iter().map(|weight| weight / step).collect();
+        let whole = round(&steps, alike.unwrap_or(&ones), LARGEST_WEIGHT);
         let sums = Sums { convolution, entry, real: &real, whole: &whole, step };
         let start = (f64::from(folded.bias[output]) - sums.rounding(means, output)) / unit.worth;
         for (border, biases) in biases.iter_mut().enumerate() {

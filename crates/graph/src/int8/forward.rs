@@ -49,6 +49,14 @@ struct Pass<'a> {
     isa: Isa,
 }
 
+/// A block that expands.
+#[derive(Clone, Copy)]
+struct Wide<'a> {
+    step: &'a BlockStep,
+    packed: &'a PackedIntegerBlock,
+    expand: &'a PackedIntegers,
+}
+
 /// Parts of the arena that do not overlap.
 fn parts<'a, const N: usize>(arena: &'a mut [u8], places: [&Range<usize>; N]) -> [&'a mut [u8]; N] {
     match arena.get_disjoint_mut(places.map(Range::clone)) {
@@ -66,8 +74,9 @@ impl Pass<'_> {
         let quads = Quads::new(&step.next);
         quads.clear_around(output);
         let rows = 0..step.geometry.output().0;
-        let stem = IntegerStem { geometry: &step.geometry, weights: &self.net.stem, rows };
-        stem_integers(self.threads, self.isa, &stem, padded, (&quads, 0), output);
+        let stem =
+            IntegerStem { geometry: &step.geometry, weights: &self.net.stem, rows, quads: &quads, at: 0 };
+        stem_integers(self.threads, self.isa, &stem, padded, output);
         Ok(())
     }
 
@@ -76,7 +85,10 @@ impl Pass<'_> {
         let places = [&step.input, &step.added, &step.quads, &step.convolved, &step.output, &step.eighths];
         let [input, added, chunks, convolved, output, eighths] = parts(arena, places);
         match &packed.expand {
-            Some(expand) => self.chunks(step, (packed, expand), input, chunks, convolved),
+            Some(expand) => {
+                let block = Wide { step, packed, expand };
+                self.chunks(&block, input, chunks, convolved);
+            }
             None => self.convolve(step, packed, input, convolved),
         }
         if step.index == 0 && step.adds {
@@ -101,14 +113,8 @@ impl Pass<'_> {
     }
 
     /// Expands and convolves chunk by chunk.
-    fn chunks(
-        &self,
-        step: &BlockStep,
-        (packed, expand): (&PackedIntegerBlock, &PackedIntegers),
-        input: &[u8],
-        chunks: &mut [u8],
-        convolved: &mut [u8],
-    ) {
+    fn chunks(&self, block: &Wide<'_>, input: &[u8], chunks: &mut [u8], convolved: &mut [u8]) {
+        let Wide { step, packed, expand } = *block;
         let quads = Quads::new(&step.geometry);
         let buffer_len = step.chunk * quads.block_len();
         // A layer's zeros are where another one had values. The inside is written before it is read.
@@ -124,8 +130,9 @@ impl Pass<'_> {
                 let blocks = first..expand.blocks().min(first + step.chunk);
                 let buffer = &mut buffer[..blocks.len() * quads.block_len()];
                 let rows = 0..step.geometry.input().0;
-                let wide = IntegerExpand { weights: expand, blocks: blocks.clone(), rows };
-                expand_integers(self.isa, &wide, input, (&quads, 0), buffer);
+                let wide =
+                    IntegerExpand { weights: expand, blocks: blocks.clone(), rows, quads: &quads, at: 0 };
+                expand_integers(self.isa, &wide, input, buffer);
                 self.depthwise(step, packed, blocks, buffer, output);
             },
         );

@@ -14,6 +14,8 @@ mod observe;
 mod plan;
 mod quantize;
 mod reference;
+mod rounding;
+mod source;
 mod statistics;
 
 pub use calibrate::{Calibrated, MOST_JUDGED, MOST_PHOTOS, Photos, calibrate, feature_error};

@@ -186,53 +186,65 @@ fn ask(net: &IntegerNet, nodes: &[Node], workers: usize, requests: &mut Requests
         image: requests.ask(padded_image_len(&geometry(0)), 0, 0),
         output: requests.ask(stem_quads, 0, 1),
     };
-    let specs = net.spec.blocks();
-    let nothing = requests.ask(0, 0, 0);
-    let (mut input, mut eighths) = (stem.output.clone(), nothing.clone());
-    let mut blocks = Vec::with_capacity(specs.len());
-    for (index, spec) in specs.iter().enumerate() {
-        let (step, geometry) = (index + 1, geometry(index + 1));
-        let (height, width) = geometry.output();
-        let pixels = height * width;
-        let expanded = spec.expanded.div_ceil(BLOCK);
-        let block_len = Quads::new(&geometry).block_len();
-        let chunk = if spec.has_expand() {
-            blocks_in_chunk(expanded, block_len, geometry.input().1, workers)
-        } else {
-            expanded
-        };
-        let chunks =
-            if spec.has_expand() { workers.min(expanded.div_ceil(chunk)) * chunk * block_len } else { 0 };
-        // The first block's input is no eighths: they are made of it where it is added.
-        let adds_stem = index == 0 && spec.is_residual();
-        let added = match (spec.is_residual(), adds_stem) {
-            (_, true) => requests.ask(stem_blocks * eighths_len(pixels), step, step),
-            (true, _) => eighths.clone(),
-            _ => nothing.clone(),
-        };
-        let kept = specs.get(index + 1).is_some_and(|next| next.is_residual());
-        let eighths_bytes = if kept { spec.output.div_ceil(BLOCK) * eighths_len(pixels) } else { 0 };
-        let groups = reading(spec.output).groups(spec.output) * group_len(pixels);
-        let zero = i16::from(net.blocks[index].output.zero) * EIGHTHS as i16;
-        let block = BlockStep {
-            index,
-            geometry,
-            chunk,
-            zero: if spec.is_residual() && !adds_stem { 0 } else { zero },
-            adds: spec.is_residual(),
-            input,
-            added,
-            quads: requests.ask(chunks, step, step),
-            convolved: requests.ask(expanded * group_len(pixels), step, step),
-            output: requests.ask(groups, step, step + 1),
-            eighths: requests.ask(eighths_bytes, step, step + 1),
-        };
-        (input, eighths) = (block.output.clone(), block.eighths.clone());
+    let mut entered = Entered { values: stem.output.clone(), eighths: requests.ask(0, 0, 0) };
+    let mut blocks = Vec::with_capacity(net.blocks.len());
+    for index in 0..net.blocks.len() {
+        let block =
+            ask_block(net, index, &Around { geometry: geometry(index + 1), entered, workers }, requests);
+        entered = Entered { values: block.output.clone(), eighths: block.eighths.clone() };
         blocks.push(block);
     }
-    let layout = nodes[specs.len() + 1].output;
-    let last = LastStep { layout, input };
+    let last = LastStep { layout: nodes[blocks.len() + 1].output, input: entered.values };
     Asked { stem, blocks, last }
+}
+
+/// What is known of a block beside the net.
+struct Around {
+    geometry: ConvGeometry,
+    entered: Entered,
+    workers: usize,
+}
+
+/// What enters a block.
+struct Entered {
+    values: Range<usize>,
+    eighths: Range<usize>,
+}
+
+fn ask_block(net: &IntegerNet, index: usize, around: &Around, requests: &mut Requests) -> BlockStep {
+    let Around { geometry, entered, workers } = around;
+    let (spec, step) = (&net.spec.blocks()[index], index + 1);
+    let pixels = geometry.output().0 * geometry.output().1;
+    let expanded = spec.expanded.div_ceil(BLOCK);
+    let block_len = Quads::new(geometry).block_len();
+    let (chunk, quads) = if spec.has_expand() {
+        let chunk = blocks_in_chunk(expanded, block_len, geometry.input().1, *workers);
+        (chunk, (*workers).min(expanded.div_ceil(chunk)) * chunk * block_len)
+    } else {
+        (expanded, 0)
+    };
+    // The first block's input is no eighths: they are made of it where it is added.
+    let adds_stem = index == 0 && spec.is_residual();
+    let added = match adds_stem {
+        true => requests.ask(spec.input.div_ceil(BLOCK) * eighths_len(pixels), step, step),
+        false => entered.eighths.clone(),
+    };
+    let kept = net.spec.blocks().get(step).is_some_and(|next| next.is_residual());
+    let eighths = if kept { spec.output.div_ceil(BLOCK) * eighths_len(pixels) } else { 0 };
+    let zero = i16::from(net.blocks[index].output.zero) * EIGHTHS as i16;
+    BlockStep {
+        index,
+        geometry: *geometry,
+        chunk,
+        zero: if spec.is_residual() && !adds_stem { 0 } else { zero },
+        adds: spec.is_residual(),
+        input: entered.values.clone(),
+        added,
+        quads: requests.ask(quads, step, step),
+        convolved: requests.ask(expanded * group_len(pixels), step, step),
+        output: requests.ask(reading(spec.output).groups(spec.output) * group_len(pixels), step, step + 1),
+        eighths: requests.ask(eighths, step, step + 1),
+    }
 }
 
 /// Blocks of channels of a chunk: as many as fit into the cache, in whole tiles, unless one of the workers gets much more

@@ -3,6 +3,7 @@
 use super::{
     convolution::{Entry, Exit, bottleneck, bottleneck_of_relu6, quantize},
     integers::{Bottleneck, EIGHTHS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, RELU6_STEP, is_fine},
+    observe::Observed,
     statistics::Statistics,
 };
 use crate::{
@@ -26,28 +27,32 @@ impl IntegerNet {
     /// A pass over the weights, about as long as folding and packing them.
     pub fn from_weights(params: &Params) -> Result<Self, Error> {
         let statistics = Statistics::new(params)?;
-        build(params, statistics.ranges(), Some(&statistics))
+        build(params, statistics.ranges(), &|layer| statistics.means_before(params, layer))
     }
 
-    /// Quantizes a net with the range, smallest and largest value, of what leaves each block. Nothing is corrected yet.
+    /// Quantizes a net with what photos showed of it: `ranges`, the smallest and the largest value of what leaves each
+    /// block, and the means of what enters each convolution.
     ///
     /// # Errors
     /// [`Error::Int8Channel`] for weights that int8 cannot hold.
-    ///
-    /// # Panics
-    /// If there are not as many ranges as blocks.
-    pub fn from_ranges(params: &Params, ranges: &[[f64; 2]]) -> Result<Self, Error> {
-        build(params, ranges, None)
+    pub(crate) fn from_observed(
+        params: &Params,
+        ranges: &[[f64; 2]],
+        observed: &Observed,
+    ) -> Result<Self, Error> {
+        build(params, ranges, &|layer| observed.means_before(layer).map(<[f64]>::to_vec))
     }
 }
 
-fn build(params: &Params, ranges: &[[f64; 2]], statistics: Option<&Statistics>) -> Result<IntegerNet, Error> {
+/// What is known of the mean of each channel that enters a convolution.
+type Means<'a> = &'a dyn Fn(ConvLayer) -> Option<Vec<f64>>;
+
+fn build(params: &Params, ranges: &[[f64; 2]], means: Means<'_>) -> Result<IntegerNet, Error> {
     assert_eq!(ranges.len(), BLOCKS, "a range for each block");
     let outputs = chained(params, ranges);
     let layer = |part, block, entry, exit| -> Result<IntegerConv, Error> {
         let layer = ConvLayer { part, block };
-        let means = statistics.and_then(|statistics| statistics.means_before(params, layer));
-        quantize(&layer.sized(params.spec()), &fold(params, layer), entry, exit, means.as_deref())
+        quantize(&layer.sized(params.spec()), &fold(params, layer), entry, exit, means(layer).as_deref())
     };
     let entry = |channels, block: usize| Entry::Bottleneck(outputs[block], is_fine(channels));
     let mut blocks = Vec::with_capacity(BLOCKS);

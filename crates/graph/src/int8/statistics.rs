@@ -4,6 +4,7 @@
 //! Everything is computed with sums, products, roots and functions of software, so that it has the same bits on every
 //! processor.
 
+use super::source::Source;
 use crate::{
     error::Error,
     params::Params,
@@ -80,15 +81,10 @@ impl Statistics {
     /// Returns the mean of each channel that enters a convolution, as a real number; `None` for the pixels, of which
     /// BatchNorm knows nothing.
     pub(crate) fn means_before(&self, params: &Params, layer: ConvLayer) -> Option<Vec<f64>> {
-        let block = layer.block;
-        let clamped = |layer| Some(clamped_means(params, layer));
-        match layer.part {
-            Part::Stem => None,
-            Part::Expand => Some(self.means[block - 1].clone()),
-            Part::Depthwise if block == 0 => clamped(ConvLayer::STEM),
-            Part::Depthwise => clamped(ConvLayer { part: Part::Expand, block }),
-            Part::Project => clamped(ConvLayer { part: Part::Depthwise, block }),
-            Part::Last => self.means.last().cloned(),
+        match Source::of(layer) {
+            Source::Pixels => None,
+            Source::Relu6(before) => Some(clamped_means(params, before)),
+            Source::Block(block) => Some(self.means[block].clone()),
         }
     }
 }

@@ -218,3 +218,145 @@ lanes!(Avx512Vnni, |quad, next| {
     _mm512_mask_blend_epi16(0xAAAA_AAAA, _mm512_srli_epi32::<16>(quad), next)
 });
 lanes!(Avx512Vbmi2, |quad, next| _mm512_shrdi_epi32::<16>(quad, next));
+
+/// Eight channels in a 256-bit register, for what is left over of sixteen: half the work where a product of 512 bits takes
+/// two of 256. What becomes of the sums is done with sixteen, of which the others are never read.
+pub(crate) struct Avx512VnniHalf;
+
+/// Sixteen sums whose upper eight are 0.
+///
+/// # Safety
+/// The processor has AVX-512.
+#[inline(always)]
+unsafe fn widened(sums: __m256i) -> __m512i {
+    // SAFETY: by the contract.
+    unsafe { _mm512_zextsi256_si512(sums) }
+}
+
+// SAFETY of the blocks below: as above.
+impl Lanes for Avx512VnniHalf {
+    type Sums = __m256i;
+    type Weights = __m256i;
+    type Pixel = __m256i;
+    type Quad = __m256i;
+    type Scales = Scales;
+    type Half = __m512i;
+    type Line = __m512i;
+
+    #[inline(always)]
+    unsafe fn bias(from: *const i32) -> __m256i {
+        // SAFETY: by the contract.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn weights(from: *const i8) -> __m256i {
+        // SAFETY: by the contract.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast(from: *const u8) -> __m256i {
+        // SAFETY: by the contract.
+        unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
+    }
+
+    #[inline(always)]
+    unsafe fn quad(from: *const u8) -> __m256i {
+        // SAFETY: by the contract.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn scales(shifts: *const i32, multipliers: *const i16) -> Scales {
+        // SAFETY: by the contract.
+        unsafe { Avx512Vnni::scales(shifts, multipliers) }
+    }
+
+    #[inline(always)]
+    fn dot(sums: __m256i, pixel: __m256i, weights: __m256i) -> __m256i {
+        // SAFETY: avx512vnni is proved by the values, as above.
+        unsafe { _mm256_dpbusd_epi32(sums, pixel, weights) }
+    }
+
+    #[inline(always)]
+    fn dot_quad(sums: __m256i, quad: __m256i, weights: __m256i) -> __m256i {
+        Self::dot(sums, quad, weights)
+    }
+
+    #[inline(always)]
+    fn shifted(quad: __m256i, next: __m256i) -> __m256i {
+        // SAFETY: avx512bw is proved by the values, as above.
+        unsafe {
+            let next = _mm256_slli_epi32::<16>(next);
+            _mm256_blend_epi16::<0b1010_1010>(_mm256_srli_epi32::<16>(quad), next)
+        }
+    }
+
+    #[inline(always)]
+    fn rescale(scales: Scales, first: __m256i, second: __m256i) -> __m512i {
+        // SAFETY: avx512 is proved by the values, as above.
+        Avx512Vnni::rescale(scales, unsafe { widened(first) }, unsafe { widened(second) })
+    }
+
+    #[inline(always)]
+    unsafe fn load_half(from: *const u8) -> __m512i {
+        // SAFETY: by the contract.
+        unsafe { Avx512Vnni::load_half(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_half(value: i16) -> __m512i {
+        // SAFETY: by the contract.
+        unsafe { Avx512Vnni::splat_half(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_half(half: __m512i, to: *mut u8) {
+        // SAFETY: by the contract.
+        unsafe { Avx512Vnni::store_half(half, to) }
+    }
+
+    #[inline(always)]
+    fn add(half: __m512i, other: __m512i) -> __m512i {
+        Avx512Vnni::add(half, other)
+    }
+
+    #[inline(always)]
+    fn pixels(first: __m512i, second: __m512i) -> __m512i {
+        Avx512Vnni::pixels(first, second)
+    }
+
+    #[inline(always)]
+    fn transposed(first: __m512i, second: __m512i, keep: u8) -> __m512i {
+        Avx512Vnni::transposed(first, second, keep)
+    }
+
+    #[inline(always)]
+    fn coarse(first: __m512i, second: __m512i) -> __m512i {
+        Avx512Vnni::coarse(first, second)
+    }
+
+    #[inline(always)]
+    fn fine(first: __m512i, second: __m512i) -> [__m512i; 2] {
+        Avx512Vnni::fine(first, second)
+    }
+
+    #[inline(always)]
+    unsafe fn store(line: __m512i, to: *mut u8) {
+        // SAFETY: by the contract.
+        unsafe { Avx512Vnni::store(line, to) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_quarters(line: __m512i, to: *mut u8, count: usize) {
+        // SAFETY: by the contract.
+        unsafe { Avx512Vnni::store_quarters(line, to, count) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_real(sums: __m256i, factors: *const f32, to: *mut f32) {
+        // SAFETY: by the contract.
+        unsafe { Avx512Vnni::store_real(widened(sums), factors, to) }
+    }
+}

@@ -41,22 +41,19 @@ macro_rules! tiles {
 
 rows! { ExpandRow;
     #[cfg(target_arch = "x86_64")]
-    expand_i8_12x32_avx512vnni: IntegerExpand, Avx512Vnni, {
-        blocks: 2, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
+    expand_i8_12x32_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 32, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_12x16_avx512vnni: IntegerExpand, Avx512Vnni, {
-        blocks: 1, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
+    expand_i8_12x16_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 16, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_8x48_avx512vnni: IntegerExpand, Avx512Vnni, {
-        blocks: 3, tiles: tiles!(tile_avx512vnni, 3; 1 2 3 4 5 6 7 8),
+    expand_i8_8x48_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 48, tiles: tiles!(tile_avx512vnni, 3; 1 2 3 4 5 6 7 8),
     };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_4x16_avxvnni: IntegerExpand, AvxVnni, { blocks: 1, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    expand_i8_4x16_avxvnni: IntegerExpand, AvxVnni, { lanes: 16, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_4x16_avx2: IntegerExpand, Avx2, { blocks: 1, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
-    expand_i8_4x16_portable: IntegerExpand, Portable, { blocks: 1, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
+    expand_i8_4x16_avx2: IntegerExpand, Avx2, { lanes: 16, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
+    expand_i8_4x16_portable: IntegerExpand, Portable, { lanes: 16, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
 }
 
 /// # Safety
@@ -87,28 +84,24 @@ pub struct IntegerExpand<'a> {
     pub blocks: Range<usize>,
     /// The rows of the image to compute.
     pub rows: Range<usize>,
+    /// The layout of the quads.
+    pub quads: &'a Quads,
+    /// The row of the quads' image that the first of `rows` becomes.
+    pub at: usize,
 }
 
 /// Computes an expansion of some rows of one image.
 ///
 /// # Shapes
-/// `input` are groups of all pixels of the image; `output` are quads of `blocks` blocks, laid out by `to`, whose image are
-/// the `rows` of `step`, of which the rows from `at` on are written.
+/// `input` are groups of all pixels of the image; `output` are quads of `blocks` blocks.
 ///
 /// # Panics
 /// If the shapes do not fit.
 ///
 /// # Cost
 /// Pixels times inputs times 16 products of bytes a block.
-pub fn expand_integers(
-    isa: Isa,
-    step: &IntegerExpand<'_>,
-    input: &[u8],
-    to: (&Quads, usize),
-    output: &mut [u8],
-) {
-    let IntegerExpand { weights, blocks, rows } = step;
-    let (quads, at) = to;
+pub fn expand_integers(isa: Isa, step: &IntegerExpand<'_>, input: &[u8], output: &mut [u8]) {
+    let IntegerExpand { weights, blocks, rows, quads, at } = step;
     let Outcome::Rescaled(scales) = &weights.outcome else { panic!("an expansion is rescaled") };
     let width = quads.image().1;
     let group = input.len() / weights.groups();
@@ -123,8 +116,9 @@ pub fn expand_integers(
     assert_eq!(output.len(), blocks.len() * quads.block_len(), "output of an expansion");
     let cut = Cut { width, phase: quads.left() % QUAD };
     let first_quad = quads.left() / QUAD;
-    for Segment { row, first, count } in chosen(isa, blocks.len(), width) {
-        for first in (first..first + count).step_by(row.blocks) {
+    for segment in chosen(isa, blocks.len() * BLOCK, width) {
+        let row = segment.row;
+        for first in segment.blocks() {
             let block = blocks.start + first;
             let base = Tile {
                 entry: Entry {
@@ -182,10 +176,10 @@ impl Cut {
     }
 }
 
-/// The kernels that compute so many blocks of rows of this width.
-pub(crate) fn chosen(isa: Isa, blocks: usize, width: usize) -> [Segment<[&'static [TileFn]; 2]>; 3] {
+/// The kernels that compute so many output channels of rows of this width.
+pub(crate) fn chosen(isa: Isa, lanes: usize, width: usize) -> [Segment<[&'static [TileFn]; 2]>; 3] {
     // A row of few pixels does not fill a tile of many.
-    segments(ROWS, isa, blocks, if width <= NARROW { 3 } else { 2 })
+    segments(ROWS, isa, lanes, if width <= NARROW { 3 * BLOCK } else { 2 * BLOCK })
 }
 
 /// Rows of up to so many pixels are computed by tiles of few pixels and many channels.

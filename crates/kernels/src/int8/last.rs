@@ -47,18 +47,16 @@ macro_rules! tiles {
 
 rows! { LastRow;
     #[cfg(target_arch = "x86_64")]
-    last_i8_13x32_avx512vnni: IntegerLast, Avx512Vnni, {
-        blocks: 2, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12 13),
+    last_i8_13x32_avx512vnni: IntegerLast, Avx512Vnni, { lanes: 32, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12 13),
     };
     #[cfg(target_arch = "x86_64")]
-    last_i8_13x16_avx512vnni: IntegerLast, Avx512Vnni, {
-        blocks: 1, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12 13),
+    last_i8_13x16_avx512vnni: IntegerLast, Avx512Vnni, { lanes: 16, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12 13),
     };
     #[cfg(target_arch = "x86_64")]
-    last_i8_4x16_avxvnni: IntegerLast, AvxVnni, { blocks: 1, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    last_i8_4x16_avxvnni: IntegerLast, AvxVnni, { lanes: 16, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
     #[cfg(target_arch = "x86_64")]
-    last_i8_4x16_avx2: IntegerLast, Avx2, { blocks: 1, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
-    last_i8_4x16_portable: IntegerLast, Portable, { blocks: 1, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
+    last_i8_4x16_avx2: IntegerLast, Avx2, { lanes: 16, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
+    last_i8_4x16_portable: IntegerLast, Portable, { lanes: 16, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
 }
 
 /// # Safety
@@ -88,9 +86,9 @@ shells! { [const P: usize, const B: usize](tile: &Tile);
     portable tile_portable = body::<Portable, P, B>;
 }
 
-/// The kernels that compute so many blocks.
-pub(crate) fn chosen(isa: Isa, blocks: usize) -> [Segment<&'static [TileFn]>; 3] {
-    segments(ROWS, isa, blocks, 2)
+/// The kernels that compute so many output channels.
+pub(crate) fn chosen(isa: Isa, lanes: usize) -> [Segment<&'static [TileFn]>; 3] {
+    segments(ROWS, isa, lanes, 2 * BLOCK)
 }
 
 /// Computes the last convolution of one image.
@@ -155,8 +153,9 @@ impl Work {
         if blocks.is_empty() {
             return;
         }
-        for Segment { row, first, count } in chosen(self.isa, blocks.len()) {
-            for block in (blocks.start + first..blocks.start + first + count).step_by(row.blocks) {
+        for segment in chosen(self.isa, blocks.len() * BLOCK) {
+            let row = segment.row;
+            for block in segment.blocks().map(|block| blocks.start + block) {
                 for pixels in cut(0..self.pixels, row.tiles.len()) {
                     let base = &self.base;
                     let mut tile = *base;

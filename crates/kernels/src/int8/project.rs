@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
+use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni, avx512::Avx512VnniHalf};
 use super::{
     blocks::{BlockRow, Segment, segments},
     lanes::Lanes,
@@ -66,18 +66,20 @@ macro_rules! tiles {
 
 rows! { ProjectRow;
     #[cfg(target_arch = "x86_64")]
-    project_i8_13x32_avx512vnni: IntegerProject, Avx512Vnni, {
-        blocks: 2, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12 13),
+    project_i8_13x32_avx512vnni: IntegerProject, Avx512Vnni, { lanes: 32, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12 13),
     };
     #[cfg(target_arch = "x86_64")]
-    project_i8_13x16_avx512vnni: IntegerProject, Avx512Vnni, {
-        blocks: 1, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12 13),
+    project_i8_13x16_avx512vnni: IntegerProject, Avx512Vnni, { lanes: 16, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12 13),
     };
     #[cfg(target_arch = "x86_64")]
-    project_i8_4x16_avxvnni: IntegerProject, AvxVnni, { blocks: 1, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    project_i8_13x8_avx512vnni: IntegerProject, Avx512Vnni, {
+        lanes: 8, tiles: tiles!(tile_avx512vnni_half, 1; 1 2 3 4 5 6 7 8 9 10 11 12 13),
+    };
     #[cfg(target_arch = "x86_64")]
-    project_i8_4x16_avx2: IntegerProject, Avx2, { blocks: 1, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
-    project_i8_4x16_portable: IntegerProject, Portable, { blocks: 1, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
+    project_i8_4x16_avxvnni: IntegerProject, AvxVnni, { lanes: 16, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    #[cfg(target_arch = "x86_64")]
+    project_i8_4x16_avx2: IntegerProject, Avx2, { lanes: 16, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
+    project_i8_4x16_portable: IntegerProject, Portable, { lanes: 16, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
 }
 
 /// # Safety
@@ -137,14 +139,15 @@ unsafe fn end<L: Lanes, const P: usize, const B: usize>(sums: &[[L::Sums; B]; P]
 
 shells! { [const P: usize, const B: usize](tile: &Tile);
     avx512vnni tile_avx512vnni = body::<Avx512Vnni, P, B>;
+    avx512vnni tile_avx512vnni_half = body::<Avx512VnniHalf, P, B>;
     avxvnni tile_avxvnni = body::<AvxVnni, P, B>;
     avx2 tile_avx2 = body::<Avx2, P, B>;
     portable tile_portable = body::<Portable, P, B>;
 }
 
-/// The kernels that compute so many blocks.
-pub(crate) fn chosen(isa: Isa, blocks: usize) -> [Segment<&'static [TileFn]>; 3] {
-    segments(ROWS, isa, blocks, 2)
+/// The kernels that compute so many output channels.
+pub(crate) fn chosen(isa: Isa, lanes: usize) -> [Segment<&'static [TileFn]>; 3] {
+    segments(ROWS, isa, lanes, 2 * BLOCK)
 }
 
 /// What a projection does with an image.
@@ -223,26 +226,11 @@ pub fn project_integers(
             channels: outputs,
         },
     };
-    let work = Work { base, isa, blocks, outputs };
-    let quads = (end - start).div_ceil(QUAD);
-    let parts = threads.count();
-    if parts > 1 && quads < 8 * parts && blocks >= 2 * parts {
-        // Few pixels: each thread reads only its own weights.
-        let pairs = blocks.div_ceil(2);
-        threads.for_each(parts, |part| {
-            let own = share(pairs, parts, part);
-            work.run(own.start * 2..(own.end * 2).min(blocks), start..end);
-        });
-    } else {
-        threads.for_each(parts, |part| {
-            let own = share(quads, parts, part);
-            let pixels = start + own.start * QUAD..(start + own.end * QUAD).min(end);
-            if !pixels.is_empty() {
-                work.run(0..blocks, pixels);
-            }
-        });
-    }
+    Work { base, isa, outputs }.share_out(threads, start..end);
 }
+
+/// With fewer quads than this for a thread, threads share channels rather than pixels.
+const FEW_QUADS: usize = 8;
 
 /// The part of `len` things that falls to one of `parts`.
 pub(crate) fn share(len: usize, parts: usize, part: usize) -> Range<usize> {
@@ -252,7 +240,6 @@ pub(crate) fn share(len: usize, parts: usize, part: usize) -> Range<usize> {
 struct Work {
     base: Tile,
     isa: Isa,
-    blocks: usize,
     outputs: usize,
 }
 
@@ -261,10 +248,36 @@ struct Work {
 unsafe impl Sync for Work {}
 
 impl Work {
+    /// Computes all blocks of some pixels, a part of them on each thread.
+    fn share_out(&self, threads: &Threads, pixels: Range<usize>) {
+        let (quads, blocks) = (pixels.len().div_ceil(QUAD), self.outputs.div_ceil(BLOCK));
+        let parts = threads.count();
+        if parts > 1 && quads < FEW_QUADS * parts && blocks >= 2 * parts {
+            // Each thread reads only its own weights.
+            let pairs = blocks.div_ceil(2);
+            threads.for_each(parts, |part| {
+                let own = share(pairs, parts, part);
+                self.run(own.start * 2..(own.end * 2).min(blocks), pixels.clone());
+            });
+            return;
+        }
+        threads.for_each(parts, |part| {
+            let own = share(quads, parts, part);
+            let own = pixels.start + own.start * QUAD..(pixels.start + own.end * QUAD).min(pixels.end);
+            if !own.is_empty() {
+                self.run(0..blocks, own);
+            }
+        });
+    }
+
     fn run(&self, blocks: Range<usize>, pixels: Range<usize>) {
-        debug_assert!(blocks.end <= self.blocks);
-        for Segment { row, first, count } in chosen(self.isa, blocks.len()) {
-            for block in (blocks.start + first..blocks.start + first + count).step_by(row.blocks) {
+        if blocks.is_empty() {
+            return;
+        }
+        let lanes = self.outputs.min(blocks.end * BLOCK) - blocks.start * BLOCK;
+        for segment in chosen(self.isa, lanes) {
+            let row = segment.row;
+            for block in segment.blocks().map(|block| blocks.start + block) {
                 let base = self.of_block(block);
                 for tile in cut(pixels.clone(), row.tiles.len()) {
                     let mut at = base;
@@ -309,7 +322,7 @@ impl Work {
 /// come. Where one pixel would be left over and a tile can take it, the last one does.
 pub(crate) fn cut(pixels: Range<usize>, most: usize) -> impl Iterator<Item = Range<usize>> {
     let len = pixels.len();
-    let odd = most % QUAD > 0 && len % QUAD == 1 && len > 1;
+    let odd = !most.is_multiple_of(QUAD) && len % QUAD == 1 && len > 1;
     let quads = if odd { len / QUAD } else { len.div_ceil(QUAD) };
     let count = quads.div_ceil(most / QUAD);
     let (each, more) = (quads / count, quads % count);

@@ -118,18 +118,16 @@ macro_rules! tiles {
 
 rows! { StemRow;
     #[cfg(target_arch = "x86_64")]
-    stem_i8_12x32_avx512vnni: IntegerStem, Avx512Vnni, {
-        blocks: 2, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
+    stem_i8_12x32_avx512vnni: IntegerStem, Avx512Vnni, { lanes: 32, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    stem_i8_12x16_avx512vnni: IntegerStem, Avx512Vnni, {
-        blocks: 1, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
+    stem_i8_12x16_avx512vnni: IntegerStem, Avx512Vnni, { lanes: 16, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    stem_i8_4x16_avxvnni: IntegerStem, AvxVnni, { blocks: 1, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    stem_i8_4x16_avxvnni: IntegerStem, AvxVnni, { lanes: 16, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
     #[cfg(target_arch = "x86_64")]
-    stem_i8_4x16_avx2: IntegerStem, Avx2, { blocks: 1, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
-    stem_i8_4x16_portable: IntegerStem, Portable, { blocks: 1, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
+    stem_i8_4x16_avx2: IntegerStem, Avx2, { lanes: 16, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
+    stem_i8_4x16_portable: IntegerStem, Portable, { lanes: 16, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
 }
 
 /// # Safety
@@ -157,9 +155,9 @@ shells! { [const P: usize, const B: usize, const PHASE: usize](tile: &Tile);
     portable tile_portable = body::<Portable, P, B, PHASE>;
 }
 
-/// The kernels that compute so many blocks.
-pub(crate) fn chosen(isa: Isa, blocks: usize) -> [Segment<[&'static [TileFn]; 2]>; 3] {
-    segments(ROWS, isa, blocks, 2)
+/// The kernels that compute so many output channels.
+pub(crate) fn chosen(isa: Isa, lanes: usize) -> [Segment<[&'static [TileFn]; 2]>; 3] {
+    segments(ROWS, isa, lanes, 2 * BLOCK)
 }
 
 /// The bytes of an image as the first convolution reads it: pixels of 0 around it, and some behind it.
@@ -201,28 +199,24 @@ pub struct IntegerStem<'a> {
     pub weights: &'a PackedIntegerStem,
     /// The rows of the output to compute.
     pub rows: Range<usize>,
+    /// The layout of the quads.
+    pub quads: &'a Quads,
+    /// The row of the quads' image that the first of `rows` becomes.
+    pub at: usize,
 }
 
 /// Computes some rows of the first convolution.
 ///
 /// # Shapes
-/// `image` as [`pad_image`] writes it; `output` are quads of all blocks, laid out by `to`, of whose image the rows from `at`
-/// on are written.
+/// `image` as [`pad_image`] writes it; `output` are quads of all blocks.
 ///
 /// # Panics
 /// If the shapes do not fit.
 ///
 /// # Cost
 /// Output pixels times 36 times 16 products of bytes a block.
-pub fn stem_integers(
-    threads: &Threads,
-    isa: Isa,
-    step: &IntegerStem<'_>,
-    image: &[u8],
-    (to, at): (&Quads, usize),
-    output: &mut [u8],
-) {
-    let IntegerStem { geometry, weights, rows } = step;
+pub fn stem_integers(threads: &Threads, isa: Isa, step: &IntegerStem<'_>, image: &[u8], output: &mut [u8]) {
+    let IntegerStem { geometry, weights, rows, quads: to, at } = step;
     let (height, width) = geometry.output();
     assert_eq!(geometry.stride(), STRIDE, "stride of the first convolution");
     assert_eq!(image.len(), padded_image_len(geometry), "a padded image");
@@ -254,8 +248,9 @@ impl Work<'_> {
     /// Computes some rows, to those of the quads from `at` on.
     fn run(&self, rows: Range<usize>, at: usize) {
         let cut = Cut { width: self.quads.image().1, phase: self.quads.left() % QUAD };
-        for Segment { row, first, count } in chosen(self.isa, self.weights.blocks()) {
-            for block in (first..first + count).step_by(row.blocks) {
+        for segment in chosen(self.isa, self.weights.blocks() * BLOCK) {
+            let row = segment.row;
+            for block in segment.blocks() {
                 for (index, y) in rows.clone().enumerate() {
                     for pixels in cut.tiles(row.tiles[0].len()) {
                         let phase = if pixels.start == 0 { cut.phase } else { 0 };

@@ -11,6 +11,7 @@ mod arrays;
 mod dense;
 mod depthwise;
 mod geometries;
+mod integers;
 mod pointwise;
 mod pool;
 mod resize;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use icecap_kernels::{Isa, Operation, kernels};
 
 use crate::subject::{Subject, finish};
-use crate::{dense, depthwise, pointwise, pool, resize, scale, stem};
+use crate::{dense, depthwise, integers, pointwise, pool, resize, scale, stem};
 
 /// What forces the rows of an operation through shapes under, at and over their tile and through every geometry of
 /// MobileNetV2. An operation without such a test fails here.
@@ -19,6 +19,12 @@ fn check(operation: Operation, rows: &[Subject]) {
         Operation::Pool => pool::check(rows),
         Operation::Dense => dense::check(rows),
         Operation::Resize => resize::check(rows),
+        Operation::IntegerStem => integers::check_stem(rows),
+        Operation::IntegerExpand => integers::check_expand(rows),
+        Operation::IntegerDepthwiseStride1 => integers::check_depthwise(rows, 1),
+        Operation::IntegerDepthwiseStride2 => integers::check_depthwise(rows, 2),
+        Operation::IntegerProject => integers::check_project(rows),
+        Operation::IntegerLast => integers::check_last(rows),
         _ => panic!("no test is written for the operation {operation:?}"),
     }
 }

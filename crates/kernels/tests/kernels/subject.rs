@@ -64,6 +64,11 @@ impl Subject {
         }
     }
 
+    /// How many cases the subject computed so far; none further follow a failure.
+    pub(crate) fn computed(&self) -> Option<usize> {
+        self.failure.borrow().is_none().then(|| self.cases.get())
+    }
+
     /// How many cases the subject computed, or what went wrong.
     pub(crate) fn outcome(&self) -> Result<usize, String> {
         match (self.failure.borrow().clone(), self.cases.get()) {

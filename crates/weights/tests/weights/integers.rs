@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use icecap_graph::int8::{Bottleneck, IntegerNet, Outcome};
-use icecap_graph::{ConvLayer, Numerics, Part, Precision, Spec};
+use icecap_graph::int8::{BORDERS, Bottleneck, IntegerBlock, IntegerConv, IntegerNet, Outcome, RELU6_STEP};
+use icecap_graph::{ConvLayer, Numerics, Part, Precision, Spec, tensor_shapes};
 use icecap_kernels::Rescale;
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_weights::{
@@ -15,17 +15,54 @@ use icecap_weights::{
 
 use crate::hostile::assert_readable;
 use crate::model::model;
-use crate::net;
 
 /// A net whose blocks are of one width, so that one chain goes through all of them with a stride of 1.
 fn spec() -> Spec {
     Spec::from_channels(8, &[8; 17], 16).unwrap()
 }
 
+/// A net of integers that follow from their place: nobody computes with it.
+fn drawn(spec: &Spec) -> IntegerNet {
+    let shapes = tensor_shapes(spec, None);
+    let conv = |part, block| {
+        let layer = ConvLayer { part, block };
+        let shape = shapes[&layer.kernel()];
+        let outputs = shape.dims()[if part == Part::Depthwise { 2 } else { 3 }];
+        let borders = if part == Part::Stem { BORDERS } else { 1 };
+        let rescale = |at: usize| Rescale::new((at % 14) as u8, (500 + at * 37 % 600) as i16).unwrap();
+        IntegerConv {
+            weights: (0..shape.elements())
+                .map(|at| ((at * 37 + block) % 255) as i16 - 127)
+                .map(|at| at as i8)
+                .collect(),
+            bias: (0..borders * outputs).map(|at| (at as i32 % 200 - 3) << (at % 20)).collect(),
+            outcome: match part {
+                Part::Last => Outcome::Real((0..outputs).map(|at| 0.5 + at as f32 / 64.0).collect()),
+                _ => Outcome::Rescaled((0..outputs).map(rescale).collect()),
+            },
+        }
+    };
+    // The first block's steps, which go on as long as blocks add; others after that.
+    let mut output = Bottleneck { step: 2.0 * RELU6_STEP, zero: 85 };
+    let mut blocks = Vec::new();
+    for (block, sizes) in spec.blocks().iter().enumerate() {
+        if !sizes.is_residual() {
+            output = Bottleneck { step: 0.01 + block as f64 / 256.0, zero: 100 + block as u8 };
+        }
+        blocks.push(IntegerBlock {
+            expand: (block > 0).then(|| conv(Part::Expand, block)),
+            depthwise: conv(Part::Depthwise, block),
+            project: conv(Part::Project, block),
+            output,
+        });
+    }
+    let (stem, last) = (conv(Part::Stem, 0), conv(Part::Last, 0));
+    IntegerNet { spec: spec.clone(), numerics: Numerics::KERAS, stem, blocks, last }.checked().unwrap()
+}
+
 /// A model in int8 on a small net; the golden file holds these values.
 fn integer_model() -> Model {
-    let params = net::params(&spec());
-    let net = Arc::new(IntegerNet::from_ranges(&params, &[[-2.0, 3.0]; 17]).unwrap());
+    let net = Arc::new(drawn(&spec()));
     let sha256 = integers_digest(&net);
     let origin = Quantization {
         photos: 39,
@@ -73,8 +110,7 @@ fn write_the_golden_file() {
 #[test]
 fn a_model_of_width_1_is_at_most_2_8_megabytes() {
     let spec = Spec::with_width(1.0).unwrap();
-    let params = net::params(&spec);
-    let net = Arc::new(IntegerNet::from_ranges(&params, &[[-2.0, 3.0]; 17]).unwrap());
+    let net = Arc::new(drawn(&spec));
     let sha256 = integers_digest(&net);
     let origin = Quantization::default();
     let mut model = Model {
@@ -270,7 +306,7 @@ fn metadata_of_another_net_or_none_is_refused_by_its_key() {
     }
     // The format says which kind of net is to be expected.
     let error = forged(|header, _| header["__metadata__"]["format"] = "1".into()).unwrap_err().to_string();
-    assert!(error.contains("Conv1/kernel") || error.contains("I8"), "{error}");
+    assert!(error.contains("Conv1/bias") && error.contains("I32"), "{error}");
     let mut floats = model(&["a", "b"], true).to_bytes().unwrap();
     let at = floats.windows(12).position(|text| text == br#""format":"1""#).unwrap();
     floats[at + 10] = b'2';

@@ -1,0 +1,208 @@
+//! Drawn values, the layouts between int8 kernels, and what the oracle makes of them.
+
+use icecap_kernels::int8::{Quads, Reading, eighths_len, group_len};
+use icecap_kernels::rng::{Purpose, Stream};
+use icecap_kernels::{BLOCK, ConvGeometry, Pads, Rescale, integer_oracle};
+
+use crate::arrays::SEED;
+use crate::subject::Subject;
+
+/// What is in bytes that nobody may read or write.
+pub(crate) const GUARD: u8 = 0xA5;
+
+pub(crate) fn cases() -> usize {
+    std::env::var("ICECAP_KERNEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+}
+
+/// Numbers for one case.
+pub(crate) struct Draw<'a>(pub(crate) &'a mut Stream);
+
+impl Draw<'_> {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0.below(end as u32) as usize
+    }
+
+    /// From 1 to `most`, small ones as often as large ones.
+    pub(crate) fn size(&mut self, most: usize) -> usize {
+        let top = [4, 16, 40, most][self.below(4)].min(most);
+        1 + self.below(top)
+    }
+
+    pub(crate) fn chance(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    /// Bytes: drawn, or all of them the smallest or the largest.
+    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
+        match self.below(8) {
+            0 => vec![255; len],
+            1 => vec![0; len],
+            _ => (0..len).map(|_| self.below(256) as u8).collect(),
+        }
+    }
+
+    pub(crate) fn weights(&mut self, len: usize) -> Vec<i8> {
+        match self.below(8) {
+            0 => vec![127; len],
+            1 => vec![-127; len],
+            _ => (0..len).map(|_| self.below(255) as i32 - 127).map(|weight| weight as i8).collect(),
+        }
+    }
+
+    /// Biases: small ones, and the largest that there are.
+    pub(crate) fn biases(&mut self, len: usize) -> Vec<i32> {
+        let most = [1 << 8, 1 << 20, 1 << 28][self.below(3)];
+        (0..len)
+            .map(|_| match self.below(8) {
+                0 => most,
+                1 => -most,
+                _ => self.below(2 * most as usize) as i32 - most,
+            })
+            .collect()
+    }
+
+    pub(crate) fn rescales(&mut self, len: usize) -> Vec<Rescale> {
+        let one = |draw: &mut Self| {
+            let multiplier = [1 << 10, 1 << 13, 1 << 15][draw.below(3)];
+            Rescale::new(draw.below(14) as u8, draw.below(multiplier) as i16)
+        };
+        (0..len).map(|_| one(self).unwrap()).collect()
+    }
+
+    pub(crate) fn eighths(&mut self, len: usize) -> Vec<i16> {
+        match self.below(8) {
+            0 => vec![i16::MAX; len],
+            1 => vec![i16::MIN; len],
+            2 => (0..len).map(|_| self.below(1 << 16) as u16 as i16).collect(),
+            _ => (0..len).map(|_| self.below(2048) as i16).collect(),
+        }
+    }
+
+    /// A depthwise convolution's sizes.
+    pub(crate) fn geometry(&mut self, stride: usize, sides: (usize, usize)) -> ConvGeometry {
+        loop {
+            let pads =
+                Pads { top: self.below(2), bottom: self.below(2), left: self.below(2), right: self.below(2) };
+            let (height, width) = (self.size(sides.0), self.size(sides.1));
+            if let Ok(geometry) = ConvGeometry::new(height, width, stride, pads) {
+                return geometry;
+            }
+        }
+    }
+}
+
+/// An image [pixels, channels] in groups; what is between the pixels and the groups' ends is a guard.
+pub(crate) fn groups(channels: usize, image: &[u8]) -> Vec<u8> {
+    let pixels = image.len() / channels;
+    let group = group_len(pixels);
+    let mut to = vec![GUARD; channels.div_ceil(BLOCK) * group];
+    for (pixel, values) in image.chunks_exact(channels).enumerate() {
+        for (c, &value) in values.iter().enumerate() {
+            to[c / BLOCK * group + pixel * BLOCK + c % BLOCK] = value;
+        }
+    }
+    to
+}
+
+/// Bytes of an image that a convolution reads: as groups, and as the oracle takes them, with the weights that they meet.
+pub(crate) struct Read {
+    pub(crate) reading: Reading,
+    pub(crate) groups: Vec<u8>,
+    pub(crate) planes: Vec<Vec<u8>>,
+}
+
+impl Read {
+    pub(crate) fn draw(draw: &mut Draw<'_>, pixels: usize, channels: usize) -> Self {
+        if draw.chance() {
+            let image = draw.bytes(pixels * channels);
+            return Self { reading: Reading::Bytes, groups: groups(channels, &image), planes: vec![image] };
+        }
+        let (upper, mut lower) = (draw.bytes(pixels * channels), draw.bytes(pixels * channels));
+        lower.iter_mut().for_each(|value| *value %= 8);
+        let group = group_len(pixels);
+        let mut to = vec![GUARD; Reading::Fine.groups(channels) * group];
+        for at in 0..pixels * channels {
+            let (pixel, c) = (at / channels, at % channels);
+            let place = c / 8 * group + pixel * BLOCK + c % 8;
+            (to[place], to[place + 8]) = (upper[at], lower[at]);
+        }
+        Self { reading: Reading::Fine, groups: to, planes: vec![upper, lower] }
+    }
+
+    pub(crate) fn sums(&self, weights: &[i8], bias: &[i32]) -> Vec<i32> {
+        let mut sums = integer_oracle::pointwise(&self.planes[0], weights, bias);
+        if let Some(lower) = self.planes.get(1) {
+            let eighth: Vec<i8> =
+                weights.iter().map(|&weight| ((i32::from(weight) + 4) >> 3) as i8).collect();
+            let rest = integer_oracle::pointwise(lower, &eighth, &vec![0; bias.len()]);
+            sums.iter_mut().zip(rest).for_each(|(sum, rest)| *sum += rest);
+        }
+        sums
+    }
+}
+
+pub(crate) fn rescaled(sums: &[i32], rescale: &[Rescale]) -> Vec<i16> {
+    sums.iter().zip(rescale.iter().cycle()).map(|(&sum, rescale)| rescale.apply(sum)).collect()
+}
+
+pub(crate) fn clamped(sums: &[i32], rescale: &[Rescale]) -> Vec<u8> {
+    rescaled(sums, rescale).iter().map(|value| (*value).clamp(0, 255) as u8).collect()
+}
+
+/// A value's place in an image.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    pub(crate) channel: usize,
+}
+
+/// The byte of a place in quads with so many zeros around the image.
+pub(crate) fn quad_at(quads: &Quads, pads: Pads, Place { row, column, channel }: Place) -> usize {
+    let column = column + pads.left;
+    channel / BLOCK * quads.block_len()
+        + (pads.top + row) * quads.row_len()
+        + column / 4 * 64
+        + channel % BLOCK * 4
+        + column % 4
+}
+
+/// An image [H, W, C] in quads, with zeros around it and in the lanes that no channel has.
+pub(crate) fn quads_of(geometry: &ConvGeometry, channels: usize, image: &[u8]) -> Vec<u8> {
+    let (quads, pads, width) = (Quads::new(geometry), geometry.pads(), geometry.input().1);
+    let mut to = vec![0; channels.div_ceil(BLOCK) * quads.block_len()];
+    for (at, &value) in image.iter().enumerate() {
+        let (pixel, c) = (at / channels, at % channels);
+        to[quad_at(&quads, pads, Place { row: pixel / width, column: pixel % width, channel: c })] = value;
+    }
+    to
+}
+
+/// Where an eighth of a pixel and a channel lies, in bytes.
+pub(crate) fn eighth_at(block: usize, pixel: usize, channel: usize) -> usize {
+    channel / BLOCK * block + pixel / 2 * 64 + (channel % BLOCK / 4 * 8 + pixel % 2 * 4 + channel % 4) * 2
+}
+
+pub(crate) fn packed_eighths(channels: usize, values: &[i16]) -> Vec<u8> {
+    let block = eighths_len(values.len() / channels);
+    let mut to = vec![GUARD; channels.div_ceil(BLOCK) * block];
+    for (at, value) in values.iter().enumerate() {
+        let place = eighth_at(block, at / channels, at % channels);
+        to[place..place + 2].copy_from_slice(&value.to_ne_bytes());
+    }
+    to
+}
+
+/// Calls `check` for every subject with each of its cases.
+pub(crate) fn each(rows: &[Subject], seed: u64, check: impl Fn(&mut Draw<'_>, &Subject)) {
+    for (index, row) in rows.iter().enumerate() {
+        // A kernel of many channels takes no part in cases of few.
+        for case in 0..20 * cases() {
+            if row.computed().is_none_or(|computed| computed >= cases()) {
+                break;
+            }
+            let mut stream = Stream::new(SEED + seed, Purpose::Test, index as u32, case as u32);
+            check(&mut Draw(&mut stream), row);
+        }
+    }
+}
