@@ -2,8 +2,6 @@
 //!
 //! BatchNorm is part of its convolution, and so is the ReLU6 behind it where there is one. Names are Keras'.
 
-use std::path::Path;
-
 use icecap_graph::int8::IntegerNet;
 use icecap_graph::{ConvLayer, Layer, LayerKind, Numerics, Padding, Params, Precision, Spec, layers};
 use icecap_kernels::{ConvGeometry, Pads, WINDOW};
@@ -29,12 +27,16 @@ impl ExportedNet {
     /// [`Error::NoBackbone`] for a model without its backbone; [`Error::Model`] if its parts do not fit each other;
     /// [`Error::Net`] for an input size that the net cannot run.
     pub(crate) fn float(model: &Model) -> Result<(Self, &Params), Error> {
-        let params = match &model.backbone {
-            BackbonePart::Embedded(params) => params,
-            BackbonePart::Pinned(digest) => {
-                let params_sha256 = digest.to_string();
-                return Err(Error::NoBackbone { path: Path::new(THE_MODEL).into(), params_sha256 });
-            }
+        if let BackbonePart::Pinned(digest) = &model.backbone {
+            let params_sha256 = digest.to_string();
+            return Err(Error::NoBackbone { path: THE_MODEL.into(), params_sha256 });
+        }
+        let BackbonePart::Embedded(params) = &model.backbone else {
+            return Err(refused(
+                "its backbone is there in int8 alone: a file in f32 needs the weights that it was made of, one in int8 \
+                 does not"
+                    .to_owned(),
+            ));
         };
         Ok((Self::of(model, params.spec(), params.numerics(), Precision::F32)?, params))
     }
@@ -45,12 +47,8 @@ impl ExportedNet {
     /// As [`ExportedNet::float`]; [`Error::Model`] also if the integers are those of another net.
     pub(crate) fn integers(model: &Model, net: &IntegerNet) -> Result<Self, Error> {
         let (expected, got) = (model.head_kernel.shape().dims()[0], net.spec.feature_channels());
-        let other = match &model.backbone {
-            BackbonePart::Embedded(params) => {
-                *params.spec() != net.spec || *params.numerics() != net.numerics
-            }
-            BackbonePart::Pinned(_) => false,
-        };
+        let other = matches!(&model.backbone, BackbonePart::Embedded(params)
+            if *params.spec() != net.spec || *params.numerics() != net.numerics);
         if expected != got || other {
             return Err(refused("the integers are those of another net than the model's".to_owned()));
         }

@@ -32,7 +32,7 @@ impl Classifier {
     /// # Cost
     /// A pass over the weights where they are quantized, and three copies of the integers in memory.
     pub fn to_onnx_int8(&self, pixels: OnnxPixels) -> Result<Vec<u8>, Error> {
-        let model = self.model(SaveBackbone::Pinned)?;
+        let model = self.model(SaveBackbone::Embedded)?;
         Ok(model.to_onnx_int8(&*self.integers()?, pixels)?)
     }
 
@@ -59,7 +59,7 @@ impl Classifier {
     /// # Cost
     /// That of [`Classifier::to_onnx_int8`].
     pub fn to_tflite_int8(&self) -> Result<Vec<u8>, Error> {
-        Ok(self.model(SaveBackbone::Pinned)?.to_tflite_int8(&*self.integers()?)?)
+        Ok(self.model(SaveBackbone::Embedded)?.to_tflite_int8(&*self.integers()?)?)
     }
 
     /// The integers of the backbone.
