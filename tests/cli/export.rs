@@ -1,23 +1,16 @@
 //! `export` as a person runs it, and what other programs make of its files.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use icecap::advanced::data::{Limits, Loader, ResizeMode, scan_photos};
+use icecap::advanced::data::scan_photos;
 use icecap::advanced::graph::{Input, Numerics, Padding, Scaling, Tap};
 use icecap::advanced::kernels::rng::{Purpose, Stream};
-use icecap::advanced::kernels::{Shape, Tensor};
-use icecap::advanced::weights::{HeadLayout, OnnxPixels, Weights, params_digest, starter};
-use icecap::learn::{FeatureSet, Rate, Steps};
-use icecap::model::{Head, Preprocessing, Provenance};
-use icecap::{Backbone, Classifier, Settings, TrainOptions};
-use safetensors::tensor::{Dtype, TensorView};
+use icecap::advanced::weights::{HeadLayout, OnnxPixels};
+use icecap::{Classifier, Settings};
 use serde_json::{Value, json};
 
+use crate::engines::{check, load, on_starter, python, scores, write_case};
 use crate::place::{Place, assets};
 
 /// Class scores of another engine may differ by this much from ours.
@@ -113,56 +106,6 @@ fn no_file_is_replaced_that_nobody_named() {
     assert_eq!(place.text("labels.txt"), "blue\nred\n");
 }
 
-/// The interpreter that has the packages of others. Without it, says in one line that the test is skipped.
-fn python() -> Option<String> {
-    let name = std::env::var("ICECAP_TEST_PYTHON").ok().filter(|name| !name.is_empty());
-    if name.is_none() {
-        skipped("ICECAP_TEST_PYTHON is not set");
-    }
-    name
-}
-
-fn skipped(why: &str) {
-    // Past the capture of the test harness: a test that did nothing must not look like one that passed.
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
-}
-
-/// Runs `tools/reference/onnx_check.py`; none where a package is missing.
-fn check(arguments: &[&str]) -> Option<Value> {
-    const MISSING: i32 = 77;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/reference/onnx_check.py");
-    let output = Command::new(python()?).arg("-B").arg(script).args(arguments).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    if output.status.code() == Some(MISSING) {
-        skipped(said.trim());
-        return None;
-    }
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
-/// A safetensors file of f32 tensors, `pixels` as u8 where they are given so.
-fn write_case(path: &Path, floats: &[(&str, &[usize], &[f32])], bytes: Option<(&[usize], &[u8])>) {
-    let raw: Vec<Vec<u8>> =
-        floats.iter().map(|(.., v)| v.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-    let mut tensors = BTreeMap::new();
-    for ((name, shape, _), raw) in floats.iter().zip(&raw) {
-        tensors.insert((*name).to_owned(), TensorView::new(Dtype::F32, shape.to_vec(), raw).unwrap());
-    }
-    if let Some((shape, values)) = bytes {
-        tensors.insert("pixels".to_owned(), TensorView::new(Dtype::U8, shape.to_vec(), values).unwrap());
-    }
-    safetensors::serialize_to_file(tensors, None, path).unwrap();
-}
-
-/// Probabilities and logits of pooled features, row by row.
-fn scores(classifier: &Classifier, pooled: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    let rows = pooled.chunks_exact(classifier.backbone().features());
-    let all: Vec<_> = rows.map(|row| classifier.of_features(row)).collect();
-    let probabilities = all.iter().flat_map(|one| one.probabilities.clone()).collect();
-    (probabilities, all.iter().flat_map(|one| one.logits.clone()).collect())
-}
-
 /// ONNX Runtime's scores of `pixels` [N, H, W, 3] in 0 to 255 beside ours, of both variants.
 fn compare(name: &str, folder: &Path, classifier: &Classifier, pixels: &[f32]) {
     let [height, width] = classifier.preprocessing().size();
@@ -188,7 +131,7 @@ fn compare(name: &str, folder: &Path, classifier: &Classifier, pixels: &[f32]) {
             OnnxPixels::Bytes => write_case(&case, &floats, Some((&shape, &bytes))),
         }
         let arguments = ["graph", onnx.to_str().unwrap(), case.to_str().unwrap()];
-        let Some(result) = check(&arguments) else { return };
+        let Some(result) = check("onnx_check.py", &arguments) else { return };
         let apart = |output: &str| result[output].as_f64().unwrap();
         let (element, [a, b, c]) = (kind.element(), kind.shape([height, width]));
         println!(
@@ -202,51 +145,6 @@ fn compare(name: &str, folder: &Path, classifier: &Classifier, pixels: &[f32]) {
         let element = if kind == OnnxPixels::Scaled { "tensor(float)" } else { "tensor(uint8)" };
         assert_eq!(result["input"], json!([element, ["N", a, b, c]]));
     }
-}
-
-/// Resized pixels of photos, as the classifier's own loader makes them.
-fn load(classifier: &Classifier, photos: &[PathBuf]) -> Vec<f32> {
-    let Preprocessing { resize, exif } = classifier.preprocessing();
-    let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), exif);
-    photos.iter().flat_map(|photo| loader.load(photo, &resize).unwrap().pixels).collect()
-}
-
-/// A head for `classes`, trained a little on `rows` of features, so that its biases are not zero.
-fn head(backbone: &Backbone, pooled: &[f32], classes: usize) -> Head {
-    let rows = pooled.len() / backbone.features();
-    let features = Tensor::from_slice(Shape::of([rows, backbone.features()]), pooled).unwrap();
-    let set = FeatureSet::new(features, (0..rows as u32).map(|row| row % classes as u32).collect()).unwrap();
-    let mut head = Head::untrained(backbone.features(), classes, 1).unwrap();
-    let steps = Steps { epochs: 20.into(), rate: Rate::Fixed(1e-2), ..Default::default() };
-    let options = steps.into();
-    head.train(backbone.isa(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
-    head
-}
-
-/// A classifier on the starter's tensors under other numbers, and the pixels of drawn photos.
-fn on_starter(place: &Place, numerics: Numerics, size: [usize; 2], classes: usize) -> (Classifier, Vec<f32>) {
-    let Weights { params, mut record } = starter().unwrap();
-    let params = params.with_numerics(numerics).unwrap();
-    (record.numerics, record.params_sha256, record.size) = (numerics, params_digest(&params), Some(size));
-    let backbone = Backbone::new(Weights { params, record }, Settings::default()).unwrap();
-    let preprocessing = Preprocessing::for_training(&backbone).unwrap();
-    assert_eq!(preprocessing.resize.mode, ResizeMode::Squash);
-    let of = |head| {
-        let names = (0..classes).map(|class| format!("Klasse '{class}' ä")).collect();
-        let provenance = Provenance {
-            classes: names,
-            data_fingerprint: "drawn".to_owned(),
-            training: TrainOptions::default().metadata(),
-        };
-        let of = Classifier::from_head(&backbone, preprocessing, head, provenance);
-        of.unwrap().with_temperature(0.6).unwrap()
-    };
-    let photos = scan_photos(&place.path("photos")).unwrap().0;
-    let pixels = load(&of(Head::untrained(1280, classes, 0).unwrap()), &photos);
-    let mut pooled = vec![0.0; photos.len() * 1280];
-    let mut session = backbone.session(preprocessing.size(), Tap::Pooled).unwrap();
-    session.run(Input::F32(&pixels), &mut pooled).unwrap();
-    (of(head(&backbone, &pooled, classes)), pixels)
 }
 
 #[test]
@@ -346,7 +244,10 @@ fn onnx_runtime_agrees_on_any_padding_size_and_number_of_classes() {
         ("logits", &[images, 5], &logits),
     ];
     write_case(&case, &floats, None);
-    let Some(result) = check(&["graph", onnx.to_str().unwrap(), case.to_str().unwrap()]) else { return };
+    let Some(result) = check("onnx_check.py", &["graph", onnx.to_str().unwrap(), case.to_str().unwrap()])
+    else {
+        return;
+    };
     assert!(result["probabilities"].as_f64().unwrap() > 10.0 * TOLERANCE, "{result}");
 }
 
@@ -370,7 +271,7 @@ fn keras_and_torchvision_take_the_head() {
             let file = place.path("head.safetensors");
             fs::write(&file, classifier.head_to_bytes(layout).unwrap()).unwrap();
             let arguments = ["head", layout.name(), file.to_str().unwrap(), case.to_str().unwrap()];
-            let Some(result) = check(&arguments) else { continue };
+            let Some(result) = check("onnx_check.py", &arguments) else { continue };
             let apart = |what: &str| result[what].as_f64().unwrap();
             let (logits, probabilities) = (apart("logits"), apart("probabilities"));
             println!(

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
 mod browser;
+mod engines;
 mod file_server;
 mod place;
 
@@ -17,6 +18,7 @@ mod dataset;
 mod download;
 mod evaluate;
 mod export;
+mod export_engines;
 mod heatmap;
 mod help;
 mod network;

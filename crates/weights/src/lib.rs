@@ -19,14 +19,18 @@
 //! | `download` | fetching; brings a network stack |
 #![forbid(unsafe_code)]
 
+mod affine;
 mod bundle;
 mod container;
 mod derived;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
+mod exported_metadata;
+mod exported_net;
 mod hash_remedy;
 mod heads;
+mod labels;
 mod layout;
 mod manifest;
 mod onnx;
@@ -41,6 +45,7 @@ mod save;
 mod shown;
 #[cfg(feature = "files")]
 mod store;
+mod tflite;
 mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, Model, OpenedModel, Preprocessing, check_classes};
@@ -49,6 +54,7 @@ pub use error::{Error, Kind};
 pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;
 pub use icecap_foundation::{Digest, NotADigest};
+pub use labels::label_lines;
 pub use layout::Layout;
 pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;

@@ -181,6 +181,10 @@ impl Backbone {
         Ok(Arc::new(weights.params))
     }
 
+    pub(crate) fn net(&self) -> &Net {
+        &self.inner.net
+    }
+
     /// Returns the net's channel counts.
     #[must_use]
     pub fn spec(&self) -> &Spec {

@@ -1,6 +1,9 @@
 //! A classifier in the formats of others: ONNX, and the head for Keras or torchvision.
 
-use icecap_weights::{HeadLayout, OnnxPixels};
+use std::borrow::Cow;
+
+use icecap_graph::int8::IntegerNet;
+use icecap_weights::{HeadLayout, OnnxPixels, label_lines};
 
 use crate::error::Error;
 use crate::model::classifier::{Classifier, SaveBackbone};
@@ -18,6 +21,55 @@ impl Classifier {
         Ok(self.model(SaveBackbone::Embedded)?.to_onnx(pixels)?)
     }
 
+    /// Returns the bytes of an ONNX file as [`Classifier::to_onnx`] does, with the backbone in int8: in QDQ form, which ONNX
+    /// Runtime and OpenVINO run in integers. A backbone in int8 gives its own integers, one in f32 is quantized from its
+    /// weights alone.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the classifier's parts do not fit each other or its pixels are scaled in a way that bytes
+    /// cannot follow; [`Error::Graph`] for weights that int8 cannot hold.
+    ///
+    /// # Cost
+    /// A pass over the weights where they are quantized, and three copies of the integers in memory.
+    pub fn to_onnx_int8(&self, pixels: OnnxPixels) -> Result<Vec<u8>, Error> {
+        let model = self.model(SaveBackbone::Pinned)?;
+        Ok(model.to_onnx_int8(&*self.integers()?, pixels)?)
+    }
+
+    /// Returns the bytes of a TFLite file of backbone and head in f32: `pixels`, f32 [1, H, W, 3], scaled as the net expects
+    /// it, in; `probabilities` [1, classes] and `logits` out. Class names and the photo's way to the input stand in its
+    /// metadata; `docs/export.md` lists the keys.
+    ///
+    /// # Errors
+    /// What [`Classifier::to_onnx`] returns.
+    ///
+    /// # Cost
+    /// One fold of the net, and three copies of it in memory.
+    pub fn to_tflite(&self) -> Result<Vec<u8>, Error> {
+        Ok(self.model(SaveBackbone::Embedded)?.to_tflite()?)
+    }
+
+    /// Returns the bytes of a TFLite file as [`Classifier::to_tflite`] does, with the backbone in int8. `pixels` are u8, 0 to
+    /// 255 as a decoder gives them. A backbone in int8 gives its own integers, one in f32 is quantized from its weights
+    /// alone.
+    ///
+    /// # Errors
+    /// What [`Classifier::to_onnx_int8`] returns.
+    ///
+    /// # Cost
+    /// That of [`Classifier::to_onnx_int8`].
+    pub fn to_tflite_int8(&self) -> Result<Vec<u8>, Error> {
+        Ok(self.model(SaveBackbone::Pinned)?.to_tflite_int8(&*self.integers()?)?)
+    }
+
+    /// The integers of the backbone.
+    fn integers(&self) -> Result<Cow<'_, IntegerNet>, Error> {
+        match self.backbone().net().integers() {
+            Some(integers) => Ok(Cow::Borrowed(integers)),
+            None => Ok(Cow::Owned(IntegerNet::from_weights(&*self.backbone().params()?)?)),
+        }
+    }
+
     /// Returns the bytes of a safetensors file of the head alone, named and shaped as `layout` has it.
     ///
     /// # Errors
@@ -30,23 +82,6 @@ impl Classifier {
     /// becomes a space, so that the line's number stays the class' index.
     #[must_use]
     pub fn labels(&self) -> String {
-        labels(self.classes())
-    }
-}
-
-fn labels(classes: &[String]) -> String {
-    let breaks = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
-    let line = |name: &String| name.replace(breaks, " ") + "\n";
-    classes.iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::labels;
-
-    #[test]
-    fn a_class_is_a_line_whatever_its_name() {
-        let classes = ["ants", "be\nes", "\u{2028}wä\rsps\t", "a\u{85}b"].map(str::to_owned);
-        assert_eq!(labels(&classes), "ants\nbe es\n wä sps \na b\n");
+        label_lines(self.classes())
     }
 }

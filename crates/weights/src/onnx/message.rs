@@ -10,6 +10,10 @@ use prost::{Message, Oneof};
 pub(super) const FLOAT: i32 = 1;
 /// The element type u8 of `TensorProto.DataType`.
 pub(super) const UINT8: i32 = 2;
+/// The element type i8 of `TensorProto.DataType`.
+pub(super) const INT8: i32 = 3;
+/// The element type i32 of `TensorProto.DataType`.
+pub(super) const INT32: i32 = 6;
 
 /// The type of an attribute that is one integer, of `AttributeProto.AttributeType`.
 pub(super) const INT: i32 = 2;

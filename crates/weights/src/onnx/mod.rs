@@ -10,30 +10,38 @@
 //! BatchNorm is folded as in our own net, by the same function, so the weights are the same bits. Padding is written as
 //! four numbers, whichever rule it comes from. Names of nodes, weights and values are Keras' layer names.
 //!
+//! In int8 the same graph has QuantizeLinear and DequantizeLinear between its nodes: see `quantized`.
+//!
 //! **Opset 13, IR version 7.** Of what is used here the youngest is Softmax over one axis (opset 13, of the year 2020),
 //! so every runtime of the last years takes the file. It is also the first opset in which a quantizer can treat each
 //! output channel for itself. IR version 7 is that opset's own; a higher one would only shut older readers out.
 //!
 //! The bytes are a function of the model: no time, no machine, metadata in the order of its keys.
 
+mod draft;
+mod float;
 mod graph;
 mod message;
+mod numbers;
 mod pixels;
+mod quantized;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use icecap_graph::{INPUT_CHANNELS, Params, Scaling};
+use icecap_graph::Precision;
+use icecap_graph::int8::IntegerNet;
 use prost::Message;
 
-use crate::bundle::{BackbonePart, Model};
-use crate::record::key as record_key;
+use crate::affine::AffineNet;
+use crate::bundle::Model;
+use crate::exported_metadata::{input_metadata, metadata};
+use crate::exported_net::{ExportedNet, refused, too_large};
 use crate::{Error, vocabulary};
-use graph::Graph;
+use float::FloatNumbers;
 use message::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use numbers::Numbers;
 pub use pixels::OnnxPixels;
+use quantized::QuantizedNumbers;
 
 /// The version of the operators, and below that of the file format: the head of this file says why.
 const OPSET: i64 = 13;
@@ -42,11 +50,6 @@ const IR_VERSION: i64 = 7;
 /// The largest message that protobuf can measure. Weight files end at half of that, so only a head made in memory can
 /// be too large.
 const MAX_BYTES: u64 = i32::MAX as u64;
-
-/// Keys of a model file that are left out: BatchNorm is folded into the graph, and other keys say what becomes of
-/// pixels.
-const NOT_TOLD: [&str; 8] =
-    ["format", "backbone", "layout", "size", "resize", "bn_epsilon", "padding", record_key::SCALING];
 
 impl Model {
     /// Returns the bytes of an ONNX file of this model, backbone and head, which takes its input as `pixels` says.
@@ -58,58 +61,56 @@ impl Model {
     /// # Cost
     /// One fold of the net, and three copies of it in memory.
     pub fn to_onnx(&self, pixels: OnnxPixels) -> Result<Vec<u8>, Error> {
-        let path = Path::new("the model");
-        let params = match &self.backbone {
-            BackbonePart::Embedded(params) => params,
-            BackbonePart::Pinned(digest) => {
-                return Err(Error::NoBackbone { path: path.into(), params_sha256: digest.to_string() });
-            }
+        let (net, params) = ExportedNet::float(self)?;
+        onnx(self, &net, &FloatNumbers(params), pixels)
+    }
+
+    /// Returns the bytes of an ONNX file of this model with its backbone in the integers of `net`: weights of int8, bytes
+    /// between the layers, in the form that engines know as QDQ. The head stays in f32. What other engines make of it
+    /// differs from what icecap computes with these integers by rounding between the layers.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the parts of the model and the net do not fit each other, or its pixels are scaled in a way
+    /// that bytes cannot follow; [`Error::Limit`] above the 2 GiB of a protobuf message.
+    ///
+    /// # Cost
+    /// Three copies of the integers in memory.
+    pub fn to_onnx_int8(&self, integers: &IntegerNet, pixels: OnnxPixels) -> Result<Vec<u8>, Error> {
+        let net = ExportedNet::integers(self, integers)?;
+        let numbers = QuantizedNumbers {
+            net: AffineNet::new(integers).map_err(refused)?,
+            scaling: integers.numerics.scaling,
         };
-        self.check().map_err(|reason| Error::Model { path: path.into(), reason })?;
-        let graph = Graph::of(self, params, pixels).map_err(|source| Error::Net {
-            path: path.into(),
-            offset: None,
-            here: None,
-            source: source.into(),
-        })?;
-        let metadata = onnx_metadata(self, pixels.scaling(params), pixels);
-        let model = ModelProto {
-            ir_version: IR_VERSION,
-            producer_name: "icecap".to_owned(),
-            producer_version: self.tool_version.clone(),
-            doc_string: doc(self, params, pixels),
-            graph: Some(graph),
-            opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET }],
-            metadata_props: metadata
-                .into_iter()
-                .map(|(key, value)| StringStringEntryProto { key, value })
-                .collect(),
-        };
-        let got = model.encoded_len() as u64;
-        if got > MAX_BYTES {
-            let what = "bytes of an ONNX file";
-            return Err(Error::Limit { path: path.into(), what, got, limit: MAX_BYTES });
-        }
-        Ok(model.encode_to_vec())
+        onnx(self, &net, &numbers, pixels)
     }
 }
 
-/// Returns what a program must know to feed the graph and to understand its answer.
-fn onnx_metadata(model: &Model, scaling: Scaling, pixels: OnnxPixels) -> BTreeMap<String, String> {
-    let mut metadata = model.metadata();
-    metadata.retain(|key, _| !NOT_TOLD.contains(&key.as_str()));
-    let list =
-        |values: [f32; INPUT_CHANNELS]| format!("[{}]", values.map(|value| value.to_string()).join(", "));
-    for (key, value) in [
-        ("input_layout", pixels.layout().to_owned()),
-        ("input_channels", "RGB".to_owned()),
-        ("input_scale", list(scaling.scale)),
-        ("input_shift", list(scaling.shift)),
-        ("names", names(&model.classes)),
-    ] {
-        metadata.insert(key.to_owned(), value);
+fn onnx(
+    model: &Model,
+    net: &ExportedNet,
+    numbers: &dyn Numbers,
+    pixels: OnnxPixels,
+) -> Result<Vec<u8>, Error> {
+    let mut metadata = metadata(model, net.precision);
+    metadata.extend(input_metadata(&pixels.scaling(&net.numerics), pixels.layout()));
+    metadata.insert("names".to_owned(), names(&model.classes));
+    let file = ModelProto {
+        ir_version: IR_VERSION,
+        producer_name: "icecap".to_owned(),
+        producer_version: model.tool_version.clone(),
+        doc_string: doc(model, net, pixels),
+        graph: Some(graph::write(model, &net.operations, numbers, pixels)),
+        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET }],
+        metadata_props: metadata
+            .into_iter()
+            .map(|(key, value)| StringStringEntryProto { key, value })
+            .collect(),
+    };
+    let got = file.encoded_len() as u64;
+    if got > MAX_BYTES {
+        return Err(too_large("bytes of an ONNX file", got, MAX_BYTES));
     }
-    metadata
+    Ok(file.encode_to_vec())
 }
 
 /// Returns the classes as some readers of ONNX files look for them: a Python dictionary of index to name. A JSON string
@@ -122,17 +123,21 @@ fn names(classes: &[String]) -> String {
 }
 
 /// Returns a text on how to use the file, for people who open it in a viewer.
-fn doc(model: &Model, params: &Params, pixels: OnnxPixels) -> String {
+fn doc(model: &Model, net: &ExportedNet, pixels: OnnxPixels) -> String {
     let dims = pixels.shape(model.preprocessing.size).map(|side| side.to_string()).join(", ");
     let values = match pixels {
         OnnxPixels::Scaled => format!(
             "red, green, blue, each value of 0 to 255 times input_scale plus input_shift ({})",
-            vocabulary::scaling_text(&params.numerics().scaling)
+            vocabulary::scaling_text(&net.numerics.scaling)
         ),
         OnnxPixels::Bytes => "red, green, blue of 0 to 255; scaled inside".to_owned(),
     };
+    let precision = match net.precision {
+        Precision::F32 => "",
+        Precision::Int8 => " in int8 (QDQ)",
+    };
     format!(
-        "MobileNetV2 with a trained head, {} classes (metadata 'classes'). pixels: {} [N, {dims}], {values}; photo to \
+        "MobileNetV2{precision} with a trained head, {} classes (metadata 'classes'). pixels: {} [N, {dims}], {values}; photo to \
          pixels by '{}'. probabilities: [N, {}], in the order of the classes.",
         model.classes.len(),
         pixels.element(),

@@ -1,6 +1,6 @@
 //! What an ONNX file takes as its input: scaled values or bytes.
 
-use icecap_graph::{INPUT_CHANNELS, Params, Scaling};
+use icecap_graph::{INPUT_CHANNELS, Numerics, Scaling};
 
 /// What an ONNX file takes as its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,9 +40,9 @@ impl OnnxPixels {
     }
 
     /// Returns what the caller of the graph has to do to a pixel value of 0 to 255: `value * scale + shift`.
-    pub(super) fn scaling(self, params: &Params) -> Scaling {
+    pub(super) fn scaling(self, numerics: &Numerics) -> Scaling {
         match self {
-            Self::Scaled => params.numerics().scaling,
+            Self::Scaled => numerics.scaling,
             Self::Bytes => Scaling { scale: [1.0; INPUT_CHANNELS], shift: [0.0; INPUT_CHANNELS] },
         }
     }

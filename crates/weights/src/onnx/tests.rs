@@ -1,24 +1,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use icecap_graph::{ConvLayer, Numerics, Padding, Part, Spec, fold, layers, tensor_shapes};
+use icecap_graph::{ConvLayer, Numerics, Padding, Params, Part, Spec, fold, layers, tensor_shapes};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
 
-use super::message::{GraphProto, NodeProto, Side, ValueInfoProto};
+use super::message::{FLOAT, GraphProto, INT8, INT32, NodeProto, Side, UINT8, ValueInfoProto};
 use super::*;
-use crate::{Digest, Layout, Preprocessing, Record, params_digest};
+use crate::{BackbonePart, Digest, Layout, Preprocessing, Record, params_digest};
 
 /// A model of width 0.35 with random weights.
 pub(crate) fn model(classes: usize) -> Model {
     model_of(classes, Numerics::KERAS, [96, 96])
 }
 
-fn model_of(classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
+pub(crate) fn model_of(classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
     model_with(0.35, classes, numerics, size)
 }
 
-fn model_with(width: f32, classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
+pub(crate) fn model_with(width: f32, classes: usize, numerics: Numerics, size: [usize; 2]) -> Model {
     let spec = Spec::with_width(width).unwrap();
     let shapes = tensor_shapes(&spec, None).into_iter();
     let tensors = shapes.zip(0..).map(|((name, shape), number)| {
@@ -58,11 +58,11 @@ fn random(shape: Shape, number: u32, from: f32, to: f32) -> Tensor {
     Tensor::from_slice(shape, &values).unwrap()
 }
 
-fn symmetric() -> Numerics {
+pub(crate) fn symmetric() -> Numerics {
     Numerics { epsilon: 1e-5, padding: Padding::Symmetric, ..Numerics::KERAS }
 }
 
-fn params(model: &Model) -> &Params {
+pub(crate) fn params(model: &Model) -> &Params {
     match &model.backbone {
         BackbonePart::Embedded(params) => params,
         BackbonePart::Pinned(_) => panic!("a model without its backbone"),
@@ -73,14 +73,24 @@ fn params(model: &Model) -> &Params {
 fn written(model: &Model, pixels: OnnxPixels) -> (ModelProto, GraphProto) {
     let bytes = model.to_onnx(pixels).unwrap();
     assert_eq!(bytes, model.clone().to_onnx(pixels).unwrap());
-    let file = ModelProto::decode(bytes.as_slice()).unwrap();
+    read(&bytes)
+}
+
+/// What a file holds; its graph has every value before its use and every constant has its bytes.
+pub(super) fn read(bytes: &[u8]) -> (ModelProto, GraphProto) {
+    let file = ModelProto::decode(bytes).unwrap();
     assert_eq!(file.encode_to_vec(), bytes);
     let graph = file.graph.clone().unwrap();
     let mut known: BTreeSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
     let mut unused = BTreeSet::new();
     for constant in &graph.initializer {
         let elements: i64 = constant.dims.iter().product();
-        assert_eq!(constant.raw_data.len() as i64, 4 * elements, "{}", constant.name);
+        let size = match constant.data_type {
+            FLOAT | INT32 => 4,
+            UINT8 | INT8 => 1,
+            other => panic!("{}: {other}", constant.name),
+        };
+        assert_eq!(constant.raw_data.len() as i64, size * elements, "{}", constant.name);
         assert!(known.insert(&constant.name) && unused.insert(constant.name.as_str()), "{}", constant.name);
     }
     let mut names = BTreeSet::new();
@@ -96,16 +106,16 @@ fn written(model: &Model, pixels: OnnxPixels) -> (ModelProto, GraphProto) {
     (file, graph)
 }
 
-fn count(graph: &GraphProto, op: &str) -> usize {
+pub(super) fn count(graph: &GraphProto, op: &str) -> usize {
     graph.node.iter().filter(|node| node.op_type == op).count()
 }
 
-fn ints<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
+pub(super) fn ints<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
     &node.attribute.iter().find(|attribute| attribute.name == name).unwrap().ints
 }
 
 /// Element type and sides; the batch is -1.
-fn shape(value: &ValueInfoProto) -> (i32, Vec<i64>) {
+pub(super) fn shape(value: &ValueInfoProto) -> (i32, Vec<i64>) {
     let tensor = value.r#type.as_ref().unwrap().tensor_type.as_ref().unwrap();
     let sides = tensor.shape.as_ref().unwrap().dim.iter().map(|dim| match dim.side.as_ref().unwrap() {
         Side::Value(side) => *side,

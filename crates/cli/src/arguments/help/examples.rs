@@ -145,6 +145,10 @@ Examples:
       for ONNX Runtime, OpenVINO and others; labels.txt with the class names comes beside it
   icecap export icecap-run/model.safetensors --onnx-u8 photos.onnx
       the same, but it takes pixels as a decoder gives them and scales them itself
+  icecap export icecap-run/model.safetensors --onnx-u8 photos.onnx --int8
+      weights and what lies between the layers in int8: a quarter of the size, about twice as fast
+  icecap export icecap-run/model.safetensors --tflite photos.tflite
+      for LiteRT, on phones for instance; the class names are inside. With --int8 it takes pixels as they come
   icecap export icecap-run/model.safetensors --safetensors-keras head.safetensors
       the trained layer alone, to be set into a Keras model
 
