@@ -4,6 +4,7 @@
 //! folder, in a process of its own.
 #![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
+mod accuracy;
 mod assets;
 
 mod determinism;

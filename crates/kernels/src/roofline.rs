@@ -25,6 +25,7 @@ use crate::simd::{Avx2x8, Avx512x16};
 use crate::{
     buffer::Buffer,
     error::Error,
+    int8::peak::ProductLoop,
     isa::{Isa, Level, shells},
     line::BLOCK,
     par::Threads,
@@ -99,6 +100,20 @@ impl Roofline {
         let mut states = vec![(); self.threads()];
         // SAFETY: the kernel was chosen by the token of an instruction set that this processor runs.
         self.measure(&mut states, kernel.flops as f64, |(), rounds| unsafe { (kernel.chains)(rounds) })
+    }
+
+    /// Measures the peak of all threads together in 10^9 operations a second on bytes; a product and its addition are two.
+    ///
+    /// # Cost
+    /// About a tenth of a second.
+    #[must_use]
+    pub fn peak_of_bytes(&self) -> Rate {
+        let kernel = ProductLoop::of(self.isa);
+        let mut states = vec![(); self.threads()];
+        // SAFETY: the kernel was chosen by the token of an instruction set that this processor runs.
+        self.measure(&mut states, kernel.operations as f64, |(), rounds| unsafe {
+            (kernel.run)(rounds) as f32
+        })
     }
 
     /// Measures what all threads together read in GB/s, each again and again from `bytes` bytes of its own (rounded up to a
@@ -353,7 +368,8 @@ mod tests {
     fn rates_are_those_of_a_processor_and_the_best_is_no_less_than_the_median() {
         for threads in [1, 2] {
             let roofline = Roofline::new(Isa::best(), threads).unwrap();
-            for rate in [roofline.peak(), roofline.read(1 << 14), roofline.read(0)] {
+            let rates = [roofline.peak(), roofline.peak_of_bytes(), roofline.read(1 << 14), roofline.read(0)];
+            for rate in rates {
                 assert!(rate.best >= rate.median && rate.median > 0.01, "{threads} threads: {rate:?}");
                 assert!(rate.best < 1e4 * threads as f64, "{threads} threads: {rate:?}");
             }

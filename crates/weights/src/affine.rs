@@ -11,9 +11,7 @@
 //! So weights and biases are ours to the last bit, and what differs is rounding between the layers: see `docs/export.md`
 //! for how often the answers agree.
 
-use icecap_graph::int8::{
-    Bottleneck, FINE_CHANNELS, IntegerConv, IntegerNet, Outcome, RELU6_STEP, fine_weight,
-};
+use icecap_graph::int8::{Bottleneck, IntegerConv, IntegerNet, Outcome, RELU6_STEP, fine_weight, is_fine};
 use icecap_graph::{ConvLayer, INPUT_CHANNELS, Part, Scaling};
 
 /// The largest byte.
@@ -192,7 +190,7 @@ impl<'a> AffineNet<'a> {
             Part::Depthwise | Part::Project => 0.0,
             Part::Expand | Part::Last => {
                 let zeros = sum(&|_, weight| f64::from(weight) * zero);
-                let fine = weights.clone().count() <= FINE_CHANNELS;
+                let fine = is_fine(weights.clone().count());
                 // Ours reads the lower bits with rounded weights, or rounds them up from a half on: either shifts the
                 // mean of a sum, and what other engines make of real numbers does not.
                 let shift = match fine {
@@ -211,7 +209,7 @@ impl<'a> AffineNet<'a> {
 #[cfg(test)]
 mod tests {
     use icecap_graph::Numerics;
-    use icecap_graph::int8::{EIGHTHS, LEVELS, is_fine};
+    use icecap_graph::int8::{EIGHTHS, LEVELS};
     use icecap_kernels::rng::{Purpose, Stream};
 
     use super::*;

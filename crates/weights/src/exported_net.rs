@@ -2,8 +2,6 @@
 //!
 //! BatchNorm is part of its convolution, and so is the ReLU6 behind it where there is one. Names are Keras'.
 
-use std::path::Path;
-
 use icecap_graph::int8::IntegerNet;
 use icecap_graph::{ConvLayer, Layer, LayerKind, Numerics, Padding, Params, Precision, Spec, layers};
 use icecap_kernels::{ConvGeometry, Pads, WINDOW};
@@ -33,11 +31,11 @@ impl ExportedNet {
         let params = match &model.backbone {
             BackbonePart::Embedded(params) => params,
             BackbonePart::Integers(_) => {
-                return Err(Error::IntegersOnly { path: Path::new(THE_MODEL).into() });
+                return Err(Error::IntegersOnly { path: THE_MODEL.into() });
             }
             BackbonePart::Pinned(digest) => {
                 let params_sha256 = digest.to_string();
-                return Err(Error::NoBackbone { path: Path::new(THE_MODEL).into(), params_sha256 });
+                return Err(Error::NoBackbone { path: THE_MODEL.into(), params_sha256 });
             }
         };
         Ok((Self::of(model, params.spec(), params.numerics(), Precision::F32)?, params))

@@ -13,8 +13,10 @@ pub const RELU6_STEP: f64 = 6.0 / LEVELS as f64;
 /// Steps of a bottleneck's eighths: they are kept as integers of 16 bits, in eighths of a step of a byte.
 pub const EIGHTHS: i32 = 8;
 
-/// Bottlenecks of up to so many channels are read with all of their bits, as two bytes a value.
-pub const FINE_CHANNELS: usize = 32;
+/// Bottlenecks of up to so many channels are read with all of their bits, as two bytes a value. Those of width 1.0 with 16
+/// and 24 channels take 6 % of the time for it and lessen the error of features by a twelfth; those with 32 would take 3 %
+/// more and lessen it by less than what photos differ in.
+pub const FINE_CHANNELS: usize = 24;
 
 /// The ways in which the window of the first convolution can lie over the border of the image: above or below it, or
 /// not, times left or right of it, or not.

@@ -26,3 +26,6 @@ pub use integers::{
 pub(crate) use net::PackedIntegerNet;
 pub(crate) use plan::IntegerPlan;
 pub use reference::{IntegerImage, IntegerReference, Intermediate};
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod lanes;
 pub(crate) mod last;
 mod layout;
 mod packed;
+pub(crate) mod peak;
 mod portable;
 pub(crate) mod project;
 pub(crate) mod stem;

@@ -28,15 +28,19 @@ pub(crate) fn panels(
     change: impl Fn(usize, i8) -> i8,
 ) -> Buffer<i8> {
     let Source { weights, outputs } = source;
-    let places = places.next_multiple_of(TOGETHER);
-    let mut packed: Buffer<i8> = Buffer::zeros(outputs.div_ceil(BLOCK) * places * BLOCK);
-    for place in 0..places {
-        let Some(input) = input(place) else { continue };
-        for (output, &weight) in weights[input * outputs..][..outputs].iter().enumerate() {
-            let panel = output / BLOCK * places * BLOCK;
-            let at =
-                panel + place / TOGETHER * BLOCK * TOGETHER + output % BLOCK * TOGETHER + place % TOGETHER;
-            packed[at] = change(place, weight);
+    let steps = places.div_ceil(TOGETHER);
+    let mut packed: Buffer<i8> = Buffer::zeros(outputs.div_ceil(BLOCK) * steps * TOGETHER * BLOCK);
+    for step in 0..steps {
+        for k in 0..TOGETHER {
+            let place = step * TOGETHER + k;
+            let Some(input) = input(place).filter(|_| place < places) else { continue };
+            // One row of weights goes to a line of each panel, to every fourth byte of it.
+            let lines = packed.chunks_exact_mut(TOGETHER * BLOCK).skip(step).step_by(steps);
+            for (line, weights) in lines.zip(weights[input * outputs..][..outputs].chunks(BLOCK)) {
+                for (four, &weight) in line.as_chunks_mut::<TOGETHER>().0.iter_mut().zip(weights) {
+                    four[k] = change(place, weight);
+                }
+            }
         }
     }
     packed

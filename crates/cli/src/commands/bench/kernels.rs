@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use icecap::advanced::foundation::did_you_mean::nearest;
+use icecap::advanced::graph::Precision;
 use icecap::advanced::kernels::{Isa, kernels};
 use icecap_bench::{Case, Prepared, Timing, cases, isas, time, with_peak};
 
@@ -43,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for isa in isas {
         if jobs.iter().flat_map(|job| &job.rows).any(|row| row.name() == isa.name()) {
-            let (peak, timed) = with_peak(isa, 1, || timed(&mut jobs, isa, options.seconds))?;
+            let (peak, timed) = with_peak(isa, Precision::F32, 1, || timed(&mut jobs, isa, options.seconds))?;
             rows.extend(timed.into_iter().map(|timed| timed.row(peak)));
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use icecap::advanced::graph::Precision;
 use icecap::advanced::kernels::Threads;
 use icecap_bench::{drawn_net, isas, steps, with_peak};
 
@@ -36,7 +37,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             interrupt::check()?;
             // The steps and the whole pass take half of it each.
             let budget = options.seconds / 2;
-            let (peak, steps) = with_peak(isa, threads.count(), || steps(&net, isa, &threads, size, budget))?;
+            let (peak, steps) =
+                with_peak(isa, Precision::F32, threads.count(), || steps(&net, isa, &threads, size, budget))?;
             rows.extend(steps.into_iter().map(|step| {
                 let macs = (step.macs > 0).then_some(step.macs);
                 let gflops = macs.map(|macs| step.timing.gflops(macs));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::advanced::graph::{Input, Tap, layers};
+use icecap::advanced::graph::{Input, Precision, Tap, layers};
 use icecap_bench::{Timing, with_peak};
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ struct Report {
     min_ms: f64,
     median_ms: f64,
     images_per_second: f64,
-    /// The peak of multiply-adds in f32 on as many threads, measured before and after the passes, and what the quickest pass
+    /// The peak of multiply-adds in the precision of the net on as many threads, measured before and after the passes, and what the quickest pass
     /// made of it.
     peak_gflops: f64,
     gflops: f64,
@@ -67,8 +67,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let size = options.size.map_or(backbone.record().train_size(), |InputSize(size)| size);
     let batch = usize::from(options.batch);
     let threads = backbone.threads().count();
-    let (peak_gflops, (timing, pooled)) =
-        with_peak(backbone.isa(), threads, || passes(&backbone, size, batch, options.seconds))?;
+    let (peak_gflops, (timing, pooled)) = with_peak(backbone.isa(), backbone.precision(), threads, || {
+        passes(&backbone, size, batch, options.seconds)
+    })?;
     let padding = backbone.record().numerics.padding;
     let layers = layers(backbone.spec(), padding, None, size)?;
     let macs = batch * layers.iter().map(|layer| layer.macs).sum::<usize>();
@@ -94,7 +95,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     print(&format!(
         "{}x{} batch {batch}, {} threads, {}, {}: best {:.3} ms, median {:.3} ms of {} passes, {:.0} images a second; \
-         {:.1} % of the {:.0} GFLOP/s that multiply-adds in f32 could reach, {:.1} % in the median\n",
+         {:.1} % of the {:.0} {} that multiply-adds in {} could reach, {:.1} % in the median\n",
         size[0],
         size[1],
         report.threads,
@@ -106,6 +107,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         report.images_per_second,
         report.percent_of_peak,
         report.peak_gflops,
+        if backbone.precision() == Precision::F32 { "GFLOP/s" } else { "GOP/s" },
+        report.precision,
         report.median_percent_of_peak,
     ))
 }
