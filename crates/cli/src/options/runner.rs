@@ -18,7 +18,7 @@ pub(crate) struct ThreadOptions {
 pub(crate) struct RunnerOptions {
     #[command(flatten)]
     pub(crate) threads: ThreadOptions,
-    /// Numbers that the net computes with: f32, or int8, which is faster and smaller, its features about a twentieth off
+    /// Numbers that the net computes with: f32, or int8, which is faster and smaller, its features some percent off
     /// [default: those of the model, else f32]
     #[arg(long, value_name = "TYPE")]
     pub(crate) precision: Option<Precision>,
