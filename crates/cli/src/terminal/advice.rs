@@ -1,6 +1,7 @@
 //! What the command line has for what an error of the library asks for: the library names no command and no option.
 
 use icecap::Error;
+use icecap::advanced::graph::Error as NetError;
 use icecap::advanced::weights::{Error as WeightsError, HashRemedy};
 
 /// Returns the end of a message about `error`: the command or option that helps, or nothing.
@@ -13,9 +14,11 @@ pub(crate) fn advice(error: &Error) -> String {
             );
         }
         Error::OtherBackbone { .. } => return "; give those with --weights".to_owned(),
+        Error::Graph(error) => return of_net(error),
         _ => return String::new(),
     };
     match error {
+        WeightsError::Pack { source, .. } => of_net(source),
         WeightsError::NotAModel { .. } => {
             ": `icecap train PHOTOS --weights FILE` makes a model on them".to_owned()
         }
@@ -36,8 +39,20 @@ pub(crate) fn advice(error: &Error) -> String {
     }
 }
 
+/// The end of a message about what a net cannot do.
+fn of_net(error: &NetError) -> String {
+    match error {
+        NetError::NoStatistics => ": `icecap train PHOTOS --precision int8` takes them from there".to_owned(),
+        NetError::Precision { .. } => "; leave --precision out, or name other weights".to_owned(),
+        NetError::Int8Channel { .. } => ": leave --precision out".to_owned(),
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use icecap::model::Precision;
+
     use super::*;
 
     #[test]
@@ -47,6 +62,40 @@ mod tests {
         assert!(!error.to_string().contains("--"), "{error}");
         let line = error.to_string() + &advice(&error);
         assert!(line.ends_with("these have 11; give those with --weights"), "{line}");
+    }
+
+    #[test]
+    fn an_error_about_precision_ends_in_what_leads_to_the_right_one() {
+        let other = |model, asked| Error::OtherPrecision { path: "model".into(), model, asked };
+        let channel = || NetError::Int8Channel { layer: "Conv1".to_owned(), channel: 3, largest: 1e9 };
+        let (f32, int8) = (Precision::F32, Precision::Int8);
+        for (error, ending) in [
+            (
+                other(f32, int8),
+                "leave --precision out to run it in f32, or train again with --precision int8",
+            ),
+            (
+                other(int8, f32),
+                "leave --precision out to run it in int8, or train again with --precision f32",
+            ),
+            (
+                NetError::Precision { needed: f32, got: int8 }.into(),
+                "leave --precision out, or name other weights",
+            ),
+            (
+                NetError::NoStatistics.into(),
+                "from photos: `icecap train PHOTOS --precision int8` takes them from there",
+            ),
+            (channel().into(), "use f32: leave --precision out"),
+            (
+                WeightsError::Pack { path: "w".into(), source: channel().into() }.into(),
+                "use f32: leave --precision out",
+            ),
+        ] {
+            assert!(!error.to_string().contains("--"), "{error}");
+            let line = error.to_string() + &advice(&error);
+            assert!(line.ends_with(ending), "{line}");
+        }
     }
 
     #[test]

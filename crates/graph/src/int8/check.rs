@@ -66,9 +66,11 @@ impl IntegerNet {
                 return Err(format!("{got} {what}, expected {expected}"));
             }
         }
-        let largest = LARGEST_WEIGHT as i8;
-        if let Some(at) = conv.weights.iter().position(|weight| *weight < -largest) {
-            return Err(format!("weight {at} is {}, below -{largest}", conv.weights[at]));
+        // The least of all is found sixty at a time; its place is only looked for where it is needed.
+        let (least, allowed) = (conv.weights.iter().copied().fold(0, i8::min), -LARGEST_WEIGHT as i8);
+        if least < allowed {
+            let at = conv.weights.iter().position(|weight| *weight == least).unwrap_or_default();
+            return Err(format!("weight {at} is {least}, below {allowed}"));
         }
         if let Some(at) = conv.bias.iter().position(|bias| i64::from(*bias).abs() > BOUND) {
             return Err(format!("bias {at} is {}, beyond {BOUND}", conv.bias[at]));

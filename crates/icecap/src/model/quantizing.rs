@@ -61,6 +61,21 @@ impl Backbone {
     ///
     /// Photos of the training belong here, none on which a classifier is tried.
     ///
+    /// ```no_run
+    /// use std::ops::ControlFlow;
+    ///
+    /// use icecap::model::Preprocessing;
+    /// use icecap::{Backbone, Dataset, Error, Settings, Trained, Trainer};
+    ///
+    /// fn in_int8(dataset: &Dataset) -> Result<Trained, Error> {
+    ///     let backbone = Backbone::open("weights.safetensors", Settings::default())?;
+    ///     let preprocessing = Preprocessing::for_training(&backbone)?;
+    ///     let photos = dataset.calibration();
+    ///     let backbone = backbone.calibrated(&photos, preprocessing, &|_| ControlFlow::Continue(()))?;
+    ///     Trainer::new(&backbone)?.train(dataset, &|_| ControlFlow::Continue(()))
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::NoPhotos`] if none can be read; [`Error::Stopped`] if `progress` breaks; [`Error::Graph`] for weights that
     /// int8 cannot hold, and for a backbone that is in int8 already.
@@ -167,5 +182,102 @@ impl Classifier {
         let same = both.iter().filter(|same| **same).count();
         let agreement = same as f32 / both.len() as f32;
         Ok(self.agreeing(agreement))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use icecap_data::Inventory;
+
+    use super::*;
+    use crate::learn::Dataset;
+    use crate::model::source::OwnedSource;
+
+    fn names(sources: &[Source<'_>]) -> Vec<PathBuf> {
+        let name = |source: &Source<'_>| match source {
+            Source::Path(path) => path.to_path_buf(),
+            other => panic!("{other:?}"),
+        };
+        sources.iter().map(name).collect()
+    }
+
+    #[test]
+    fn photos_are_picked_evenly_and_none_is_seen_and_judged() {
+        let paths: Vec<PathBuf> = (0..1000).map(|number| PathBuf::from(format!("{number:04}"))).collect();
+        for (count, seen, judged) in [
+            (0, 0, 0),
+            (1, 1, 0),
+            (19, 19, 0),
+            (20, 16, 4),
+            (48, 39, 9),
+            (80, 64, 16),
+            (81, 64, 16),
+            (1000, 64, 16),
+        ] {
+            let all: Vec<Source<'_>> = paths[..count].iter().map(|path| Source::Path(path)).collect();
+            let picked = CalibrationPhotos::pick(&all);
+            assert_eq!((picked.seen.len(), picked.judged.len()), (seen, judged), "{count}");
+            let mut both = [names(&picked.seen), names(&picked.judged)].concat();
+            both.sort();
+            both.dedup();
+            assert_eq!(both.len(), seen + judged, "{count}: each once");
+            // Wherever a class lies in the order, it has its share.
+            for part in [&picked.seen, &picked.judged] {
+                let half = names(part).iter().filter(|path| **path < paths[count / 2]).count();
+                assert!((2 * half).abs_diff(part.len()) <= 2, "{count}: {half} of {}", part.len());
+            }
+        }
+    }
+
+    #[test]
+    fn only_photos_of_the_training_are_picked() {
+        let gray = |level: u8| OwnedSource::Rgb { pixels: vec![level; 8 * 8 * 3], width: 8, height: 8 };
+        let photos = (0..100).map(|number| (gray(number), usize::from(number > 49)));
+        let classes = vec!["dark".to_owned(), "light".to_owned()];
+        let dataset = Dataset::from_sources(classes, photos, 0.2, 0).unwrap();
+        let level = |source: &Source<'_>| match source {
+            Source::Rgb { pixels, .. } => pixels[0],
+            other => panic!("{other:?}"),
+        };
+        let train: Vec<u8> = dataset.train.iter().map(|sample| level(&dataset.source(sample))).collect();
+        let CalibrationPhotos { seen, judged } = dataset.calibration();
+        assert_eq!((seen.len(), judged.len()), (64, 16));
+        assert!(seen.iter().chain(&judged).all(|source| train.contains(&level(source))));
+        assert_eq!(Dataset::whole(&Inventory::default()).calibration().seen.len(), 0);
+    }
+
+    #[test]
+    fn a_backbone_in_int8_comes_from_photos_and_from_no_other_backbone() {
+        let settings = crate::Settings::threads(1);
+        let float = Backbone::starter(settings).unwrap();
+        let photos: Vec<Vec<u8>> = (0..3u8)
+            .map(|seed| {
+                (0..64 * 64 * 3).map(|at: usize| (at * (7 + usize::from(seed)) % 251) as u8).collect()
+            })
+            .collect();
+        let source = |pixels| Source::Rgb { pixels, width: 64, height: 64 };
+        let broken: &[u8] = b"no photo";
+        let mut picked = CalibrationPhotos {
+            seen: photos.iter().map(|pixels| source(pixels)).collect(),
+            judged: vec![Source::Bytes(broken)],
+        };
+        let preprocessing = Preprocessing::for_training(&float).unwrap();
+        let go_on = |_| ControlFlow::Continue(());
+        let int8 = float.calibrated(&picked, preprocessing, &go_on).unwrap();
+        let origin = int8.integers().unwrap().origin;
+        // What cannot be read is no other photo.
+        assert_eq!((origin.photos, origin.judged, origin.on_others), (3, 3, false));
+        assert!(origin.error.is_some_and(|error| error > 0.0 && error < 0.2), "{origin:?}");
+        assert_eq!((float.precision(), int8.precision()), (Precision::F32, Precision::Int8));
+        let alone = Backbone::starter(settings.in_precision(Precision::Int8)).unwrap();
+        let hashes = [float.net_sha256(), int8.net_sha256(), alone.net_sha256()];
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+        assert!(matches!(int8.calibrated(&picked, preprocessing, &go_on), Err(Error::Graph(_))));
+        let stopped = float.calibrated(&picked, preprocessing, &|_| ControlFlow::Break(()));
+        assert!(matches!(stopped, Err(Error::Stopped)));
+        picked.seen = vec![Source::Bytes(broken)];
+        assert!(matches!(float.calibrated(&picked, preprocessing, &go_on), Err(Error::NoPhotos { .. })));
     }
 }
