@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use icecap_bench::{Pass, StepTime, drawn_net, isas, pixels, steps, with_peak};
+use icecap_graph::Precision;
 use icecap_kernels::Threads;
 
 const SIZES: [usize; 2] = [160, 224];
@@ -40,8 +41,8 @@ fn layers(c: &mut Criterion) {
         let image = pixels(size * size * 3);
         for isa in isas().expect("an instruction set of this processor") {
             let title = format!("{size}x{size} {isa}");
-            let (peak, all) =
-                with_peak(isa, 1, || steps(&net, isa, &threads, size, BUDGET)).expect("a size of the paper");
+            let (peak, all) = with_peak(isa, Precision::F32, 1, || steps(&net, isa, &threads, size, BUDGET))
+                .expect("a size of the paper");
             table(&title, peak, &all);
             let mut pass = Pass::new(&net, isa, &threads, size, &image).expect("one image");
             let mut group = c.benchmark_group(&title);

@@ -21,6 +21,7 @@ mod export;
 mod export_engines;
 mod heatmap;
 mod help;
+mod int8;
 mod network;
 mod predict;
 mod report;

@@ -11,6 +11,7 @@ use icecap::advanced::kernels::Isa;
 use icecap::advanced::kernels::rng::{Purpose, Stream};
 use icecap::advanced::weights::{Weights, starter};
 use icecap::learn::Steps;
+use icecap::model::Precision;
 use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, TrainOptions, Trainer};
 use icecap_bench::drawn_params;
 
@@ -51,13 +52,15 @@ impl Hashes {
 struct Pass<'a> {
     weights: &'a Weights,
     isa: Isa,
+    precision: Precision,
     size: [usize; 2],
     to: Tap,
 }
 
-/// The same images with every number of threads and every batch, and each of them alone in a session of its own.
-fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) {
-    let &Pass { weights, isa, size, to } = pass;
+/// The same images with every number of threads and every batch, and each of them alone in a session of its own. Returns
+/// the hash that all of them have.
+fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) -> u64 {
+    let &Pass { weights, isa, precision, size, to } = pass;
     let image_len = size[0] * size[1] * 3;
     let images = pixels(1, IMAGES * image_len);
     let unrounded: Vec<f32> = images.iter().map(|&value| f32::from(value)).collect();
@@ -67,7 +70,8 @@ fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) {
         _ => Input::U8(&images[range]),
     };
     let backbone = |threads| {
-        Backbone::new(weights.clone(), Settings { threads, isa: Some(isa), precision: None }).unwrap()
+        let settings = Settings { threads, isa: Some(isa), precision: Some(precision) };
+        Backbone::new(weights.clone(), settings).unwrap()
     };
 
     let mut hashes = Hashes::default();
@@ -99,27 +103,57 @@ fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) {
         }
     }
     hashes.is_one(1 + threads.len() * batches.len());
+    hashes.0.into_keys().next().unwrap()
 }
 
 #[test]
 fn features_of_the_starter_have_one_hash_for_any_threads_and_batch() {
-    let weights = starter().unwrap();
+    let (weights, precision) = (starter().unwrap(), Precision::F32);
     for isa in Isa::available() {
-        one_hash(&Pass { weights: &weights, isa, size: [96, 96], to: Tap::Pooled }, &THREADS, &BATCHES);
+        one_hash(
+            &Pass { weights: &weights, isa, precision, size: [96, 96], to: Tap::Pooled },
+            &THREADS,
+            &BATCHES,
+        );
         // Odd sides, of which no tile is whole; every pixel of the map.
-        one_hash(&Pass { weights: &weights, isa, size: [65, 80], to: Tap::Features }, &[2, 3], &[1, 5]);
+        one_hash(
+            &Pass { weights: &weights, isa, precision, size: [65, 80], to: Tap::Features },
+            &[2, 3],
+            &[1, 5],
+        );
     }
 }
 
 #[test]
 fn features_of_a_wide_net_have_one_hash_for_any_threads_and_batch() {
     let weights = Weights { params: drawn_params(1.0).unwrap(), record: starter().unwrap().record };
+    let precision = Precision::F32;
     for isa in Isa::available() {
         // The plainest kernels are several times slower, and split their work where the others do.
         let (threads, batches) =
             if isa == Isa::best() { (&THREADS[..], &BATCHES[..]) } else { (&[2, 3][..], &[1, 8][..]) };
-        one_hash(&Pass { weights: &weights, isa, size: [64, 64], to: Tap::Pooled }, threads, batches);
+        one_hash(
+            &Pass { weights: &weights, isa, precision, size: [64, 64], to: Tap::Pooled },
+            threads,
+            batches,
+        );
     }
+}
+
+#[test]
+fn features_in_int8_have_one_hash_for_any_threads_and_batch_on_every_instruction_set() {
+    let (weights, precision) = (starter().unwrap(), Precision::Int8);
+    let of = |size, to, threads: &[usize], batches: &[usize]| {
+        let isas = Isa::available().into_iter();
+        let hashes: Vec<(Isa, u64)> = isas
+            .map(|isa| {
+                (isa, one_hash(&Pass { weights: &weights, isa, precision, size, to }, threads, batches))
+            })
+            .collect();
+        assert!(hashes.iter().all(|(_, hash)| *hash == hashes[0].1), "{hashes:?}");
+    };
+    of([96, 96], Tap::Pooled, &[1, 2, 3, 8], &[1, 5, 32]);
+    of([65, 80], Tap::Features, &[2, 3], &[1, 5]);
 }
 
 /// A small training set: stripes across and stripes along, as PNG files.

@@ -118,6 +118,14 @@ pub enum Error {
         /// The largest of its weights, BatchNorm folded in.
         largest: f64,
     },
+    /// Integers that are those of no net.
+    #[error("'{layer}': {reason}; the integers are damaged")]
+    Integers {
+        /// The Keras name of the convolution.
+        layer: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A net in another precision than what was asked for can compute.
     #[error("this needs a net in {needed}, and the net is in {got}")]
     Precision {

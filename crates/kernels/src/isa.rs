@@ -72,7 +72,7 @@ macro_rules! instruction_sets {
             /// All of them in the order of preference, the plainest first.
             const ALL: &[Self] = &[$($(#[cfg(target_arch = $arch)])? Self::$Level,)+];
 
-            fn name(self) -> &'static str {
+            pub(crate) fn name(self) -> &'static str {
                 match self {
                     $($(#[cfg(target_arch = $arch)])? Self::$Level => stringify!($name),)+
                 }

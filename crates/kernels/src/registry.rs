@@ -9,7 +9,7 @@ use crate::{
     int8::{self, blocks::Segment as BlockSegment},
     isa::Isa,
     pointwise, pool, resize,
-    row::{Kernel, Row, pick},
+    row::{Kernel, Row, pick, select},
     scale, stem,
     tiling::Segment,
 };
@@ -91,6 +91,13 @@ impl Isa {
         runs.ok_or(Error::UnsupportedKernel { name: kernel.name, best: best.name() })
     }
 
+    /// Returns the name of the instruction set whose f32 kernels this token uses: `avx512` under `avx512vnni`, which adds
+    /// kernels for bytes alone. What is computed in f32 has the same bits under both.
+    #[must_use]
+    pub fn name_of_f32(self) -> &'static str {
+        select(pointwise::ROWS, self)[0].kernel.level.name()
+    }
+
     /// Returns the kernels that compute `task` under this token, in the order of the output channels that they compute.
     /// The operations choose by the same functions.
     ///
@@ -142,6 +149,18 @@ mod tests {
                     assert!(next >= lanes && next < lanes + BLOCK, "{isa:?}, {k} to {lanes}: {next} covered");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn levels_that_only_add_bytes_compute_f32_as_the_one_below() {
+        for isa in Isa::available() {
+            let name = isa.name_of_f32();
+            assert_eq!(Isa::named(name).unwrap().name_of_f32(), name);
+            assert!(
+                isa.name().starts_with(name) || (isa.name(), name) == ("avxvnni", "avx2"),
+                "{isa}: {name}"
+            );
         }
     }
 

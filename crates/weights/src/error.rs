@@ -152,6 +152,16 @@ pub enum Error {
         /// Which tensor, and why.
         source: Box<icecap_graph::Error>,
     },
+    /// A model whose net is there in integers alone, where its trained tensors are needed.
+    #[error(
+        "{}: its net is in int8, as integers alone; what needs the tensors of its training needs the weights that it was \
+         made of",
+        path.display()
+    )]
+    IntegersOnly {
+        /// The file.
+        path: PathBuf,
+    },
     /// A net that cannot be made ready to run in the precision that was asked for.
     #[error("{}: {source}", path.display())]
     Pack {

@@ -24,19 +24,19 @@ impl ExportedNet {
     /// The net of a model in f32, with its params.
     ///
     /// # Errors
-    /// [`Error::NoBackbone`] for a model without its backbone; [`Error::Model`] if its parts do not fit each other;
+    /// [`Error::NoBackbone`] for a model without its backbone, [`Error::IntegersOnly`] for one in int8; [`Error::Model`] if
+    /// its parts do not fit each other;
     /// [`Error::Net`] for an input size that the net cannot run.
     pub(crate) fn float(model: &Model) -> Result<(Self, &Params), Error> {
-        if let BackbonePart::Pinned(digest) = &model.backbone {
-            let params_sha256 = digest.to_string();
-            return Err(Error::NoBackbone { path: THE_MODEL.into(), params_sha256 });
-        }
-        let BackbonePart::Embedded(params) = &model.backbone else {
-            return Err(refused(
-                "its backbone is there in int8 alone: a file in f32 needs the weights that it was made of, one in int8 \
-                 does not"
-                    .to_owned(),
-            ));
+        let params = match &model.backbone {
+            BackbonePart::Embedded(params) => params,
+            BackbonePart::Integers(_) => {
+                return Err(Error::IntegersOnly { path: THE_MODEL.into() });
+            }
+            BackbonePart::Pinned(digest) => {
+                let params_sha256 = digest.to_string();
+                return Err(Error::NoBackbone { path: THE_MODEL.into(), params_sha256 });
+            }
         };
         Ok((Self::of(model, params.spec(), params.numerics(), Precision::F32)?, params))
     }
@@ -47,8 +47,13 @@ impl ExportedNet {
     /// As [`ExportedNet::float`]; [`Error::Model`] also if the integers are those of another net.
     pub(crate) fn integers(model: &Model, net: &IntegerNet) -> Result<Self, Error> {
         let (expected, got) = (model.head_kernel.shape().dims()[0], net.spec.feature_channels());
-        let other = matches!(&model.backbone, BackbonePart::Embedded(params)
-            if *params.spec() != net.spec || *params.numerics() != net.numerics);
+        let other = match &model.backbone {
+            BackbonePart::Embedded(params) => {
+                *params.spec() != net.spec || *params.numerics() != net.numerics
+            }
+            BackbonePart::Integers(own) => *own.net != *net,
+            BackbonePart::Pinned(_) => false,
+        };
         if expected != got || other {
             return Err(refused("the integers are those of another net than the model's".to_owned()));
         }

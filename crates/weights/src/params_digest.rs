@@ -17,7 +17,8 @@
 //! ```
 
 use icecap_foundation::{Digest, Hasher};
-use icecap_graph::{Padding, Params};
+use icecap_graph::{Numerics, Padding, Params};
+use icecap_kernels::Shape;
 
 /// What the bytes of a net's hash start with: a later layout of them gets another number.
 const DOMAIN: &[u8; 16] = b"icecap params 1\n";
@@ -35,16 +36,25 @@ pub fn params_digest(params: &Params) -> Digest {
     hash.update(DOMAIN);
     hash.update(&(params.backbone_tensors().count() as u32).to_le_bytes());
     for (name, tensor) in params.backbone_tensors() {
-        let shape = tensor.shape();
-        hash.update(&(name.len() as u32).to_le_bytes());
-        hash.update(name.as_bytes());
-        hash.update(&(shape.rank() as u32).to_le_bytes());
-        for &dim in shape.dims() {
-            hash.update(&(dim as u64).to_le_bytes());
-        }
+        hash_shape(&mut hash, name, tensor.shape());
         for_each_le_chunk(tensor.data(), |bytes| hash.update(bytes));
     }
-    let numerics = params.numerics();
+    hash_numerics(&mut hash, params.numerics());
+    hash.digest()
+}
+
+/// Hashes the name and the shape of a tensor.
+pub(crate) fn hash_shape(hash: &mut Hasher, name: &str, shape: Shape) {
+    hash.update(&(name.len() as u32).to_le_bytes());
+    hash.update(name.as_bytes());
+    hash.update(&(shape.rank() as u32).to_le_bytes());
+    for &dim in shape.dims() {
+        hash.update(&(dim as u64).to_le_bytes());
+    }
+}
+
+/// Hashes epsilon, padding and pixel scaling.
+pub(crate) fn hash_numerics(hash: &mut Hasher, numerics: &Numerics) {
     hash.update(&numerics.epsilon.to_le_bytes());
     hash.update(&[match numerics.padding {
         Padding::Same => 0,
@@ -53,7 +63,6 @@ pub fn params_digest(params: &Params) -> Digest {
     for value in numerics.scaling.scale.iter().chain(&numerics.scaling.shift) {
         hash.update(&value.to_le_bytes());
     }
-    hash.digest()
 }
 
 /// Hands `values` on as little-endian bytes, a cache-sized piece at a time.

@@ -11,7 +11,7 @@ use crate::layout::HEAD_PREFIX;
 use crate::manifest::Entry;
 use crate::record::{Metadata, key};
 use crate::shown::shown;
-use crate::{Digest, Error, Layout, Manifest, Opened, Weights};
+use crate::{Digest, Error, Layout, Manifest, Opened, Weights, integers};
 
 /// What is known of a file beside what it states itself.
 #[derive(Clone, Copy)]
@@ -40,6 +40,9 @@ impl Reading<'_> {
             entry.texts().into_iter().for_each(|(key, text)| file.complete(key, text));
         }
         let metadata = Metadata { path: self.path, map: file.metadata() };
+        if integers::is_integers(&file) {
+            return Err(Error::IntegersOnly { path: self.path.into() });
+        }
         let layout = recognize(&file)?;
         let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
         if stated.is_some_and(|stated| stated != layout) {

@@ -161,15 +161,21 @@ impl<'a> Metadata<'a> {
         params_sha256: Digest,
     ) -> Result<Record, Error> {
         let mut record = self.record(layout, file_sha256, params_sha256)?;
-        if record.width.is_some_and(|width| Spec::with_width(width).as_ref() != Ok(params.spec())) {
-            return Err(self.refuse(key::WIDTH, "the tensors have the channels of another width".to_owned()));
-        }
-        record.width = record.width.or_else(|| params.spec().width());
+        self.check_width(&mut record, params.spec())?;
         let stated = self.get(key::PARAMS_SHA256, vocabulary::digest)?;
         if stated.is_some_and(|stated| stated != params_sha256) {
             let reason = format!("the tensors hash to {params_sha256}; the file is damaged, copy it again");
             return Err(self.refuse(key::PARAMS_SHA256, reason));
         }
         Ok(record)
+    }
+
+    /// Checks that the width that a record states is that of a net of these channels, and fills it in if it states none.
+    pub(crate) fn check_width(&self, record: &mut Record, spec: &Spec) -> Result<(), Error> {
+        if record.width.is_some_and(|width| Spec::with_width(width).as_ref() != Ok(spec)) {
+            return Err(self.refuse(key::WIDTH, "the tensors have the channels of another width".to_owned()));
+        }
+        record.width = record.width.or_else(|| spec.width());
+        Ok(())
     }
 }

@@ -120,6 +120,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let outputs = options.outputs();
     options.check(&outputs)?;
     let classifier = options.model.open()?;
+    let in_f32 = |output: &Output| {
+        matches!(output.content, Content::Onnx(_, Precision::F32) | Content::Tflite(Precision::F32))
+    };
+    if classifier.precision() == Precision::Int8 && outputs.iter().any(in_f32) {
+        let message =
+            format!("{}: its net is in int8; write it as that with --int8", options.model.model.display());
+        return Err(Failure::new(Code::Arguments, message));
+    }
     // Everything is made before anything is written.
     let mut files = Vec::new();
     for output in outputs {

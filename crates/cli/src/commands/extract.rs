@@ -154,7 +154,11 @@ fn metadata(
         ("classes", serde_json::json!(classes).to_string()),
         ("tool_version", env!("CARGO_PKG_VERSION").to_owned()),
     ];
-    texts.into_iter().map(|(key, text)| (key.to_owned(), text)).collect()
+    let integers = backbone.integers().map(|integers| {
+        [("precision", backbone.precision().to_string()), ("integers_sha256", integers.sha256.to_string())]
+    });
+    let texts = texts.into_iter().chain(integers.into_iter().flatten());
+    texts.map(|(key, text)| (key.to_owned(), text)).collect()
 }
 
 /// What is written.

@@ -39,6 +39,7 @@ struct Summary {
     weights: Option<String>,
     width: Option<f32>,
     params_sha256: String,
+    precision: &'static str,
     input: String,
     layers: Vec<Row>,
     frozen_parameters: usize,
@@ -73,6 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         weights: record.name.clone(),
         width: record.width,
         params_sha256: record.params_sha256.to_string(),
+        precision: backbone.precision().name(),
         input: input.to_string(),
         frozen_parameters: sum(false),
         trainable_parameters: sum(true),
@@ -93,8 +95,9 @@ fn text(summary: &Summary) -> String {
     let table = table(&["layer", "type", "output", "parameters", ""], &[3], lines);
     let width = summary.width.map_or("other".to_owned(), |width| width.to_string());
     format!(
-        "MobileNetV2, width {width}, weights {}\ninput {}\n\n{table}\n\n{} frozen and {} trainable parameters\n",
+        "MobileNetV2, width {width}, weights {}, in {}\ninput {}\n\n{table}\n\n{} frozen and {} trainable parameters\n",
         summary.weights.as_deref().unwrap_or(&summary.params_sha256[..12]),
+        summary.precision,
         summary.input,
         grouped(summary.frozen_parameters as u64),
         grouped(summary.trainable_parameters as u64),

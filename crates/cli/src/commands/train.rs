@@ -5,6 +5,7 @@ mod augment;
 mod metrics;
 mod options;
 mod predictions;
+mod quantize;
 mod report;
 mod resume;
 mod since;
@@ -46,27 +47,32 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
     let opening = Instant::now();
-    let backbone = options.backbone.open()?;
-    let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
+    let opened = quantize::open(options)?;
+    let preprocessing = options.input.over(Preprocessing::for_training(&opened)?);
     seconds.weights = since_start(opening);
-    let since = since.map(|since| since.open(&backbone)).transpose()?;
+    let since = since.map(|since| since.open(&opened)).transpose()?;
     let folder = RunFolder::create(options.out.as_deref())?;
     if folder.file(MODEL).exists() {
         note(&format!("note: replacing the run in {}", plain_path(folder.path())));
     }
     let cache = if options.no_cache { None } else { cache_folder::open() };
 
-    let unfinished = Unfinished::begin(&folder, options, &dataset, &backbone)?;
+    let unfinished = Unfinished::begin(&folder, options, &dataset, &opened)?;
     let report = Report::new(options, &dataset);
     skipped::passed_over(&inventory);
-    report.header(&inventory, &backbone, &preprocessing)?;
+    report.header(&inventory, &opened, &preprocessing)?;
+    let quantizing = Instant::now();
+    let backbone = quantize::quantized(options, &opened, &dataset, preprocessing)?;
+    seconds.quantize =
+        (backbone.precision() != opened.precision()).then(|| quantizing.elapsed().as_secs_f64());
     let trainer = trainer(options, training, &backbone)?
         .preprocessing(preprocessing)
         .cache(cache.clone())
         .groups(groups);
+    report.reading();
     let trained = learn(&trainer, &dataset, &report, &unfinished);
     cache_folder::tell(cache.as_ref());
-    let trained = trained?;
+    let trained = quantize::compared(trained?, &opened, &dataset, cache.as_ref())?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
     seconds.features = Some(trained.features_time.as_secs_f64());
@@ -86,6 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.json {
         return print(&metrics.line()?);
     }
+    quantize::tell(options, &trained)?;
     report.footer(&inventory, &trained, &folder, metrics.since.as_ref())
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use icecap::advanced::data::{ExifPolicy, ResizeMode};
 use icecap::advanced::graph::Scaling;
 use icecap::advanced::weights::Weights;
-use icecap::model::Preprocessing;
+use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Settings};
 
 use crate::options::runner::RunnerOptions;
@@ -43,7 +43,12 @@ impl BackboneOptions {
     /// Opens the backbone: `--weights`, else `$ICECAP_WEIGHTS`, else the starter, of which a line on standard error
     /// tells that it is weak.
     pub(crate) fn open(&self) -> Result<Backbone, Failure> {
-        let settings = self.runner.settings();
+        self.open_in(self.runner.precision)
+    }
+
+    /// Opens the backbone in this precision, whatever `--precision` says.
+    pub(crate) fn open_in(&self, precision: Option<Precision>) -> Result<Backbone, Failure> {
+        let settings = Settings { precision, ..self.runner.settings() };
         let Some(asked) = self.file() else {
             note(&format!(
                 "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \

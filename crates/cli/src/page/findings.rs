@@ -4,6 +4,8 @@ use super::escape::name;
 use super::figure::percent;
 use crate::run::Run;
 use crate::run::confusion::Confusion;
+use crate::run::figure::Figure;
+use crate::run::metrics::Int8;
 use crate::terminal::wording::counted;
 
 /// Photos of the largest class to those of the smallest from which that is worth a word.
@@ -20,6 +22,7 @@ pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabel
         confused(run, confusion),
         gap(run, confusion),
         uneven(run),
+        int8(run),
         few(confusion),
         (errors > 0).then(|| {
             format!("<a href=\"#errors\">{} wrong</a>, the surest mistakes first.", counted(errors, "validation photo"))
@@ -81,6 +84,16 @@ fn uneven(run: &Run) -> Option<String> {
             name(&most.name),
             most.train as f64 / least.train.max(1) as f64,
             name(&least.name)
+        )
+    })
+}
+
+fn int8(run: &Run) -> Option<String> {
+    let error = run.metrics.int8.as_ref()?.feature_error?;
+    (error > Figure::from(Int8::LARGE_ERROR)).then(|| {
+        format!(
+            "Features in int8 are {} off those in f32: a classifier that is trained in f32 is probably better.",
+            percent(error.into())
         )
     })
 }

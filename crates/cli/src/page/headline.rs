@@ -136,6 +136,14 @@ fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
         ("nearest centroid, for comparison", metrics.centroid_accuracy.map(|of| percent(of.into()))),
         ("test accuracy", tested(run)),
         ("model file", size),
+        (
+            "off f32, by computing in int8",
+            metrics.int8.as_ref().and_then(|int8| int8.feature_error).map(|of| percent(of.into())),
+        ),
+        (
+            "the same class as in f32",
+            metrics.int8.as_ref().and_then(|int8| int8.agreement).map(|of| percent(of.into())),
+        ),
         ("time in all", time.map(seconds)),
     ];
     let tile = |(what, value): (&str, Option<String>)| {

@@ -14,6 +14,7 @@ pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
     let own = [
         ("finding the photos", times.scan),
         ("opening the weights", times.weights),
+        ("quantizing", times.quantize),
         ("photos to features", times.features),
         ("cross-validating", times.folds),
         ("training the head", times.head),

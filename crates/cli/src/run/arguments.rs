@@ -52,6 +52,7 @@ pub(crate) struct RunArguments {
     pub(crate) views: u32,
     pub(crate) threads: usize,
     pub(crate) isa: &'static str,
+    pub(crate) precision: &'static str,
     pub(crate) out: String,
     pub(crate) strict: bool,
     pub(crate) cache: bool,
@@ -64,6 +65,8 @@ pub(crate) struct Basis {
     pub(crate) weights: String,
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
+    /// Missing in runs of builds that knew f32 alone.
+    pub(crate) precision: Option<String>,
     pub(crate) seed: u64,
     pub(crate) val_split: f64,
 }

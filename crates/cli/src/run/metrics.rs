@@ -24,6 +24,10 @@ pub(crate) struct Metrics {
     /// The path of the model.
     #[serde(deserialize_with = "spare")]
     pub(crate) model: String,
+    /// What the backbone computes with: f32, int8. Empty in runs of builds that knew f32 alone.
+    pub(crate) precision: String,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) int8: Option<Int8>,
     pub(crate) classes: Vec<ClassCounts>,
     /// Loss and accuracy on the validation photos before training.
     pub(crate) loss_0: Option<Figure>,
@@ -71,6 +75,26 @@ pub(crate) struct Metrics {
     /// The comparison with an earlier run, if `--since` named one.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
     pub(crate) since: Option<Comparison>,
+}
+
+/// How a backbone in int8 was quantized, and how far that took it from f32.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Int8 {
+    /// Training photos that ranges and biases were taken from; 0 if the weights alone gave them.
+    pub(crate) photos: u64,
+    /// Training photos that the error was measured on, and whether these were others.
+    pub(crate) judged: u64,
+    pub(crate) on_others: bool,
+    /// The relative error of pooled features against f32.
+    pub(crate) feature_error: Option<Figure>,
+    /// The share of these photos of which the head says the same class in f32.
+    pub(crate) agreement: Option<Figure>,
+}
+
+impl Int8 {
+    /// An error of features from which on a head is likely to be worse for it.
+    pub(crate) const LARGE_ERROR: f32 = 0.12;
 }
 
 /// Photos of a class by part.
@@ -125,6 +149,8 @@ pub(crate) struct FoldRow {
 pub(crate) struct Seconds {
     pub(crate) scan: Option<f64>,
     pub(crate) weights: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) quantize: Option<f64>,
     pub(crate) features: Option<f64>,
     pub(crate) head: Option<f64>,
     /// Cross-validation, and fitting the temperature.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The largest weight in integers. Weights are symmetric: -128 is not used.
-const LARGEST_WEIGHT: f64 = 127.0;
+pub(crate) const LARGEST_WEIGHT: f64 = 127.0;
 
 /// The largest size of a bias: with the largest shift a sum beyond it is cut off whatever is added to it.
 pub(crate) const LARGEST_BIAS: f64 = (1 << 28) as f64;

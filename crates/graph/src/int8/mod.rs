@@ -4,6 +4,7 @@
 //! says, in plain loops.
 
 mod calibrate;
+mod check;
 mod convolution;
 mod correct;
 mod forward;

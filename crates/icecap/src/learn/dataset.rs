@@ -8,6 +8,7 @@ use icecap_data::{Groups, Inventory, Part, Sample, split, split_groups};
 use icecap_weights::check_classes;
 
 use crate::error::Error;
+use crate::model::quantizing::CalibrationPhotos;
 use crate::model::source::{OwnedSource, Source};
 
 /// The photos of a training by part, and the names of their classes.
@@ -85,6 +86,14 @@ impl Dataset {
     #[must_use]
     pub fn source<'a>(&'a self, sample: &'a Sample) -> Source<'a> {
         self.in_memory.get(&sample.path).map_or(Source::Path(&sample.path), OwnedSource::source)
+    }
+
+    /// Returns training photos to quantize a backbone with, picked as [`CalibrationPhotos::pick`] picks. The photos that a
+    /// head is tried on have no part in it.
+    #[must_use]
+    pub fn calibration(&self) -> CalibrationPhotos<'_> {
+        let sources: Vec<Source<'_>> = self.train.iter().map(|sample| self.source(sample)).collect();
+        CalibrationPhotos::pick(&sources)
     }
 
     /// The photos of a scanned folder as [`Dataset::new`] deals them out, but photos of one group are held back together or

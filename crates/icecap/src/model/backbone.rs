@@ -1,69 +1,17 @@
 //! The frozen base: a net with its record, an instruction set and a pool of threads. Immutable and shared.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use icecap_graph::{Input, Net, Params, Plan, Precision, Spec, Tap};
-use icecap_kernels::{Isa, MAX_THREADS, Threads};
-use icecap_weights::{Entry, Opened, PackStore, Record, Store, Weights};
+use icecap_kernels::{Isa, Threads};
+use icecap_weights::{
+    BackbonePart, Digest, Entry, IntegerBackbone, Model, Opened, OpenedModel, PackStore, Quantization,
+    Record, Store, Weights,
+};
 
 use crate::error::Error;
-
-/// What a backbone runs on and in: how many threads, which instruction set, which precision.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Settings {
-    /// How many threads; 0 for as many as there are processors. With one no thread is started: the caller's does the work.
-    pub threads: usize,
-    /// The instruction set; `None` for the one that the variable `ICECAP_ISA` names, or else the best that the processor
-    /// has.
-    pub isa: Option<Isa>,
-    /// The numbers that the net computes with; `None` for those of the model that is opened, and f32 for weights.
-    ///
-    /// Weights opened in int8 are quantized from their tensors alone. A model is only opened in the precision that its head
-    /// was trained on.
-    pub precision: Option<Precision>,
-}
-
-impl Settings {
-    /// Returns settings with this many threads, the best instruction set, and the precision of what is opened.
-    #[must_use]
-    pub fn threads(threads: usize) -> Self {
-        Self { threads, ..Self::default() }
-    }
-
-    /// Returns these settings with a precision.
-    #[must_use]
-    pub fn in_precision(self, precision: Precision) -> Self {
-        Self { precision: Some(precision), ..self }
-    }
-}
-
-/// What [`Settings`] come to on this machine.
-pub(crate) struct Runner {
-    isa: Isa,
-    /// The precision asked for.
-    pub(crate) precision: Option<Precision>,
-    pub(crate) threads: Threads,
-}
-
-impl Runner {
-    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
-        let isa = match settings.isa {
-            Some(isa) => isa,
-            None => Isa::from_env()?,
-        };
-        let count = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
-            count => count,
-        };
-        Ok(Self { isa, precision: settings.precision, threads: Threads::new(count)? })
-    }
-
-    /// The precision for weights, whose tensors are those of training.
-    fn for_weights(&self) -> Precision {
-        self.precision.unwrap_or_default()
-    }
-}
+use crate::model::settings::{Runner, Settings};
 
 /// Where a backbone's params are.
 #[derive(Debug)]
@@ -71,6 +19,8 @@ enum ParamsPlace {
     Here(Arc<Params>),
     /// They lie in a model file and were not needed yet.
     InModel(PathBuf),
+    /// The net came in integers.
+    Nowhere,
 }
 
 /// A frozen MobileNetV2 with its threads: the part of a classifier that turns photos into features and is not trained.
@@ -86,9 +36,11 @@ pub struct Backbone {
 struct Inner {
     params: ParamsPlace,
     net: Arc<Net>,
+    /// The net in integers with its hash, once it is asked for; empty for a net in f32.
+    integers: OnceLock<IntegerBackbone>,
     record: Record,
     isa: Isa,
-    threads: Threads,
+    threads: Arc<Threads>,
 }
 
 impl Backbone {
@@ -117,18 +69,60 @@ impl Backbone {
 
     fn with(params: ParamsPlace, net: Net, record: Record, runner: Runner) -> Self {
         let Runner { isa, threads, .. } = runner;
-        Self { inner: Arc::new(Inner { params, net: Arc::new(net), record, isa, threads }) }
+        let (integers, threads) = (OnceLock::new(), Arc::new(threads));
+        Self { inner: Arc::new(Inner { params, net: Arc::new(net), integers, record, isa, threads }) }
+    }
+
+    /// The backbone in int8 of a model file, with its net packed.
+    pub(crate) fn of_integers(integers: IntegerBackbone, net: Net, record: Record, runner: Runner) -> Self {
+        let backbone = Self::with(ParamsPlace::Nowhere, net, record, runner);
+        // Nobody else has the backbone yet.
+        let _ = backbone.inner.integers.set(integers);
+        backbone
+    }
+
+    /// This backbone with another net in integers, made of the same params.
+    pub(crate) fn quantized(&self, params: &Arc<Params>, integers: IntegerBackbone) -> Self {
+        let net = Net::of_integers(icecap_graph::int8::IntegerNet::clone(&integers.net));
+        let inner = Inner {
+            params: ParamsPlace::Here(Arc::clone(params)),
+            net: Arc::new(net),
+            integers: OnceLock::from(integers),
+            record: self.inner.record.clone(),
+            isa: self.inner.isa,
+            threads: Arc::clone(&self.inner.threads),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The backbone of a model file that has it in int8, opened as a backbone alone.
+    fn of_model(opened: OpenedModel, path: &Path, runner: Runner) -> Result<Self, Error> {
+        let precision = opened.model.backbone.precision();
+        if let Some(asked) = runner.precision.filter(|asked| *asked != precision) {
+            return Err(Error::OtherPrecision { path: path.to_owned(), model: precision, asked });
+        }
+        match (opened.model, opened.net) {
+            (Model { backbone: BackbonePart::Integers(integers), record, .. }, Some(net)) => {
+                Ok(Self::of_integers(integers, net, record, runner))
+            }
+            _ => Err(icecap_weights::Error::IntegersOnly { path: path.to_owned() }.into()),
+        }
     }
 
     /// Opens a weight file, or a model file for its backbone. The threads copy the file, and fold and hash the net at
-    /// the same time.
+    /// the same time. A model file in int8 gives its own integers.
     ///
     /// # Errors
-    /// [`Error::Weights`] with the file and what is wrong with it; otherwise what [`Backbone::new`] returns.
+    /// [`Error::Weights`] with the file and what is wrong with it; [`Error::OtherPrecision`] if f32 is asked of a model file
+    /// in int8; otherwise what [`Backbone::new`] returns.
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
-        let runner = Runner::new(settings)?;
-        let opened = icecap_weights::open(path, runner.for_weights(), &runner.threads)?;
-        Ok(Self::of_opened(opened, runner))
+        let (runner, path) = (Runner::new(settings)?, path.as_ref());
+        match icecap_weights::open(path, runner.for_weights(), &runner.threads) {
+            Err(icecap_weights::Error::IntegersOnly { .. }) => {
+                Self::of_model(Model::open(path, &runner.threads)?, path, runner)
+            }
+            opened => Ok(Self::of_opened(opened?, runner)),
+        }
     }
 
     /// Opens the file of an entry of the manifest, which was fetched before, or put into the store by hand. The record
@@ -148,8 +142,12 @@ impl Backbone {
     /// What [`Backbone::open`] returns.
     pub fn from_bytes(bytes: &[u8], label: &str, settings: Settings) -> Result<Self, Error> {
         let runner = Runner::new(settings)?;
-        let opened = icecap_weights::open_bytes(bytes, label, runner.for_weights(), &runner.threads)?;
-        Ok(Self::of_opened(opened, runner))
+        match icecap_weights::open_bytes(bytes, label, runner.for_weights(), &runner.threads) {
+            Err(icecap_weights::Error::IntegersOnly { .. }) => {
+                Self::of_model(Model::open_bytes(bytes, label, &runner.threads)?, label.as_ref(), runner)
+            }
+            opened => Ok(Self::of_opened(opened?, runner)),
+        }
     }
 
     /// The starter backbone that is compiled in: width 0.35, made for 96x96. Small, and weak beside ImageNet weights.
@@ -165,12 +163,16 @@ impl Backbone {
     /// The net as it was trained. One that was found packed is read from its model file now.
     ///
     /// # Errors
-    /// None, but for a packed net's: as [`icecap_weights::read`], and [`Error::OtherBackbone`] if the file holds another
-    /// net by now.
+    /// [`Error::Graph`] if the backbone was opened from a model file in int8, which has integers alone. Of a packed net as
+    /// [`icecap_weights::read`], and [`Error::OtherBackbone`] if the file holds another net by now.
     pub fn params(&self) -> Result<Arc<Params>, Error> {
         let path = match &self.inner.params {
             ParamsPlace::Here(params) => return Ok(Arc::clone(params)),
             ParamsPlace::InModel(path) => path,
+            ParamsPlace::Nowhere => {
+                let (needed, got) = (Precision::F32, self.precision());
+                return Err(icecap_graph::Error::Precision { needed, got }.into());
+            }
         };
         let weights = icecap_weights::read_on(path, self.threads())?;
         let (expected, got) = (self.record().params_sha256, weights.record.params_sha256);
@@ -196,9 +198,14 @@ impl Backbone {
     /// already, whole. Returns the file's path.
     ///
     /// # Errors
-    /// [`Error::Weights`] if it cannot be written.
+    /// [`Error::Weights`] if it cannot be written; [`Error::Graph`] for a net in int8, whose model file is read as quickly.
     pub fn keep_packed(&self, store: &PackStore) -> Result<PathBuf, Error> {
         let path = store.path(self.record().params_sha256);
+        if self.precision() != Precision::F32 {
+            return Err(
+                icecap_graph::Error::Precision { needed: Precision::F32, got: self.precision() }.into()
+            );
+        }
         if store.find(self.record().params_sha256).is_some() {
             return Ok(path);
         }
@@ -214,9 +221,13 @@ impl Backbone {
     }
 
     /// Returns the bytes of the packed net as a file of it holds them, for
-    /// [`ClassifierBuilder::packed_net`](crate::model::ClassifierBuilder::packed_net).
+    /// [`ClassifierBuilder::packed_net`](crate::model::ClassifierBuilder::packed_net). There are none of a net in int8: its
+    /// model file is read as quickly.
     #[must_use]
     pub fn to_packed_bytes(&self) -> Vec<u8> {
+        if self.precision() != Precision::F32 {
+            return Vec::new();
+        }
         match icecap_weights::packed_bytes(self.record().params_sha256, &self.inner.net) {
             Ok(bytes) => bytes,
             Err(error) => unreachable!("memory can be written to: {error}"),
@@ -233,6 +244,27 @@ impl Backbone {
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.inner.net.precision()
+    }
+
+    /// Returns the net in integers, its hash and how it was made; `None` for a backbone in f32.
+    ///
+    /// # Cost
+    /// Of a backbone that was opened from weights, one copy and one hash of the integers, once.
+    #[must_use]
+    pub fn integers(&self) -> Option<&IntegerBackbone> {
+        let net = self.inner.net.integers()?;
+        Some(self.inner.integers.get_or_init(|| IntegerBackbone {
+            net: Arc::new(net.clone()),
+            sha256: icecap_weights::integers_digest(net),
+            origin: Quantization::default(),
+        }))
+    }
+
+    /// Returns the hash of the net as it computes: `params_sha256` of the record in f32, that of the integers in int8. Two
+    /// backbones of one hash give the same features.
+    #[must_use]
+    pub fn net_sha256(&self) -> Digest {
+        self.integers().map_or(self.record().params_sha256, |integers| integers.sha256)
     }
 
     /// Returns the instruction set that the backbone runs on.

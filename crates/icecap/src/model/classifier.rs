@@ -7,7 +7,7 @@ use std::sync::Arc;
 use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec};
 use icecap_graph::Precision;
 use icecap_kernels::{PackedDense, Shape, Tensor, dense};
-use icecap_weights::{BackbonePart, Model, Record};
+use icecap_weights::{BackbonePart, Model, Quantization, Record};
 
 use crate::error::Error;
 use crate::judge::metrics::{predicted, probabilities};
@@ -34,6 +34,8 @@ struct Inner {
     preprocessing: Preprocessing,
     record: Record,
     temperature: f32,
+    /// The share of photos of which the head says the same class in f32, where that was looked at.
+    agreement: Option<f32>,
     provenance: Provenance,
 }
 
@@ -71,6 +73,7 @@ impl Classifier {
         let exif: ExifPolicy = model.preprocessing.exif.parse()?;
         let bias = Tensor::from_slice(Shape::of([model.head_bias.len()]), &model.head_bias)?;
         let head = Head::from_parts(model.head_kernel, bias, model.classes.len());
+        let agreement = backbone.integers().and_then(|integers| integers.origin.agreement);
         let inner = Inner {
             packed: head.packed(),
             head,
@@ -78,6 +81,7 @@ impl Classifier {
             preprocessing: Preprocessing { resize: ResizeSpec { height, width, mode }, exif },
             record: model.record,
             temperature: model.temperature,
+            agreement,
             provenance: Provenance {
                 classes: model.classes,
                 data_fingerprint: model.data_fingerprint,
@@ -98,10 +102,6 @@ impl Classifier {
         head: Head,
         provenance: Provenance,
     ) -> Result<Self, Error> {
-        if backbone.precision() != Precision::F32 {
-            let (needed, got) = (Precision::F32, backbone.precision());
-            return Err(icecap_graph::Error::Precision { needed, got }.into());
-        }
         let (features, inputs) = (backbone.features(), head.kernel().shape().dims()[0]);
         let (names, outputs) = (provenance.classes.len(), head.classes());
         if inputs != features || outputs != names {
@@ -117,6 +117,7 @@ impl Classifier {
             record: backbone.record().clone(),
             backbone: backbone.clone(),
             temperature: 1.0,
+            agreement: None,
             provenance,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -155,6 +156,15 @@ impl Classifier {
 
     pub(crate) fn model(&self, backbone: SaveBackbone) -> Result<Model, Error> {
         let part = match backbone {
+            SaveBackbone::Pinned if self.precision() != Precision::F32 => {
+                let reason = "a net in int8 is quantized for its model, and is saved with it".to_owned();
+                return Err(Error::Setting { what: "backbone", reason });
+            }
+            SaveBackbone::Embedded if let Some(integers) = self.inner.backbone.integers() => {
+                let mut integers = integers.clone();
+                integers.origin.agreement = self.inner.agreement;
+                BackbonePart::Integers(integers)
+            }
             SaveBackbone::Pinned => BackbonePart::Pinned(self.inner.record.params_sha256),
             // A classification top is left out when it is written.
             SaveBackbone::Embedded => BackbonePart::Embedded(self.inner.backbone.params()?),
@@ -200,6 +210,25 @@ impl Classifier {
     #[must_use]
     pub fn temperature(&self) -> f32 {
         self.inner.temperature
+    }
+
+    /// Returns the precision of the features that the head was trained on.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.inner.backbone.precision()
+    }
+
+    /// Returns how the backbone was quantized, and how far that takes the classifier from f32; `None` in f32.
+    #[must_use]
+    pub fn quantization(&self) -> Option<Quantization> {
+        let origin = self.inner.backbone.integers()?.origin;
+        Some(Quantization { agreement: self.inner.agreement, ..origin })
+    }
+
+    /// Returns the classifier with the share of photos on which it agrees with itself in f32.
+    pub(crate) fn agreeing(self, agreement: f32) -> Self {
+        let inner = Inner { agreement: Some(agreement), ..Arc::unwrap_or_clone(self.inner) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Returns how a photo becomes the backbone's input.

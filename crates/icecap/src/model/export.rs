@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use icecap_graph::Precision;
 use icecap_graph::int8::IntegerNet;
-use icecap_weights::{HeadLayout, OnnxPixels, label_lines};
+use icecap_weights::{HeadLayout, Model, OnnxPixels, label_lines};
 
 use crate::error::Error;
 use crate::model::classifier::{Classifier, SaveBackbone};
@@ -32,7 +33,7 @@ impl Classifier {
     /// # Cost
     /// A pass over the weights where they are quantized, and three copies of the integers in memory.
     pub fn to_onnx_int8(&self, pixels: OnnxPixels) -> Result<Vec<u8>, Error> {
-        let model = self.model(SaveBackbone::Embedded)?;
+        let model = self.without_params()?;
         Ok(model.to_onnx_int8(&*self.integers()?, pixels)?)
     }
 
@@ -59,7 +60,15 @@ impl Classifier {
     /// # Cost
     /// That of [`Classifier::to_onnx_int8`].
     pub fn to_tflite_int8(&self) -> Result<Vec<u8>, Error> {
-        Ok(self.model(SaveBackbone::Embedded)?.to_tflite_int8(&*self.integers()?)?)
+        Ok(self.without_params()?.to_tflite_int8(&*self.integers()?)?)
+    }
+
+    /// The model without trained tensors, which what is written in int8, and the head alone, do without.
+    fn without_params(&self) -> Result<Model, Error> {
+        self.model(match self.precision() {
+            Precision::F32 => SaveBackbone::Pinned,
+            Precision::Int8 => SaveBackbone::Embedded,
+        })
     }
 
     /// The integers of the backbone.
@@ -75,7 +84,7 @@ impl Classifier {
     /// # Errors
     /// What [`Classifier::to_onnx`] returns.
     pub fn head_to_bytes(&self, layout: HeadLayout) -> Result<Vec<u8>, Error> {
-        Ok(self.model(SaveBackbone::Pinned)?.head_to_bytes(layout)?)
+        Ok(self.without_params()?.head_to_bytes(layout)?)
     }
 
     /// Returns the names of the classes in the order of their indices, one a line. Whatever would break a line in a name

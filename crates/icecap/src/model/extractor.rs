@@ -147,7 +147,7 @@ impl Extractor {
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
         let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views } = self;
         let shared = Shared {
-            params: backbone.record().params_sha256,
+            params: backbone.net_sha256(),
             preprocessing: preprocessing.to_string(),
             numerics: numerics(backbone),
             resize: &preprocessing.resize,

@@ -7,10 +7,11 @@ use icecap_kernels::{Shape, Tensor};
 use icecap_weights::{Weights, check_classes};
 
 use crate::error::Error;
-use crate::model::backbone::{Backbone, Settings};
+use crate::model::backbone::Backbone;
 use crate::model::classifier::{Classifier, Provenance};
 use crate::model::head::Head;
 use crate::model::preprocessing::Preprocessing;
+use crate::model::settings::Settings;
 
 impl Classifier {
     /// Makes a classifier from weights that have a classification top: pooling and one dense layer, as a user of Keras or

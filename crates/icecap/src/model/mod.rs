@@ -11,19 +11,25 @@ pub(crate) mod prediction;
 pub(crate) mod predictor;
 pub(crate) mod preprocessing;
 pub(crate) mod progress;
+pub(crate) mod quantizing;
 pub(crate) mod row;
+pub(crate) mod settings;
 pub(crate) mod source;
 
-pub use backbone::{Backbone, Session, Settings};
+pub use backbone::{Backbone, Session};
 pub use classifier::{Classifier, Provenance, SaveBackbone};
 pub use extractor::{Extracted, Extractor};
 pub use head::Head;
 #[doc(inline)]
 pub use icecap_graph::Precision;
+#[doc(inline)]
+pub use icecap_weights::Quantization;
 pub use opening::ClassifierBuilder;
 pub use prediction::Prediction;
 pub use predictor::Predictor;
 pub use preprocessing::Preprocessing;
 pub use progress::Progress;
+pub use quantizing::CalibrationPhotos;
 pub use row::{Choice, Columns, NO_LABEL, Row};
+pub use settings::Settings;
 pub use source::{OwnedSource, Source};

@@ -14,8 +14,9 @@ use icecap_graph::{Net, Precision};
 use icecap_weights::{BackbonePart, Model, OpenedModel, PackStore};
 
 use crate::error::Error;
-use crate::model::backbone::{Backbone, Runner, Settings};
+use crate::model::backbone::Backbone;
 use crate::model::classifier::Classifier;
+use crate::model::settings::{Runner, Settings};
 
 /// How a model file is to be opened: made by [`Classifier::builder`], ended by [`open`](Self::open) or
 /// [`bytes`](Self::bytes).
@@ -103,8 +104,8 @@ impl<'a> ClassifierBuilder<'a> {
         if let Some(backbone) = self.backbone {
             return over(Model::load(path)?, path, backbone);
         }
-        self.check_precision(path)?;
         if let Some(store) = self.pack_store
+            && self.settings.precision.is_none_or(|asked| asked == Precision::F32)
             && let Some(model) = Model::load_head(path)?
             && let Some(net) = store.find(model.record.params_sha256)
             && *net.numerics() == model.record.numerics
@@ -114,7 +115,7 @@ impl<'a> ClassifierBuilder<'a> {
         let runner = Runner::new(self.settings)?;
         let opened = Model::open(path, &runner.threads)?;
         let classifier = with_own(opened, path, runner)?;
-        if let Some(store) = self.pack_store {
+        if let (Some(store), Precision::F32) = (self.pack_store, classifier.backbone().precision()) {
             let _ = classifier.backbone().repack(store);
         }
         Ok(classifier)
@@ -127,10 +128,9 @@ impl<'a> ClassifierBuilder<'a> {
     /// damaged or not that of the model.
     pub fn bytes(&self, bytes: &[u8], label: &str) -> Result<Classifier, Error> {
         let path = Path::new(label);
-        if self.backbone.is_none() {
-            self.check_precision(path)?;
-        }
-        if let Some(PackedNet { path, place }) = &self.packed_net {
+        // A net in int8 is not packed apart: its model file is read as quickly.
+        if let Some(PackedNet { path, place }) = self.packed_net.as_ref().filter(|net| !net.place.is_empty())
+        {
             let other = || Error::PackedNet { path: (*path).to_owned() };
             let model = Model::head_from_bytes(bytes, label)?.ok_or_else(other)?;
             let net = icecap_weights::packed_in(path, place.clone(), model.record.params_sha256);
@@ -144,16 +144,6 @@ impl<'a> ClassifierBuilder<'a> {
         with_own(Model::open_bytes(bytes, label, &runner.threads)?, path, runner)
     }
 
-    /// A head is for features of the precision that it was trained on; those of another are some percent off.
-    fn check_precision(&self, path: &Path) -> Result<(), Error> {
-        match self.settings.precision {
-            Some(asked) if asked != Precision::F32 => {
-                Err(Error::OtherPrecision { path: path.to_owned(), model: Precision::F32, asked })
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// The classifier of a model whose backbone was found packed.
     fn on_packed(&self, mut model: Model, path: &Path, net: Net) -> Result<Classifier, Error> {
         model.record.width = model.record.width.or_else(|| net.spec().width());
@@ -164,11 +154,12 @@ impl<'a> ClassifierBuilder<'a> {
 
 /// The classifier of a model over a backbone that is at hand, if it was trained on that.
 fn over(model: Model, path: &Path, backbone: &Backbone) -> Result<Classifier, Error> {
-    if backbone.precision() != Precision::F32 {
-        let (model, asked) = (Precision::F32, backbone.precision());
-        return Err(Error::OtherPrecision { path: path.to_owned(), model, asked });
-    }
-    let (expected, got) = (model.record.params_sha256, backbone.record().params_sha256);
+    check_precision(&model, path, Some(backbone.precision()))?;
+    let expected = match &model.backbone {
+        BackbonePart::Integers(integers) => integers.sha256,
+        _ => model.record.params_sha256,
+    };
+    let got = backbone.net_sha256();
     if expected != got {
         let (expected, got) = (expected.to_string(), got.to_string());
         return Err(Error::OtherBackbone { path: path.to_owned(), expected, got });
@@ -176,13 +167,29 @@ fn over(model: Model, path: &Path, backbone: &Backbone) -> Result<Classifier, Er
     Classifier::assemble(model, path, backbone.clone())
 }
 
+/// A head is for features of the precision that it was trained on; those of another are some percent off.
+fn check_precision(model: &Model, path: &Path, asked: Option<Precision>) -> Result<(), Error> {
+    let model = model.backbone.precision();
+    match asked {
+        Some(asked) if asked != model => Err(Error::OtherPrecision { path: path.to_owned(), model, asked }),
+        _ => Ok(()),
+    }
+}
+
 /// The classifier of a model that has its backbone inside, packed as it was read.
 fn with_own(opened: OpenedModel, path: &Path, runner: Runner) -> Result<Classifier, Error> {
     let OpenedModel { model, net } = opened;
-    let (BackbonePart::Embedded(params), Some(net)) = (&model.backbone, net) else {
-        let params_sha256 = model.record.params_sha256.to_string();
-        return Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256 });
+    check_precision(&model, path, runner.precision)?;
+    let record = model.record.clone();
+    let backbone = match (&model.backbone, net) {
+        (BackbonePart::Embedded(params), Some(net)) => Backbone::of(Arc::clone(params), net, record, runner),
+        (BackbonePart::Integers(integers), Some(net)) => {
+            Backbone::of_integers(integers.clone(), net, record, runner)
+        }
+        _ => {
+            let params_sha256 = model.record.params_sha256.to_string();
+            return Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256 });
+        }
     };
-    let backbone = Backbone::of(Arc::clone(params), net, model.record.clone(), runner);
     Classifier::assemble(model, path, backbone)
 }

@@ -1,21 +1,25 @@
 //! The model file: what training leaves behind, in one safetensors file that needs nothing beside it.
 //!
-//! Head, backbone (or the hash of the one it needs), class names, preprocessing and provenance. The format is
-//! specified in `docs/model-file.md`; format 1 is read forever.
+//! Head, backbone (or the hash of the one it needs), class names, preprocessing and provenance. The formats are
+//! specified in `docs/model-file.md`: 1 for a backbone in f32, 2 for one in int8. Both are read forever.
 
+mod integers;
 mod read;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use icecap_graph::{Net, Params};
+use icecap_graph::{Net, Params, Precision, Spec};
 use icecap_kernels::Tensor;
 
-use crate::{Digest, Record};
+use crate::{Digest, IntegerBackbone, Record};
 
-/// The number of the model format that is written, and of the latest that is read.
+/// The number of the model format that is written for a backbone in f32.
 pub const FORMAT: u64 = 1;
+
+/// The number of the model format that is written for a backbone in int8, and of the latest that is read.
+pub const INTEGER_FORMAT: u64 = 2;
 
 /// The metadata keys of a model file beside its record's.
 mod key {
@@ -68,7 +72,7 @@ pub struct Model {
 pub struct OpenedModel {
     /// The model that was read.
     pub model: Model,
-    /// The net of the embedded backbone with BatchNorm folded in and its values packed; `None` if the model was saved
+    /// The net of the embedded backbone, packed for inference in its own precision; `None` if the model was saved
     /// without its backbone.
     pub net: Option<Net>,
 }
@@ -78,8 +82,31 @@ pub struct OpenedModel {
 pub enum BackbonePart {
     /// The net is in the file, without a classification top.
     Embedded(Arc<Params>),
+    /// The net is in the file, in integers.
+    Integers(IntegerBackbone),
     /// The net is elsewhere: it is the one with this `params_sha256`, and no other.
     Pinned(Digest),
+}
+
+impl BackbonePart {
+    /// Returns the channel counts of the net; `None` if it is elsewhere.
+    #[must_use]
+    pub fn spec(&self) -> Option<&Spec> {
+        match self {
+            Self::Embedded(params) => Some(params.spec()),
+            Self::Integers(backbone) => Some(&backbone.net.spec),
+            Self::Pinned(_) => None,
+        }
+    }
+
+    /// Returns the precision of the features that the head was trained on.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::Embedded(_) | Self::Pinned(_) => Precision::F32,
+            Self::Integers(_) => Precision::Int8,
+        }
+    }
 }
 
 /// How a photo becomes the input of the backbone, in plain values. Pixel scaling belongs to the [`Record`].
@@ -121,8 +148,8 @@ impl Model {
             }
         }
         check_temperature(self.temperature)?;
-        if let BackbonePart::Embedded(params) = &self.backbone {
-            let channels = params.spec().feature_channels();
+        if let Some(spec) = self.backbone.spec() {
+            let channels = spec.feature_channels();
             if features != channels {
                 return Err(format!("a head for {features} features on a backbone with {channels}"));
             }

@@ -7,8 +7,8 @@ use icecap_graph::Precision;
 use icecap_kernels::Threads;
 
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, OpenedModel, PINNED, Preprocessing,
-    check_classes, check_temperature, key,
+    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, INTEGER_FORMAT, Model, OpenedModel, PINNED,
+    Preprocessing, check_classes, check_temperature, integers, key,
 };
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
@@ -45,7 +45,8 @@ impl Model {
     }
 
     /// Reads the model file at `path` except for its backbone, for callers that have that net at hand; the backbone of
-    /// the result is [`BackbonePart::Pinned`]. Returns `None` if the file has no backbone inside.
+    /// the result is [`BackbonePart::Pinned`]. Returns `None` if the file has no backbone inside, or has it in int8, which
+    /// takes no longer to read than one that is at hand.
     ///
     /// The container is checked whole; the backbone's tensors are not looked at.
     ///
@@ -90,6 +91,9 @@ fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Resul
     let file = parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let pinned = PinnedBackbone::of(&metadata)?;
+    if format(&metadata)? == INTEGER_FORMAT {
+        return read_integers(&file, &pinned, packing, threads);
+    }
     if !is_embedded(&file, &metadata)? {
         let (backbone, record) = (BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?);
         return Ok(OpenedModel { model: model(&file, backbone, record)?, net: None });
@@ -101,12 +105,31 @@ fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Resul
     Ok(OpenedModel { model: model(&file, BackbonePart::Embedded(Arc::new(params)), record)?, net })
 }
 
+/// Reads a model whose backbone is in int8. Its integers tell no trained tensors, so the hash of those is believed.
+fn read_integers(
+    file: &Container<'_>,
+    pinned: &PinnedBackbone,
+    packing: Packing,
+    threads: &Threads,
+) -> Result<OpenedModel, Error> {
+    let metadata = Metadata { path: file.path(), map: file.metadata() };
+    metadata.need(key::BACKBONE, |text| match text {
+        EMBEDDED => Ok(()),
+        _ => Err("a model in int8 has its net inside".to_owned()),
+    })?;
+    is_embedded(file, &metadata)?;
+    let (backbone, net) = integers::read(file, &metadata, packing, threads)?;
+    let mut record = pinned.record(&metadata)?;
+    metadata.check_width(&mut record, &backbone.net.spec)?;
+    Ok(OpenedModel { model: model(file, BackbonePart::Integers(backbone), record)?, net })
+}
+
 #[cfg(feature = "files")]
 fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
     let file = parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let pinned = PinnedBackbone::of(&metadata)?;
-    if !is_embedded(&file, &metadata)? {
+    if format(&metadata)? == INTEGER_FORMAT || !is_embedded(&file, &metadata)? {
         return Ok(None);
     }
     model(&file, BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?).map(Some)
@@ -119,7 +142,7 @@ fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     }
     let file = safetensors::parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
-    check_format(&metadata)?;
+    format(&metadata)?;
     for key in [record_key::EPSILON, record_key::PADDING, record_key::SCALING] {
         metadata.need(key, vocabulary::line)?;
     }
@@ -158,15 +181,18 @@ fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result
     Ok(model)
 }
 
-fn check_format(metadata: &Metadata<'_>) -> Result<(), Error> {
+/// The number of the file's format, one of those that are read.
+fn format(metadata: &Metadata<'_>) -> Result<u64, Error> {
     let path = metadata.path;
     let refuse = |reason: String| Err(Error::NotAModel { path: path.into(), reason });
     let Some(text) = metadata.map.get(key::FORMAT) else {
         return refuse("its metadata has no 'format'".to_owned());
     };
     match text.parse() {
-        Ok(FORMAT) => Ok(()),
-        Ok(got) if got > FORMAT => Err(Error::NewerFormat { path: path.into(), got, known: FORMAT }),
+        Ok(known @ (FORMAT | INTEGER_FORMAT)) => Ok(known),
+        Ok(got) if got > INTEGER_FORMAT => {
+            Err(Error::NewerFormat { path: path.into(), got, known: INTEGER_FORMAT })
+        }
         _ => refuse(format!("its metadata 'format' is '{}'", shown(text))),
     }
 }

@@ -1,6 +1,7 @@
 //! Saving a model. The same model always gives the same bytes: nothing in the file depends on the time, the
 //! machine or the order of a hash map.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -8,10 +9,13 @@ use std::path::Path;
 use icecap_kernels::Shape;
 
 use super::read::preprocessing;
-use super::{BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, Model, PINNED, key};
+use super::{
+    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, INTEGER_FORMAT, Model, PINNED, integers, key,
+};
+use crate::integers::{Payload, tensors as integer_tensors};
 use crate::params_digest::for_each_le_chunk;
 use crate::record::{Metadata, key as record_key};
-use crate::{Error, Layout, params_digest, safetensors, vocabulary};
+use crate::{Error, Layout, integers_digest, params_digest, safetensors, vocabulary};
 
 impl Model {
     /// Writes the model file at `path` in one step: a reader finds the old file or the whole new one.
@@ -50,7 +54,7 @@ impl Model {
         preprocessing(&texts)?;
         let tensors = self.tensors();
         let tensors: Vec<_> =
-            tensors.into_iter().map(|(name, (shape, _))| (name, safetensors::Element::F32, shape)).collect();
+            tensors.iter().map(|(name, (shape, values))| (name.as_ref(), values.element(), *shape)).collect();
         let header = safetensors::header(&metadata, &tensors);
         safetensors::check_header_length(path, header.len())?;
         Ok(header)
@@ -62,7 +66,13 @@ impl Model {
         let (got, numerics) = match &self.backbone {
             BackbonePart::Pinned(pinned) => (*pinned, &self.record.numerics),
             BackbonePart::Embedded(params) => (params_digest(params), params.numerics()),
+            BackbonePart::Integers(backbone) => (stated, &backbone.net.numerics),
         };
+        if let BackbonePart::Integers(backbone) = &self.backbone
+            && integers_digest(&backbone.net) != backbone.sha256
+        {
+            return Err(format!("the hash of the integers is not {}", backbone.sha256));
+        }
         if got != stated {
             return Err(format!("the backbone's params_sha256 is {got}, and the record says {stated}"));
         }
@@ -75,6 +85,10 @@ impl Model {
     fn write(&self, header: &[u8], out: &mut impl Write) -> std::io::Result<()> {
         out.write_all(header)?;
         for (_, values) in self.tensors().into_values() {
+            let Payload::F32(values) = values else {
+                out.write_all(&values.to_le_bytes())?;
+                continue;
+            };
             let mut result = Ok(());
             for_each_le_chunk(values, |bytes| {
                 if result.is_ok() {
@@ -87,13 +101,22 @@ impl Model {
     }
 
     /// Shape and values of every tensor of the file by name.
-    fn tensors(&self) -> BTreeMap<&str, (Shape, &[f32])> {
-        let mut tensors = BTreeMap::from([
-            (HEAD_KERNEL, (self.head_kernel.shape(), self.head_kernel.data())),
-            (HEAD_BIAS, (Shape::of([self.head_bias.len()]), &*self.head_bias)),
-        ]);
-        if let BackbonePart::Embedded(params) = &self.backbone {
-            tensors.extend(params.backbone_tensors().map(|(name, t)| (name, (t.shape(), t.data()))));
+    fn tensors(&self) -> BTreeMap<Cow<'_, str>, (Shape, Payload<'_>)> {
+        let kernel = (self.head_kernel.shape(), Payload::F32(self.head_kernel.data()));
+        let bias = (Shape::of([self.head_bias.len()]), Payload::F32(&self.head_bias));
+        let mut tensors =
+            BTreeMap::from([(Cow::Borrowed(HEAD_KERNEL), kernel), (Cow::Borrowed(HEAD_BIAS), bias)]);
+        match &self.backbone {
+            BackbonePart::Embedded(params) => {
+                tensors.extend(params.backbone_tensors().map(|(name, tensor)| {
+                    (Cow::Borrowed(name), (tensor.shape(), Payload::F32(tensor.data())))
+                }))
+            }
+            BackbonePart::Integers(backbone) => {
+                let all = integer_tensors(&backbone.net).into_iter();
+                tensors.extend(all.map(|tensor| (Cow::Owned(tensor.name), (tensor.shape, tensor.values))));
+            }
+            BackbonePart::Pinned(_) => {}
         }
         tensors
     }
@@ -104,12 +127,16 @@ impl Model {
         // The layout of this file's names; the backbone's own is kept beside it.
         metadata.insert(record_key::LAYOUT.to_owned(), Layout::Keras.to_string());
         let backbone = match self.backbone {
-            BackbonePart::Embedded(_) => EMBEDDED,
+            BackbonePart::Embedded(_) | BackbonePart::Integers(_) => EMBEDDED,
             BackbonePart::Pinned(_) => PINNED,
+        };
+        let format = match self.backbone {
+            BackbonePart::Integers(_) => INTEGER_FORMAT,
+            _ => FORMAT,
         };
         let input = &self.preprocessing;
         for (key, value) in [
-            (key::FORMAT, FORMAT.to_string()),
+            (key::FORMAT, format.to_string()),
             (key::CLASSES, serde_json::Value::from(self.classes.clone()).to_string()),
             (key::BACKBONE, backbone.to_owned()),
             (key::INPUT_SIZE, vocabulary::size_text(input.size)),
@@ -121,6 +148,9 @@ impl Model {
             (key::DATA_FINGERPRINT, self.data_fingerprint.clone()),
         ] {
             metadata.insert(key.to_owned(), value);
+        }
+        if let BackbonePart::Integers(backbone) = &self.backbone {
+            integers::state(backbone, &mut metadata);
         }
         // A file that says nothing of it stays as it was before there was such a key.
         if self.temperature != 1.0 {

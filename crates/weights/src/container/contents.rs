@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use icecap_kernels::{Shape, Tensor};
 
 use super::ContainerKind;
+use super::element::Element;
 use crate::Error;
 use crate::shown::shown;
 
@@ -36,6 +37,8 @@ pub(crate) struct Entry<'a> {
 pub(crate) enum Values<'a> {
     /// f32, little-endian, last axis fastest; as many as the shape says.
     F32(Cow<'a, [u8]>),
+    /// Values of another type, little-endian, last axis fastest; as many as the shape says.
+    Typed(Element, &'a [u8]),
     /// Values of a type that is not read, by its name.
     Other(String),
 }
@@ -97,6 +100,7 @@ impl<'a> Container<'a> {
     pub fn dtype(&self, name: &str) -> Option<&str> {
         self.entries.get(name).map(|entry| match &entry.values {
             Values::F32(_) => "F32",
+            Values::Typed(element, _) => element.name(),
             Values::Other(dtype) => dtype,
         })
     }
@@ -120,7 +124,28 @@ impl<'a> Container<'a> {
         let entry = self.entries.get(name).ok_or_else(missing)?;
         match &entry.values {
             Values::F32(bytes) => Ok((entry.shape, bytes.as_chunks().0)),
+            Values::Typed(element, _) => Err(dtype_error(&self.path, name, entry.offset, element.name())),
             Values::Other(dtype) => Err(dtype_error(&self.path, name, entry.offset, dtype)),
+        }
+    }
+
+    /// The shape of a tensor of this type and its bytes as they stand in the file; in HDF5 and PyTorch's files there is
+    /// none but f32.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`] if there is none of that name; [`Error::Tensor`] if it is of another type.
+    pub(crate) fn typed(&self, name: &str, element: Element) -> Result<(Shape, &[u8]), Error> {
+        let missing = || Error::MissingTensor { path: self.path.clone(), tensor: shown(name) };
+        let entry = self.entries.get(name).ok_or_else(missing)?;
+        match &entry.values {
+            Values::F32(bytes) if element == Element::F32 => Ok((entry.shape, bytes)),
+            Values::Typed(got, bytes) if *got == element => Ok((entry.shape, bytes)),
+            _ => {
+                let got = self.dtype(name).map_or_else(String::new, shown);
+                let reason = format!("it is {got}, expected {}", element.name());
+                let (path, offset) = (self.path.clone(), entry.offset);
+                Err(Error::Tensor { path, tensor: shown(name), offset, reason })
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! that what follows cannot fail on it; values are borrowed from the file where they lie there in one run.
 
 mod contents;
+mod element;
 pub mod hdf5;
 mod keras_archive;
 mod kind;
@@ -18,6 +19,7 @@ use std::path::Path;
 use crate::Error;
 pub use contents::Container;
 pub(crate) use contents::{Entry, MODEL_CONFIG, Values, dtype_error};
+pub(crate) use element::Element;
 pub use kind::ContainerKind;
 pub use limit::{MAX_FILE, MAX_NAME, MAX_TENSORS};
 pub(crate) use limit::{MAX_MODEL_CONFIG, check_name, limit};

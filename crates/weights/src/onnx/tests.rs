@@ -65,7 +65,7 @@ pub(crate) fn symmetric() -> Numerics {
 pub(crate) fn params(model: &Model) -> &Params {
     match &model.backbone {
         BackbonePart::Embedded(params) => params,
-        BackbonePart::Pinned(_) => panic!("a model without its backbone"),
+        _ => panic!("a model without its backbone"),
     }
 }
 

@@ -14,6 +14,7 @@ mod hash;
 mod hdf5;
 mod hdf5_keras;
 mod hostile;
+mod integers;
 mod keras;
 mod layouts;
 mod model;

@@ -45,6 +45,7 @@ pub(super) fn arguments(
         views: options.augment.count(),
         threads: backbone.threads().count(),
         isa: backbone.isa().name(),
+        precision: backbone.precision().name(),
         out: text(folder.path()),
         strict: options.strict,
         cache: !options.no_cache,

@@ -5,12 +5,14 @@ use std::path::Path;
 use icecap::advanced::data::Part;
 use icecap::judge::{Bin, CrossValidation, Fold};
 use icecap::learn::{Epoch, SkippedPhoto};
+use icecap::model::Quantization;
 use icecap::{Dataset, Trained};
 
 use crate::photos::skipped;
+use crate::run::figure::Figure;
 use crate::run::history::EpochRow;
 use crate::run::metrics::{
-    ClassCounts, ConfidenceRange, FoldRow, Folds, Metrics, Photos, Seconds, SkippedRow,
+    ClassCounts, ConfidenceRange, FoldRow, Folds, Int8, Metrics, Photos, Seconds, SkippedRow,
 };
 use crate::run::since::Comparison;
 
@@ -31,6 +33,8 @@ pub(super) fn metrics(
     Metrics {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: model.to_string_lossy().into_owned(),
+        precision: trained.classifier.precision().name().to_owned(),
+        int8: trained.classifier.quantization().map(int8),
         classes: classes(dataset),
         loss_0: Some(trained.before.loss.into()),
         accuracy_0: Some(trained.before.accuracy.into()),
@@ -114,6 +118,16 @@ fn folds(folds: &CrossValidation) -> Folds {
         spread: Some(folds.spread()),
         centroid_accuracy: Some(folds.centroid_accuracy()),
         each: folds.folds.iter().map(row).collect(),
+    }
+}
+
+fn int8(quantization: Quantization) -> Int8 {
+    Int8 {
+        photos: quantization.photos as u64,
+        judged: quantization.judged as u64,
+        on_others: quantization.on_others,
+        feature_error: quantization.error.map(Figure::from),
+        agreement: quantization.agreement.map(Figure::from),
     }
 }
 

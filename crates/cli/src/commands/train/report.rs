@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use icecap::advanced::data::{Inventory, Part};
 use icecap::learn::{ClassWeight, Decay, Epoch, Epochs, PhotoReport, Settled, Steps};
-use icecap::model::Preprocessing;
+use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Dataset, Event, Trained};
 
 use super::options::Options;
@@ -89,7 +89,7 @@ impl<'a> Report<'a> {
         let photos = self.dataset.samples().count();
         self.say(&format!(
             "photos      {photos} of {} classes in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
-             input       {preprocessing}\nruns on     {}, {}\n",
+             input       {preprocessing}\nruns on     {}, {}{}\n",
             self.dataset.classes.len(),
             plain_path(self.options.folder()),
             self.classes(),
@@ -97,6 +97,10 @@ impl<'a> Report<'a> {
             plain(weights),
             backbone.isa(),
             counted(backbone.threads().count(), "thread"),
+            match self.options.backbone.runner.precision.unwrap_or(backbone.precision()) {
+                Precision::F32 => "",
+                Precision::Int8 => ", in int8",
+            }
         ))?;
         let uneven = verdict::uneven(&self.dataset.classes, &self.dataset.counts(Part::Train));
         if let (Some(warning), ClassWeight::None) = (uneven, self.options.training.class_weight) {
@@ -108,8 +112,13 @@ impl<'a> Report<'a> {
         if let Some(warning) = unwatched.filter(|_| inventory.val.is_none()) {
             note(&warning);
         }
-        *lock(&self.progress) = Some(Progress::new("features", photos));
         Ok(())
+    }
+
+    /// The photos are about to become features.
+    pub(super) fn reading(&self) {
+        let photos = self.dataset.samples().count();
+        *lock(&self.progress) = Some(Progress::new("features", photos));
     }
 
     /// Returns the table of classes: index, name, photos in each part.

@@ -15,14 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use icecap::advanced::data::{Cache, Groups, Inventory, Part, Sample, read_split, split, split_groups};
+use icecap::advanced::graph::UnknownPrecision;
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 
 use super::options::Options;
 use crate::options::input::InputSize;
 use crate::run::arguments::Basis;
-use crate::run::files::{MODEL, SPLIT};
+use crate::run::files::{ARGUMENTS, MODEL, SPLIT};
 use crate::run::since::{Changes, Comparison};
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
 
 use compare::Earlier;
 use known::Known;
@@ -46,8 +47,13 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, size, resize, .. } = Basis::read(&run)?;
+    let Basis { weights, size, resize, precision, .. } = Basis::read(&run)?;
     options.backbone.weights = options.backbone.weights.or(Some(weights.into()));
+    let precision = precision.map(|name| name.parse()).transpose();
+    let precision = precision.map_err(|error: UnknownPrecision| {
+        Failure::new(Code::Content, format!("{}: precision: {error}", run.join(ARGUMENTS).display()))
+    })?;
+    options.backbone.runner.precision = options.backbone.runner.precision.or(precision);
     options.input.size = options.input.size.or(Some(InputSize(size)));
     if options.input.resize.is_none() {
         options.input.resize = Some(resize.parse().map_err(Error::from)?);
@@ -96,7 +102,7 @@ impl Since {
     pub(super) fn open(self, backbone: &Backbone) -> Result<Opened, Failure> {
         let file = self.run.join(MODEL);
         let model = match Classifier::builder().backbone(backbone).open(&file) {
-            Err(Error::OtherBackbone { .. }) => Classifier::open(&file),
+            Err(Error::OtherBackbone { .. } | Error::OtherPrecision { .. }) => Classifier::open(&file),
             opened => opened,
         }?;
         Ok(Opened { run: self.run, changes: self.changes, earlier: Earlier { model, learned: self.learned } })

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::weights::{Checked, Container, Digest, Entry, MAX_FILE, Manifest, Store, Weights};
+use icecap::advanced::weights::{
+    BackbonePart, Checked, Container, Digest, Entry, Error, IntegerBackbone, MAX_FILE, Manifest, Model,
+    Store, Weights,
+};
 use serde::Serialize;
 
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::{WeightsSource, entry};
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::table::{print, print_json};
-use crate::terminal::wording::{plain, plain_path};
+use crate::terminal::wording::{counted, plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -94,19 +97,59 @@ fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     if let Some(entry) = entry {
         entry.check_hash(sha256, &plain_path(path))?;
     }
-    let weights = icecap::advanced::weights::read(path)?;
+    let weights = match icecap::advanced::weights::read(path) {
+        Err(Error::IntegersOnly { .. }) => return integers(path, note.as_ref()),
+        read => read?,
+    };
     let mut compared = match entry {
         Some(entry) => known_file(entry, &weights, path)?,
-        None => {
-            let with = match &note {
-                Some((place, _)) => format!("as {} says", plain_path(place)),
-                None => "compared with nothing: no name of the manifest has this one".to_owned(),
-            };
-            vec![Compared { what: "file sha256", with }]
-        }
+        None => vec![beside_note(note.as_ref())],
     };
     compared.extend(net(&weights, states_hash(path)?, entry));
     Ok(report(plain_path(path), &weights, entry, compared))
+}
+
+/// What the hash of a file that the manifest does not list was compared with.
+fn beside_note(note: Option<&(PathBuf, Digest)>) -> Compared {
+    let with = match note {
+        Some((place, _)) => format!("as {} says", plain_path(place)),
+        None => "compared with nothing: no name of the manifest has this one".to_owned(),
+    };
+    Compared { what: "file sha256", with }
+}
+
+/// A model whose net is in int8.
+fn integers(path: &Path, note: Option<&(PathBuf, Digest)>) -> Result<Report, Failure> {
+    let model = Model::load(path)?;
+    let BackbonePart::Integers(IntegerBackbone { sha256, origin, .. }) = &model.backbone else {
+        return Err(Error::IntegersOnly { path: path.to_owned() }.into());
+    };
+    let off = origin.error.map_or("not measured".to_owned(), |error| {
+        let on = match origin.on_others {
+            true => format!("{} others", origin.judged),
+            false => "the same".to_owned(),
+        };
+        format!("features {:.1} % off f32 on {on}", 100.0 * error)
+    });
+    let by = counted(origin.photos, "photo");
+    let compared = vec![
+        beside_note(note),
+        Compared {
+            what: "tensors",
+            with: "each name, shape and value as a net in integers needs it".to_owned(),
+        },
+        Compared { what: "integers", with: format!("sha256 {sha256}, as the file states") },
+        Compared { what: "precision", with: format!("int8, quantized with {by}; {off}") },
+        Compared { what: "params sha256", with: "believed: its tensors are not in the file".to_owned() },
+    ];
+    let file_sha256 = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
+    Ok(Report {
+        file: plain_path(path),
+        file_sha256: file_sha256.to_string(),
+        params_sha256: model.record.params_sha256.to_string(),
+        entry: None,
+        compared,
+    })
 }
 
 /// Returns the entry that states a hash, or how it starts, of a file of this name.

@@ -10,8 +10,9 @@
 mod read;
 mod write;
 
+pub use super::element::Element;
 pub use read::parse;
-pub use write::{Element, check_header_length, header, pad_header};
+pub use write::{check_header_length, header, pad_header};
 
 /// The size of the longest header that is read or written, in bytes.
 pub const MAX_HEADER: u64 = 1 << 20;

@@ -21,7 +21,7 @@ use serde::de::{Deserialize, Error as _, MapAccess, Visitor};
 use super::{MAX_HEADER, METADATA, PREFIX};
 use crate::Error;
 use crate::container::{
-    Container, ContainerKind, Entry, MAX_FILE, MAX_TENSORS, Values, check_name, dtype_error, limit,
+    Container, ContainerKind, Element, Entry, MAX_FILE, MAX_TENSORS, Values, check_name, dtype_error, limit,
 };
 use crate::shown::shown;
 
@@ -63,14 +63,18 @@ pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let start = (PREFIX + text.len()) as u64;
     let checked = check_entries(path, header.tensors, start, data.len() as u64)?;
     let views = SafeTensors::deserialize(bytes).map_err(|error| container(0, shown(&error.to_string())))?;
+    let data = |name: &str| match views.tensor(name) {
+        Ok(view) => Ok(view.data()),
+        Err(error) => Err(container(0, shown(&error.to_string()))),
+    };
     let mut entries = BTreeMap::new();
     for (name, Checked { dtype, shape, offset }) in checked {
         let values = match dtype {
-            Dtype::F32 => {
-                let view = views.tensor(&name).map_err(|error| container(0, shown(&error.to_string())))?;
-                Values::F32(Cow::Borrowed(view.data()))
-            }
-            other => Values::Other(other.to_string()),
+            Dtype::F32 => Values::F32(Cow::Borrowed(data(&name)?)),
+            other => match Element::ALL.into_iter().find(|element| element.name() == other.to_string()) {
+                Some(element) => Values::Typed(element, data(&name)?),
+                None => Values::Other(other.to_string()),
+            },
         };
         entries.insert(name, Entry { shape, offset, values });
     }

@@ -8,38 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::{MAX_HEADER, METADATA, PREFIX};
 use crate::Error;
-use crate::container::limit;
-
-/// An element type of the tensors that are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// 32-bit floating point.
-    F32,
-    /// 64-bit signed integer.
-    I64,
-    /// 8-bit unsigned integer.
-    U8,
-}
-
-impl Element {
-    /// What the format calls it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "F32",
-            Self::I64 => "I64",
-            Self::U8 => "U8",
-        }
-    }
-
-    /// Bytes of a value.
-    fn size(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::I64 => 8,
-            Self::U8 => 1,
-        }
-    }
-}
+use crate::container::{Element, limit};
 
 /// Returns the bytes that stand before the data of a file with these tensors: the values must follow in the order
 /// given.

@@ -65,8 +65,8 @@ fn of_old(
     cache: Option<Arc<Cache>>,
 ) -> Result<Vec<Option<usize>>, Failure> {
     let (new, set) = (&trained.classifier, &trained.val_set);
-    let params = |of: &Classifier| of.backbone().record().params_sha256;
-    if params(old) == params(new) && old.preprocessing() == new.preprocessing() {
+    let net = |of: &Classifier| of.backbone().net_sha256();
+    if net(old) == net(new) && old.preprocessing() == new.preprocessing() {
         let rows = set.features.features().data().chunks_exact(new.backbone().features());
         return Ok(rows.map(|row| Some(old.of_features(row).class)).collect());
     }

@@ -1,0 +1,171 @@
+//! A backbone from f32 to int8 with photos of a training, and how far that takes it from f32.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use icecap_data::{Cache, Limits, Loader};
+use icecap_graph::int8::{MOST_JUDGED, MOST_PHOTOS, Photos, calibrate};
+use icecap_graph::{Input, Precision, Tap};
+use icecap_weights::{IntegerBackbone, Quantization, integers_digest};
+
+use crate::error::Error;
+use crate::model::backbone::Backbone;
+use crate::model::classifier::Classifier;
+use crate::model::extractor::Extractor;
+use crate::model::preprocessing::Preprocessing;
+use crate::model::progress::Progress;
+use crate::model::source::Source;
+
+/// Hears how many photos are done, and can stop the work.
+type Listening<'a> = &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync);
+
+/// Photos that a backbone is quantized with.
+#[derive(Clone, Debug, Default)]
+pub struct CalibrationPhotos<'a> {
+    /// The photos that ranges and biases are taken from.
+    pub seen: Vec<Source<'a>>,
+    /// Other photos, on which the error is measured; with none it is measured on those that are seen, and is then smaller
+    /// than on others.
+    pub judged: Vec<Source<'a>>,
+}
+
+impl<'a> CalibrationPhotos<'a> {
+    /// With fewer photos than this all are seen, and none is left to measure the error on.
+    pub const FEWEST_TO_PART: usize = 20;
+
+    /// Picks from `photos`, evenly over their order: up to 64 to be seen, and of every five another one, up to 16, to measure
+    /// the error on. All of fewer than [`CalibrationPhotos::FEWEST_TO_PART`] are seen.
+    #[must_use]
+    pub fn pick(photos: &[Source<'a>]) -> Self {
+        let judged = match photos.len() {
+            0..Self::FEWEST_TO_PART => 0,
+            count => (count / 5).min(MOST_JUDGED),
+        };
+        let picked = photos.len().min(MOST_PHOTOS + judged);
+        let mut parted = Self::default();
+        for at in 0..picked {
+            let photo = photos[at * photos.len() / picked];
+            // Evenly among those that are picked.
+            let is_judged = (at + 1) * judged / picked > at * judged / picked;
+            if is_judged { parted.judged.push(photo) } else { parted.seen.push(photo) }
+        }
+        parted
+    }
+}
+
+impl Backbone {
+    /// Returns this backbone in int8, quantized with photos: ranges are those that they reach, biases are corrected by them,
+    /// and the error against f32 is measured. Photos that cannot be read are left out. `progress` hears of each photo that is
+    /// read and can stop the work.
+    ///
+    /// Photos of the training belong here, none on which a classifier is tried.
+    ///
+    /// # Errors
+    /// [`Error::NoPhotos`] if none can be read; [`Error::Stopped`] if `progress` breaks; [`Error::Graph`] for weights that
+    /// int8 cannot hold, and for a backbone that is in int8 already.
+    ///
+    /// # Cost
+    /// Some tenths of a second for each photo on each thread, and the memory of 40 bytes for each of its pixels.
+    pub fn calibrated(
+        &self,
+        photos: &CalibrationPhotos<'_>,
+        preprocessing: Preprocessing,
+        progress: Listening<'_>,
+    ) -> Result<Self, Error> {
+        if self.precision() != Precision::F32 {
+            let (needed, got) = (Precision::F32, self.precision());
+            return Err(icecap_graph::Error::Precision { needed, got }.into());
+        }
+        let params = self.params()?;
+        let all: Vec<Source<'_>> = photos.seen.iter().chain(&photos.judged).copied().collect();
+        let mut pixels = self.pixels(&all, preprocessing, progress)?;
+        let judged: Vec<Vec<f32>> = pixels.split_off(photos.seen.len()).into_iter().flatten().collect();
+        let seen: Vec<Vec<f32>> = pixels.into_iter().flatten().collect();
+        if seen.is_empty() {
+            return Err(Error::NoPhotos { part: "calibration" });
+        }
+        let (seen, judged) = (inputs(&seen), inputs(&judged));
+        let photos = Photos { size: preprocessing.size(), seen: &seen, judged: &judged };
+        let calibrated = calibrate(&params, &photos, self.isa(), self.threads())?;
+        let origin = Quantization {
+            photos: calibrated.photos,
+            judged: if judged.is_empty() { seen.len() } else { judged.len() }.min(MOST_JUDGED),
+            on_others: !judged.is_empty(),
+            error: Some(calibrated.error as f32),
+            agreement: None,
+        };
+        let net = Arc::new(calibrated.net);
+        let sha256 = integers_digest(&net);
+        Ok(self.quantized(&params, IntegerBackbone { net, sha256, origin }))
+    }
+
+    /// The pixels of photos as the net reads them; `None` for those that cannot be read.
+    fn pixels(
+        &self,
+        photos: &[Source<'_>],
+        preprocessing: Preprocessing,
+        progress: Listening<'_>,
+    ) -> Result<Vec<Option<Vec<f32>>>, Error> {
+        let count = self.threads().count().min(photos.len()).max(1);
+        let loader = || Loader::new(self.isa(), Limits::default(), preprocessing.exif);
+        let mut loaders: Vec<Loader> = (0..count).map(|_| loader()).collect();
+        let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let go_on = || match stopped.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let read = self.threads().map_until_with(&go_on, &mut loaders, photos, |loader, photo| {
+            let mut pixels = vec![0.0; preprocessing.resize.values()];
+            let read =
+                photo.open(loader).and_then(|open| open.pixels(&preprocessing.resize, &mut pixels).map(drop));
+            let now = Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, photos: photos.len() };
+            if progress(now).is_break() {
+                stopped.store(true, Ordering::Relaxed);
+            }
+            read.is_ok().then_some(pixels)
+        });
+        read.ok_or(Error::Stopped)
+    }
+}
+
+fn inputs(photos: &[Vec<f32>]) -> Vec<Input<'_>> {
+    photos.iter().map(|pixels| Input::F32(pixels)).collect()
+}
+
+impl Classifier {
+    /// Returns the classifier with the share of `photos` of which its head says the same class on features of `float`, the
+    /// backbone in f32 that its own was made of. Photos that cannot be read are left out; without any nothing changes.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if `progress` breaks; otherwise what [`Extractor::new`] returns.
+    pub fn compared(
+        self,
+        float: &Backbone,
+        photos: &[Source<'_>],
+        cache: Option<&Arc<Cache>>,
+        progress: Listening<'_>,
+    ) -> Result<Self, Error> {
+        let mut said = Vec::with_capacity(2);
+        for backbone in [float, self.backbone()] {
+            let mut extractor =
+                Extractor::new(backbone, self.preprocessing(), Tap::Pooled)?.with_cache(cache.cloned());
+            let mut rows = vec![0.0; photos.len() * extractor.row_len()];
+            let outcomes = extractor.extract(photos, &mut rows, progress)?;
+            let rows = rows.chunks_exact(extractor.row_len());
+            let classes = outcomes
+                .iter()
+                .zip(rows)
+                .map(|(outcome, row)| outcome.as_ref().ok().map(|_| self.of_features(row).class));
+            said.push(classes.collect::<Vec<Option<usize>>>());
+        }
+        let both: Vec<bool> =
+            said[0].iter().zip(&said[1]).filter_map(|(a, b)| Some(a.as_ref()? == b.as_ref()?)).collect();
+        if both.is_empty() {
+            return Ok(self);
+        }
+        let same = both.iter().filter(|same| **same).count();
+        let agreement = same as f32 / both.len() as f32;
+        Ok(self.agreeing(agreement))
+    }
+}

@@ -1,0 +1,133 @@
+//! A net in integers from the tensors of a file. Everything is checked before it is believed.
+
+use std::collections::BTreeMap;
+
+use icecap_graph::int8::{Bottleneck, IntegerBlock, IntegerConv, IntegerNet, Outcome};
+use icecap_graph::{BLOCKS, ConvLayer, Numerics, Part, Spec, tensor_shapes};
+use icecap_kernels::{Rescale, Shape};
+
+use super::tensors::{STEPS, ZEROS, bias_shape, name, outputs, tensors};
+use crate::Error;
+use crate::container::{Container, Element};
+use crate::layout::HEAD_PREFIX;
+use crate::shown::shown;
+
+/// Returns whether the net of a file is one in integers.
+pub(crate) fn is_integers(file: &Container<'_>) -> bool {
+    file.dtype(&ConvLayer::STEM.kernel()) == Some(Element::I8.name())
+}
+
+/// Reads the net of a model file; the tensors of its head are left alone.
+///
+/// # Errors
+/// [`Error::MissingTensor`], [`Error::Tensor`] and [`Error::Net`] with the tensor or layer that is wrong.
+pub(crate) fn read(file: &Container<'_>, numerics: Numerics) -> Result<IntegerNet, Error> {
+    let net_error =
+        |source| Error::Net { path: file.path().into(), offset: None, here: None, source: Box::new(source) };
+    let spec = spec(file)?;
+    let kernels = tensor_shapes(&spec, None);
+    let reading = Reading { file, kernels: &kernels };
+    let steps = reading.values(STEPS, Element::F64, Shape::of([BLOCKS]), f64::from_le_bytes)?;
+    let zeros = reading.values(ZEROS, Element::U8, Shape::of([BLOCKS]), u8::from_le_bytes)?;
+    let mut blocks = Vec::with_capacity(BLOCKS);
+    for block in 0..BLOCKS {
+        let conv = |part| reading.conv(ConvLayer { part, block });
+        blocks.push(IntegerBlock {
+            expand: if block == 0 { None } else { Some(conv(Part::Expand)?) },
+            depthwise: conv(Part::Depthwise)?,
+            project: conv(Part::Project)?,
+            output: Bottleneck { step: steps[block], zero: zeros[block] },
+        });
+    }
+    let (stem, last) = (reading.conv(ConvLayer::STEM)?, reading.conv(ConvLayer::LAST)?);
+    let net = IntegerNet { spec, numerics, stem, blocks, last }.checked().map_err(net_error)?;
+    check_names(file, &net)?;
+    Ok(net)
+}
+
+/// The channel counts that the kernels tell.
+fn spec(file: &Container<'_>) -> Result<Spec, Error> {
+    let net_error =
+        |source| Error::Net { path: file.path().into(), offset: None, here: None, source: Box::new(source) };
+    let channels = |layer: ConvLayer| {
+        let (kernel, missing) = (layer.kernel(), layer.kernel());
+        let shape = file
+            .shape(&kernel)
+            .ok_or_else(|| Error::MissingTensor { path: file.path().into(), tensor: missing })?;
+        match shape.dims() {
+            [_, _, _, outputs] => Ok(*outputs),
+            _ => Err(refuse(file, &kernel, format!("shape {shape}, expected four axes"))),
+        }
+    };
+    let mut blocks = Vec::with_capacity(BLOCKS);
+    for block in 0..BLOCKS {
+        blocks.push(channels(ConvLayer { part: Part::Project, block })?);
+    }
+    Spec::from_channels(channels(ConvLayer::STEM)?, &blocks, channels(ConvLayer::LAST)?).map_err(net_error)
+}
+
+struct Reading<'a> {
+    file: &'a Container<'a>,
+    kernels: &'a BTreeMap<String, Shape>,
+}
+
+impl Reading<'_> {
+    fn conv(&self, layer: ConvLayer) -> Result<IntegerConv, Error> {
+        let kernel = self.kernels[&layer.kernel()];
+        let vector = Shape::of([outputs(layer, kernel)]);
+        let weights = self.values(&layer.kernel(), Element::I8, kernel, i8::from_le_bytes)?;
+        let biases = bias_shape(layer, vector.elements());
+        let bias = self.values(&name(layer, "bias"), Element::I32, biases, i32::from_le_bytes)?;
+        if layer.part == Part::Last {
+            let factors = self.values(&name(layer, "factor"), Element::F32, vector, f32::from_le_bytes)?;
+            return Ok(IntegerConv { weights, bias, outcome: Outcome::Real(factors) });
+        }
+        let shift_name = name(layer, "shift");
+        let shifts = self.values(&shift_name, Element::U8, vector, u8::from_le_bytes)?;
+        let multipliers =
+            self.values(&name(layer, "multiplier"), Element::I16, vector, i16::from_le_bytes)?;
+        let mut rescale = Vec::with_capacity(vector.elements());
+        for (at, (&shift, &multiplier)) in shifts.iter().zip(&multipliers).enumerate() {
+            let one = Rescale::new(shift, multiplier).ok_or_else(|| {
+                let reason = format!(
+                    "channel {at} has shift {shift} and multiplier {multiplier}; expected a shift up to {} and a \
+                     multiplier from 0 on",
+                    Rescale::MAX_SHIFT
+                );
+                refuse(self.file, &shift_name, reason)
+            })?;
+            rescale.push(one);
+        }
+        Ok(IntegerConv { weights, bias, outcome: Outcome::Rescaled(rescale) })
+    }
+
+    /// The values of a tensor of this type and shape.
+    fn values<T, const N: usize>(
+        &self,
+        name: &str,
+        element: Element,
+        expected: Shape,
+        value: fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, Error> {
+        let (shape, bytes) = self.file.typed(name, element)?;
+        if shape != expected {
+            return Err(refuse(self.file, name, format!("shape {shape}, expected {expected}")));
+        }
+        Ok(bytes.as_chunks().0.iter().map(|bytes| value(*bytes)).collect())
+    }
+}
+
+/// Refuses a tensor that belongs to no layer.
+fn check_names(file: &Container<'_>, net: &IntegerNet) -> Result<(), Error> {
+    let known: Vec<String> = tensors(net).into_iter().map(|tensor| tensor.name).collect();
+    let stray = |name: &&str| !name.starts_with(HEAD_PREFIX) && !known.iter().any(|known| known == name);
+    match file.names().find(stray) {
+        Some(name) => Err(refuse(file, name, "it belongs to no part of a net in integers".to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn refuse(file: &Container<'_>, tensor: &str, reason: String) -> Error {
+    let offset = file.offset(tensor).unwrap_or(0);
+    Error::Tensor { path: file.path().into(), tensor: shown(tensor), offset, reason }
+}
