@@ -11,6 +11,7 @@ mod determinism;
 mod golden;
 mod in_memory;
 mod int8;
+mod int8_golden;
 mod int8_plan;
 mod net;
 mod packed;

@@ -1,9 +1,13 @@
 //! The one place that knows which instruction sets there are and which of them this processor runs.
 //!
 //! An instruction set is a row of the table below: its name, its level, and the processor's features that it asks for.
-//! The row makes everything else: detection, the attribute under which its kernels are compiled ([`shells!`]), and the
-//! question whether another set's kernels run on it: one set includes another if it has all of its features. Sets need
-//! not sort into a line: two may each have a feature that the other lacks.
+//! A feature that the standard library cannot ask for is a further one, with a function of its own that asks. The row
+//! makes everything else: detection, the attribute under which its kernels are compiled ([`shells!`]), and the question
+//! whether another set's kernels run on it: one set includes another if it has all of its features. Sets need not sort
+//! into a line: two may each have a feature that the other lacks.
+//!
+//! `tilemachine` is no processor's: it runs the loops of `amx` over tiles in plain Rust, so that tests reach them
+//! everywhere. It is had by its name alone.
 //!
 //! [`Isa`] is a token: it can only be had from [`Isa::best`], [`Isa::available`], [`Isa::named`], [`Isa::from_env`] or
 //! [`Isa::with_kernel`], which ask the processor first, so owning one proves that its instructions can be executed.
@@ -14,8 +18,19 @@ use crate::error::Error;
 pub const ISA_VARIABLE: &str = "ICECAP_ISA";
 
 /// Every feature that an instruction set below asks for; a feature's place here is its bit.
-const FEATURES: [&str; 9] =
-    ["avx2", "fma", "avxvnni", "avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512vnni", "avx512vbmi2"];
+const FEATURES: [&str; 11] = [
+    "avx2",
+    "fma",
+    "avxvnni",
+    "avx512f",
+    "avx512vl",
+    "avx512bw",
+    "avx512dq",
+    "avx512vnni",
+    "avx512vbmi2",
+    "amx",
+    "tilemachine",
+];
 
 /// A set of processor features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +73,10 @@ impl Features {
 
 /// Makes of the table: the names, [`Level`], and `shell!`, which compiles a function for one of its rows.
 macro_rules! instruction_sets {
-    ($d:tt $($name:ident $Level:ident $(on $arch:tt, by $detect:ident: [$($feature:tt)+])?;)+) => {
+    ($d:tt $(
+        $name:ident $Level:ident $(on $arch:tt, by $detect:ident: [$($feature:tt)+])?
+        $(with $further:tt, by $check:path)?;
+    )+) => {
         /// The names of all instruction sets, of this processor's family and of others.
         const NAMES: &[&str] = &[$(stringify!($name)),+];
 
@@ -80,13 +98,15 @@ macro_rules! instruction_sets {
 
             fn features(self) -> Features {
                 match self {
-                    $($(#[cfg(target_arch = $arch)])? Self::$Level => const { Features::of(&[$($($feature),+)?]) },)+
+                    $($(#[cfg(target_arch = $arch)])? Self::$Level => const { Features::of(&[$($($feature,)+)? $($further)?]) },)+
                 }
             }
 
             fn is_detected(self) -> bool {
                 match self {
-                    $($(#[cfg(target_arch = $arch)])? Self::$Level => true $($(&& std::arch::$detect!($feature))+)?,)+
+                    $($(#[cfg(target_arch = $arch)])? Self::$Level => {
+                        true $($(&& std::arch::$detect!($feature))+)? $(&& $check())?
+                    })+
                 }
             }
         }
@@ -107,6 +127,7 @@ macro_rules! instruction_sets {
 
 instruction_sets! { $
     portable Portable;
+    tilemachine TileMachine with "tilemachine", by is_nothing_asked;
     avx2 Avx2 on "x86_64", by is_x86_feature_detected: ["avx2" "fma"];
     avxvnni AvxVnni on "x86_64", by is_x86_feature_detected: ["avxvnni" "avx2" "fma"];
     avx512 Avx512 on "x86_64", by is_x86_feature_detected:
@@ -115,12 +136,25 @@ instruction_sets! { $
         ["avx512vnni" "avx512f" "avx512vl" "avx512bw" "avx512dq" "avx2" "fma"];
     avx512vbmi2 Avx512Vbmi2 on "x86_64", by is_x86_feature_detected:
         ["avx512vbmi2" "avx512vnni" "avx512f" "avx512vl" "avx512bw" "avx512dq" "avx2" "fma"];
+    amx Amx on "x86_64", by is_x86_feature_detected:
+        ["avx512vbmi2" "avx512vnni" "avx512f" "avx512vl" "avx512bw" "avx512dq" "avx2" "fma"]
+        with "amx", by crate::amx::is_permitted;
+}
+
+/// What a set without features asks of a processor.
+fn is_nothing_asked() -> bool {
+    true
 }
 
 impl Level {
     /// Whether a processor that runs this set runs `other`'s instructions, too.
     pub(crate) fn includes(self, other: Self) -> bool {
         self.features().includes(other.features())
+    }
+
+    /// Whether 1x1 convolutions in integers are computed by tiles, and groups of bytes are as wide as tiles.
+    pub(crate) fn has_tiles(self) -> bool {
+        self.features().0 & const { Features::of(&["amx", "tilemachine"]) }.0 != 0
     }
 }
 
@@ -170,10 +204,23 @@ impl Isa {
         Self { level, kernel: None }
     }
 
-    /// Every instruction set this processor runs, the plainest first. Never empty.
+    /// Every instruction set of this processor, the plainest first. Never empty.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        Level::ALL.iter().filter(|level| level.is_detected()).map(|level| Self::new(*level)).collect()
+        let own = Level::ALL.iter().filter(|level| **level != Level::TileMachine && level.is_detected());
+        own.map(|level| Self::new(*level)).collect()
+    }
+
+    /// The instruction set `tilemachine`, which runs on every processor, slowly: it computes as `amx` does, with tile
+    /// registers in plain Rust.
+    #[must_use]
+    pub fn tile_machine() -> Self {
+        Self::new(Level::TileMachine)
+    }
+
+    /// Those of [`Isa::available`], and [`Isa::tile_machine`].
+    pub(crate) fn runnable() -> impl Iterator<Item = Self> {
+        Self::available().into_iter().chain([Self::tile_machine()])
     }
 
     /// The best instruction set this processor runs.
@@ -187,7 +234,7 @@ impl Isa {
     /// # Errors
     /// [`Error::UnknownIsa`] for a name that is none of ours, [`Error::UnsupportedIsa`] if the processor lacks it.
     pub fn named(name: &str) -> Result<Self, Error> {
-        if let Some(isa) = Self::available().into_iter().find(|isa| isa.name() == name) {
+        if let Some(isa) = Self::runnable().find(|isa| isa.name() == name) {
             return Ok(isa);
         }
         match NAMES.iter().find(|known| **known == name) {
@@ -207,7 +254,8 @@ impl Isa {
         }
     }
 
-    /// The name of the instruction set: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni` or `avx512vbmi2`.
+    /// The name of the instruction set: `portable`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `avx512vbmi2`, `amx` or
+    /// `tilemachine`.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.level.name()
@@ -226,6 +274,11 @@ impl Isa {
 
     pub(crate) fn level(self) -> Level {
         self.level
+    }
+
+    /// Whether 1x1 convolutions in integers are computed by tiles.
+    pub(crate) fn has_tiles(self) -> bool {
+        self.level.has_tiles()
     }
 }
 
@@ -250,6 +303,8 @@ mod tests {
         for isa in Isa::available() {
             assert_eq!(Isa::named(isa.name()).unwrap(), isa);
         }
+        assert_eq!(Isa::named("tilemachine").unwrap(), Isa::tile_machine());
+        assert!(!Isa::available().contains(&Isa::tile_machine()));
         assert!(matches!(Isa::named("sse9"), Err(Error::UnknownIsa { .. })));
         assert_eq!(Isa::best(), *Isa::available().last().unwrap());
         assert!(Level::ALL.iter().all(|level| NAMES.contains(&level.name())));

@@ -34,6 +34,8 @@
 //! | slab | large pages that many buffers share, such as all weights of a net |
 //! | lease | the hold that one caller has on the worker threads; whoever comes meanwhile works alone |
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod blocked;
 mod buffer;
 mod dense;

@@ -29,9 +29,12 @@ pub fn kernels() -> Vec<Kernel> {
     all.extend(of(dense::ROWS));
     all.extend(of(resize::ROWS));
     all.extend(of(int8::stem::ROWS));
+    all.extend(of(int8::amx::expand::ROWS));
     all.extend(of(int8::expand::ROWS));
     all.extend(of(int8::depthwise::ROWS));
+    all.extend(of(int8::amx::project::ROWS));
     all.extend(of(int8::project::ROWS));
+    all.extend(of(int8::amx::last::ROWS));
     all.extend(of(int8::last::ROWS));
     all
 }
@@ -87,7 +90,7 @@ impl Isa {
         let Some(kernel) = kernels().into_iter().find(|kernel| kernel.name == name) else {
             return Err(Error::UnknownKernel { name: name.to_owned() });
         };
-        let runs = Self::available().into_iter().find_map(|isa| isa.narrowed(kernel.level, kernel.name));
+        let runs = Self::runnable().find_map(|isa| isa.narrowed(kernel.level, kernel.name));
         runs.ok_or(Error::UnsupportedKernel { name: kernel.name, best: best.name() })
     }
 
@@ -117,12 +120,20 @@ impl Isa {
             Task::Dense => vec![pick(dense::ROWS, self).kernel],
             Task::Resize => vec![pick(resize::ROWS, self).kernel],
             Task::IntegerStem(lanes) => of_blocks(int8::stem::chosen(self, lanes)),
-            Task::IntegerExpand(lanes, width) => of_blocks(int8::expand::chosen(self, lanes, width)),
+            Task::IntegerExpand(lanes, width) => of_tiles(int8::amx::expand::chosen(self))
+                .unwrap_or_else(|| of_blocks(int8::expand::chosen(self, lanes, width))),
             Task::IntegerDepthwise(geometry) => vec![int8::depthwise::choose(self, &geometry).kernel],
-            Task::IntegerProject(lanes) => of_blocks(int8::project::chosen(self, lanes)),
-            Task::IntegerLast(lanes) => of_blocks(int8::last::chosen(self, lanes)),
+            Task::IntegerProject(lanes) => of_tiles(int8::amx::project::chosen(self))
+                .unwrap_or_else(|| of_blocks(int8::project::chosen(self, lanes))),
+            Task::IntegerLast(lanes) => of_tiles(int8::amx::last::chosen(self))
+                .unwrap_or_else(|| of_blocks(int8::last::chosen(self, lanes))),
         }
     }
+}
+
+/// The kernel of a row that computes any number of blocks by tiles.
+fn of_tiles<R: Row>(row: Option<&R>) -> Option<Vec<Kernel>> {
+    row.map(|row| vec![*row.kernel()])
 }
 
 /// The kernels of the segments that have blocks.
@@ -158,7 +169,8 @@ mod tests {
             let name = isa.name_of_f32();
             assert_eq!(Isa::named(name).unwrap().name_of_f32(), name);
             assert!(
-                isa.name().starts_with(name) || (isa.name(), name) == ("avxvnni", "avx2"),
+                isa.name().starts_with(name)
+                    || [("avxvnni", "avx2"), ("amx", "avx512")].contains(&(isa.name(), name)),
                 "{isa}: {name}"
             );
         }

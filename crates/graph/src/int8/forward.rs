@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use icecap_kernels::int8::{
-    IntegerDepthwise, IntegerExpand, IntegerProject, IntegerStem, PackedIntegers, Projected, Quads,
+    Grouping, IntegerDepthwise, IntegerExpand, IntegerProject, IntegerStem, PackedIntegers, Projected, Quads,
     depthwise_integers, expand_integers, last_integers, pad_image, project_integers, stem_eighths,
     stem_integers,
 };
@@ -119,12 +119,13 @@ impl Pass<'_> {
         let buffer_len = step.chunk * quads.block_len();
         // A layer's zeros are where another one had values. The inside is written before it is read.
         quads.clear_around(chunks);
-        let group = convolved.len() / packed.depthwise.blocks();
+        let grouping = Grouping::new(self.isa, packed.depthwise.blocks());
+        let group = convolved.len() / grouping.groups();
         self.threads.for_each_chunk_with(
             chunks,
             buffer_len,
             convolved,
-            step.chunk * group,
+            step.chunk.div_ceil(grouping.beside()) * group,
             |buffer, task, output| {
                 let first = task * step.chunk;
                 let blocks = first..expand.blocks().min(first + step.chunk);
@@ -138,17 +139,21 @@ impl Pass<'_> {
         );
     }
 
-    /// Convolves the input itself, block by block of channels.
+    /// Convolves the input itself, group by group of channels.
     fn convolve(&self, step: &BlockStep, packed: &PackedIntegerBlock, input: &[u8], convolved: &mut [u8]) {
         let block_len = Quads::new(&step.geometry).block_len();
-        let group = convolved.len() / packed.depthwise.blocks();
+        let all = packed.depthwise.blocks();
+        let grouping = Grouping::new(self.isa, all);
+        let group = convolved.len() / grouping.groups();
         self.threads.for_each_chunk(
             &mut vec![(); self.threads.count()],
             convolved,
             group,
-            |(), block, output| {
-                let input = &input[block * block_len..][..block_len];
-                self.depthwise(step, packed, block..block + 1, input, output);
+            |(), index, output| {
+                let first = index * grouping.beside();
+                let blocks = first..all.min(first + grouping.beside());
+                let input = &input[first * block_len..blocks.end * block_len];
+                self.depthwise(step, packed, blocks, input, output);
             },
         );
     }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use icecap_kernels::int8::{Quads, eighths_len, group_len, padded_image_len};
+use icecap_kernels::int8::{Grouping, Quads, eighths_len, padded_image_len};
 use icecap_kernels::{BLOCK, ConvGeometry, Isa, Layout};
 
 use super::{
@@ -96,7 +96,7 @@ impl IntegerPlan {
         let packed = packed(net)?;
         let nodes = stage::chain(&net.spec, net.numerics.padding, None, size)?;
         let mut requests = Requests::default();
-        let asked = ask(&packed.integers, &nodes, workers, &mut requests);
+        let asked = ask(&packed.integers, &nodes, Runner { isa, workers }, &mut requests);
         let (places, arena_len) = requests.planner.places();
         let place = |request: usize| {
             places[request].start * UNIT..places[request].start * UNIT + requests.bytes[request]
@@ -173,7 +173,7 @@ struct Asked {
     last: LastStep,
 }
 
-fn ask(net: &IntegerNet, nodes: &[Node], workers: usize, requests: &mut Requests) -> Asked {
+fn ask(net: &IntegerNet, nodes: &[Node], runner: Runner, requests: &mut Requests) -> Asked {
     let geometry = |index: usize| match &nodes[index].stage {
         Stage::Stem(geometry) | Stage::Block(_, geometry) => *geometry,
         _ => unreachable!("the first convolution and the blocks come first"),
@@ -190,7 +190,7 @@ fn ask(net: &IntegerNet, nodes: &[Node], workers: usize, requests: &mut Requests
     let mut blocks = Vec::with_capacity(net.blocks.len());
     for index in 0..net.blocks.len() {
         let block =
-            ask_block(net, index, &Around { geometry: geometry(index + 1), entered, workers }, requests);
+            ask_block(net, index, &Around { geometry: geometry(index + 1), entered, runner }, requests);
         entered = Entered { values: block.output.clone(), eighths: block.eighths.clone() };
         blocks.push(block);
     }
@@ -202,6 +202,13 @@ fn ask(net: &IntegerNet, nodes: &[Node], workers: usize, requests: &mut Requests
 struct Around {
     geometry: ConvGeometry,
     entered: Entered,
+    runner: Runner,
+}
+
+/// Who runs a plan.
+#[derive(Clone, Copy)]
+struct Runner {
+    isa: Isa,
     workers: usize,
 }
 
@@ -212,13 +219,21 @@ struct Entered {
 }
 
 fn ask_block(net: &IntegerNet, index: usize, around: &Around, requests: &mut Requests) -> BlockStep {
-    let Around { geometry, entered, workers } = around;
+    let Around { geometry, entered, runner: Runner { isa, workers } } = around;
     let (spec, step) = (&net.spec.blocks()[index], index + 1);
     let pixels = geometry.output().0 * geometry.output().1;
     let expanded = spec.expanded.div_ceil(BLOCK);
     let block_len = Quads::new(geometry).block_len();
+    let convolved = Grouping::new(*isa, expanded);
+    let written = Grouping::new(*isa, reading(spec.output).groups(spec.output));
     let (chunk, quads) = if spec.has_expand() {
-        let chunk = blocks_in_chunk(expanded, block_len, geometry.input().1, *workers);
+        let tile = match convolved.beside() {
+            // Rows of few pixels are computed three blocks at a time, others two.
+            1 if geometry.input().1 <= 8 => 3,
+            1 => 2,
+            beside => beside,
+        };
+        let chunk = blocks_in_chunk(expanded, block_len, tile, *workers);
         (chunk, (*workers).min(expanded.div_ceil(chunk)) * chunk * block_len)
     } else {
         (expanded, 0)
@@ -241,17 +256,15 @@ fn ask_block(net: &IntegerNet, index: usize, around: &Around, requests: &mut Req
         input: entered.values.clone(),
         added,
         quads: requests.ask(quads, step, step),
-        convolved: requests.ask(expanded * group_len(pixels), step, step),
-        output: requests.ask(reading(spec.output).groups(spec.output) * group_len(pixels), step, step + 1),
+        convolved: requests.ask(convolved.len(pixels), step, step),
+        output: requests.ask(written.len(pixels), step, step + 1),
         eighths: requests.ask(eighths, step, step + 1),
     }
 }
 
-/// Blocks of channels of a chunk: as many as fit into the cache, in whole tiles, unless one of the workers gets much more
+/// Blocks of channels of a chunk: as many as fit into the cache, in whole tiles of so many, unless one of the workers gets much more
 /// to do than another.
-fn blocks_in_chunk(blocks: usize, block_len: usize, width: usize, workers: usize) -> usize {
-    // Rows of few pixels are computed three blocks at a time, others two.
-    let tile = if width <= 8 { 3 } else { 2 };
+fn blocks_in_chunk(blocks: usize, block_len: usize, tile: usize, workers: usize) -> usize {
     let most = (CHUNK_BYTES / block_len / tile * tile).max(tile).min(blocks);
     let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;
     (1..=most)

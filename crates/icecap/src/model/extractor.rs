@@ -184,9 +184,11 @@ impl Extractor {
 
 /// What a cache must know of how features are computed: those of f32 are called as they were before there was int8.
 fn numerics(backbone: &Backbone) -> String {
+    // Photos are resized in f32 whatever the net computes in.
+    let isa = backbone.isa().name_of_f32();
     match backbone.precision() {
-        Precision::F32 => format!("{NUMERIC_VERSION} {}", backbone.isa()),
-        precision => format!("{NUMERIC_VERSION} {} {precision}", backbone.isa()),
+        Precision::F32 => format!("{NUMERIC_VERSION} {isa}"),
+        precision => format!("{NUMERIC_VERSION} {isa} {precision}"),
     }
 }
 

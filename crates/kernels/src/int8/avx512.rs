@@ -191,6 +191,30 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            unsafe fn store_apart(line: __m512i, to: *mut u8, apart: usize, count: usize) {
+                // SAFETY: by the contract.
+                unsafe {
+                    let quarters = [
+                        _mm512_castsi512_si128(line),
+                        _mm512_extracti32x4_epi32::<1>(line),
+                        _mm512_extracti32x4_epi32::<2>(line),
+                        _mm512_extracti32x4_epi32::<3>(line),
+                    ];
+                    if count >= 4 {
+                        // Written out: the usual case has no other branch.
+                        _mm_storeu_si128(to.cast(), quarters[0]);
+                        _mm_storeu_si128(to.add(apart).cast(), quarters[1]);
+                        _mm_storeu_si128(to.add(2 * apart).cast(), quarters[2]);
+                        _mm_storeu_si128(to.add(3 * apart).cast(), quarters[3]);
+                        return;
+                    }
+                    for (quarter, bytes) in quarters.into_iter().enumerate().take(count) {
+                        _mm_storeu_si128(to.add(quarter * apart).cast(), bytes);
+                    }
+                }
+            }
+
+            #[inline(always)]
             unsafe fn store_real(sums: __m512i, factors: *const f32, to: *mut f32) {
                 // SAFETY: by the contract.
                 unsafe {

@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vbmi2, avx512::Avx512Vnni};
 use super::{
     lanes::Lanes,
-    layout::{QUAD, Quads, group_len},
+    layout::{Grouping, QUAD, Quads},
     packed::{Scales, padded},
     portable::Portable,
     tile::ScaleTable,
@@ -85,6 +85,8 @@ pub(crate) struct Plane {
     scales: ScaleTable,
     /// The first output pixel.
     output: *mut u8,
+    /// Bytes from pixel to pixel of the output.
+    pixel: usize,
     height: usize,
     width: usize,
 }
@@ -100,6 +102,12 @@ pub(crate) struct IntegerDepthwiseRow {
 row!(IntegerDepthwiseRow);
 
 rows! { IntegerDepthwiseRow;
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s1_i8_2x4x16c_amx: IntegerDepthwiseStride1, Amx, { stride: 1, plane: plane1_amx::<2> };
+    #[cfg(target_arch = "x86_64")]
+    depthwise3x3s2_i8_2x4x16c_amx: IntegerDepthwiseStride2, Amx, { stride: 2, plane: plane2_amx::<2> };
+    depthwise3x3s1_i8_1x4x16c_tilemachine: IntegerDepthwiseStride1, TileMachine, { stride: 1, plane: plane1_tilemachine::<1> };
+    depthwise3x3s2_i8_1x4x16c_tilemachine: IntegerDepthwiseStride2, TileMachine, { stride: 2, plane: plane2_tilemachine::<1> };
     #[cfg(target_arch = "x86_64")]
     depthwise3x3s1_i8_2x4x16c_avx512vbmi2: IntegerDepthwiseStride1, Avx512Vbmi2, { stride: 1, plane: plane1_avx512vbmi2::<2> };
     #[cfg(target_arch = "x86_64")]
@@ -127,7 +135,7 @@ pub struct IntegerDepthwise<'a> {
     pub geometry: &'a ConvGeometry,
     /// The packed weights of all channels.
     pub weights: &'a PackedIntegerDepthwise,
-    /// The blocks of 16 channels to compute.
+    /// The blocks of 16 channels to compute: whole groups of [`Grouping`].
     pub blocks: Range<usize>,
     /// The first pixel of the output that is written.
     pub first_pixel: usize,
@@ -137,7 +145,7 @@ pub struct IntegerDepthwise<'a> {
 ///
 /// # Shapes
 /// `input` are quads of `blocks`, laid out by [`Quads::new`] of the geometry, with zeros around the image; `output` are groups
-/// of `blocks`, of which the pixels from `first_pixel` on are written.
+/// of `blocks` by [`Grouping::new`] of all blocks, of which the pixels from `first_pixel` on are written.
 ///
 /// # Panics
 /// If the shapes do not fit or the stride is neither 1 nor 2.
@@ -148,29 +156,40 @@ pub fn depthwise_integers(isa: Isa, step: &IntegerDepthwise<'_>, input: &[u8], o
     let IntegerDepthwise { geometry, weights, blocks, first_pixel } = step;
     let (height, width) = geometry.output();
     let quads = Quads::new(geometry);
-    let group = output.len() / blocks.len().max(1);
     assert!(
         blocks.end <= weights.blocks() && !blocks.is_empty(),
         "blocks {blocks:?} of {}",
         weights.blocks()
     );
+    let grouping = Grouping::new(isa, weights.blocks());
+    let (beside, is_last) = (grouping.beside(), blocks.end == weights.blocks());
+    assert!(blocks.start.is_multiple_of(beside), "blocks {blocks:?} begin inside a group of {beside}");
+    assert!(is_last || blocks.end.is_multiple_of(beside), "blocks {blocks:?} end inside a group of {beside}");
+    let groups = blocks.len().div_ceil(beside);
+    let group = output.len() / groups;
+    let pixels = *first_pixel..first_pixel + height * width;
     assert_eq!(input.len(), blocks.len() * quads.block_len(), "input of a depthwise convolution");
-    assert_eq!(output.len(), blocks.len() * group, "output of a depthwise convolution");
-    assert!(group >= group_len(first_pixel + height * width), "pixels of a depthwise convolution");
+    assert_eq!(output.len(), groups * group, "output of a depthwise convolution");
+    assert!(group >= grouping.group_len(pixels.end), "pixels of a depthwise convolution");
+    if is_last {
+        grouping.clear_missing(pixels, &mut output[(groups - 1) * group..]);
+    }
     let row = choose(isa, geometry);
-    let each = blocks.clone().zip(input.chunks_exact(quads.block_len())).zip(output.chunks_exact_mut(group));
-    for ((block, input), output) in each {
+    for (index, input) in input.chunks_exact(quads.block_len()).enumerate() {
+        let block = blocks.start + index;
+        let at = index / beside * group + first_pixel * grouping.pixel_len() + index % beside * BLOCK;
         let plane = Plane {
             input: input.as_ptr(),
             input_row: quads.row_len(),
             weights: weights.weights[block * WINDOW * SIDES * LINE_BYTES..].as_ptr(),
             bias: weights.bias[block * BLOCK..].as_ptr(),
             scales: weights.scales.from(block),
-            output: output[first_pixel * BLOCK..].as_mut_ptr(),
+            output: output[at..].as_mut_ptr(),
+            pixel: grouping.pixel_len(),
             height,
             width,
         };
-        // SAFETY: one block of quads in and one group out, as asserted above; `Quads::new` has the rows and quads that the
+        // SAFETY: one block of quads in and its pieces of a group out, as asserted above; `Quads::new` has the rows and quads that the
         // windows of `height` x `width` outputs read, and one quad more; the kernel was selected by the token of an
         // instruction set that this processor runs.
         unsafe { (row.plane)(&plane) };
@@ -202,16 +221,16 @@ unsafe fn taps<L: Lanes>(plane: &Plane, side: usize) -> Taps<L> {
 /// # Safety
 /// `plane` is as its fields say; the processor runs L's instruction set.
 #[inline(always)]
-unsafe fn body1<L: Lanes, const R: usize>(plane: &Plane) {
+unsafe fn body1<L: Lanes, const APART: bool, const R: usize>(plane: &Plane) {
     // SAFETY: by the contract.
     unsafe {
         let mut row = 0;
         while row + R <= plane.height {
-            rows1::<L, R>(plane, row);
+            rows1::<L, APART, R>(plane, row);
             row += R;
         }
         while row < plane.height {
-            rows1::<L, 1>(plane, row);
+            rows1::<L, APART, 1>(plane, row);
             row += 1;
         }
     }
@@ -222,7 +241,7 @@ unsafe fn body1<L: Lanes, const R: usize>(plane: &Plane) {
 /// # Safety
 /// As [`body1`]; the rows lie in the output.
 #[inline(always)]
-unsafe fn rows1<L: Lanes, const R: usize>(plane: &Plane, row: usize) {
+unsafe fn rows1<L: Lanes, const APART: bool, const R: usize>(plane: &Plane, row: usize) {
     // SAFETY: by the contract: R + 2 rows of quads are read, and a quad more than the outputs begin in.
     unsafe {
         let (behind, before) = (taps::<L>(plane, 0), taps::<L>(plane, 1));
@@ -250,7 +269,7 @@ unsafe fn rows1<L: Lanes, const R: usize>(plane: &Plane, row: usize) {
                 now[i / 2][i % 2] = next;
             }
             for r in 0..R {
-                end::<L>(plane, &sums[r], row + r, quad);
+                end::<L, APART>(plane, &sums[r], row + r, quad);
             }
         }
     }
@@ -261,16 +280,16 @@ unsafe fn rows1<L: Lanes, const R: usize>(plane: &Plane, row: usize) {
 /// # Safety
 /// `plane` is as its fields say; the processor runs L's instruction set.
 #[inline(always)]
-unsafe fn body2<L: Lanes, const R: usize>(plane: &Plane) {
+unsafe fn body2<L: Lanes, const APART: bool, const R: usize>(plane: &Plane) {
     // SAFETY: by the contract.
     unsafe {
         let mut row = 0;
         while row + R <= plane.height {
-            rows2::<L, R>(plane, row);
+            rows2::<L, APART, R>(plane, row);
             row += R;
         }
         while row < plane.height {
-            rows2::<L, 1>(plane, row);
+            rows2::<L, APART, 1>(plane, row);
             row += 1;
         }
     }
@@ -281,7 +300,7 @@ unsafe fn body2<L: Lanes, const R: usize>(plane: &Plane) {
 /// # Safety
 /// As [`body2`]; the rows lie in the output.
 #[inline(always)]
-unsafe fn rows2<L: Lanes, const R: usize>(plane: &Plane, row: usize) {
+unsafe fn rows2<L: Lanes, const APART: bool, const R: usize>(plane: &Plane, row: usize) {
     // SAFETY: by the contract: 2 R + 1 rows of quads are read, and a quad more than twice those of the outputs.
     unsafe {
         let weights = taps::<L>(plane, 0);
@@ -304,24 +323,27 @@ unsafe fn rows2<L: Lanes, const R: usize>(plane: &Plane, row: usize) {
                 }
             }
             for r in 0..R {
-                end::<L>(plane, &sums[r], row + r, quad);
+                end::<L, APART>(plane, &sums[r], row + r, quad);
             }
         }
     }
 }
 
-/// Writes four outputs of a row, or as many of them as the row has.
+/// Writes four outputs of a row, or as many of them as the row has; where groups are wide, APART.
 ///
 /// # Safety
 /// As [`body1`]; the first output lies in the row.
 #[inline(always)]
-unsafe fn end<L: Lanes>(plane: &Plane, sums: &[L::Sums; QUAD], row: usize, quad: usize) {
+unsafe fn end<L: Lanes, const APART: bool>(plane: &Plane, sums: &[L::Sums; QUAD], row: usize, quad: usize) {
     // SAFETY: by the contract.
     unsafe {
         let scales = plane.scales.load::<L>(0);
         let line = L::pixels(L::rescale(scales, sums[0], sums[1]), L::rescale(scales, sums[2], sums[3]));
-        let to = plane.output.add((row * plane.width + quad * QUAD) * BLOCK);
-        let left = plane.width - quad * QUAD;
+        let (pixel, left) = (row * plane.width + quad * QUAD, plane.width - quad * QUAD);
+        if APART {
+            return L::store_apart(line, plane.output.add(pixel * plane.pixel), plane.pixel, left.min(QUAD));
+        }
+        let to = plane.output.add(pixel * BLOCK);
         if left >= QUAD {
             L::store(line, to);
         } else {
@@ -331,17 +353,21 @@ unsafe fn end<L: Lanes>(plane: &Plane, sums: &[L::Sums; QUAD], row: usize, quad:
 }
 
 shells! { [const R: usize](plane: &Plane);
-    avx512vbmi2 plane1_avx512vbmi2 = body1::<Avx512Vbmi2, R>;
-    avx512vnni plane1_avx512vnni = body1::<Avx512Vnni, R>;
-    avxvnni plane1_avxvnni = body1::<AvxVnni, R>;
-    avx2 plane1_avx2 = body1::<Avx2, R>;
-    portable plane1_portable = body1::<Portable, R>;
+    amx plane1_amx = body1::<Avx512Vbmi2, true, R>;
+    tilemachine plane1_tilemachine = body1::<Portable, true, R>;
+    avx512vbmi2 plane1_avx512vbmi2 = body1::<Avx512Vbmi2, false, R>;
+    avx512vnni plane1_avx512vnni = body1::<Avx512Vnni, false, R>;
+    avxvnni plane1_avxvnni = body1::<AvxVnni, false, R>;
+    avx2 plane1_avx2 = body1::<Avx2, false, R>;
+    portable plane1_portable = body1::<Portable, false, R>;
 }
 
 shells! { [const R: usize](plane: &Plane);
-    avx512vbmi2 plane2_avx512vbmi2 = body2::<Avx512Vbmi2, R>;
-    avx512vnni plane2_avx512vnni = body2::<Avx512Vnni, R>;
-    avxvnni plane2_avxvnni = body2::<AvxVnni, R>;
-    avx2 plane2_avx2 = body2::<Avx2, R>;
-    portable plane2_portable = body2::<Portable, R>;
+    amx plane2_amx = body2::<Avx512Vbmi2, true, R>;
+    tilemachine plane2_tilemachine = body2::<Portable, true, R>;
+    avx512vbmi2 plane2_avx512vbmi2 = body2::<Avx512Vbmi2, false, R>;
+    avx512vnni plane2_avx512vnni = body2::<Avx512Vnni, false, R>;
+    avxvnni plane2_avxvnni = body2::<AvxVnni, false, R>;
+    avx2 plane2_avx2 = body2::<Avx2, false, R>;
+    portable plane2_portable = body2::<Portable, false, R>;
 }

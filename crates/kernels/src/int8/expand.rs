@@ -4,16 +4,17 @@
 
 use std::ops::Range;
 
-#[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
 use super::{
+    amx,
     blocks::{BlockRow, Segment, segments},
     lanes::Lanes,
-    layout::{QUAD, Quads, group_len},
-    packed::{Outcome, PackedIntegers},
+    layout::{Grouping, QUAD, Quads},
+    packed::{Outcome, PackedIntegers, Scales},
     portable::Portable,
     tile::{Entry, Groups, ToQuads, biased, sums, to_quads},
 };
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
 use crate::{
     isa::{Isa, shells},
     line::{BLOCK, LINE_BYTES},
@@ -93,7 +94,7 @@ pub struct IntegerExpand<'a> {
 /// Computes an expansion of some rows of one image.
 ///
 /// # Shapes
-/// `input` are groups of all pixels of the image; `output` are quads of `blocks` blocks.
+/// `input` are groups, by [`Grouping::new`], of all pixels of the image; `output` are quads of `blocks` blocks.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -103,10 +104,10 @@ pub struct IntegerExpand<'a> {
 pub fn expand_integers(isa: Isa, step: &IntegerExpand<'_>, input: &[u8], output: &mut [u8]) {
     let IntegerExpand { weights, blocks, rows, quads, at } = step;
     let Outcome::Rescaled(scales) = &weights.outcome else { panic!("an expansion is rescaled") };
-    let width = quads.image().1;
-    let group = input.len() / weights.groups();
-    assert_eq!(input.len(), group * weights.groups(), "groups of an expansion");
-    assert!(group >= group_len(rows.end * width), "rows {rows:?} of an expansion");
+    let grouping = Grouping::new(isa, weights.groups());
+    let group = input.len() / grouping.groups();
+    assert_eq!(input.len(), group * grouping.groups(), "groups of an expansion");
+    assert!(group >= grouping.group_len(rows.end * quads.image().1), "rows {rows:?} of an expansion");
     assert!(
         blocks.end <= weights.blocks() && !blocks.is_empty(),
         "blocks {blocks:?} of {}",
@@ -114,41 +115,98 @@ pub fn expand_integers(isa: Isa, step: &IntegerExpand<'_>, input: &[u8], output:
     );
     assert!(at + rows.len() <= quads.image().0, "rows of quads");
     assert_eq!(output.len(), blocks.len() * quads.block_len(), "output of an expansion");
-    let cut = Cut { width, phase: quads.left() % QUAD };
-    let first_quad = quads.left() / QUAD;
-    for segment in chosen(isa, blocks.len() * BLOCK, width) {
-        let row = segment.row;
-        for first in segment.blocks() {
-            let block = blocks.start + first;
-            let base = Tile {
-                entry: Entry {
-                    input: input.as_ptr(),
-                    segment: group,
-                    segments: weights.groups(),
-                    weights: weights.weights[block * weights.panel_len()..].as_ptr(),
-                    panel: weights.panel_len(),
-                },
-                bias: weights.bias[block * BLOCK..].as_ptr(),
-                end: ToQuads {
-                    scales: scales.from(block),
-                    output: output[first * quads.block_len()..].as_mut_ptr(),
-                    block: quads.block_len(),
-                },
-            };
-            for (index, y) in rows.clone().enumerate() {
-                for pixels in cut.tiles(row.tiles[0].len()) {
-                    let quad = first_quad + (pixels.start + cut.phase) / QUAD;
-                    let mut tile = base;
-                    tile.entry.input = base.entry.input.wrapping_add((y * width + pixels.start) * BLOCK);
-                    tile.end.output = base.end.output.wrapping_add(quads.row(at + index) + quad * LINE_BYTES);
-                    let phase = if pixels.start == 0 { cut.phase } else { 0 };
-                    // SAFETY: the pixels lie in every group, the panels and scales of the row's blocks exist, and the
-                    // quads of the tile lie in the row of each block, as asserted above; the kernel was selected by the
-                    // token of an instruction set that this processor runs.
-                    unsafe { row.tiles[phase][pixels.len() - 1](&tile) };
+    let mut work = Work { step, scales, input, group, output };
+    match amx::expand::chosen(isa) {
+        _ if rows.is_empty() => {}
+        Some(row) => work.by_tiles(row, grouping),
+        None => work.by_blocks(isa),
+    }
+}
+
+/// An expansion whose shapes fit.
+struct Work<'a> {
+    step: &'a IntegerExpand<'a>,
+    scales: &'a Scales,
+    input: &'a [u8],
+    /// Bytes from group to group.
+    group: usize,
+    output: &'a mut [u8],
+}
+
+impl Work<'_> {
+    fn by_blocks(&mut self, isa: Isa) {
+        let IntegerExpand { blocks, rows, quads, at, .. } = self.step;
+        let width = quads.image().1;
+        let cut = Cut { width, phase: quads.left() % QUAD };
+        let first_quad = quads.left() / QUAD;
+        for segment in chosen(isa, blocks.len() * BLOCK, width) {
+            let row = segment.row;
+            for first in segment.blocks() {
+                let base = self.tile(blocks.start + first, first);
+                for (index, y) in rows.clone().enumerate() {
+                    for pixels in cut.tiles(row.tiles[0].len()) {
+                        let quad = first_quad + (pixels.start + cut.phase) / QUAD;
+                        let place = quads.row(at + index) + quad * LINE_BYTES;
+                        let mut tile = base;
+                        tile.entry.input = base.entry.input.wrapping_add((y * width + pixels.start) * BLOCK);
+                        tile.end.output = base.end.output.wrapping_add(place);
+                        let phase = if pixels.start == 0 { cut.phase } else { 0 };
+                        // SAFETY: the pixels lie in every group, the panels and scales of the row's blocks exist, and the
+                        // quads of the tile lie in the row of each block, as `expand_integers` asserted; the kernel was
+                        // selected by the token of an instruction set that this processor runs.
+                        unsafe { row.tiles[phase][pixels.len() - 1](&tile) };
+                    }
                 }
             }
         }
+    }
+
+    /// The tile at the image's first pixel and the first quad of a block of the output.
+    fn tile(&mut self, block: usize, output: usize) -> Tile {
+        let weights = self.step.weights;
+        Tile {
+            entry: Entry {
+                input: self.input.as_ptr(),
+                segment: self.group,
+                segments: weights.groups(),
+                weights: weights.weights[block * weights.panel_len()..].as_ptr(),
+                panel: weights.panel_len(),
+            },
+            bias: weights.bias[block * BLOCK..].as_ptr(),
+            end: ToQuads {
+                scales: self.scales.from(block),
+                output: self.output[output * self.step.quads.block_len()..].as_mut_ptr(),
+                block: self.step.quads.block_len(),
+            },
+        }
+    }
+
+    fn by_tiles(&mut self, row: &amx::expand::ExpandTiles, grouping: Grouping) {
+        let IntegerExpand { weights, blocks, rows, quads, at } = self.step;
+        let width = quads.image().1;
+        let output = quads.row(*at) + quads.left() / QUAD * LINE_BYTES;
+        let task = amx::expand::Task {
+            input: self.input[rows.start * width * grouping.pixel_len()..].as_ptr(),
+            pixel: grouping.pixel_len(),
+            bytes: grouping.read(),
+            group: self.group,
+            groups: grouping.groups(),
+            weights: weights.weights[blocks.start * weights.panel_len()..].as_ptr(),
+            panel: weights.panel_len(),
+            bias: weights.bias[blocks.start * BLOCK..].as_ptr(),
+            scales: self.scales.from(blocks.start),
+            blocks: blocks.len(),
+            rows: rows.len(),
+            width,
+            output: self.output[output..].as_mut_ptr(),
+            phase: quads.left() % QUAD,
+            row_len: quads.row_len(),
+            block_len: quads.block_len(),
+        };
+        // SAFETY: the pixels lie in every group, the panels and scales of the blocks exist, with what is read behind the
+        // last panel, and the rows of quads lie in each block, as `expand_integers` asserted; the kernel was selected by the
+        // token of an instruction set that this processor runs.
+        unsafe { (row.run)(&task) };
     }
 }
 

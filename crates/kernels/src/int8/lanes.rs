@@ -1,5 +1,7 @@
 //! The few operations that the int8 kernels are written in, once for each instruction set: sixteen output channels at a time.
 
+use crate::line::LINE_BYTES;
+
 /// Sixteen channels of an instruction set.
 ///
 /// # Safety of calling
@@ -66,6 +68,18 @@ pub(crate) trait Lanes {
     unsafe fn store(line: Self::Line, to: *mut u8);
     /// Writes the first `count` quarters of 64 bytes.
     unsafe fn store_quarters(line: Self::Line, to: *mut u8, count: usize);
+    /// Writes the first `count` quarters of 64 bytes, `apart` bytes from one to the next.
+    #[inline(always)]
+    unsafe fn store_apart(line: Self::Line, to: *mut u8, apart: usize, count: usize) {
+        let mut bytes = [0u8; LINE_BYTES];
+        // SAFETY: by the contract; a line has four quarters.
+        unsafe {
+            Self::store(line, bytes.as_mut_ptr());
+            for (quarter, bytes) in bytes.chunks_exact(LINE_BYTES / 4).enumerate().take(count) {
+                to.add(quarter * apart).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            }
+        }
+    }
     /// Writes sixteen reals: each sum times its factor, kept in 0 to 6.
     unsafe fn store_real(sums: Self::Sums, factors: *const f32, to: *mut f32);
 }

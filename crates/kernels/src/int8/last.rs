@@ -4,17 +4,18 @@
 
 use std::ops::Range;
 
-#[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
 use super::{
+    amx::{self, pairs::Factors},
     blocks::{BlockRow, Segment, segments},
     lanes::Lanes,
-    layout::group_len,
+    layout::Grouping,
     packed::{Outcome, PackedIntegers},
     portable::Portable,
     project::{cut, share},
     tile::{Entry, Groups, biased, sums},
 };
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
 use crate::{
     blocked::BlockedMut,
     isa::{Isa, shells},
@@ -94,7 +95,7 @@ pub(crate) fn chosen(isa: Isa, lanes: usize) -> [Segment<&'static [TileFn]>; 3] 
 /// Computes the last convolution of one image.
 ///
 /// # Shapes
-/// `input` are groups of the image; `output` [outputs, H, W] without padding.
+/// `input` are groups, by [`Grouping::new`], of the image; `output` [outputs, H, W] without padding.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -111,9 +112,10 @@ pub fn last_integers(
     let Outcome::Real(factors) = &weights.outcome else { panic!("the last convolution gives real numbers") };
     let to = output.layout();
     let pixels = to.pixels();
-    let group = input.len() / weights.groups();
-    assert_eq!(input.len(), group * weights.groups(), "input of the last convolution");
-    assert!(group >= group_len(pixels), "pixels of the last convolution");
+    let grouping = Grouping::new(isa, weights.groups());
+    let group = input.len() / grouping.groups();
+    assert_eq!(input.len(), group * grouping.groups(), "input of the last convolution");
+    assert!(group >= grouping.group_len(pixels), "pixels of the last convolution");
     assert!(to.is_compact() && to.is_whole(), "the last convolution writes an image without padding");
     assert_eq!(to.channels(), weights.outputs(), "outputs of the last convolution");
     let base = Tile {
@@ -129,7 +131,7 @@ pub fn last_integers(
         output: output.data_mut().as_mut_ptr(),
         block: to.block_len(),
     };
-    let work = Work { base, isa, pixels };
+    let work = Work { base, isa, pixels, grouping };
     let parts = threads.count();
     let pairs = weights.blocks().div_ceil(2);
     threads.for_each(parts, |part| {
@@ -142,6 +144,7 @@ struct Work {
     base: Tile,
     isa: Isa,
     pixels: usize,
+    grouping: Grouping,
 }
 
 // SAFETY: the pointers come from borrows that outlive the call; threads read the inputs and write blocks that no other thread
@@ -151,6 +154,13 @@ unsafe impl Sync for Work {}
 impl Work {
     fn run(&self, blocks: Range<usize>) {
         if blocks.is_empty() {
+            return;
+        }
+        if let Some(row) = amx::last::chosen(self.isa) {
+            let task = self.tiles().of(blocks);
+            // SAFETY: pixels, panels and blocks exist, with what is read behind the last panel, as `last_integers`
+            // asserted; the kernel was selected by the token of an instruction set that this processor runs.
+            unsafe { (row.run)(&task) };
             return;
         }
         for segment in chosen(self.isa, blocks.len() * BLOCK) {
@@ -169,6 +179,17 @@ impl Work {
                     unsafe { row.tiles[pixels.len() - 1](&tile) };
                 }
             }
+        }
+    }
+    /// All blocks of the image, for tiles.
+    fn tiles(&self) -> amx::last::Task {
+        let Tile { entry, bias, factors, output, block } = self.base;
+        amx::last::Task {
+            factors: Factors::new(&entry, bias, self.grouping),
+            pixels: self.pixels,
+            scales: factors,
+            output,
+            block,
         }
     }
 }

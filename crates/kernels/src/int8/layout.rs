@@ -2,17 +2,96 @@
 //!
 //! | name | order | for |
 //! |---|---|---|
-//! | groups | `[channels/16][pixels][16]` | what 1x1 convolutions read |
+//! | groups | `[channels/16][pixels][16]`; for tiles `[channels/64][pixels][64]`, see [`Grouping`] | what 1x1 convolutions read |
 //! | quads | `[channels/16][rows][columns/4][16 channels][4 columns]` | what depthwise convolutions read, zeros around it |
 //! | eighths | `[channels/16][pixels/2][4][2 pixels][4 channels]`, 16 bits each | what blocks add |
 
+use std::ops::Range;
+
 use crate::{
     geometry::{ConvGeometry, WINDOW},
+    isa::Isa,
     line::{BLOCK, LINE_BYTES},
 };
 
+/// Bytes of a pixel that lie side by side at least.
+const PIECE: usize = 16;
+
 /// Columns of a quad.
 pub(crate) const QUAD: usize = 4;
+
+/// Pieces of 16 bytes in the widest group.
+const WIDEST: usize = 4;
+
+/// How the bytes of a pixel lie in groups for an instruction set: pieces of 16 bytes each in a group of its own, or, for
+/// tiles, whose rows want up to 64 bytes side by side, up to four in a group.
+///
+/// Of a pixel that has ten pieces three groups have four each. Pieces that are not there are 0: they meet any weights. A
+/// group of three takes the room of four, so that no pixel lies across two cache lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grouping {
+    pieces: usize,
+    beside: usize,
+}
+
+impl Grouping {
+    /// The groups of so many pieces.
+    ///
+    /// # Panics
+    /// For no pieces.
+    #[must_use]
+    pub fn new(isa: Isa, pieces: usize) -> Self {
+        assert!(pieces > 0, "groups of no pieces");
+        let groups = pieces.div_ceil(if isa.has_tiles() { WIDEST } else { 1 });
+        Self { pieces, beside: pieces.div_ceil(groups) }
+    }
+
+    /// The number of groups.
+    #[must_use]
+    pub fn groups(self) -> usize {
+        self.pieces.div_ceil(self.beside)
+    }
+
+    /// The number of pieces in a group. The last group may have fewer.
+    #[must_use]
+    pub fn beside(self) -> usize {
+        self.beside
+    }
+
+    /// Bytes from pixel to pixel in a group.
+    #[must_use]
+    pub fn pixel_len(self) -> usize {
+        self.beside.next_power_of_two() * PIECE
+    }
+
+    /// Bytes of a group of so many pixels, rounded up to whole lines.
+    #[must_use]
+    pub fn group_len(self, pixels: usize) -> usize {
+        pixels.next_multiple_of(QUAD) * self.pixel_len()
+    }
+
+    /// Bytes of all groups of so many pixels.
+    #[must_use]
+    pub fn len(self, pixels: usize) -> usize {
+        self.groups() * self.group_len(pixels)
+    }
+
+    /// Bytes of a pixel that are read of each group.
+    pub(crate) fn read(self) -> usize {
+        self.beside * PIECE
+    }
+
+    /// Sets to 0 the pieces of the last group that are not there, of some pixels; `group` are the bytes of the last group.
+    pub(crate) fn clear_missing(self, pixels: Range<usize>, group: &mut [u8]) {
+        let missing = self.groups() * self.beside - self.pieces;
+        if missing == 0 {
+            return;
+        }
+        for pixel in group.chunks_exact_mut(self.pixel_len()).take(pixels.end).skip(pixels.start) {
+            pixel[(self.beside - missing) * PIECE..self.read()].fill(0);
+        }
+    }
+}
 
 /// The bytes of `channels / 16` groups of so many pixels; each group is rounded up to whole lines.
 #[must_use]

@@ -10,6 +10,9 @@ pub(crate) const TOGETHER: usize = 4;
 /// Inputs of one group: what lies side by side of one pixel.
 pub(crate) const GROUP: usize = 16;
 
+/// Bytes behind the last panel that tiles read along: what they meet is 0.
+const BEHIND: usize = 3 * GROUP * BLOCK;
+
 /// Weights of a channel as they come.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -29,7 +32,7 @@ pub(crate) fn panels(
 ) -> Buffer<i8> {
     let Source { weights, outputs } = source;
     let steps = places.div_ceil(TOGETHER);
-    let mut packed: Buffer<i8> = Buffer::zeros(outputs.div_ceil(BLOCK) * steps * TOGETHER * BLOCK);
+    let mut packed: Buffer<i8> = Buffer::zeros(outputs.div_ceil(BLOCK) * steps * TOGETHER * BLOCK + BEHIND);
     for step in 0..steps {
         for k in 0..TOGETHER {
             let place = step * TOGETHER + k;

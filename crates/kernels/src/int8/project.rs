@@ -10,16 +10,17 @@
 
 use std::ops::Range;
 
-#[cfg(target_arch = "x86_64")]
-use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni, avx512::Avx512VnniHalf};
 use super::{
+    amx::{self, pairs::Factors},
     blocks::{BlockRow, Segment, segments},
     lanes::Lanes,
-    layout::{QUAD, eighths_len, group_len},
+    layout::{Grouping, QUAD, eighths_len},
     packed::{Outcome, PackedIntegers, Reading},
     portable::Portable,
     tile::{Entry, Groups, ScaleTable, biased, sums},
 };
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni, avx512::Avx512VnniHalf};
 use crate::{
     isa::{Isa, shells},
     line::{BLOCK, LINE_BYTES},
@@ -176,8 +177,8 @@ pub struct Projected<'a> {
 /// Computes a projection of some pixels of one image.
 ///
 /// # Shapes
-/// `input` are groups of the image, `output.groups` groups for the channels that leave, `added` and `output.eighths` blocks of
-/// eighths of them; `pixels` are the first pixel and the one behind the last.
+/// `input` are groups, by [`Grouping::new`], of the image, `output.groups` groups for the channels that leave, `added` and
+/// `output.eighths` blocks of eighths of them; `pixels` are the first pixel and the one behind the last.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -194,17 +195,17 @@ pub fn project_integers(
     let IntegerProject { weights, pixels: (start, end), zero, added, writes } = *step;
     let Outcome::Rescaled(scales) = &weights.outcome else { panic!("a projection is rescaled") };
     let (blocks, outputs) = (weights.blocks(), weights.outputs());
-    let from = input.len() / weights.groups();
-    let groups = writes.groups(outputs);
-    let to = output.groups.len() / groups;
+    let (reads, written) = (Grouping::new(isa, weights.groups()), Grouping::new(isa, writes.groups(outputs)));
+    let (from, to) = (input.len() / reads.groups(), output.groups.len() / written.groups());
     let block = output.eighths.as_ref().map(|all| all.len()).or(added.map(<[u8]>::len)).unwrap_or(0) / blocks;
     assert!(start.is_multiple_of(QUAD) && start < end, "pixels {start} to {end} of a projection");
-    assert_eq!(input.len(), from * weights.groups(), "input of a projection");
-    assert_eq!(output.groups.len(), to * groups, "output of a projection");
-    assert!(from >= group_len(end) && to >= group_len(end), "pixels of a projection");
+    assert_eq!(input.len(), from * reads.groups(), "input of a projection");
+    assert_eq!(output.groups.len(), to * written.groups(), "output of a projection");
+    assert!(from >= reads.group_len(end) && to >= written.group_len(end), "pixels of a projection");
     assert!(added.is_none_or(|added| added.len() == block * blocks), "what a projection adds");
     assert!(output.eighths.as_ref().is_none_or(|all| all.len() == block * blocks), "eighths of a projection");
     assert!(block == 0 || block >= eighths_len(end), "pixels of eighths");
+    written.clear_missing(start..end, &mut output.groups[(written.groups() - 1) * to..]);
     let base = Tile {
         entry: Entry {
             input: input.as_ptr(),
@@ -226,7 +227,7 @@ pub fn project_integers(
             channels: outputs,
         },
     };
-    Work { base, isa, outputs }.share_out(threads, start..end);
+    Work { base, isa, outputs, reads, written }.share_out(threads, start..end);
 }
 
 /// With fewer quads than this for a thread, threads share channels rather than pixels.
@@ -241,6 +242,8 @@ struct Work {
     base: Tile,
     isa: Isa,
     outputs: usize,
+    reads: Grouping,
+    written: Grouping,
 }
 
 // SAFETY: the pointers come from borrows that outlive the call; threads read the inputs and write tiles of blocks and pixels
@@ -274,6 +277,14 @@ impl Work {
         if blocks.is_empty() {
             return;
         }
+        if let Some(row) = amx::project::chosen(self.isa) {
+            let task = self.tiles().of(blocks, pixels);
+            // SAFETY: pixels, panels, groups and blocks of eighths exist, with what is read behind the last panel, as
+            // `project_integers` asserted; the kernel was selected by the token of an instruction set that this
+            // processor runs.
+            unsafe { (row.run)(&task) };
+            return;
+        }
         let lanes = self.outputs.min(blocks.end * BLOCK) - blocks.start * BLOCK;
         for segment in chosen(self.isa, lanes) {
             let row = segment.row;
@@ -294,6 +305,28 @@ impl Work {
                     unsafe { row.tiles[tile.len() - 1](&at) };
                 }
             }
+        }
+    }
+
+    /// All blocks and pixels, for tiles.
+    fn tiles(&self) -> amx::project::Task {
+        let Tile { entry, bias, end } = self.base;
+        amx::project::Task {
+            factors: Factors::new(&entry, bias, self.reads),
+            start: 0,
+            end: 0,
+            first: 0,
+            scales: end.scales,
+            zero: end.zero,
+            added: end.added,
+            eighths: end.eighths,
+            block: end.block,
+            output: end.output,
+            pixel: self.written.pixel_len(),
+            group: end.group,
+            beside: self.written.beside(),
+            fine: end.fine,
+            channels: end.channels,
         }
     }
 

@@ -49,7 +49,7 @@ Examples:
 Environment:
   ICECAP_WEIGHTS   weights where no --weights is given
   ICECAP_CACHE     folder for features and fetched weights
-  ICECAP_ISA       instruction set at most: portable, avx2 or avx512
+  ICECAP_ISA       instruction set at most: portable, avx2, avxvnni, avx512, avx512vnni, avx512vbmi2 or amx
   NO_COLOR         no colors; there are none either where a terminal does not listen
 
 Exit codes: 0 done, 1 a bug of ours, 2 arguments, 3 unusable content, 4 over a limit, 5 missing or unwritable path, \

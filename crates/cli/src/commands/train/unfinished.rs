@@ -54,7 +54,7 @@ impl Unfinished {
             directory,
             classes: dataset.classes.clone(),
             params_sha256: backbone.record().params_sha256.to_string(),
-            isa: backbone.isa().name().to_owned(),
+            isa: backbone.isa().name_of_f32().to_owned(),
         };
         let text = toml::to_string(&begun).map_err(|error| {
             Failure::new(Code::Content, format!("what began the run cannot be written down: {error}"))
@@ -107,7 +107,7 @@ fn compare(begun: &Begun, backbone: &Backbone) -> Result<(), Failure> {
     }
     for (what, then, now) in [
         ("version", begun.version.as_str(), env!("CARGO_PKG_VERSION")),
-        ("instruction set", begun.isa.as_str(), backbone.isa().name()),
+        ("instruction set", begun.isa.as_str(), backbone.isa().name_of_f32()),
     ] {
         if then != now {
             note(&format!("note: begun on {what} {then}, and goes on on {now}: last digits can differ"));

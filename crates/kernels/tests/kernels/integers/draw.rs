@@ -1,8 +1,8 @@
 //! Drawn values, the layouts between int8 kernels, and what the oracle makes of them.
 
-use icecap_kernels::int8::{Quads, Reading, eighths_len, group_len};
+use icecap_kernels::int8::{Grouping, Quads, Reading, eighths_len};
 use icecap_kernels::rng::{Purpose, Stream};
-use icecap_kernels::{BLOCK, ConvGeometry, Pads, Rescale, integer_oracle};
+use icecap_kernels::{BLOCK, ConvGeometry, Isa, Pads, Rescale, integer_oracle};
 
 use crate::arrays::SEED;
 use crate::subject::Subject;
@@ -91,42 +91,95 @@ impl Draw<'_> {
     }
 }
 
-/// An image [pixels, channels] in groups; what is between the pixels and the groups' ends is a guard.
-pub(crate) fn groups(channels: usize, image: &[u8]) -> Vec<u8> {
-    let pixels = image.len() / channels;
-    let group = group_len(pixels);
-    let mut to = vec![GUARD; channels.div_ceil(BLOCK) * group];
-    for (pixel, values) in image.chunks_exact(channels).enumerate() {
-        for (c, &value) in values.iter().enumerate() {
-            to[c / BLOCK * group + pixel * BLOCK + c % BLOCK] = value;
-        }
-    }
-    to
+/// Groups of pixels, in a buffer.
+#[derive(Clone, Copy)]
+pub(crate) struct Grouped {
+    grouping: Grouping,
+    pieces: usize,
+    pixels: usize,
 }
 
-/// Bytes of an image that a convolution reads: as groups, and as the oracle takes them, with the weights that they meet.
+impl Grouped {
+    pub(crate) fn new(isa: Isa, pieces: usize, pixels: usize) -> Self {
+        Self { grouping: Grouping::new(isa, pieces), pieces, pixels }
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.grouping.len(self.pixels)
+    }
+
+    /// The place of a byte of a piece of a pixel.
+    pub(crate) fn at(self, piece: usize, pixel: usize, byte: usize) -> usize {
+        let (group, place) = (piece / self.grouping.beside(), piece % self.grouping.beside());
+        group * self.grouping.group_len(self.pixels) + pixel * self.grouping.pixel_len() + place * 16 + byte
+    }
+
+    /// The piece, or none between pixels, and the pixel that a byte belongs to.
+    fn of(self, at: usize) -> (Option<usize>, usize) {
+        let group_len = self.grouping.group_len(self.pixels);
+        let (group, rest) = (at / group_len, at % group_len);
+        let (pixel, place) = (rest / self.grouping.pixel_len(), rest % self.grouping.pixel_len() / 16);
+        let beside = self.grouping.beside();
+        ((place < beside).then_some(group * beside + place), pixel)
+    }
+}
+
+impl Grouped {
+    /// Checks that only some pixels were written, and that pieces that are not there are 0.
+    pub(crate) fn check_outside(self, output: &[u8], pixels: std::ops::Range<usize>, case: &str) {
+        for (at, &byte) in output.iter().enumerate() {
+            let (piece, pixel) = self.of(at);
+            match piece {
+                Some(_) if !pixels.contains(&pixel) => {
+                    assert_eq!(byte, GUARD, "{case}: wrote outside its pixels")
+                }
+                Some(piece) if piece >= self.pieces => assert_eq!(byte, 0, "{case}: pixel {pixel}, no piece"),
+                Some(_) => {}
+                None => assert_eq!(byte, GUARD, "{case}: wrote between its pixels"),
+            }
+        }
+    }
+}
+
+/// Bytes of an image that a convolution reads: as the oracle takes them, with the weights that they meet.
 pub(crate) struct Read {
     pub(crate) reading: Reading,
-    pub(crate) groups: Vec<u8>,
-    pub(crate) planes: Vec<Vec<u8>>,
+    channels: usize,
+    planes: Vec<Vec<u8>>,
 }
 
 impl Read {
     pub(crate) fn draw(draw: &mut Draw<'_>, pixels: usize, channels: usize) -> Self {
+        let image = draw.bytes(pixels * channels);
         if draw.chance() {
-            let image = draw.bytes(pixels * channels);
-            return Self { reading: Reading::Bytes, groups: groups(channels, &image), planes: vec![image] };
+            return Self { reading: Reading::Bytes, channels, planes: vec![image] };
         }
-        let (upper, mut lower) = (draw.bytes(pixels * channels), draw.bytes(pixels * channels));
+        let mut lower = draw.bytes(pixels * channels);
         lower.iter_mut().for_each(|value| *value %= 8);
-        let group = group_len(pixels);
-        let mut to = vec![GUARD; Reading::Fine.groups(channels) * group];
-        for at in 0..pixels * channels {
-            let (pixel, c) = (at / channels, at % channels);
-            let place = c / 8 * group + pixel * BLOCK + c % 8;
-            (to[place], to[place + 8]) = (upper[at], lower[at]);
+        Self { reading: Reading::Fine, channels, planes: vec![image, lower] }
+    }
+
+    /// The image in groups. What lies between the pixels and the groups' ends, and where a piece has no channel, is a guard;
+    /// pieces that are not there are 0.
+    pub(crate) fn groups(&self, isa: Isa) -> Vec<u8> {
+        let pieces = self.reading.groups(self.channels);
+        let pixels = self.planes[0].len() / self.channels;
+        let grouped = Grouped::new(isa, pieces, pixels);
+        let beside = grouped.grouping.beside();
+        let mut to = vec![GUARD; grouped.len()];
+        for (piece, pixel) in (pieces..pieces.next_multiple_of(beside))
+            .flat_map(|piece| (0..pixels).map(move |pixel| (piece, pixel)))
+        {
+            to[grouped.at(piece, pixel, 0)..][..16].fill(0);
         }
-        Self { reading: Reading::Fine, groups: to, planes: vec![upper, lower] }
+        let each = BLOCK / self.planes.len();
+        for (half, plane) in self.planes.iter().enumerate() {
+            for (at, &value) in plane.iter().enumerate() {
+                let (pixel, c) = (at / self.channels, at % self.channels);
+                to[grouped.at(c / each, pixel, c % each + half * 8)] = value;
+            }
+        }
+        to
     }
 
     pub(crate) fn sums(&self, weights: &[i8], bias: &[i32]) -> Vec<i32> {

@@ -34,7 +34,7 @@ pub(crate) fn check_expand(rows: &[Subject]) {
                 quads: &quads,
                 at: taken.start,
             };
-            expand_integers(isa, &step, &read.groups, &mut output);
+            expand_integers(isa, &step, &read.groups(isa), &mut output);
             quads.clear_around(&mut output);
             let pads = geometry.pads();
             for (row, column, c) in

@@ -25,7 +25,13 @@ pub(crate) fn check_last(rows: &[Subject]) {
         subject.case(Task::IntegerLast(outputs), &words, |isa, case| {
             let layout = Layout::compact(outputs, height, width);
             let mut output = vec![f32::NAN; layout.len()];
-            last_integers(threads, isa, &packed, &read.groups, &mut BlockedMut::new(layout, &mut output));
+            last_integers(
+                threads,
+                isa,
+                &packed,
+                &read.groups(isa),
+                &mut BlockedMut::new(layout, &mut output),
+            );
             let mut plain = vec![f32::NAN; pixels * outputs];
             Blocked::new(layout, &output).write_hwc(&mut plain);
             let wrong =

@@ -6,6 +6,7 @@ mod draw;
 mod expand;
 mod last;
 mod project;
+mod tiles;
 mod window;
 
 pub(crate) use expand::check_expand;

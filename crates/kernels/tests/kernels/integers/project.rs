@@ -1,13 +1,12 @@
 //! Projections: with and without what they add and keep, in bytes and with all bits.
 
 use icecap_kernels::int8::{
-    IntegerProject, IntegerWeights, PackedIntegers, Projected, Reading, eighths_len, group_len,
-    project_integers,
+    IntegerProject, IntegerWeights, PackedIntegers, Projected, Reading, eighths_len, project_integers,
 };
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{BLOCK, Rescale, Task, Threads};
 
-use super::draw::{Draw, GUARD, Read, each, eighth_at, packed_eighths, rescaled};
+use super::draw::{Draw, GUARD, Grouped, Read, each, eighth_at, packed_eighths, rescaled};
 use crate::arrays::SEED;
 use crate::subject::Subject;
 
@@ -39,17 +38,18 @@ pub(crate) fn check_project(rows: &[Subject]) {
         );
         let added = added.map(|added| packed_eighths(outputs, &added));
         subject.case(Task::IntegerProject(outputs), &words, |isa, case| {
-            let (group, block) = (group_len(pixels), eighths_len(pixels));
-            let mut output = vec![GUARD; writes.groups(outputs) * group];
+            let block = eighths_len(pixels);
+            let grouped = Grouped::new(isa, writes.groups(outputs), pixels);
+            let mut output = vec![GUARD; grouped.len()];
             let mut eighths = vec![GUARD; packed.blocks() * block];
             for part in [(0, middle), (middle, pixels)].into_iter().filter(|part| part.0 < part.1) {
                 let step =
                     IntegerProject { weights: &packed, pixels: part, zero, added: added.as_deref(), writes };
                 let kept = keeps.then_some(&mut eighths[..]);
                 let mut to = Projected { groups: &mut output, eighths: kept };
-                project_integers(threads, isa, &step, &read.groups, &mut to);
+                project_integers(threads, isa, &step, &read.groups(isa), &mut to);
             }
-            let wrote = Wrote { output: &output, eighths: keeps.then_some(&eighths[..]), writes };
+            let wrote = Wrote { output: &output, grouped, eighths: keeps.then_some(&eighths[..]), writes };
             wrote.check(outputs, &expected, case);
         });
     });
@@ -58,6 +58,7 @@ pub(crate) fn check_project(rows: &[Subject]) {
 /// What projections wrote.
 struct Wrote<'a> {
     output: &'a [u8],
+    grouped: Grouped,
     eighths: Option<&'a [u8]>,
     writes: Reading,
 }
@@ -65,7 +66,7 @@ struct Wrote<'a> {
 impl Wrote<'_> {
     fn check(&self, outputs: usize, expected: &[i16], case: &str) {
         let pixels = expected.len() / outputs;
-        let (group, block) = (group_len(pixels), eighths_len(pixels));
+        let (grouped, block) = (self.grouped, eighths_len(pixels));
         for (at, &value) in expected.iter().enumerate() {
             let (pixel, c) = (at / outputs, at % outputs);
             let place = eighth_at(block, pixel, c);
@@ -73,22 +74,21 @@ impl Wrote<'_> {
                 let got = i16::from_ne_bytes([eighths[place], eighths[place + 1]]);
                 assert_eq!(got, value, "{case}: eighths of pixel {pixel}, channel {c}");
             }
-            let byte = |at: usize| self.output[at + pixel * BLOCK];
+            let byte = |piece: usize, byte: usize| self.output[grouped.at(piece, pixel, byte)];
             if self.writes == Reading::Bytes {
                 let coarse = (value.saturating_add(4) >> 3).clamp(0, 255) as u8;
-                assert_eq!(byte(c / BLOCK * group + c % BLOCK), coarse, "{case}: pixel {pixel}, channel {c}");
+                assert_eq!(byte(c / BLOCK, c % BLOCK), coarse, "{case}: pixel {pixel}, channel {c}");
             } else {
-                let (all, at) = (value.clamp(0, 2047), c / 8 * group + c % 8);
+                let all = value.clamp(0, 2047);
                 let both = ((all >> 3) as u8, (all & 7) as u8);
-                assert_eq!((byte(at), byte(at + 8)), both, "{case}: pixel {pixel}, channel {c}");
+                assert_eq!(
+                    (byte(c / 8, c % 8), byte(c / 8, 8 + c % 8)),
+                    both,
+                    "{case}: pixel {pixel}, channel {c}"
+                );
             }
         }
-        for group in self.output.chunks_exact(group) {
-            assert!(
-                group[pixels * BLOCK..].iter().all(|&byte| byte == GUARD),
-                "{case}: wrote behind the pixels"
-            );
-        }
+        self.grouped.check_outside(self.output, 0..pixels, case);
     }
 }
 

@@ -2,12 +2,12 @@
 
 use icecap_kernels::int8::{
     IntegerDepthwise, IntegerStem, PackedIntegerDepthwise, PackedIntegerStem, Quads, depthwise_integers,
-    eighths_len, group_len, pad_image, padded_image_len, stem_eighths, stem_integers,
+    eighths_len, pad_image, padded_image_len, stem_eighths, stem_integers,
 };
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{BLOCK, ConvGeometry, Pads, Task, Threads, integer_oracle};
 
-use super::draw::{Draw, GUARD, clamped, each, eighth_at, quads_of};
+use super::draw::{Draw, GUARD, Grouped, clamped, each, eighth_at, quads_of};
 use crate::arrays::SEED;
 use crate::subject::Subject;
 
@@ -25,8 +25,8 @@ pub(crate) fn check_depthwise(rows: &[Subject], stride: usize) {
         let words = format!("{geometry:?} {channels} channels from pixel {first_pixel}");
         subject.case(Task::IntegerDepthwise(geometry), &words, |isa, case| {
             let pixels = geometry.output().0 * geometry.output().1;
-            let group = group_len(first_pixel + pixels);
-            let mut output = vec![GUARD; packed.blocks() * group];
+            let grouped = Grouped::new(isa, packed.blocks(), first_pixel + pixels);
+            let mut output = vec![GUARD; grouped.len()];
             let step = IntegerDepthwise {
                 geometry: &geometry,
                 weights: &packed,
@@ -36,14 +36,10 @@ pub(crate) fn check_depthwise(rows: &[Subject], stride: usize) {
             depthwise_integers(isa, &step, &quads_of(&geometry, channels, &image), &mut output);
             for (at, &value) in expected.iter().enumerate() {
                 let (pixel, c) = (at / channels, at % channels);
-                let place = c / BLOCK * group + (first_pixel + pixel) * BLOCK + c % BLOCK;
+                let place = grouped.at(c / BLOCK, first_pixel + pixel, c % BLOCK);
                 assert_eq!(output[place], value, "{case}: pixel {pixel}, channel {c}");
             }
-            for block in output.chunks_exact(group) {
-                let after = (first_pixel + pixels) * BLOCK;
-                let outside = block[..first_pixel * BLOCK].iter().chain(&block[after..]);
-                assert!(outside.clone().all(|&byte| byte == GUARD), "{case}: wrote outside its pixels");
-            }
+            grouped.check_outside(&output, first_pixel..first_pixel + pixels, case);
         });
     });
 }
