@@ -3,13 +3,17 @@
 
 use std::path::Path;
 
-use icecap::advanced::weights::PackStore;
-use icecap::model::{Head, Preprocessing, Provenance};
+use icecap::advanced::weights::{PackStore, PackedName};
+use icecap::model::{Head, Precision, Preprocessing, Provenance};
 use icecap::{Backbone, Classifier, SaveBackbone, Settings, TrainOptions};
 use safetensors::SafeTensors;
 
 fn model(path: &Path) -> Classifier {
-    let backbone = Backbone::starter(Settings::threads(1)).unwrap();
+    model_in(Precision::F32, path)
+}
+
+fn model_in(precision: Precision, path: &Path) -> Classifier {
+    let backbone = Backbone::starter(Settings::threads(1).in_precision(precision)).unwrap();
     let head = Head::untrained(backbone.features(), 3, 7).unwrap();
     let names = ["a", "b", "c"].map(str::to_owned).to_vec();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
@@ -38,11 +42,17 @@ fn bits(classifier: &Classifier) -> Vec<u32> {
 
 #[test]
 fn a_packed_backbone_gives_the_same_answers_and_the_same_model_file() {
+    for precision in Precision::ALL {
+        same_answers_and_same_file(precision);
+    }
+}
+
+fn same_answers_and_same_file(precision: Precision) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
-    let trained = model(&path);
+    let trained = model_in(precision, &path);
     let store = PackStore::new(folder.path());
-    let pack = store.path(trained.backbone().record().params_sha256);
+    let pack = store.path(PackedName { precision, sha256: trained.backbone().net_sha256() });
     let open =
         || Classifier::builder().settings(Settings::threads(2)).pack_store(&store).open(&path).unwrap();
     let expected = bits(&trained);
@@ -52,6 +62,15 @@ fn a_packed_backbone_gives_the_same_answers_and_the_same_model_file() {
     let packed = open();
     assert_eq!(bits(&packed), expected);
     assert_eq!(packed.backbone().record(), trained.backbone().record());
+    assert_eq!(packed.quantization(), trained.quantization());
+    assert_eq!(packed.backbone().net_sha256(), trained.backbone().net_sha256());
+    let integers = |classifier: &Classifier| classifier.backbone().integers().unwrap();
+    assert_eq!(integers(&packed), integers(&trained));
+    for asked in Precision::ALL {
+        let settings = Settings::threads(1).in_precision(asked);
+        let opened = Classifier::builder().settings(settings).pack_store(&store).open(&path);
+        assert_eq!(opened.is_ok(), asked == precision, "{asked} of a model in {precision}");
+    }
     // Saved again, the backbone is read from the model's own file.
     let saved = packed.to_bytes(SaveBackbone::Embedded).unwrap();
     assert_eq!(saved, std::fs::read(&path).unwrap());

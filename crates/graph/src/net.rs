@@ -96,12 +96,12 @@ impl Net {
         }
     }
 
-    /// Returns the integers of a net in int8; `None` of one in f32.
+    /// Returns the integers of a net in int8; `None` of one in f32, and of one that was taken up packed.
     #[must_use]
     pub fn integers(&self) -> Option<&IntegerNet> {
         match &self.weights {
             Weights::F32(_) => None,
-            Weights::Int8(net) => Some(&net.integers),
+            Weights::Int8(net) => net.integers.as_ref(),
         }
     }
 

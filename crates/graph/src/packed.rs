@@ -10,12 +10,15 @@
 //! Their lengths follow from the channel counts. A classification top is left out: the hash that names a net leaves it
 //! out too.
 
+use icecap_kernels::int8::{PackedBuffers, PackedValues};
 use icecap_kernels::{Buffer, PackedDepthwise, PackedPointwise, PackedStem};
 
 use crate::{
     error::Error,
+    int8::{Bottleneck, PackedIntegerNet},
     net::{FloatWeights, Net, PackedBlock, Weights},
     numerics::Numerics,
+    precision::Precision,
     spec::{BlockSpec, Spec},
 };
 
@@ -48,6 +51,36 @@ impl Net {
         let last = PackedPointwise::unpack(spec.last_channels(), spec.feature_channels(), take)?;
         let weights = Weights::F32(FloatWeights { stem, blocks, last });
         Some(Self { weights, top: None, numerics, spec })
+    }
+}
+
+impl Net {
+    /// Returns the packed weights of a net in int8, buffer by buffer, and what leaves each of its blocks.
+    ///
+    /// # Errors
+    /// [`Error::Precision`] for a net in f32.
+    pub fn packed_integers(&self) -> Result<(Vec<PackedValues<'_>>, &[Bottleneck]), Error> {
+        match &self.weights {
+            Weights::Int8(net) => Ok((net.values(), &net.outputs)),
+            Weights::F32(_) => Err(Error::Precision { needed: Precision::Int8, got: Precision::F32 }),
+        }
+    }
+
+    /// Rebuilds a net in int8 from what [`Net::packed_integers`] gave. It runs, and no longer knows its
+    /// [`integers`](Net::integers). Returns `None` as soon as `buffers` does, or if there are not as many outputs as
+    /// blocks.
+    ///
+    /// The values are not checked: the caller knows that they were packed from such a net, under this
+    /// [`INTEGER_PACK_VERSION`](icecap_kernels::int8::INTEGER_PACK_VERSION).
+    pub fn from_packed_integers(
+        spec: Spec,
+        numerics: Numerics,
+        outputs: Vec<Bottleneck>,
+        buffers: &mut impl PackedBuffers,
+    ) -> Option<Self> {
+        let net = PackedIntegerNet::unpack(&spec, outputs, buffers)?;
+        let is_whole = net.outputs.len() == net.blocks.len();
+        is_whole.then(|| Self { weights: Weights::Int8(Box::new(net)), top: None, numerics, spec })
     }
 }
 

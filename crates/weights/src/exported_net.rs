@@ -30,7 +30,7 @@ impl ExportedNet {
     pub(crate) fn float(model: &Model) -> Result<(Self, &Params), Error> {
         let params = match &model.backbone {
             BackbonePart::Embedded(params) => params,
-            BackbonePart::Integers(_) => {
+            BackbonePart::Integers(_) | BackbonePart::PinnedIntegers(..) => {
                 return Err(Error::IntegersOnly { path: THE_MODEL.into() });
             }
             BackbonePart::Pinned(digest) => {
@@ -52,7 +52,7 @@ impl ExportedNet {
                 *params.spec() != net.spec || *params.numerics() != net.numerics
             }
             BackbonePart::Integers(own) => *own.net != *net,
-            BackbonePart::Pinned(_) => false,
+            BackbonePart::Pinned(_) | BackbonePart::PinnedIntegers(..) => false,
         };
         if expected != got || other {
             return Err(refused("the integers are those of another net than the model's".to_owned()));

@@ -68,7 +68,7 @@ pub use open::{open, read, read_on};
 pub use opened::{Opened, Weights};
 pub use params_digest::params_digest;
 #[cfg(feature = "files")]
-pub use prepacked::{PackStore, packed_bytes, packed_in};
+pub use prepacked::{PackStore, PackedName, packed_bytes, packed_in};
 pub use record::Record;
 #[cfg(feature = "files")]
 pub use store::Store;

@@ -5,15 +5,17 @@
 //!
 //! ```text
 //! FOLDER/packed/<params_sha256>.f32
+//! FOLDER/packed/<integers_sha256>.int8
 //!
 //! byte    0  "icecapPK"
 //!         8  pack version, u32 of the machine's own byte order: of another order it is another version
 //!        12  CRC-32 of the rest of this page and of all that follows it, u32
-//!        16  params_sha256, 32 bytes
+//!        16  params_sha256 or integers_sha256, 32 bytes
 //!        48  BatchNorm's epsilon, f32; padding, u32: 0 same, 1 symmetric; pixel scaling, 6 x f32
 //!        80  output channels of the stem, the 17 blocks, the last convolution, 19 x u32
-//!       156  zeros
-//!      4096  the packed values (`Net::packed_values`), each buffer from a multiple of 64 bytes on
+//!       160  in int8: the step of what leaves each block, 17 x f64, and the byte of 0.0 there, 17 x u8
+//!            zeros
+//!      4096  the packed values (`Net::packed_values`, `Net::packed_integers`), each buffer from a multiple of 64 bytes on
 //! ```
 //!
 //! A file is found by the hash that a model file states of its backbone, so the weights themselves need not be read. It is
@@ -28,14 +30,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use icecap_foundation::atomic_file::replace_cache_file;
-use icecap_graph::{BLOCKS, Net, Numerics, Padding, Scaling, Spec};
-use icecap_kernels::{KeptFile, LINE_BYTES, PACK_VERSION};
+use icecap_graph::int8::Bottleneck;
+use icecap_graph::{BLOCKS, Net, Numerics, Padding, Precision, Scaling, Spec};
+use icecap_kernels::int8::{INTEGER_PACK_VERSION, PackedBuffers, PackedValues};
+use icecap_kernels::{Buffer, Element, KeptFile, LINE_BYTES, PACK_VERSION};
 
 use crate::{Digest, Error, MAX_FILE};
 
 const MAGIC: &[u8; 8] = b"icecapPK";
-/// What a file's name ends in: the element type of its values.
-const PRECISION: &str = "f32";
 /// Where the values start: a page of most systems, and a multiple of a cache line on all.
 const HEADER: usize = 4096;
 // A file with buffers on other lines would be another format.
@@ -43,6 +45,39 @@ const _: () = assert!(LINE_BYTES == 64);
 /// Where what the CRC covers starts.
 const COVERED: usize = 16;
 const CHANNELS: usize = BLOCKS + 2;
+/// Where the steps of a net in int8 start, and the zeros behind them.
+const STEPS: usize = 160;
+const ZEROS: usize = STEPS + BLOCKS * size_of::<f64>();
+
+/// Which packed net is meant: its precision, and the hash of its params or integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedName {
+    /// What the net computes with.
+    pub precision: Precision,
+    /// `params_sha256` in f32, `integers_sha256` in int8.
+    pub sha256: Digest,
+}
+
+impl PackedName {
+    /// Returns the name of the net in f32 of these params.
+    #[must_use]
+    pub fn f32(params_sha256: Digest) -> Self {
+        Self { precision: Precision::F32, sha256: params_sha256 }
+    }
+
+    /// Returns the name of the net in int8 of these integers.
+    #[must_use]
+    pub fn int8(integers_sha256: Digest) -> Self {
+        Self { precision: Precision::Int8, sha256: integers_sha256 }
+    }
+
+    fn version(self) -> u32 {
+        match self.precision {
+            Precision::F32 => PACK_VERSION,
+            Precision::Int8 => INTEGER_PACK_VERSION,
+        }
+    }
+}
 
 /// A folder of packed nets, each in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,32 +92,32 @@ impl PackStore {
         Self { folder: folder.join("packed") }
     }
 
-    /// Returns the path of the file of the net with this `params_sha256`, whether it exists or not.
+    /// Returns the path of the file of the net of this name, whether it exists or not.
     #[must_use]
-    pub fn path(&self, params_sha256: Digest) -> PathBuf {
-        self.folder.join(format!("{params_sha256}.{PRECISION}"))
+    pub fn path(&self, name: PackedName) -> PathBuf {
+        self.folder.join(format!("{}.{}", name.sha256, name.precision))
     }
 
-    /// Returns the net with this `params_sha256`, without a classification top; `None` if its file is missing, damaged
-    /// or of another version.
+    /// Returns the net of this name, without a classification top; `None` if its file is missing, damaged or of another
+    /// version. One in int8 runs, and does not know its integers.
     ///
     /// # Cost
     /// One pass over the file at the speed of memory.
     #[must_use]
-    pub fn find(&self, params_sha256: Digest) -> Option<Net> {
-        let file = KeptFile::open(&self.path(params_sha256), MAX_FILE).ok()?;
-        read(&file, 0..file.bytes().len(), params_sha256)
+    pub fn find(&self, name: PackedName) -> Option<Net> {
+        let file = KeptFile::open(&self.path(name), MAX_FILE).ok()?;
+        read(&file, 0..file.bytes().len(), name)
     }
 
-    /// Writes the file of `net`, whose params hash to `params_sha256`, in place of what may be there, and returns its
-    /// path. A classification top is left out.
+    /// Writes the file of `net`, which has this hash, in place of what may be there, and returns its path. A classification top is left out.
     ///
     /// # Errors
     /// [`Error::File`] where the folder or the file cannot be written.
-    pub fn keep(&self, params_sha256: Digest, net: &Net) -> Result<PathBuf, Error> {
-        let path = self.path(params_sha256);
+    pub fn keep(&self, sha256: Digest, net: &Net) -> Result<PathBuf, Error> {
+        let name = PackedName { precision: net.precision(), sha256 };
+        let path = self.path(name);
         std::fs::create_dir_all(&self.folder).map_err(|source| Error::io(&self.folder, source))?;
-        replace_cache_file(&path, |out| write(out, params_sha256, net))?;
+        replace_cache_file(&path, |out| write(out, name, net))?;
         Ok(path)
     }
 }
@@ -92,31 +127,30 @@ impl PackStore {
 ///
 /// # Errors
 /// None, as long as there is memory.
-pub fn packed_bytes(params_sha256: Digest, net: &Net) -> std::io::Result<Vec<u8>> {
+pub fn packed_bytes(sha256: Digest, net: &Net) -> std::io::Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    write(&mut bytes, params_sha256, net)?;
+    write(&mut bytes, PackedName { precision: net.precision(), sha256 }, net)?;
     Ok(bytes.into_inner())
 }
 
-/// Returns the packed net in the bytes `place` of the file at `path`; `None` if there is none with this
-/// `params_sha256`, or it is damaged or of another version. The file stays mapped: it must be one of the caller's own
+/// Returns the packed net in the bytes `place` of the file at `path`; `None` if there is none of this name, or it is damaged or of another version. The file stays mapped: it must be one of the caller's own
 /// that is never written in place.
 ///
 /// # Cost
 /// One pass over these bytes at the speed of memory.
 #[must_use]
-pub fn packed_in(path: &Path, place: Range<usize>, params_sha256: Digest) -> Option<Net> {
+pub fn packed_in(path: &Path, place: Range<usize>, name: PackedName) -> Option<Net> {
     let file = KeptFile::open(path, u64::MAX).ok()?;
-    read(&file, place, params_sha256)
+    read(&file, place, name)
 }
 
-fn read(file: &KeptFile, place: Range<usize>, params_sha256: Digest) -> Option<Net> {
+fn read(file: &KeptFile, place: Range<usize>, name: PackedName) -> Option<Net> {
     let bytes = file.bytes().get(place.clone())?;
     let header = bytes.first_chunk::<HEADER>()?;
     let word = |at: usize| header[at..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
     let known = header.starts_with(MAGIC)
-        && word(8)? == PACK_VERSION
-        && header[16..48] == params_sha256.0
+        && word(8)? == name.version()
+        && header[16..48] == name.sha256.0
         && word(12)? == crc32fast::hash(&bytes[COVERED..]);
     if !known {
         return None;
@@ -134,18 +168,45 @@ fn read(file: &KeptFile, place: Range<usize>, params_sha256: Digest) -> Option<N
         (0..CHANNELS).map(|index| word(80 + 4 * index).map(|channels| channels as usize)).collect();
     let channels = channels?;
     let spec = Spec::from_channels(channels[0], &channels[1..=BLOCKS], channels[BLOCKS + 1]).ok()?;
-    let mut next = HEADER;
-    let net = Net::from_packed(spec, numerics, &mut |len| {
-        let start = next;
-        next = start.checked_add(len.checked_mul(size_of::<f32>())?)?.checked_next_multiple_of(LINE_BYTES)?;
-        file.buffer(place.start.checked_add(start)?, len)
-    })?;
-    (next == bytes.len()).then_some(net)
+    let mut buffers = Buffers { file, start: place.start, next: HEADER };
+    let net = match name.precision {
+        Precision::F32 => Net::from_packed(spec, numerics, &mut |len| buffers.next(len)),
+        Precision::Int8 => Net::from_packed_integers(spec, numerics, outputs(header)?, &mut buffers),
+    }?;
+    (buffers.next == bytes.len()).then_some(net)
+}
+
+/// What leaves each block, as the first page says; `None` for steps that are none.
+fn outputs(header: &[u8; HEADER]) -> Option<Vec<Bottleneck>> {
+    let output = |block: usize| {
+        let step = f64::from_ne_bytes(*header[STEPS + block * size_of::<f64>()..].first_chunk()?);
+        let is_step = step > 0.0 && step.is_finite();
+        is_step.then(|| Bottleneck { step, zero: header[ZEROS + block] })
+    };
+    (0..BLOCKS).map(output).collect()
+}
+
+/// The buffers of a file one after the other.
+struct Buffers<'a> {
+    file: &'a KeptFile,
+    /// Where the packed net starts in the file.
+    start: usize,
+    /// Where the next buffer starts in the packed net.
+    next: usize,
+}
+
+impl PackedBuffers for Buffers<'_> {
+    fn next<T: Element>(&mut self, len: usize) -> Option<Buffer<T>> {
+        let start = self.next;
+        let end = start.checked_add(len.checked_mul(size_of::<T>())?)?;
+        self.next = end.checked_next_multiple_of(LINE_BYTES)?;
+        self.file.buffer(self.start.checked_add(start)?, len)
+    }
 }
 
 /// Writes the file of a packed net to `out`, which is empty.
-fn write(out: &mut (impl Write + Seek), params_sha256: Digest, net: &Net) -> std::io::Result<()> {
-    let mut header = header(params_sha256, net);
+fn write(out: &mut (impl Write + Seek), name: PackedName, net: &Net) -> std::io::Result<()> {
+    let mut header = header(name, net);
     let mut crc = crc32fast::Hasher::new();
     crc.update(&header[COVERED..]);
     out.write_all(&header)?;
@@ -159,7 +220,7 @@ fn write(out: &mut (impl Write + Seek), params_sha256: Digest, net: &Net) -> std
 }
 
 /// The first page, its CRC still zero.
-fn header(params_sha256: Digest, net: &Net) -> [u8; HEADER] {
+fn header(name: PackedName, net: &Net) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     let mut end = 0;
     let mut put = |bytes: &[u8]| {
@@ -167,9 +228,9 @@ fn header(params_sha256: Digest, net: &Net) -> [u8; HEADER] {
         end += bytes.len();
     };
     put(MAGIC);
-    put(&PACK_VERSION.to_ne_bytes());
+    put(&name.version().to_ne_bytes());
     put(&[0; 4]);
-    put(&params_sha256.0);
+    put(&name.sha256.0);
     let Numerics { epsilon, padding, scaling } = net.numerics();
     put(&epsilon.to_ne_bytes());
     let padding: u32 = match padding {
@@ -186,22 +247,55 @@ fn header(params_sha256: Digest, net: &Net) -> [u8; HEADER] {
         // At most four times the paper's 1280.
         put(&(channels as u32).to_ne_bytes());
     }
+    if let Ok((_, outputs)) = net.packed_integers() {
+        for (block, output) in outputs.iter().enumerate() {
+            let at = STEPS + block * size_of::<f64>();
+            header[at..at + size_of::<f64>()].copy_from_slice(&output.step.to_ne_bytes());
+            header[ZEROS + block] = output.zero;
+        }
+    }
     header
 }
 
 /// Hands all packed values on as bytes, piece by piece, each buffer filled up to whole lines.
 fn for_each_line_of(net: &Net, mut take: impl FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
-    const PIECE: usize = 16 << 10;
-    let mut bytes = [0u8; PIECE];
-    for values in net.packed_values().map_err(std::io::Error::other)? {
-        for piece in values.chunks(PIECE / size_of::<f32>()) {
-            let filled = size_of_val(piece).next_multiple_of(LINE_BYTES);
-            bytes[size_of_val(piece)..filled].fill(0);
-            for (to, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(piece) {
-                *to = value.to_ne_bytes();
-            }
-            take(&bytes[..filled])?;
-        }
+    let mut pieces = Pieces { bytes: [0; PIECE], take: &mut take };
+    if let Ok((buffers, _)) = net.packed_integers() {
+        return buffers.into_iter().try_for_each(|buffer| match buffer {
+            PackedValues::I8(values) => pieces.hand_on(values, i8::to_ne_bytes),
+            PackedValues::I16(values) => pieces.hand_on(values, i16::to_ne_bytes),
+            PackedValues::I32(values) => pieces.hand_on(values, i32::to_ne_bytes),
+            PackedValues::F32(values) => pieces.hand_on(values, f32::to_ne_bytes),
+        });
     }
-    Ok(())
+    let mut buffers = net.packed_values().map_err(std::io::Error::other)?;
+    buffers.try_for_each(|values| pieces.hand_on(values, f32::to_ne_bytes))
+}
+
+/// Bytes that are handed on at a time.
+const PIECE: usize = 16 << 10;
+
+struct Pieces<'a> {
+    bytes: [u8; PIECE],
+    take: &'a mut dyn FnMut(&[u8]) -> std::io::Result<()>,
+}
+
+impl Pieces<'_> {
+    /// Hands on a buffer.
+    fn hand_on<T: Copy, const N: usize>(
+        &mut self,
+        values: &[T],
+        bytes_of: impl Fn(T) -> [u8; N],
+    ) -> std::io::Result<()> {
+        for piece in values.chunks(PIECE / N) {
+            let len = piece.len() * N;
+            let filled = len.next_multiple_of(LINE_BYTES);
+            self.bytes[len..filled].fill(0);
+            for (to, value) in self.bytes.as_chunks_mut::<N>().0.iter_mut().zip(piece) {
+                *to = bytes_of(*value);
+            }
+            (self.take)(&self.bytes[..filled])?;
+        }
+        Ok(())
+    }
 }

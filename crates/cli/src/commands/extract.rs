@@ -154,8 +154,11 @@ fn metadata(
         ("classes", serde_json::json!(classes).to_string()),
         ("tool_version", env!("CARGO_PKG_VERSION").to_owned()),
     ];
-    let integers = backbone.integers().map(|integers| {
-        [("precision", backbone.precision().to_string()), ("integers_sha256", integers.sha256.to_string())]
+    let integers = backbone.quantization().map(|_| {
+        [
+            ("precision", backbone.precision().to_string()),
+            ("integers_sha256", backbone.net_sha256().to_string()),
+        ]
     });
     let texts = texts.into_iter().chain(integers.into_iter().flatten());
     texts.map(|(key, text)| (key.to_owned(), text)).collect()

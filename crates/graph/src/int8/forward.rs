@@ -92,12 +92,7 @@ impl Pass<'_> {
             None => self.convolve(step, packed, input, convolved),
         }
         if step.index == 0 && step.adds {
-            stem_eighths(
-                &Quads::new(&step.geometry),
-                self.net.integers.blocks[0].output.relu6_shift(),
-                input,
-                added,
-            );
+            stem_eighths(&Quads::new(&step.geometry), self.net.outputs[0].relu6_shift(), input, added);
         }
         let (height, width) = step.geometry.output();
         let project = IntegerProject {

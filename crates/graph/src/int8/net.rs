@@ -2,10 +2,12 @@
 
 use icecap_kernels::in_slabs;
 use icecap_kernels::int8::{
-    IntegerWeights, PackedIntegerDepthwise, PackedIntegerStem, PackedIntegers, Reading,
+    IntegerWeights, PackedBuffers, PackedIntegerDepthwise, PackedIntegerStem, PackedIntegers, PackedValues,
+    Reading,
 };
 
-use super::integers::{IntegerBlock, IntegerConv, IntegerNet, Outcome, is_fine};
+use super::integers::{Bottleneck, IntegerBlock, IntegerConv, IntegerNet, Outcome, is_fine};
+use crate::spec::{BlockSpec, Spec};
 
 /// The packed integers of one block.
 #[derive(Debug)]
@@ -19,7 +21,10 @@ pub(crate) struct PackedIntegerBlock {
 /// A net in integers with packed weights.
 #[derive(Debug)]
 pub(crate) struct PackedIntegerNet {
-    pub(crate) integers: IntegerNet,
+    /// `None` of a net that was taken up packed.
+    pub(crate) integers: Option<IntegerNet>,
+    /// What leaves each block.
+    pub(crate) outputs: Vec<Bottleneck>,
     pub(crate) stem: PackedIntegerStem,
     pub(crate) blocks: Vec<PackedIntegerBlock>,
     pub(crate) last: PackedIntegers,
@@ -34,10 +39,50 @@ impl PackedIntegerNet {
                 stem: PackedIntegerStem::pack(&stem.weights, &stem.bias, stem.rescale()),
                 blocks: integers.blocks.iter().map(pack_block).collect(),
                 last: pack(&integers.last, reading(integers.spec.last_channels())),
-                integers,
+                outputs: integers.blocks.iter().map(|block| block.output).collect(),
+                integers: Some(integers),
             }
         })
     }
+}
+
+impl PackedIntegerNet {
+    /// The packed buffers in the order in which an inference reads them.
+    pub(crate) fn values(&self) -> Vec<PackedValues<'_>> {
+        let mut values = self.stem.values();
+        for block in &self.blocks {
+            values.extend(block.expand.iter().flat_map(PackedIntegers::values));
+            values.extend(block.depthwise.values());
+            values.extend(block.project.values());
+        }
+        values.extend(self.last.values());
+        values
+    }
+
+    /// A net from the buffers that [`PackedIntegerNet::values`] gave.
+    pub(crate) fn unpack(
+        spec: &Spec,
+        outputs: Vec<Bottleneck>,
+        buffers: &mut impl PackedBuffers,
+    ) -> Option<Self> {
+        let stem = PackedIntegerStem::unpack(spec.stem_channels(), buffers)?;
+        let blocks = spec.blocks().iter().map(|block| unpack_block(block, buffers)).collect::<Option<_>>()?;
+        let last = [spec.last_channels(), spec.feature_channels()];
+        let last = PackedIntegers::unpack(last, reading(last[0]), true, buffers)?;
+        Some(Self { integers: None, outputs, stem, blocks, last })
+    }
+}
+
+fn unpack_block(block: &BlockSpec, buffers: &mut impl PackedBuffers) -> Option<PackedIntegerBlock> {
+    let wide = [block.input, block.expanded];
+    Some(PackedIntegerBlock {
+        expand: match block.has_expand() {
+            true => Some(PackedIntegers::unpack(wide, reading(block.input), false, buffers)?),
+            false => None,
+        },
+        depthwise: PackedIntegerDepthwise::unpack(block.expanded, buffers)?,
+        project: PackedIntegers::unpack([block.expanded, block.output], Reading::Bytes, false, buffers)?,
+    })
 }
 
 fn pack_block(block: &IntegerBlock) -> PackedIntegerBlock {

@@ -10,7 +10,7 @@ use icecap_kernels::int8::{Grouping, Quads, eighths_len, padded_image_len};
 use icecap_kernels::{BLOCK, ConvGeometry, Isa, Layout};
 
 use super::{
-    integers::{EIGHTHS, IntegerNet},
+    integers::{Bottleneck, EIGHTHS},
     net::{PackedIntegerNet, reading},
 };
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     net::{Net, Weights},
     precision::Precision,
+    spec::Spec,
     stage::{self, Node, Stage},
     tap::Tap,
 };
@@ -96,7 +97,12 @@ impl IntegerPlan {
         let packed = packed(net)?;
         let nodes = stage::chain(&net.spec, net.numerics.padding, None, size)?;
         let mut requests = Requests::default();
-        let asked = ask(&packed.integers, &nodes, Runner { isa, workers }, &mut requests);
+        let asked = ask(
+            Sized { spec: &net.spec, outputs: &packed.outputs },
+            &nodes,
+            Runner { isa, workers },
+            &mut requests,
+        );
         let (places, arena_len) = requests.planner.places();
         let place = |request: usize| {
             places[request].start * UNIT..places[request].start * UNIT + requests.bytes[request]
@@ -173,7 +179,15 @@ struct Asked {
     last: LastStep,
 }
 
-fn ask(net: &IntegerNet, nodes: &[Node], runner: Runner, requests: &mut Requests) -> Asked {
+/// What a plan must know of a net.
+#[derive(Clone, Copy)]
+struct Sized<'a> {
+    spec: &'a Spec,
+    /// What leaves each block.
+    outputs: &'a [Bottleneck],
+}
+
+fn ask(net: Sized<'_>, nodes: &[Node], runner: Runner, requests: &mut Requests) -> Asked {
     let geometry = |index: usize| match &nodes[index].stage {
         Stage::Stem(geometry) | Stage::Block(_, geometry) => *geometry,
         _ => unreachable!("the first convolution and the blocks come first"),
@@ -187,8 +201,8 @@ fn ask(net: &IntegerNet, nodes: &[Node], runner: Runner, requests: &mut Requests
         output: requests.ask(stem_quads, 0, 1),
     };
     let mut entered = Entered { values: stem.output.clone(), eighths: requests.ask(0, 0, 0) };
-    let mut blocks = Vec::with_capacity(net.blocks.len());
-    for index in 0..net.blocks.len() {
+    let mut blocks = Vec::with_capacity(net.outputs.len());
+    for index in 0..net.outputs.len() {
         let block =
             ask_block(net, index, &Around { geometry: geometry(index + 1), entered, runner }, requests);
         entered = Entered { values: block.output.clone(), eighths: block.eighths.clone() };
@@ -218,7 +232,7 @@ struct Entered {
     eighths: Range<usize>,
 }
 
-fn ask_block(net: &IntegerNet, index: usize, around: &Around, requests: &mut Requests) -> BlockStep {
+fn ask_block(net: Sized<'_>, index: usize, around: &Around, requests: &mut Requests) -> BlockStep {
     let Around { geometry, entered, runner: Runner { isa, workers } } = around;
     let (spec, step) = (&net.spec.blocks()[index], index + 1);
     let pixels = geometry.output().0 * geometry.output().1;
@@ -246,7 +260,7 @@ fn ask_block(net: &IntegerNet, index: usize, around: &Around, requests: &mut Req
     };
     let kept = net.spec.blocks().get(step).is_some_and(|next| next.is_residual());
     let eighths = if kept { spec.output.div_ceil(BLOCK) * eighths_len(pixels) } else { 0 };
-    let zero = i16::from(net.blocks[index].output.zero) * EIGHTHS as i16;
+    let zero = i16::from(net.outputs[index].zero) * EIGHTHS as i16;
     BlockStep {
         index,
         geometry: *geometry,

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use icecap_graph::{Input, Net, Params, Plan, Precision, Spec, Tap};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{
-    BackbonePart, Digest, Entry, IntegerBackbone, Model, Opened, OpenedModel, PackStore, Quantization,
-    Record, Store, Weights,
+    BackbonePart, Digest, Entry, IntegerBackbone, Model, Opened, OpenedModel, PackStore, PackedName,
+    Quantization, Record, Store, Weights,
 };
 
 use crate::error::Error;
@@ -36,8 +36,10 @@ pub struct Backbone {
 struct Inner {
     params: ParamsPlace,
     net: Arc<Net>,
-    /// The net in integers with its hash, once it is asked for; empty for a net in f32.
-    integers: OnceLock<IntegerBackbone>,
+    /// The hash of a net in integers, once it is asked for; empty for a net in f32.
+    integers_sha256: OnceLock<Digest>,
+    /// How a net in int8 came to be.
+    origin: Quantization,
     record: Record,
     isa: Isa,
     threads: Arc<Threads>,
@@ -69,25 +71,32 @@ impl Backbone {
 
     fn with(params: ParamsPlace, net: Net, record: Record, runner: Runner) -> Self {
         let Runner { isa, threads, .. } = runner;
-        let (integers, threads) = (OnceLock::new(), Arc::new(threads));
-        Self { inner: Arc::new(Inner { params, net: Arc::new(net), integers, record, isa, threads }) }
+        let (integers_sha256, origin, threads) =
+            (OnceLock::new(), Quantization::default(), Arc::new(threads));
+        let net = Arc::new(net);
+        Self { inner: Arc::new(Inner { params, net, integers_sha256, origin, record, isa, threads }) }
+    }
+
+    /// The same, which nobody else has yet, with what is stated of its integers.
+    pub(crate) fn stating(self, sha256: Digest, origin: Quantization) -> Self {
+        let Some(inner) = Arc::into_inner(self.inner) else { unreachable!("nobody else has it yet") };
+        let integers_sha256 = OnceLock::from(sha256);
+        Self { inner: Arc::new(Inner { integers_sha256, origin, ..inner }) }
     }
 
     /// The backbone in int8 of a model file, with its net packed.
-    pub(crate) fn of_integers(integers: IntegerBackbone, net: Net, record: Record, runner: Runner) -> Self {
-        let backbone = Self::with(ParamsPlace::Nowhere, net, record, runner);
-        // Nobody else has the backbone yet.
-        let _ = backbone.inner.integers.set(integers);
-        backbone
+    pub(crate) fn of_integers(integers: &IntegerBackbone, net: Net, record: Record, runner: Runner) -> Self {
+        Self::with(ParamsPlace::Nowhere, net, record, runner).stating(integers.sha256, integers.origin)
     }
 
     /// This backbone with another net in integers, made of the same params.
-    pub(crate) fn quantized(&self, params: &Arc<Params>, integers: IntegerBackbone) -> Self {
+    pub(crate) fn quantized(&self, params: &Arc<Params>, integers: &IntegerBackbone) -> Self {
         let net = Net::of_integers(icecap_graph::int8::IntegerNet::clone(&integers.net));
         let inner = Inner {
             params: ParamsPlace::Here(Arc::clone(params)),
             net: Arc::new(net),
-            integers: OnceLock::from(integers),
+            integers_sha256: OnceLock::from(integers.sha256),
+            origin: integers.origin,
             record: self.inner.record.clone(),
             isa: self.inner.isa,
             threads: Arc::clone(&self.inner.threads),
@@ -103,7 +112,7 @@ impl Backbone {
         }
         match (opened.model, opened.net) {
             (Model { backbone: BackbonePart::Integers(integers), record, .. }, Some(net)) => {
-                Ok(Self::of_integers(integers, net, record, runner))
+                Ok(Self::of_integers(&integers, net, record, runner))
             }
             _ => Err(icecap_weights::Error::IntegersOnly { path: path.to_owned() }.into()),
         }
@@ -168,8 +177,8 @@ impl Backbone {
     pub fn params(&self) -> Result<Arc<Params>, Error> {
         let path = match &self.inner.params {
             ParamsPlace::Here(params) => return Ok(Arc::clone(params)),
-            ParamsPlace::InModel(path) => path,
-            ParamsPlace::Nowhere => {
+            ParamsPlace::InModel(path) if self.precision() == Precision::F32 => path,
+            ParamsPlace::InModel(_) | ParamsPlace::Nowhere => {
                 let (needed, got) = (Precision::F32, self.precision());
                 return Err(icecap_graph::Error::Precision { needed, got }.into());
             }
@@ -183,10 +192,6 @@ impl Backbone {
         Ok(Arc::new(weights.params))
     }
 
-    pub(crate) fn net(&self) -> &Net {
-        &self.inner.net
-    }
-
     /// Returns the net's channel counts.
     #[must_use]
     pub fn spec(&self) -> &Spec {
@@ -198,15 +203,10 @@ impl Backbone {
     /// already, whole. Returns the file's path.
     ///
     /// # Errors
-    /// [`Error::Weights`] if it cannot be written; [`Error::Graph`] for a net in int8, whose model file is read as quickly.
+    /// [`Error::Weights`] if it cannot be written.
     pub fn keep_packed(&self, store: &PackStore) -> Result<PathBuf, Error> {
-        let path = store.path(self.record().params_sha256);
-        if self.precision() != Precision::F32 {
-            return Err(
-                icecap_graph::Error::Precision { needed: Precision::F32, got: self.precision() }.into()
-            );
-        }
-        if store.find(self.record().params_sha256).is_some() {
+        let path = store.path(self.packed_name());
+        if store.find(self.packed_name()).is_some() {
             return Ok(path);
         }
         self.repack(store)
@@ -217,18 +217,14 @@ impl Backbone {
     /// # Errors
     /// What [`Backbone::keep_packed`] returns.
     pub fn repack(&self, store: &PackStore) -> Result<PathBuf, Error> {
-        Ok(store.keep(self.record().params_sha256, &self.inner.net)?)
+        Ok(store.keep(self.net_sha256(), &self.inner.net)?)
     }
 
     /// Returns the bytes of the packed net as a file of it holds them, for
-    /// [`ClassifierBuilder::packed_net`](crate::model::ClassifierBuilder::packed_net). There are none of a net in int8: its
-    /// model file is read as quickly.
+    /// [`ClassifierBuilder::packed_net`](crate::model::ClassifierBuilder::packed_net).
     #[must_use]
     pub fn to_packed_bytes(&self) -> Vec<u8> {
-        if self.precision() != Precision::F32 {
-            return Vec::new();
-        }
-        match icecap_weights::packed_bytes(self.record().params_sha256, &self.inner.net) {
+        match icecap_weights::packed_bytes(self.net_sha256(), &self.inner.net) {
             Ok(bytes) => bytes,
             Err(error) => unreachable!("memory can be written to: {error}"),
         }
@@ -246,25 +242,54 @@ impl Backbone {
         self.inner.net.precision()
     }
 
-    /// Returns the net in integers, its hash and how it was made; `None` for a backbone in f32.
+    /// Returns the net in integers, its hash and how it was made; `None` for a backbone in f32. One that was found packed is
+    /// read from its model file now.
+    ///
+    /// # Errors
+    /// None, but for a packed net's: [`Error::Weights`], and [`Error::OtherBackbone`] if the file holds another net by now.
     ///
     /// # Cost
-    /// Of a backbone that was opened from weights, one copy and one hash of the integers, once.
+    /// One copy of the integers, and for a backbone that was opened from weights one hash of them, once.
+    pub fn integers(&self) -> Result<Option<IntegerBackbone>, Error> {
+        let sha256 = self.net_sha256();
+        if let Some(net) = self.inner.net.integers() {
+            let (net, origin) = (Arc::new(net.clone()), self.inner.origin);
+            return Ok(Some(IntegerBackbone { net, sha256, origin }));
+        }
+        let ParamsPlace::InModel(path) = &self.inner.params else { return Ok(None) };
+        if self.precision() == Precision::F32 {
+            return Ok(None);
+        }
+        let got = match Model::load(path)?.backbone {
+            BackbonePart::Integers(integers) if integers.sha256 == sha256 => return Ok(Some(integers)),
+            BackbonePart::Integers(integers) => integers.sha256.to_string(),
+            _ => "none in int8".to_owned(),
+        };
+        Err(Error::OtherBackbone { path: path.clone(), expected: sha256.to_string(), got })
+    }
+
+    /// Returns how a backbone in int8 was quantized, and how far its features are from those of f32; `None` in f32.
     #[must_use]
-    pub fn integers(&self) -> Option<&IntegerBackbone> {
-        let net = self.inner.net.integers()?;
-        Some(self.inner.integers.get_or_init(|| IntegerBackbone {
-            net: Arc::new(net.clone()),
-            sha256: icecap_weights::integers_digest(net),
-            origin: Quantization::default(),
-        }))
+    pub fn quantization(&self) -> Option<Quantization> {
+        (self.precision() == Precision::Int8).then_some(self.inner.origin)
     }
 
     /// Returns the hash of the net as it computes: `params_sha256` of the record in f32, that of the integers in int8. Two
     /// backbones of one hash give the same features.
+    ///
+    /// # Cost
+    /// Of a backbone in int8 that was opened from weights, one hash of its integers, once.
     #[must_use]
     pub fn net_sha256(&self) -> Digest {
-        self.integers().map_or(self.record().params_sha256, |integers| integers.sha256)
+        match self.inner.net.integers() {
+            Some(net) => *self.inner.integers_sha256.get_or_init(|| icecap_weights::integers_digest(net)),
+            None => self.inner.integers_sha256.get().copied().unwrap_or(self.record().params_sha256),
+        }
+    }
+
+    /// The name of the net among packed ones.
+    fn packed_name(&self) -> PackedName {
+        PackedName { precision: self.precision(), sha256: self.net_sha256() }
     }
 
     /// Returns the instruction set that the backbone runs on.

@@ -73,7 +73,7 @@ impl Classifier {
         let exif: ExifPolicy = model.preprocessing.exif.parse()?;
         let bias = Tensor::from_slice(Shape::of([model.head_bias.len()]), &model.head_bias)?;
         let head = Head::from_parts(model.head_kernel, bias, model.classes.len());
-        let agreement = backbone.integers().and_then(|integers| integers.origin.agreement);
+        let agreement = backbone.quantization().and_then(|origin| origin.agreement);
         let inner = Inner {
             packed: head.packed(),
             head,
@@ -160,14 +160,15 @@ impl Classifier {
                 let reason = "a net in int8 is quantized for its model, and is saved with it".to_owned();
                 return Err(Error::Setting { what: "backbone", reason });
             }
-            SaveBackbone::Embedded if let Some(integers) = self.inner.backbone.integers() => {
-                let mut integers = integers.clone();
-                integers.origin.agreement = self.inner.agreement;
-                BackbonePart::Integers(integers)
-            }
             SaveBackbone::Pinned => BackbonePart::Pinned(self.inner.record.params_sha256),
-            // A classification top is left out when it is written.
-            SaveBackbone::Embedded => BackbonePart::Embedded(self.inner.backbone.params()?),
+            SaveBackbone::Embedded => match self.inner.backbone.integers()? {
+                Some(mut integers) => {
+                    integers.origin.agreement = self.inner.agreement;
+                    BackbonePart::Integers(integers)
+                }
+                // A classification top is left out when it is written.
+                None => BackbonePart::Embedded(self.inner.backbone.params()?),
+            },
         };
         Ok(Model {
             classes: self.inner.provenance.classes.clone(),
@@ -221,7 +222,7 @@ impl Classifier {
     /// Returns how the backbone was quantized, and how far that takes the classifier from f32; `None` in f32.
     #[must_use]
     pub fn quantization(&self) -> Option<Quantization> {
-        let origin = self.inner.backbone.integers()?.origin;
+        let origin = self.inner.backbone.quantization()?;
         Some(Quantization { agreement: self.inner.agreement, ..origin })
     }
 

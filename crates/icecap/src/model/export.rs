@@ -1,6 +1,6 @@
 //! A classifier in the formats of others: ONNX, and the head for Keras or torchvision.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use icecap_graph::Precision;
 use icecap_graph::int8::IntegerNet;
@@ -72,10 +72,10 @@ impl Classifier {
     }
 
     /// The integers of the backbone.
-    fn integers(&self) -> Result<Cow<'_, IntegerNet>, Error> {
-        match self.backbone().net().integers() {
-            Some(integers) => Ok(Cow::Borrowed(integers)),
-            None => Ok(Cow::Owned(IntegerNet::from_weights(&*self.backbone().params()?)?)),
+    fn integers(&self) -> Result<Arc<IntegerNet>, Error> {
+        match self.backbone().integers()? {
+            Some(integers) => Ok(integers.net),
+            None => Ok(Arc::new(IntegerNet::from_weights(&*self.backbone().params()?)?)),
         }
     }
 

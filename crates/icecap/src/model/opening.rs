@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_graph::{Net, Precision};
-use icecap_weights::{BackbonePart, Model, OpenedModel, PackStore};
+use icecap_weights::{BackbonePart, Model, OpenedModel, PackStore, PackedName};
 
 use crate::error::Error;
 use crate::model::backbone::Backbone;
@@ -105,9 +105,8 @@ impl<'a> ClassifierBuilder<'a> {
             return over(Model::load(path)?, path, backbone);
         }
         if let Some(store) = self.pack_store
-            && self.settings.precision.is_none_or(|asked| asked == Precision::F32)
             && let Some(model) = Model::load_head(path)?
-            && let Some(net) = store.find(model.record.params_sha256)
+            && let Some(net) = store.find(packed_name(&model))
             && *net.numerics() == model.record.numerics
         {
             return self.on_packed(model, path, net);
@@ -115,7 +114,7 @@ impl<'a> ClassifierBuilder<'a> {
         let runner = Runner::new(self.settings)?;
         let opened = Model::open(path, &runner.threads)?;
         let classifier = with_own(opened, path, runner)?;
-        if let (Some(store), Precision::F32) = (self.pack_store, classifier.backbone().precision()) {
+        if let Some(store) = self.pack_store {
             let _ = classifier.backbone().repack(store);
         }
         Ok(classifier)
@@ -128,12 +127,10 @@ impl<'a> ClassifierBuilder<'a> {
     /// damaged or not that of the model.
     pub fn bytes(&self, bytes: &[u8], label: &str) -> Result<Classifier, Error> {
         let path = Path::new(label);
-        // A net in int8 is not packed apart: its model file is read as quickly.
-        if let Some(PackedNet { path, place }) = self.packed_net.as_ref().filter(|net| !net.place.is_empty())
-        {
+        if let Some(PackedNet { path, place }) = &self.packed_net {
             let other = || Error::PackedNet { path: (*path).to_owned() };
             let model = Model::head_from_bytes(bytes, label)?.ok_or_else(other)?;
-            let net = icecap_weights::packed_in(path, place.clone(), model.record.params_sha256);
+            let net = icecap_weights::packed_in(path, place.clone(), packed_name(&model));
             let net = net.filter(|net| *net.numerics() == model.record.numerics).ok_or_else(other)?;
             return self.on_packed(model, path, net);
         }
@@ -146,8 +143,13 @@ impl<'a> ClassifierBuilder<'a> {
 
     /// The classifier of a model whose backbone was found packed.
     fn on_packed(&self, mut model: Model, path: &Path, net: Net) -> Result<Classifier, Error> {
+        check_precision(&model, path, self.settings.precision)?;
         model.record.width = model.record.width.or_else(|| net.spec().width());
         let backbone = Backbone::packed(path, net, model.record.clone(), Runner::new(self.settings)?);
+        let backbone = match model.backbone {
+            BackbonePart::PinnedIntegers(sha256, origin) => backbone.stating(sha256, origin),
+            _ => backbone,
+        };
         Classifier::assemble(model, path, backbone)
     }
 }
@@ -167,6 +169,14 @@ fn over(model: Model, path: &Path, backbone: &Backbone) -> Result<Classifier, Er
     Classifier::assemble(model, path, backbone.clone())
 }
 
+/// The name under which the net of a model is packed.
+fn packed_name(model: &Model) -> PackedName {
+    match &model.backbone {
+        BackbonePart::PinnedIntegers(sha256, _) => PackedName::int8(*sha256),
+        _ => PackedName::f32(model.record.params_sha256),
+    }
+}
+
 /// A head is for features of the precision that it was trained on; those of another are some percent off.
 fn check_precision(model: &Model, path: &Path, asked: Option<Precision>) -> Result<(), Error> {
     let model = model.backbone.precision();
@@ -183,9 +193,7 @@ fn with_own(opened: OpenedModel, path: &Path, runner: Runner) -> Result<Classifi
     let record = model.record.clone();
     let backbone = match (&model.backbone, net) {
         (BackbonePart::Embedded(params), Some(net)) => Backbone::of(Arc::clone(params), net, record, runner),
-        (BackbonePart::Integers(integers), Some(net)) => {
-            Backbone::of_integers(integers.clone(), net, record, runner)
-        }
+        (BackbonePart::Integers(integers), Some(net)) => Backbone::of_integers(integers, net, record, runner),
         _ => {
             let params_sha256 = model.record.params_sha256.to_string();
             return Err(Error::NeedsBackbone { path: path.to_owned(), params_sha256 });

@@ -112,7 +112,7 @@ impl Backbone {
         };
         let net = Arc::new(calibrated.net);
         let sha256 = integers_digest(&net);
-        Ok(self.quantized(&params, IntegerBackbone { net, sha256, origin }))
+        Ok(self.quantized(&params, &IntegerBackbone { net, sha256, origin }))
     }
 
     /// The pixels of photos as the net reads them; `None` for those that cannot be read.
@@ -266,7 +266,8 @@ mod tests {
         let preprocessing = Preprocessing::for_training(&float).unwrap();
         let go_on = |_| ControlFlow::Continue(());
         let int8 = float.calibrated(&picked, preprocessing, &go_on).unwrap();
-        let origin = int8.integers().unwrap().origin;
+        let origin = int8.quantization().unwrap();
+        assert_eq!(int8.integers().unwrap().unwrap().origin, origin);
         // What cannot be read is no other photo.
         assert_eq!((origin.photos, origin.judged, origin.on_others), (3, 3, false));
         assert!(origin.error.is_some_and(|error| error > 0.0 && error < 0.2), "{origin:?}");

@@ -12,6 +12,7 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vbmi2, avx512::Avx512Vnni};
 use super::{
+    kept::{PackedBuffers, PackedValues},
     lanes::Lanes,
     layout::{Grouping, QUAD, Quads},
     packed::{Scales, padded},
@@ -49,7 +50,7 @@ impl PackedIntegerDepthwise {
         let channels = bias.len();
         assert_eq!(weights.len(), WINDOW * WINDOW * channels, "depthwise weights of {channels} channels");
         assert_eq!(rescale.len(), channels, "a scale for each channel");
-        let mut packed: Buffer<i8> = Buffer::zeros(channels.div_ceil(BLOCK) * WINDOW * SIDES * LINE_BYTES);
+        let mut packed: Buffer<i8> = Buffer::zeros(packed_len(channels));
         for (tap, weights) in weights.chunks_exact(channels.max(1)).enumerate() {
             let (row, column) = (tap / WINDOW, tap % WINDOW);
             for (c, &weight) in weights.iter().enumerate() {
@@ -60,6 +61,22 @@ impl PackedIntegerDepthwise {
             }
         }
         Self { channels, weights: packed, bias: padded(bias.iter().copied()), scales: Scales::pack(rescale) }
+    }
+
+    /// The buffers in the order of the file.
+    #[must_use]
+    pub fn values(&self) -> Vec<PackedValues<'_>> {
+        let own = [PackedValues::I8(&self.weights), PackedValues::I32(&self.bias)];
+        own.into_iter().chain(self.scales.values()).collect()
+    }
+
+    /// Takes up a convolution of so many channels from the buffers that [`PackedIntegerDepthwise::values`] gave. `None` if
+    /// there are too few.
+    #[must_use]
+    pub fn unpack(channels: usize, buffers: &mut impl PackedBuffers) -> Option<Self> {
+        let weights = buffers.next(packed_len(channels))?;
+        let bias = buffers.next(channels.next_multiple_of(BLOCK))?;
+        Some(Self { channels, weights, bias, scales: Scales::unpack(channels, buffers)? })
     }
 
     /// The number of channels.
@@ -73,6 +90,11 @@ impl PackedIntegerDepthwise {
     pub fn blocks(&self) -> usize {
         self.channels.div_ceil(BLOCK)
     }
+}
+
+/// Bytes of the packed weights of so many channels.
+fn packed_len(channels: usize) -> usize {
+    channels.div_ceil(BLOCK) * WINDOW * SIDES * LINE_BYTES
 }
 
 /// One block of 16 channels. The pointers are valid for what the walk in [`body`] touches.

@@ -11,6 +11,7 @@ mod avx512;
 pub(crate) mod blocks;
 pub(crate) mod depthwise;
 pub(crate) mod expand;
+mod kept;
 mod lanes;
 pub(crate) mod last;
 mod layout;
@@ -23,6 +24,7 @@ mod tile;
 
 pub use depthwise::{IntegerDepthwise, PackedIntegerDepthwise, depthwise_integers};
 pub use expand::{IntegerExpand, expand_integers};
+pub use kept::{INTEGER_PACK_VERSION, PackedBuffers, PackedValues};
 pub use last::last_integers;
 pub use layout::{Grouping, Quads, eighths_len, group_len, stem_eighths};
 pub use packed::{IntegerWeights, PackedIntegers, Reading};

@@ -32,7 +32,7 @@ pub(crate) fn panels(
 ) -> Buffer<i8> {
     let Source { weights, outputs } = source;
     let steps = places.div_ceil(TOGETHER);
-    let mut packed: Buffer<i8> = Buffer::zeros(outputs.div_ceil(BLOCK) * steps * TOGETHER * BLOCK + BEHIND);
+    let mut packed: Buffer<i8> = Buffer::zeros(panels_len(outputs, places));
     for step in 0..steps {
         for k in 0..TOGETHER {
             let place = step * TOGETHER + k;
@@ -47,6 +47,11 @@ pub(crate) fn panels(
         }
     }
     packed
+}
+
+/// Values of panels of so many outputs and places for inputs.
+pub(super) fn panels_len(outputs: usize, places: usize) -> usize {
+    outputs.div_ceil(BLOCK) * places.div_ceil(TOGETHER) * TOGETHER * BLOCK + BEHIND
 }
 
 /// A value for each output channel, zeros up to a whole block.

@@ -11,9 +11,10 @@ use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
 use super::{
     blocks::{BlockRow, Segment, segments},
     expand::Cut,
+    kept::{PackedBuffers, PackedValues},
     lanes::Lanes,
     layout::{QUAD, Quads},
-    packed::{Scales, Source, padded, panels},
+    packed::{Scales, Source, padded, panels, panels_len},
     portable::Portable,
     project::share,
     tile::{Entry, ToQuads, Windows, sums, to_quads},
@@ -78,6 +79,22 @@ impl PackedIntegerStem {
             bias: all,
             scales: Scales::pack(rescale),
         }
+    }
+
+    /// The buffers in the order of the file.
+    #[must_use]
+    pub fn values(&self) -> Vec<PackedValues<'_>> {
+        let own = [PackedValues::I8(&self.weights), PackedValues::I32(&self.bias)];
+        own.into_iter().chain(self.scales.values()).collect()
+    }
+
+    /// Takes up a convolution of so many outputs from the buffers that [`PackedIntegerStem::values`] gave. `None` if there
+    /// are too few.
+    #[must_use]
+    pub fn unpack(outputs: usize, buffers: &mut impl PackedBuffers) -> Option<Self> {
+        let weights = buffers.next(panels_len(outputs, WINDOW * READ))?;
+        let bias = buffers.next(BORDERS * outputs.next_multiple_of(BLOCK))?;
+        Some(Self { outputs, weights, bias, scales: Scales::unpack(outputs, buffers)? })
     }
 
     /// The number of blocks of 16 output channels.

@@ -51,12 +51,7 @@ pub(super) fn read(
     packing: Packing,
     threads: &Threads,
 ) -> Result<(IntegerBackbone, Option<Net>), Error> {
-    metadata.need(key::PRECISION, |text| match text.parse() {
-        Ok(Precision::Int8) => Ok(()),
-        _ => Err("a file of this format has a net in int8".to_owned()),
-    })?;
-    let stated: Digest = metadata.need(key::SHA256, vocabulary::digest)?;
-    let origin = origin(metadata)?;
+    let (stated, origin) = self::stated(metadata)?;
     let net = Arc::new(integers::read(file, metadata.numerics(Layout::Keras)?)?);
     let (sha256, packed) = derived(&net, packing, threads);
     if sha256 != stated {
@@ -86,6 +81,15 @@ fn derived(net: &Arc<IntegerNet>, packing: Packing, threads: &Threads) -> (Diges
         }
     }
     (derived.0.unwrap_or_else(|| integers_digest(net)), derived.1)
+}
+
+/// The hash of the integers and their origin, as the file states them.
+pub(super) fn stated(metadata: &Metadata<'_>) -> Result<(Digest, Quantization), Error> {
+    metadata.need(key::PRECISION, |text| match text.parse() {
+        Ok(Precision::Int8) => Ok(()),
+        _ => Err("a file of this format has a net in int8".to_owned()),
+    })?;
+    Ok((metadata.need(key::SHA256, vocabulary::digest)?, origin(metadata)?))
 }
 
 fn origin(metadata: &Metadata<'_>) -> Result<Quantization, Error> {

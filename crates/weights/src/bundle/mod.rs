@@ -13,7 +13,7 @@ use std::sync::Arc;
 use icecap_graph::{Net, Params, Precision, Spec};
 use icecap_kernels::Tensor;
 
-use crate::{Digest, IntegerBackbone, Record};
+use crate::{Digest, IntegerBackbone, Quantization, Record};
 
 /// The number of the model format that is written for a backbone in f32.
 pub const FORMAT: u64 = 1;
@@ -86,6 +86,8 @@ pub enum BackbonePart {
     Integers(IntegerBackbone),
     /// The net is elsewhere: it is the one with this `params_sha256`, and no other.
     Pinned(Digest),
+    /// The net is elsewhere, in integers of this hash, which came to be so. No file is saved like that.
+    PinnedIntegers(Digest, Quantization),
 }
 
 impl BackbonePart {
@@ -95,7 +97,7 @@ impl BackbonePart {
         match self {
             Self::Embedded(params) => Some(params.spec()),
             Self::Integers(backbone) => Some(&backbone.net.spec),
-            Self::Pinned(_) => None,
+            Self::Pinned(_) | Self::PinnedIntegers(..) => None,
         }
     }
 
@@ -104,7 +106,7 @@ impl BackbonePart {
     pub fn precision(&self) -> Precision {
         match self {
             Self::Embedded(_) | Self::Pinned(_) => Precision::F32,
-            Self::Integers(_) => Precision::Int8,
+            Self::Integers(_) | Self::PinnedIntegers(..) => Precision::Int8,
         }
     }
 }

@@ -45,8 +45,8 @@ impl Model {
     }
 
     /// Reads the model file at `path` except for its backbone, for callers that have that net at hand; the backbone of
-    /// the result is [`BackbonePart::Pinned`]. Returns `None` if the file has no backbone inside, or has it in int8, which
-    /// takes no longer to read than one that is at hand.
+    /// the result is [`BackbonePart::Pinned`] or [`BackbonePart::PinnedIntegers`]. Returns `None` if the file has no backbone
+    /// inside.
     ///
     /// The container is checked whole; the backbone's tensors are not looked at.
     ///
@@ -129,8 +129,13 @@ fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
     let file = parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let pinned = PinnedBackbone::of(&metadata)?;
-    if format(&metadata)? == INTEGER_FORMAT || !is_embedded(&file, &metadata)? {
+    if !is_embedded(&file, &metadata)? {
         return Ok(None);
+    }
+    if format(&metadata)? == INTEGER_FORMAT {
+        let (sha256, origin) = integers::stated(&metadata)?;
+        let backbone = BackbonePart::PinnedIntegers(sha256, origin);
+        return model(&file, backbone, pinned.record(&metadata)?).map(Some);
     }
     model(&file, BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?).map(Some)
 }

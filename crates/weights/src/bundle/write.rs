@@ -67,6 +67,11 @@ impl Model {
             BackbonePart::Pinned(pinned) => (*pinned, &self.record.numerics),
             BackbonePart::Embedded(params) => (params_digest(params), params.numerics()),
             BackbonePart::Integers(backbone) => (stated, &backbone.net.numerics),
+            BackbonePart::PinnedIntegers(..) => {
+                return Err(
+                    "a model in int8 is saved with its net inside, and this one is elsewhere".to_owned()
+                );
+            }
         };
         if let BackbonePart::Integers(backbone) = &self.backbone
             && integers_digest(&backbone.net) != backbone.sha256
@@ -116,7 +121,7 @@ impl Model {
                 let all = integer_tensors(&backbone.net).into_iter();
                 tensors.extend(all.map(|tensor| (Cow::Owned(tensor.name), (tensor.shape, tensor.values))));
             }
-            BackbonePart::Pinned(_) => {}
+            BackbonePart::Pinned(_) | BackbonePart::PinnedIntegers(..) => {}
         }
         tensors
     }
@@ -128,7 +133,7 @@ impl Model {
         metadata.insert(record_key::LAYOUT.to_owned(), Layout::Keras.to_string());
         let backbone = match self.backbone {
             BackbonePart::Embedded(_) | BackbonePart::Integers(_) => EMBEDDED,
-            BackbonePart::Pinned(_) => PINNED,
+            BackbonePart::Pinned(_) | BackbonePart::PinnedIntegers(..) => PINNED,
         };
         let format = match self.backbone {
             BackbonePart::Integers(_) => INTEGER_FORMAT,

@@ -22,7 +22,7 @@ fn spec() -> Spec {
 }
 
 /// A net of integers that follow from their place: nobody computes with it.
-fn drawn(spec: &Spec) -> IntegerNet {
+pub(crate) fn drawn(spec: &Spec) -> IntegerNet {
     let shapes = tensor_shapes(spec, None);
     let conv = |part, block| {
         let layer = ConvLayer { part, block };
@@ -129,8 +129,15 @@ fn as_weights_it_says_what_it_lacks() {
     let error = from_bytes(&bytes, "model").unwrap_err();
     assert!(matches!(error, Error::IntegersOnly { .. }) && error.kind() == Kind::Content);
     assert!(error.to_string().contains("int8"), "{error}");
-    // Nobody opens the head apart from the net: the file is read as quickly.
-    assert!(Model::head_from_bytes(&bytes, "model").unwrap().is_none());
+    // The head apart from the net, for whoever has that packed.
+    let head = Model::head_from_bytes(&bytes, "model").unwrap().unwrap();
+    let expected = integer_model();
+    let IntegerBackbone { sha256, origin, .. } = integers(&expected);
+    assert!(
+        matches!(&head.backbone, BackbonePart::PinnedIntegers(hash, of) if hash == sha256 && of == origin)
+    );
+    assert_eq!((head.backbone.precision(), &head.record), (Precision::Int8, &expected.record));
+    assert!(head.to_bytes().unwrap_err().to_string().contains("with its net inside"));
 }
 
 /// What the model says after a change of its net that only a file can bring about: the hash is the changed net's.

@@ -1,8 +1,10 @@
 //! Packed nets kept on disk: the same bits come back, or nothing does.
 
+use icecap_graph::int8::IntegerNet;
 use icecap_graph::{Input, Net, Numerics, Padding, Plan, Scaling, Tap};
+use icecap_kernels::int8::{INTEGER_PACK_VERSION, PackedValues};
 use icecap_kernels::{Isa, PACK_VERSION, Threads};
-use icecap_weights::{Digest, PackStore, params_digest, starter};
+use icecap_weights::{Digest, PackStore, PackedName, integers_digest, params_digest, starter};
 
 use crate::net;
 
@@ -28,11 +30,11 @@ fn what_is_kept_comes_back_with_its_bits() {
         starter().unwrap().params,
     ] {
         let digest = params_digest(&params);
-        assert!(store.find(digest).is_none(), "nothing is there yet");
+        assert!(store.find(PackedName::f32(digest)).is_none(), "nothing is there yet");
         let packed = Net::new(&params);
         let path = store.keep(digest, &packed).unwrap();
-        assert_eq!(path, store.path(digest));
-        let found = store.find(digest).unwrap();
+        assert_eq!(path, store.path(PackedName::f32(digest)));
+        let found = store.find(PackedName::f32(digest)).unwrap();
         assert_eq!((found.spec(), found.numerics()), (packed.spec(), packed.numerics()));
         // In place: each buffer is where the file says, on a cache line.
         assert!(found.packed_values().unwrap().all(|values| (values.as_ptr() as usize).is_multiple_of(64)));
@@ -41,7 +43,7 @@ fn what_is_kept_comes_back_with_its_bits() {
     }
     // A pack outlives its file: who maps it keeps it.
     let digest = params_digest(&net::params(&net::tiny()));
-    let found = store.find(digest).unwrap();
+    let found = store.find(PackedName::f32(digest)).unwrap();
     std::fs::remove_dir_all(folder.path()).unwrap();
     assert_eq!(features(found, 64), features(Net::new(&net::params(&net::tiny())), 64));
 }
@@ -55,7 +57,7 @@ fn a_top_is_left_out() {
         icecap_graph::Params::new(spec.clone(), Numerics::KERAS, net::tensors(&spec, Some(10))).unwrap();
     let digest = params_digest(&params);
     store.keep(digest, &Net::new(&params)).unwrap();
-    assert_eq!(store.find(digest).unwrap().classes(), None);
+    assert_eq!(store.find(PackedName::f32(digest)).unwrap().classes(), None);
 }
 
 #[test]
@@ -68,7 +70,7 @@ fn a_damaged_or_stale_file_counts_as_missing_and_is_replaced() {
     let whole = std::fs::read(&path).unwrap();
     let refused = |bytes: &[u8], what: &str| {
         std::fs::write(&path, bytes).unwrap();
-        assert!(store.find(digest).is_none(), "{what}");
+        assert!(store.find(PackedName::f32(digest)).is_none(), "{what}");
     };
     // Any byte of the header, and every 97th of the values.
     for at in (0..160).chain((160..whole.len()).step_by(97)) {
@@ -85,12 +87,12 @@ fn a_damaged_or_stale_file_counts_as_missing_and_is_replaced() {
     refused(&newer, "another pack version");
     // A sound file under another net's name.
     let other = params.with_numerics(Numerics { epsilon: 0.5, ..Numerics::KERAS }).unwrap();
-    std::fs::write(store.path(params_digest(&other)), &whole).unwrap();
-    assert!(store.find(params_digest(&other)).is_none());
+    std::fs::write(store.path(PackedName::f32(params_digest(&other))), &whole).unwrap();
+    assert!(store.find(PackedName::f32(params_digest(&other))).is_none());
 
     store.keep(digest, &packed).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), whole, "the same net gives the same bytes");
-    assert!(store.find(digest).is_some());
+    assert!(store.find(PackedName::f32(digest)).is_some());
 }
 
 /// Where this hash changes, packed weights are not what they were: `PACK_VERSION` in `crates/kernels/src/panels.rs` has
@@ -104,4 +106,60 @@ fn the_pack_version_stands_for_these_bytes() {
         .collect();
     let expected = "6101b08e49b0571369f0dd1c2d29b1da1e3186384c0f000604291500267a1797";
     assert_eq!((PACK_VERSION, Digest::of(&bytes).to_string().as_str()), (2, expected));
+}
+
+/// All bytes of the packed buffers of a net in int8.
+fn integer_bytes(net: &Net) -> Vec<u8> {
+    let bytes = |values: &PackedValues<'_>| -> Vec<u8> {
+        match values {
+            PackedValues::I8(values) => values.iter().map(|value| value.cast_unsigned()).collect(),
+            PackedValues::I16(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            PackedValues::I32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            PackedValues::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    };
+    net.packed_integers().unwrap().0.iter().flat_map(bytes).collect()
+}
+
+#[test]
+fn a_net_in_int8_comes_back_with_its_bits_and_beside_that_in_f32() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PackStore::new(folder.path());
+    let params = starter().unwrap().params;
+    let integers = IntegerNet::from_weights(&params).unwrap();
+    let name = PackedName::int8(integers_digest(&integers));
+    let packed = Net::of_integers(integers);
+    assert!(store.find(name).is_none(), "nothing is there yet");
+    let path = store.keep(name.sha256, &packed).unwrap();
+    assert_eq!(path, store.path(name));
+    let found = store.find(name).unwrap();
+    assert_eq!((found.spec(), found.numerics()), (packed.spec(), packed.numerics()));
+    assert_eq!((found.precision(), found.integers()), (packed.precision(), None));
+    assert_eq!(found.packed_integers().unwrap(), packed.packed_integers().unwrap());
+    assert_eq!(features(found, 64), features(packed, 64));
+    // A net of one precision is not found under the name of the other.
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(store.path(PackedName::f32(name.sha256)), &whole).unwrap();
+    assert!(store.find(PackedName::f32(name.sha256)).is_none());
+    for at in (0..500).chain((500..whole.len()).step_by(997)) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(store.find(name).is_none(), "byte {at}");
+    }
+    for length in [0, 100, 4096, whole.len() - 64, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(store.find(name).is_none(), "{length} bytes");
+    }
+}
+
+/// Where this hash changes, packed integers are not what they were: `INTEGER_PACK_VERSION` in
+/// `crates/kernels/src/int8/kept.rs` has to change with them, and then this hash. The net does not depend on how nets are
+/// quantized.
+#[test]
+fn the_integer_pack_version_stands_for_these_bytes() {
+    let spec = icecap_graph::Spec::with_width(0.35).unwrap();
+    let bytes = integer_bytes(&Net::of_integers(crate::integers::drawn(&spec)));
+    let expected = "f8932d8af94b8edeb7ed3eb4dcb6a0f9aa9a8501cd3f81d732f387135116b365";
+    assert_eq!((INTEGER_PACK_VERSION, Digest::of(&bytes).to_string().as_str()), (1, expected));
 }

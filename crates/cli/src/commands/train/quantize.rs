@@ -52,7 +52,7 @@ pub(super) fn quantized(
     };
     let backbone = opened.calibrated(&dataset.calibration(), preprocessing, &progress)?;
     drop(busy);
-    if let Some(Quantization { error: Some(error), .. }) = backbone.integers().map(|integers| integers.origin)
+    if let Some(Quantization { error: Some(error), .. }) = backbone.quantization()
         && error > Int8::LARGE_ERROR
     {
         note(&format!(
