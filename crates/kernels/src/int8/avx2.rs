@@ -7,7 +7,6 @@
 use std::arch::x86_64::*;
 
 use super::lanes::Lanes;
-use crate::line::BLOCK;
 
 /// AVX2.
 pub(crate) struct Avx2;
@@ -88,35 +87,134 @@ unsafe fn add_products(sums: __m256i, values: [__m256i; 2], weights: [__m256i; 2
 #[inline(always)]
 unsafe fn pack(first: Pair, second: Pair) -> Pair {
     // SAFETY: by the contract.
-    unsafe { std::array::from_fn(|part| _mm256_packus_epi16(first[part], second[part])) }
+    unsafe { [_mm256_packus_epi16(first[0], second[0]), _mm256_packus_epi16(first[1], second[1])] }
 }
 
-/// The sixteen double words in another order.
+/// Double words of two registers in turn: the first of each half of `a`, then of `b`, then the second of each, and so on.
 ///
 /// # Safety
 /// The processor has AVX2.
 #[inline(always)]
-unsafe fn reordered(upper: Pair, lower: Pair, order: [usize; BLOCK]) -> Pair {
-    let mut words = [0u8; 128];
-    let mut line = [0u8; 64];
-    // SAFETY: by the contract; both arrays are long enough, and an order has indices below 32.
+unsafe fn woven(a: __m256i, b: __m256i) -> Pair {
+    // SAFETY: by the contract.
     unsafe {
-        store(upper, words.as_mut_ptr());
-        store(lower, words[64..].as_mut_ptr());
-        for (to, from) in line.as_chunks_mut::<4>().0.iter_mut().zip(order) {
-            to.copy_from_slice(&words[from * 4..from * 4 + 4]);
-        }
-        load(line.as_ptr())
+        let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        [
+            _mm256_permutevar8x32_epi32(_mm256_unpacklo_epi32(a, b), order),
+            _mm256_permutevar8x32_epi32(_mm256_unpackhi_epi32(a, b), order),
+        ]
     }
 }
 
-const PIXEL_ORDER: [usize; BLOCK] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
+/// The even and the odd bytes of a pair. Like all here it is written without closures: a closure is compiled without the
+/// instruction set of the function around it.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn widened_unsigned(bytes: Pair) -> Widened {
+    // SAFETY: by the contract.
+    unsafe { [widen_unsigned(bytes[0]), widen_unsigned(bytes[1])] }
+}
+
+/// As [`widened_unsigned`], of signed bytes.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn widened_signed(bytes: Pair) -> Widened {
+    // SAFETY: by the contract.
+    unsafe { [widen_signed(bytes[0]), widen_signed(bytes[1])] }
+}
+
+/// The last two of four bytes, and the first two of the next four.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn joined(quad: __m256i, next: __m256i) -> __m256i {
+    // SAFETY: by the contract.
+    unsafe { _mm256_blend_epi16::<0b1010_1010>(_mm256_srli_epi32::<16>(quad), _mm256_slli_epi32::<16>(next)) }
+}
+
+/// Sums of two pixels as numbers of 16 bits.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn rescaled(first: __m256i, second: __m256i, shifts: __m256i, multipliers: __m256i) -> __m256i {
+    // SAFETY: by the contract.
+    unsafe {
+        let packed = _mm256_packs_epi32(_mm256_srav_epi32(first, shifts), _mm256_srav_epi32(second, shifts));
+        _mm256_mulhrs_epi16(packed, multipliers)
+    }
+}
+
+/// Eighths rounded to steps.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn rounded(half: Pair) -> Pair {
+    // SAFETY: by the contract.
+    unsafe {
+        let four = _mm256_set1_epi16(4);
+        [
+            _mm256_srai_epi16::<3>(_mm256_adds_epi16(half[0], four)),
+            _mm256_srai_epi16::<3>(_mm256_adds_epi16(half[1], four)),
+        ]
+    }
+}
+
+/// Eighths kept in 0 to 2047.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn kept(half: Pair) -> Pair {
+    // SAFETY: by the contract.
+    unsafe {
+        let (most, zero) = (_mm256_set1_epi16(2047), _mm256_setzero_si256());
+        [
+            _mm256_max_epi16(_mm256_min_epi16(half[0], most), zero),
+            _mm256_max_epi16(_mm256_min_epi16(half[1], most), zero),
+        ]
+    }
+}
+
+/// What is above the lower three bits.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn upper_bits(half: Pair) -> Pair {
+    // SAFETY: by the contract.
+    unsafe { [_mm256_srli_epi16::<3>(half[0]), _mm256_srli_epi16::<3>(half[1])] }
+}
+
+/// The lower three bits.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn lower_bits(half: Pair) -> Pair {
+    // SAFETY: by the contract.
+    unsafe {
+        let seven = _mm256_set1_epi16(7);
+        [_mm256_and_si256(half[0], seven), _mm256_and_si256(half[1], seven)]
+    }
+}
+
+/// Bytes that need not be widened.
+#[inline(always)]
+fn same(bytes: Pair) -> Pair {
+    bytes
+}
 
 // SAFETY of the blocks below: the instruction set is promised by whoever makes a value, and proved by every value; memory is
 // the caller's promise.
 macro_rules! lanes {
-    ($Type:ident, $Operand:ty, |$sums:ident, $bytes:ident, $weights:ident| $dot:expr,
-     $unsigned:expr, $signed:expr) => {
+    ($Type:ident, $Operand:ty, $dot:ident, $unsigned:ident, $signed:ident) => {
         impl Lanes for $Type {
             type Sums = Pair;
             type Weights = $Operand;
@@ -162,9 +260,9 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            fn dot($sums: Pair, $bytes: $Operand, $weights: $Operand) -> Pair {
+            fn dot(sums: Pair, bytes: $Operand, weights: $Operand) -> Pair {
                 // SAFETY: the instruction set is proved by the values, as above.
-                unsafe { std::array::from_fn($dot) }
+                unsafe { [$dot(sums[0], bytes[0], weights[0]), $dot(sums[1], bytes[1], weights[1])] }
             }
 
             #[inline(always)]
@@ -178,23 +276,18 @@ macro_rules! lanes {
             #[inline(always)]
             fn shifted(quad: Pair, next: Pair) -> Pair {
                 // SAFETY: avx2 is proved by the values, as above.
-                unsafe {
-                    std::array::from_fn(|part| {
-                        let next = _mm256_slli_epi32::<16>(next[part]);
-                        _mm256_blend_epi16::<0b1010_1010>(_mm256_srli_epi32::<16>(quad[part]), next)
-                    })
-                }
+                unsafe { [joined(quad[0], next[0]), joined(quad[1], next[1])] }
             }
 
             #[inline(always)]
             fn rescale(scales: Scales, first: Pair, second: Pair) -> Pair {
                 // SAFETY: avx2 is proved by the values, as above.
                 unsafe {
-                    std::array::from_fn(|part| {
-                        let first = _mm256_srav_epi32(first[part], scales.shifts[part]);
-                        let second = _mm256_srav_epi32(second[part], scales.shifts[part]);
-                        _mm256_mulhrs_epi16(_mm256_packs_epi32(first, second), scales.multipliers[part])
-                    })
+                    let Scales { shifts, multipliers } = scales;
+                    [
+                        rescaled(first[0], second[0], shifts[0], multipliers[0]),
+                        rescaled(first[1], second[1], shifts[1], multipliers[1]),
+                    ]
                 }
             }
 
@@ -219,7 +312,7 @@ macro_rules! lanes {
             #[inline(always)]
             fn add(half: Pair, other: Pair) -> Pair {
                 // SAFETY: avx2 is proved by the values, as above.
-                unsafe { std::array::from_fn(|part| _mm256_adds_epi16(half[part], other[part])) }
+                unsafe { [_mm256_adds_epi16(half[0], other[0]), _mm256_adds_epi16(half[1], other[1])] }
             }
 
             #[inline(always)]
@@ -227,7 +320,7 @@ macro_rules! lanes {
                 // SAFETY: avx2 is proved by the values, as above.
                 unsafe {
                     let packed = pack(first, second);
-                    reordered(packed, packed, PIXEL_ORDER)
+                    woven(packed[0], packed[1])
                 }
             }
 
@@ -240,38 +333,28 @@ macro_rules! lanes {
                     ));
                     let byte = |pixel: u32| if keep >> pixel & 1 == 1 { 0xFFu32 << (8 * pixel) } else { 0 };
                     let mask = _mm256_set1_epi32((byte(0) | byte(1) | byte(2) | byte(3)).cast_signed());
-                    pack(first, second).map(|bytes| _mm256_and_si256(_mm256_shuffle_epi8(bytes, order), mask))
+                    let bytes = pack(first, second);
+                    [
+                        _mm256_and_si256(_mm256_shuffle_epi8(bytes[0], order), mask),
+                        _mm256_and_si256(_mm256_shuffle_epi8(bytes[1], order), mask),
+                    ]
                 }
             }
 
             #[inline(always)]
             fn coarse(first: Pair, second: Pair) -> Pair {
                 // SAFETY: avx2 is proved by the values, as above.
-                let round = |half: Pair| unsafe {
-                    half.map(|half| _mm256_srai_epi16::<3>(_mm256_adds_epi16(half, _mm256_set1_epi16(4))))
-                };
-                Self::pixels(round(first), round(second))
+                unsafe { Self::pixels(rounded(first), rounded(second)) }
             }
 
             #[inline(always)]
             fn fine(first: Pair, second: Pair) -> [Pair; 2] {
                 // SAFETY: avx2 is proved by the values, as above.
                 unsafe {
-                    let all = |half: Pair| {
-                        half.map(|half| {
-                            let most = _mm256_min_epi16(half, _mm256_set1_epi16(2047));
-                            _mm256_max_epi16(most, _mm256_setzero_si256())
-                        })
-                    };
-                    let (first, second) = (all(first), all(second));
-                    let upper = |half: Pair| half.map(|half| _mm256_srli_epi16::<3>(half));
-                    let lower = |half: Pair| half.map(|half| _mm256_and_si256(half, _mm256_set1_epi16(7)));
-                    let (upper, lower) =
-                        (pack(upper(first), upper(second)), pack(lower(first), lower(second)));
-                    // Of pixel p, channels 4 l and on are the double word 4 l + p.
-                    let eight =
-                        |l: usize| std::array::from_fn(|i| i / 2 % 2 * 16 + 4 * l + i % 2 * 4 + i / 4);
-                    [reordered(upper, lower, eight(0)), reordered(upper, lower, eight(2))]
+                    let (first, second) = (kept(first), kept(second));
+                    let upper = pack(upper_bits(first), upper_bits(second));
+                    let lower = pack(lower_bits(first), lower_bits(second));
+                    [woven(upper[0], lower[0]), woven(upper[1], lower[1])]
                 }
             }
 
@@ -308,17 +391,5 @@ macro_rules! lanes {
     };
 }
 
-lanes!(
-    Avx2,
-    Widened,
-    |sums, bytes, weights| |part| add_products(sums[part], bytes[part], weights[part]),
-    |bytes: Pair| bytes.map(|bytes| widen_unsigned(bytes)),
-    |bytes: Pair| bytes.map(|bytes| widen_signed(bytes))
-);
-lanes!(
-    AvxVnni,
-    Pair,
-    |sums, bytes, weights| |part| _mm256_dpbusd_avx_epi32(sums[part], bytes[part], weights[part]),
-    |bytes: Pair| bytes,
-    |bytes: Pair| bytes
-);
+lanes!(Avx2, Widened, add_products, widened_unsigned, widened_signed);
+lanes!(AvxVnni, Pair, _mm256_dpbusd_avx_epi32, same, same);

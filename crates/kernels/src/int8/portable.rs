@@ -1,9 +1,43 @@
-//! Sixteen channels in plain arrays, which the compiler may put into whatever registers there are.
+//! Sixteen channels by the `wide` crate: in four registers of four sums each.
+//!
+//! Bytes are widened to 16 bits, the even ones of four apart from the odd ones, and products of two at a time are added, as
+//! on AVX2.
+
+use wide::{i16x8, i32x4};
 
 use super::lanes::Lanes;
 use crate::{line::BLOCK, rescale::Rescale};
 
 pub(crate) struct Portable;
+
+/// Eight bytes each, in 16 bits: of every four the first and the third, and the others.
+type Widened = [i16x8; 2];
+
+/// Four channels of four bytes each.
+type Words = [u32; 4];
+
+#[inline(always)]
+fn numbers(words: Words) -> i16x8 {
+    // SAFETY: eight numbers of 16 bits are the bits of four of 32, and every pattern of bits is a value.
+    i16x8::new(unsafe { std::mem::transmute::<Words, [i16; 8]>(words) })
+}
+
+#[inline(always)]
+fn unsigned(words: Words) -> Widened {
+    let (bytes, low) = (numbers(words), i16x8::splat(0xFF));
+    [bytes & low, (bytes >> 8i32) & low]
+}
+
+#[inline(always)]
+fn signed(words: Words) -> Widened {
+    let bytes = numbers(words);
+    [(bytes << 8i32) >> 8i32, bytes >> 8i32]
+}
+
+#[inline(always)]
+fn add_products(sums: i32x4, values: Widened, weights: Widened) -> i32x4 {
+    sums + values[0].dot(weights[0]) + values[1].dot(weights[1])
+}
 
 /// Two pixels by sixteen channels.
 type Half = [i16; 2 * BLOCK];
@@ -26,12 +60,14 @@ fn byte(value: i16) -> u8 {
     value.clamp(0, 255) as u8
 }
 
+// What is done once for four pixels is called, not written out in every kernel: it would be most of their size.
+//
 // SAFETY of the blocks below: plain reads and writes of what the caller promises.
 impl Lanes for Portable {
-    type Sums = [i32; BLOCK];
-    type Weights = [[i8; 4]; BLOCK];
-    type Pixel = [u8; 4];
-    type Quad = [[u8; 4]; BLOCK];
+    type Sums = [i32x4; 4];
+    type Weights = [Widened; 4];
+    type Pixel = Widened;
+    type Quad = [Words; 4];
     type Scales = [Rescale; BLOCK];
     type Half = Half;
     type Line = [u8; 64];
@@ -39,19 +75,19 @@ impl Lanes for Portable {
     #[inline(always)]
     unsafe fn bias(from: *const i32) -> Self::Sums {
         // SAFETY: by the contract.
-        unsafe { from.cast::<Self::Sums>().read_unaligned() }
+        unsafe { from.cast::<[[i32; 4]; 4]>().read_unaligned() }.map(i32x4::new)
     }
 
     #[inline(always)]
     unsafe fn weights(from: *const i8) -> Self::Weights {
         // SAFETY: by the contract.
-        unsafe { from.cast::<Self::Weights>().read_unaligned() }
+        unsafe { from.cast::<[Words; 4]>().read_unaligned() }.map(signed)
     }
 
     #[inline(always)]
     unsafe fn broadcast(from: *const u8) -> Self::Pixel {
         // SAFETY: by the contract.
-        unsafe { from.cast::<Self::Pixel>().read_unaligned() }
+        unsigned([unsafe { from.cast::<u32>().read_unaligned() }; 4])
     }
 
     #[inline(always)]
@@ -74,36 +110,29 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
-    fn dot(mut sums: Self::Sums, pixel: Self::Pixel, weights: Self::Weights) -> Self::Sums {
-        for c in 0..BLOCK {
-            for k in 0..4 {
-                sums[c] += i32::from(pixel[k]) * i32::from(weights[c][k]);
-            }
-        }
-        sums
+    fn dot(sums: Self::Sums, pixel: Widened, weights: Self::Weights) -> Self::Sums {
+        std::array::from_fn(|part| add_products(sums[part], pixel, weights[part]))
     }
 
     #[inline(always)]
-    fn dot_quad(mut sums: Self::Sums, quad: Self::Quad, weights: Self::Weights) -> Self::Sums {
-        for c in 0..BLOCK {
-            for k in 0..4 {
-                sums[c] += i32::from(quad[c][k]) * i32::from(weights[c][k]);
-            }
-        }
-        sums
+    fn dot_quad(sums: Self::Sums, quad: Self::Quad, weights: Self::Weights) -> Self::Sums {
+        std::array::from_fn(|part| add_products(sums[part], unsigned(quad[part]), weights[part]))
     }
 
     #[inline(always)]
     fn shifted(quad: Self::Quad, next: Self::Quad) -> Self::Quad {
-        std::array::from_fn(|c| [quad[c][2], quad[c][3], next[c][0], next[c][1]])
+        // The first of four bytes is the lowest.
+        let of = |word: u32, next: u32| (u32::from_le(word) >> 16 | u32::from_le(next) << 16).to_le();
+        std::array::from_fn(|part| std::array::from_fn(|c| of(quad[part][c], next[part][c])))
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn rescale(scales: Self::Scales, first: Self::Sums, second: Self::Sums) -> Half {
         let mut half = [0; 2 * BLOCK];
-        for c in 0..BLOCK {
-            half[at(0, c)] = scales[c].apply(first[c]);
-            half[at(1, c)] = scales[c].apply(second[c]);
+        for (pixel, sums) in [first, second].into_iter().enumerate() {
+            for (c, &sum) in sums.map(i32x4::to_array).as_flattened().iter().enumerate() {
+                half[at(pixel, c)] = scales[c].apply(sum);
+            }
         }
         half
     }
@@ -130,25 +159,25 @@ impl Lanes for Portable {
         std::array::from_fn(|i| half[i].saturating_add(other[i]))
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn pixels(first: Half, second: Half) -> Self::Line {
         std::array::from_fn(|i| byte(value(&first, &second, i / BLOCK, i % BLOCK)))
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn transposed(first: Half, second: Half, keep: u8) -> Self::Line {
         std::array::from_fn(|i| {
             if keep >> (i % 4) & 1 == 1 { byte(value(&first, &second, i % 4, i / 4)) } else { 0 }
         })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn coarse(first: Half, second: Half) -> Self::Line {
         let round = |half: Half| half.map(|value| value.saturating_add(4) >> 3);
         Self::pixels(round(first), round(second))
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn fine(first: Half, second: Half) -> [Self::Line; 2] {
         std::array::from_fn(|eight| {
             std::array::from_fn(|i| {
@@ -173,7 +202,7 @@ impl Lanes for Portable {
 
     #[inline(always)]
     unsafe fn store_real(sums: Self::Sums, factors: *const f32, to: *mut f32) {
-        for (c, &sum) in sums.iter().enumerate() {
+        for (c, &sum) in sums.map(i32x4::to_array).as_flattened().iter().enumerate() {
             // SAFETY: by the contract.
             unsafe { *to.add(c) = (sum as f32 * *factors.add(c)).clamp(0.0, 6.0) };
         }

@@ -20,26 +20,50 @@ impl Tiles for Machine {
     }
 
     unsafe fn load<const T: u8>(&mut self, from: *const u8, stride: usize) {
-        let Part { rows, bytes } = self.parts[usize::from(T)];
-        let mut register = EMPTY;
-        for (index, row) in register[..rows].iter_mut().enumerate() {
+        // SAFETY: by the contract.
+        unsafe { self.read(T.into(), from, stride) }
+    }
+
+    unsafe fn store<const T: u8>(&mut self, to: *mut u8, stride: usize) {
+        // SAFETY: by the contract.
+        unsafe { self.write(T.into(), to, stride) }
+    }
+
+    unsafe fn dot<const S: u8, const P: u8, const W: u8>(&mut self) {
+        self.multiply([S, P, W].map(usize::from));
+    }
+}
+
+/// The same for any registers: one function each, or every program would carry one for every constant.
+impl Machine {
+    /// # Safety
+    /// As [`Tiles::load`].
+    #[inline(never)]
+    unsafe fn read(&mut self, register: usize, from: *const u8, stride: usize) {
+        let Part { rows, bytes } = self.parts[register];
+        let mut filled = EMPTY;
+        for (index, row) in filled[..rows].iter_mut().enumerate() {
             // SAFETY: by the contract.
             let from = unsafe { std::slice::from_raw_parts(from.wrapping_add(index * stride), bytes) };
             row[..bytes].copy_from_slice(from);
         }
-        self.registers[usize::from(T)] = register;
+        self.registers[register] = filled;
     }
 
-    unsafe fn store<const T: u8>(&mut self, to: *mut u8, stride: usize) {
-        let Part { rows, bytes } = self.parts[usize::from(T)];
-        for (index, row) in self.registers[usize::from(T)][..rows].iter().enumerate() {
+    /// # Safety
+    /// As [`Tiles::store`].
+    #[inline(never)]
+    unsafe fn write(&mut self, register: usize, to: *mut u8, stride: usize) {
+        let Part { rows, bytes } = self.parts[register];
+        for (index, row) in self.registers[register][..rows].iter().enumerate() {
             // SAFETY: by the contract.
             unsafe { to.wrapping_add(index * stride).copy_from_nonoverlapping(row.as_ptr(), bytes) };
         }
     }
 
-    unsafe fn dot<const S: u8, const P: u8, const W: u8>(&mut self) {
-        let [s, p, w] = [S, P, W].map(usize::from);
+    /// Adds the products of a register of pixels and one of weights to one of sums.
+    #[inline(never)]
+    fn multiply(&mut self, [s, p, w]: [usize; 3]) {
         let (sums, pixels, weights) = (self.parts[s], self.parts[p], self.parts[w]);
         assert!(s != p && s != w && p != w, "a product of registers {s}, {p} and {w}");
         assert_eq!(sums.rows, pixels.rows, "rows of sums, and of pixels");
