@@ -152,6 +152,11 @@ impl Level {
         self.features().includes(other.features())
     }
 
+    /// Whether no processor has this set.
+    fn is_made_up(self) -> bool {
+        self.features().includes(const { Features::of(&["tilemachine"]) })
+    }
+
     /// Whether 1x1 convolutions in integers are computed by tiles, and groups of bytes are as wide as tiles.
     pub(crate) fn has_tiles(self) -> bool {
         self.features().0 & const { Features::of(&["amx", "tilemachine"]) }.0 != 0
@@ -239,7 +244,7 @@ impl Isa {
         }
         match NAMES.iter().find(|known| **known == name) {
             Some(name) => Err(Error::UnsupportedIsa { name, best: Self::best().name() }),
-            None => Err(Error::UnknownIsa { name: name.to_owned(), known: NAMES.join(", ") }),
+            None => Err(Error::UnknownIsa { name: name.to_owned(), known: of_processors().join(", ") }),
         }
     }
 
@@ -280,6 +285,12 @@ impl Isa {
     pub(crate) fn has_tiles(self) -> bool {
         self.level.has_tiles()
     }
+}
+
+/// The names of the instruction sets that processors have.
+fn of_processors() -> Vec<&'static str> {
+    let made_up = |name: &str| Level::ALL.iter().any(|level| level.name() == name && level.is_made_up());
+    NAMES.iter().copied().filter(|name| !made_up(name)).collect()
 }
 
 impl std::fmt::Debug for Isa {

@@ -24,6 +24,12 @@ mod key {
     pub(super) const AGREEMENT: &str = "int8_agreement";
 }
 
+/// Whether only files with a net in integers have this metadata key.
+pub(super) fn is_key(name: &str) -> bool {
+    use key::{AGREEMENT, ERROR, JUDGED, JUDGED_ON, PHOTOS, PRECISION, SHA256};
+    [PRECISION, SHA256, PHOTOS, JUDGED, JUDGED_ON, ERROR, AGREEMENT].contains(&name)
+}
+
 const OTHERS: &str = "others";
 const SAME: &str = "same";
 

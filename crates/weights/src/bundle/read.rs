@@ -194,7 +194,14 @@ fn format(metadata: &Metadata<'_>) -> Result<u64, Error> {
         return refuse("its metadata has no 'format'".to_owned());
     };
     match text.parse() {
-        Ok(known @ (FORMAT | INTEGER_FORMAT)) => Ok(known),
+        // Read as f32 such a file would give answers of another net.
+        Ok(FORMAT) => match metadata.map.keys().find(|name| integers::is_key(name)) {
+            Some(name) => refuse(format!(
+                "its metadata '{name}' is of a net in int8, and format {FORMAT} has none: the file is damaged"
+            )),
+            None => Ok(FORMAT),
+        },
+        Ok(INTEGER_FORMAT) => Ok(INTEGER_FORMAT),
         Ok(got) if got > INTEGER_FORMAT => {
             Err(Error::NewerFormat { path: path.into(), got, known: INTEGER_FORMAT })
         }
