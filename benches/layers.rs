@@ -1,16 +1,16 @@
-//! One forward pass step by step, 160 and 224, one image on one thread, on every instruction set. Before criterion times
-//! the steps, a table tells each against its limit: the time that its multiply-adds take at the peak measured in the same
-//! run. The answer is held against the portable kernels' before that.
+//! One forward pass step by step, in f32 and int8, 160 and 224, one image on one thread, on every instruction set. Before
+//! criterion times the steps, a table tells each against its limit: the time that its products take at the peak measured in
+//! the same run. The answer is held against the portable kernels' before that.
 //!
 //! ```text
 //! cargo bench -p icecap-bench --bench layers
-//! cargo bench -p icecap-bench --bench layers -- 'avx512/block_1_'    one step; the tables come all the same
+//! cargo bench -p icecap-bench --bench layers -- 'f32 avx512/block_1_'    one step; the tables come all the same
 //! ```
 
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use icecap_bench::{Pass, StepTime, drawn_net, isas, pixels, steps, with_peak};
+use icecap_bench::{Pass, StepTime, drawn_net, isas_of, pixels, steps, with_peak};
 use icecap_graph::Precision;
 use icecap_kernels::Threads;
 
@@ -21,7 +21,7 @@ const BUDGET: Duration = Duration::from_millis(500);
 const PASSES: u32 = 50;
 
 fn table(title: &str, peak: f64, steps: &[StepTime]) {
-    println!("\n{title}: peak {peak:.1} GFLOP/s");
+    println!("\n{title}: peak {peak:.1}, in 10^9 operations a second");
     println!("{:<26} {:>10} {:>10} {:>10} {:>10}", "step", "limit us", "best us", "median us", "% of peak");
     for step in steps {
         let (limit, timing) = (2e-3 * step.macs as f64 / peak, step.timing);
@@ -35,13 +35,15 @@ fn table(title: &str, peak: f64, steps: &[StepTime]) {
 }
 
 fn layers(c: &mut Criterion) {
-    let net = drawn_net(1.0).expect("the width of the paper");
     let threads = Threads::serial();
-    for size in SIZES {
+    for (precision, size) in
+        Precision::ALL.into_iter().flat_map(|precision| SIZES.map(|size| (precision, size)))
+    {
+        let net = drawn_net(1.0, precision).expect("the width of the paper");
         let image = pixels(size * size * 3);
-        for isa in isas().expect("an instruction set of this processor") {
-            let title = format!("{size}x{size} {isa}");
-            let (peak, all) = with_peak(isa, Precision::F32, 1, || steps(&net, isa, &threads, size, BUDGET))
+        for isa in isas_of(precision).expect("an instruction set of this processor") {
+            let title = format!("{size}x{size} {precision} {isa}");
+            let (peak, all) = with_peak(isa, precision, 1, || steps(&net, isa, &threads, size, BUDGET))
                 .expect("a size of the paper");
             table(&title, peak, &all);
             let mut pass = Pass::new(&net, isa, &threads, size, &image).expect("one image");

@@ -8,7 +8,8 @@
 //! ```
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use icecap_bench::{Pass, check_pooled, drawn_net, isas, pixels, portable_pooled};
+use icecap_bench::{Pass, check_pooled, drawn_net, isas_of, pixels, portable_pooled};
+use icecap_graph::Precision;
 use icecap_kernels::Threads;
 
 const SIZES: [usize; 2] = [160, 224];
@@ -16,7 +17,7 @@ const BATCHES: [usize; 2] = [1, 32];
 const THREADS: [usize; 2] = [1, 2];
 
 fn forward(c: &mut Criterion) {
-    let net = drawn_net(1.0).expect("the width of the paper");
+    let net = drawn_net(1.0, Precision::F32).expect("the width of the paper");
     let most = BATCHES[BATCHES.len() - 1];
     for size in SIZES {
         let pixels = pixels(most * size * size * 3);
@@ -28,9 +29,9 @@ fn forward(c: &mut Criterion) {
             group.throughput(Throughput::Elements(batch as u64)).sample_size(20);
             let pixels = &pixels[..batch * size * size * 3];
             let threads = Threads::new(count).expect("threads of this machine");
-            for isa in isas().expect("an instruction set of this processor") {
+            for isa in isas_of(Precision::F32).expect("an instruction set of this processor") {
                 let mut pass = Pass::new(&net, isa, &threads, size, pixels).expect("whole images");
-                check_pooled(&format!("{group_name}, {isa}"), pass.pooled(), &expected);
+                check_pooled(&format!("{group_name}, {isa}"), Precision::F32, pass.pooled(), &expected);
                 group.bench_function(isa.name(), |b| b.iter(|| pass.run()));
             }
             group.finish();

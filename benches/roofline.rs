@@ -10,7 +10,8 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use icecap_bench::isas;
+use icecap_bench::{isas, with_peaks_of_their_own};
+use icecap_graph::Precision;
 use icecap_kernels::roofline::{Rate, Roofline};
 
 /// KiB a thread, for the first, second and third level of a usual processor's caches, and for its memory.
@@ -20,8 +21,11 @@ const GIGA: u64 = 1_000_000_000;
 
 fn rooflines(c: &mut Criterion) {
     let most = std::thread::available_parallelism().map_or(1, usize::from);
+    let isas = isas().expect("an instruction set of this processor");
+    let of_their_own = |precision| with_peaks_of_their_own(&isas, precision);
+    let (real, bytes) = (of_their_own(Precision::F32), of_their_own(Precision::Int8));
     for threads in if most == 1 { vec![1] } else { vec![1, most] } {
-        for isa in isas().expect("an instruction set of this processor") {
+        for &isa in &isas {
             let roofline = Roofline::new(isa, threads).expect("threads of this machine");
             let mut group = c.benchmark_group(format!("{isa} threads {threads}"));
             // A rate takes its own repeats, a tenth of a second, however many passes criterion asks for.
@@ -29,6 +33,13 @@ fn rooflines(c: &mut Criterion) {
             group.warm_up_time(Duration::from_millis(50)).measurement_time(Duration::from_secs(2));
             let passes = |passes: u64, rate: Rate| Duration::from_secs_f64(passes as f64 / rate.best);
             group.throughput(Throughput::Elements(GIGA));
+            if bytes.contains(&isa) {
+                let peak = |n| passes(n, roofline.peak_of_bytes());
+                group.bench_function("multiply-add of bytes", |b| b.iter_custom(peak));
+            }
+            if !real.contains(&isa) {
+                continue;
+            }
             group.bench_function("multiply-add", |b| b.iter_custom(|n| passes(n, roofline.peak())));
             group.throughput(Throughput::Bytes(GIGA));
             for kib in SETS {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use icecap::advanced::graph::{Padding, Spec, layers};
-use icecap::advanced::kernels::{Isa, Operation, kernels};
+use icecap::advanced::kernels::{Isa, Kernel, Operation, kernels};
 use serde_json::Value;
 
 use crate::place::{Place, Run};
@@ -18,13 +18,19 @@ fn json(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error} in {run:?}"))
 }
 
-/// The rows of a table, whose percents must be such.
+/// The rows of a table, whose rates and percents must follow from their times and peaks.
 #[track_caller]
 fn rows(table: &Value) -> &Vec<Value> {
     let rows = table["rows"].as_array().unwrap();
     for row in rows {
-        if let Some(percent) = row["percent_of_peak"].as_f64() {
-            assert!(percent > 0.0 && percent < 110.0, "{row}");
+        let number = |key: &str| row[key].as_f64().unwrap_or_else(|| panic!("no {key} in {row}"));
+        if row["macs"].is_u64() {
+            let rate = 2.0 * number("macs") / number("best_ns");
+            assert!((number("rate") / rate - 1.0).abs() < 1e-9, "{row}");
+            let percent = 100.0 * rate / number("peak_gflops");
+            assert!((number("percent_of_peak") / percent - 1.0).abs() < 1e-9 && percent > 0.0, "{row}");
+        } else {
+            assert!(row["percent_of_peak"].is_null(), "{row}");
         }
     }
     rows
@@ -37,8 +43,11 @@ fn a_roofline_tells_what_the_processor_does_and_keeps_it_under_its_name() {
     let arguments = ["roofline", "--threads", "1", "--read", "16,64", "--csv", "record"];
     let text = bench(&place, "portable", &arguments).succeeds().stdout;
     let told = text.lines().filter(|line| line.starts_with("portable ")).count();
-    assert_eq!(told, 3, "{text}");
-    assert!(text.contains("GFLOP/s") && text.contains("64 KiB a thread"), "{text}");
+    assert_eq!(told, 4, "{text}");
+    assert!(
+        text.contains("GFLOP/s") && text.contains(" GOP/s") && text.contains("64 KiB a thread"),
+        "{text}"
+    );
 
     let files: Vec<_> = std::fs::read_dir(place.path("record")).unwrap().collect();
     assert_eq!(files.len(), 1);
@@ -49,7 +58,7 @@ fn a_roofline_tells_what_the_processor_does_and_keeps_it_under_its_name() {
     let columns: Vec<&str> = header.split(',').collect();
     assert!(["date", "cpu", "isa", "threads", "rate", "unit"].iter().all(|name| columns.contains(name)));
     let rate = columns.iter().position(|name| *name == "rate").unwrap();
-    assert_eq!(lines.lines().count(), 3);
+    assert_eq!(lines.lines().count(), 4);
     for line in lines.lines() {
         let fields: Vec<&str> = line.split(',').collect();
         assert_eq!(fields.len(), columns.len(), "{line}");
@@ -59,7 +68,30 @@ fn a_roofline_tells_what_the_processor_does_and_keeps_it_under_its_name() {
     let two = ["roofline", "--threads", "2", "--read", "16", "--json"];
     let table = json(&bench(&place, "portable", &two).succeeds());
     let threads: Vec<u64> = rows(&table).iter().map(|row| row["threads"].as_u64().unwrap()).collect();
-    assert_eq!(threads, [1, 1, 2, 2]);
+    assert_eq!(threads, [1, 1, 1, 2, 2, 2]);
+}
+
+#[test]
+fn a_roofline_measures_nothing_twice_under_two_names() {
+    let place = Place::new();
+    let arguments = ["roofline", "--threads", "1", "--read", "16", "--json"];
+    let table = json(&bench(&place, "", &arguments).succeeds());
+    let of = |name: &str| -> BTreeSet<&str> {
+        let rows = rows(&table).iter().filter(|row| row["name"] == name);
+        rows.map(|row| row["isa"].as_str().unwrap()).collect()
+    };
+    let all = Isa::available();
+    assert_eq!(of("multiply-add"), all.iter().map(|isa| isa.name_of_f32()).collect());
+    assert_eq!(of("read"), of("multiply-add"));
+    assert_eq!(of("multiply-add of bytes"), all.iter().map(|isa| isa.name_of_bytes()).collect());
+    for isa in all {
+        // One that is asked for by its name is measured under it, whosever its loops are.
+        let table = json(&bench(&place, isa.name(), &arguments).succeeds());
+        let names: Vec<&Value> = rows(&table).iter().map(|row| &row["isa"]).collect();
+        assert_eq!(names, [isa.name(); 3]);
+        let precisions: Vec<&Value> = rows(&table).iter().map(|row| &row["precision"]).collect();
+        assert_eq!(precisions, ["f32", "int8", ""]);
+    }
 }
 
 #[test]
@@ -87,20 +119,54 @@ fn names(table: &Value) -> BTreeSet<&str> {
     rows(table).iter().map(|row| row["name"].as_str().unwrap()).collect()
 }
 
+/// Whether a kernel is one of nets in `precision`.
+fn is_of(precision: &str, kernel: &Kernel) -> bool {
+    kernel.operation.is_integer() == (precision == "int8")
+}
+
 #[test]
 fn every_kernel_that_this_processor_runs_has_rows_under_its_own_name() {
     let place = Place::new();
-    let arguments = ["kernels", "--size", "32", "--seconds", "0.0001", "--json"];
-    let table = json(&bench(&place, "", &arguments).succeeds());
-    let runs = kernels().into_iter().filter(|kernel| kernel.runs_on(Isa::best()));
-    assert_eq!(names(&table), runs.map(|kernel| kernel.name).collect());
-    let rows = rows(&table);
-    let timed = |row: &Value| row["best_ns"].as_f64().unwrap() > 0.0;
-    assert!(rows.iter().all(timed) && rows.iter().any(|row| row["percent_of_peak"].is_f64()));
-    let mut pairs = BTreeSet::new();
-    for row in rows {
-        assert!(row["name"].as_str().unwrap().ends_with(&format!("_{}", row["isa"].as_str().unwrap())));
-        assert!(pairs.insert((row["name"].as_str(), row["geometry"].as_str())), "twice: {row}");
+    for (precision, unit) in [("f32", "GFLOP/s"), ("int8", "GOP/s")] {
+        let arguments =
+            ["kernels", "--size", "32", "--seconds", "0.0001", "--json", "--precision", precision];
+        let run = bench(&place, "", &arguments).succeeds();
+        let table = json(&run);
+        let runs = |kernel: &Kernel| Isa::available().into_iter().any(|isa| kernel.runs_on(isa));
+        let expected = kernels().into_iter().filter(|kernel| is_of(precision, kernel) && runs(kernel));
+        assert_eq!(names(&table), expected.map(|kernel| kernel.name).collect());
+        for kernel in kernels() {
+            let lacks = !runs(&kernel) && !kernel.runs_on(Isa::tile_machine()) && is_of(precision, &kernel);
+            assert_eq!(run.stderr.contains(kernel.name), lacks, "{} in {run:?}", kernel.name);
+        }
+        let rows = rows(&table);
+        let timed = |row: &Value| row["best_ns"].as_f64().unwrap() > 0.0 && row["precision"] == precision;
+        assert!(rows.iter().all(timed) && rows.iter().any(|row| row["percent_of_peak"].is_f64()));
+        let mut pairs = BTreeSet::new();
+        for row in rows {
+            assert!(row["name"].as_str().unwrap().ends_with(&format!("_{}", row["isa"].as_str().unwrap())));
+            assert!(pairs.insert((row["name"].as_str(), row["geometry"].as_str())), "twice: {row}");
+            assert!(row["macs"].is_null() || row["unit"] == unit, "{row}");
+        }
+    }
+    // Without a word, those of f32.
+    let plain =
+        bench(&place, "portable", &["kernels", "--size", "32", "--seconds", "0.0001"]).succeeds().stdout;
+    assert!(plain.contains("GFLOP/s") && plain.contains("_f32_") && !plain.contains("_i8_"), "{plain}");
+}
+
+#[test]
+fn an_instruction_set_that_is_asked_for_has_the_kernels_that_it_uses() {
+    let place = Place::new();
+    for isa in Isa::available().into_iter().chain([Isa::tile_machine()]) {
+        for precision in ["f32", "int8"] {
+            let quick = ["kernels", "--size", "32", "--seconds", "0.0001", "--json", "--precision"];
+            let table = json(&bench(&place, isa.name(), &[&quick[..], &[precision]].concat()).succeeds());
+            assert!(rows(&table).len() >= 20, "{isa} in {precision}: {table}");
+            if precision == "f32" {
+                assert!(rows(&table).iter().all(|row| row["isa"] == isa.name_of_f32()), "{table}");
+            }
+        }
     }
 }
 
@@ -120,6 +186,21 @@ fn a_kernel_is_timed_alone_by_its_name() {
         assert_eq!(names(&json(&only("portable", several).succeeds())), [pool, stem].into());
     }
 
+    let (integer, machine) = (of(Operation::IntegerStem), "last_i8_32x32_tilemachine");
+    for named in [integer, machine] {
+        let one = json(&only("", &["--only", named]).succeeds());
+        assert_eq!((names(&one), rows(&one).len()), ([named].into(), 1));
+        assert_eq!(rows(&one)[0]["precision"], "int8");
+    }
+    let both = json(&only("", &["--only", integer, "--only", stem]).succeeds());
+    assert_eq!(names(&both), [integer, stem].into());
+    let text =
+        bench(&place, "portable", &["kernels", "--size", "32", "--only", &format!("{integer},{stem}")]);
+    let headings = text.stdout.lines().filter(|line| line.starts_with("kernel ")).count();
+    assert_eq!(headings, 2, "a table for each precision: {text:?}");
+    let other = only("", &["--only", integer, "--precision", "f32"]);
+    assert!(other.fails(2).contains(integer), "{other:?}");
+
     let wrong = only("", &["--only", &pool.replace("portable", "portabel")]);
     assert!(wrong.fails(2).contains(&format!("did you mean {pool}?")), "{wrong:?}");
     let far = only("", &["--only", "x"]);
@@ -135,16 +216,59 @@ fn a_kernel_is_timed_alone_by_its_name() {
 #[test]
 fn steps_share_all_multiply_adds_of_the_net() {
     let place = Place::new();
-    let arguments = ["layers", "--size", "64", "--seconds", "0.01", "--threads", "1", "--json"];
-    let table = json(&bench(&place, "portable", &arguments).succeeds());
-    let (all, steps) = rows(&table).split_last().unwrap();
-    assert_eq!(all["name"], "all");
-    let macs = |row: &Value| row["macs"].as_u64().unwrap_or(0);
     let spec = Spec::with_width(1.0).unwrap();
-    let expected: usize = layers(&spec, Padding::Same, None, [64, 64]).unwrap().iter().map(|l| l.macs).sum();
-    assert_eq!(macs(all), expected as u64);
-    assert_eq!(steps.iter().map(macs).sum::<u64>(), expected as u64);
-    assert!(steps.len() >= 5, "{} steps", steps.len());
+    let all_layers = layers(&spec, Padding::Same, None, [64, 64]).unwrap();
+    let of_net: usize = all_layers.iter().map(|layer| layer.macs).sum();
+    // What is read with all bits takes two products: 32x32 16-96 and twice 16x16 24-144.
+    let twice = 32 * 32 * 16 * 96 + 2 * 16 * 16 * 24 * 144;
+    for (precision, expected, unit) in [("f32", of_net, "GFLOP/s"), ("int8", of_net + twice, "GOP/s")] {
+        let arguments = ["layers", "--size", "64", "--seconds", "0.01", "--threads", "1", "--json"];
+        let arguments = [&arguments[..], &["--precision", precision]].concat();
+        let table = json(&bench(&place, "portable", &arguments).succeeds());
+        let (all, steps) = rows(&table).split_last().unwrap();
+        assert_eq!(all["name"], "all");
+        let macs = |row: &Value| row["macs"].as_u64().unwrap_or(0);
+        assert_eq!(macs(all), expected as u64);
+        assert_eq!(steps.iter().map(macs).sum::<u64>(), expected as u64);
+        assert!(steps.len() >= 5, "{} steps", steps.len());
+        assert!(rows(&table).iter().all(|row| row["precision"] == precision && row["unit"] == unit));
+    }
+}
+
+#[test]
+fn steps_are_told_once_for_each_instruction_set_with_kernels_of_the_precision() {
+    let place = Place::new();
+    for precision in ["f32", "int8"] {
+        let arguments = ["layers", "--size", "32", "--seconds", "0.001", "--threads", "1", "--json"];
+        let table =
+            json(&bench(&place, "", &[&arguments[..], &["--precision", precision]].concat()).succeeds());
+        let told = rows(&table).iter().filter(|row| row["name"] == "all").map(|row| row["isa"].as_str());
+        let own = |isa: &Isa| {
+            let named = |kernel: &Kernel| kernel.name.ends_with(&format!("_{isa}"));
+            kernels().iter().any(|kernel| is_of(precision, kernel) && named(kernel))
+        };
+        let expected = Isa::available().into_iter().filter(own).map(|isa| Some(isa.name()));
+        assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{precision}");
+    }
+}
+
+#[test]
+fn no_kernel_is_quicker_than_the_peak_allows() {
+    let place = Place::new();
+    let of = |operation: Operation| {
+        let mut named = kernels().into_iter().filter(move |kernel| kernel.operation == operation);
+        named.find(|kernel| Isa::available().into_iter().any(|isa| kernel.runs_on(isa))).unwrap().name
+    };
+    // The quickest of both precisions, and those that are nearest to their peak.
+    let names =
+        [of(Operation::Pointwise), of(Operation::IntegerProject), "project_i8_4x16_portable"].join(",");
+    let arguments = ["kernels", "--size", "96", "--seconds", "0.001", "--json", "--only", &names];
+    // A machine with other work can give the peak less of a core than the kernels: one of a few runs is not so.
+    let below_peak = (0..8).any(|_| {
+        let table = json(&bench(&place, "", &arguments).succeeds());
+        rows(&table).iter().all(|row| row["percent_of_peak"].as_f64().unwrap() < 110.0)
+    });
+    assert!(below_peak, "kernels are quicker than the peak allows");
 }
 
 #[test]
@@ -174,6 +298,8 @@ fn what_cannot_be_measured_is_refused() {
         &["kernels", "--size=31"],
         &["kernels", "--seconds=0"],
         &["layers", "--seconds=nan"],
+        &["layers", "--precision=int4"],
+        &["kernels", "--precision=bf16"],
     ] {
         let run = bench(&place, "portable", wrong);
         assert_eq!(run.code, Some(2), "{run:?}");

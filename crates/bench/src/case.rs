@@ -1,11 +1,13 @@
 //! Every operation of the net on every geometry of MobileNetV2 1.0.
 
 use icecap::Error;
-use icecap_graph::{Layer, LayerKind, Padding, Spec, layers};
+use icecap_graph::{Layer, LayerKind, Padding, Precision, Spec, layers};
 use icecap_kernels::{Isa, Operation, Size, kernels};
 
+use crate::integer_shape::products;
+use crate::layer_shape::Place;
 use crate::prepared::Prepared;
-use crate::shape::{PHOTO, Shape};
+use crate::shape::{RealShape, Shape};
 
 /// The classes of the top that the dense kernel is measured with.
 const CLASSES: usize = 1000;
@@ -17,7 +19,8 @@ pub struct Case {
     pub operation: Operation,
     /// The sizes in words, such as `80x80 16-96` or `40x40x144 s2`.
     pub geometry: String,
-    /// The number of multiply-adds. `None` if that does not measure the work, as for a resize or a mean.
+    /// The number of products that are added, of f32 or of bytes. `None` if that does not measure the work, as for a resize
+    /// or a mean.
     pub macs: Option<usize>,
     /// The first layer of the net that has this geometry.
     pub layer: String,
@@ -25,15 +28,36 @@ pub struct Case {
 }
 
 impl Case {
-    /// Returns a token for each kernel of the instruction set `isa` that can compute this case, in the order of the
-    /// registry. [`Prepared::run`] with such a token runs the kernel that [`Isa::kernel`] names, whatever the operation
-    /// would choose itself. Output channels too few for its tile go to another kernel, as they do in the net.
+    fn new(shape: Shape, macs: usize, layer: &str) -> Self {
+        let (operation, geometry) = (shape.operation(), shape.words());
+        Self { operation, geometry, macs: (macs > 0).then_some(macs), layer: layer.to_owned(), shape }
+    }
+
+    /// Returns the name of the instruction set whose kernels compute this case under `isa`: one that `isa` includes, if it
+    /// has none of its own for the operation.
     #[must_use]
-    pub fn rows(&self, isa: Isa) -> Vec<Isa> {
+    pub fn served_by(&self, isa: Isa) -> &'static str {
+        let first = self.shape.uses(isa)[0];
+        Isa::with_kernel(first.name).map_or(isa.name(), Isa::name)
+    }
+
+    /// Returns a token for each kernel that can compute this case and that one of `isas` has for it, each once, in the order
+    /// of `isas` and of the registry. [`Prepared::run`] with such a token runs the kernel that [`Isa::kernel`] names,
+    /// whatever the operation would choose itself. Output channels too few for its tile go to another kernel, as they do in
+    /// the net.
+    #[must_use]
+    pub fn rows(&self, isas: &[Isa]) -> Vec<Isa> {
         let rows = kernels().into_iter().filter(|kernel| kernel.operation == self.operation);
         let forced = rows.filter_map(|kernel| Isa::with_kernel(kernel.name).ok());
         let serves = |row: &Isa| self.shape.uses(*row).iter().any(|used| row.kernel() == Some(used.name));
-        forced.filter(|row| row.name() == isa.name()).filter(serves).collect()
+        let rows: Vec<Isa> = forced.filter(serves).collect();
+        let mut sets: Vec<&str> = Vec::new();
+        for set in isas.iter().map(|&isa| self.served_by(isa)) {
+            if !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
+        sets.into_iter().flat_map(|set| rows.iter().filter(move |row| row.name() == set)).copied().collect()
     }
 
     /// Draws the inputs and computes the answer with the oracle.
@@ -43,27 +67,31 @@ impl Case {
     }
 }
 
-/// Returns the distinct geometries of MobileNetV2 1.0 for square inputs of `sides` pixels, in the order of the net.
+/// Returns the distinct geometries of MobileNetV2 1.0 in `precision` for square inputs of `sides` pixels, in the order of the
+/// net. What has no kernel in int8, a resize, the mean and the dense layer, is among those of f32.
 ///
 /// # Errors
 /// [`Error::Graph`] for a side that the net does not take.
-pub fn cases(sides: &[usize]) -> Result<Vec<Case>, Error> {
+pub fn cases(sides: &[usize], precision: Precision) -> Result<Vec<Case>, Error> {
     let spec = Spec::with_width(1.0)?;
     let mut found: Vec<Case> = Vec::new();
     for &side in sides {
-        let to = Size { height: side, width: side };
-        let geometry = format!("{}x{}-{side}x{side}", PHOTO.height, PHOTO.width);
-        let shape = Shape::Resize { to };
-        let layer = "resize".to_owned();
-        found.push(Case { operation: Operation::Resize, geometry, macs: None, layer, shape });
         let all = layers(&spec, Padding::Same, Some(CLASSES), [side, side])?;
-        let before = std::iter::once(None).chain(all.iter().map(Some));
-        for (layer, before) in all.iter().zip(before) {
-            let scaling = scaling(layer);
-            for case in scaling.into_iter().chain(case(layer, before)) {
-                if !found.iter().any(|other| other.shape == case.shape) {
-                    found.push(case);
-                }
+        let mut of_side = Vec::new();
+        if precision == Precision::F32 {
+            let to = Size { height: side, width: side };
+            of_side.push(Case::new(Shape::Real(RealShape::Resize { to }), 0, "resize"));
+            of_side.extend(all.iter().find_map(scaling));
+        }
+        for (index, layer) in all.iter().enumerate() {
+            let shape = Place { all: &all, index }.shape(precision);
+            of_side.extend(shape.map(|shape| Case::new(shape, products(layer, precision), &layer.name)));
+        }
+        for case in of_side {
+            // Projections of one size may add and keep what they write, or not; the first of them stands for all.
+            let same = |other: &Case| (other.operation, &other.geometry) == (case.operation, &case.geometry);
+            if !found.iter().any(same) {
+                found.push(case);
             }
         }
     }
@@ -73,80 +101,88 @@ pub fn cases(sides: &[usize]) -> Result<Vec<Case>, Error> {
 /// The scaling of the pixels that the first convolution reads, if `layer` is that convolution.
 fn scaling(layer: &Layer) -> Option<Case> {
     let LayerKind::Conv { geometry, .. } = layer.kind else { return None };
-    let ((height, width), layer) = (geometry.input(), "scale".to_owned());
-    let (geometry, shape) = (format!("{height}x{width}x3"), Shape::Scale { geometry });
-    Some(Case { operation: Operation::Scale, geometry, macs: None, layer, shape })
-}
-
-/// The case of `layer`, which reads what `before` gives. `None` if no kernel computes it, as for a sum of two maps.
-fn case(layer: &Layer, before: Option<&Layer>) -> Option<Case> {
-    let dims = layer.output.dims();
-    let outputs = *dims.last()?;
-    let (operation, geometry, shape) = match layer.kind {
-        LayerKind::Pointwise { inputs } => {
-            let (height, width) = (dims[1], dims[2]);
-            let shape = Shape::Pointwise { height, width, inputs, outputs };
-            (Operation::Pointwise, format!("{height}x{width} {inputs}-{outputs}"), shape)
-        }
-        LayerKind::Depthwise { geometry } => {
-            let ((height, width), stride) = (geometry.input(), geometry.stride());
-            let operation =
-                if stride == 1 { Operation::DepthwiseStride1 } else { Operation::DepthwiseStride2 };
-            let shape = Shape::Depthwise { geometry, channels: outputs };
-            (operation, format!("{height}x{width}x{outputs} s{stride}"), shape)
-        }
-        LayerKind::Conv { geometry, inputs } => {
-            let ((height, width), stride) = (geometry.input(), geometry.stride());
-            let shape = Shape::Stem { geometry, outputs };
-            (Operation::Stem, format!("{height}x{width} {inputs}-{outputs} s{stride}"), shape)
-        }
-        LayerKind::Pool => {
-            let from = before?.output.dims();
-            let shape = Shape::Pool { pixels: from[1] * from[2], channels: outputs };
-            (Operation::Pool, format!("{}x{}x{outputs}", from[1], from[2]), shape)
-        }
-        LayerKind::Dense { inputs } => {
-            (Operation::Dense, format!("{inputs}-{outputs}"), Shape::Dense { inputs, outputs })
-        }
-        _ => return None,
-    };
-    let macs = (layer.macs > 0).then_some(layer.macs);
-    Some(Case { operation, geometry, macs, layer: layer.name.clone(), shape })
+    Some(Case::new(Shape::Real(RealShape::Scale { geometry }), 0, "scale"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn every_kernel_that_runs_here_computes_a_case_and_each_case_with_the_oracles_answer() {
-        let mut seen = std::collections::BTreeSet::new();
-        for case in cases(&[32]).unwrap() {
-            let mut prepared = case.prepare();
-            for row in Isa::available().into_iter().flat_map(|isa| case.rows(isa)) {
-                let name = row.kernel().unwrap();
-                prepared.check(&format!("{name} on {}", case.geometry), row);
-                seen.insert(name);
+        let all: Vec<Isa> = Isa::available().into_iter().chain([Isa::tile_machine()]).collect();
+        for precision in Precision::ALL {
+            let mut seen = BTreeSet::new();
+            for case in cases(&[32], precision).unwrap() {
+                let mut prepared = case.prepare();
+                let rows = case.rows(&all);
+                let names: BTreeSet<_> = rows.iter().map(|row| row.kernel().unwrap()).collect();
+                assert_eq!(names.len(), rows.len(), "a kernel twice: {rows:?}");
+                for row in rows {
+                    prepared.check(&format!("{row:?} on {}", case.geometry), row);
+                }
+                seen.extend(names);
+            }
+            let int8 = precision == Precision::Int8;
+            let runs = |isa| {
+                let runs = kernels().into_iter().filter(move |kernel| kernel.runs_on(isa));
+                runs.filter(|kernel| kernel.operation.is_integer() == int8).map(|kernel| kernel.name)
+            };
+            assert_eq!(seen, all.iter().flat_map(|&isa| runs(isa)).collect());
+            assert!(seen.len() >= 6, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn an_instruction_set_without_kernels_of_its_own_has_those_that_it_includes() {
+        for precision in Precision::ALL {
+            for case in cases(&[32], precision).unwrap() {
+                for isa in Isa::available().into_iter().chain([Isa::tile_machine()]) {
+                    let rows = case.rows(&[isa]);
+                    assert!(!rows.is_empty(), "{isa} computes {} by nothing", case.geometry);
+                    assert!(rows.iter().all(|row| row.name() == case.served_by(isa)), "{isa}: {rows:?}");
+                    if precision == Precision::F32 {
+                        let serves = isa.name_of_f32();
+                        assert!(case.served_by(isa) == serves, "{isa}: {} on {serves}", case.geometry);
+                    }
+                }
             }
         }
-        let runs = kernels().into_iter().filter(|kernel| kernel.runs_on(Isa::best()));
-        assert_eq!(seen, runs.map(|kernel| kernel.name).collect());
-        assert!(seen.len() >= 7, "{seen:?}");
     }
 
     #[test]
     fn geometries_are_distinct_and_their_answers_right() {
-        let all = cases(&[160, 224]).unwrap();
-        // 19 pointwise, 10 depthwise, scaling, stem, mean, resize at each size, the dense layer once.
-        assert_eq!(all.len(), 2 * 33 + 1);
-        let names: std::collections::BTreeSet<_> =
-            all.iter().map(|case| format!("{:?} {}", case.operation, case.geometry)).collect();
-        assert_eq!(names.len(), all.len());
-        for case in cases(&[32]).unwrap() {
-            let mut prepared = case.prepare();
-            for isa in Isa::available() {
-                prepared.check(&case.geometry, isa);
+        // 19 pointwise, 10 depthwise and the first convolution at each size; in f32 also scaling, mean and resize, and the
+        // dense layer once.
+        for (precision, count) in [(Precision::F32, 2 * 33 + 1), (Precision::Int8, 2 * 30)] {
+            let all = cases(&[160, 224], precision).unwrap();
+            assert_eq!(all.len(), count, "{precision}");
+            let names: BTreeSet<_> =
+                all.iter().map(|case| format!("{:?} {}", case.operation, case.geometry)).collect();
+            assert_eq!(names.len(), all.len());
+            for case in cases(&[32], precision).unwrap() {
+                assert_eq!(case.operation.is_integer(), precision == Precision::Int8);
+                let mut prepared = case.prepare();
+                for isa in Isa::available().into_iter().chain([Isa::tile_machine()]) {
+                    prepared.check(&case.geometry, isa);
+                }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_read_with_all_bits_takes_two_products() {
+        let find = |precision, geometry: &str| {
+            let all = cases(&[160], precision).unwrap();
+            let case = all.into_iter().find(|case| case.macs.is_some() && case.geometry == geometry);
+            case.unwrap_or_else(|| panic!("no {geometry} in {precision}")).macs.unwrap()
+        };
+        for (geometry, times) in
+            [("80x80 16-96", 2), ("40x40 24-144", 2), ("20x20 32-192", 1), ("80x80 32-16", 1)]
+        {
+            assert_eq!(find(Precision::Int8, geometry), times * find(Precision::F32, geometry), "{geometry}");
         }
     }
 }

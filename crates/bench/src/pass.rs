@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use icecap::Error;
-use icecap_graph::{Arena, Input, Net, Plan, Tap};
+use icecap_graph::{Arena, Input, Net, Plan, Precision, Tap};
 use icecap_kernels::{Isa, Threads};
 
 /// A forward pass from u8 pixels to pooled features, with the memory that it needs to run again and again.
@@ -85,16 +85,35 @@ pub fn portable_pooled(
     Ok(Pass::new(net, isa, threads, size, pixels)?.pooled)
 }
 
-/// Checks that `got` agrees with the beginning of `expected`, to within a thousandth of the largest value: as closely as
-/// f32 can, after fifty layers. A net that computes something else has no speed. `name` is for the message.
+/// Checks that `got` agrees with the beginning of `expected`: in f32 to within a thousandth of the largest value, as closely
+/// as can be after fifty layers; in int8 in every bit. A net that computes something else has no speed. `name` is for the
+/// message.
 ///
 /// # Panics
 /// If they differ, or if `expected` has no positive or an infinite value.
-pub fn check_pooled(name: &str, got: &[f32], expected: &[f32]) {
+pub fn check_pooled(name: &str, precision: Precision, got: &[f32], expected: &[f32]) {
     let largest = expected.iter().copied().fold(0.0, f32::max);
     assert!(largest > 0.0 && expected.iter().all(|value| value.is_finite()), "a net that says nothing");
     assert!(!got.is_empty() && got.len() <= expected.len(), "{name} gives {} values", got.len());
+    let most = if precision == Precision::F32 { 1e-3 * largest } else { 0.0 };
     for (got, expected) in got.iter().zip(expected) {
-        assert!((got - expected).abs() < 1e-3 * largest, "{name} is wrong: {got} for {expected}");
+        assert!((got - expected).abs() <= most, "{name} is wrong: {got} for {expected}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f32_may_round_and_integers_may_not() {
+        check_pooled("rounded", Precision::F32, &[1.0005], &[1.0, 2.0]);
+        check_pooled("equal", Precision::Int8, &[1.0], &[1.0, 2.0]);
+        for (precision, got) in
+            [(Precision::F32, 1.01), (Precision::Int8, 1.0005), (Precision::Int8, f32::NAN)]
+        {
+            let checked = std::panic::catch_unwind(|| check_pooled("wrong", precision, &[got], &[1.0, 2.0]));
+            assert!(checked.is_err(), "{got} in {precision}");
+        }
     }
 }

@@ -101,6 +101,15 @@ impl Isa {
         select(pointwise::ROWS, self)[0].kernel.level.name()
     }
 
+    /// Returns the name of the instruction set whose products of bytes [`Roofline::peak_of_bytes`] measures under this token:
+    /// `avx512vnni` under `avx512vbmi2`, and `avx2` under `avx512`, which has none of its own.
+    ///
+    /// [`Roofline::peak_of_bytes`]: crate::roofline::Roofline::peak_of_bytes
+    #[must_use]
+    pub fn name_of_bytes(self) -> &'static str {
+        int8::peak::ProductLoop::of(self).level.name()
+    }
+
     /// Returns the kernels that compute `task` under this token, in the order of the output channels that they compute.
     /// The operations choose by the same functions.
     ///
@@ -173,6 +182,9 @@ mod tests {
                     || [("avxvnni", "avx2"), ("amx", "avx512")].contains(&(isa.name(), name)),
                 "{isa}: {name}"
             );
+            let bytes = Isa::named(isa.name_of_bytes()).unwrap();
+            assert_eq!(bytes.name_of_bytes(), bytes.name());
+            assert!(isa.level().includes(bytes.level()), "{isa}: {bytes}");
         }
     }
 
@@ -186,6 +198,7 @@ mod tests {
             };
             assert_eq!(isa.kernel(), Some(kernel.name));
             assert!(kernel.name.ends_with(&format!("_{isa}")), "{} is a row of {isa}", kernel.name);
+            assert_eq!(kernel.name.contains("_i8_"), kernel.operation.is_integer(), "{}", kernel.name);
             let integers = [Task::IntegerStem(96), Task::IntegerExpand(96, 20), Task::IntegerLast(96)];
             let floats = [Task::Pointwise { inputs: 8, outputs: 64 }, Task::Stem { outputs: 64 }, Task::Pool];
             for task in integers.into_iter().chain(floats) {

@@ -38,6 +38,29 @@ pub enum Operation {
     IntegerLast,
 }
 
+impl Operation {
+    /// Returns whether it computes with bytes and whole numbers, as nets in int8 do.
+    #[must_use]
+    pub fn is_integer(self) -> bool {
+        match self {
+            Self::IntegerStem
+            | Self::IntegerExpand
+            | Self::IntegerDepthwiseStride1
+            | Self::IntegerDepthwiseStride2
+            | Self::IntegerProject
+            | Self::IntegerLast => true,
+            Self::Pointwise
+            | Self::DepthwiseStride1
+            | Self::DepthwiseStride2
+            | Self::Scale
+            | Self::Stem
+            | Self::Pool
+            | Self::Dense
+            | Self::Resize => false,
+        }
+    }
+}
+
 /// A compiled kernel: its name, what it computes and the instruction set it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {

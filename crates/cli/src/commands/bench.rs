@@ -15,11 +15,12 @@ use crate::terminal::failure::Failure;
 pub(crate) enum Options {
     /// Time one forward pass of a batch, from u8 pixels to pooled features
     Model(model::Options),
-    /// Measure what the processor can do at most: multiply-adds, and reading from each level of its memory
+    /// Measure what the processor can do at most: multiply-adds of f32 and of bytes, and reading from each level of its
+    /// memory
     Roofline(roofline::Options),
-    /// Time every kernel on every geometry of MobileNetV2 1.0, on one thread
+    /// Time every kernel of f32 or int8 on every geometry of MobileNetV2 1.0, on one thread
     Kernels(kernels::Options),
-    /// Time one forward pass of MobileNetV2 1.0 step by step, against what the multiply-adds allow
+    /// Time one forward pass of MobileNetV2 1.0 step by step, against what the multiply-adds allow, in f32 or int8
     Layers(layers::Options),
 }
 

@@ -10,9 +10,11 @@ use crate::{
     line::{BLOCK, LINE_BYTES},
 };
 
-/// Independent sums: as many as the tiles of an instruction set keep in registers.
+/// Independent sums: as many as an instruction set keeps in registers.
 #[cfg(target_arch = "x86_64")]
 const WIDE: usize = 24;
+#[cfg(target_arch = "x86_64")]
+const MIDDLE: usize = 6;
 const NARROW: usize = 4;
 
 /// Weights of a round, each of which every sum meets.
@@ -20,7 +22,7 @@ const STEPS: usize = 4;
 
 /// The loop of an instruction set, and the operations of one of its rounds; a product and its addition are two.
 pub(crate) struct ProductLoop {
-    level: Level,
+    pub(crate) level: Level,
     pub(crate) operations: usize,
     pub(crate) run: unsafe fn(usize) -> i32,
 }
@@ -30,7 +32,7 @@ static LOOPS: &[ProductLoop] = &[
     #[cfg(target_arch = "x86_64")]
     ProductLoop { level: Level::Avx512Vnni, operations: operations(WIDE), run: products_avx512vnni },
     #[cfg(target_arch = "x86_64")]
-    ProductLoop { level: Level::AvxVnni, operations: operations(NARROW), run: products_avxvnni },
+    ProductLoop { level: Level::AvxVnni, operations: operations(MIDDLE), run: products_avxvnni },
     #[cfg(target_arch = "x86_64")]
     ProductLoop { level: Level::Avx2, operations: operations(NARROW), run: products_avx2 },
     ProductLoop { level: Level::Portable, operations: operations(NARROW), run: products_portable },
@@ -49,44 +51,48 @@ impl ProductLoop {
     }
 }
 
-/// `rounds` times STEPS products for each of C vectors of sums, and the first value of them all, so that each is needed.
+/// `rounds` times STEPS products for each of C vectors of sums, and the first value of each. All of their values are shown to
+/// the compiler, which would not compute those that nobody asks for.
+///
+/// D is the number of pixels. Where an instruction adds its products to the sums by itself, one is enough. Where it does not,
+/// the compiler would multiply a pixel that several sums meet once for all of them: each has a pixel of its own. And where
+/// there are no instructions but only arithmetic, it would multiply a pixel once with the sum of the weights that it meets:
+/// each product has one of its own.
 ///
 /// # Safety
 /// The processor runs L's instruction set.
 #[inline(always)]
-unsafe fn body<L: Lanes, const C: usize>(rounds: usize) -> i32 {
+unsafe fn body<L: Lanes, const C: usize, const D: usize>(rounds: usize) -> i32 {
     let start = [1i32; BLOCK];
     let weights = [[1i8; LINE_BYTES]; STEPS];
-    let pixel = [1u8; 4];
-    // SAFETY: sixteen values, 64 weights and four bytes; the rest is the contract.
+    let pixels = [[1u8; 4]; D];
+    // SAFETY: sixteen values, 64 weights and four bytes of each pixel; the rest is the contract.
     unsafe {
         let mut sums = [L::bias(start.as_ptr()); C];
         for _ in 0..rounds {
             // What the compiler knew of the weights it would multiply with the number of rounds.
-            let weights = black_box(&weights);
-            let pixel = L::broadcast(pixel.as_ptr());
-            for step in weights {
-                let step = L::weights(step.as_ptr());
+            let (weights, pixels) = (black_box(&weights), black_box(&pixels));
+            for step in 0..STEPS {
+                let weights = L::weights(weights[step].as_ptr());
                 for c in 0..C {
-                    sums[c] = L::dot(sums[c], pixel, step);
+                    let pixel = L::broadcast(pixels[(step * C + c) % D].as_ptr());
+                    sums[c] = L::dot(sums[c], pixel, weights);
                 }
             }
         }
-        let (mut real, factors) = ([0f32; BLOCK], [1e-9f32; BLOCK]);
-        let mut total = 0;
+        let (mut real, factors) = ([[0f32; BLOCK]; C], [1e-9f32; BLOCK]);
         for c in 0..C {
-            L::store_real(sums[c], factors.as_ptr(), real.as_mut_ptr());
-            total += (real[0] * 1e9) as i32;
+            L::store_real(sums[c], factors.as_ptr(), real[c].as_mut_ptr());
         }
-        total
+        black_box(&real).iter().map(|real| (real[0] * 1e9) as i32).sum()
     }
 }
 
 shells! { [](rounds: usize) -> i32;
-    avx512vnni products_avx512vnni = body::<Avx512Vnni, WIDE>;
-    avxvnni products_avxvnni = body::<AvxVnni, NARROW>;
-    avx2 products_avx2 = body::<Avx2, NARROW>;
-    portable products_portable = body::<Portable, NARROW>;
+    avx512vnni products_avx512vnni = body::<Avx512Vnni, WIDE, 1>;
+    avxvnni products_avxvnni = body::<AvxVnni, MIDDLE, 1>;
+    avx2 products_avx2 = body::<Avx2, NARROW, NARROW>;
+    portable products_portable = body::<Portable, NARROW, { NARROW * STEPS }>;
 }
 
 #[cfg(test)]

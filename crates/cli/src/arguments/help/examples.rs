@@ -244,17 +244,23 @@ Examples:
 const BENCH_ROOFLINE: &str = "\
 Examples:
   icecap bench roofline
-      multiply-adds, and reading from each level of memory";
+      multiply-adds of f32 and of bytes, and reading from each level of memory";
 
 const BENCH_KERNELS: &str = "\
 Examples:
   icecap bench kernels
-      every kernel on every geometry of the net, against the peak";
+      every kernel of f32 on every geometry of the net, against the peak
+  icecap bench kernels --precision int8 --size 160
+      those of nets in int8, against the peak of products of bytes
+  icecap bench kernels --only stem_f32_4x16_portable,stem_i8_4x16_portable
+      two kernels by their names";
 
 const BENCH_LAYERS: &str = "\
 Examples:
   icecap bench layers
-      where the time of a pass goes";
+      where the time of a pass goes
+  icecap bench layers --precision int8 --threads 1
+      the same in int8, on one thread";
 
 const COMPLETIONS: &str = "\
 Examples:

@@ -1,13 +1,13 @@
-//! `icecap bench layers`: one forward pass step by step, against the time that its multiply-adds take at the peak.
+//! `icecap bench layers`: one forward pass step by step, against the time that its products take at the peak.
 
 use std::time::Duration;
 
 use clap::Args;
 use icecap::advanced::graph::Precision;
 use icecap::advanced::kernels::Threads;
-use icecap_bench::{drawn_net, isas, steps, with_peak};
+use icecap_bench::{drawn_net, isas_of, steps, with_peak};
 
-use super::record::{Output, Row, number};
+use super::record::{Output, Row, number, unit_of};
 use crate::options::measuring_time::seconds;
 use crate::options::runner::ThreadOptions;
 use crate::terminal::failure::Failure;
@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// How long to measure each size and instruction set
     #[arg(long, value_name = "X", allow_negative_numbers = true, default_value = "1", value_parser = seconds)]
     seconds: Duration,
+    /// Numbers that the net computes with: f32 or int8
+    #[arg(long, value_name = "TYPE", default_value_t)]
+    precision: Precision,
     #[command(flatten)]
     threads: ThreadOptions,
     #[command(flatten)]
@@ -29,22 +32,24 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let net = drawn_net(1.0)?;
+    let precision = options.precision;
+    let net = drawn_net(1.0, precision)?;
     let threads = Threads::new(options.threads.count())?;
     let mut rows = Vec::new();
     for size in options.size.iter().map(|&side| usize::from(side)) {
-        for isa in isas()? {
+        for isa in isas_of(precision)? {
             interrupt::check()?;
             // The steps and the whole pass take half of it each.
             let budget = options.seconds / 2;
             let (peak, steps) =
-                with_peak(isa, Precision::F32, threads.count(), || steps(&net, isa, &threads, size, budget))?;
+                with_peak(isa, precision, threads.count(), || steps(&net, isa, &threads, size, budget))?;
             rows.extend(steps.into_iter().map(|step| {
                 let macs = (step.macs > 0).then_some(step.macs);
                 let gflops = macs.map(|macs| step.timing.gflops(macs));
                 Row {
                     isa: isa.to_string(),
                     threads: threads.count(),
+                    precision: precision.name(),
                     size: Some(size),
                     name: step.name,
                     geometry: String::new(),
@@ -52,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
                     best_ns: Some(step.timing.best_ns),
                     median_ns: Some(step.timing.median_ns),
                     rate: gflops,
-                    unit: "GFLOP/s",
+                    unit: unit_of(precision),
                     peak_gflops: Some(peak),
                     percent_of_peak: gflops.map(|gflops| Row::percent(gflops, peak)),
                 }

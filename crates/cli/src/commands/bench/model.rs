@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::advanced::graph::{Input, Precision, Tap, layers};
-use icecap_bench::{Timing, with_peak};
+use icecap::advanced::graph::{Input, Tap, layers};
+use icecap_bench::{Timing, products, with_peak};
 use serde::Serialize;
 
-use super::record::Row;
-use crate::options::measuring_time::seconds;
-
+use super::record::{Row, unit_of};
 use crate::options::input::{BackboneOptions, InputSize};
+use crate::options::measuring_time::seconds;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
 use crate::terminal::table::print;
@@ -52,8 +51,8 @@ struct Report {
     min_ms: f64,
     median_ms: f64,
     images_per_second: f64,
-    /// The peak of multiply-adds in the precision of the net on as many threads, measured before and after the passes, and what the quickest pass
-    /// made of it.
+    /// The peak of products in the precision of the net on as many threads, measured before and after the passes, and what
+    /// the quickest pass made of it.
     peak_gflops: f64,
     gflops: f64,
     percent_of_peak: f64,
@@ -72,11 +71,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     })?;
     let padding = backbone.record().numerics.padding;
     let layers = layers(backbone.spec(), padding, None, size)?;
-    let macs = batch * layers.iter().map(|layer| layer.macs).sum::<usize>();
+    let precision = backbone.precision();
+    let macs = batch * layers.iter().map(|layer| products(layer, precision)).sum::<usize>();
     let gflops = timing.gflops(macs);
     let report = Report {
         isa: backbone.isa().name(),
-        precision: backbone.precision().name(),
+        precision: precision.name(),
         size,
         batch,
         threads,
@@ -107,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         report.images_per_second,
         report.percent_of_peak,
         report.peak_gflops,
-        if backbone.precision() == Precision::F32 { "GFLOP/s" } else { "GOP/s" },
+        unit_of(precision),
         report.precision,
         report.median_percent_of_peak,
     ))

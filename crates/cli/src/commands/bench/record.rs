@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::data::csv_record;
 use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::graph::Precision;
 use serde::Serialize;
 
 use super::machine;
@@ -24,6 +25,14 @@ pub(super) struct Output {
     csv: Option<PathBuf>,
 }
 
+/// Returns the unit of rates of products in `precision`; a product and its addition are two operations.
+pub(super) fn unit_of(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "GFLOP/s",
+        Precision::Int8 => "GOP/s",
+    }
+}
+
 /// One measurement, as JSON and CSV have it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Row {
@@ -34,16 +43,19 @@ pub(super) struct Row {
     /// The kernel, the step, or what the processor did.
     pub(super) name: String,
     pub(super) geometry: String,
-    /// Multiply-adds.
+    /// Products that are added, of f32 or of bytes.
     pub(super) macs: Option<usize>,
     pub(super) best_ns: Option<f64>,
     pub(super) median_ns: Option<f64>,
-    /// The best rate: in GFLOP/s, or in GB/s if bytes are read.
+    /// The best rate in `unit`: GFLOP/s, GOP/s of products of bytes, or GB/s if bytes are read.
     pub(super) rate: Option<f64>,
     pub(super) unit: &'static str,
-    /// The peak in GFLOP/s, measured in the same run with the same instruction set on as many threads.
+    /// The peak of products in `precision` in 10^9 operations a second, measured in the same run with the same instruction
+    /// set on as many threads.
     pub(super) peak_gflops: Option<f64>,
     pub(super) percent_of_peak: Option<f64>,
+    /// The numbers that were multiplied: `f32`, `int8`, or none if bytes are read.
+    pub(super) precision: &'static str,
 }
 
 impl Row {
@@ -72,11 +84,12 @@ impl Row {
             self.unit,
             &number(self.peak_gflops),
             &number(self.percent_of_peak),
+            self.precision,
         ])
     }
 }
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 17] = [
     "date",
     "cpu",
     "version",
@@ -93,6 +106,7 @@ const HEADER: [&str; 16] = [
     "unit",
     "peak_gflops",
     "percent_of_peak",
+    "precision",
 ];
 
 #[derive(Serialize)]

@@ -1,10 +1,12 @@
-//! `icecap bench roofline`: the peak of multiply-adds and of reading, measured.
+//! `icecap bench roofline`: the peaks of multiply-adds, in f32 and of bytes, and of reading, measured.
 
 use clap::Args;
+use icecap::advanced::graph::Precision;
+use icecap::advanced::kernels::Isa;
 use icecap::advanced::kernels::roofline::{Rate, Roofline};
-use icecap_bench::isas;
+use icecap_bench::{isas, with_peaks_of_their_own};
 
-use super::record::{Output, Row, number};
+use super::record::{Output, Row, number, unit_of};
 use crate::options::runner::ThreadOptions;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
@@ -37,37 +39,70 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             ),
         ));
     }
+    let isas = isas()?;
+    let of_their_own = |precision| with_peaks_of_their_own(&isas, precision);
+    let (real, bytes) = (of_their_own(Precision::F32), of_their_own(Precision::Int8));
     let mut rows = Vec::new();
     for threads in if most == 1 { vec![1] } else { vec![1, most] } {
-        for isa in isas()? {
-            let roofline = Roofline::new(isa, threads)?;
-            let row = |name: &str, geometry: String, rate: Rate, unit| Row {
-                isa: isa.to_string(),
-                threads: roofline.threads(),
-                size: None,
-                name: name.to_owned(),
-                geometry,
-                macs: None,
-                best_ns: None,
-                median_ns: None,
-                rate: Some(rate.best),
-                unit,
-                peak_gflops: (name == PEAK).then_some(rate.best),
-                percent_of_peak: None,
-            };
-            rows.push(row(PEAK, String::new(), roofline.peak(), "GFLOP/s"));
-            for &kib in &options.read {
+        for &isa in &isas {
+            let measured = Measured { isa, roofline: Roofline::new(isa, threads)? };
+            if real.contains(&isa) {
+                rows.push(measured.peak(Precision::F32));
+            }
+            if bytes.contains(&isa) {
+                rows.push(measured.peak(Precision::Int8));
+            }
+            // What only adds kernels of bytes reads as the instruction set before it does.
+            for &kib in options.read.iter().filter(|_| real.contains(&isa)) {
                 interrupt::check()?;
-                let rate = roofline.read(kib as usize * 1024);
-                rows.push(row("read", format!("{kib} KiB a thread"), rate, "GB/s"));
+                rows.push(measured.read(kib));
             }
         }
     }
     options.output.tell("roofline", &rows, &text(&rows))
 }
 
-/// The row of multiply-adds.
-const PEAK: &str = "multiply-add";
+struct Measured {
+    isa: Isa,
+    roofline: Roofline,
+}
+
+impl Measured {
+    fn row(&self, name: &str, rate: Rate, unit: &'static str) -> Row {
+        Row {
+            isa: self.isa.to_string(),
+            threads: self.roofline.threads(),
+            size: None,
+            name: name.to_owned(),
+            geometry: String::new(),
+            macs: None,
+            best_ns: None,
+            median_ns: None,
+            rate: Some(rate.best),
+            unit,
+            peak_gflops: None,
+            percent_of_peak: None,
+            precision: "",
+        }
+    }
+
+    fn peak(&self, precision: Precision) -> Row {
+        let (name, rate) = match precision {
+            Precision::F32 => ("multiply-add", self.roofline.peak()),
+            Precision::Int8 => ("multiply-add of bytes", self.roofline.peak_of_bytes()),
+        };
+        Row {
+            peak_gflops: Some(rate.best),
+            precision: precision.name(),
+            ..self.row(name, rate, unit_of(precision))
+        }
+    }
+
+    fn read(&self, kib: u32) -> Row {
+        let rate = self.roofline.read(kib as usize * 1024);
+        Row { geometry: format!("{kib} KiB a thread"), ..self.row("read", rate, "GB/s") }
+    }
+}
 
 fn text(rows: &[Row]) -> String {
     let lines = rows.iter().map(|row| {
