@@ -1,7 +1,8 @@
 //! Convolutions in integers: bytes, weights of eight bits, exact sums. `docs/int8.md` defines the numbers.
 //!
-//! [`lanes`] has the operations on sixteen channels that the kernels are written in, with a file for each family of
-//! instruction sets; [`tile`] the register tile, [`amx`] the loops over tile registers; [`layout`] says where bytes lie between the kernels.
+//! `lanes` has the operations on sixteen channels that the kernels are written in, with a file for each family of
+//! instruction sets; `tile` the register tile, `amx` the loops over tile registers; `layout` says where bytes lie between
+//! the kernels.
 
 pub(crate) mod amx;
 #[cfg(target_arch = "x86_64")]
