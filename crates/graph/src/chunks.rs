@@ -73,8 +73,14 @@ pub(crate) fn chunk_layout(depthwise: &ConvGeometry, channels: usize) -> Layout 
 /// whole tiles, unless that leaves one of the workers with much less to do than another.
 fn blocks_in_chunk(blocks: usize, fits: usize, workers: usize) -> usize {
     let most = (fits / CHUNK_BLOCKS * CHUNK_BLOCKS).max(CHUNK_BLOCKS).min(blocks);
+    most_even(1..=most, blocks, workers).unwrap_or(most)
+}
+
+/// Returns of these sizes of a chunk the one with which the worker that has most of `blocks` to do has least, and of equal
+/// ones the largest.
+pub(crate) fn most_even(sizes: impl Iterator<Item = usize>, blocks: usize, workers: usize) -> Option<usize> {
     let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;
-    (1..=most).min_by_key(|&size| (longest(size), std::cmp::Reverse(size))).unwrap_or(most)
+    sizes.min_by_key(|&size| (longest(size), std::cmp::Reverse(size)))
 }
 
 /// A block about to be computed for one image.

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     arena::Planner,
+    chunks::most_even,
     error::Error,
     net::{Net, Weights},
     precision::Precision,
@@ -280,9 +281,6 @@ fn ask_block(net: Sized<'_>, index: usize, around: &Around, requests: &mut Reque
 /// to do than another.
 fn blocks_in_chunk(blocks: usize, block_len: usize, tile: usize, workers: usize) -> usize {
     let most = (CHUNK_BYTES / block_len / tile * tile).max(tile).min(blocks);
-    let longest = |size: usize| blocks.div_ceil(size).div_ceil(workers) * size;
-    (1..=most)
-        .filter(|size| size.is_multiple_of(tile) || *size == blocks)
-        .min_by_key(|&size| (longest(size), std::cmp::Reverse(size)))
-        .unwrap_or(most)
+    let whole = (1..=most).filter(|size| size.is_multiple_of(tile) || *size == blocks);
+    most_even(whole, blocks, workers).unwrap_or(most)
 }

@@ -61,3 +61,19 @@ pub(crate) fn segments<T: Sync>(
         segment
     })
 }
+
+/// A kernel's functions for so many pixels by B blocks.
+macro_rules! tiles {
+    ($tile:ident, $blocks:literal; $($pixels:literal)+) => {
+        &[$($tile::<$pixels, $blocks>),+]
+    };
+}
+pub(crate) use tiles;
+
+/// The same for tiles that end in quads: of which the first pixel begins one, and of which it comes second in one.
+macro_rules! phased_tiles {
+    ($tile:ident, $blocks:literal; $($pixels:literal)+) => {
+        [&[$($tile::<$pixels, $blocks, 0>),+], &[$($tile::<$pixels, $blocks, 1>),+]]
+    };
+}
+pub(crate) use phased_tiles;

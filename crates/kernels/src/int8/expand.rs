@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{
     amx,
-    blocks::{BlockRow, Segment, segments},
+    blocks::{BlockRow, Segment, phased_tiles, segments},
     lanes::Lanes,
     layout::{Grouping, QUAD, Quads},
     packed::{Outcome, PackedIntegers, Scales},
@@ -34,27 +34,21 @@ type TileFn = unsafe fn(&Tile);
 /// A kernel's functions for 1, 2, … pixels of which the first begins a quad, and of which it comes second in one.
 pub(crate) type ExpandRow = BlockRow<[&'static [TileFn]; 2]>;
 
-macro_rules! tiles {
-    ($tile:ident, $blocks:literal; $($pixels:literal)+) => {
-        [&[$($tile::<$pixels, $blocks, 0>),+], &[$($tile::<$pixels, $blocks, 1>),+]]
-    };
-}
-
 rows! { ExpandRow;
     #[cfg(target_arch = "x86_64")]
-    expand_i8_12x32_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 32, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
+    expand_i8_12x32_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 32, tiles: phased_tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_12x16_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 16, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
+    expand_i8_12x16_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 16, tiles: phased_tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_8x48_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 48, tiles: tiles!(tile_avx512vnni, 3; 1 2 3 4 5 6 7 8),
+    expand_i8_8x48_avx512vnni: IntegerExpand, Avx512Vnni, { lanes: 48, tiles: phased_tiles!(tile_avx512vnni, 3; 1 2 3 4 5 6 7 8),
     };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_4x16_avxvnni: IntegerExpand, AvxVnni, { lanes: 16, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    expand_i8_4x16_avxvnni: IntegerExpand, AvxVnni, { lanes: 16, tiles: phased_tiles!(tile_avxvnni, 1; 1 2 3 4) };
     #[cfg(target_arch = "x86_64")]
-    expand_i8_4x16_avx2: IntegerExpand, Avx2, { lanes: 16, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
-    expand_i8_4x16_portable: IntegerExpand, Portable, { lanes: 16, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
+    expand_i8_4x16_avx2: IntegerExpand, Avx2, { lanes: 16, tiles: phased_tiles!(tile_avx2, 1; 1 2 3 4) };
+    expand_i8_4x16_portable: IntegerExpand, Portable, { lanes: 16, tiles: phased_tiles!(tile_portable, 1; 1 2 3 4) };
 }
 
 /// # Safety

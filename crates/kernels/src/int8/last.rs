@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use super::{
     amx::{self, pairs::Factors},
-    blocks::{BlockRow, Segment, segments},
+    blocks::{BlockRow, Segment, segments, tiles},
     lanes::Lanes,
     layout::Grouping,
     packed::{Outcome, PackedIntegers},
     portable::Portable,
-    project::{cut, share},
+    project::cut,
     tile::{Entry, Groups, biased, sums},
 };
 #[cfg(target_arch = "x86_64")]
@@ -20,7 +20,7 @@ use crate::{
     blocked::BlockedMut,
     isa::{Isa, shells},
     line::BLOCK,
-    par::Threads,
+    par::{Threads, share},
     row::rows,
 };
 
@@ -39,12 +39,6 @@ type TileFn = unsafe fn(&Tile);
 
 /// A kernel's functions for 1, 2, … pixels.
 pub(crate) type LastRow = BlockRow<&'static [TileFn]>;
-
-macro_rules! tiles {
-    ($tile:ident, $blocks:literal; $($pixels:literal)+) => {
-        &[$($tile::<$pixels, $blocks>),+]
-    };
-}
 
 rows! { LastRow;
     #[cfg(target_arch = "x86_64")]

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::{
     amx::{self, pairs::Factors},
-    blocks::{BlockRow, Segment, segments},
+    blocks::{BlockRow, Segment, segments, tiles},
     lanes::Lanes,
     layout::{Grouping, QUAD, eighths_len},
     packed::{Outcome, PackedIntegers, Reading},
@@ -24,7 +24,7 @@ use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni, avx512::Avx512VnniHal
 use crate::{
     isa::{Isa, shells},
     line::{BLOCK, LINE_BYTES},
-    par::Threads,
+    par::{Threads, share},
     row::rows,
 };
 
@@ -58,12 +58,6 @@ type TileFn = unsafe fn(&Tile);
 
 /// A kernel's functions for 1, 2, … pixels.
 pub(crate) type ProjectRow = BlockRow<&'static [TileFn]>;
-
-macro_rules! tiles {
-    ($tile:ident, $blocks:literal; $($pixels:literal)+) => {
-        &[$($tile::<$pixels, $blocks>),+]
-    };
-}
 
 rows! { ProjectRow;
     #[cfg(target_arch = "x86_64")]
@@ -232,11 +226,6 @@ pub fn project_integers(
 
 /// With fewer quads than this for a thread, threads share channels rather than pixels.
 const FEW_QUADS: usize = 8;
-
-/// The part of `len` things that falls to one of `parts`.
-pub(crate) fn share(len: usize, parts: usize, part: usize) -> Range<usize> {
-    len * part / parts..len * (part + 1) / parts
-}
 
 struct Work {
     base: Tile,

@@ -9,14 +9,13 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
 use super::{
-    blocks::{BlockRow, Segment, segments},
+    blocks::{BlockRow, Segment, phased_tiles, segments},
     expand::Cut,
     kept::{PackedBuffers, PackedValues},
     lanes::Lanes,
     layout::{QUAD, Quads},
     packed::{Scales, Source, padded, panels, panels_len},
     portable::Portable,
-    project::share,
     tile::{Entry, ToQuads, Windows, sums, to_quads},
 };
 use crate::{
@@ -24,7 +23,7 @@ use crate::{
     geometry::{ConvGeometry, WINDOW},
     isa::{Isa, shells},
     line::{BLOCK, LINE_BYTES},
-    par::Threads,
+    par::{Threads, share},
     rescale::Rescale,
     row::rows,
 };
@@ -127,24 +126,18 @@ type TileFn = unsafe fn(&Tile);
 /// A kernel's functions for 1, 2, … outputs of which the first begins a quad, and of which it comes second in one.
 pub(crate) type StemRow = BlockRow<[&'static [TileFn]; 2]>;
 
-macro_rules! tiles {
-    ($tile:ident, $blocks:literal; $($pixels:literal)+) => {
-        [&[$($tile::<$pixels, $blocks, 0>),+], &[$($tile::<$pixels, $blocks, 1>),+]]
-    };
-}
-
 rows! { StemRow;
     #[cfg(target_arch = "x86_64")]
-    stem_i8_12x32_avx512vnni: IntegerStem, Avx512Vnni, { lanes: 32, tiles: tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
+    stem_i8_12x32_avx512vnni: IntegerStem, Avx512Vnni, { lanes: 32, tiles: phased_tiles!(tile_avx512vnni, 2; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    stem_i8_12x16_avx512vnni: IntegerStem, Avx512Vnni, { lanes: 16, tiles: tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
+    stem_i8_12x16_avx512vnni: IntegerStem, Avx512Vnni, { lanes: 16, tiles: phased_tiles!(tile_avx512vnni, 1; 1 2 3 4 5 6 7 8 9 10 11 12),
     };
     #[cfg(target_arch = "x86_64")]
-    stem_i8_4x16_avxvnni: IntegerStem, AvxVnni, { lanes: 16, tiles: tiles!(tile_avxvnni, 1; 1 2 3 4) };
+    stem_i8_4x16_avxvnni: IntegerStem, AvxVnni, { lanes: 16, tiles: phased_tiles!(tile_avxvnni, 1; 1 2 3 4) };
     #[cfg(target_arch = "x86_64")]
-    stem_i8_4x16_avx2: IntegerStem, Avx2, { lanes: 16, tiles: tiles!(tile_avx2, 1; 1 2 3 4) };
-    stem_i8_4x16_portable: IntegerStem, Portable, { lanes: 16, tiles: tiles!(tile_portable, 1; 1 2 3 4) };
+    stem_i8_4x16_avx2: IntegerStem, Avx2, { lanes: 16, tiles: phased_tiles!(tile_avx2, 1; 1 2 3 4) };
+    stem_i8_4x16_portable: IntegerStem, Portable, { lanes: 16, tiles: phased_tiles!(tile_portable, 1; 1 2 3 4) };
 }
 
 /// # Safety
