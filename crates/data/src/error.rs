@@ -47,8 +47,16 @@ pub enum Error {
         /// Bytes given.
         got: usize,
     },
+    /// A picture in a format that is not read, and that other programs turn into one that is.
+    #[error("{found}, which is not read; make a JPEG or PNG of it first, as by `{command}`")]
+    Convertible {
+        /// What the file is.
+        found: &'static str,
+        /// A command of another program that converts it.
+        command: &'static str,
+    },
     /// A file in none of the formats that are read.
-    #[error("{found}; the formats read are JPEG, PNG, GIF, BMP and WebP")]
+    #[error("{found}; the formats read are JPEG, PNG, GIF, BMP, WebP and TIFF")]
     UnknownFormat {
         /// What the first bytes look like.
         found: &'static str,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use icecap_data::{
-    About, Cache, CacheKey, CacheKeyParts, Digest, Limits, Loader, OpenPhoto, ResizeSpec, Views, Warning,
+    About, Cache, CacheKey, CacheKeyParts, Digest, Loader, OpenPhoto, ResizeSpec, Turn, Views, Warning,
 };
 use icecap_graph::{Arena, Input, Plan, Precision, Tap};
 use icecap_kernels::Threads;
@@ -175,7 +175,7 @@ impl Extractor {
 
     fn worker(&self) -> Worker {
         Worker {
-            loader: Loader::new(self.backbone.isa(), Limits::default(), self.preprocessing.exif),
+            loader: self.backbone.loader(self.preprocessing.exif, &self.turn),
             pixels: vec![0.0; self.preprocessing.resize.values()],
             arenas: [self.plan.arena()],
         }
