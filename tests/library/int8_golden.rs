@@ -126,7 +126,10 @@ fn imagenet_weights_have_one_checksum_on_every_processor() {
 
 /// SHA-256 of the integers that photos give the starter at this size, with what f32 shows on the portable kernels, which
 /// has the same bits on every processor.
-const CALIBRATED: [([usize; 2], &str); 2] = [([96, 96], "a9bfbdc839ee872c8fd711462aca075ff41dd7310c197c392e667a217d7985d5"), ([97, 131], "6d67f7c722b777739e75a7ad551fd3ecd5fea4f6de5b46f3671e046c4e63aec9")];
+const CALIBRATED: [([usize; 2], &str); 2] = [
+    ([96, 96], "a9bfbdc839ee872c8fd711462aca075ff41dd7310c197c392e667a217d7985d5"),
+    ([97, 131], "6d67f7c722b777739e75a7ad551fd3ecd5fea4f6de5b46f3671e046c4e63aec9"),
+];
 
 #[test]
 fn a_net_that_photos_calibrate_has_one_checksum() {

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::advanced::weights::{
-    BackbonePart, Container, Digest, Error, MAX_FILE, Model, Record, STARTER, Weights,
+    BackbonePart, Container, Digest, Error, FileHead, MAX_FILE, Model, Record, STARTER, Weights,
 };
 use serde::Serialize;
 
 use super::integers::Integers;
-
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::{WeightsSource, provide};
 use crate::terminal::failure::Failure;
@@ -50,6 +49,9 @@ struct Net {
     layout: &'static str,
     width: Option<f32>,
     classes: Option<usize>,
+    /// The layers on the features, or why they cannot be read; `None` if there are none.
+    head: Option<String>,
+    notes: Vec<String>,
     bn_epsilon: f32,
     padding: String,
     scaling: String,
@@ -132,7 +134,15 @@ fn report(bytes: &[u8], path: &Path, opened: Result<Weights, Error>) -> Result<R
 
 fn net(weights: &Weights) -> Net {
     let parameters = weights.params.tensors().map(|(_, tensor)| tensor.data().len() as u64).sum();
-    Net { classes: weights.params.classes(), ..of_record(&weights.record, parameters) }
+    Net {
+        classes: match &weights.head {
+            FileHead::Layers(head) => Some(head.outputs()),
+            _ => weights.params.classes(),
+        },
+        head: head(&weights.head),
+        notes: weights.notes.clone(),
+        ..of_record(&weights.record, parameters)
+    }
 }
 
 /// The net of a model file in int8, whose integers are all looked at.
@@ -157,6 +167,8 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         layout: record.layout.name(),
         width: record.width,
         classes: None,
+        head: None,
+        notes: Vec::new(),
         bn_epsilon: record.numerics.epsilon,
         padding: text("padding"),
         scaling: text("scaling"),
@@ -165,6 +177,16 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         parameters,
         params_sha256: record.params_sha256.to_string(),
         int8: None,
+    }
+}
+
+/// Tells what is on the features.
+fn head(head: &FileHead) -> Option<String> {
+    match head {
+        FileHead::None => None,
+        FileHead::Top => Some("dense".to_owned()),
+        FileHead::Layers(head) => Some(head.to_string()),
+        FileHead::Unreadable { reason } => Some(format!("cannot be read: {reason}")),
     }
 }
 
@@ -198,6 +220,8 @@ fn text(report: &Report) -> String {
         }
         let believed = if net.int8.is_some() { ", believed: those tensors are not in the file" } else { "" };
         lines.push(("params sha256", format!("{}{believed}", net.params_sha256)));
+        lines.extend(net.head.iter().map(|head| ("head", head.clone())));
+        lines.extend(net.notes.iter().map(|text| ("note", text.clone())));
     }
     if let Some(reason) = &report.no_net {
         lines.push(("no net", reason.clone()));
