@@ -70,7 +70,8 @@ fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) -> u64 {
         _ => Input::U8(&images[range]),
     };
     let backbone = |threads| {
-        let settings = Settings { threads, isa: Some(isa), precision: Some(precision), ..Settings::default() };
+        let settings =
+            Settings { threads, isa: Some(isa), precision: Some(precision), ..Settings::default() };
         Backbone::new(weights.clone(), settings).unwrap()
     };
 
@@ -126,7 +127,7 @@ fn features_of_the_starter_have_one_hash_for_any_threads_and_batch() {
 
 #[test]
 fn features_of_a_wide_net_have_one_hash_for_any_threads_and_batch() {
-    let weights = Weights { params: drawn_params(1.0).unwrap(), record: starter().unwrap().record };
+    let weights = Weights::new(drawn_params(1.0).unwrap(), starter().unwrap().record);
     let precision = Precision::F32;
     for isa in Isa::available() {
         // The plainest kernels are several times slower, and split their work where the others do.

@@ -152,6 +152,14 @@ pub enum Error {
         /// The class found.
         class: String,
     },
+    /// A folder whose only folder is a dataset.
+    #[error("{}: the class folders lie further down; name {} instead", path.display(), inside.display())]
+    TooHigh {
+        /// The folder.
+        path: PathBuf,
+        /// The folder that has class folders, or `train` with such.
+        inside: PathBuf,
+    },
     /// A class folder without a photo.
     #[error("{}: no photo in this class folder; add photos or remove the folder", path.display())]
     EmptyClass {

@@ -14,8 +14,8 @@ use crate::orient::Orientation;
 use crate::photo::{Buffers, Header, Stored};
 use crate::resize::resample;
 use crate::{
-    About, Augment, Digest, Error, ErrorKind, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result,
-    Stamp, Turn, View, Warning,
+    About, Augment, Digest, Error, ErrorKind, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec,
+    Result, Stamp, Turn, View, Warning,
 };
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.

@@ -114,10 +114,10 @@ impl Options {
         if let Some(model) = &self.model {
             let options =
                 ModelOptions::of(model.clone(), self.backbone.weights.clone(), self.backbone.runner);
-            let classifier = options.open()?;
+            let classifier = options.within(self.input.limits()).open()?;
             return Ok((classifier.backbone().clone(), classifier.preprocessing()));
         }
-        let backbone = self.backbone.open()?;
+        let backbone = self.backbone.open()?.with_limits(self.input.limits());
         let preprocessing = self.input.over(Preprocessing::for_training(&backbone)?);
         Ok((backbone, preprocessing))
     }

@@ -5,6 +5,7 @@ pub(crate) mod input;
 pub(crate) mod manifest;
 pub(crate) mod measuring_time;
 pub(crate) mod model;
+pub(crate) mod photo;
 pub(crate) mod row_format;
 pub(crate) mod runner;
 pub(crate) mod training;

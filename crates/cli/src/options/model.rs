@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use icecap::advanced::data::Limits;
+use icecap::model::Precision;
 use icecap::{Backbone, Classifier, Error, Settings};
 
 use crate::bundle::payload::{self, Payload};
@@ -23,29 +25,37 @@ pub(crate) struct ModelOptions {
     pub(crate) weights: Option<PathBuf>,
     #[command(flatten)]
     runner: RunnerOptions,
+    /// What one photo may ask for, for commands that read photos.
+    #[arg(skip)]
+    limits: Limits,
 }
 
 impl ModelOptions {
     /// Options with these values, for commands that do not parse them.
     pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, runner: RunnerOptions) -> Self {
-        Self { model, weights, runner }
+        Self { model, weights, runner, limits: Limits::default() }
+    }
+
+    /// Returns these options for photos within `limits`.
+    pub(crate) fn within(&self, limits: Limits) -> Self {
+        Self { limits, ..self.clone() }
     }
 
     /// Returns the settings of what the model runs on.
     pub(crate) fn settings(&self) -> Settings {
-        self.runner.settings()
+        Settings { limits: self.limits, ..self.runner.settings() }
     }
 
     /// Opens the model, or that of a bundle. One without its backbone takes that of `--weights`, else of the environment,
     /// else the starter, if it is the one that it was trained on.
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {
-        let settings = self.runner.settings();
+        let settings = self.settings();
         if let Some(payload) = payload::find(&self.model)? {
             return self.open_bundled(payload);
         }
         if let Some(weights) = &self.weights {
             let backbone = WeightsSource::find(weights)?.backbone(settings)?;
-            return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);
+            return self.over(&backbone);
         }
         let opening = Classifier::builder().settings(settings);
         let opened = match cache_folder::packed() {
@@ -58,6 +68,25 @@ impl ModelOptions {
         }
     }
 
+    /// Opens the model on the backbone of `--weights`.
+    fn over(&self, backbone: &Backbone) -> Result<Classifier, Failure> {
+        match Classifier::builder().backbone(backbone).open(&self.model) {
+            // Nobody asked for a precision: the weights brought theirs.
+            Err(Error::OtherPrecision { model, .. })
+                if self.runner.precision.is_none_or(|of| of == model) =>
+            {
+                let has = match model {
+                    Precision::Int8 => "its net is in int8, and inside; leave --weights out",
+                    Precision::F32 => {
+                        "its head was trained in f32, and these weights are in int8; name them in f32"
+                    }
+                };
+                Err(Failure::new(Code::Arguments, format!("{}: {has}", self.model.display())))
+            }
+            opened => Ok(opened?),
+        }
+    }
+
     /// Opens the model behind a program. Its backbone is inside, so no cache is needed, and there may be none.
     fn open_bundled(&self, payload: Payload) -> Result<Classifier, Failure> {
         if self.weights.is_some() {
@@ -65,7 +94,7 @@ impl ModelOptions {
             return Err(Failure::new(Code::Arguments, message));
         }
         let label = self.model.to_string_lossy();
-        let settings = self.runner.settings();
+        let settings = self.settings();
         // The program itself is written by nobody while it runs, so its net can stay where it is.
         if std::env::current_exe().is_ok_and(|own| own == self.model) {
             let opened = payload.with_net(&self.model, |bytes, net| {
@@ -83,8 +112,8 @@ impl ModelOptions {
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
         let around = BackboneOptions { weights: None, scaling: None, runner: self.runner };
         let backbone = match around.file() {
-            Some(asked) => WeightsSource::find(&asked)?.backbone(self.runner.settings())?,
-            None => Backbone::starter(self.runner.settings())?,
+            Some(asked) => WeightsSource::find(&asked)?.backbone(self.settings())?,
+            None => Backbone::starter(self.settings())?,
         };
         if backbone.record().params_sha256.to_string() == params_sha256 {
             return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);

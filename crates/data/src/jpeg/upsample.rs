@@ -37,10 +37,10 @@ impl Plane {
                     *to = ((u16::from(own) * 3 + u16::from(near) + bias) >> 2) as u8;
                 }
             }
-            (2, 1) if filtered => triangle(out, self.across, (1, 2, 2), |x| u16::from(own[x])),
+            (2, 1) if filtered => triangle(out, self.across, &ONE_WAY, |x| u16::from(own[x])),
             (2, 2) if filtered => {
                 let near = self.row(near);
-                triangle(out, self.across, (8, 7, 4), |x| u16::from(own[x]) * 3 + u16::from(near[x]));
+                triangle(out, self.across, &BOTH_WAYS, |x| u16::from(own[x]) * 3 + u16::from(near[x]));
             }
             _ => {
                 for (x, to) in out.iter_mut().enumerate() {
@@ -51,16 +51,24 @@ impl Plane {
     }
 }
 
-/// Two values for each of `sums`: three quarters of it, and a quarter of the one on that side. `rounding` is what is
-/// added to the left and to the right value, and the bits that are taken off.
-fn triangle(out: &mut [u8], count: usize, rounding: (u16, u16, u32), sum: impl Fn(usize) -> u16) {
-    let (left, right, bits) = rounding;
+/// How sums become samples: what is added to the left and to the right one, and the bits that are taken off.
+struct Rounding {
+    left: u16,
+    right: u16,
+    bits: u32,
+}
+
+const ONE_WAY: Rounding = Rounding { left: 1, right: 2, bits: 2 };
+const BOTH_WAYS: Rounding = Rounding { left: 8, right: 7, bits: 4 };
+
+/// Two values for each of `count` sums: three quarters of it, and a quarter of the one on that side.
+fn triangle(out: &mut [u8], count: usize, rounding: &Rounding, sum: impl Fn(usize) -> u16) {
     for (x, to) in out.iter_mut().enumerate() {
         let own = x / 2;
         let (near, bias) = match x % 2 {
-            0 => (own.saturating_sub(1), left),
-            _ => ((own + 1).min(count - 1), right),
+            0 => (own.saturating_sub(1), rounding.left),
+            _ => ((own + 1).min(count - 1), rounding.right),
         };
-        *to = ((sum(own) * 3 + sum(near) + bias) >> bits) as u8;
+        *to = ((sum(own) * 3 + sum(near) + bias) >> rounding.bits) as u8;
     }
 }

@@ -111,12 +111,7 @@ impl Layout {
             Some(2) => Alpha::Beside,
             _ => Alpha::None,
         };
-        let differences = match directory.number(317) {
-            None | Some(1) => false,
-            Some(2) if bits == 8 || bits == 16 => true,
-            Some(2) => return Err(unsupported(format!("differences of {bits} bits"))),
-            Some(_) => return Err(unsupported("differences of floating-point numbers")),
-        };
+        let differences = differences(directory, bits)?;
         let (width, height) = (width as usize, height as usize);
         let tiled = directory.has(324);
         let length = |tag| directory.number(tag).and_then(|length| usize::try_from(length).ok());
@@ -178,6 +173,16 @@ impl Layout {
         let rest = bytes.get(start..)?;
         let count = self.counts.as_ref().and_then(|counts| counts.get(index)).copied().unwrap_or(u64::MAX);
         Some(&rest[..usize::try_from(count).unwrap_or(usize::MAX).min(rest.len())])
+    }
+}
+
+/// Whether samples are stored as differences.
+fn differences(directory: &Directory<'_>, bits: u32) -> Result<bool> {
+    match directory.number(317) {
+        None | Some(1) => Ok(false),
+        Some(2) if bits == 8 || bits == 16 => Ok(true),
+        Some(2) => Err(unsupported(format!("differences of {bits} bits"))),
+        Some(_) => Err(unsupported("differences of floating-point numbers")),
     }
 }
 

@@ -13,6 +13,7 @@ mod listed;
 mod make;
 mod resize;
 mod scan;
+mod tiff;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -47,6 +47,8 @@ pub struct Extractor {
     cache: Option<Arc<Cache>>,
     describe: bool,
     views: Views,
+    /// Whose turn it is among the workers to hold a large photo.
+    turn: Turn,
 }
 
 /// Where the cache keeps what is known of a photo beside its features; no stage is called so.
@@ -73,6 +75,7 @@ impl Extractor {
             cache: None,
             describe: false,
             views: Views::Plain,
+            turn: Turn::default(),
         })
     }
 
@@ -145,7 +148,7 @@ impl Extractor {
             self.workers.push(self.worker());
         }
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views } = self;
+        let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views, .. } = self;
         let shared = Shared {
             params: backbone.net_sha256(),
             preprocessing: preprocessing.to_string(),

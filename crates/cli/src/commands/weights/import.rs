@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::weights::{Digest, Weights};
+use icecap::advanced::weights::{Digest, FileHead, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
-use crate::options::input::InputSize;
+use crate::options::input::{InputSize, tell};
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::note;
 use crate::terminal::table::print;
 use crate::terminal::wording::plain_path;
 
@@ -45,18 +46,31 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classes = options.classes.as_deref().map(class_names).transpose()?;
     let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights()?;
     match classes {
-        Some(classes) => import_model(options, weights, classes),
-        None => import_weights(options, &weights),
+        Some(classes) => {
+            tell(&options.weights, &weights.notes, &FileHead::None);
+            import_model(options, weights, classes)
+        }
+        None => {
+            tell(&options.weights, &weights.notes, &weights.head);
+            if let FileHead::Layers(_) = weights.head {
+                note("note: its head is no single layer and is left out; with --classes it becomes a model");
+            }
+            import_weights(options, &weights)
+        }
     }
 }
 
 /// Returns the names of the classes: in the text itself, or in the file that it names behind an `@`.
 fn class_names(text: &str) -> Result<Vec<String>, Failure> {
-    let names = |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect();
+    let names =
+        |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect::<Vec<_>>();
     let Some(path) = text.strip_prefix('@').map(Path::new) else { return Ok(names(text.split(','))) };
     let lines = icecap::advanced::kernels::with_mapped_file(path, MAX_NAMES, |bytes| {
         let lines = std::str::from_utf8(bytes).ok()?;
-        Some(names(lines.trim_end().split('\n')))
+        // Some editors begin a text with a byte order mark, and end it with empty lines.
+        let mut names = names(lines.strip_prefix('\u{feff}').unwrap_or(lines).split('\n'));
+        names.retain(|name| !name.is_empty());
+        Some(names)
     })?;
     lines.ok_or_else(|| {
         Failure::new(Code::Content, format!("{}: is no text; name a class on each line", path.display()))
