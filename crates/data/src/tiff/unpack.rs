@@ -97,10 +97,8 @@ pub(super) fn add_up(row: &mut [u8], samples: usize, bits: u32, big_endian: bool
         }
         return;
     }
-    let (read, write): (fn([u8; 2]) -> u16, fn(u16) -> [u8; 2]) = match big_endian {
-        true => (u16::from_be_bytes, u16::to_be_bytes),
-        false => (u16::from_le_bytes, u16::to_le_bytes),
-    };
+    let read = |pair: [u8; 2]| if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
+    let write = |value: u16| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
     let (pairs, _) = row.as_chunks_mut::<2>();
     for at in samples..pairs.len() {
         pairs[at] = write(read(pairs[at]).wrapping_add(read(pairs[at - samples])));

@@ -10,8 +10,8 @@ const HEIGHT: usize = 11;
 /// A classic file in either byte order: its tags, each with its type and numbers, and the bytes of its strips or tiles.
 pub(crate) struct Tiff {
     pub(crate) big_endian: bool,
-    /// Shorts if every number fits, longs otherwise; `Err` for bytes.
-    pub(crate) tags: Vec<(u16, Result<Vec<u32>, Vec<u8>>)>,
+    /// Shorts if every number fits, longs otherwise.
+    pub(crate) tags: Vec<(u16, Vec<u32>)>,
     pub(crate) chunks: Vec<Vec<u8>>,
 }
 
@@ -23,13 +23,13 @@ impl Tiff {
     fn new(tags: &[(u16, &[u32])], chunks: Vec<Vec<u8>>) -> Self {
         let sides = [(256, vec![WIDTH as u32]), (257, vec![HEIGHT as u32])].into_iter();
         let tags = tags.iter().map(|(tag, numbers)| (*tag, numbers.to_vec()));
-        let tags = sides.chain(tags).map(|(tag, numbers)| (tag, Ok(numbers))).collect();
+        let tags = sides.chain(tags).collect();
         Self { big_endian: false, tags, chunks }
     }
 
     fn with(mut self, tag: u16, numbers: &[u32]) -> Self {
         self.tags.retain(|(own, _)| *own != tag);
-        self.tags.push((tag, Ok(numbers.to_vec())));
+        self.tags.push((tag, numbers.to_vec()));
         self
     }
 
@@ -46,19 +46,18 @@ impl Tiff {
             out.extend(chunk);
         }
         let tiled = self.tags.iter().any(|(tag, _)| *tag == 322);
-        let counts = self.chunks.iter().map(|chunk| chunk.len() as u32).collect();
-        self.tags.push((if tiled { 324 } else { 273 }, Ok(offsets)));
-        self.tags.push((if tiled { 325 } else { 279 }, Ok(counts)));
+        let counts: Vec<u32> = self.chunks.iter().map(|chunk| chunk.len() as u32).collect();
+        self.tags.push((if tiled { 324 } else { 273 }, offsets));
+        self.tags.push((if tiled { 325 } else { 279 }, counts));
         self.tags.sort_by_key(|(tag, _)| *tag);
         let mut entries = Vec::new();
-        for (tag, values) in &self.tags {
-            let (kind, count, bytes): (u32, usize, Vec<u8>) = match values {
-                Ok(numbers) if numbers.iter().all(|&number| number < 1 << 16) => {
-                    (3, numbers.len(), numbers.iter().flat_map(|&number| short(number)).collect())
-                }
-                Ok(numbers) => (4, numbers.len(), numbers.iter().flat_map(|&number| long(number)).collect()),
-                Err(bytes) => (7, bytes.len(), bytes.clone()),
+        for (tag, numbers) in &self.tags {
+            let shorts = numbers.iter().all(|&number| number < 1 << 16);
+            let bytes: Vec<u8> = match shorts {
+                true => numbers.iter().flat_map(|&number| short(number)).collect(),
+                false => numbers.iter().flat_map(|&number| long(number)).collect(),
             };
+            let (kind, count) = (if shorts { 3 } else { 4 }, numbers.len());
             entries.extend([short((*tag).into()), short(kind)].concat());
             entries.extend(long(count as u32));
             if bytes.len() <= 4 {
@@ -107,7 +106,7 @@ pub(crate) fn tiffs() -> Vec<(String, Vec<u8>)> {
     let packed = vec![pack_bits(&rgb, WIDTH * 3)];
     let jpeg = vec![jpeg(&rgb, WIDTH, HEIGHT, jpeg_encoder::ColorType::Rgb, Jpeg::PLAIN)];
     let mut palette = Tiff::new(&[(258, &[4]), (262, &[3]), (278, &[11])], vec![vec![0x5A; 7 * HEIGHT]]);
-    palette.tags.push((320, Ok((0..48).map(|value| value * 1000).collect())));
+    palette.tags.push((320, (0..48).map(|value| value * 1000).collect()));
     [
         ("plain", Tiff::rgb(strips(&rgb, WIDTH * 3, 4), 4)),
         ("deflate", Tiff::rgb(zlib.collect(), 4).with(259, &[8])),
