@@ -33,7 +33,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     input: InputOptions,
     /// Classes to show of each photo
-    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 5, value_parser = crate::options::count::at_least_one)]
     top: u16,
     /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]

@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Classes to list for each photo, the most probable first
-    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = crate::options::count::at_least_one)]
     top: u16,
     /// 'None of these': the label is 'none' where the most probable class is less probable than P, from 0 up to 1; the
     /// class is told beside it as the best guess

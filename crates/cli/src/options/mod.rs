@@ -1,5 +1,6 @@
 //! Groups of options that several commands share, and what they stand for once they are read.
 
+pub(crate) mod count;
 pub(crate) mod dataset;
 pub(crate) mod input;
 pub(crate) mod manifest;

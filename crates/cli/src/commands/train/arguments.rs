@@ -39,7 +39,7 @@ pub(super) fn arguments(
         max_pixels: options.input.limits().pixels,
     };
     let run = RunArguments {
-        val_split: options.val_split,
+        val_split: options.held_back(),
         folds: options.folds,
         group: options.group.clone(),
         augment: options.augment.augment.map(|augment| augment.to_string()),
