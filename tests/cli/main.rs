@@ -23,6 +23,7 @@ mod heatmap;
 mod help;
 mod int8;
 mod network;
+mod people;
 mod predict;
 mod report;
 #[cfg(unix)]
