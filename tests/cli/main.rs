@@ -23,6 +23,7 @@ mod heatmap;
 mod help;
 mod int8;
 mod network;
+mod opens;
 mod people;
 mod predict;
 mod report;

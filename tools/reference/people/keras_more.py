@@ -31,7 +31,7 @@ def other_operations_of_keras_2_3(m):
     return m.functional((96, 96, 3), lambda x: chain(x, layers), m.pooled(dense(m)))
 
 
-@case("both", (".keras", ".h5"), photos=((213, 300), (320, 240)))
+@case("both", (".keras", ".h5"), photos=((213, 300), (320, 240)), expect="either", extract="either", named=("uint8", "u8", "round"))
 def bytes_resized(m):
     """An input of u8 that a layer resizes: Keras 3 rounds what comes of it."""
     layers = [m.layers.Resizing(96, 96), m.layers.Rescaling(1 / 127.5, offset=-1)]

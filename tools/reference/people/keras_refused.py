@@ -254,9 +254,28 @@ def cut_base(m):
     return m.functional((96, 96, 3), m.preprocess, m.pooled(dense(m)), base=middle)
 
 
-@refused("both", (".keras", ".h5"), "training")
+def in_training_mode(m):
+    """The base called with training=True, which a saved model keeps."""
+    base = m.base((96, 96, 3))
+    base.trainable = True
+    return small(m, m.pooled(dense(m)), base=base, training=True)
+
+
+@refused("tf_keras", ".h5", "training")
 def training_mode(m):
-    """The base called with training=True, which a saved model keeps: statistics of the batch."""
+    """The base called with training=True: tf_keras takes the statistics of the batch, also in a prediction."""
+    return in_training_mode(m)
+
+
+@refused("keras3", ".keras", "training", expect="either", extract="either")
+def training_mode_overridden(m):
+    """The same in Keras 3, where a prediction says training=False to every layer, and that wins."""
+    return in_training_mode(m)
+
+
+@refused("both", (".h5", ".keras"), "training", expect="either", extract="either")
+def training_mode_frozen(m):
+    """The same of a frozen base: BatchNorm that is not trainable keeps its own statistics even so."""
     return small(m, m.pooled(dense(m)), training=True)
 
 
