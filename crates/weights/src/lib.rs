@@ -22,6 +22,7 @@
 mod affine;
 mod bundle;
 mod container;
+mod dense_head;
 mod derived;
 #[cfg(feature = "download")]
 pub mod download;
@@ -51,6 +52,10 @@ mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, INTEGER_FORMAT, Model, OpenedModel, Preprocessing, check_classes};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
+pub use dense_head::{
+    Activation, BatchNormValues, DenseHead, DenseLayer, FileHead, HeadBuilder, HeadOutput, MAX_HEAD_LAYERS,
+    MAX_HEAD_VALUES,
+};
 pub use error::{Error, Kind};
 pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;
@@ -62,7 +67,7 @@ pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
 pub use open::{STARTER, open_starter, starter};
-pub use open::{from_bytes, open_bytes, parse_scaling};
+pub use open::{format_scaling, from_bytes, open_bytes, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, read, read_on};
 pub use opened::{Opened, Weights};

@@ -1,12 +1,13 @@
 //! Options that several commands share: weights, size.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
 use icecap::advanced::data::{ExifPolicy, ResizeMode};
 use icecap::advanced::graph::Scaling;
-use icecap::advanced::weights::Weights;
+use icecap::advanced::weights::{FileHead, Weights};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Settings};
 
@@ -14,6 +15,7 @@ use crate::options::runner::RunnerOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::Failure;
 use crate::terminal::stderr::note;
+use crate::terminal::wording::{plain, plain_path};
 
 /// The environment variable that names weights, or a file of them.
 const WEIGHTS_VARIABLE: &str = "ICECAP_WEIGHTS";
@@ -57,10 +59,12 @@ impl BackboneOptions {
             return self.scaled(icecap::advanced::weights::starter()?, settings);
         };
         let source = WeightsSource::find(&asked)?;
-        match self.scaling {
+        let backbone = match self.scaling {
             None => source.backbone(settings),
             Some(_) => self.scaled(source.weights()?, settings),
-        }
+        }?;
+        tell(&asked, backbone.notes(), backbone.head());
+        Ok(backbone)
     }
 
     /// Returns the backbone of opened weights, its pixels scaled otherwise if that was asked for.
@@ -70,6 +74,15 @@ impl BackboneOptions {
             None => weights,
         };
         Ok(Backbone::new(weights, settings)?)
+    }
+}
+
+/// Tells what the person should know who uses these weights for their backbone.
+pub(crate) fn tell(asked: &Path, notes: &[String], head: &FileHead) {
+    let file = plain_path(asked);
+    notes.iter().for_each(|text| note(&format!("note: {file}: {text}")));
+    if let Some(reason) = head.unreadable() {
+        note(&format!("note: {file}: its head cannot be read and is passed over: {}", plain(reason)));
     }
 }
 
@@ -105,6 +118,15 @@ impl InputOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InputSize(pub(crate) [usize; 2]);
 
+impl fmt::Display for InputSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [height, width] if height == width => write!(f, "{height}"),
+            [height, width] => write!(f, "{height}x{width}"),
+        }
+    }
+}
+
 impl FromStr for InputSize {
     type Err = String;
 
@@ -132,6 +154,7 @@ mod tests {
     fn a_size_is_a_side_or_two() {
         assert_eq!("160".parse(), Ok(InputSize([160, 160])));
         assert_eq!("96x128".parse(), Ok(InputSize([96, 128])));
+        assert_eq!([[160, 160], [96, 128]].map(|size| InputSize(size).to_string()), ["160", "96x128"]);
         for wrong in ["", "31", "96x", "x96", "96x96x3", "-160", "4096", "1e2"] {
             assert!(wrong.parse::<InputSize>().is_err(), "{wrong}");
         }
