@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Sections of the page: the word that a row begins with, and the kinds in their order.
-const TABLES: [(&str, &str); 2] = [("Opens", "how it is read"), ("Refuses", "what the message names or advises")];
+const TABLES: [(&str, &str); 2] =
+    [("Opens", "how it is read"), ("Refuses", "what the message names or advises")];
 const KINDS: [&str; 5] = ["Keras", "PyTorch", "other files of weights", "photos", "lists and folders"];
 
 /// One thing that a test opens, or holds to be refused.
@@ -37,14 +38,18 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
 fn rows(text: &str, word: &str, place: &str, into: &mut BTreeSet<Row>) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     for (number, line) in lines.iter().enumerate() {
-        let Some(row) = line.strip_prefix("/// ").and_then(|line| line.strip_prefix(word)?.strip_prefix(": "))
+        let Some(row) =
+            line.strip_prefix("/// ").and_then(|line| line.strip_prefix(word)?.strip_prefix(": "))
         else {
             continue;
         };
-        let mut below = lines[number..].iter().take_while(|line| line.starts_with("///") || line.starts_with("#["));
+        let mut below =
+            lines[number..].iter().take_while(|line| line.starts_with("///") || line.starts_with("#["));
         assert!(below.any(|line| *line == "#[test]"), "{place}:{}: of no test: {line}", number + 1);
         let parts: Vec<&str> = row.split('|').map(str::trim).collect();
-        let [kind, what, how] = parts[..] else { panic!("{place}:{}: three parts, not {parts:?}", number + 1) };
+        let [kind, what, how] = parts[..] else {
+            panic!("{place}:{}: three parts, not {parts:?}", number + 1)
+        };
         let kind = KINDS.iter().position(|known| *known == kind);
         let kind = kind.unwrap_or_else(|| panic!("{place}:{}: a kind is one of {KINDS:?}", number + 1));
         into.insert(Row { kind, what: what.to_owned(), how: how.to_owned() });
@@ -94,7 +99,10 @@ fn the_page_of_what_opens_says_what_tests_open() {
         std::fs::write(&path, &made).unwrap();
     }
     let differs = made.lines().zip(page.lines()).find(|(made, page)| made != page);
-    assert!(made == page, "docs/opens.md differs from what tests say, first at {differs:?}; ICECAP_WRITE_DOCS=1 writes it");
+    assert!(
+        made == page,
+        "docs/opens.md differs from what tests say, first at {differs:?}; ICECAP_WRITE_DOCS=1 writes it"
+    );
 }
 
 #[test]
@@ -103,7 +111,11 @@ fn a_row_stands_over_a_test_and_has_three_parts() {
     rows("/// Opens: Keras | a | b\n#[test]\nfn x() {}\n", "Opens", "here", &mut all);
     rows("/// Opens: Keras | a | b\n/// More.\n#[cfg(unix)]\n#[test]\n", "Opens", "here", &mut all);
     assert_eq!(all.len(), 1);
-    for wrong in ["/// Opens: Keras | a | b\nfn x() {}\n#[test]\n", "/// Opens: Keras | a\n#[test]\n", "/// Opens: no | a | b\n#[test]\n"] {
+    for wrong in [
+        "/// Opens: Keras | a | b\nfn x() {}\n#[test]\n",
+        "/// Opens: Keras | a\n#[test]\n",
+        "/// Opens: no | a | b\n#[test]\n",
+    ] {
         let read = || rows(wrong, "Opens", "here", &mut BTreeSet::new());
         assert!(std::panic::catch_unwind(read).is_err(), "{wrong}");
     }

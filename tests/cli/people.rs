@@ -110,7 +110,10 @@ impl Case<'_> {
             return self.refusal(&imported, &self.entry.expect);
         }
         if self.entry.expect == "refuse" {
-            return Outcome { verdict: Verdict::Silent, about: format!("opens; expected {:?}", self.entry.named) };
+            return Outcome {
+                verdict: Verdict::Silent,
+                about: format!("opens; expected {:?}", self.entry.named),
+            };
         }
         let photos = self.photos();
         let count = self.entry.classes.len().to_string();
@@ -147,7 +150,10 @@ impl Case<'_> {
             rows.extend(floats(&bytes, "features").unwrap());
         }
         if self.entry.extract == "refuse" {
-            return Outcome { verdict: Verdict::Silent, about: format!("opens; expected {:?}", self.entry.named) };
+            return Outcome {
+                verdict: Verdict::Silent,
+                about: format!("opens; expected {:?}", self.entry.named),
+            };
         }
         let Some(right) = self.values("pooled") else {
             return Outcome { verdict: Verdict::Agrees, about: "opens".to_owned() };

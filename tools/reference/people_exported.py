@@ -3,8 +3,7 @@
 
 Into FOLDER go the files, `photos/`, and `exported.json`: for each file its photos, what pixels the graph was fed (`fed`,
 as `scaling` says), and in `FILE.values.safetensors` what the file's own engine (ONNX Runtime, LiteRT) puts out (`raw`),
-what the framework that it came from gives (`probabilities`, `pooled`), and the tensors of that net in Keras' names
-(`net/…`, none where the file is quantized).
+what the framework that it came from gives (`probabilities`: of PyTorch's nets behind a softmax, of Keras' models what they put out; `pooled`).
 
 usage: people_exported.py FOLDER [PATTERN]
 needs: pip install keras tensorflow-cpu tf_keras tf2onnx torch torchvision timm transformers onnx onnxruntime onnxscript
@@ -257,8 +256,7 @@ def by_lite(out, name, set_up=None, **options):
     import tensorflow as tf
 
     model, right, scaling = keras_net(out, **options)
-    call = tf.function(lambda x: model(x, training=False), input_signature=[tf.TensorSpec((1, SIDE, SIDE, 3), tf.float32, name="input")])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()], model)
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if set_up:
         set_up(tf, converter, lambda: ([right(Album(out).photo((SIDE, SIDE), n)[1])[0]] for n in range(8)))
     path = out / f"{name}.tflite"
