@@ -340,6 +340,26 @@ def run(path, x):
     return raw if raw.dtype == np.float32 else ((raw.astype(np.float32) - zero) * np.float32(scale))
 
 
+def is_quantized(name):
+    return any(word in name for word in ("int", "dynamic", "qdq", "half", "per_tensor"))
+
+
+def of_classes(name, right):
+    """What a prediction says of each class, from what the framework's model puts out."""
+    if name == "lite_logits":
+        right = np.exp(right) / np.exp(right).sum(1, keepdims=True)
+    return np.concatenate([1 - right, right], 1) if right.shape[1] == 1 else right
+
+
+def expected(name, scaling, classes):
+    """How the file is imported, and what must come of it, as people_models.py says it of its files."""
+    options = [] if scaling == "inside" else ["--scaling", scaling]
+    expect = "either" if is_quantized(name) or "external" in name else "open"
+    named = ["external", ".data", "quant", "int8", "int16", "uint8", "float16", "f16", "half", "batch"]
+    return {"classes": [f"c{i}" for i in range(classes)], "options": options, "expect": expect, "extract": expect,
+            "named": named, "told": [], "tolerance": 0.1 if is_quantized(name) else 2e-5}
+
+
 def main(arguments):
     if not arguments:
         raise SystemExit(__doc__)
@@ -363,12 +383,15 @@ def main(arguments):
             failed += 1
             continue
         stack = lambda arrays: np.ascontiguousarray(np.concatenate(arrays), dtype=np.float32)
-        tensors = {"fed": stack([r[0] for r in rows]), "probabilities": stack([r[1] for r in rows]),
-                   "pooled": stack([r[2] for r in rows]), "raw": stack(raw)}
+        tensors = {"fed": stack([r[0] for r in rows]), "raw": stack(raw), "right": stack([r[1] for r in rows])}
+        tensors["probabilities"] = of_classes(name, tensors["right"])
+        # A quantized net has its own features, near these.
+        tensors["near" if is_quantized(name) else "pooled"] = stack([r[2] for r in rows])
         save_file(tensors, f"{path}.values.safetensors")
         about = make.__doc__ if make.__name__ == name and make.__doc__ else name.replace("_", " ")
         entries[path.name] = {"file": path.name, "about": about.strip(), "photos": [p for p, _ in photos],
                               "scaling": scaling, "size": SIDE, "values": f"{path.name}.values.safetensors"}
+        entries[path.name] |= expected(name, scaling, tensors["probabilities"].shape[1])
         listed.write_text(json.dumps(list(entries.values()), indent=1) + "\n")
         print(f"{name}: raw {np.round(tensors['raw'][0], 4).tolist()} right {np.round(tensors['probabilities'][0], 4).tolist()}", flush=True)
     return 1 if failed else 0

@@ -7,7 +7,7 @@ the right probabilities and pooled features, computed by the framework in f32 on
 refusal must hold one. `expect` is of a model (`weights import`, `predict`), `extract` of the backbone alone:
 `open`, `refuse`, or `either`, where following the file and refusing it are both right.
 
-With PATTERN only the cases with it in their names are made, and the others keep their entries.
+With PATTERN, a regular expression, only the cases whose names it matches are made, and the others keep their entries.
 
 usage: people_models.py FOLDER [keras|torch] [PATTERN]
 needs: pip install keras tensorflow-cpu tf_keras torch torchvision timm transformers numpy pillow safetensors
@@ -16,6 +16,7 @@ needs: pip install keras tensorflow-cpu tf_keras torch torchvision timm transfor
 import json
 import os
 import pathlib
+import re
 import sys
 import warnings
 
@@ -50,7 +51,7 @@ def make_all(make, kind, out, pattern):
     entries = {entry["file"]: entry for entry in json.loads(listed.read_text())} if listed.exists() else {}
     failed, album = 0, Album(out)
     for number, case in enumerate(cases):
-        if pattern not in case.name:
+        if not re.search(pattern, case.name):
             continue
         try:
             entry = make(case, out, album, 1000 + number)

@@ -289,7 +289,7 @@ def nested_thrice(m):
     inner = m.k.Model(inputs, m.layers.Dropout(0.1)(trunk(m.layers.Rescaling(1 / 127.5, offset=-1)(inputs))), name="inner")
     head = m.k.Sequential([m.k.Input((1280,)), dense(m, 16, "relu"), dense(m)], name="top")
     model = m.k.Sequential([m.k.Input((96, 96, 3)), inner, head])
-    m.backbone = lambda x: base(x / np.float32(127.5) - np.float32(1), training=False)
+    m.backbone = lambda x, training: base(x / np.float32(127.5) - np.float32(1), training=training)
     return model
 
 

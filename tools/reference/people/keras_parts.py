@@ -53,9 +53,9 @@ class Maker:
         """A Sequential; the features are those behind the layer that is MobileNetV2, alone or in a Sequential."""
         model = self.k.Sequential(list(layers), name=name)
 
-        def features(x):
+        def features(x, training):
             for layer in model.layers:
-                x = layer(x, training=False)
+                x = layer(x, training=training)
                 if "mobilenet" in layer.name or layer.name == "backbone":
                     return x
             raise AssertionError("no base in the Sequential")
@@ -69,7 +69,7 @@ class Maker:
 
     def features(self, pixels):
         """Pooled features [N, C] of u8 pixels, before any layer of the head."""
-        x = np.asarray(self.backbone(pixels.astype(np.float32)))
+        x = np.asarray(self.backbone(pixels.astype(np.float32), training=False))
         return x.mean((1, 2), dtype=np.float64).astype(np.float32) if x.ndim == 4 else x
 
 

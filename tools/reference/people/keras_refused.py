@@ -40,7 +40,7 @@ def max_pooling_inside(m):
     base = m.base((96, 96, 3), pooling="max")
     model = small(m, lambda x: dense(m)(x), base=base)
     maps = m.k.Model(base.input, base.get_layer("out_relu").output)
-    m.backbone = lambda x: maps(x / np.float32(127.5) - np.float32(1), training=False)
+    m.backbone = lambda x, training: maps(x / np.float32(127.5) - np.float32(1), training=training)
     return model
 
 
@@ -71,7 +71,7 @@ def prelu(m):
     return small(m, m.pooled(m.layers.Dense(32), m.layers.PReLU(), dense(m)))
 
 
-@head_refused("keras3", ".keras", "softmax", "sigmoid", "hidden_softmax")
+@head_refused("keras3", ".keras", "softmax", "sigmoid", "hidden_softmax", "probabilities")
 def softmax_hidden(m):
     return small(m, m.pooled(m.layers.Dense(8, activation="softmax", name="hidden_softmax"), dense(m)))
 
@@ -165,7 +165,7 @@ def resize_function(m):
     return m.functional((None, None, 3), before, m.pooled(dense(m)), base=m.base((160, 160, 3)))
 
 
-@refused("keras3", ".keras", "standardization", "per_image", "Std", "std", "Mean", "mean")
+@refused("keras3", ".keras", "standardization", "per_image", "Std", "std", "Mean", "mean", "several layers")
 def standardized(m):
     """Each photo by its own mean: no fixed numbers."""
     before = lambda x: x / 64.0 - m.k.ops.mean(x / 64.0, axis=(1, 2, 3), keepdims=True)
@@ -231,7 +231,7 @@ def one_epsilon(m):
     return swapped_in(m, lambda layer: with_config(layer, epsilon=0.1) if layer.name == "block_3_project_BN" else None)
 
 
-@refused("both", (".keras", ".h5"), "block_3_pad", "padding", "ZeroPadding2D", expect="either", extract="either")
+@refused("both", (".keras", ".h5"), "block_3_pad", "padding", "ZeroPadding2D", "pads", expect="either", extract="either")
 def other_padding(m):
     return swapped_in(m, lambda layer: with_config(layer, padding=((1, 0), (1, 0))) if layer.name == "block_3_pad" else None)
 
@@ -293,7 +293,7 @@ def mobilenet_v1(m):
     return m.k.Model(inputs, m.pooled(dense(m))(base(inputs, training=False)))
 
 
-@refused("keras3", ".keras", "int8", "quantized", "quantization")
+@refused("keras3", ".keras", "int8", "quantized", "quantization", "I8")
 def quantized_by_keras(m):
     model = m.unrolled((96, 96, 3), m.pooled(dense(m)))
     m.after = lambda: model.quantize("int8") or model
