@@ -5,6 +5,7 @@
 
 mod integers;
 mod read;
+mod seal;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

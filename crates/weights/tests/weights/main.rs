@@ -7,6 +7,7 @@
 mod draft;
 mod forge;
 mod given;
+mod golden_file;
 mod net;
 
 mod assets;
@@ -21,4 +22,5 @@ mod model;
 mod mutants;
 mod packed;
 mod saving;
+mod seal;
 mod torch;
