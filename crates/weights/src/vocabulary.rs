@@ -6,7 +6,8 @@
 //! | padding | `same` (TensorFlow), `symmetric` (PyTorch) |
 //! | scaling | `-1..1`; `mean 0.485,0.456,0.406 std 0.229,0.224,0.225`; `scale R,G,B shift R,G,B` |
 //! | size | `160`, or rows x columns: `96x128`; sides that a net can run, 32 to 2048 |
-//! | resize | `squash`; `center-crop FRACTION`, the fraction from 0.1 to 1, or 0.875 where it is left out |
+//! | resize | `squash`; `center-crop FRACTION`, the fraction from 0.1 to 1, or 0.875 where it is left out; `crop`, `cut`, and \
+//!   each of `squash`, `crop` and `cut` behind another as in `crop of 256x256 squash` |
 //! | exif | `apply`, `ignore` |
 //!
 //! Every value has one text that is written, and reading that text gives back the same bits.
@@ -103,13 +104,17 @@ pub(crate) fn digest(text: &str) -> Result<Digest, String> {
 pub(crate) fn resize(text: &str) -> Result<String, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let known = match words[..] {
-        ["squash"] | ["center-crop"] => true,
+        ["squash" | "crop" | "cut" | "center-crop"] => true,
+        ["squash" | "crop" | "cut", "of", first, "squash"] => first.contains('x') && size(first).is_ok(),
         ["center-crop", fraction] => fraction.parse().is_ok_and(|fraction| FRACTIONS.contains(&fraction)),
         _ => false,
     };
     let (least, most) = (FRACTIONS.start(), FRACTIONS.end());
     known.then(|| text.to_owned()).ok_or_else(|| {
-        format!("expected 'squash' or 'center-crop FRACTION' with a fraction from {least} to {most}")
+        format!(
+            "expected 'squash', 'crop', 'cut', 'crop of 256x256 squash', or 'center-crop FRACTION' with a fraction from \
+             {least} to {most}"
+        )
     })
 }
 
@@ -143,7 +148,16 @@ mod tests {
         assert_eq!((size("160"), size("96x128")), (Ok([160; 2]), Ok([96, 128])));
         assert_eq!((epsilon("0.001"), width("0.35")), (Ok(1e-3), Ok(0.35)));
         assert_eq!(padding("symmetric"), Ok(Padding::Symmetric));
-        for rule in ["squash", "center-crop", "center-crop 0.875", "center-crop 0.1", "center-crop 1"] {
+        for rule in [
+            "squash",
+            "crop",
+            "cut",
+            "cut of 256x300 squash",
+            "center-crop",
+            "center-crop 0.875",
+            "center-crop 0.1",
+            "center-crop 1",
+        ] {
             assert_eq!(resize(rule).as_deref(), Ok(rule));
         }
         assert!(exif("apply").is_ok() && exif("ignore").is_ok());
@@ -161,8 +175,16 @@ mod tests {
         for bad in ["", "0", "-1", "inf", "NaN", "1e-60", "one"] {
             assert!(epsilon(bad).is_err() && width(bad).is_err(), "{bad}");
         }
-        for bad in ["", "crop", "squash 1", "Squash", "center-crop 0", "center-crop 0.09", "center-crop 1.01"]
-        {
+        for bad in [
+            "",
+            "crop of 256 squash",
+            "cut of 256x256",
+            "squash 1",
+            "Squash",
+            "center-crop 0",
+            "center-crop 0.09",
+            "center-crop 1.01",
+        ] {
             assert!(resize(bad).is_err(), "{bad}");
         }
         for bad in

@@ -7,9 +7,11 @@
 //! `keras` and the three on `torch` (`torchvision`, `timm`, `huggingface`) are a file each; `tables` chooses among
 //! them.
 
+mod described;
 mod huggingface;
 mod keras;
 mod keras_config;
+mod keras_model;
 mod kind;
 mod named;
 mod order;
