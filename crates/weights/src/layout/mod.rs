@@ -22,3 +22,4 @@ mod torchvision;
 
 pub(crate) use kind::HEAD_PREFIX;
 pub use kind::Layout;
+pub(crate) use named::Tensors;
