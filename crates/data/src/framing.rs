@@ -7,8 +7,8 @@
 //! | `cut` | `CenterCrop` | the middle as it is, in the size of the result; of a photo that is smaller, as `crop` |
 //!
 //! All resize bilinearly without antialias, as TensorFlow does, and do not round. The middle is cut out in whole pixels
-//! before it is resized. A model may state the size of its input and resize that again inside: `crop of 256x256 squash` first
-//! makes the photo 256x256.
+//! before it is resized. A model may resize what it has resized: `cut of 256x256 squash` first makes the photo 256x256, as the
+//! input of the model says, and then cuts out the middle.
 
 use std::fmt;
 use std::str::FromStr;
@@ -69,6 +69,17 @@ impl FromStr for Framing {
     fn from_str(text: &str) -> Result<Self, ()> {
         Self::ALL.into_iter().find(|framing| framing.name() == text).ok_or(())
     }
+}
+
+/// A framing to a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What part of the photo is shown.
+    pub framing: Framing,
+    /// Rows of the result.
+    pub rows: usize,
+    /// Columns of the result.
+    pub columns: usize,
 }
 
 /// Rows and columns.

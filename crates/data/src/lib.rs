@@ -55,7 +55,7 @@ pub use decode::{ExifPolicy, decode, is_decoding};
 pub use error::{Error, ErrorKind, Result};
 pub use exclude::Exclusions;
 pub use format::Format;
-pub use framing::Framing;
+pub use framing::{Frame, Framing};
 pub use group::{GroupRule, Groups};
 pub use icecap_foundation::Digest;
 pub use inventory::{Inventory, MissingClass, Part, Sample, SkipReason, Skipped};

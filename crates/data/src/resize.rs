@@ -7,13 +7,13 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, resize_bilinear_rgb};
 
-use crate::framing::{Framing, Part, Sides, frame};
+use crate::framing::{Frame, Framing, Part, Sides, frame};
 use crate::photo::Stored;
 use crate::{Error, Photo, Result};
 
 /// How a photo's shape becomes the net's.
 ///
-/// It parses from and prints as `squash`, `center-crop 0.875`, `crop`, `cut` or `crop of 256x256 squash`.
+/// It parses from and prints as `squash`, `center-crop 0.875`, `crop`, `cut` or `cut of 256x256 crop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ResizeMode {
@@ -31,8 +31,8 @@ pub enum ResizeMode {
     Framed {
         /// What part of the photo is shown.
         framing: Framing,
-        /// Rows and columns to which the whole photo is squashed before; `None` if the layer reads the photo itself.
-        first: Option<[usize; 2]>,
+        /// How the photo is framed before that; `None` if the layer reads the photo itself.
+        first: Option<Frame>,
     },
 }
 
@@ -87,20 +87,20 @@ impl ResizeSpec {
     }
 
     /// The part of a photo of these rows and columns that a framing shows.
-    fn framed_region(
-        &self,
-        framing: Framing,
-        first: Option<[usize; 2]>,
-        [rows, columns]: [usize; 2],
-    ) -> Region {
-        let [seen_rows, seen_columns] = first.unwrap_or([rows, columns]);
-        let part = framing.part(Sides { rows: seen_rows, columns: seen_columns }, self.sides());
-        let (down, across) = (rows as f64 / seen_rows as f64, columns as f64 / seen_columns as f64);
+    fn framed_region(&self, framing: Framing, first: Option<Frame>, [rows, columns]: [usize; 2]) -> Region {
+        let photo = Sides { rows, columns };
+        let Some(first) = first else { return Region::of(framing.part(photo, self.sides())) };
+        let between = Sides { rows: first.rows, columns: first.columns };
+        let (outer, inner) = (first.framing.part(photo, between), framing.part(between, self.sides()));
+        let (down, across) = (
+            outer.sides.rows as f64 / between.rows as f64,
+            outer.sides.columns as f64 / between.columns as f64,
+        );
         Region {
-            left: part.left as f64 * across,
-            top: part.top as f64 * down,
-            width: part.sides.columns as f64 * across,
-            height: part.sides.rows as f64 * down,
+            left: outer.left as f64 + inner.left as f64 * across,
+            top: outer.top as f64 + inner.top as f64 * down,
+            width: inner.sides.columns as f64 * across,
+            height: inner.sides.rows as f64 * down,
         }
     }
 
@@ -127,6 +127,11 @@ pub struct Region {
 }
 
 impl Region {
+    fn of(part: Part) -> Self {
+        let Part { top, left, sides } = part;
+        Self { left: left as f64, top: top as f64, width: sides.columns as f64, height: sides.rows as f64 }
+    }
+
     fn whole(width: usize, height: usize) -> Self {
         Self { left: 0.0, top: 0.0, width: width as f64, height: height as f64 }
     }
@@ -138,8 +143,8 @@ impl std::fmt::Display for ResizeMode {
             Self::Squash => f.write_str("squash"),
             Self::CenterCrop { fraction } => write!(f, "center-crop {fraction}"),
             Self::Framed { framing, first: None } => write!(f, "{framing}"),
-            Self::Framed { framing, first: Some([rows, columns]) } => {
-                write!(f, "{framing} of {rows}x{columns} squash")
+            Self::Framed { framing, first: Some(Frame { framing: first, rows, columns }) } => {
+                write!(f, "{framing} of {rows}x{columns} {first}")
             }
         }
     }
@@ -163,9 +168,10 @@ impl FromStr for ResizeMode {
                 Self::Framed { framing: framing.parse().map_err(|()| wrong())?, first: None }
             }
             (Some(framing), Some("of")) => {
-                let first = words.next().and_then(sides).filter(|_| words.next() == Some("squash"));
+                let [rows, columns] = words.next().and_then(sides).ok_or_else(wrong)?;
                 let framing = framing.parse().map_err(|()| wrong())?;
-                Self::Framed { framing, first: Some(first.ok_or_else(wrong)?) }
+                let first = words.next().unwrap_or_default().parse().map_err(|()| wrong())?;
+                Self::Framed { framing, first: Some(Frame { framing: first, rows, columns }) }
             }
             (Some("center-crop"), fraction) => {
                 let fraction: f32 = fraction.map_or(Ok(USUAL_FRACTION), str::parse).map_err(|_| wrong())?;
@@ -239,11 +245,13 @@ pub(crate) fn resample(
     match spec.mode {
         ResizeMode::Squash => squash(photo, spec, isa, buffers, out),
         ResizeMode::CenterCrop { fraction } => center_crop(photo, spec, fraction, buffers, out),
-        ResizeMode::Framed { framing, first } => {
-            let Some([rows, columns]) = first else { return framed(photo, spec, isa, buffers, out) };
+        ResizeMode::Framed { first: None, .. } => framed(photo, spec, isa, buffers, out),
+        ResizeMode::Framed { framing, first: Some(first) } => {
+            let Frame { framing: first, rows, columns } = first;
             let mut image = std::mem::take(&mut buffers.first);
             image.resize(rows * columns * 3, 0.0);
-            squash(photo, &ResizeSpec::squash(rows, columns), isa, buffers, &mut image);
+            let mode = ResizeMode::Framed { framing: first, first: None };
+            resample(photo, &ResizeSpec { height: rows, width: columns, mode }, isa, buffers, &mut image);
             frame(&image, Sides { rows, columns }, framing, spec.sides(), out);
             buffers.first = image;
         }

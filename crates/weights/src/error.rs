@@ -116,6 +116,14 @@ pub enum Error {
         /// The first names in it.
         names: String,
     },
+    /// A layer that Keras' description of the model has, and that is not followed.
+    #[error("{}: {told}", path.display())]
+    Layer {
+        /// The file.
+        path: PathBuf,
+        /// The layer's name and class, and why it is not followed.
+        told: String,
+    },
     /// A tensor that is not there, and whose shape nothing else in the file tells.
     #[error("{}: tensor '{tensor}' is missing; {}", path.display(), hint(tensor))]
     MissingTensor {

@@ -5,9 +5,9 @@ use std::path::Path;
 use icecap_graph::{Net, Params, Precision};
 use icecap_kernels::Threads;
 
-use crate::container::Container;
+use crate::container::{Container, MODEL_CONFIG};
 use crate::derived::{Derived, Packing};
-use crate::layout::{HEAD_PREFIX, Tensors};
+use crate::layout::{Described, HEAD_PREFIX, Tensors};
 use crate::manifest::Entry;
 use crate::record::{Metadata, key};
 use crate::shown::shown;
@@ -39,16 +39,23 @@ impl Reading<'_> {
         if let Known::Entry(entry) = self.known {
             entry.texts().into_iter().for_each(|(key, text)| file.complete(key, text));
         }
-        let metadata = Metadata { path: self.path, map: file.metadata() };
         if integers::is_integers(&file) {
             return Err(Error::IntegersOnly { path: self.path.into() });
         }
         let layout = recognize(&file)?;
+        let mut described = layout.described(&file)?;
+        let (mut notes, mut told) = (Vec::new(), Vec::new());
+        if let Some(described) = &mut described {
+            // What it states is the record's where the file has no record of ours.
+            described.texts.drain(..).for_each(|(key, text)| file.complete(key, text));
+            (notes, told) = (std::mem::take(&mut described.notes), std::mem::take(&mut described.stated));
+        }
+        let metadata = Metadata { path: self.path, map: file.metadata() };
         let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
         if stated.is_some_and(|stated| stated != layout) {
             return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
         }
-        let (params, head) = params(&file, layout, self.threads)?;
+        let (params, head) = params(&file, layout, described, self.threads)?;
         let derived = Derived::new(&params, Some(bytes), packing, self.threads)
             .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })?;
         let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of(bytes));
@@ -60,7 +67,7 @@ impl Reading<'_> {
             // Whoever asked by this name shall find it again.
             Known::Entry(entry) => record.name = Some(entry.name.clone()),
         }
-        Ok((Weights { params, record, head, notes: Vec::new() }, derived.net))
+        Ok((Weights { params, record, head, notes, stated: told }, derived.net))
     }
 
     /// The weights in `bytes`, with their net packed for inference in `precision`.
@@ -72,6 +79,10 @@ impl Reading<'_> {
 }
 
 fn recognize(file: &Container<'_>) -> Result<Layout, Error> {
+    // Whatever its tensors are called, the description says what they are.
+    if file.metadata().contains_key(MODEL_CONFIG) {
+        return Ok(Layout::Keras);
+    }
     if let Some(layout) = Layout::recognize(file.names()) {
         return Ok(layout);
     }
@@ -86,14 +97,16 @@ fn recognize(file: &Container<'_>) -> Result<Layout, Error> {
     Err(Error::UnknownLayout { path, names })
 }
 
-/// The net in a file, with the numbers that its metadata or its layout states, and what is on its features.
+/// The net in a file, with the numbers that its metadata or its layout states, and what is on its features. `described` is
+/// what the file says of its model.
 pub(crate) fn params(
     file: &Container<'_>,
     layout: Layout,
+    described: Option<Described>,
     threads: &Threads,
 ) -> Result<(Params, FileHead), Error> {
     let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
-    let named = layout.named(file)?;
+    let named = layout.named(file, described)?;
     let Tensors { spec, tensors, head } = named.read(threads)?;
     let params = Params::new(spec, numerics, tensors).map_err(|source| named.net_error(source))?;
     Ok((params, head))

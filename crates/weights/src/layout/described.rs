@@ -15,21 +15,21 @@ pub(crate) struct Described {
     /// Values of the record, by their keys.
     pub(crate) texts: Vec<(&'static str, String)>,
     /// What was read, and from where.
-    pub(crate) facts: Vec<Fact>,
+    pub(crate) stated: Vec<Stated>,
     /// What a person should know who uses the weights.
     pub(crate) notes: Vec<String>,
 }
 
 impl Default for Described {
     fn default() -> Self {
-        let (texts, facts, notes) = Default::default();
-        Self { sources: BTreeMap::new(), head: FileHead::None, texts, facts, notes }
+        let (texts, stated, notes) = Default::default();
+        Self { sources: BTreeMap::new(), head: FileHead::None, texts, stated, notes }
     }
 }
 
 /// Something that a layer of a file's model states.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub struct Stated {
     /// The layer's name, behind those of the models that it stands in: `sequential_1/rescaling`.
     pub layer: String,
     /// The layer's class: `Rescaling`.

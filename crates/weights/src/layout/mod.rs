@@ -10,7 +10,6 @@
 mod described;
 mod huggingface;
 mod keras;
-mod keras_config;
 mod keras_model;
 mod kind;
 mod named;
@@ -20,6 +19,8 @@ mod timm;
 mod torch;
 mod torchvision;
 
+pub(crate) use described::Described;
+pub use described::Stated;
 pub(crate) use kind::HEAD_PREFIX;
 pub use kind::Layout;
 pub(crate) use named::Tensors;

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use icecap_graph::TOP_KERNEL;
-
+use super::described::Described;
 use super::kind::Layout;
 use super::named::{Named, Source};
-use super::{huggingface, keras, keras_config, timm, torch, torchvision};
+use super::{huggingface, keras, keras_model, timm, torch, torchvision};
 use crate::FileHead;
 use crate::container::Container;
 use crate::error::Error;
@@ -26,16 +25,33 @@ impl Layout {
             .map(|(_, layout)| layout)
     }
 
-    /// Finds a file's tensors under Keras' names; the head of a model file is left out.
+    /// Returns what a file of this layout says of a whole model beside its weights; `None` if it says nothing.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] for a layer that is not followed, and what is wrong with a description that cannot be read.
+    pub(crate) fn described(self, file: &Container<'_>) -> Result<Option<Described>, Error> {
+        match self {
+            Self::Keras => keras_model::described(file),
+            _ => Ok(None),
+        }
+    }
+
+    /// Finds a file's tensors under Keras' names; the head of a model file is left out. `described` is what the file says
+    /// of its model.
     ///
     /// # Errors
     /// [`Error::Tensor`] for a tensor that the file has twice.
-    pub(crate) fn named<'f>(self, file: &'f Container<'f>) -> Result<Named<'f>, Error> {
+    pub(crate) fn named<'f>(
+        self,
+        file: &'f Container<'f>,
+        described: Option<Described>,
+    ) -> Result<Named<'f>, Error> {
+        if let Some(Described { sources, head, .. }) = described {
+            return Ok(Named::new(file, sources, BTreeMap::new()).with_head(head));
+        }
         if self == Self::Keras {
             let keras::Found { sources, unreadable } = keras::sources(file)?;
-            let top = sources.get(TOP_KERNEL).and_then(|top| file.shape(&top.name));
-            let described = keras_config::check(file, top.and_then(|top| top.dims().last().copied()))?;
-            return Ok(named(file, sources, BTreeMap::new(), unreadable.or(described)));
+            return Ok(named(file, sources, BTreeMap::new(), unreadable));
         }
         let table = self.torch_table(file.names()).0;
         let torch::Found { sources, unreadable } = torch::sources(&table, file)?;

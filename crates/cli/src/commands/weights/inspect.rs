@@ -49,6 +49,8 @@ struct Net {
     /// The layers on the features, or why they cannot be read; `None` if there are none.
     head: Option<String>,
     notes: Vec<String>,
+    /// What the layers of the file's model state.
+    stated: Vec<Stated>,
     bn_epsilon: f32,
     padding: String,
     scaling: String,
@@ -56,6 +58,13 @@ struct Net {
     resize: String,
     parameters: u64,
     params_sha256: String,
+}
+
+#[derive(Serialize)]
+struct Stated {
+    layer: String,
+    class: String,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -144,6 +153,15 @@ fn net(weights: &Weights) -> Net {
         },
         head: head(&weights.head),
         notes: weights.notes.clone(),
+        stated: weights
+            .stated
+            .iter()
+            .map(|stated| Stated {
+                layer: stated.layer.clone(),
+                class: stated.class.clone(),
+                text: stated.text.clone(),
+            })
+            .collect(),
         bn_epsilon: record.numerics.epsilon,
         padding: text("padding"),
         scaling: text("scaling"),
@@ -191,6 +209,8 @@ fn text(report: &Report) -> String {
             ("params sha256", net.params_sha256.clone()),
         ]);
         lines.extend(net.head.iter().map(|head| ("head", head.clone())));
+        let stated = |stated: &Stated| format!("{} ({}): {}", stated.layer, stated.class, stated.text);
+        lines.extend(net.stated.iter().map(|line| ("stated by", stated(line))));
         lines.extend(net.notes.iter().map(|text| ("note", text.clone())));
     }
     if let Some(reason) = &report.no_net {

@@ -145,6 +145,9 @@ impl Walk<'_, '_> {
             }
             _ => return Err(self.graph.refuse(self.at, "more layers read it than in a MobileNetV2")),
         };
+        if self.graph.class(next) != "Add" {
+            self.graph.only_read(next)?;
+        }
         self.at = next;
         Ok(next)
     }

@@ -65,11 +65,18 @@ impl<'a> Graph<'a> {
         Ok(graph)
     }
 
-    /// The one tensor that a node reads; `None` if it reads several, or none.
-    pub(super) fn only_read(&self, node: usize) -> Option<usize> {
-        match self.nodes[node].reads.as_slice() {
-            [Operand::Node(from)] => Some(*from),
-            _ => None,
+    /// The one tensor that a node reads, beside numbers.
+    ///
+    /// # Errors
+    /// A node that reads several tensors, or none.
+    pub(super) fn only_read(&self, node: usize) -> Result<usize, Refusal> {
+        let reads = self.nodes[node].reads.iter();
+        let mut tensors =
+            reads.filter_map(|read| if let Operand::Node(from) = read { Some(*from) } else { None });
+        match (tensors.next(), tensors.next()) {
+            (Some(from), None) => Ok(from),
+            _ => Err(self
+                .refuse(node, "it reads several tensors; only one path from a photo to the classes is read")),
         }
     }
 
@@ -311,7 +318,7 @@ mod tests {
         let graph = Graph::read(description)?;
         let mut at = graph.outputs[0];
         let mut classes = vec![graph.class(at).to_owned()];
-        while let Some(from) = graph.only_read(at) {
+        while let Ok(from) = graph.only_read(at) {
             at = from;
             classes.push(graph.class(at).to_owned());
         }

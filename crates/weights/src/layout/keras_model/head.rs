@@ -95,6 +95,7 @@ struct Walk<'w, 'a> {
 impl Walk<'_, '_> {
     fn step(&mut self, node: usize) -> Result<(), Refusal> {
         let graph = self.graph;
+        graph.only_read(node)?;
         if is_identity(graph, node)? {
             return Ok(());
         }

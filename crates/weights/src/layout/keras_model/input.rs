@@ -11,7 +11,7 @@ use super::path::Path;
 use super::refusal::Refusal;
 use super::scaling::scaling;
 use super::stored::Stored;
-use crate::layout::described::Fact;
+use crate::layout::described::Stated;
 
 /// Layers that do nothing when a model predicts.
 const IDENTITIES: [&str; 42] = [
@@ -75,7 +75,7 @@ pub(super) struct Input {
     pub(super) shift: [f64; CHANNELS_OF_PHOTO],
     /// Whether any layer scales pixels.
     pub(super) scales: bool,
-    pub(super) facts: Vec<Fact>,
+    pub(super) stated: Vec<Stated>,
 }
 
 /// Whether a node does nothing when the model predicts.
@@ -109,10 +109,10 @@ pub(super) fn follow(
         scale: [1.0; 3],
         shift: [0.0; 3],
         scales: false,
-        facts: Vec::new(),
+        stated: Vec::new(),
     };
     let mut at = path.input;
-    input.stated(graph, at)?;
+    input.take_stated(graph, at)?;
     loop {
         let Some(next) = path.next(graph, at)? else {
             return Err(graph.refuse(at, "the model ends here, and no MobileNetV2 stands before it"));
@@ -135,7 +135,7 @@ impl Input {
     }
 
     /// What the model's own input states.
-    fn stated(&mut self, graph: &Graph<'_>, node: usize) -> Result<(), Refusal> {
+    fn take_stated(&mut self, graph: &Graph<'_>, node: usize) -> Result<(), Refusal> {
         let layer = &graph.layers.0[graph.nodes[node].layer];
         let of = |value: Option<&Value>| value.and_then(shape);
         let states =
@@ -184,14 +184,15 @@ impl Input {
     fn fact(&mut self, graph: &Graph<'_>, node: usize, text: String) {
         let layer = graph.nodes[node].layer;
         let class = graph.layers.0[layer].class.to_owned();
-        self.facts.push(Fact { layer: graph.layers.path(layer), class, text });
+        self.stated.push(Stated { layer: graph.layers.path(layer), class, text });
     }
 
     fn step(&mut self, graph: &Graph<'_>, stored: &Stored<'_, '_>, node: usize) -> Result<(), Refusal> {
+        graph.only_read(node)?;
         if is_identity(graph, node)? {
             // A model inside may state a size where the outermost does not.
             if graph.layers.0[graph.nodes[node].layer].kind() == Kind::Input && self.size.is_none() {
-                self.stated(graph, node)?;
+                self.take_stated(graph, node)?;
             }
             return Ok(());
         }
@@ -200,7 +201,12 @@ impl Input {
         }
         match graph.class(node) {
             "Resizing" => self.resizing(graph, node),
-            "CenterCrop" | "RandomCrop" => self.center_crop(graph, node),
+            "CenterCrop" => self.resized(graph, node, target(graph, node)?, "cut"),
+            "RandomCrop" => Err(graph.refuse(
+                node,
+                "what it does when a model predicts differs between versions of Keras; build the model with CenterCrop or \
+                 Resizing in its place",
+            )),
             "Lambda" => Err(graph.refuse(
                 node,
                 "it runs code that the file does not hold; build the model with a Rescaling layer, or with operators such as \
@@ -256,16 +262,6 @@ impl Input {
         self.resized(graph, node, target, rule)
     }
 
-    fn center_crop(&mut self, graph: &Graph<'_>, node: usize) -> Result<(), Refusal> {
-        let target = target(graph, node)?;
-        if graph.class(node) == "RandomCrop" && graph.nodes[node].trains {
-            return Err(graph.refuse(node, TRAINS));
-        }
-        // At inference a random crop is resized as `crop` does it.
-        let rule = if graph.class(node) == "RandomCrop" { "crop" } else { "cut" };
-        self.resized(graph, node, target, rule)
-    }
-
     fn resized(
         &mut self,
         graph: &Graph<'_>,
@@ -279,6 +275,10 @@ impl Input {
             (Some(size), _) if size == target => {}
             (None, None) => self.resize = Some(rule.to_owned()),
             (Some([height, width]), None) => self.resize = Some(format!("{rule} of {height}x{width} squash")),
+            // A layer behind another one, of photos of any size.
+            (Some([height, width]), Some(first)) if !first.contains(' ') => {
+                self.resize = Some(format!("{rule} of {height}x{width} {first}"));
+            }
             (_, Some(first)) => {
                 let reason = format!(
                     "it resizes what another layer has resized ({first}) already; only one of them is followed"

@@ -7,8 +7,6 @@ use super::refusal::Refusal;
 #[derive(Debug)]
 pub(super) struct Path {
     readers: Vec<Vec<usize>>,
-    /// Whether a node leads to the output.
-    pub(super) used: Vec<bool>,
     /// The one node that reads nothing.
     pub(super) input: usize,
     pub(super) output: usize,
@@ -55,7 +53,7 @@ impl Path {
             let reason = "it is a second input of the model; only models that read one photo are read";
             return Err(graph.refuse(second, reason));
         }
-        Ok(Self { readers, used, input, output })
+        Ok(Self { readers, input, output })
     }
 
     /// The nodes that read a node.

@@ -1,6 +1,6 @@
 //! A whole description, read.
 
-use icecap_graph::{BATCH_NORM, MAX_SIDE, MIN_SIDE, Padding, Scaling, TOP_BIAS, TOP_KERNEL, feature_side};
+use icecap_graph::{BATCH_NORM, MAX_SIDE, MIN_SIDE, Padding, Part, Scaling, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::stored::Stored;
 use crate::container::Container;
 use crate::dense_head::{FileHead, HeadBuilder, HeadOutput};
-use crate::layout::described::{Described, Fact};
+use crate::layout::described::{Described, Stated};
 use crate::layout::named::Source;
 use crate::record::key;
 use crate::vocabulary;
@@ -38,7 +38,8 @@ pub(super) fn read(description: &Value, file: &Container<'_>) -> Result<Describe
             described.sources.insert(found.layer.vector(variable), source);
         }
     }
-    let map = sides(&graph, &net, &input)?.map(|sides| sides.map(|side| feature_side(side as usize) as u64));
+    let windows = windows(&graph, &net, &input)?;
+    let map = windows.map.map(|sides| sides.map(|side| side as u64));
     let read = head::follow(&graph, &path, &stored, net.features, map).and_then(|head| {
         head.map_or(Ok(None), |head| Ok(Some((file_head(&graph, &stored, &head, &net)?, head))))
     });
@@ -54,48 +55,84 @@ pub(super) fn read(description: &Value, file: &Container<'_>) -> Result<Describe
         Ok(Some((head, _))) => described.head = head,
         Err(refusal) => described.head = FileHead::Unreadable { reason: refusal.told() },
     }
-    state(&graph, &input, &net, &mut described);
+    state(&graph, &input, windows.padding, &mut described);
+    state_epsilon(&graph, &net, &mut described);
     Ok(described)
 }
 
-/// Rows and columns of the net's input, if they are stated; each window in it is then padded as ours.
-fn sides(graph: &Graph<'_>, net: &Base, input: &Input) -> Result<Option<[u64; 2]>, Refusal> {
+/// Zeros at the bottom and right alone.
+const TRAILING: Padded = Padded::By([[0, 1]; 2]);
+
+/// How the net's windows are padded, and the rows and columns of its map of features where the input's are stated.
+struct Windows {
+    padding: Padding,
+    map: Option<[usize; 2]>,
+}
+
+/// # Errors
+/// An input of a size that the net cannot have; a window that is padded as none of our nets pads it.
+fn windows(graph: &Graph<'_>, net: &Base, input: &Input) -> Result<Windows, Refusal> {
     let range = MIN_SIDE as u64..=MAX_SIDE as u64;
-    if let Some([rows, columns]) = input.size.filter(|sides| sides.iter().any(|side| !range.contains(side))) {
-        let reason = format!("its input of {rows}x{columns} pixels is none of {MIN_SIDE} to {MAX_SIDE}");
+    let told = |[rows, columns]: [u64; 2]| format!("{rows}x{columns}");
+    if let Some(size) = input.size.filter(|sides| sides.iter().any(|side| !range.contains(side))) {
+        let reason = format!("its input of {} pixels is none of {MIN_SIDE} to {MAX_SIDE}", told(size));
         return Err(graph.layers.refuse(0, reason));
     }
-    let mut at = input.size.map(|sides| sides.map(|side| side as usize));
-    for found in &net.convolutions {
-        let Some(Padded::By(padding)) = found.padding else {
-            at = at.map(|sides| sides.map(|side| side.div_ceil(found.stride)));
-            continue;
-        };
-        let wanted = at.map_or([[0, 1]; 2], |sides| {
-            sides.map(|side| {
-                let (before, behind) = Padding::Same.amounts(side, found.stride);
-                [before as u64, behind as u64]
-            })
+    let mut refused = None;
+    // Where a net is padded as two rules say, the first is the usual one.
+    let rules = [Padding::Same, Padding::Trailing];
+    for padding in if input.size.is_some() { rules } else { [Padding::Trailing, Padding::Same] } {
+        let mut at = input.size.map(|sides| sides.map(|side| side as usize));
+        let wrong = net.convolutions.iter().find(|found| {
+            let Some(padded) = found.padding else { return false };
+            let is_stem = found.layer.part == Part::Stem;
+            let rule = if is_stem { padding.of_stem() } else { padding };
+            // The first window, too, may have its zeros from a layer, in nets of before 2020.
+            let fits =
+                fits(padded, rule, at, found.stride) || (is_stem && at.is_none() && padded == TRAILING);
+            at = at.map(|sides| {
+                sides.map(|side| {
+                    let (before, behind) = rule.amounts(side, found.stride);
+                    ((side + before + behind).saturating_sub(3)) / found.stride + 1
+                })
+            });
+            !fits
         });
-        if padding != wanted {
-            let size =
-                input.size.map_or("any size".to_owned(), |[rows, columns]| format!("{rows}x{columns}"));
-            let reason = format!(
-                "a layer before it pads by {padding:?}, where a MobileNetV2 that was built for an input of {size} pads by \
-                 {wanted:?}; build the net for the size of its input, and set its weights from this one"
-            );
-            return Err(graph.layers.refuse(found.conv, reason));
+        match wrong {
+            None => return Ok(Windows { padding, map: at }),
+            Some(found) => refused = refused.or(Some(found)),
         }
-        at = at.map(|sides| sides.map(|side| side.div_ceil(found.stride)));
     }
-    Ok(input.size)
+    let layer = refused.map_or(0, |found| found.conv);
+    let size = input.size.map_or("any size".to_owned(), told);
+    let reason = format!(
+        "the net pads its input otherwise than one that Keras built for an input of {size}; build the net for that size, and \
+         set its weights from this one"
+    );
+    Err(graph.layers.refuse(layer, reason))
+}
+
+/// Whether a window over an image of these sides, if they are known, is padded as a rule says.
+fn fits(padded: Padded, rule: Padding, sides: Option<[usize; 2]>, stride: usize) -> bool {
+    let wanted = |rule: Padding, side: usize| {
+        let (before, behind) = rule.amounts(side, stride);
+        [before as u64, behind as u64]
+    };
+    match (padded, sides) {
+        (Padded::Same, Some(sides)) => {
+            sides.map(|side| wanted(rule, side)) == sides.map(|side| wanted(Padding::Same, side))
+        }
+        (Padded::By(zeros), Some(sides)) => zeros == sides.map(|side| wanted(rule, side)),
+        // Of any side: `same` is no fixed number of zeros where there is a stride.
+        (Padded::Same, None) => rule == Padding::Same || stride == 1,
+        (Padded::By(zeros), None) => rule == Padding::Trailing && zeros == [[0, 1]; 2],
+    }
 }
 
 /// Fills in what the record has of the description, and what the person should know.
-fn state(graph: &Graph<'_>, input: &Input, net: &Base, described: &mut Described) {
+fn state(graph: &Graph<'_>, input: &Input, padding: Padding, described: &mut Described) {
     let mut put = |key: &'static str, text: String| described.texts.push((key, text));
-    put(key::EPSILON, (net.epsilon as f32).to_string());
-    put(key::PADDING, vocabulary::padding_text(Padding::Same).to_owned());
+    put(key::PADDING, vocabulary::padding_text(padding).to_owned());
     if input.scales {
         let scaling = Scaling {
             scale: input.scale.map(|scale| scale as f32),
@@ -112,12 +149,7 @@ fn state(graph: &Graph<'_>, input: &Input, net: &Base, described: &mut Described
             put(key::SIZE, vocabulary::size_text(size.map(|side| side as usize)));
             put(key::RESIZE, input.resize.clone().unwrap_or_else(|| "squash".to_owned()));
         }
-        None => {
-            let pads = net.convolutions.iter().any(|found| matches!(found.padding, Some(Padded::By(_))));
-            let sizes =
-                if pads { "; of other sizes than multiples of 16 Keras pads it otherwise" } else { "" };
-            described.notes.push(format!("the model states no size of its input{sizes}"));
-        }
+        None => described.notes.push("the model states no size of its input".to_owned()),
     }
     let types = graph.layers.0.iter().filter_map(|layer| dtype(layer.config));
     let mut low: Vec<&str> = types.filter(|name| name.contains("float16")).collect();
@@ -125,13 +157,24 @@ fn state(graph: &Graph<'_>, input: &Input, net: &Base, described: &mut Described
     if let Some(name) = low.first() {
         described.notes.push(format!("the model computes in {name}; here it is computed in f32"));
     }
-    described.facts.extend(input.facts.iter().cloned());
+    described.stated.extend(input.stated.iter().cloned());
+}
+
+fn state_epsilon(graph: &Graph<'_>, net: &Base, described: &mut Described) {
+    described.texts.push((key::EPSILON, (net.epsilon as f32).to_string()));
     let norm = net.convolutions[0].norm;
-    described.facts.push(Fact {
+    described.stated.push(Stated {
         layer: graph.layers.path(norm),
         class: graph.layers.0[norm].class.to_owned(),
         text: format!("epsilon {}", net.epsilon),
     });
+    let is_sized = described.texts.iter().any(|(name, _)| *name == key::SIZE);
+    if !is_sized && net.convolutions[0].padding == Some(TRAILING) {
+        described.notes.push(
+            "the first convolution of the model pads inputs of an odd size otherwise than is done here"
+                .to_owned(),
+        );
+    }
 }
 
 /// What a head is in our terms; its tensors are read, and all that is linear in it is folded into its dense layers.
