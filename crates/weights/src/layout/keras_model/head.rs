@@ -66,6 +66,13 @@ pub(super) fn follow(
     features: usize,
     map: Option<[u64; 2]>,
 ) -> Result<Option<Head>, Refusal> {
+    if let [_, second, ..] = graph.outputs[..] {
+        let reason = format!(
+            "it is one of {} outputs of the model; only heads of one output can be read",
+            graph.outputs.len()
+        );
+        return Err(graph.refuse(second, reason));
+    }
     let mut walk =
         Walk { graph, stored, form: Form::Map(map), steps: Vec::new(), output: Output::Logits, units: None };
     let mut at = features;

@@ -73,6 +73,8 @@ pub(super) struct Input {
     pub(super) scale: [f64; CHANNELS_OF_PHOTO],
     /// And this is added.
     pub(super) shift: [f64; CHANNELS_OF_PHOTO],
+    /// Whether the model reads integers.
+    is_integer: bool,
     /// Whether any layer scales pixels.
     pub(super) scales: bool,
     pub(super) stated: Vec<Stated>,
@@ -109,6 +111,7 @@ pub(super) fn follow(
         scale: [1.0; 3],
         shift: [0.0; 3],
         scales: false,
+        is_integer: false,
         stated: Vec::new(),
     };
     let mut at = path.input;
@@ -151,6 +154,7 @@ impl Input {
             }
         };
         if let Some(dtype) = dtype(layer.config).filter(|dtype| dtype.contains("int")) {
+            self.is_integer = true;
             self.fact(graph, node, format!("pixels of {dtype}; here they are not rounded"));
         }
         let Some(sides) = sides else { return Ok(()) };
@@ -248,6 +252,15 @@ impl Input {
             let name = text(config, "interpolation").unwrap_or_default();
             return Err(graph
                 .refuse(node, format!("it resizes with interpolation '{name}'; only bilinear is followed")));
+        }
+        // Keras 3 gives back the type that it reads, Keras 2 never an integer.
+        let rounds = self.is_integer && !graph.nodes[node].is_of_keras_2;
+        if rounds {
+            return Err(graph.refuse(
+                node,
+                "it resizes an input of integers (dtype uint8) and rounds what comes of it; build the \
+                                           model with an input of float32",
+            ));
         }
         if flag(config, "antialias", false) {
             return Err(graph.refuse(node, "it resizes with antialias; only without is followed"));

@@ -1,37 +1,25 @@
-//! Who reads what, among the nodes that lead to the model's output.
+//! Who reads what, among the nodes that lead to the model's outputs.
 
 use super::graph::{Graph, Operand};
 use super::refusal::Refusal;
 
-/// The readers of each node, among those that lead to the output.
+/// The readers of each node, among those that lead to an output.
 #[derive(Debug)]
 pub(super) struct Path {
     readers: Vec<Vec<usize>>,
     /// The one node that reads nothing.
     pub(super) input: usize,
-    pub(super) output: usize,
 }
 
 impl Path {
     /// # Errors
-    /// Several outputs or inputs.
+    /// Several inputs.
     pub(super) fn of(graph: &Graph<'_>) -> Result<Self, Refusal> {
-        let output = match graph.outputs.as_slice() {
-            [one] => *one,
-            outputs => {
-                let second = outputs.get(1).copied().unwrap_or_default();
-                let reason = format!(
-                    "it is one of {} outputs of the model; save a model of one output",
-                    outputs.len()
-                );
-                return Err(graph.refuse(second, reason));
-            }
-        };
         let mut used = vec![false; graph.nodes.len()];
         let mut readers = vec![Vec::new(); graph.nodes.len()];
-        used[output] = true;
+        graph.outputs.iter().for_each(|&output| used[output] = true);
         // Each node stands behind those that it reads.
-        for node in (0..graph.nodes.len()).rev().filter(|node| *node <= output) {
+        for node in (0..graph.nodes.len()).rev() {
             if !used[node] {
                 continue;
             }
@@ -48,12 +36,12 @@ impl Path {
             let reads_none = !graph.nodes[node].reads.iter().any(|read| matches!(read, Operand::Node(_)));
             used[node] && reads_none
         });
-        let input = inputs.next().unwrap_or(output);
+        let input = inputs.next().ok_or_else(|| graph.layers.refuse(0, "nothing in it reads an input"))?;
         if let Some(second) = inputs.next() {
             let reason = "it is a second input of the model; only models that read one photo are read";
             return Err(graph.refuse(second, reason));
         }
-        Ok(Self { readers, input, output })
+        Ok(Self { readers, input })
     }
 
     /// The nodes that read a node.
@@ -61,14 +49,14 @@ impl Path {
         &self.readers[node]
     }
 
-    /// The one node that reads a node; `None` for the output.
+    /// The one node that reads a node; `None` for an output that nobody reads.
     ///
     /// # Errors
     /// Several nodes that read it.
     pub(super) fn next(&self, graph: &Graph<'_>, node: usize) -> Result<Option<usize>, Refusal> {
         match self.readers(node) {
             [] => Ok(None),
-            [one] if node != self.output => Ok(Some(*one)),
+            [one] => Ok(Some(*one)),
             several => {
                 let names: Vec<String> =
                     several.iter().map(|&node| graph.layers.path(graph.nodes[node].layer)).collect();

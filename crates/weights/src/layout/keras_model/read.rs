@@ -56,9 +56,12 @@ pub(super) fn read(description: &Value, file: &Container<'_>) -> Result<Describe
         Err(refusal) => described.head = FileHead::Unreadable { reason: refusal.told() },
     }
     state(&graph, &input, windows.padding, &mut described);
-    state_epsilon(&graph, &net, &mut described);
+    state_net(&graph, &net, input.size.is_some(), &mut described);
     Ok(described)
 }
+
+/// The side of inputs of models that state none: what MobileNetV2 was published for.
+const USUAL_SIDE: usize = 224;
 
 /// Zeros at the bottom and right alone.
 const TRAILING: Padded = Padded::By([[0, 1]; 2]);
@@ -149,7 +152,11 @@ fn state(graph: &Graph<'_>, input: &Input, padding: Padding, described: &mut Des
             put(key::SIZE, vocabulary::size_text(size.map(|side| side as usize)));
             put(key::RESIZE, input.resize.clone().unwrap_or_else(|| "squash".to_owned()));
         }
-        None => described.notes.push("the model states no size of its input".to_owned()),
+        None => {
+            let size = vocabulary::size_text([USUAL_SIDE; 2]);
+            described.notes.push(format!("the model states no size of its input; {size}x{size} is taken"));
+            put(key::SIZE, size);
+        }
     }
     let types = graph.layers.0.iter().filter_map(|layer| dtype(layer.config));
     let mut low: Vec<&str> = types.filter(|name| name.contains("float16")).collect();
@@ -160,7 +167,7 @@ fn state(graph: &Graph<'_>, input: &Input, padding: Padding, described: &mut Des
     described.stated.extend(input.stated.iter().cloned());
 }
 
-fn state_epsilon(graph: &Graph<'_>, net: &Base, described: &mut Described) {
+fn state_net(graph: &Graph<'_>, net: &Base, is_sized: bool, described: &mut Described) {
     described.texts.push((key::EPSILON, (net.epsilon as f32).to_string()));
     let norm = net.convolutions[0].norm;
     described.stated.push(Stated {
@@ -168,7 +175,6 @@ fn state_epsilon(graph: &Graph<'_>, net: &Base, described: &mut Described) {
         class: graph.layers.0[norm].class.to_owned(),
         text: format!("epsilon {}", net.epsilon),
     });
-    let is_sized = described.texts.iter().any(|(name, _)| *name == key::SIZE);
     if !is_sized && net.convolutions[0].padding == Some(TRAILING) {
         described.notes.push(
             "the first convolution of the model pads inputs of an odd size otherwise than is done here"

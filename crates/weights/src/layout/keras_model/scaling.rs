@@ -40,7 +40,13 @@ pub(super) fn scaling(
 
 fn normalization(graph: &Graph<'_>, stored: &Stored<'_, '_>, node: usize) -> Result<Affine, Refusal> {
     let (config, layer) = (graph.config(node), graph.nodes[node].layer);
-    if !matches!(config.get("axis"), Some(Value::Null)) && !is_last_axis(config, &[1, 3]) {
+    // Without an axis it has one mean and one variance for all values.
+    let is_for_all = match config.get("axis") {
+        Some(Value::Array(axes)) => axes.is_empty(),
+        Some(axis) => axis.is_null(),
+        None => false,
+    };
+    if !is_for_all && !is_last_axis(config, &[1, 3]) {
         return Err(graph.refuse(node, "it normalizes along another axis than the channels"));
     }
     let numbers = |key: &str| match config.get(key) {
