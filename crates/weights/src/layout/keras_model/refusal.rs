@@ -26,6 +26,12 @@ impl Refusal {
 
     /// The layer and the reason in one sentence.
     pub(super) fn told(&self) -> String {
+        if self.class.is_empty() {
+            return format!(
+                "the description of the model (model_config) cannot be read: {}; save the model anew",
+                self.reason
+            );
+        }
         format!("layer '{}' ({}): {}", shown(&self.layer), shown(&self.class), self.reason)
     }
 }
