@@ -30,6 +30,8 @@ pub(super) struct Found {
     /// The index of the BatchNorm's layer.
     pub(super) norm: usize,
     pub(super) stride: usize,
+    /// The index of the layer that says how its input is padded: its own, or one before it.
+    pub(super) pad: usize,
     /// What its 3x3 window is padded by; `None` for a 1x1.
     pub(super) padding: Option<Padded>,
 }
@@ -99,6 +101,7 @@ impl Walk<'_, '_> {
         let graph = self.graph;
         let mut node = self.step(layer.name().as_str())?;
         let mut padded = None;
+        let mut pad = graph.nodes[node].layer;
         if graph.class(node) == "ZeroPadding2D" {
             let sides = zeros(graph.config(node))
                 .ok_or_else(|| graph.refuse(node, "its 'padding' is of no known form"))?;
@@ -115,6 +118,9 @@ impl Walk<'_, '_> {
             _ => return Err(graph.refuse(node, "it pads its input otherwise than MobileNetV2 does")),
         };
         let conv = graph.nodes[node].layer;
+        if padded.is_none() {
+            pad = conv;
+        }
         let norm = self.step(layer.norm().as_str())?;
         self.check_norm(norm, layer)?;
         if let Some(name) = layer.activation() {
@@ -128,7 +134,7 @@ impl Walk<'_, '_> {
                 return Err(graph.refuse(node, "MobileNetV2 has a ReLU with max_value 6 here"));
             }
         }
-        Ok((Found { layer, conv, norm: graph.nodes[norm].layer, stride, padding }, filters))
+        Ok((Found { layer, conv, norm: graph.nodes[norm].layer, stride, pad, padding }, filters))
     }
 
     /// The next node; where the output goes to a sum as well, the one that is none.

@@ -56,7 +56,8 @@ pub(super) fn dtype(config: &Value) -> Option<&str> {
         Value::String(name) => Some(name),
         policy => {
             let config = policy.get("config")?;
-            text(config, "name").or_else(|| text(config, "source_name"))
+            // A policy of quantized weights has a mode.
+            ["name", "mode", "source_name"].iter().find_map(|key| text(config, key))
         }
     }
 }

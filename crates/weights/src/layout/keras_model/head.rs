@@ -107,10 +107,10 @@ impl Walk<'_, '_> {
             return Ok(());
         }
         if self.output != Output::Logits {
-            return Err(graph.refuse(
-                node,
-                "it stands behind the probabilities, and only a head that ends with them can be read",
-            ));
+            let function = if self.output == Output::Softmax { "softmax" } else { "sigmoid" };
+            let reason =
+                format!("it stands behind a {function}, and only a head that ends with that can be read");
+            return Err(graph.refuse(node, reason));
         }
         match graph.class(node) {
             "GlobalAveragePooling2D" | "AveragePooling2D" | "Flatten" | "Reshape" => self.reform(node),

@@ -106,10 +106,10 @@ fn windows(graph: &Graph<'_>, net: &Base, input: &Input) -> Result<Windows, Refu
             Some(found) => refused = refused.or(Some(found)),
         }
     }
-    let layer = refused.map_or(0, |found| found.conv);
+    let layer = refused.map_or(0, |found| found.pad);
     let size = input.size.map_or("any size".to_owned(), told);
     let reason = format!(
-        "the net pads its input otherwise than one that Keras built for an input of {size}; build the net for that size, and \
+        "padding that is not that of a MobileNetV2 which Keras built for an input of {size}; build the net for that size, and \
          set its weights from this one"
     );
     Err(graph.layers.refuse(layer, reason))

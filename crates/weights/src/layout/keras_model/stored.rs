@@ -177,16 +177,20 @@ impl<'s, 'a> Stored<'s, 'a> {
         {
             top = parent;
         }
-        let none = Vec::new();
-        let all = self.named.get(self.layers.0[top].name).unwrap_or(&none);
+        // A file whose groups are no layers of the outermost model, such as one that was converted, has names alone.
+        let listed = self.named.get(self.layers.0[top].name);
+        let all: Vec<&'s str> = match listed {
+            Some(names) => names.clone(),
+            None => self.named.values().flatten().copied().collect(),
+        };
         let of_variable: Vec<(&'s str, Vec<&'s str>)> = all
             .iter()
-            .map(|name| (*name, name.split('/').skip(1).collect::<Vec<_>>()))
+            .map(|name| (*name, name.split('/').skip(usize::from(listed.is_some())).collect::<Vec<_>>()))
             .filter(|(_, parts)| parts.last().is_some_and(|last| is_variable(last, variable)))
             .collect();
         let owner = |parts: &[&'s str]| parts.len().checked_sub(2).map(|at| parts[at]);
         // All that a layer of the outermost model has is its own, whatever it was once called.
-        let own = |parts: &[&'s str]| top == index || owner(parts) == Some(layer.name);
+        let own = |parts: &[&'s str]| (top == index && listed.is_some()) || owner(parts) == Some(layer.name);
         let mut found: Vec<_> = of_variable.iter().filter(|(_, parts)| own(parts)).collect();
         if found.is_empty() {
             // Of a graph with two layers of a name, TensorFlow numbers the second one.
