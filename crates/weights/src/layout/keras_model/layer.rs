@@ -69,7 +69,8 @@ impl<'a> Layers<'a> {
         let config = description.get("config").ok_or_else(|| wrong("it has no 'config'"))?;
         let class = description.get("class_name").and_then(Value::as_str);
         let class = class.ok_or_else(|| wrong("it has no 'class_name'"))?;
-        let name = config.get("name").or_else(|| description.get("name")).and_then(Value::as_str);
+        // The operations of TensorFlow's graphs have another name in their config.
+        let name = description.get("name").or_else(|| config.get("name")).and_then(Value::as_str);
         if self.0.len() >= MAX_LAYERS {
             return Err(wrong(&format!("more than {MAX_LAYERS} layers")));
         }

@@ -1,7 +1,11 @@
 //! Descriptions of models as Keras writes them, made by code: the whole of MobileNetV2 among a user's layers.
 
 use icecap_graph::{ConvLayer, Part, Spec};
+use icecap_kernels::{Shape, Tensor};
+use icecap_weights::{Error, Kind, Weights, from_bytes};
 use serde_json::{Value, json};
+
+use crate::net::{self, Tensors};
 
 /// The version of Keras that writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,4 +126,56 @@ impl Style {
 /// A layer by its class and what it says, for [`Style::chain`].
 pub(super) fn layer(class: &str, name: &str, config: Value) -> Value {
     json!({"class_name": class, "name": name, "config": config})
+}
+
+pub(super) const KEY: &str = "model_config";
+
+/// A model: its input, layers before the net, the net of its own, layers behind it.
+pub(super) fn model(style: Style, shape: Value, before: &[Value], behind: &[Value]) -> Value {
+    let inner =
+        [vec![style.input("inner_input", shape.clone())], style.net(&net::tiny(), "inner_input", None)]
+            .concat();
+    let inner = style.model("base", &inner, &[]);
+    let all = [&[style.input("photo", shape)], before, &[inner], behind].concat();
+    style.model("whole", &style.chain(&all), &[])
+}
+
+/// The net's tensors and those of dense layers: their names, inputs and outputs.
+pub(super) fn tensors(dense: &[(&str, usize, usize)]) -> Tensors {
+    let net = net::tensors(&net::tiny(), None);
+    let mut tensors: Tensors =
+        net.into_iter().map(|(name, tensor)| (format!("base/{name}"), tensor)).collect();
+    for (name, inputs, outputs) in dense {
+        let mut kernel = Tensor::zeros(Shape::of([*inputs, *outputs]));
+        kernel
+            .data_mut()
+            .iter_mut()
+            .enumerate()
+            .for_each(|(index, value)| *value = index as f32 / 16.0 - 1.0);
+        tensors.insert(format!("{name}/{name}/kernel:0"), kernel);
+        tensors.insert(format!("{name}/{name}/bias:0"), Tensor::zeros(Shape::of([*outputs])));
+    }
+    tensors
+}
+
+/// Opens tensors with a description. The container does not matter to it; a test below looks at those of Keras.
+pub(super) fn open(tensors: &Tensors, config: &Value) -> Result<Weights, Error> {
+    from_bytes(&net::file(&net::texts(&[(KEY, &config.to_string())]), tensors), "file")
+}
+
+#[track_caller]
+pub(super) fn refused(result: Result<Weights, Error>, expected: &[&str]) {
+    let error = result.map(|weights| weights.stated).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("file: ") && expected.iter().all(|part| text.contains(part)), "{text}");
+    assert!(!text.contains(char::is_control) && text.len() < 700, "{text:?}");
+    assert_eq!(error.kind(), Kind::Content);
+}
+
+pub(super) fn dense(name: &str, units: u64, activation: &str) -> Value {
+    layer("Dense", name, json!({"units": units, "activation": activation}))
+}
+
+pub(super) fn pool() -> Value {
+    layer("GlobalAveragePooling2D", "pool", json!({"data_format": "channels_last"}))
 }

@@ -3,59 +3,15 @@
 use icecap_graph::{Padding, Scaling};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::{DenseHead, Error, FileHead, HeadOutput, Kind, Weights, from_bytes, params_digest};
+use icecap_weights::{Error, Weights, from_bytes};
 use serde_json::{Value, json};
 
-use super::described_net::{Style, layer};
-use crate::net::{self, Tensors};
-
-const KEY: &str = "model_config";
-
-/// A model: its input, layers before the net, the net of its own, layers behind it.
-fn model(style: Style, shape: Value, before: &[Value], behind: &[Value]) -> Value {
-    let inner =
-        [vec![style.input("inner_input", shape.clone())], style.net(&net::tiny(), "inner_input", None)]
-            .concat();
-    let inner = style.model("base", &inner, &[]);
-    let all = [&[style.input("photo", shape)], before, &[inner], behind].concat();
-    style.model("whole", &style.chain(&all), &[])
-}
-
-/// The net's tensors and those of dense layers: their names, inputs and outputs.
-fn tensors(dense: &[(&str, usize, usize)]) -> Tensors {
-    let net = net::tensors(&net::tiny(), None);
-    let mut tensors: Tensors =
-        net.into_iter().map(|(name, tensor)| (format!("base/{name}"), tensor)).collect();
-    for (name, inputs, outputs) in dense {
-        let mut kernel = Tensor::zeros(Shape::of([*inputs, *outputs]));
-        kernel
-            .data_mut()
-            .iter_mut()
-            .enumerate()
-            .for_each(|(index, value)| *value = index as f32 / 16.0 - 1.0);
-        tensors.insert(format!("{name}/{name}/kernel:0"), kernel);
-        tensors.insert(format!("{name}/{name}/bias:0"), Tensor::zeros(Shape::of([*outputs])));
-    }
-    tensors
-}
-
-/// Opens tensors with a description. The container does not matter to it; a test below looks at those of Keras.
-fn open(tensors: &Tensors, config: &Value) -> Result<Weights, Error> {
-    from_bytes(&net::file(&net::texts(&[(KEY, &config.to_string())]), tensors), "file")
-}
+use super::described_net::{KEY, Style, dense, layer, model, open, pool, refused, tensors};
+use crate::net;
 
 /// Layers before the net, with an input of 64x96.
 fn before(style: Style, layers: &[Value]) -> Result<Weights, Error> {
     open(&tensors(&[]), &model(style, json!([null, 64, 96, 3]), layers, &[]))
-}
-
-#[track_caller]
-fn refused(result: Result<Weights, Error>, expected: &[&str]) {
-    let error = result.map(|weights| weights.stated).unwrap_err();
-    let text = error.to_string();
-    assert!(text.starts_with("file: ") && expected.iter().all(|part| text.contains(part)), "{text}");
-    assert!(!text.contains(char::is_control) && text.len() < 700, "{text:?}");
-    assert_eq!(error.kind(), Kind::Content);
 }
 
 /// An operator as each version writes it; the number left of the tensor or right of it.
@@ -78,64 +34,67 @@ const SUBTRACT: [&str; 2] = ["math.subtract", "Subtract"];
 const MULTIPLY: [&str; 2] = ["math.multiply", "Multiply"];
 const ADD: [&str; 2] = ["__operators__.add", "Add"];
 
-#[test]
-fn what_scales_pixels_is_followed() {
+/// Layers that scale pixels, and what they multiply by and add.
+struct Scaled(Vec<Value>, [f32; 3], [f32; 3]);
+
+fn scaled(style: Style) -> Vec<Scaled> {
     let rescaling = |config: Value| vec![layer("Rescaling", "rescaling", config)];
     let channels = json!({"class_name": "__numpy__", "config": {"value": [1, 2, 4], "dtype": "float32"}});
+    let operator = |names, reads: &str, number, is_left| operator(style, names, reads, number, is_left);
+    vec![
+        Scaled(rescaling(json!({"scale": 1.0 / 255.0, "offset": 0.0})), [1.0 / 255.0; 3], [0.0; 3]),
+        Scaled(rescaling(json!({"scale": 0.5, "offset": [1, 2, 3]})), [0.5; 3], [1.0, 2.0, 3.0]),
+        Scaled(
+            vec![
+                operator(DIVIDE, "photo", json!(127.5), false),
+                operator(SUBTRACT, "truedivide", json!(1.0), false),
+            ],
+            [1.0 / 127.5; 3],
+            [-1.0; 3],
+        ),
+        Scaled(
+            vec![
+                operator(SUBTRACT, "photo", json!(100), true),
+                operator(MULTIPLY, "subtract", json!(0.5), true),
+            ],
+            [-0.5; 3],
+            [50.0; 3],
+        ),
+        Scaled(
+            vec![operator(ADD, "photo", json!(-64), false), operator(DIVIDE, "add", channels.clone(), false)],
+            [1.0, 0.5, 0.25],
+            [-64.0, -32.0, -16.0],
+        ),
+        Scaled(
+            vec![layer(
+                "Normalization",
+                "n",
+                json!({"axis": [-1], "mean": [[[[1, 2, 3]]]], "variance": [[[[4, 16, 64]]]]}),
+            )],
+            [0.5, 0.25, 0.125],
+            [-0.5, -0.5, -0.375],
+        ),
+        Scaled(
+            vec![layer("Normalization", "n", json!({"axis": null, "mean": 8, "variance": 16}))],
+            [0.25; 3],
+            [-2.0; 3],
+        ),
+        Scaled(
+            vec![
+                layer("RandomFlip", "flip", json!({})),
+                layer("Rescaling", "r", json!({"scale": 2})),
+                layer("GaussianNoise", "g", json!({})),
+            ],
+            [2.0; 3],
+            [0.0; 3],
+        ),
+    ]
+}
+
+#[test]
+fn what_scales_pixels_is_followed() {
     for style in Style::ALL {
-        let operator = |names, reads: &str, number, is_left| operator(style, names, reads, number, is_left);
-        let cases: Vec<(Vec<Value>, [f32; 3], [f32; 3])> = vec![
-            (rescaling(json!({"scale": 1.0 / 255.0, "offset": 0.0})), [1.0 / 255.0; 3], [0.0; 3]),
-            (rescaling(json!({"scale": 0.5, "offset": [1, 2, 3]})), [0.5; 3], [1.0, 2.0, 3.0]),
-            (
-                vec![
-                    operator(DIVIDE, "photo", json!(127.5), false),
-                    operator(SUBTRACT, "truedivide", json!(1.0), false),
-                ],
-                [1.0 / 127.5; 3],
-                [-1.0; 3],
-            ),
-            (
-                vec![
-                    operator(SUBTRACT, "photo", json!(100), true),
-                    operator(MULTIPLY, "subtract", json!(0.5), true),
-                ],
-                [-0.5; 3],
-                [50.0; 3],
-            ),
-            (
-                vec![
-                    operator(ADD, "photo", json!(-64), false),
-                    operator(DIVIDE, "add", channels.clone(), false),
-                ],
-                [1.0, 0.5, 0.25],
-                [-64.0, -32.0, -16.0],
-            ),
-            (
-                vec![layer(
-                    "Normalization",
-                    "n",
-                    json!({"axis": [-1], "mean": [[[[1, 2, 3]]]], "variance": [[[[4, 16, 64]]]]}),
-                )],
-                [0.5, 0.25, 0.125],
-                [-0.5, -0.5, -0.375],
-            ),
-            (
-                vec![layer("Normalization", "n", json!({"axis": null, "mean": 8, "variance": 16}))],
-                [0.25; 3],
-                [-2.0; 3],
-            ),
-            (
-                vec![
-                    layer("RandomFlip", "flip", json!({})),
-                    layer("Rescaling", "r", json!({"scale": 2})),
-                    layer("GaussianNoise", "g", json!({})),
-                ],
-                [2.0; 3],
-                [0.0; 3],
-            ),
-        ];
-        for (layers, scale, shift) in cases {
+        for Scaled(layers, scale, shift) in scaled(style) {
             let weights = before(style, &layers).unwrap_or_else(|error| panic!("{layers:?}: {error}"));
             assert_eq!(weights.record.numerics.scaling, Scaling { scale, shift }, "{style:?} {layers:?}");
             assert_eq!(
@@ -261,118 +220,6 @@ fn the_padding_is_what_the_net_was_built_for() {
     }
 }
 
-/// Layers behind the net, which has 9 features.
-fn behind(dense: &[(&str, usize, usize)], layers: &[Value]) -> Weights {
-    let both = Style::ALL.map(|style| {
-        let model = model(style, json!([null, 64, 96, 3]), &[], layers);
-        open(&tensors(dense), &model).unwrap_or_else(|error| panic!("{layers:?}: {error}"))
-    });
-    let [two, three] = both;
-    assert_eq!(format!("{:?}", two.head), format!("{:?}", three.head));
-    three
-}
-
-fn dense(name: &str, units: u64, activation: &str) -> Value {
-    layer("Dense", name, json!({"units": units, "activation": activation}))
-}
-
-fn pool() -> Value {
-    layer("GlobalAveragePooling2D", "pool", json!({"data_format": "channels_last"}))
-}
-
-#[test]
-fn one_dense_layer_is_the_top() {
-    let expected = params_digest(&net::params(&net::tiny()));
-    let flat = |name: &str| layer("Flatten", name, json!({}));
-    let average = layer("AveragePooling2D", "average", json!({"pool_size": [2, 3]}));
-    for layers in [
-        vec![pool(), dense("d", 3, "softmax")],
-        vec![pool(), dense("d", 3, "linear"), layer("Softmax", "s", json!({"axis": -1}))],
-        vec![average, flat("f"), layer("Dropout", "o", json!({})), dense("d", 3, "linear")],
-        vec![
-            layer("ReLU", "again", json!({"max_value": 6.0})),
-            pool(),
-            layer("Reshape", "r", json!({"target_shape": [1, 1, 9]})),
-            flat("f"),
-            dense("d", 3, "softmax"),
-        ],
-    ] {
-        let weights = behind(&[("d", 9, 3)], &layers);
-        assert!(matches!(weights.head, FileHead::Top), "{:?}", weights.head);
-        assert_eq!((weights.params.classes(), weights.record.params_sha256), (Some(3), expected));
-    }
-    let weights = behind(&[("d", 9, 1)], &[pool(), dense("d", 1, "sigmoid")]);
-    assert!(matches!(weights.head, FileHead::Top));
-    for layers in [vec![], vec![pool()], vec![pool(), layer("Dropout", "o", json!({}))]] {
-        assert!(matches!(behind(&[], &layers).head, FileHead::None));
-    }
-}
-
-/// A head that is a chain of layers.
-#[track_caller]
-fn chain(dense: &[(&str, usize, usize)], layers: &[Value]) -> DenseHead {
-    match behind(dense, layers).head {
-        FileHead::Layers(head) => head,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn heads_of_several_layers_are_folded() {
-    let two = [pool(), dense("a", 4, "relu"), layer("Dropout", "o", json!({})), dense("b", 3, "softmax")];
-    let head = chain(&[("a", 9, 4), ("b", 4, 3)], &two);
-    assert_eq!((head.layers().len(), head.output(), head.outputs()), (2, HeadOutput::Softmax, 3));
-    let several = chain(&[("d", 9, 4)], &[pool(), dense("d", 4, "sigmoid")]);
-    assert_eq!((several.output(), several.outputs()), (HeadOutput::Sigmoids, 4));
-    // Halved logits have half the kernel.
-    let plain = tensors(&[("d", 9, 3)])["d/d/kernel:0"].data().to_vec();
-    let halved = chain(
-        &[("d", 9, 3)],
-        &[
-            pool(),
-            dense("d", 3, "linear"),
-            layer("Rescaling", "t", json!({"scale": 0.5})),
-            layer("Activation", "s", json!({"activation": "softmax"})),
-        ],
-    );
-    let wanted: Vec<f32> = plain.iter().map(|value| value * 0.5).collect();
-    assert_eq!((halved.layers()[0].kernel.data(), halved.output()), (&wanted[..], HeadOutput::Softmax));
-}
-
-#[test]
-fn a_head_that_cannot_be_read_leaves_the_net() {
-    let top = || dense("d", 3, "softmax");
-    for (layers, name, reason) in [
-        (
-            vec![layer("GlobalMaxPooling2D", "m", json!({})), top()],
-            "layer 'm' (GlobalMaxPooling2D)",
-            "cannot be read",
-        ),
-        (vec![layer("Flatten", "f", json!({})), top()], "layer 'f' (Flatten)", "2x3"),
-        (
-            vec![layer("AveragePooling2D", "m", json!({"pool_size": 2})), top()],
-            "layer 'm' (AveragePooling2D)",
-            "2x3",
-        ),
-        (vec![pool(), dense("d", 3, "tanh")], "layer 'd' (Dense)", "'tanh'"),
-        (vec![pool(), layer("Lambda", "mine", json!({})), top()], "layer 'mine' (Lambda)", "cannot be read"),
-        (vec![pool(), dense("d", 1, "softmax")], "layer 'd' (Dense)", "always 1"),
-        (
-            vec![pool(), top(), layer("Rescaling", "r", json!({"scale": 2}))],
-            "layer 'r' (Rescaling)",
-            "behind a softmax",
-        ),
-        (vec![top()], "layer 'd' (Dense)", "not pooled"),
-        (vec![pool(), dense("e", 3, "softmax")], "layer 'e' (Dense)", "not among the tensors"),
-        (vec![pool(), layer("LeakyReLU", "l", json!({})), top()], "layer 'l' (LeakyReLU)", "cannot be read"),
-    ] {
-        let weights = behind(&[("d", 9, 3)], &layers);
-        let told = weights.head.unreadable().unwrap_or_else(|| panic!("{layers:?}: its head was read"));
-        assert!(told.contains(name) && told.contains(reason), "{told}");
-        assert_eq!(weights.record.params_sha256, params_digest(&net::params(&net::tiny())));
-    }
-}
-
 #[test]
 fn what_is_not_followed_before_or_in_the_net_is_refused_by_its_name() {
     for (class, config, reason) in [
@@ -450,22 +297,6 @@ fn a_call_in_training_counts_in_keras_2_alone() {
             false => assert!(opened.is_ok()),
         }
     }
-}
-
-#[test]
-fn several_outputs_leave_the_net_and_several_inputs_do_not() {
-    let mut whole = model(Style::Three, json!([null, 64, 64, 3]), &[], &[pool(), dense("d", 3, "softmax")]);
-    whole["config"]["output_layers"] = json!([["d", 0, 0], ["pool", 0, 0]]);
-    let weights = open(&tensors(&[("d", 9, 3)]), &whole).unwrap();
-    assert!(weights.head.unreadable().unwrap().contains("one of 2 outputs"));
-    let layers = [
-        Style::Two.input("photo", json!([null, 64, 64, 3])),
-        Style::Two.input("facts", json!([null, 64, 64, 3])),
-        Style::Two.layer("Concatenate", "both", json!({}), &["photo", "facts"]),
-    ];
-    let mut whole = Style::Two.model("whole", &layers, &[]);
-    whole["config"]["input_layers"] = json!([["photo", 0, 0], ["facts", 0, 0]]);
-    refused(open(&tensors(&[]), &whole), &["(InputLayer)", "second input"]);
 }
 
 #[test]
