@@ -1,5 +1,6 @@
 //! From a photo to the net: the size of the input, how a photo gets it, and how pixels are scaled.
 
+use icecap_graph::{MAX_SIDE, MIN_SIDE};
 use serde_json::Value;
 
 use super::base::{self, CHANNELS};
@@ -283,6 +284,13 @@ impl Input {
         rule: &str,
     ) -> Result<(), Refusal> {
         let [rows, columns] = target;
+        let range = MIN_SIDE as u64..=MAX_SIDE as u64;
+        if let Some(size) =
+            self.size.filter(|size| *size != target && size.iter().any(|side| !range.contains(side)))
+        {
+            let reason = format!("it reads {size:?} pixels; sides of {MIN_SIDE} to {MAX_SIDE} are read");
+            return Err(graph.refuse(node, reason));
+        }
         match (self.size, &self.resize) {
             // A photo of that size already.
             (Some(size), _) if size == target => {}
