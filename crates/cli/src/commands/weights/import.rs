@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::data::ResizeMode;
 use icecap::advanced::graph::Scaling;
-use icecap::advanced::weights::{Digest, FileHead, Weights};
+use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
-use crate::options::input::{InputSize, tell};
+use crate::options::input::{AveragesOption, InputSize, tell};
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
@@ -41,6 +41,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
     scaling: Option<Scaling>,
     #[command(flatten)]
+    averages: AveragesOption,
+    /// What stands between the dense layers of a head that has several and does not tell: none, relu or relu6 [default:
+    /// relu, and a note]
+    #[arg(long, value_name = "NAME", requires = "classes")]
+    activation: Option<Activation>,
+    #[command(flatten)]
     manifest: ManifestOptions,
     /// Print one JSON object
     #[arg(long)]
@@ -52,7 +58,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
     let classes = options.classes.as_deref().map(class_names).transpose()?;
-    let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights()?;
+    let choices = Choices { activation: options.activation, ..options.averages.choices() };
+    let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights(choices)?;
     let weights = overridden(options, weights)?;
     match classes {
         Some(classes) => {
