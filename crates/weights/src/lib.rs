@@ -68,7 +68,7 @@ pub use icecap_foundation::{Digest, NotADigest};
 pub use inside::Inside;
 pub use integers::{IntegerBackbone, Quantization, integers_digest};
 pub use labels::label_lines;
-pub use layout::Layout;
+pub use layout::{Layout, Stated};
 pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
