@@ -54,6 +54,14 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classifier = options.model.within(options.photo.limits()).open()?;
+    if classifier.head().is_multi_label() {
+        let message = format!(
+            "{}: its head gives several labels, and evaluate counts one class for each photo; `icecap predict {0} \
+             --format csv` tells each photo's labels",
+            plain_path(&options.model.model)
+        );
+        return Err(Failure::new(Code::Content, message));
+    }
     let listed = options.listed.of([options.folder.as_path()].into_iter())?;
     let found = scan_known_listed(&options.folder, classifier.classes(), &listed);
     let (mut samples, inventory) = found.map_err(no_classes)?;
