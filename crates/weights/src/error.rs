@@ -152,6 +152,36 @@ pub enum Error {
         /// Which tensor, and why.
         source: Box<icecap_graph::Error>,
     },
+    /// An operator of a graph that no MobileNetV2 has at its place, or that is not read.
+    #[error("{}: node '{node}' ({op}): {reason}", path.display())]
+    Node {
+        /// The file.
+        path: PathBuf,
+        /// The name of the node in the file.
+        node: String,
+        /// What the format calls the operator.
+        op: String,
+        /// What stands against it, and what to do.
+        reason: String,
+    },
+    /// A graph that is no MobileNetV2.
+    #[error("{}: {reason}", path.display())]
+    Graph {
+        /// The file.
+        path: PathBuf,
+        /// What stands against it, and what to do.
+        reason: String,
+    },
+    /// A file of another kind, which is known and not read.
+    #[error("{}: {what}, which holds no weights that are read here; {advice}", path.display())]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+        /// What to do.
+        advice: String,
+    },
     /// A model whose net is there in integers alone, where its trained tensors are needed.
     #[error(
         "{}: its net is in int8, as integers alone; what needs the tensors of its training needs the weights that it was \

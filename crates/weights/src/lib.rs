@@ -47,6 +47,7 @@ mod shown;
 #[cfg(feature = "files")]
 mod store;
 mod tflite;
+mod traced;
 mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, INTEGER_FORMAT, Model, OpenedModel, Preprocessing, check_classes};

@@ -10,6 +10,7 @@ use super::ContainerKind;
 use super::element::Element;
 use crate::Error;
 use crate::shown::shown;
+use crate::traced::TracedHead;
 
 /// The key of Keras' description of a whole model in [`Container::metadata`].
 pub(crate) const MODEL_CONFIG: &str = "model_config";
@@ -21,6 +22,18 @@ pub struct Container<'a> {
     pub(super) kind: ContainerKind,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) entries: BTreeMap<String, Entry<'a>>,
+    pub(super) told: Told,
+}
+
+/// What a file says beside its tensors, where its format has a way to say it.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// The head of a graph; `None` for files that hold no graph.
+    pub(crate) head: Option<TracedHead>,
+    /// Sentences for a person: what was assumed, converted or left out.
+    pub(crate) notes: Vec<String>,
+    /// The names of the classes in the order of the outputs, if the file states them.
+    pub(crate) labels: Option<Vec<String>>,
 }
 
 /// A tensor in a file.
@@ -50,7 +63,12 @@ impl<'a> Container<'a> {
         metadata: BTreeMap<String, String>,
         entries: BTreeMap<String, Entry<'a>>,
     ) -> Self {
-        Self { path: path.into(), kind, metadata, entries }
+        Self { path: path.into(), kind, metadata, entries, told: Told::default() }
+    }
+
+    /// Returns what the file says beside its tensors.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Returns the path or label that errors call the file by.

@@ -6,11 +6,16 @@
 
 mod contents;
 mod element;
+mod graph_file;
 pub mod hdf5;
 mod keras_archive;
 mod kind;
 mod limit;
+mod onnx;
+#[cfg(test)]
+mod round_trip;
 pub mod safetensors;
+mod tflite;
 mod torch;
 mod zip;
 
@@ -36,9 +41,15 @@ impl ContainerKind {
         if bytes.starts_with(zip::MAGIC) {
             return Some(if keras_archive::is(bytes) { Self::KerasArchive } else { Self::TorchZip });
         }
+        if tflite::is(bytes) {
+            return Some(Self::Tflite);
+        }
         // Before the header stands its length, which looks like anything, a pickle's start among it.
         if bytes.get(8) == Some(&b'{') {
             return Some(Self::Safetensors);
+        }
+        if onnx::is(bytes) {
+            return Some(Self::Onnx);
         }
         if torch::is_pickle(bytes) {
             return Some(Self::TorchPickle);
@@ -61,6 +72,8 @@ impl<'a> Container<'a> {
             Some(ContainerKind::Hdf5) => hdf5::parse(bytes, path),
             Some(ContainerKind::KerasArchive) => keras_archive::parse(bytes, path),
             Some(ContainerKind::TorchZip) => torch::parse_zip(bytes, path),
+            Some(ContainerKind::Tflite) => tflite::parse(bytes, path),
+            Some(ContainerKind::Onnx) => onnx::parse(bytes, path),
             Some(ContainerKind::TorchPickle) => torch::parse_pickle(bytes, path),
             None => Err(Error::UnknownContainer { path: path.into() }),
         }
