@@ -72,7 +72,7 @@ fn backbone(threads: usize) -> Backbone {
     let params = drawn_params(1.0).expect("the width of the paper");
     // Its record is the starter's in all that matters here: plain Keras numerics.
     let record = starter().expect("the starter").record;
-    Backbone::new(Weights { params, record }, Settings::threads(threads)).expect("threads of this machine")
+    Backbone::new(Weights::new(params, record), Settings::threads(threads)).expect("threads of this machine")
 }
 
 /// What one thread needs for each of the parts.

@@ -94,10 +94,10 @@ pub(crate) fn on_starter(
     size: [usize; 2],
     classes: usize,
 ) -> (Classifier, Vec<f32>) {
-    let Weights { params, mut record } = starter().unwrap();
+    let Weights { params, mut record, .. } = starter().unwrap();
     let params = params.with_numerics(numerics).unwrap();
     (record.numerics, record.params_sha256, record.size) = (numerics, params_digest(&params), Some(size));
-    let backbone = Backbone::new(Weights { params, record }, Settings::default()).unwrap();
+    let backbone = Backbone::new(Weights::new(params, record), Settings::default()).unwrap();
     let preprocessing = Preprocessing::for_training(&backbone).unwrap();
     assert_eq!(preprocessing.resize.mode, ResizeMode::Squash);
     let of = |head| {

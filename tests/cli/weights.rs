@@ -301,7 +301,7 @@ fn a_manifest_of_one_s_own_that_cannot_be_read_is_named() {
 fn with_top(place: &Place) -> String {
     use icecap::advanced::graph::Params;
     use icecap::advanced::kernels::{Shape, Tensor};
-    let Weights { params, mut record } = icecap::advanced::weights::starter().unwrap();
+    let Weights { params, mut record, .. } = icecap::advanced::weights::starter().unwrap();
     let mut tensors: std::collections::BTreeMap<String, Tensor> =
         params.tensors().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
     let drawn: Vec<f32> = (0..2560).map(|index| ((index * 37 % 101) as f32 - 50.0) / 500.0).collect();
@@ -309,7 +309,7 @@ fn with_top(place: &Place) -> String {
     tensors.insert("predictions/bias".into(), Tensor::from_slice(Shape::of([2]), &[0.25, -0.5]).unwrap());
     let params = Params::new(params.spec().clone(), *params.numerics(), tensors).unwrap();
     record.name = None;
-    Weights { params, record }.save(place.path("top.safetensors")).unwrap();
+    Weights::new(params, record).save(place.path("top.safetensors")).unwrap();
     "top.safetensors".to_owned()
 }
 

@@ -126,7 +126,7 @@ fn features_of_the_starter_have_one_hash_for_any_threads_and_batch() {
 
 #[test]
 fn features_of_a_wide_net_have_one_hash_for_any_threads_and_batch() {
-    let weights = Weights { params: drawn_params(1.0).unwrap(), record: starter().unwrap().record };
+    let weights = Weights::new(drawn_params(1.0).unwrap(), starter().unwrap().record);
     let precision = Precision::F32;
     for isa in Isa::available() {
         // The plainest kernels are several times slower, and split their work where the others do.

@@ -65,6 +65,14 @@ pub enum Error {
         /// Features of the head.
         got: usize,
     },
+    /// Weights whose head cannot be read, where it is needed.
+    #[error(
+        "the head of these weights cannot be read: {reason}; their backbone can be used with another head"
+    )]
+    UnreadableHead {
+        /// The layer or tensor, and why it cannot be read.
+        reason: String,
+    },
     /// A packed net that is damaged, or not that of the model it is to serve.
     #[error("{}: the packed net in this file is damaged, or not that of the model", path.display())]
     PackedNet {
@@ -206,6 +214,7 @@ impl Error {
             Self::NeedsBackbone { .. }
             | Self::OtherBackbone { .. }
             | Self::OtherFeatures { .. }
+            | Self::UnreadableHead { .. }
             | Self::PackedNet { .. } => Kind::Content,
             Self::NoValidation { .. }
             | Self::EmptyClass { .. }

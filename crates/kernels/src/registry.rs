@@ -102,7 +102,7 @@ impl Isa {
     }
 
     /// Returns the name of the instruction set whose products of bytes [`Roofline::peak_of_bytes`] measures under this token:
-    /// `avx512vnni` under `avx512vbmi2`, and `avx2` under `avx512`, which has none of its own.
+    /// itself under `amx`, `avx512vnni` under `avx512vbmi2`, and `avx2` under `avx512`, which has none of its own.
     ///
     /// [`Roofline::peak_of_bytes`]: crate::roofline::Roofline::peak_of_bytes
     #[must_use]

@@ -124,22 +124,6 @@ pub enum Error {
         /// What the file would call it.
         tensor: String,
     },
-    /// A classification top whose two tensors do not fit each other or the net.
-    #[error(
-        "{}: 'predictions/kernel' has shape {kernel} and 'predictions/bias' {bias}; \
-         expected [{features}, classes] and [classes]",
-        path.display()
-    )]
-    Top {
-        /// The file.
-        path: PathBuf,
-        /// The kernel's shape.
-        kernel: String,
-        /// The bias' shape.
-        bias: String,
-        /// Channels of the last convolution.
-        features: usize,
-    },
     /// Tensors that make no MobileNetV2.
     #[error("{}: {source}{}{}{}", path.display(), called(.here.as_deref()), at_byte(*.offset), net_hint(source))]
     Net {
@@ -368,9 +352,7 @@ fn hint(tensor: &str) -> &'static str {
 fn net_hint(source: &icecap_graph::Error) -> String {
     match source {
         icecap_graph::Error::MissingTensor { name, .. } => format!("; {}", hint(name)),
-        icecap_graph::Error::ExtraTensor { .. } => {
-            "; is this a MobileNetV2, with one dense layer at most?".to_owned()
-        }
+        icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2?".to_owned(),
         _ => String::new(),
     }
 }

@@ -22,6 +22,7 @@
 mod affine;
 mod bundle;
 mod container;
+mod dense_head;
 mod derived;
 #[cfg(feature = "download")]
 pub mod download;
@@ -52,6 +53,10 @@ mod vocabulary;
 
 pub use bundle::{BackbonePart, FORMAT, INTEGER_FORMAT, Model, OpenedModel, Preprocessing, check_classes};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
+pub use dense_head::{
+    Activation, BatchNormValues, DenseHead, DenseLayer, FileHead, HeadBuilder, HeadOutput, MAX_HEAD_LAYERS,
+    MAX_HEAD_VALUES,
+};
 pub use error::{Error, Kind};
 pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;

@@ -3,7 +3,7 @@
 use icecap_graph::{Error as NetError, Net, Params, Precision, Scaling};
 
 use crate::derived::pack;
-use crate::{Record, params_digest};
+use crate::{FileHead, Record, params_digest};
 
 /// A net as it was trained, and what is known of it.
 #[derive(Clone, Debug)]
@@ -12,6 +12,11 @@ pub struct Weights {
     pub params: Params,
     /// Where the net comes from and how it wants to be used.
     pub record: Record,
+    /// What the file has on the net's features.
+    pub head: FileHead,
+    /// What the person who opens the file should know, as sentences: what it does not state and what was taken, what was
+    /// passed over.
+    pub notes: Vec<String>,
 }
 
 /// Weights, and their net ready to run.
@@ -25,6 +30,13 @@ pub struct Opened {
 }
 
 impl Weights {
+    /// Brings together a net and its record. Its head is its classification top, if it has one.
+    #[must_use]
+    pub fn new(params: Params, record: Record) -> Self {
+        let head = if params.classes().is_some() { FileHead::Top } else { FileHead::None };
+        Self { params, record, head, notes: Vec::new() }
+    }
+
     /// Returns these weights with another pixel scaling, whatever their file or layout states. The net is then
     /// another one, with a `params_sha256` of its own.
     ///

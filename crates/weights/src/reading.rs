@@ -7,11 +7,11 @@ use icecap_kernels::Threads;
 
 use crate::container::Container;
 use crate::derived::{Derived, Packing};
-use crate::layout::HEAD_PREFIX;
+use crate::layout::{HEAD_PREFIX, Tensors};
 use crate::manifest::Entry;
 use crate::record::{Metadata, key};
 use crate::shown::shown;
-use crate::{Digest, Error, Layout, Manifest, Opened, Weights, integers};
+use crate::{Digest, Error, FileHead, Layout, Manifest, Opened, Weights, integers};
 
 /// What is known of a file beside what it states itself.
 #[derive(Clone, Copy)]
@@ -48,7 +48,7 @@ impl Reading<'_> {
         if stated.is_some_and(|stated| stated != layout) {
             return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
         }
-        let params = params(&file, layout, self.threads)?;
+        let (params, head) = params(&file, layout, self.threads)?;
         let derived = Derived::new(&params, Some(bytes), packing, self.threads)
             .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })?;
         let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of(bytes));
@@ -60,7 +60,7 @@ impl Reading<'_> {
             // Whoever asked by this name shall find it again.
             Known::Entry(entry) => record.name = Some(entry.name.clone()),
         }
-        Ok((Weights { params, record }, derived.net))
+        Ok((Weights { params, record, head, notes: Vec::new() }, derived.net))
     }
 
     /// The weights in `bytes`, with their net packed for inference in `precision`.
@@ -86,10 +86,15 @@ fn recognize(file: &Container<'_>) -> Result<Layout, Error> {
     Err(Error::UnknownLayout { path, names })
 }
 
-/// The net in a file, with the numbers that its metadata or its layout states.
-pub(crate) fn params(file: &Container<'_>, layout: Layout, threads: &Threads) -> Result<Params, Error> {
+/// The net in a file, with the numbers that its metadata or its layout states, and what is on its features.
+pub(crate) fn params(
+    file: &Container<'_>,
+    layout: Layout,
+    threads: &Threads,
+) -> Result<(Params, FileHead), Error> {
     let numerics = Metadata { path: file.path(), map: file.metadata() }.numerics(layout)?;
     let named = layout.named(file)?;
-    let (spec, tensors) = named.read(threads)?;
-    Params::new(spec, numerics, tensors).map_err(|source| named.net_error(source))
+    let Tensors { spec, tensors, head } = named.read(threads)?;
+    let params = Params::new(spec, numerics, tensors).map_err(|source| named.net_error(source))?;
+    Ok((params, head))
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use icecap::Backbone;
 use icecap::advanced::data::scan_labeled;
 use icecap::advanced::graph::Tap;
+use icecap::advanced::weights::FileHead;
 use icecap::judge::probabilities;
 use icecap::model::{Extractor, Preprocessing};
 use serde::Serialize;
@@ -79,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let photos: Vec<PathBuf> = found.photos.into_iter().map(|(path, _)| path).collect();
     let backbone = options.backbone.open()?;
     if backbone.classes().is_none() {
-        return Err(no_top(options));
+        return Err(no_top(options, backbone.head()));
     }
     let preprocessing = options.input.over(Preprocessing::for_classification(&backbone)?);
     let report = classify(options, &backbone, preprocessing, &photos)?;
@@ -93,13 +94,28 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     print(&text(&report))
 }
 
-fn no_top(options: &Options) -> Failure {
+fn no_top(options: &Options, head: &FileHead) -> Failure {
     let weights = options.backbone.file().map_or("the starter".to_owned(), |path| path.display().to_string());
+    let refuse = |message: String| Failure::new(Code::Content, message);
+    match head {
+        FileHead::Unreadable { reason } => {
+            return refuse(format!(
+                "{weights}: its head cannot be read: {reason}; train one on classes of your own with `icecap train`"
+            ));
+        }
+        FileHead::Layers(_) => {
+            return refuse(format!(
+                "{weights}: its head is of somebody's own classes; `icecap weights import {weights} --classes A,B,… -o MODEL` \
+                 makes a model of it, for `icecap predict`"
+            ));
+        }
+        FileHead::None | FileHead::Top => {}
+    }
     let message = format!(
         "{weights}: these weights have no classification top; name some that have with --weights, \
          or train a head on classes of your own with `icecap train`"
     );
-    Failure::new(Code::Content, message)
+    refuse(message)
 }
 
 fn classify(

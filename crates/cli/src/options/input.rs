@@ -1,12 +1,12 @@
 //! Options that several commands share: weights, size.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
 use icecap::advanced::data::{ExifPolicy, ResizeMode};
 use icecap::advanced::graph::Scaling;
-use icecap::advanced::weights::Weights;
+use icecap::advanced::weights::{FileHead, Weights};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Settings};
 
@@ -14,6 +14,7 @@ use crate::options::runner::RunnerOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::Failure;
 use crate::terminal::stderr::note;
+use crate::terminal::wording::{plain, plain_path};
 
 /// The environment variable that names weights, or a file of them.
 const WEIGHTS_VARIABLE: &str = "ICECAP_WEIGHTS";
@@ -57,10 +58,12 @@ impl BackboneOptions {
             return self.scaled(icecap::advanced::weights::starter()?, settings);
         };
         let source = WeightsSource::find(&asked)?;
-        match self.scaling {
+        let backbone = match self.scaling {
             None => source.backbone(settings),
             Some(_) => self.scaled(source.weights()?, settings),
-        }
+        }?;
+        tell(&asked, backbone.notes(), backbone.head());
+        Ok(backbone)
     }
 
     /// Returns the backbone of opened weights, its pixels scaled otherwise if that was asked for.
@@ -70,6 +73,15 @@ impl BackboneOptions {
             None => weights,
         };
         Ok(Backbone::new(weights, settings)?)
+    }
+}
+
+/// Tells what the person should know who uses these weights for their backbone.
+pub(crate) fn tell(asked: &Path, notes: &[String], head: &FileHead) {
+    let file = plain_path(asked);
+    notes.iter().for_each(|text| note(&format!("note: {file}: {text}")));
+    if let Some(reason) = head.unreadable() {
+        note(&format!("note: {file}: its head cannot be read and is passed over: {}", plain(reason)));
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use icecap_graph::{Input, Net, Params, Plan, Precision, Spec, Tap};
+use icecap_graph::{Net, Params, Plan, Precision, Spec, Tap};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{
-    BackbonePart, Digest, Entry, IntegerBackbone, Model, Opened, OpenedModel, PackStore, PackedName,
-    Quantization, Record, Store, Weights,
+    BackbonePart, Digest, Entry, FileHead, IntegerBackbone, Model, Opened, OpenedModel, PackStore,
+    PackedName, Quantization, Record, Store, Weights,
 };
 
 use crate::error::Error;
@@ -41,6 +41,8 @@ struct Inner {
     /// How a net in int8 came to be.
     origin: Quantization,
     record: Record,
+    head: FileHead,
+    notes: Vec<String>,
     isa: Isa,
     threads: Arc<Threads>,
 }
@@ -57,7 +59,14 @@ impl Backbone {
     }
 
     fn of_opened(Opened { weights, net }: Opened, runner: Runner) -> Self {
-        Self::of(Arc::new(weights.params), net, weights.record, runner)
+        let Weights { params, record, head, notes } = weights;
+        Self::of(Arc::new(params), net, record, runner).with_file(head, notes)
+    }
+
+    /// The same, which nobody else has yet, with what its file has beside the net.
+    fn with_file(self, head: FileHead, notes: Vec<String>) -> Self {
+        let Some(inner) = Arc::into_inner(self.inner) else { unreachable!("nobody else has it yet") };
+        Self { inner: Arc::new(Inner { head, notes, ..inner }) }
     }
 
     pub(crate) fn of(params: Arc<Params>, net: Net, record: Record, runner: Runner) -> Self {
@@ -74,7 +83,20 @@ impl Backbone {
         let (integers_sha256, origin, threads) =
             (OnceLock::new(), Quantization::default(), Arc::new(threads));
         let net = Arc::new(net);
-        Self { inner: Arc::new(Inner { params, net, integers_sha256, origin, record, isa, threads }) }
+        let (head, notes) = (FileHead::None, Vec::new());
+        Self {
+            inner: Arc::new(Inner {
+                params,
+                net,
+                integers_sha256,
+                origin,
+                record,
+                head,
+                notes,
+                isa,
+                threads,
+            }),
+        }
     }
 
     /// The same, which nobody else has yet, with what is stated of its integers.
@@ -98,6 +120,8 @@ impl Backbone {
             integers_sha256: OnceLock::from(integers.sha256),
             origin: integers.origin,
             record: self.inner.record.clone(),
+            head: self.inner.head.clone(),
+            notes: self.inner.notes.clone(),
             isa: self.inner.isa,
             threads: Arc::clone(&self.inner.threads),
         };
@@ -236,6 +260,20 @@ impl Backbone {
         &self.inner.record
     }
 
+    /// Returns what the file of the weights has on the net's features, which the backbone does not compute;
+    /// [`FileHead::None`] for the backbone of a model file.
+    #[must_use]
+    pub fn head(&self) -> &FileHead {
+        &self.inner.head
+    }
+
+    /// Returns what a person should know who uses these weights, as sentences: what their file does not state and what was
+    /// taken, what was passed over.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.inner.notes
+    }
+
     /// Returns the precision in which the backbone computes.
     #[must_use]
     pub fn precision(&self) -> Precision {
@@ -322,55 +360,5 @@ impl Backbone {
     /// [`Error::Graph`] for a size or a block that the net does not have.
     pub fn plan(&self, size: [usize; 2], to: Tap, workers: usize) -> Result<Plan, Error> {
         Ok(Plan::new(&self.inner.net, self.isa(), size, Tap::Image..to, workers)?)
-    }
-
-    /// Makes a session for images of `size` (rows, columns) up to the tap `to`.
-    ///
-    /// # Errors
-    /// What [`Backbone::plan`] returns.
-    pub fn session(&self, size: [usize; 2], to: Tap) -> Result<Session, Error> {
-        let plan = self.plan(size, to, self.threads().count())?;
-        let arenas = vec![plan.arena()];
-        Ok(Session { backbone: self.clone(), plan, arenas })
-    }
-}
-
-/// What one caller needs to run a backbone on images of one size: a plan and its memory. Concurrent callers take a session
-/// each.
-#[derive(Debug)]
-pub struct Session {
-    backbone: Backbone,
-    plan: Plan,
-    arenas: Vec<icecap_graph::Arena>,
-}
-
-impl Session {
-    /// Runs a batch of images through the net, on all threads of the backbone.
-    ///
-    /// # Shapes
-    /// `input` N times [`Session::input_len`], `output` N times [`Session::output_len`].
-    ///
-    /// # Errors
-    /// [`Error::Graph`] if the lengths do not fit.
-    pub fn run(&mut self, input: Input<'_>, output: &mut [f32]) -> Result<(), Error> {
-        let threads = self.backbone.threads();
-        let batch = output.len() / self.output_len();
-        // A batch goes one image to a thread, and each thread needs memory of its own.
-        while self.arenas.len() < batch.min(threads.count()) {
-            self.arenas.push(self.plan.arena());
-        }
-        Ok(self.plan.run(threads, input, &mut self.arenas, output)?)
-    }
-
-    /// Returns how many values an image's pixels have: rows times columns times 3.
-    #[must_use]
-    pub fn input_len(&self) -> usize {
-        self.plan.input_shape().elements()
-    }
-
-    /// Returns how many values come out for an image.
-    #[must_use]
-    pub fn output_len(&self) -> usize {
-        self.plan.output_shape().elements()
     }
 }

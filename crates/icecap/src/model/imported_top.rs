@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use icecap_graph::{Params, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::{Weights, check_classes};
+use icecap_weights::{FileHead, Weights, check_classes};
 
 use crate::error::Error;
 use crate::model::backbone::Backbone;
@@ -27,14 +27,22 @@ impl Classifier {
     /// [`Error::Graph`] for weights without a top; [`Error::Setting`] if the names do not fit its outputs;
     /// [`Error::Data`] for a resize rule that is not known; otherwise what [`Backbone::new`] returns.
     pub fn from_weights(weights: Weights, classes: Vec<String>, settings: Settings) -> Result<Self, Error> {
-        let head = head(&weights.params, &classes)?;
-        let Weights { params, record } = weights;
+        let head = match &weights.head {
+            FileHead::Unreadable { reason } => return Err(Error::UnreadableHead { reason: reason.clone() }),
+            FileHead::Layers(layers) => {
+                return Err(Error::UnreadableHead {
+                    reason: format!("it has {} dense layers", layers.layers().len()),
+                });
+            }
+            FileHead::None | FileHead::Top => head(&weights.params, &classes)?,
+        };
+        let Weights { params, record, .. } = weights;
         let provenance = Provenance {
             classes,
             data_fingerprint: format!("weights {}", record.file_sha256),
             training: BTreeMap::from([("head".to_owned(), "the weights' own top".to_owned())]),
         };
-        let backbone = Backbone::new(Weights { params: params.without_top(), record }, settings)?;
+        let backbone = Backbone::new(Weights::new(params.without_top(), record), settings)?;
         let preprocessing = Preprocessing::for_classification(&backbone)?;
         Self::from_head(&backbone, preprocessing, head, provenance)
     }
@@ -86,7 +94,7 @@ mod tests {
 
     /// The starter with a random top.
     fn with_top(logits: usize) -> Weights {
-        let Weights { params, mut record } = starter().unwrap();
+        let Weights { params, mut record, .. } = starter().unwrap();
         let mut tensors: BTreeMap<String, Tensor> =
             params.tensors().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
         let mut stream = Stream::new(5, Purpose::Test, 0, logits as u32);
@@ -96,7 +104,7 @@ mod tests {
         }
         record.size = Some([96, 128]);
         let params = Params::new(params.spec().clone(), *params.numerics(), tensors).unwrap();
-        Weights { params, record }
+        Weights::new(params, record)
     }
 
     fn names(classes: usize) -> Vec<String> {

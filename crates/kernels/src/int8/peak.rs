@@ -2,9 +2,9 @@
 
 use std::hint::black_box;
 
+use super::{amx, lanes::Lanes, portable::Portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx2::AvxVnni, avx512::Avx512Vnni};
-use super::{lanes::Lanes, portable::Portable};
 use crate::{
     isa::{Isa, Level, shells},
     line::{BLOCK, LINE_BYTES},
@@ -30,11 +30,18 @@ pub(crate) struct ProductLoop {
 /// The best instruction set first.
 static LOOPS: &[ProductLoop] = &[
     #[cfg(target_arch = "x86_64")]
+    ProductLoop { level: Level::Amx, operations: amx::peak::OPERATIONS, run: amx::peak::products_amx },
+    #[cfg(target_arch = "x86_64")]
     ProductLoop { level: Level::Avx512Vnni, operations: operations(WIDE), run: products_avx512vnni },
     #[cfg(target_arch = "x86_64")]
     ProductLoop { level: Level::AvxVnni, operations: operations(MIDDLE), run: products_avxvnni },
     #[cfg(target_arch = "x86_64")]
     ProductLoop { level: Level::Avx2, operations: operations(NARROW), run: products_avx2 },
+    ProductLoop {
+        level: Level::TileMachine,
+        operations: amx::peak::OPERATIONS,
+        run: amx::peak::products_tilemachine,
+    },
     ProductLoop { level: Level::Portable, operations: operations(NARROW), run: products_portable },
 ];
 
@@ -101,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_round_adds_four_products_for_each_step_and_sum() {
-        for isa in Isa::available() {
+        // The loops over tiles have a test beside them.
+        for isa in Isa::available().into_iter().filter(|isa| !isa.has_tiles()) {
             let one = ProductLoop::of(isa);
             let sums = one.operations / operations(1);
             for rounds in [0, 1, 5] {

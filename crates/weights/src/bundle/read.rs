@@ -98,7 +98,11 @@ fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Resul
         let (backbone, record) = (BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?);
         return Ok(OpenedModel { model: model(&file, backbone, record)?, net: None });
     }
-    let params = reading::params(&file, Layout::Keras, threads)?;
+    let (params, head) = reading::params(&file, Layout::Keras, threads)?;
+    if let Some(reason) = head.unreadable() {
+        let reason = format!("a tensor that belongs to no part of this model: {reason}");
+        return Err(Error::Model { path: path.into(), reason });
+    }
     let Derived { params_sha256, net, .. } = Derived::new(&params, None, packing, threads)
         .map_err(|source| Error::Pack { path: path.into(), source: source.into() })?;
     let record = metadata.record_of(pinned.layout, &params, pinned.file_sha256, params_sha256)?;

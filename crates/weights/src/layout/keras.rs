@@ -12,7 +12,8 @@
 //! the number does: the n-th `conv2d` is the n-th of MobileNetV2's convolutions.
 //!
 //! A user's own classifier on the net is one dense layer on the pooled features, whatever it is called: it becomes
-//! `predictions`. What is neither stays under its own name, and is refused by it.
+//! `predictions`. Other layers of vectors and matrices are a head that cannot be read; a convolution that is none of the
+//! net's stays under its own name, and is refused by it.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -157,11 +158,19 @@ fn is_state(name: &str) -> bool {
     groups.next().is_some_and(|first| STATE.contains(&first)) || groups.any(|group| group.starts_with(SEED))
 }
 
+/// Where a file's tensors stand.
+pub(super) struct Found {
+    /// By Keras' names.
+    pub(super) sources: BTreeMap<String, Source>,
+    /// Why what the file has on the net's features cannot be read, where it cannot; its tensors are left out.
+    pub(super) unreadable: Option<String>,
+}
+
 /// Finds a file's tensors by Keras' names.
 ///
 /// # Errors
-/// [`Error::Tensor`] if two tensors have the same such name, or the net has two dense layers.
-pub(super) fn sources(file: &Container<'_>) -> Result<BTreeMap<String, Source>, Error> {
+/// [`Error::Tensor`] if two tensors have the same such name.
+pub(super) fn sources(file: &Container<'_>) -> Result<Found, Error> {
     let names: Vec<&str> =
         file.names().filter(|name| !name.starts_with(HEAD_PREFIX) && !is_state(name)).collect();
     let places = numbered(file, &names);
@@ -186,17 +195,39 @@ pub(super) fn sources(file: &Container<'_>) -> Result<BTreeMap<String, Source>, 
             None => others.push((name, place)),
         }
     }
-    let top = top(file, &sources, &others)?;
+    let top = top(file, &sources, &others);
+    let mut unreadable = top.as_ref().err().cloned();
     for (name, place) in others {
-        let canonical = match top {
-            Some(group) if group == place.group => {
-                format!("{TOP}/{}", place.variable(Class::Dense.variables()))
+        match top {
+            Ok(Some(group)) if group == place.group => {
+                let canonical = format!("{TOP}/{}", place.variable(Class::Dense.variables()));
+                insert(file, &mut sources, canonical, name)?;
             }
-            _ => name.to_owned(),
-        };
-        insert(file, &mut sources, canonical, name)?;
+            _ if is_of_head(file, name, &place) => {
+                let reason =
+                    || format!("'{}' is of another layer than one dense layer on the features", shown(name));
+                unreadable.get_or_insert_with(reason);
+            }
+            // A convolution or a normalization may stand before the net, which then sees something else than a photo.
+            _ => insert(file, &mut sources, name.to_owned(), name)?,
+        }
     }
-    Ok(sources)
+    Ok(Found { sources, unreadable })
+}
+
+/// Whether a tensor that is none of the net's is of a dense layer or a BatchNorm, which work on pooled features.
+fn is_of_head(file: &Container<'_>, name: &str, place: &Place<'_>) -> bool {
+    let rank = file.shape(name).map_or(0, |shape| shape.rank());
+    match Class::numbered(place.layer).filter(|_| place.numbered) {
+        Some((Class::Dense | Class::BatchNorm, _)) => rank <= 2,
+        Some(_) => false,
+        None => match place.variable {
+            "kernel" => rank == 2,
+            // The bias of a convolution is passed over with a kernel that is refused.
+            "bias" => rank == 1,
+            variable => BATCH_NORM.contains(&variable) && rank == 1,
+        },
+    }
 }
 
 fn insert(
@@ -250,12 +281,13 @@ fn numbered(file: &Container<'_>, names: &[&str]) -> BTreeMap<String, String> {
     places
 }
 
-/// Returns the group of the one dense layer that a user put on the net's pooled features; `None` if there is none.
+/// Returns the group of the one dense layer that a user put on the net's pooled features; `None` if there is none, and an
+/// error if there are several.
 fn top<'n>(
     file: &Container<'_>,
     sources: &BTreeMap<String, Source>,
     others: &[(&'n str, Place<'n>)],
-) -> Result<Option<&'n str>, Error> {
+) -> Result<Option<&'n str>, String> {
     let shape = |name: &str| file.shape(name);
     let dense: Vec<&(&str, Place<'_>)> = others
         .iter()
@@ -267,11 +299,7 @@ fn top<'n>(
     let own = sources.get(TOP_KERNEL).map(|source| source.name.as_str());
     let mut kernels = own.into_iter().chain(dense.iter().map(|(name, _)| *name));
     if let (Some(first), Some(second)) = (kernels.next(), kernels.next()) {
-        let reason = format!(
-            "it is a dense layer, and so is '{}'; only one dense layer on pooled features can come in",
-            shown(first)
-        );
-        return Err(refuse(file, second, reason));
+        return Err(format!("'{}' is a dense layer, and so is '{}'", shown(second), shown(first)));
     }
     let features = sources.get(&ConvLayer::LAST.kernel()).and_then(|source| shape(&source.name));
     let features = features.and_then(|shape| shape.dims().last().copied());

@@ -13,13 +13,13 @@ use crate::shown::shown;
 /// How far a scaling may be from 1 / 127.5 and -1: people write these with few digits.
 const CLOSE: f64 = 1e-6;
 
-/// Refuses a model that computes something else than its weights alone let expect. `classes` is the number of outputs
-/// of its dense layer, `None` if it has none.
+/// Refuses a model whose net computes something else than its weights alone let expect, and returns why its head cannot be
+/// read, if it does. `classes` is the number of outputs of its dense layer, `None` if it has none.
 ///
 /// # Errors
 /// [`Error::Metadata`] with the layer and what to do; [`Error::Limit`] for a text that is longer than any model needs.
-pub(super) fn check(file: &Container<'_>, classes: Option<usize>) -> Result<(), Error> {
-    let Some(text) = file.metadata().get(MODEL_CONFIG) else { return Ok(()) };
+pub(super) fn check(file: &Container<'_>, classes: Option<usize>) -> Result<Option<String>, Error> {
+    let Some(text) = file.metadata().get(MODEL_CONFIG) else { return Ok(None) };
     limit(file.path(), "bytes of model_config", text.len() as u64, MAX_MODEL_CONFIG)?;
     let refuse = |value: &str, reason: String| Error::Metadata {
         path: file.path().into(),
@@ -30,7 +30,7 @@ pub(super) fn check(file: &Container<'_>, classes: Option<usize>) -> Result<(), 
     let config: Value = serde_json::from_str(text).map_err(|error| {
         refuse(text, format!("{}; save the model anew, or its weights alone", shown(&error.to_string())))
     })?;
-    let mut rest = vec![&config];
+    let (mut rest, mut unreadable) = (vec![&config], None);
     while let Some(value) = rest.pop() {
         match value {
             Value::Array(values) => rest.extend(values),
@@ -38,33 +38,43 @@ pub(super) fn check(file: &Container<'_>, classes: Option<usize>) -> Result<(), 
                 if let (Some(Value::String(class)), Some(config)) =
                     (fields.get("class_name"), fields.get("config"))
                 {
-                    layer(class, config, classes).map_err(|reason| refuse(class, reason))?;
+                    pixels(class, config).map_err(|reason| refuse(class, reason))?;
+                    if let Some(Err(reason)) = classes.map(|classes| head(class, config, classes)) {
+                        unreadable.get_or_insert_with(|| format!("{}: {reason}", shown(class)));
+                    }
                 }
                 rest.extend(fields.values());
             }
             _ => {}
         }
     }
-    Ok(())
+    Ok(unreadable)
 }
 
-/// Refuses a layer that does what the weights do not show. The error says what, and what to do.
-fn layer(class: &str, config: &Value, classes: Option<usize>) -> Result<(), String> {
-    match (class, classes) {
-        ("Rescaling", _) => rescaling(config),
-        ("Normalization", _) => {
+/// Refuses a layer that does something with the pixels which the weights do not show. The error says what, and what to do.
+fn pixels(class: &str, config: &Value) -> Result<(), String> {
+    match class {
+        "Rescaling" => rescaling(config),
+        "Normalization" => {
             Err("the model normalizes its pixels itself; save its weights alone and state the scaling"
                 .to_owned())
         }
-        ("GlobalMaxPooling2D" | "MaxPooling2D" | "AveragePooling2D", Some(_)) => {
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a layer that does something with the features, or with the outputs of the dense layer, which cannot be read.
+fn head(class: &str, config: &Value, classes: usize) -> Result<(), String> {
+    match class {
+        "GlobalMaxPooling2D" | "MaxPooling2D" | "AveragePooling2D" => {
             Err("only a dense layer on features of GlobalAveragePooling2D can be read".to_owned())
         }
-        ("Dense" | "Activation", Some(classes)) => match config.get("activation") {
+        "Dense" | "Activation" => match config.get("activation") {
             None | Some(Value::Null) => Ok(()),
             Some(Value::String(name)) => activation(name, classes),
             Some(other) => activation(&other.to_string(), classes),
         },
-        ("Softmax", Some(classes)) => activation("softmax", classes),
+        "Softmax" => activation("softmax", classes),
         _ => Ok(()),
     }
 }

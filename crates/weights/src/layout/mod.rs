@@ -20,3 +20,4 @@ mod torchvision;
 
 pub(crate) use kind::HEAD_PREFIX;
 pub use kind::Layout;
+pub(crate) use named::Tensors;

@@ -12,8 +12,9 @@ use icecap_graph::{BATCH_NORM, ConvLayer, Part, Spec, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor, Threads, in_slabs};
 
 use super::order::AxisOrder;
-use crate::Error;
 use crate::container::Container;
+use crate::shown::shown;
+use crate::{Error, FileHead};
 
 /// Where in a file a tensor stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,14 @@ impl Source {
     }
 }
 
+/// What a file's tensors are: the channel counts of the net, its tensors by Keras' names, and what is on its features.
+pub(crate) struct Tensors {
+    pub(crate) spec: Spec,
+    /// With those of the classification top where the head is [`FileHead::Top`].
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+    pub(crate) head: FileHead,
+}
+
 /// A file's tensors under Keras' names.
 pub(crate) struct Named<'f> {
     file: &'f Container<'f>,
@@ -38,6 +47,8 @@ pub(crate) struct Named<'f> {
     /// Where every tensor of a whole file stands, for messages about those that are missing; empty for Keras' own
     /// layout.
     table: BTreeMap<String, Source>,
+    /// What the layout has found on the net's features, beside a classification top: then the top is left out.
+    head: FileHead,
 }
 
 impl<'f> Named<'f> {
@@ -47,7 +58,12 @@ impl<'f> Named<'f> {
         sources: BTreeMap<String, Source>,
         table: BTreeMap<String, Source>,
     ) -> Self {
-        Self { file, sources, table }
+        Self { file, sources, table, head: FileHead::None }
+    }
+
+    /// Says what the file has on the net's features instead of a classification top, whose tensors are then left out.
+    pub(crate) fn with_head(self, head: FileHead) -> Self {
+        Self { head, ..self }
     }
 
     /// Returns the file's own name of a tensor, also of one that is missing.
@@ -74,11 +90,16 @@ impl<'f> Named<'f> {
 
     /// Returns the channel counts that the shapes tell, and copies of the tensors. They are copied on `threads`: most
     /// of the time goes into memory that is touched for the first time.
-    pub(crate) fn read(&self, threads: &Threads) -> Result<(Spec, BTreeMap<String, Tensor>), Error> {
+    pub(crate) fn read(&self, threads: &Threads) -> Result<Tensors, Error> {
         let spec = self.spec()?;
-        self.check_top(spec.feature_channels())?;
+        let mut head = match &self.head {
+            FileHead::None => self.top(spec.feature_channels()),
+            found => found.clone(),
+        };
+        let has_top = matches!(head, FileHead::Top);
         let mut copies = in_slabs(|| {
-            let zeros = self.sources.iter().map(|(name, source)| {
+            let sources = self.sources.iter().filter(|(name, _)| has_top || !is_top(name));
+            let zeros = sources.map(|(name, source)| {
                 let (shape, bytes) = self.file.values(&source.name)?;
                 Ok((name, source.order, shape, bytes, Tensor::zeros(source.order.shape(shape))))
             });
@@ -90,7 +111,17 @@ impl<'f> Named<'f> {
             order.copy(shape, bytes, tensor.data_mut());
             (name.clone(), tensor)
         });
-        Ok((spec, tensors.into_iter().collect()))
+        let mut tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
+        if let Some(kernel) = tensors.get(TOP_KERNEL) {
+            // A dense layer without bias.
+            let zeros = Tensor::zeros(Shape::of([kernel.shape().dims()[1]]));
+            tensors.entry(TOP_BIAS.to_owned()).or_insert(zeros);
+        }
+        if let Some(reason) = self.unusable_top(&tensors) {
+            tensors.retain(|name, _| !is_top(name));
+            head = FileHead::Unreadable { reason };
+        }
+        Ok(Tensors { spec, tensors, head })
     }
 
     /// Returns the channel counts of the net, told by each convolution and the one behind it.
@@ -130,21 +161,43 @@ impl<'f> Named<'f> {
         most.copied().ok_or_else(|| self.missing(&kernel))
     }
 
-    /// Refuses one of the top's two tensors without the other, and two that do not fit each other: the number of
-    /// classes stands nowhere else.
-    fn check_top(&self, features: usize) -> Result<(), Error> {
-        let (kernel, bias) = match (self.shape(TOP_KERNEL), self.shape(TOP_BIAS)) {
-            (None, None) => return Ok(()),
-            (Some(_), None) => return Err(self.missing(TOP_BIAS)),
-            (None, Some(_)) => return Err(self.missing(TOP_KERNEL)),
-            (Some(kernel), Some(bias)) => (kernel, bias),
-        };
-        let classes = bias.dims().first().copied().unwrap_or(0);
-        if classes == 0 || bias != Shape::of([classes]) || kernel.dims() != [features, classes] {
-            let (kernel, bias) = (kernel.to_string(), bias.to_string());
-            return Err(Error::Top { path: self.file.path().into(), kernel, bias, features });
+    /// Returns whether the classification top can be read: the number of its classes stands nowhere else, so its two
+    /// tensors are held against each other.
+    fn top(&self, features: usize) -> FileHead {
+        let called = |name: &str| shown(self.called(name).unwrap_or(name));
+        let unreadable = |reason| FileHead::Unreadable { reason };
+        match (self.shape(TOP_KERNEL), self.shape(TOP_BIAS)) {
+            (None, None) => FileHead::None,
+            (None, Some(_)) => unreadable(format!(
+                "'{}' is there, and its kernel '{}' is missing",
+                called(TOP_BIAS),
+                called(TOP_KERNEL)
+            )),
+            (Some(kernel), bias) => {
+                let classes = kernel.dims().last().copied().unwrap_or(0);
+                let fits = |bias: Shape| bias == Shape::of([classes]);
+                if classes > 0 && kernel.dims() == [features, classes] && bias.is_none_or(fits) {
+                    return FileHead::Top;
+                }
+                let bias = bias.map_or("none".to_owned(), |bias| bias.to_string());
+                unreadable(format!(
+                    "'{}' has shape {kernel} and its bias {bias}; expected [{features}, classes] and [classes]",
+                    called(TOP_KERNEL)
+                ))
+            }
         }
-        Ok(())
+    }
+
+    /// Says which value of the classification top is no number.
+    fn unusable_top(&self, tensors: &BTreeMap<String, Tensor>) -> Option<String> {
+        [TOP_KERNEL, TOP_BIAS].into_iter().find_map(|name| {
+            let values = tensors.get(name)?.data();
+            let index = values.iter().position(|value| !value.is_finite())?;
+            let here = shown(self.called(name).unwrap_or(name));
+            let offset =
+                self.offset(name, index).map_or(String::new(), |at| format!(" (byte {at} of the file)"));
+            Some(format!("'{here}' holds {} at index {index}; save or train it anew{offset}", values[index]))
+        })
     }
 
     fn missing(&self, tensor: &str) -> Error {
@@ -166,4 +219,8 @@ impl<'f> Named<'f> {
         let here = name.and_then(|name| self.called(name).filter(|here| here != name)).map(str::to_owned);
         Error::Net { path: self.file.path().into(), offset, here, source: Box::new(source) }
     }
+}
+
+fn is_top(name: &str) -> bool {
+    name == TOP_KERNEL || name == TOP_BIAS
 }

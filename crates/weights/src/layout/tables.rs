@@ -7,6 +7,7 @@ use icecap_graph::TOP_KERNEL;
 use super::kind::Layout;
 use super::named::{Named, Source};
 use super::{huggingface, keras, keras_config, timm, torch, torchvision};
+use crate::FileHead;
 use crate::container::Container;
 use crate::error::Error;
 
@@ -28,17 +29,17 @@ impl Layout {
     /// Finds a file's tensors under Keras' names; the head of a model file is left out.
     ///
     /// # Errors
-    /// [`Error::Tensor`] for a tensor that the file has twice, and for a second dense layer.
+    /// [`Error::Tensor`] for a tensor that the file has twice.
     pub(crate) fn named<'f>(self, file: &'f Container<'f>) -> Result<Named<'f>, Error> {
         if self == Self::Keras {
-            let sources = keras::sources(file)?;
+            let keras::Found { sources, unreadable } = keras::sources(file)?;
             let top = sources.get(TOP_KERNEL).and_then(|top| file.shape(&top.name));
-            keras_config::check(file, top.and_then(|top| top.dims().last().copied()))?;
-            return Ok(Named::new(file, sources, BTreeMap::new()));
+            let described = keras_config::check(file, top.and_then(|top| top.dims().last().copied()))?;
+            return Ok(named(file, sources, BTreeMap::new(), unreadable.or(described)));
         }
         let table = self.torch_table(file.names()).0;
-        let sources = torch::sources(&table, file)?;
-        Ok(Named::new(file, sources, table))
+        let torch::Found { sources, unreadable } = torch::sources(&table, file)?;
+        Ok(named(file, sources, table, unreadable))
     }
 
     /// Returns where Keras' tensors stand in a file of one of PyTorch's layouts, and how many of these names are in
@@ -65,5 +66,19 @@ impl Layout {
         });
         // The first of equals: of a file that fits none, the published way names what is missing.
         tables.reduce(|best, next| if next.1 > best.1 { next } else { best }).unwrap_or_default()
+    }
+}
+
+/// A file's tensors, and its head if that cannot be read for the reason given.
+fn named<'f>(
+    file: &'f Container<'f>,
+    sources: BTreeMap<String, Source>,
+    table: BTreeMap<String, Source>,
+    unreadable: Option<String>,
+) -> Named<'f> {
+    let named = Named::new(file, sources, table);
+    match unreadable {
+        Some(reason) => named.with_head(FileHead::Unreadable { reason }),
+        None => named,
     }
 }

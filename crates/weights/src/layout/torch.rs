@@ -52,25 +52,39 @@ pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
     table
 }
 
+/// The modules that users put their own head in.
+const HEADS: [&str; 3] = ["classifier", "fc", "head"];
+
+/// Where a file's tensors stand.
+pub(super) struct Found {
+    /// By Keras' names.
+    pub(super) sources: BTreeMap<String, Source>,
+    /// Why what the file has on the net's features cannot be read, where it cannot; its tensors are left out.
+    pub(super) unreadable: Option<String>,
+}
+
 /// Returns those tensors of `table` that the file has, and under their own names those that are not in the table: the
-/// net will refuse these.
+/// net will refuse these, unless they are of a head.
 ///
 /// # Errors
 /// [`Error::Tensor`] for a tensor whose own name is the Keras name of another.
-pub(super) fn sources(
-    table: &BTreeMap<String, Source>,
-    file: &Container<'_>,
-) -> Result<BTreeMap<String, Source>, Error> {
+pub(super) fn sources(table: &BTreeMap<String, Source>, file: &Container<'_>) -> Result<Found, Error> {
     let known: BTreeMap<&str, (&String, AxisOrder)> =
         table.iter().map(|(keras, source)| (source.name.as_str(), (keras, source.order))).collect();
     let is_counter = |name: &&str| {
         let module = name.strip_suffix(COUNTER);
         module.is_some_and(|module| known.contains_key(format!("{module}running_mean").as_str()))
     };
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut unreadable) = (BTreeMap::new(), None);
     for name in file.names().filter(|name| !is_counter(name)) {
         let (keras, order) = match known.get(name) {
             Some((keras, order)) => ((*keras).clone(), *order),
+            None if name.split_once('.').is_some_and(|(module, _)| HEADS.contains(&module)) => {
+                unreadable.get_or_insert_with(|| {
+                    format!("'{}' is of another layer than one dense layer", shown(name))
+                });
+                continue;
+            }
             None => (name.to_owned(), AxisOrder::Kept),
         };
         if let Some(twin) = sources.insert(keras, Source { name: name.to_owned(), order }) {
@@ -79,5 +93,5 @@ pub(super) fn sources(
             return Err(Error::Tensor { path, tensor: shown(name), offset, reason });
         }
     }
-    Ok(sources)
+    Ok(Found { sources, unreadable })
 }

@@ -4,7 +4,7 @@ use icecap_graph::Numerics;
 
 use crate::hash_remedy::HashRemedy;
 use crate::record::key;
-use crate::{Digest, Error, Layout, Weights, vocabulary};
+use crate::{Digest, Error, FileHead, Layout, Weights, vocabulary};
 
 /// What a file's hash was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Entry {
     /// # Errors
     /// [`Error::OtherNet`] with the first thing that differs; it calls the file `path`.
     pub fn check(&self, weights: &Weights, path: &std::path::Path) -> Result<(), Error> {
-        let (record, top) = (&weights.record, weights.params.classes().is_some());
+        let (record, top) = (&weights.record, matches!(weights.head, FileHead::Top));
         let width = |width: Option<f32>| width.map_or("of its own".to_owned(), |width| width.to_string());
         let said = |top| if top { "there" } else { "not there" };
         let rows = [

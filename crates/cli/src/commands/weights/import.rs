@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::weights::{Digest, Weights};
+use icecap::advanced::weights::{Digest, FileHead, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
-use crate::options::input::InputSize;
+use crate::options::input::{InputSize, tell};
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::note;
 use crate::terminal::table::print;
 use crate::terminal::wording::plain_path;
 
@@ -45,8 +46,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classes = options.classes.as_deref().map(class_names).transpose()?;
     let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights()?;
     match classes {
-        Some(classes) => import_model(options, weights, classes),
-        None => import_weights(options, &weights),
+        Some(classes) => {
+            tell(&options.weights, &weights.notes, &FileHead::None);
+            import_model(options, weights, classes)
+        }
+        None => {
+            tell(&options.weights, &weights.notes, &weights.head);
+            if let FileHead::Layers(_) = weights.head {
+                note("note: its head is no single layer and is left out; with --classes it becomes a model");
+            }
+            import_weights(options, &weights)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::weights::{Container, Digest, MAX_FILE, STARTER, Weights};
+use icecap::advanced::weights::{Container, Digest, FileHead, MAX_FILE, STARTER, Weights};
 use serde::Serialize;
 
 use crate::options::manifest::ManifestOptions;
@@ -46,6 +46,9 @@ struct Net {
     layout: &'static str,
     width: Option<f32>,
     classes: Option<usize>,
+    /// The layers on the features, or why they cannot be read; `None` if there are none.
+    head: Option<String>,
+    notes: Vec<String>,
     bn_epsilon: f32,
     padding: String,
     scaling: String,
@@ -135,7 +138,12 @@ fn net(weights: &Weights) -> Net {
         licence: record.licence.clone(),
         layout: record.layout.name(),
         width: record.width,
-        classes: weights.params.classes(),
+        classes: match &weights.head {
+            FileHead::Layers(head) => Some(head.outputs()),
+            _ => weights.params.classes(),
+        },
+        head: head(&weights.head),
+        notes: weights.notes.clone(),
         bn_epsilon: record.numerics.epsilon,
         padding: text("padding"),
         scaling: text("scaling"),
@@ -143,6 +151,16 @@ fn net(weights: &Weights) -> Net {
         resize: record.resize_rule().to_owned(),
         parameters: weights.params.tensors().map(|(_, tensor)| tensor.data().len() as u64).sum(),
         params_sha256: record.params_sha256.to_string(),
+    }
+}
+
+/// Tells what is on the features.
+fn head(head: &FileHead) -> Option<String> {
+    match head {
+        FileHead::None => None,
+        FileHead::Top => Some("dense".to_owned()),
+        FileHead::Layers(head) => Some(head.to_string()),
+        FileHead::Unreadable { reason } => Some(format!("cannot be read: {reason}")),
     }
 }
 
@@ -172,6 +190,8 @@ fn text(report: &Report) -> String {
             ("parameters", grouped(net.parameters)),
             ("params sha256", net.params_sha256.clone()),
         ]);
+        lines.extend(net.head.iter().map(|head| ("head", head.clone())));
+        lines.extend(net.notes.iter().map(|text| ("note", text.clone())));
     }
     if let Some(reason) = &report.no_net {
         lines.push(("no net", reason.clone()));

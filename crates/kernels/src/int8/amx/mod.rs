@@ -13,6 +13,7 @@ mod hardware;
 pub(crate) mod last;
 mod machine;
 pub(crate) mod pairs;
+pub(crate) mod peak;
 pub(crate) mod project;
 mod quads;
 mod strips;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::{Error, Weights, from_bytes, params_digest};
+use icecap_weights::{Error, FileHead, Weights, from_bytes, params_digest};
 
 use crate::net::{self, Tensors};
 
@@ -114,6 +114,16 @@ fn a_dense_layer_on_the_features_is_the_top_whatever_its_name() {
     }
 }
 
+/// Why the head cannot be read, which must hold all these texts; the net below it must be whole.
+#[track_caller]
+fn passed_over(tensors: &Tensors, expected: &[&str]) {
+    let weights = open(tensors, &net::texts(&[])).unwrap();
+    assert_eq!(weights.record.params_sha256, params_digest(&net::params(&net::tiny())));
+    assert_eq!(weights.params.classes(), None);
+    let reason = weights.head.unreadable().unwrap();
+    assert!(expected.iter().all(|text| reason.contains(text)), "{reason}");
+}
+
 /// The error, which must hold all these texts.
 #[track_caller]
 fn refused(tensors: &Tensors, expected: &[&str]) {
@@ -122,18 +132,50 @@ fn refused(tensors: &Tensors, expected: &[&str]) {
 }
 
 #[test]
-fn what_is_no_part_of_the_net_is_refused_by_name() {
+fn a_head_that_cannot_be_read_leaves_the_net_usable() {
     let mut tensors = numbered("");
     dense(&mut tensors, ["layers/dense/vars/0", "layers/dense/vars/1"], [9, 4]);
     dense(&mut tensors, ["layers/dense_1/vars/0", "layers/dense_1/vars/1"], [4, 2]);
-    let both =
-        ["'layers/dense/vars/0'", "'layers/dense_1/vars/0'", "only one dense layer on pooled features"];
-    refused(&tensors, &both);
+    passed_over(&tensors, &["'layers/dense_1/vars/0' is a dense layer, and so is 'layers/dense/vars/0'"]);
 
+    // Features that were not pooled.
     let mut tensors = numbered("");
     dense(&mut tensors, ["flat/flat/kernel:0", "flat/flat/bias:0"], [9 * 25, 4]);
-    refused(&tensors, &["'flat/flat/"]);
+    passed_over(&tensors, &["'flat/flat/"]);
 
+    let mut tensors = numbered("layers/functional/");
+    for variable in ["gamma", "beta", "moving_mean", "moving_variance"] {
+        tensors.insert(format!("norm/{variable}"), Tensor::zeros(Shape::of([9])));
+    }
+    dense(&mut tensors, ["dense/kernel", "dense/bias"], [9, 4]);
+    passed_over(&tensors, &["'norm/beta' is of another layer"]);
+
+    // One of a dense layer's two tensors, a misfit, and a value that is no number.
+    let mut tensors = numbered("");
+    tensors.insert("predictions/bias".to_owned(), Tensor::zeros(Shape::of([5])));
+    passed_over(&tensors, &["'predictions/bias' is there, and its kernel 'predictions/kernel' is missing"]);
+    let mut tensors = numbered("");
+    dense(&mut tensors, ["predictions/kernel", "predictions/bias"], [8, 5]);
+    passed_over(&tensors, &["'predictions/kernel' has shape [8, 5] and its bias [5]; expected [9, classes]"]);
+    let mut tensors = numbered("");
+    dense(&mut tensors, ["dense/kernel", "dense/bias"], [9, 5]);
+    tensors.insert("dense/bias".to_owned(), Tensor::from_slice(Shape::of([5]), &[f32::NAN; 5]).unwrap());
+    passed_over(&tensors, &["'dense/bias' holds NaN at index 0; save or train it anew (byte "]);
+}
+
+#[test]
+fn a_dense_layer_without_bias_has_one_of_zeros() {
+    let mut tensors = numbered("");
+    let kernel: Vec<f32> = (0..9 * 5).map(|value| value as f32).collect();
+    tensors.insert("layers/dense/vars/0".to_owned(), Tensor::from_slice(Shape::of([9, 5]), &kernel).unwrap());
+    let weights = open(&tensors, &Texts::new()).unwrap();
+    assert!(matches!(weights.head, FileHead::Top));
+    let values = |name| weights.params.tensors().find(|(other, _)| *other == name).unwrap().1.data();
+    assert_eq!((values("predictions/kernel"), values("predictions/bias")), (&kernel[..], &[0.0; 5][..]));
+}
+
+#[test]
+fn what_is_no_part_of_the_net_is_refused_by_name() {
     let mut tensors = numbered("");
     tensors.insert("layers/normalization/vars/0".to_owned(), Tensor::zeros(Shape::of([3])));
     refused(&tensors, &["'layers/normalization/vars/0'"]);

@@ -220,7 +220,6 @@ fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
     let tensors = net::tensors(&net::tiny(), Some(10));
     for (layout, missing) in [
         (Layout::Torchvision, "features.3.conv.0.0.weight"),
-        (Layout::Torchvision, "classifier.1.bias"),
         (Layout::Timm, "blocks.3.2.bn3.running_var"),
         (Layout::HuggingFace, "mobilenet_v2.conv_stem.reduce_1x1.normalization.bias"),
     ] {
@@ -231,7 +230,7 @@ fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
         assert_eq!(less.len() + 1, whole.len());
         assert!(text(&less).contains(&format!("'{missing}'")), "{}", text(&less));
         for extra in
-            ["features.19.0.weight", "fc.weight", "Conv1/kernel", "head/kernel", "bn9.num_batches_tracked"]
+            ["features.19.0.weight", "extra.weight", "Conv1/kernel", "head/kernel", "bn9.num_batches_tracked"]
         {
             let mut more = whole.clone();
             more.push(Tensor::plain(extra, 999, &[1], &[1.0]));
@@ -245,5 +244,35 @@ fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
             "{}",
             text(&wrong)
         );
+    }
+}
+
+#[test]
+fn a_head_that_cannot_be_read_leaves_the_net_usable() {
+    let tensors = net::tensors(&net::tiny(), Some(10));
+    for layout in [Layout::Torchvision, Layout::Timm, Layout::HuggingFace] {
+        let whole = renamed(&tensors, layout);
+        let open = |tensors: &[Tensor]| from_bytes(&safetensors(tensors), "file").unwrap();
+        let expected = open(&whole).record.params_sha256;
+        for extra in ["fc.weight", "classifier.4.weight", "head.fc.bias"] {
+            let mut more = whole.clone();
+            more.push(Tensor::plain(extra, 999, &[1], &[1.0]));
+            let weights = open(&more);
+            assert_eq!((weights.record.params_sha256, weights.params.classes()), (expected, None));
+            let reason = weights.head.unreadable().unwrap();
+            assert!(reason.contains(&format!("'{extra}' is of another layer")), "{reason}");
+        }
+        let is_top =
+            |tensor: &&mut Tensor| tensor.name.starts_with("classifier") && tensor.name.ends_with("weight");
+        let mut wrong = whole.clone();
+        let bad = wrong.iter_mut().find(is_top).unwrap();
+        bad.bytes.as_mut().unwrap()[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+        let name = bad.name.clone();
+        let reason = open(&wrong).head.unreadable().unwrap().to_owned();
+        assert!(reason.contains(&format!("'{name}' holds NaN at index 0")), "{reason}");
+        // Without its bias it is a dense layer with one of zeros.
+        let mut less = whole.clone();
+        less.retain(|tensor| !(tensor.name.starts_with("classifier") && tensor.name.ends_with("bias")));
+        assert_eq!(open(&less).params.classes(), Some(10));
     }
 }
