@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// A file that is none of the containers that are read.
     #[error(
-        "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5, .keras) or PyTorch's (.pth)",
+        "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5, .keras), PyTorch's (.pth), ONNX' or TFLite's",
         path.display()
     )]
     UnknownContainer {

@@ -48,7 +48,11 @@ impl Reading<'_> {
         if stated.is_some_and(|stated| stated != layout) {
             return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
         }
-        let (params, head) = params(&file, layout, self.threads)?;
+        let (params, mut head) = params(&file, layout, self.threads)?;
+        let told = file.told();
+        if let Some(told) = &told.head {
+            head = told.clone();
+        }
         let derived = Derived::new(&params, Some(bytes), packing, self.threads)
             .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })?;
         let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of(bytes));
@@ -60,7 +64,8 @@ impl Reading<'_> {
             // Whoever asked by this name shall find it again.
             Known::Entry(entry) => record.name = Some(entry.name.clone()),
         }
-        Ok((Weights { params, record, head, notes: Vec::new() }, derived.net))
+        let (notes, classes) = (told.notes.clone(), told.labels.clone());
+        Ok((Weights { params, record, head, notes, classes }, derived.net))
     }
 
     /// The weights in `bytes`, with their net packed for inference in `precision`.

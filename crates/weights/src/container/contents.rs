@@ -9,8 +9,8 @@ use icecap_kernels::{Shape, Tensor};
 use super::ContainerKind;
 use super::element::Element;
 use crate::Error;
+use crate::dense_head::FileHead;
 use crate::shown::shown;
-use crate::traced::TracedHead;
 
 /// The key of Keras' description of a whole model in [`Container::metadata`].
 pub(crate) const MODEL_CONFIG: &str = "model_config";
@@ -29,7 +29,7 @@ pub struct Container<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     /// The head of a graph; `None` for files that hold no graph.
-    pub(crate) head: Option<TracedHead>,
+    pub(crate) head: Option<FileHead>,
     /// Sentences for a person: what was assumed, converted or left out.
     pub(crate) notes: Vec<String>,
     /// The names of the classes in the order of the outputs, if the file states them.

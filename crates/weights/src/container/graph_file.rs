@@ -12,9 +12,10 @@ use icecap_graph::{TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::Shape;
 
 use super::{Container, ContainerKind, Entry, Values};
+use crate::dense_head::{DenseHead, DenseLayer, FileHead, HeadOutput};
 use crate::record::key;
 use crate::shown::shown;
-use crate::traced::{HeadClamp, HeadLayer, HeadOutput, NamedTensor, TracedHead, TracedNet};
+use crate::traced::{NamedTensor, TracedHead, TracedNet};
 use crate::vocabulary;
 
 /// The keys of our own metadata that an exported net keeps, and what they are called in a weight file.
@@ -45,7 +46,7 @@ impl GraphFile {
     /// The container of its tensors.
     pub(super) fn container<'a>(self, path: &Path, kind: ContainerKind) -> Container<'a> {
         let Self { net, properties, labels, producer } = self;
-        let TracedNet { tensors, numerics, layout, size, head, mut notes } = net;
+        let TracedNet { tensors, numerics, layout, size, head, notes } = net;
         let mut metadata = BTreeMap::new();
         let own = properties.contains_key("params_sha256");
         for (from, to) in KEPT.into_iter().filter(|_| own) {
@@ -67,19 +68,16 @@ impl GraphFile {
         let mut entries: BTreeMap<String, Entry<'a>> =
             tensors.into_iter().filter_map(|(name, tensor)| Some((name, entry(tensor)?))).collect();
         let head = match head {
-            TracedHead::Layers { layers, output } if is_top(&layers, output) => {
-                entries.extend(layers.into_iter().next().into_iter().flat_map(top));
-                TracedHead::None
+            TracedHead::None => FileHead::None,
+            TracedHead::Dense(head) if is_top(&head) => {
+                entries.extend(head.into_layers().into_iter().next().into_iter().flat_map(top));
+                FileHead::Top
             }
+            TracedHead::Dense(head) => FileHead::Layers(head),
             TracedHead::Unreadable { name, reason } => {
-                notes.push(format!(
-                    "the head is not read: node '{}' ({}): {reason}",
-                    shown(&name.node),
-                    shown(&name.op)
-                ));
-                TracedHead::Unreadable { name, reason }
+                let reason = format!("node '{}' ({}): {reason}", shown(&name.node), shown(&name.op));
+                FileHead::Unreadable { reason }
             }
-            other => other,
         };
         let mut file = Container::new(path, kind, metadata, entries);
         file.told = super::contents::Told { head: Some(head), notes, labels };
@@ -89,21 +87,16 @@ impl GraphFile {
 
 /// Whether a head is what a classification top is: one dense layer, then softmax of several or the sigmoid of one, or
 /// whatever the caller makes of its logits.
-fn is_top(layers: &[HeadLayer], output: HeadOutput) -> bool {
-    let [layer] = layers else { return false };
-    layer.clamp == HeadClamp::None
-        && match output {
-            HeadOutput::Logits => true,
-            HeadOutput::Softmax => layer.outputs > 1,
-            HeadOutput::Sigmoid => layer.outputs == 1,
-        }
+fn is_top(head: &DenseHead) -> bool {
+    head.layers().len() == 1 && head.output() != HeadOutput::Sigmoids
 }
 
 /// The two tensors of a classification top.
-fn top<'a>(layer: HeadLayer) -> Vec<(String, Entry<'a>)> {
-    let HeadLayer { inputs, outputs, kernel, bias, offset, .. } = layer;
-    let kernel = NamedTensor { offset, shape: vec![inputs, outputs], values: kernel };
-    let bias = NamedTensor { offset, shape: vec![outputs], values: bias };
+fn top<'a>(layer: DenseLayer) -> Vec<(String, Entry<'a>)> {
+    let shape = vec![layer.inputs(), layer.outputs()];
+    let DenseLayer { kernel, bias, .. } = layer;
+    let bias = NamedTensor { offset: 0, shape: vec![shape[1]], values: bias };
+    let kernel = NamedTensor { offset: 0, shape, values: kernel.data().to_vec() };
     let named = [(TOP_KERNEL, kernel), (TOP_BIAS, bias)];
     named.into_iter().filter_map(|(name, tensor)| Some((name.to_owned(), entry(tensor)?))).collect()
 }

@@ -6,6 +6,7 @@
 
 mod contents;
 mod element;
+mod foreign;
 mod graph_file;
 pub mod hdf5;
 mod keras_archive;
@@ -25,6 +26,8 @@ use crate::Error;
 pub use contents::Container;
 pub(crate) use contents::{Entry, MODEL_CONFIG, Values, dtype_error};
 pub(crate) use element::Element;
+#[cfg(feature = "files")]
+pub(crate) use foreign::folder as foreign_folder;
 pub use kind::ContainerKind;
 pub use limit::{MAX_FILE, MAX_NAME, MAX_TENSORS};
 pub(crate) use limit::{MAX_MODEL_CONFIG, check_name, limit};
@@ -71,11 +74,14 @@ impl<'a> Container<'a> {
             Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path),
             Some(ContainerKind::Hdf5) => hdf5::parse(bytes, path),
             Some(ContainerKind::KerasArchive) => keras_archive::parse(bytes, path),
-            Some(ContainerKind::TorchZip) => torch::parse_zip(bytes, path),
+            Some(ContainerKind::TorchZip) => match foreign::zip(bytes, path) {
+                Some(error) => Err(error),
+                None => torch::parse_zip(bytes, path),
+            },
             Some(ContainerKind::Tflite) => tflite::parse(bytes, path),
             Some(ContainerKind::Onnx) => onnx::parse(bytes, path),
             Some(ContainerKind::TorchPickle) => torch::parse_pickle(bytes, path),
-            None => Err(Error::UnknownContainer { path: path.into() }),
+            None => Err(foreign::refuse(bytes, path)),
         }
     }
 }

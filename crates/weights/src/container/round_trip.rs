@@ -58,7 +58,10 @@ fn a_float_net_comes_back_with_the_bits_of_its_kernels() {
             close(got.numerics().scaling, kept.numerics().scaling);
             let open = model.preprocessing.size.iter().all(|side| side % 32 == 1);
             assert!(open || got.numerics().padding == kept.numerics().padding);
-            assert_eq!((record.size, record.name.as_deref()), (Some(model.preprocessing.size), Some("random")));
+            assert_eq!(
+                (record.size, record.name.as_deref()),
+                (Some(model.preprocessing.size), Some("random"))
+            );
             assert_eq!(record.resize.as_deref(), Some("squash"));
             let head = tensor(&got, "predictions/kernel").iter().zip(model.head_kernel.data());
             assert!(head.clone().count() == model.head_kernel.data().len());
@@ -116,7 +119,12 @@ fn a_file_tells_what_it_is_and_what_was_assumed() {
         assert_eq!((file.kind(), ContainerKind::recognize(&bytes)), (kind, Some(kind)));
         let told = file.told();
         assert_eq!(told.labels.as_deref(), Some(&model.classes[..]));
-        assert_eq!(told.notes.iter().any(|note| note.contains("52 of 52 kernels")), narrow, "{:?}", told.notes);
+        assert_eq!(
+            told.notes.iter().any(|note| note.contains("52 of 52 kernels")),
+            narrow,
+            "{:?}",
+            told.notes
+        );
         assert!(told.notes.iter().any(|note| note.contains("BatchNorm is folded")));
         assert_eq!(file.metadata()["padding"], "symmetric");
         // Each kernel's place in the file is its own.

@@ -60,6 +60,13 @@ pub(crate) fn transposed<'a>(
         strides[axis - 1] = strides[axis] * constant.shape[axis];
     }
     let strides: Vec<usize> = axes.iter().map(|&axis| strides[axis]).collect();
+    if constant.is_integer() {
+        let values = constant.integers()?;
+        budget.take(values.len())?;
+        let turned: Vec<i64> =
+            places(&shape, &strides, values.len()).map(|at| values.get(at).copied().unwrap_or(0)).collect();
+        return Ok(Some(Constant::of_integers(shape, &turned)));
+    }
     let values = constant.floats(budget)?;
     let turned: Vec<f32> =
         places(&shape, &strides, values.len()).map(|at| values.get(at).copied().unwrap_or(0.0)).collect();

@@ -23,7 +23,7 @@ mod trace;
 
 pub(crate) use constant::{Constant, Steps, Stored};
 pub(crate) use evaluate::Binary;
-pub(crate) use head::{HeadClamp, HeadLayer, HeadOutput, TracedHead};
+pub(crate) use head::TracedHead;
 pub(crate) use net::{GraphFacts, TracedNet, read};
 pub(crate) use pixels::Stated;
 pub(crate) use refusal::{NodeName, Refusal};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use icecap_graph::{ConvLayer, INPUT_CHANNELS, MAX_SIDE, MIN_SIDE, Numerics, Padding};
+use icecap_graph::{ConvLayer, MAX_SIDE, MIN_SIDE, Numerics, Padding};
 
 use super::head::{self, TracedHead};
 use super::links::Links;
@@ -60,7 +60,9 @@ pub(crate) fn read(mut trace: Trace<'_>, facts: &GraphFacts) -> Result<TracedNet
     let size = facts.size.filter(runs);
     let mut notes: Vec<String> = told.into_iter().collect();
     if size.is_none() {
-        notes.push("the graph states no input size".to_owned());
+        notes.push(
+            "the graph states no input size: the usual one is taken unless another is named".to_owned(),
+        );
     }
     if spine.vote.is_open() {
         let rule = match padding {
@@ -80,6 +82,5 @@ pub(crate) fn read(mut trace: Trace<'_>, facts: &GraphFacts) -> Result<TracedNet
         notes.push("BatchNorm is folded into the kernels: ranges for int8 come from photos".to_owned());
     }
     let numerics = Numerics { epsilon: tensors.epsilon, padding, scaling };
-    debug_assert_eq!(numerics.scaling.scale.len(), INPUT_CHANNELS);
     Ok(TracedNet { tensors: tensors.by_name, numerics, layout, size, head, notes })
 }

@@ -35,8 +35,6 @@ pub(crate) struct Spine {
     pub(crate) features: usize,
     /// Rows and columns of the features, if those of the input are known.
     pub(crate) size: Option<[usize; 2]>,
-    /// How many ReLU6 are there only as the ends of bytes.
-    pub(crate) clamped_by_bytes: usize,
 }
 
 /// Finds the net behind the step `pixels`, which gives scaled pixels of `size` (rows, columns).
@@ -57,7 +55,6 @@ pub(crate) fn find(
         size,
         vote: PaddingVote::new(),
         convolutions: Vec::new(),
-        clamped_by_bytes: 0,
     };
     walk.convolution(ConvLayer::STEM, 2)?;
     let strides = Spec::with_width(1.0).map_err(|error| Refusal::graph(error.to_string()))?;
@@ -73,8 +70,8 @@ pub(crate) fn find(
         }
     }
     walk.convolution(ConvLayer::LAST, 1)?;
-    let Walk { at, size, vote, convolutions, clamped_by_bytes, .. } = walk;
-    Ok(Spine { convolutions, vote, features: at, size, clamped_by_bytes })
+    let Walk { at, size, vote, convolutions, .. } = walk;
+    Ok(Spine { convolutions, vote, features: at, size })
 }
 
 struct Walk<'t, 'a> {
@@ -88,7 +85,6 @@ struct Walk<'t, 'a> {
     size: Option<[usize; 2]>,
     vote: PaddingVote,
     convolutions: Vec<Found>,
-    clamped_by_bytes: usize,
 }
 
 impl<'t, 'a> Walk<'t, 'a> {
@@ -218,7 +214,6 @@ impl<'t, 'a> Walk<'t, 'a> {
         let ends = [step, start, self.at].into_iter().filter_map(|step| self.trace.bounds.get(&step));
         let by_bytes = ends.copied().any(|[from, to]| from.abs() < 1e-6 && (0.0..SIX).contains(&to));
         if by_bytes && low <= 0.0 && high >= 6.0 {
-            self.clamped_by_bytes += 1;
             return Ok(());
         }
         let instead = match (low, high) {

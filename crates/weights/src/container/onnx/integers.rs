@@ -65,6 +65,11 @@ pub(super) fn real<'a>(
     Ok(Some(Constant { steps: Some(steps), ..constant.clone() }))
 }
 
+/// Whether a value is the graph's input as its bytes, not yet rounded to any.
+pub(super) fn is_bytes(flow: &crate::traced::Flow, trace: &Trace<'_>) -> bool {
+    matches!(trace.steps[flow.step].kind, Kind::Input) && !trace.bounds.contains_key(&flow.step)
+}
+
 /// What the bytes of the graph's input stand for.
 pub(super) fn real_input<'a>(
     inputs: &[Option<Value<'a>>],
@@ -156,7 +161,7 @@ impl<'a> Quantized<'_, 'a> {
     /// A value that it reads, whose scale and zero stand behind it.
     fn flow(&self, at: usize, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
         match self.inputs.get(at) {
-            Some(Some(Value::Flow(flow))) if matches!(trace.steps[flow.step].kind, Kind::Input) => {
+            Some(Some(Value::Flow(flow))) if is_bytes(flow, trace) => {
                 real_input(&self.inputs[at..], flow, trace, self.name)
             }
             Some(Some(value)) => Ok(value.clone()),

@@ -11,8 +11,10 @@
 //! `onnx/onnx.proto` and `docs/Operators.md` of the format's repository.
 
 mod integers;
+mod lists;
 mod message;
 mod operators;
+mod order;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,7 +93,7 @@ fn file(model: Model<'_>) -> Result<GraphFile, Refusal> {
     for (name, stock) in graph.constants {
         values.put_constant(name, stock);
     }
-    for node in graph.nodes {
+    for node in order::runnable(graph.nodes) {
         values.run(&mut trace, node)?;
     }
     for name in names {

@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::integers;
+use super::lists;
 use super::message::{Attribute, NoValues, Node, Stock};
 use crate::traced::{
-    Axis, Binary, Border, Conv, Dense, KernelOrder, Kind, NCHW, NodeName, Norm, Pads, Refusal, Trace, Value,
+    Axis, Binary, Border, Constant, Conv, Dense, KernelOrder, Kind, NCHW, NodeName, Norm, Pads, Refusal,
+    Trace, Value,
 };
 
 /// The epsilon of a BatchNorm that states none.
@@ -130,16 +133,15 @@ impl<'a> Call<'_, 'a> {
     }
 
     /// A constant among the inputs; `None` if it is left out.
-    fn constant(&self, at: usize) -> Result<Option<Rc<crate::traced::Constant<'a>>>, Refusal> {
+    fn constant(&self, at: usize) -> Result<Option<Rc<Constant<'a>>>, Refusal> {
         match self.input(at) {
             None => Ok(None),
             Some(Value::Constant(constant)) => Ok(Some(constant.clone())),
-            Some(_) => Err(self
-                .refuse(format!("its input {at} is computed from the image, and a constant was expected"))),
+            Some(_) => Err(self.refuse(format!("its input {at} is no constant of the file"))),
         }
     }
 
-    fn need_constant(&self, at: usize) -> Result<Rc<crate::traced::Constant<'a>>, Refusal> {
+    fn need_constant(&self, at: usize) -> Result<Rc<Constant<'a>>, Refusal> {
         self.constant(at)?.ok_or_else(|| self.refuse(format!("its input {at} is missing")))
     }
 
@@ -233,19 +235,20 @@ impl<'a> Call<'_, 'a> {
             "Gather" | "Slice" | "Expand" | "ConstantOfShape" | "Range" | "ReduceProd"
                 if self.inputs.iter().flatten().all(|value| !matches!(value, Value::Flow(_))) =>
             {
-                Ok(Value::Sizes)
+                let list = self.list_of_constants()?;
+                Ok(list.map_or(Value::Sizes, |list| Value::Constant(Rc::new(list))))
             }
             "QuantizeLinear" => self.quantize(trace),
             "DequantizeLinear" => self.dequantize(trace),
             "QLinearConv" | "QLinearAdd" | "QLinearGlobalAveragePool" | "QGemm" | "QLinearMatMul" => {
-                super::integers::run(self.node.op, self.inputs, &self.quantized_settings(), trace, self.name)
+                integers::run(self.node.op, self.inputs, &self.quantized_settings(), trace, self.name)
             }
             _ => self.opaque(trace, "a MobileNetV2 has no such operator"),
         }
     }
 
-    fn quantized_settings(&self) -> super::integers::Settings {
-        super::integers::Settings {
+    fn quantized_settings(&self) -> integers::Settings {
+        integers::Settings {
             conv: self.conv_settings(),
             outputs_first: self.integer("transB", 0) != 0,
             factor: self.float("alpha", 1.0),
@@ -282,8 +285,8 @@ impl<'a> Call<'_, 'a> {
         }
     }
 
-    fn conv_settings(&self) -> super::integers::ConvSettings {
-        super::integers::ConvSettings {
+    fn conv_settings(&self) -> integers::ConvSettings {
+        integers::ConvSettings {
             strides: pair(self.list("strides")),
             dilations: pair(self.list("dilations")),
             groups: usize::try_from(self.integer("group", 1)).unwrap_or(0),
@@ -422,7 +425,6 @@ impl<'a> Call<'_, 'a> {
     }
 
     fn own_constant(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
-        use crate::traced::Constant;
         let constant =
             match (self.attribute("value"), self.attribute("value_float"), self.attribute("value_int")) {
                 (Some(Attribute::Tensor(Ok(constant))), ..) => constant.clone(),
@@ -526,6 +528,9 @@ impl<'a> Call<'_, 'a> {
     }
 
     fn concat(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
+        if let Some(list) = self.list_of_constants()? {
+            return Ok(Value::Constant(Rc::new(list)));
+        }
         let values: Vec<&Value<'a>> = self.inputs.iter().flatten().collect();
         let axis = self.integer("axis", 1);
         let along = values.iter().any(|value| match value {
@@ -538,10 +543,44 @@ impl<'a> Call<'_, 'a> {
         trace.concat(&values, along, self.name)
     }
 
+    /// A list that is put together from constants alone; `None` if it is another one.
+    fn list_of_constants(&self) -> Result<Option<Constant<'a>>, Refusal> {
+        let constants: Option<Vec<&Constant<'a>>> = self
+            .inputs
+            .iter()
+            .flatten()
+            .map(|value| match value {
+                Value::Constant(constant) => Some(&**constant),
+                _ => None,
+            })
+            .collect();
+        let Some(constants) = constants else { return Ok(None) };
+        match (self.node.op, &constants[..]) {
+            ("Concat", _) => lists::joined(&constants, self.integer("axis", 0)),
+            ("Gather", [list, indices]) if self.integer("axis", 0) == 0 => lists::gathered(list, indices),
+            ("Slice", [list, ..]) => {
+                let at = |name: &str, at: usize, default: i64| {
+                    let one = self.list_or_input(name, at)?.unwrap_or_else(|| vec![default]);
+                    Ok::<_, Refusal>(if one.len() == 1 { Some(one[0]) } else { None })
+                };
+                match (at("starts", 1, 0)?, at("ends", 2, 0)?, at("axes", 3, 0)?, at("steps", 4, 1)?) {
+                    (Some(start), Some(end), Some(0), Some(step)) => lists::sliced(list, [start, end, step]),
+                    _ => Ok(None),
+                }
+            }
+            ("ConstantOfShape", [shape]) => match self.attribute("value") {
+                Some(Attribute::Tensor(Ok(value))) if value.is_integer() => {
+                    lists::filled(shape, value.integers()?.first().copied().unwrap_or(0))
+                }
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
     fn quantize(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
         let value = self.need(0)?;
-        let range =
-            super::integers::range(self.constant(1)?.as_deref(), self.constant(2)?.as_deref(), trace)?;
+        let range = integers::range(self.constant(1)?.as_deref(), self.constant(2)?.as_deref(), trace)?;
         match range {
             Some(range) => trace.rounded(value, range),
             None if matches!(value, Value::Flow(_)) => {
@@ -557,7 +596,7 @@ impl<'a> Call<'_, 'a> {
             Value::Constant(constant) => {
                 let (scale, zero) = (self.need_constant(1)?, self.constant(2)?);
                 let axis = self.integer("axis", 1);
-                let real = super::integers::real(constant, &scale, zero.as_deref(), axis, trace)?;
+                let real = integers::real(constant, &scale, zero.as_deref(), axis, trace)?;
                 match real {
                     Some(real) => Ok(Value::Constant(Rc::new(real))),
                     None => Err(self.refuse("its scales do not fit the constant")),
@@ -565,8 +604,8 @@ impl<'a> Call<'_, 'a> {
             }
             Value::Flow(flow) => {
                 // Of the graph's own input: bytes that stand for something.
-                if matches!(trace.steps[flow.step].kind, Kind::Input) {
-                    return super::integers::real_input(self.inputs, flow, trace, self.name);
+                if integers::is_bytes(flow, trace) {
+                    return integers::real_input(self.inputs, flow, trace, self.name);
                 }
                 Ok(Value::Flow(flow.clone()))
             }

@@ -62,6 +62,7 @@ mod code {
     pub(super) const SHAPE: i32 = 77;
     pub(super) const PACK: i32 = 83;
     pub(super) const QUANTIZE: i32 = 114;
+    pub(super) const BATCH_MATMUL: i32 = 126;
 }
 
 /// The values of a graph by the indices of its tensors, while its operators are gone through.
@@ -172,7 +173,11 @@ impl<'a> Call<'_, 'a> {
         match self.inputs.get(at).and_then(Option::as_ref) {
             None => Ok(None),
             Some(Value::Constant(constant)) => Ok(Some(constant.clone())),
-            Some(_) => Err(Refusal::node(self.name, format!("its input {at} is no constant")).into()),
+            Some(_) => {
+                let told = "is no constant of the file; convert the model from its SavedModel, so that its variables \
+                            become constants";
+                Err(Refusal::node(self.name, format!("its input {at} {told}")).into())
+            }
         }
     }
 
@@ -196,6 +201,7 @@ impl<'a> Call<'_, 'a> {
             code::CONV_2D => self.convolution(trace),
             code::DEPTHWISE_CONV_2D => self.depthwise(trace),
             code::FULLY_CONNECTED => self.dense(trace),
+            code::BATCH_MATMUL => self.matmul(trace),
             code::ADD => self.binary(trace, Binary::Add),
             code::SUB => self.binary(trace, Binary::Sub),
             code::MUL => self.binary(trace, Binary::Mul),
@@ -342,6 +348,15 @@ impl<'a> Call<'_, 'a> {
         let dense = Dense { kernel, outputs_first: true, factor: 1.0, bias };
         let value = trace.dense(self.need(0)?, dense, self.name)?;
         self.activated(trace, value, self.byte(0)?)
+    }
+
+    fn matmul(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Stop> {
+        if self.byte(0)? != 0 {
+            return self.opaque(trace, "it turns its input around");
+        }
+        let (kernel, outputs_first) = (self.need_constant(1)?, self.byte(1)? != 0);
+        let dense = Dense { kernel, outputs_first, factor: 1.0, bias: None };
+        Ok(trace.dense(self.need(0)?, dense, self.name)?)
     }
 
     fn pad(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Stop> {
