@@ -14,7 +14,6 @@ use icecap_kernels::Shape;
 use super::{Container, ContainerKind, Entry, Values};
 use crate::dense_head::{DenseHead, DenseLayer, FileHead, HeadOutput};
 use crate::record::key;
-use crate::shown::shown;
 use crate::traced::{NamedTensor, TracedHead, TracedNet};
 use crate::vocabulary;
 
@@ -75,7 +74,7 @@ impl GraphFile {
             }
             TracedHead::Dense(head) => FileHead::Layers(head),
             TracedHead::Unreadable { name, reason } => {
-                let reason = format!("node '{}' ({}): {reason}", shown(&name.node), shown(&name.op));
+                let reason = format!("node '{}' ({}): {reason}", name.node, name.op);
                 FileHead::Unreadable { reason }
             }
         };

@@ -8,6 +8,8 @@ mod contents;
 mod element;
 mod foreign;
 mod graph_file;
+#[cfg(test)]
+mod graph_hostile;
 pub mod hdf5;
 mod keras_archive;
 mod kind;

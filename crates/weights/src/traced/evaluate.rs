@@ -218,28 +218,29 @@ mod tests {
     }
 
     fn values(constant: &Constant<'_>) -> Vec<f32> {
-        constant.floats(&mut Budget::new()).unwrap()
+        constant.floats(&mut Budget::of_file(1 << 20)).unwrap()
     }
 
     #[test]
     fn a_transposed_constant_has_each_value_at_its_new_index() {
         let kernel = floats(&[2, 3, 4]);
-        let turned = transposed(&kernel, &[2, 0, 1], &mut Budget::new()).unwrap().unwrap();
+        let turned = transposed(&kernel, &[2, 0, 1], &mut Budget::of_file(1 << 20)).unwrap().unwrap();
         assert_eq!(turned.shape, [4, 2, 3]);
         for (index, value) in values(&turned).iter().enumerate() {
             let (last, first, middle) = (index / 6, index / 3 % 2, index % 3);
             assert_eq!(*value, (first * 12 + middle * 4 + last) as f32);
         }
         for axes in [&[0, 1][..], &[0, 1, 1], &[0, 1, 3]] {
-            assert!(transposed(&kernel, axes, &mut Budget::new()).unwrap().is_none());
+            assert!(transposed(&kernel, axes, &mut Budget::of_file(1 << 20)).unwrap().is_none());
         }
     }
 
     #[test]
     fn a_reshaped_constant_keeps_its_values_in_their_order() {
         let kernel = floats(&[2, 6]);
-        let shape =
-            |target: &[i64]| reshaped(&kernel, target, &mut Budget::new()).unwrap().map(|one| one.shape);
+        let shape = |target: &[i64]| {
+            reshaped(&kernel, target, &mut Budget::of_file(1 << 20)).unwrap().map(|one| one.shape)
+        };
         assert_eq!(shape(&[3, -1]), Some(vec![3, 4]));
         assert_eq!(shape(&[0, 2, 3]), Some(vec![2, 2, 3]));
         assert_eq!(shape(&[12]), Some(vec![12]));
@@ -250,7 +251,7 @@ mod tests {
 
     #[test]
     fn constants_are_combined_along_the_axes_that_they_share() {
-        let budget = &mut Budget::new();
+        let budget = &mut Budget::of_file(1 << 20);
         let (matrix, row) = (floats(&[2, 3]), floats(&[3]));
         let sum = combined(Binary::Sub, &row, &matrix, budget).unwrap().unwrap();
         assert_eq!(
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn a_number_for_each_channel_stands_along_the_channels() {
         use super::super::step::{NCHW, NHWC};
-        let budget = &mut Budget::new();
+        let budget = &mut Budget::of_file(1 << 20);
         let mut told = |shape: &[usize], axes: &[Axis]| {
             per_channel(&floats(shape), axes, budget).unwrap().map(|list| list.len())
         };

@@ -35,7 +35,7 @@ pub(crate) fn read(
     (features, channels): (usize, usize),
     size: Option<[usize; 2]>,
 ) -> Result<TracedHead, Refusal> {
-    let mut budget = std::mem::replace(&mut trace.budget, Budget::new());
+    let mut budget = std::mem::take(&mut trace.budget);
     let builder = HeadBuilder::new(channels);
     let mut walk = Walk { trace, links, at: features, builder, layers: 0 };
     let read = match walk.pool(size) {

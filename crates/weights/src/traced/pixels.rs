@@ -7,7 +7,7 @@
 use icecap_graph::{INPUT_CHANNELS, Padding, Scaling};
 
 use super::links::Links;
-use super::refusal::{Budget, Refusal};
+use super::refusal::Refusal;
 use super::step::Kind;
 use super::tensors::{NamedTensor, per_channel};
 use super::trace::Trace;
@@ -51,7 +51,7 @@ pub(crate) struct InputSteps {
 
 /// Follows the operators from the input on that scale its colors.
 pub(crate) fn follow(trace: &mut Trace<'_>, links: &Links, input: usize) -> Result<InputSteps, Refusal> {
-    let mut budget = std::mem::replace(&mut trace.budget, Budget::new());
+    let mut budget = std::mem::take(&mut trace.budget);
     let mut steps = InputSteps { last: input, scaled: None };
     while let Some(next) = links.only(steps.last) {
         let Some(of) = per_channel(&trace.steps[next].kind, INPUT_CHANNELS, &mut budget)? else {
@@ -168,4 +168,79 @@ fn is_for_pixels(stem: &NamedTensor) -> bool {
     }
     sums.sort_by(f64::total_cmp);
     sums.get(outputs / 2).is_some_and(|median| *median < TINY && *median > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evaluate::Binary;
+    use super::super::step::{NHWC, Value};
+    use super::super::{Constant, NodeName};
+    use super::*;
+
+    /// The scaling of a graph that does these things to its input, and the note.
+    fn scaling(does: &[(Binary, &[f32])], stated: Stated) -> (Scaling, Option<String>) {
+        let mut trace = Trace::of_file(1000);
+        let name = NodeName::new("n", "op");
+        let mut value = trace.input(&name, &NHWC).unwrap();
+        for (op, list) in does {
+            let shape = if list.len() == 1 { Vec::new() } else { vec![list.len()] };
+            let constant = Value::Constant(Constant::of_floats(shape, list, 0).into());
+            value = trace.binary(*op, [&value, &constant], &name).unwrap();
+        }
+        let links = Links::new(&trace.steps, &[]);
+        let steps = follow(&mut trace, &links, 0).unwrap();
+        steps.scaling(stated, Padding::Same, None)
+    }
+
+    #[test]
+    fn what_a_graph_does_to_its_input_is_the_scaling() {
+        let minus = [(Binary::Div, &[127.5f32][..]), (Binary::Sub, &[1.0])];
+        assert_eq!(scaling(&minus, Stated::Nothing), (Scaling::SIGNED, None));
+        assert_eq!(scaling(&minus, Stated::Pixels), (Scaling::SIGNED, None));
+        let centered = [(Binary::Sub, &[127.5f32][..]), (Binary::Mul, &[1.0 / 127.5])];
+        assert_eq!(scaling(&centered, Stated::Nothing), (Scaling::SIGNED, None));
+        let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        let of_pixels = [(Binary::Div, &[255.0f32][..]), (Binary::Sub, &mean), (Binary::Div, &std)];
+        let (got, note) = scaling(&of_pixels, Stated::Nothing);
+        let expected = Scaling::mean_std(mean, std);
+        for color in 0..3 {
+            assert!((got.scale[color] - expected.scale[color]).abs() < 1e-8);
+            assert!((got.shift[color] - expected.shift[color]).abs() < 1e-6);
+        }
+        assert_eq!(note, None);
+        // The same without the division: such a graph is fed with 0 to 1, and that is told.
+        let (of_parts, note) = scaling(&of_pixels[1..], Stated::Nothing);
+        assert!((0..3).all(|color| (of_parts.scale[color] - got.scale[color]).abs() < 1e-8));
+        assert!(note.unwrap().contains("0 to 1"));
+    }
+
+    #[test]
+    fn what_a_file_says_of_its_input_comes_before_what_the_graph_does() {
+        let zero_to_one = Scaling { scale: [1.0 / 255.0; 3], shift: [0.0; 3] };
+        let doubled = [(Binary::Mul, &[2.0f32][..]), (Binary::Sub, &[1.0])];
+        let (got, note) = scaling(&doubled, Stated::Scaled(zero_to_one));
+        assert!((got.scale[0] - 1.0 / 127.5).abs() < 1e-8 && got.shift == [-1.0; 3] && note.is_none());
+        assert_eq!(scaling(&[], Stated::Scaled(zero_to_one)), (zero_to_one, None));
+        let bytes = |step, zero| scaling(&[], Stated::Bytes { step, zero });
+        assert_eq!(bytes(1.0, 0.0).0, Scaling { scale: [1.0; 3], shift: [0.0; 3] });
+        assert_eq!(bytes(0.0078125, 128.0), (Scaling { scale: [0.0078125; 3], shift: [-1.0; 3] }, None));
+        // Bytes of a range that no pixels are scaled to: the photos that it was calibrated with.
+        let (usual, note) = bytes(0.0186, 114.0);
+        assert_eq!(usual, Scaling::SIGNED);
+        assert!(note.unwrap().contains("-2.120 to 2.623"));
+        let (usual, note) = scaling(&[], Stated::Nothing);
+        assert!(usual == Scaling::SIGNED && note.unwrap().contains("-1..1 is taken"));
+    }
+
+    #[test]
+    fn tiny_first_weights_take_pixels_as_they_are() {
+        let stem = |value: f32| NamedTensor { offset: 0, shape: vec![3, 3, 3, 8], values: vec![value; 216] };
+        let mut trace = Trace::of_file(1000);
+        trace.input(&NodeName::new("n", "op"), &NHWC).unwrap();
+        let links = Links::new(&trace.steps, &[]);
+        let steps = follow(&mut trace, &links, 0).unwrap();
+        let (got, note) = steps.scaling(Stated::Nothing, Padding::Same, Some(&stem(0.1 / 127.5)));
+        assert!(got.scale == [1.0; 3] && note.unwrap().contains("0 to 255"));
+        assert_eq!(steps.scaling(Stated::Nothing, Padding::Same, Some(&stem(0.1))).0, Scaling::SIGNED);
+    }
 }

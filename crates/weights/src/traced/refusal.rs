@@ -5,8 +5,11 @@ use std::path::Path;
 use crate::Error;
 use crate::shown::shown;
 
-/// The most values that constants are made into, all together: the largest published net with a top of 20,000 classes.
-const MAX_VALUES: u64 = 64 << 20;
+/// The most values that are made of constants, all together.
+const MAX_VALUES: u64 = 256 << 20;
+/// The same for each byte of the file, and for any file.
+const VALUES_A_BYTE: u64 = 4;
+const FREE_VALUES: u64 = 1 << 20;
 
 /// The operator that an error names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,13 @@ pub(crate) enum Refusal {
     Limit { what: &'static str, got: u64, limit: u64 },
 }
 
+impl NodeName {
+    /// The names of a node and of its operator, cut short if they are long.
+    pub(crate) fn new(node: &str, op: &str) -> Self {
+        Self { node: shown(node), op: shown(op) }
+    }
+}
+
 impl Refusal {
     pub(crate) fn node(name: &NodeName, reason: impl Into<String>) -> Self {
         Self::Node { name: name.clone(), reason: reason.into() }
@@ -41,9 +51,7 @@ impl Refusal {
     pub(crate) fn error(self, path: &Path) -> Error {
         let path = path.to_owned();
         match self {
-            Self::Node { name, reason } => {
-                Error::Node { path, node: shown(&name.node), op: shown(&name.op), reason }
-            }
+            Self::Node { name, reason } => Error::Node { path, node: name.node, op: name.op, reason },
             Self::Graph { reason } => Error::Graph { path, reason },
             Self::Limit { what, got, limit } => Error::Limit { path, what, got, limit },
         }
@@ -51,23 +59,26 @@ impl Refusal {
 }
 
 /// How many values may still be made of a file's constants.
-#[derive(Debug)]
-pub(crate) struct Budget(u64);
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    taken: u64,
+    limit: u64,
+}
 
 impl Budget {
-    pub(crate) fn new() -> Self {
-        Self(0)
+    /// As many values as the kernels of a file of so many bytes may need: each is read, turned around and put together
+    /// with others a few times.
+    pub(crate) fn of_file(bytes: usize) -> Self {
+        let limit = (bytes as u64).saturating_mul(VALUES_A_BYTE).saturating_add(FREE_VALUES);
+        Self { taken: 0, limit: limit.min(MAX_VALUES) }
     }
 
     /// Takes so many values, before memory is taken for them.
     pub(crate) fn take(&mut self, values: usize) -> Result<(), Refusal> {
-        self.0 = self.0.saturating_add(values as u64);
-        if self.0 > MAX_VALUES {
-            return Err(Refusal::Limit {
-                what: "values in constants or more",
-                got: self.0,
-                limit: MAX_VALUES,
-            });
+        self.taken = self.taken.saturating_add(values as u64);
+        if self.taken > self.limit {
+            let (got, limit) = (self.taken, self.limit);
+            return Err(Refusal::Limit { what: "values or more computed from constants", got, limit });
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ pub(crate) struct Tensors {
 /// Reads the tensors of all convolutions.
 pub(crate) fn read(trace: &mut Trace<'_>, convolutions: &[Found]) -> Result<Tensors, Refusal> {
     // Out of the trace, so that its constants can be read while the budget counts.
-    let mut budget = std::mem::replace(&mut trace.budget, Budget::new());
+    let mut budget = std::mem::take(&mut trace.budget);
     let epsilon = common_epsilon(trace, convolutions);
     let mut tensors = Tensors {
         by_name: BTreeMap::new(),

@@ -29,13 +29,14 @@ pub(crate) struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    pub(crate) fn new() -> Self {
+    /// No steps yet, of a file of so many bytes.
+    pub(crate) fn of_file(bytes: usize) -> Self {
         Self {
             steps: Vec::new(),
             flat: Vec::new(),
             bounds: BTreeMap::new(),
             outputs: Vec::new(),
-            budget: Budget::new(),
+            budget: Budget::of_file(bytes),
         }
     }
 

@@ -10,11 +10,16 @@
 //! # Source
 //! `onnx/onnx.proto` and `docs/Operators.md` of the format's repository.
 
+mod call;
+mod compute;
 mod integers;
 mod lists;
 mod message;
 mod operators;
 mod order;
+mod shapes;
+mod tensor;
+mod unread;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +30,6 @@ use icecap_graph::{INPUT_CHANNELS, Padding, Scaling};
 use super::graph_file::{GraphFile, label_list};
 use super::{Container, ContainerKind, MAX_FILE, limit};
 use crate::Error;
-use crate::shown::shown;
 use crate::traced::{self, Axis, GraphFacts, NCHW, NHWC, NodeName, Refusal, Stated, Trace, Value};
 use message::{Model, Node, Port};
 use operators::Values;
@@ -64,11 +68,11 @@ pub(super) fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, E
     let damaged =
         |Damage { at, reason }: Damage| Error::Container { path: path.into(), kind, offset: at, reason };
     let model = message::model(bytes).map_err(damaged)?;
-    let file = file(model).map_err(|refusal| refusal.error(path))?;
+    let file = file(model, bytes.len()).map_err(|refusal| refusal.error(path))?;
     Ok(file.container(path, kind))
 }
 
-fn file(model: Model<'_>) -> Result<GraphFile, Refusal> {
+fn file(model: Model<'_>, bytes: usize) -> Result<GraphFile, Refusal> {
     let Model { producer, opset, graph, properties } = model;
     let graph = graph.ok_or_else(|| Refusal::graph("the file holds no graph"))?;
     let constants: BTreeSet<&str> = graph.constants.iter().map(|(name, _)| *name).collect();
@@ -76,15 +80,15 @@ fn file(model: Model<'_>) -> Result<GraphFile, Refusal> {
     let image = |port: &&Port<'_>| matches!(port.shape.len(), 3 | 4);
     let port = ports.find(image).ok_or_else(|| Refusal::graph("the graph has no input that is an image"))?;
     let (axes, size) = axes_of(port, &graph.nodes);
-    let mut trace = Trace::new();
+    let mut trace = Trace::of_file(bytes);
     let mut values = Values::new(opset);
-    let name = NodeName { node: shown(port.name), op: "input".to_owned() };
+    let name = NodeName::new(port.name, "input");
     let input = trace.input(&name, &axes)?;
     values.put(port.name, input);
     for other in
         graph.inputs.iter().filter(|other| other.name != port.name && !constants.contains(other.name))
     {
-        let name = NodeName { node: shown(other.name), op: "input".to_owned() };
+        let name = NodeName::new(other.name, "input");
         let value = trace.opaque(&[], &name, "a second input")?;
         values.put(other.name, value);
     }

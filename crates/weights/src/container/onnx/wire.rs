@@ -187,6 +187,20 @@ impl<'a> Field<'a> {
     }
 }
 
+/// Two texts: a key and its value.
+pub(super) fn pair(message: Message<'_>) -> Result<[&str; 2], Damage> {
+    let mut pair = ["", ""];
+    for field in message.fields() {
+        let field = field?;
+        match field.number {
+            1 => pair[0] = field.text()?,
+            2 => pair[1] = field.text()?,
+            _ => {}
+        }
+    }
+    Ok(pair)
+}
+
 /// A varint at the start of these bytes, and its length.
 fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0u64;

@@ -69,7 +69,7 @@ fn scaling(options: Table<'_>) -> Result<Option<Scaling>, Damage> {
             _ => list.try_into().ok(),
         }
     };
-    let (mean, std) = (colors(options.floats(0)?), colors(options.floats(1)?));
+    let (mean, std) = (colors(options.floats(0, MAX_TABLES)?), colors(options.floats(1, MAX_TABLES)?));
     let scaling = mean.zip(std).map(|(mean, std)| Scaling {
         scale: std::array::from_fn(|c| (1.0 / f64::from(std[c])) as f32),
         shift: std::array::from_fn(|c| (-f64::from(mean[c]) / f64::from(std[c])) as f32),

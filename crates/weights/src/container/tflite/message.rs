@@ -12,6 +12,13 @@ use crate::traced::{Constant, Steps, Stored};
 pub(super) const KIND: &[u8; 4] = b"TFL3";
 /// The most operators of a graph: hundreds of nets.
 const MAX_OPERATORS: usize = 1 << 14;
+/// The most values that an operator reads or gives, or that the graph does.
+const MAX_PORTS: usize = 128;
+/// The most sides of a shape.
+const MAX_SIDES: usize = 64;
+/// The most scales of a tensor, and of all tensors: many may share a list, and each copies it.
+const MAX_SCALES: usize = 1 << 17;
+const MAX_ALL_SCALES: usize = 4 << 20;
 /// The most tables of another kind.
 const MAX_TABLES: usize = 2 * MAX_TENSORS as usize;
 
@@ -63,11 +70,16 @@ pub(super) fn model(bytes: &[u8]) -> Result<Model<'_>, Damage> {
     };
     let codes: Vec<(i32, &str)> =
         root.tables(1, MAX_TABLES)?.into_iter().map(code).collect::<Result<_, _>>()?;
-    let tensors: Vec<Tensor<'_>> = graph
-        .tables(0, MAX_TABLES)?
-        .into_iter()
-        .map(|table| tensor(table, &buffers))
-        .collect::<Result<_, _>>()?;
+    let (mut tensors, mut scales) = (Vec::new(), 0);
+    for table in graph.tables(0, MAX_TABLES)? {
+        let tensor = tensor(table, &buffers)?;
+        scales += tensor.steps.as_ref().map_or(0, |steps| steps.scales.len());
+        if scales > MAX_ALL_SCALES {
+            let reason = format!("more than {MAX_ALL_SCALES} scales in all");
+            return Err(Damage { at: table.place(), reason });
+        }
+        tensors.push(tensor);
+    }
     let operators = graph.tables(3, MAX_OPERATORS)?.into_iter().map(|table| operator(table, &codes));
     let operators = operators.collect::<Result<_, _>>()?;
     let mut metadata = Vec::new();
@@ -81,8 +93,8 @@ pub(super) fn model(bytes: &[u8]) -> Result<Model<'_>, Damage> {
     Ok(Model {
         description: root.text(3)?,
         tensors,
-        inputs: graph.ints(1)?,
-        outputs: graph.ints(2)?,
+        inputs: graph.ints(1, MAX_PORTS)?,
+        outputs: graph.ints(2, MAX_PORTS)?,
         operators,
         metadata,
     })
@@ -102,11 +114,17 @@ fn operator<'a>(table: Table<'a>, codes: &[(i32, &'a str)]) -> Result<Operator<'
             reason: "an operator of a code that is not listed".to_owned(),
         });
     };
-    Ok(Operator { code, custom, inputs: table.ints(1)?, outputs: table.ints(2)?, options: table.table(4)? })
+    Ok(Operator {
+        code,
+        custom,
+        inputs: table.ints(1, MAX_PORTS)?,
+        outputs: table.ints(2, MAX_PORTS)?,
+        options: table.table(4)?,
+    })
 }
 
 fn tensor<'a>(table: Table<'a>, buffers: &[Table<'a>]) -> Result<Tensor<'a>, Damage> {
-    let (element, shape) = (table.byte(1, 0)?, table.ints(0)?);
+    let (element, shape) = (table.byte(1, 0)?, table.ints(0, MAX_SIDES)?);
     let index = usize::try_from(table.int(2, 0)?).ok();
     let Some(buffer) = index.and_then(|index| buffers.get(index)) else {
         return Err(Damage {
@@ -124,7 +142,7 @@ fn tensor<'a>(table: Table<'a>, buffers: &[Table<'a>]) -> Result<Tensor<'a>, Dam
         _ if table.has(6)? => Some(Err("its values are sparse".to_owned())),
         _ => Some(constant((element, &shape), values, at, steps.clone())),
     };
-    Ok(Tensor { name: table.text(3)?, element, shape, signature: table.ints(7)?, steps, constant })
+    Ok(Tensor { name: table.text(3)?, element, shape, signature: table.ints(7, MAX_SIDES)?, steps, constant })
 }
 
 fn constant<'a>(
@@ -149,7 +167,7 @@ fn constant<'a>(
 
 /// What integers stand for; `None` if they stand for themselves.
 fn steps(table: Table<'_>) -> Result<Option<Steps>, Damage> {
-    let (scales, zeros) = (table.floats(2)?, table.longs(3)?);
+    let (scales, zeros) = (table.floats(2, MAX_SCALES)?, table.longs(3, MAX_SCALES)?);
     if scales.is_empty() {
         return Ok(None);
     }

@@ -11,6 +11,7 @@
 //! `schema.fbs` and `metadata_schema.fbs` of the format's repository.
 
 mod about;
+mod code;
 mod message;
 mod names;
 mod operators;
@@ -61,10 +62,9 @@ fn file(model: &Model<'_>, bytes: &[u8], path: &Path) -> Result<GraphFile, Stop>
     let index = model.inputs.iter().find(image).copied();
     let index = index.ok_or_else(|| Refusal::graph("the graph has no input that is an image"))?;
     let tensor = &model.tensors[usize::try_from(index).unwrap_or(0)];
-    let mut trace = Trace::new();
+    let mut trace = Trace::of_file(bytes.len());
     let mut values = Values::new(&model.tensors);
-    let named = |tensor: &Tensor<'_>| NodeName { node: tensor.name.to_owned(), op: "input".to_owned() };
-    let input = trace.input(&named(tensor), &NHWC)?;
+    let input = trace.input(&NodeName::new(tensor.name, "input"), &NHWC)?;
     values.put(index, input);
     for operator in &model.operators {
         values.run(&mut trace, operator)?;

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use super::code;
 use super::message::{Operator, Tensor, stored};
 use super::names;
 use super::table::{Damage, Table};
@@ -12,6 +13,9 @@ use crate::traced::{
     Affine, Axis, Binary, Border, Constant, Conv, Dense, KernelOrder, Kind, NHWC, NodeName, Pads, Refusal,
     Trace, Value,
 };
+
+/// The most sides of a shape.
+const MAX_SIDES: usize = 64;
 
 /// Why a graph is not read.
 pub(super) enum Stop {
@@ -29,40 +33,6 @@ impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(refusal)
     }
-}
-
-/// The codes of the operators that are read.
-mod code {
-    pub(super) const ADD: i32 = 0;
-    pub(super) const AVERAGE_POOL_2D: i32 = 1;
-    pub(super) const CONCATENATION: i32 = 2;
-    pub(super) const CONV_2D: i32 = 3;
-    pub(super) const DEPTHWISE_CONV_2D: i32 = 4;
-    pub(super) const DEQUANTIZE: i32 = 6;
-    pub(super) const FULLY_CONNECTED: i32 = 9;
-    pub(super) const LOGISTIC: i32 = 14;
-    pub(super) const MUL: i32 = 18;
-    pub(super) const RELU: i32 = 19;
-    pub(super) const RELU6: i32 = 21;
-    pub(super) const RESHAPE: i32 = 22;
-    pub(super) const SOFTMAX: i32 = 25;
-    pub(super) const CUSTOM: i32 = 32;
-    pub(super) const PAD: i32 = 34;
-    pub(super) const TRANSPOSE: i32 = 39;
-    pub(super) const MEAN: i32 = 40;
-    pub(super) const SUB: i32 = 41;
-    pub(super) const DIV: i32 = 42;
-    pub(super) const SQUEEZE: i32 = 43;
-    pub(super) const STRIDED_SLICE: i32 = 45;
-    pub(super) const LOG_SOFTMAX: i32 = 50;
-    pub(super) const CAST: i32 = 53;
-    pub(super) const MAXIMUM: i32 = 55;
-    pub(super) const MINIMUM: i32 = 57;
-    pub(super) const PADV2: i32 = 60;
-    pub(super) const SHAPE: i32 = 77;
-    pub(super) const PACK: i32 = 83;
-    pub(super) const QUANTIZE: i32 = 114;
-    pub(super) const BATCH_MATMUL: i32 = 126;
 }
 
 /// The values of a graph by the indices of its tensors, while its operators are gone through.
@@ -101,8 +71,7 @@ impl<'t, 'a> Values<'t, 'a> {
             code::CUSTOM => format!("custom {}", operator.custom),
             code => names::name(code),
         };
-        let node = self.tensor(first).map_or_else(String::new, |tensor| tensor.name.to_owned());
-        let name = NodeName { node, op };
+        let name = NodeName::new(self.tensor(first).map_or("", |tensor| tensor.name), &op);
         let mut inputs = Vec::new();
         for &index in &operator.inputs {
             let value = match (self.get(index), self.tensor(index)) {
@@ -226,7 +195,8 @@ impl<'a> Call<'_, 'a> {
     fn shape(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Stop> {
         match self.code {
             code::RESHAPE => {
-                let own = self.options.map(|options| options.ints(0)).transpose()?.unwrap_or_default();
+                let own =
+                    self.options.map(|options| options.ints(0, MAX_SIDES)).transpose()?.unwrap_or_default();
                 let target: Option<Vec<i64>> = match self.inputs.get(1).and_then(Option::as_ref) {
                     Some(Value::Constant(constant)) => Some(constant.integers()?),
                     None if !own.is_empty() => Some(own.into_iter().map(i64::from).collect()),

@@ -135,23 +135,28 @@ impl<'a> Table<'a> {
         std::str::from_utf8(bytes).map_err(|_| Damage { at, reason: "a text is not UTF-8".to_owned() })
     }
 
-    pub(super) fn ints(self, number: usize) -> Result<Vec<i32>, Damage> {
-        let elements = self.elements(number, 4)?;
+    /// Numbers of a vector, copied: at most `limit`, since many tables may share one.
+    pub(super) fn ints(self, number: usize, limit: usize) -> Result<Vec<i32>, Damage> {
+        let elements = self.elements(number, 4, limit)?;
         Ok(elements.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
     }
 
-    pub(super) fn longs(self, number: usize) -> Result<Vec<i64>, Damage> {
-        let elements = self.elements(number, 8)?;
+    pub(super) fn longs(self, number: usize, limit: usize) -> Result<Vec<i64>, Damage> {
+        let elements = self.elements(number, 8, limit)?;
         Ok(elements.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect())
     }
 
-    pub(super) fn floats(self, number: usize) -> Result<Vec<f32>, Damage> {
-        let elements = self.elements(number, 4)?;
+    pub(super) fn floats(self, number: usize, limit: usize) -> Result<Vec<f32>, Damage> {
+        let elements = self.elements(number, 4, limit)?;
         Ok(elements.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
     }
 
-    fn elements(self, number: usize, size: usize) -> Result<&'a [u8], Damage> {
+    fn elements(self, number: usize, size: usize, limit: usize) -> Result<&'a [u8], Damage> {
         let Vector { at, count } = self.vector(number, size)?;
+        if count > limit {
+            let reason = format!("a list of {count} numbers, more than {limit}");
+            return Err(Damage { at: self.base + at as u64, reason });
+        }
         Ok(&self.bytes[at..at + count * size])
     }
 
