@@ -94,7 +94,8 @@ fn pack_block(block: &IntegerBlock) -> PackedIntegerBlock {
     }
 }
 
-fn pack(conv: &IntegerConv, reading: Reading) -> PackedIntegers {
+/// Packs a 1x1 convolution.
+pub(crate) fn pack(conv: &IntegerConv, reading: Reading) -> PackedIntegers {
     let integers = IntegerWeights { weights: &conv.weights, bias: &conv.bias, reading };
     match &conv.outcome {
         Outcome::Rescaled(rescale) => PackedIntegers::rescaled(integers, rescale),
