@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::container::ContainerKind;
 use crate::hash_remedy::HashRemedy;
+use crate::kind::Kind;
 use crate::layout::{HEAD_PREFIX, Layout};
 use crate::shown::shown;
 
@@ -363,21 +364,6 @@ fn called(here: Option<&str>) -> String {
 
 fn at_byte(offset: Option<u64>) -> String {
     offset.map(|offset| format!(" (byte {offset} of the file)")).unwrap_or_default()
-}
-
-/// The sort of trouble that an error tells, for an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// The file's content is not usable.
-    Content,
-    /// The file, or something in it, is above a limit.
-    Limit,
-    /// A file or an address is not there, not readable, not writable or not reachable.
-    Io,
-    /// A setting cannot be used.
-    Setting,
-    /// The caller stopped the work.
-    Stopped,
 }
 
 impl Error {

@@ -32,6 +32,7 @@ mod exported_net;
 mod hash_remedy;
 mod heads;
 mod integers;
+mod kind;
 mod labels;
 mod layout;
 mod manifest;
@@ -57,11 +58,12 @@ pub use dense_head::{
     Activation, BatchNormValues, DenseHead, DenseLayer, FileHead, HeadBuilder, HeadOutput, MAX_HEAD_LAYERS,
     MAX_HEAD_VALUES,
 };
-pub use error::{Error, Kind};
+pub use error::Error;
 pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;
 pub use icecap_foundation::{Digest, NotADigest};
 pub use integers::{IntegerBackbone, Quantization, integers_digest};
+pub use kind::Kind;
 pub use labels::label_lines;
 pub use layout::Layout;
 pub use manifest::{Checked, Entry, Manifest};
