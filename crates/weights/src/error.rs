@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crate::container::ContainerKind;
+use crate::error_text::{at_byte, called, hint, meant, net_hint};
 use crate::hash_remedy::HashRemedy;
 use crate::kind::Kind;
-use crate::layout::{HEAD_PREFIX, Layout};
-use crate::shown::shown;
+use crate::layout::Layout;
+use crate::other_form::OtherForm;
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +117,20 @@ pub enum Error {
         path: PathBuf,
         /// The first names in it.
         names: String,
+    },
+    /// A net that was saved in another form than as a file of its tensors.
+    #[error("{}: {form}", path.display())]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// The form, and what saves the tensors.
+        form: OtherForm,
+    },
+    /// Averaged weights were asked for, and the file has none.
+    #[error("{}: no averaged weights (EMA) stand in the file beside its net", path.display())]
+    NoAverages {
+        /// The file.
+        path: PathBuf,
     },
     /// A tensor that is not there, and whose shape nothing else in the file tells.
     #[error("{}: tensor '{tensor}' is missing; {}", path.display(), hint(tensor))]
@@ -329,41 +344,6 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-/// Names that are like the one that was asked for.
-fn meant(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => format!("; did you mean {name}?"),
-        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
-    }
-}
-
-/// What to do about a tensor that is not there.
-fn hint(tensor: &str) -> &'static str {
-    if tensor.starts_with(HEAD_PREFIX) {
-        "the file is no whole model; copy it again or train anew"
-    } else {
-        "is this a whole MobileNetV2?"
-    }
-}
-
-/// What to do about tensors that make no net, where their names are the trouble.
-fn net_hint(source: &icecap_graph::Error) -> String {
-    match source {
-        icecap_graph::Error::MissingTensor { name, .. } => format!("; {}", hint(name)),
-        icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2?".to_owned(),
-        _ => String::new(),
-    }
-}
-
-fn called(here: Option<&str>) -> String {
-    here.map(|here| format!(" (here '{}')", shown(here))).unwrap_or_default()
-}
-
-fn at_byte(offset: Option<u64>) -> String {
-    offset.map(|offset| format!(" (byte {offset} of the file)")).unwrap_or_default()
 }
 
 impl Error {

@@ -25,6 +25,7 @@ pub(crate) fn advice(error: &Error) -> String {
     };
     match error {
         WeightsError::Pack { source, .. } => of_net(source),
+        WeightsError::NoAverages { .. } => "; leave --ema out".to_owned(),
         WeightsError::NotAModel { .. } => {
             ": `icecap train PHOTOS --weights FILE` makes a model on them".to_owned()
         }

@@ -98,7 +98,7 @@ fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Resul
         let (backbone, record) = (BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?);
         return Ok(OpenedModel { model: model(&file, backbone, record)?, net: None });
     }
-    let (params, head) = reading::params(&file, Layout::Keras, threads)?;
+    let (params, head) = reading::model_params(&file, threads)?;
     if let Some(reason) = head.unreadable() {
         let reason = format!("a tensor that belongs to no part of this model: {reason}");
         return Err(Error::Model { path: path.into(), reason });

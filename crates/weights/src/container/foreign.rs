@@ -197,12 +197,8 @@ pub(super) fn zip(bytes: &[u8], path: &Path) -> Option<Error> {
         );
     }
     let ends = [".safetensors", ".h5", ".hdf5", ".keras", ".pth", ".pt", ".ckpt", ".onnx", ".tflite"];
-    match ends.iter().find_map(|end| has(end)) {
-        Some(name) => {
-            foreign(format!("a zip archive around '{}'", shown(name)), "unpack it first, and give that file")
-        }
-        None => foreign("a zip archive".to_owned(), "unpack it first, and give the file of weights in it"),
-    }
+    let name = ends.iter().find_map(|end| has(end))?;
+    foreign(format!("a zip archive around '{}'", shown(name)), "unpack it first, and give that file")
 }
 
 /// The error for a folder that was given as a file.

@@ -26,7 +26,7 @@ use std::path::Path;
 
 use crate::Error;
 pub use contents::Container;
-pub(crate) use contents::{Entry, MODEL_CONFIG, Values, dtype_error};
+pub(crate) use contents::{Dict, Entry, MODEL_CONFIG, Values, dtype_error};
 pub(crate) use element::Element;
 #[cfg(feature = "files")]
 pub(crate) use foreign::folder as foreign_folder;

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::weights::{Digest, FileHead, Weights};
+use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
-use crate::options::input::{InputSize, tell};
+use crate::options::input::{AveragesOption, InputSize, tell};
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
@@ -37,6 +37,12 @@ pub(crate) struct Options {
     #[arg(long, value_name = "S", requires = "classes")]
     size: Option<InputSize>,
     #[command(flatten)]
+    averages: AveragesOption,
+    /// What stands between the dense layers of a head that has several and does not tell: none, relu or relu6 [default:
+    /// relu, and a note]
+    #[arg(long, value_name = "NAME", requires = "classes")]
+    activation: Option<Activation>,
+    #[command(flatten)]
     manifest: ManifestOptions,
     /// Print one JSON object
     #[arg(long)]
@@ -49,7 +55,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let asked = options.classes.as_deref();
     let classes = asked.filter(|text| *text != OWN_CLASSES).map(class_names).transpose()?;
-    let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights()?;
+    let choices = Choices { activation: options.activation, ..options.averages.choices() };
+    let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights(choices)?;
     let classes = match asked {
         Some(OWN_CLASSES) => Some(own_classes(options, &weights)?),
         _ => classes,
