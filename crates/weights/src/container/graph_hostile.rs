@@ -116,8 +116,6 @@ fn another_operator_in_a_place_is_refused_by_its_name() {
         let told = read(&forged(&whole, from, to)).unwrap_err();
         assert!(told.contains(words), "{told}");
     }
-    let told = read(&forged(&whole, b"\x12\x05Conv1", b"\x12\x05Conv2")).unwrap_err();
-    assert!(told.contains("'Conv1'") || told.contains("'Conv2'"), "{told}");
 }
 
 #[test]
