@@ -26,7 +26,7 @@ fn tiny() -> Model {
     model.record.width = None;
     model.record.params_sha256 = crate::params_digest(&params);
     model.backbone = BackbonePart::Embedded(Arc::new(params));
-    model.head_kernel = random(Shape::of([2, 3]), 1000);
+    model.layers[0].kernel = random(Shape::of([2, 3]), 1000);
     model
 }
 

@@ -3,9 +3,14 @@
 use icecap_graph::int8::IntegerNet;
 use icecap_graph::{ConvLayer, Numerics, Padding, Params, Scaling, fold};
 
+use icecap_kernels::{Shape, Tensor};
+
 use crate::affine::AffineNet;
 use crate::onnx::tests::{model, model_of, model_with, params, symmetric};
-use crate::{Container, ContainerKind, Model, OnnxPixels, Weights, from_bytes};
+use crate::{
+    Activation, Container, ContainerKind, DenseLayer, FileHead, HeadOutput, Model, OnnxPixels, Weights,
+    from_bytes,
+};
 
 fn imagenet() -> Numerics {
     let scaling = Scaling::mean_std([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
@@ -63,8 +68,8 @@ fn a_float_net_comes_back_with_the_bits_of_its_kernels() {
                 (Some(model.preprocessing.size), Some("random"))
             );
             assert_eq!(record.resize.as_deref(), Some("squash"));
-            let head = tensor(&got, "predictions/kernel").iter().zip(model.head_kernel.data());
-            assert!(head.clone().count() == model.head_kernel.data().len());
+            let head = tensor(&got, "predictions/kernel").iter().zip(model.layers[0].kernel.data());
+            assert!(head.clone().count() == model.layers[0].kernel.data().len());
             for (got, kept) in head {
                 assert_eq!(*got, (f64::from(*kept) * (1.0 / f64::from(model.temperature))) as f32);
             }
@@ -141,4 +146,25 @@ fn int8_of_a_folded_net_asks_for_photos() {
     let weights = read(&model(3).to_tflite().unwrap());
     let error = IntegerNet::from_weights(&weights.params).unwrap_err();
     assert_eq!(error, icecap_graph::Error::NoStatistics);
+}
+
+#[test]
+fn heads_of_several_layers_and_labels_come_back() {
+    for multi_label in [false, true] {
+        let mut model = Model { multi_label, ..model(3) };
+        let first = model_with(0.35, 32, Numerics::KERAS, [96, 96]).layers.remove(0);
+        let mut last = model.layers.remove(0);
+        let values: Vec<f32> = last.kernel.data()[..32 * 3].to_vec();
+        last.kernel = Tensor::from_slice(Shape::of([32, 3]), &values).unwrap();
+        model.layers = vec![DenseLayer { activation: Activation::Relu, ..first }, last];
+        for file in [model.to_onnx(OnnxPixels::Scaled).unwrap(), model.to_tflite().unwrap()] {
+            let FileHead::Layers(head) = read(&file).head else { panic!("a head of two layers") };
+            for (got, kept) in head.layers().iter().zip(&model.layers) {
+                assert_eq!((got.kernel.data(), &got.bias), (kept.kernel.data(), &kept.bias));
+                assert_eq!(got.activation, kept.activation);
+            }
+            let output = if multi_label { HeadOutput::Sigmoids } else { HeadOutput::Softmax };
+            assert_eq!((head.output(), head.layers().len()), (output, 2));
+        }
+    }
 }

@@ -66,7 +66,7 @@ pub(crate) fn read(mut trace: Trace<'_>, facts: &GraphFacts) -> Result<TracedNet
     }
     if spine.vote.is_open() {
         let rule = match padding {
-            Padding::Same => "TensorFlow's",
+            Padding::Same | Padding::Trailing => "TensorFlow's",
             Padding::Symmetric => "PyTorch's",
         };
         notes.push(format!("at this size both rules of padding give the same; {rule} is taken"));

@@ -129,7 +129,7 @@ fn of(scaling: &Scaling) -> PerColor {
 fn usual(padding: Padding, reason: &str) -> (Scaling, Option<String>) {
     let scaling = layout(padding).numerics().scaling;
     let like = match padding {
-        Padding::Same => "Keras'",
+        Padding::Same | Padding::Trailing => "Keras'",
         Padding::Symmetric => "PyTorch's",
     };
     let note =
@@ -140,7 +140,7 @@ fn usual(padding: Padding, reason: &str) -> (Scaling, Option<String>) {
 /// The framework whose nets pad by this rule.
 pub(crate) fn layout(padding: Padding) -> Layout {
     match padding {
-        Padding::Same => Layout::Keras,
+        Padding::Same | Padding::Trailing => Layout::Keras,
         Padding::Symmetric => Layout::Torchvision,
     }
 }

@@ -97,8 +97,8 @@ impl<'t, 'a> Walk<'t, 'a> {
         let (zeros, step, conv) = self.enter(layer)?;
         self.check(layer, stride, (step, conv))?;
         if conv.window() == [WINDOW; 2] {
-            self.vote.hear(conv, zeros, self.size).map_err(|reason| self.refuse(step, reason))?;
-            self.size = self.size.map(|size| size.map(|side| side.div_ceil(stride)));
+            let heard = self.vote.hear(conv, zeros, self.size, layer.part == Part::Stem);
+            self.size = heard.map_err(|reason| self.refuse(step, reason))?;
         } else if zeros.is_some_and(|zeros| zeros != Pads::default()) {
             return Err(self.refuse(step, "zeros stand around the image of a 1x1 convolution"));
         }
