@@ -54,6 +54,7 @@ fn chain(dense: &[(&str, usize, usize)], layers: &[Value]) -> DenseHead {
     }
 }
 
+/// Opens: Keras | heads of dense layers, BatchNorm, relu, arithmetic, softmax or sigmoids on pooled features | BatchNorm and arithmetic become part of the dense layers
 #[test]
 fn heads_of_several_layers_are_folded() {
     let two = [pool(), dense("a", 4, "relu"), layer("Dropout", "o", json!({})), dense("b", 3, "softmax")];
@@ -76,6 +77,7 @@ fn heads_of_several_layers_are_folded() {
     assert_eq!((halved.layers()[0].kernel.data(), halved.output()), (&wanted[..], HeadOutput::Softmax));
 }
 
+/// Opens: Keras | a head that cannot be read | the net alone, with a note that names the layer
 #[test]
 fn a_head_that_cannot_be_read_leaves_the_net() {
     let top = || dense("d", 3, "softmax");
@@ -110,6 +112,7 @@ fn a_head_that_cannot_be_read_leaves_the_net() {
     }
 }
 
+/// Refuses: Keras | a model of several inputs | the second input
 #[test]
 fn several_outputs_leave_the_net_and_several_inputs_do_not() {
     let mut whole = model(Style::Three, json!([null, 64, 64, 3]), &[], &[pool(), dense("d", 3, "softmax")]);
