@@ -38,6 +38,8 @@ fn one_dense_layer_is_the_top() {
         assert!(matches!(weights.head, FileHead::Top), "{:?}", weights.head);
         assert_eq!((weights.params.classes(), weights.record.params_sha256), (Some(3), expected));
     }
+    let reshaped = [pool(), dense("d", 3, "softmax"), layer("Reshape", "r", json!({"target_shape": [3]}))];
+    assert!(matches!(behind(&[("d", 9, 3)], &reshaped).head, FileHead::Top));
     let weights = behind(&[("d", 9, 1)], &[pool(), dense("d", 1, "sigmoid")]);
     assert!(matches!(weights.head, FileHead::Top));
     for layers in [vec![], vec![pool()], vec![pool(), layer("Dropout", "o", json!({}))]] {
