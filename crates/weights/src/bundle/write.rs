@@ -10,7 +10,7 @@ use icecap_kernels::Shape;
 
 use super::read::preprocessing;
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, INTEGER_FORMAT, Model, PINNED, integers, key,
+    BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, PINNED, head, integers, key, seal,
 };
 use crate::integers::{Payload, tensors as integer_tensors};
 use crate::params_digest::for_each_le_chunk;
@@ -47,12 +47,13 @@ impl Model {
         let refuse = |reason| Error::Model { path: path.into(), reason };
         self.check().map_err(refuse)?;
         self.check_record().map_err(refuse)?;
-        let metadata = self.metadata();
+        let mut metadata = self.metadata();
         // What was written must be readable: the reader's own checks, on the same texts.
         let texts = Metadata { path, map: &metadata };
         texts.record(self.record.layout, self.record.file_sha256, self.record.params_sha256)?;
         preprocessing(&texts)?;
         let tensors = self.tensors();
+        seal(&tensors, &mut metadata);
         let tensors: Vec<_> =
             tensors.iter().map(|(name, (shape, values))| (name.as_ref(), values.element(), *shape)).collect();
         let header = safetensors::header(&metadata, &tensors);
@@ -107,10 +108,13 @@ impl Model {
 
     /// Shape and values of every tensor of the file by name.
     fn tensors(&self) -> BTreeMap<Cow<'_, str>, (Shape, Payload<'_>)> {
-        let kernel = (self.head_kernel.shape(), Payload::F32(self.head_kernel.data()));
-        let bias = (Shape::of([self.head_bias.len()]), Payload::F32(&self.head_bias));
-        let mut tensors =
-            BTreeMap::from([(Cow::Borrowed(HEAD_KERNEL), kernel), (Cow::Borrowed(HEAD_BIAS), bias)]);
+        let mut tensors = BTreeMap::new();
+        for (index, layer) in self.layers.iter().enumerate() {
+            let kernel = (layer.kernel.shape(), Payload::F32(layer.kernel.data()));
+            let bias = (Shape::of([layer.bias.len()]), Payload::F32(&layer.bias));
+            tensors.insert(Cow::Owned(self.tensor_name(index, "kernel")), kernel);
+            tensors.insert(Cow::Owned(self.tensor_name(index, "bias")), bias);
+        }
         match &self.backbone {
             BackbonePart::Embedded(params) => {
                 tensors.extend(params.backbone_tensors().map(|(name, tensor)| {
@@ -135,7 +139,9 @@ impl Model {
             BackbonePart::Embedded(_) | BackbonePart::Integers(_) => EMBEDDED,
             BackbonePart::Pinned(_) | BackbonePart::PinnedIntegers(..) => PINNED,
         };
+        let layered = head::is_layered(&self.layers, self.multi_label);
         let format = match self.backbone {
+            _ if layered => LAYERED_FORMAT,
             BackbonePart::Integers(_) => INTEGER_FORMAT,
             _ => FORMAT,
         };
@@ -157,6 +163,9 @@ impl Model {
         if let BackbonePart::Integers(backbone) = &self.backbone {
             integers::state(backbone, &mut metadata);
         }
+        if layered {
+            head::state(&self.layers, self.multi_label, &mut metadata);
+        }
         // A file that says nothing of it stays as it was before there was such a key.
         if self.temperature != 1.0 {
             metadata.insert(key::TEMPERATURE.to_owned(), self.temperature.to_string());
@@ -166,4 +175,23 @@ impl Model {
         }
         metadata
     }
+}
+
+/// States the hash of the head and the checksum of all values.
+fn seal(tensors: &BTreeMap<Cow<'_, str>, (Shape, Payload<'_>)>, metadata: &mut BTreeMap<String, String>) {
+    let mut head = seal::HeadTensors::new();
+    let mut checksum = crc32fast::Hasher::new();
+    for (name, (shape, values)) in tensors {
+        match values {
+            Payload::F32(values) => {
+                for_each_le_chunk(values, |bytes| checksum.update(bytes));
+                if seal::is_of_head(name) {
+                    head.insert(name, (*shape, values));
+                }
+            }
+            other => checksum.update(&other.to_le_bytes()),
+        }
+    }
+    metadata.insert(seal::HEAD_SHA256.to_owned(), seal::head_digest(metadata, &head).to_string());
+    metadata.insert(seal::VALUES_CRC32.to_owned(), seal::checksum_text(checksum.finalize()));
 }

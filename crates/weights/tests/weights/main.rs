@@ -7,6 +7,7 @@
 mod draft;
 mod forge;
 mod given;
+mod golden_file;
 mod net;
 
 mod assets;
@@ -16,9 +17,11 @@ mod hdf5_keras;
 mod hostile;
 mod integers;
 mod keras;
+mod layered;
 mod layouts;
 mod model;
 mod mutants;
 mod packed;
 mod saving;
+mod seal;
 mod torch;
