@@ -217,7 +217,7 @@ fn the_padding_is_what_the_net_was_built_for() {
     ] {
         let text = padding(pads, shape).unwrap_err().to_string();
         assert!(
-            text.contains("layer 'block_1_depthwise' (DepthwiseConv2D)") && text.contains("pads"),
+            text.contains("layer 'block_1_depthwise_pad' (ZeroPadding2D)") && text.contains("padding"),
             "{text}"
         );
     }
