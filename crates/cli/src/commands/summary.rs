@@ -18,7 +18,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     input: InputOptions,
     /// Classes of the head
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2, value_parser = classes)]
     classes: u32,
     /// Print one JSON object
     #[arg(long)]
@@ -45,6 +45,11 @@ struct Summary {
     layers: Vec<Row>,
     frozen_parameters: usize,
     trainable_parameters: usize,
+}
+
+fn classes(text: &str) -> Result<u32, String> {
+    let classes = text.parse().ok().filter(|classes| (2..=100_000).contains(classes));
+    classes.ok_or_else(|| "use a number of classes from 2 to 100000".to_owned())
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
