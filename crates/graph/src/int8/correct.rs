@@ -130,7 +130,8 @@ impl Walk<'_> {
         let layer = |part| ConvLayer { part, block };
         if self.net.blocks[block].expand.is_some() {
             let expand = layer(Part::Expand);
-            self.correct_sums(expand, photos, totals_of_bottleneck);
+            let fine = self.net.read_by(expand).is_some_and(|read| read.fine);
+            self.correct_sums(expand, photos, |conv, photo| totals_of_bottleneck(conv, fine, photo));
             self.correct_clamped(expand, photos, |reference, photo, channels| {
                 Clamped::of(&reference.expand(expand, &photo.eighths).values, channels, f64::from(LEVELS))
             })?;
@@ -159,7 +160,8 @@ impl Walk<'_> {
     }
 
     fn last(&mut self, photos: &[Photo]) -> Result<(), Error> {
-        self.correct_sums(ConvLayer::LAST, photos, totals_of_bottleneck);
+        let fine = self.net.read_by(ConvLayer::LAST).is_some_and(|read| read.fine);
+        self.correct_sums(ConvLayer::LAST, photos, |conv, photo| totals_of_bottleneck(conv, fine, photo));
         self.correct_clamped(ConvLayer::LAST, photos, |reference, photo, channels| {
             Clamped::of(&reference.last(&photo.eighths).values, channels, 6.0)
         })
@@ -273,9 +275,9 @@ fn by_channel<T: Copy + Into<i64>>(values: &[T], channels: usize) -> Totals {
 }
 
 /// Sums of a convolution of what left the block before.
-fn totals_of_bottleneck(conv: &IntegerConv, photo: &Photo) -> Totals {
+fn totals_of_bottleneck(conv: &IntegerConv, fine: bool, photo: &Photo) -> Totals {
     let channels = conv.weights.len() / conv.outputs();
-    let planes = Planes::of(channels, &photo.eighths.values);
+    let planes = Planes::of(fine, &photo.eighths.values);
     let lower = planes.lower.map(|lower| by_channel(&lower, channels).sums).unwrap_or_default();
     pointwise_totals(conv, &by_channel(&planes.upper, channels), &lower)
 }

@@ -20,7 +20,7 @@ mod statistics;
 
 pub use calibrate::{Calibrated, MOST_JUDGED, MOST_PHOTOS, Photos, calibrate, feature_error};
 pub use integers::{
-    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
+    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, FINE_MOST, FINE_UNSTATED, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
     RELU6_STEP, fine_weight, is_fine,
 };
 pub(crate) use net::PackedIntegerNet;
