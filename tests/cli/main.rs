@@ -22,6 +22,7 @@ mod export_engines;
 mod heatmap;
 mod help;
 mod int8;
+mod int8_told;
 mod network;
 mod predict;
 mod report;

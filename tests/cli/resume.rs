@@ -128,9 +128,17 @@ fn what_cannot_be_gone_on_with_is_told() {
         (&["train", "--resume", "other"], 3, "the classes were blue, green when the run began"),
         (&["train", "--resume", "words"], 3, "no words of a training"),
     ]);
-    for arguments in [&["train", "--resume", "run", "--epochs", "3"][..], &["train"]] {
-        assert_eq!(place.icecap(arguments).code, Some(2), "{arguments:?}");
+    for (more, named) in [
+        (&["--epochs", "3"][..], "--epochs"),
+        (&["--precision", "int8"], "--precision"),
+        (&["photos"], "[DIR|CSV]"),
+        (&["--strict"], "--strict"),
+    ] {
+        let run = place.icecap(&[&["train", "--resume", "run"], more].concat());
+        assert!(run.code == Some(2) && run.stderr.contains("'--resume <RUN>'"), "{run:?}");
+        assert!(run.stderr.contains(named), "{named}: {run:?}");
     }
+    assert_eq!(place.icecap(&["train"]).code, Some(2));
     // Nothing of a run under way is left in one that is complete.
     assert!(place.names("run").iter().all(|name| !name.contains("unfinished")), "{:?}", place.names("run"));
 }

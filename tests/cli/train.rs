@@ -150,6 +150,26 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
 }
 
 #[test]
+fn what_a_solver_in_one_go_has_no_use_for_is_refused_by_its_name() {
+    let place = Place::two_classes();
+    for (wrong, named) in [
+        (&["--early-stop"][..], "--early-stop: --optimizer lbfgs has no epoch to stop at"),
+        (&["--lr", "find"], "--lr find: --optimizer lbfgs has no learning rate to find"),
+        (&["--warmup", "2"], "--warmup: --optimizer lbfgs has no learning rate to warm up"),
+        // Nothing is taken and then not used.
+        (&["--epochs", "5"], "--epochs: "),
+        (&["--lr", "0.1"], "--lr: "),
+        (&["--batch", "8"], "--batch: "),
+        (&["--dropout", "0"], "--dropout: "),
+        (&["--schedule", "cosine"], "--schedule: "),
+    ] {
+        let run = place.icecap(&[&["train", "photos", "--optimizer", "lbfgs"], wrong].concat());
+        assert!(run.fails(2).contains(named), "{wrong:?}: {}", run.stderr);
+    }
+    assert!(!place.path("icecap-run").exists());
+}
+
+#[test]
 fn arguments_out_of_range_are_told_before_anything_is_done() {
     let place = Place::two_classes();
     for wrong in [
@@ -193,14 +213,6 @@ fn arguments_out_of_range_are_told_before_anything_is_done() {
         (&["--group", "("][..], "'(' is no regular expression"),
         (&["--group", "zebra"], "--group: no path"),
         (&["--group", "^([0-9])", "--folds", "30"], "30 folds cannot be made"),
-        (&["--optimizer", "lbfgs", "--early-stop"], "lbfgs"),
-        (&["--optimizer", "lbfgs", "--lr", "find"], "lbfgs"),
-        // Nothing is taken and then not used.
-        (&["--optimizer", "lbfgs", "--epochs", "5"], "--epochs: "),
-        (&["--optimizer", "lbfgs", "--lr", "0.1"], "--lr: "),
-        (&["--optimizer", "lbfgs", "--batch", "8"], "--batch: "),
-        (&["--optimizer", "lbfgs", "--dropout", "0"], "--dropout: "),
-        (&["--optimizer", "lbfgs", "--schedule", "cosine"], "--schedule: "),
         (&["--group", r"(\.)", "--folds", "2"], "class 'blue' cannot be parted, by their groups"),
         (&["--folds", "11"], "11 folds cannot be made: class 'blue' has 10 training photos"),
     ] {

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use icecap_graph::int8::{Photos, calibrate};
 use icecap_graph::{Input, Net, Params, Plan, Tap};
 use icecap_kernels::{Isa, Threads};
-use icecap_weights::Digest;
+use icecap_weights::{Digest, integers_digest};
 
 use crate::assets::{self, Golden};
 
@@ -121,4 +122,35 @@ fn imagenet_weights_have_one_checksum_on_every_processor() {
     let params = icecap_weights::read(&weights).unwrap().params;
     check(&params, &IMAGENET, &Isa::available(), &[1]);
     check(&params, &IMAGENET, &[Isa::best()], &[5, 32]);
+}
+
+/// SHA-256 of the integers that photos give the starter at this size, with what f32 shows on the portable kernels, which
+/// has the same bits on every processor.
+const CALIBRATED: [([usize; 2], &str); 2] = [
+    ([96, 96], "a9bfbdc839ee872c8fd711462aca075ff41dd7310c197c392e667a217d7985d5"),
+    ([97, 131], "6d67f7c722b777739e75a7ad551fd3ecd5fea4f6de5b46f3671e046c4e63aec9"),
+];
+
+#[test]
+fn a_net_that_photos_calibrate_has_one_checksum() {
+    let params = icecap_weights::starter().unwrap().params;
+    let portable = Isa::named("portable").unwrap();
+    for (size, expected) in CALIBRATED {
+        // The photo, its colors turned and its rows moved.
+        let golden = photo(size[0].max(size[1]));
+        let photos: Vec<Vec<u8>> = (0..6)
+            .map(|number| {
+                let len = size[0] * size[1] * 3;
+                (0..len).map(|at| golden[(at * (1 + number % 3) + 37 * number) % golden.len()]).collect()
+            })
+            .collect();
+        let inputs: Vec<Input<'_>> = photos.iter().map(|photo| Input::U8(photo)).collect();
+        for count in [1, 2] {
+            let photos = Photos { size, seen: &inputs[..5], judged: &inputs[5..] };
+            let threads = Threads::new(count).unwrap();
+            let net = calibrate(&params, &photos, portable, &threads).unwrap().net;
+            let got = integers_digest(&net).to_string();
+            assert_eq!(got, expected, "{size:?}, {count} threads");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use icecap_graph::Precision;
+use icecap_weights::Record;
 
 /// What can go wrong. Most are errors of the crates below, with their path, tensor or number; [`Error::kind`] sorts them by
 /// who can do something about them.
@@ -54,6 +55,22 @@ pub enum Error {
         model: Precision,
         /// The precision that was asked for.
         asked: Precision,
+        /// What is known of the weights that the model's net came from.
+        record: Box<Record>,
+    },
+    /// A model file in int8 whose net was to be trained on, or run, in another precision.
+    #[error(
+        "{}: its net is in int8, whole numbers alone, and {asked} was asked for; that needs the weights that it was made of, {}",
+        path.display(),
+        made_of(record)
+    )]
+    IntegersAlone {
+        /// The model file.
+        path: PathBuf,
+        /// The precision that was asked for.
+        asked: Precision,
+        /// What is known of the weights that the net was made of.
+        record: Box<Record>,
     },
     /// A model file whose head is for features of another length than its backbone gives.
     #[error("{}: a head for {got} features on a backbone that gives {expected}; the file is damaged", path.display())]
@@ -170,6 +187,15 @@ pub enum Kind {
     Stopped,
 }
 
+/// Returns which weights a net was made of.
+fn made_of(record: &Record) -> String {
+    let hash = record.params_sha256;
+    match &record.name {
+        Some(name) => format!("'{name}' (params_sha256 {hash})"),
+        None => format!("those whose params_sha256 is {hash}"),
+    }
+}
+
 /// Returns the message of [`Error::Groups`].
 fn by_groups(class: &str, parts: usize) -> String {
     match parts {
@@ -207,6 +233,7 @@ impl Error {
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
             Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,
             Self::OtherPrecision { .. }
+            | Self::IntegersAlone { .. }
             | Self::Setting { .. }
             | Self::Diverged { .. }
             | Self::Groups { .. }

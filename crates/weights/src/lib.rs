@@ -67,7 +67,7 @@ pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
 pub use open::{STARTER, open_starter, starter};
-pub use open::{from_bytes, open_bytes, parse_scaling};
+pub use open::{format_scaling, from_bytes, open_bytes, parse_scaling};
 #[cfg(feature = "files")]
 pub use open::{open, read, read_on};
 pub use opened::{Opened, Weights};

@@ -27,6 +27,12 @@ pub fn parse_scaling(text: &str) -> Result<Scaling, String> {
     crate::vocabulary::scaling(text)
 }
 
+/// Writes a pixel scaling as [`parse_scaling`] reads it, to the same bits.
+#[must_use]
+pub fn format_scaling(scaling: &Scaling) -> String {
+    crate::vocabulary::scaling_text(scaling)
+}
+
 /// Reads and checks the weight file, or the model file with its backbone, at `path`, on the caller's thread. The net is
 /// not packed.
 ///

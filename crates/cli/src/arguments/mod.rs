@@ -29,7 +29,14 @@ pub(crate) struct Arguments {
 
 /// Returns the whole command line as clap knows it, help texts included.
 pub(crate) fn command() -> clap::Command {
-    help::taught(Arguments::command())
+    help::taught(Arguments::command()).mut_subcommand("train", resume_alone)
+}
+
+/// Refuses every other option and argument beside `--resume`, by its name: what began the run has them already.
+fn resume_alone(train: clap::Command) -> clap::Command {
+    let others: Vec<clap::Id> = train.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    let others = others.into_iter().filter(|id| id != "resume");
+    train.mut_arg("resume", |resume| resume.conflicts_with_all(others))
 }
 
 /// Reads the words of this process. Returns `None` if they asked for the version or for help, which is then printed. Ends

@@ -20,23 +20,22 @@ use crate::terminal::wording::{counted, plain_path};
 #[derive(Args)]
 #[command(
     override_usage = "icecap export <MODEL> --onnx <FILE> [OPTIONS]",
-    group = ArgGroup::new("formats").required(true).multiple(true),
-    group = ArgGroup::new("nets").multiple(true)
+    group = ArgGroup::new("formats").required(true).multiple(true)
 )]
 pub(crate) struct Options {
     #[command(flatten)]
     model: ModelOptions,
     /// ONNX file to write; its input is scaled pixels, f32 [N, 3, height, width]
-    #[arg(long, value_name = "FILE", groups = ["formats", "nets"])]
+    #[arg(long, value_name = "FILE", group = "formats")]
     onnx: Option<PathBuf>,
     /// ONNX file to write; its input is pixels of 0 to 255, u8 [N, height, width, 3], scaled inside
-    #[arg(long, value_name = "FILE", groups = ["formats", "nets"])]
+    #[arg(long, value_name = "FILE", group = "formats")]
     onnx_u8: Option<PathBuf>,
     /// TFLite file to write; its input is scaled pixels, f32 [1, height, width, 3]; with --int8 pixels of 0 to 255, u8
-    #[arg(long, value_name = "FILE", groups = ["formats", "nets"])]
+    #[arg(long, value_name = "FILE", group = "formats")]
     tflite: Option<PathBuf>,
     /// Write the net of ONNX and TFLite files in int8: a quarter of the size, and faster
-    #[arg(long, requires = "nets")]
+    #[arg(long)]
     int8: bool,
     /// File for the class names, one a line [default: labels.txt beside an ONNX file]
     #[arg(long, value_name = "FILE", group = "formats")]
@@ -174,6 +173,12 @@ impl Options {
 
     /// Refuses, before any work, a file that cannot be written or that would take another's place.
     fn check(&self, outputs: &[Output]) -> Result<(), Failure> {
+        let net = |output: &Output| matches!(output.content, Content::Onnx(..) | Content::Tflite(_));
+        if self.int8 && !outputs.iter().any(net) {
+            let message = "--int8: says how a net is written, and none is; name its file with --onnx, --onnx-u8 or \
+                           --tflite, or leave --int8 out";
+            return Err(Failure::new(Code::Arguments, message));
+        }
         let read = [Some(&self.model.model), self.model.weights.as_ref()];
         let mut taken: Vec<PathBuf> = read.into_iter().flatten().map(|path| real(path)).collect();
         for Output { path, .. } in outputs {

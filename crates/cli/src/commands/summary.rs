@@ -1,7 +1,8 @@
 //! `icecap summary`: the layers of a net as Keras lists them, the cap on top, frozen and trainable parameters.
 
 use clap::Args;
-use icecap::advanced::graph::{LayerKind, layers};
+use icecap::advanced::graph::int8::IntegerNet;
+use icecap::advanced::graph::{Layer, LayerKind, layers};
 use icecap::model::{Head, Preprocessing};
 use serde::Serialize;
 
@@ -52,7 +53,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let input = options.input.over(Preprocessing::for_training(&backbone)?);
     let [height, width] = input.size();
     let spec = backbone.spec();
-    let all = layers(spec, record.numerics.padding, None, [height, width])?;
+    let mut all = layers(spec, record.numerics.padding, None, [height, width])?;
+    if let Some(integers) = backbone.integers()? {
+        all = in_int8(all, &integers.net);
+    }
     let head = Head::untrained(backbone.features(), options.classes as usize, 0)?;
     let row = |layer: &str, kind, output: String, parameters, trainable| Row {
         layer: layer.to_owned(),
@@ -84,6 +88,19 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return print_json(&summary);
     }
     print(&text(&summary))
+}
+
+/// The layers that a net in int8 has: BatchNorm is in the convolutions, whose numbers are whole.
+fn in_int8(layers: Vec<Layer>, net: &IntegerNet) -> Vec<Layer> {
+    let convolutions = layers.into_iter().filter(|layer| layer.kind != LayerKind::BatchNorm);
+    let counted = |layer: Layer| match layer.convolution.filter(|_| layer.parameters > 0) {
+        None => layer,
+        Some(of) => {
+            let conv = net.conv(of);
+            Layer { parameters: conv.weights.len() + conv.bias.len(), ..layer }
+        }
+    };
+    convolutions.map(counted).collect()
 }
 
 fn text(summary: &Summary) -> String {

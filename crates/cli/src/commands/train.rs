@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     skipped::passed_over(&inventory);
     report.header(&inventory, &opened, &preprocessing)?;
     let quantizing = Instant::now();
-    let backbone = quantize::quantized(options, &opened, &dataset, preprocessing)?;
+    let backbone = quantize::quantized(options, &opened, &dataset, preprocessing, &unfinished)?;
     seconds.quantize =
         (backbone.precision() != opened.precision()).then(|| quantizing.elapsed().as_secs_f64());
     let trainer = trainer(options, training, &backbone)?
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     report.reading();
     let trained = learn(&trainer, &dataset, &report, &unfinished);
     cache_folder::tell(cache.as_ref());
-    let trained = quantize::compared(trained?, &opened, &dataset, cache.as_ref())?;
+    let trained = quantize::compared(trained?, &opened, &dataset, cache.as_ref(), &unfinished)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
     seconds.features = Some(trained.features_time.as_secs_f64());
@@ -85,14 +85,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     save(options, &folder, &dataset, &trained, &arguments)?;
     seconds.save = since_start(saving);
     seconds.total = since_start(started);
-    let metrics = metrics(&dataset, &trained, &folder.file(MODEL), seconds, since);
+    let inherited = quantize::inherited(options, &opened);
+    let metrics =
+        metrics(&dataset, &trained, &folder.file(MODEL), seconds, since).with_net_of(inherited.as_deref());
     folder.write(METRICS, &metrics.file()?)?;
     write_page(options, &folder, &trained)?;
     unfinished.end();
     if options.json {
         return print(&metrics.line()?);
     }
-    quantize::tell(options, &trained)?;
+    quantize::tell(options, inherited.as_deref(), &trained)?;
     report.footer(&inventory, &trained, &folder, metrics.since.as_ref())
 }
 

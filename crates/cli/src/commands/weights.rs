@@ -2,6 +2,7 @@
 
 mod import;
 mod inspect;
+mod integers;
 mod list;
 mod prepack;
 mod pull;

@@ -1,5 +1,6 @@
 //! Options that several commands share: weights, size.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -117,6 +118,15 @@ impl InputOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InputSize(pub(crate) [usize; 2]);
 
+impl fmt::Display for InputSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [height, width] if height == width => write!(f, "{height}"),
+            [height, width] => write!(f, "{height}x{width}"),
+        }
+    }
+}
+
 impl FromStr for InputSize {
     type Err = String;
 
@@ -144,6 +154,7 @@ mod tests {
     fn a_size_is_a_side_or_two() {
         assert_eq!("160".parse(), Ok(InputSize([160, 160])));
         assert_eq!("96x128".parse(), Ok(InputSize([96, 128])));
+        assert_eq!([[160, 160], [96, 128]].map(|size| InputSize(size).to_string()), ["160", "96x128"]);
         for wrong in ["", "31", "96x", "x96", "96x96x3", "-160", "4096", "1e2"] {
             assert!(wrong.parse::<InputSize>().is_err(), "{wrong}");
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use icecap::model::Precision;
 use icecap::{Backbone, Classifier, Error, Settings};
 
 use crate::bundle::payload::{self, Payload};
@@ -45,7 +46,7 @@ impl ModelOptions {
         }
         if let Some(weights) = &self.weights {
             let backbone = WeightsSource::find(weights)?.backbone(settings)?;
-            return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);
+            return self.over(&backbone);
         }
         let opening = Classifier::builder().settings(settings);
         let opened = match cache_folder::packed() {
@@ -55,6 +56,25 @@ impl ModelOptions {
         match opened {
             Err(Error::NeedsBackbone { params_sha256, .. }) => self.open_pinned(&params_sha256),
             other => Ok(other?),
+        }
+    }
+
+    /// Opens the model on the backbone of `--weights`.
+    fn over(&self, backbone: &Backbone) -> Result<Classifier, Failure> {
+        match Classifier::builder().backbone(backbone).open(&self.model) {
+            // Nobody asked for a precision: the weights brought theirs.
+            Err(Error::OtherPrecision { model, .. })
+                if self.runner.precision.is_none_or(|of| of == model) =>
+            {
+                let has = match model {
+                    Precision::Int8 => "its net is in int8, and inside; leave --weights out",
+                    Precision::F32 => {
+                        "its head was trained in f32, and these weights are in int8; name them in f32"
+                    }
+                };
+                Err(Failure::new(Code::Arguments, format!("{}: {has}", self.model.display())))
+            }
+            opened => Ok(opened?),
         }
     }
 

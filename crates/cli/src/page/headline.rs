@@ -137,7 +137,10 @@ fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
         ("test accuracy", tested(run)),
         ("model file", size),
         (
-            "off f32, by computing in int8",
+            match metrics.int8.as_ref().and_then(|int8| int8.net_of.as_ref()) {
+                Some(_) => "off f32, by computing in int8, as the training found that made this net",
+                None => "off f32, by computing in int8",
+            },
             metrics.int8.as_ref().and_then(|int8| int8.feature_error).map(|of| percent(of.into())),
         ),
         (

@@ -5,6 +5,7 @@
 //! anything, so they are added without overflow.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,10 @@ pub(crate) struct Int8 {
     pub(crate) feature_error: Option<Figure>,
     /// The share of these photos of which the head says the same class in f32.
     pub(crate) agreement: Option<Figure>,
+    /// The model whose net was taken as it is: then the others are figures of its training. `None` if the net was quantized
+    /// for this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) net_of: Option<String>,
 }
 
 impl Int8 {
@@ -182,6 +187,14 @@ pub(crate) struct SkippedRow {
 }
 
 impl Metrics {
+    /// Says of a run in int8 which model's net it took as it is, if it did.
+    pub(crate) fn with_net_of(mut self, model: Option<&Path>) -> Self {
+        if let Some(int8) = &mut self.int8 {
+            int8.net_of = model.map(|model| model.to_string_lossy().into_owned());
+        }
+        self
+    }
+
     /// Returns the text of the file, which people may read.
     pub(crate) fn file(&self) -> Result<String, Failure> {
         serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(unwritable)

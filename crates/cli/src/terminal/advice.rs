@@ -1,17 +1,23 @@
 //! What the command line has for what an error of the library asks for: the library names no command and no option.
 
+use std::path::Path;
+
 use icecap::Error;
 use icecap::advanced::graph::Error as NetError;
-use icecap::advanced::weights::{Error as WeightsError, HashRemedy};
+use icecap::advanced::weights::{Error as WeightsError, HashRemedy, Manifest, Record};
+use icecap::model::Precision;
 
 /// Returns the end of a message about `error`: the command or option that helps, or nothing.
 pub(crate) fn advice(error: &Error) -> String {
     let error = match error {
         Error::Weights(error) => error,
-        Error::OtherPrecision { model, asked, .. } => {
-            return format!(
-                "; leave --precision out to run it in {model}, or train again with --precision {asked}"
-            );
+        Error::OtherPrecision { path, model, asked, record } => {
+            return of_other_precision(path, *model, *asked, record);
+        }
+        Error::IntegersAlone { record, .. } => {
+            let weights = known(record)
+                .map_or("their file with --weights".to_owned(), |name| format!("them with --weights {name}"));
+            return format!("; name {weights}, or leave --precision out to use it in int8");
         }
         Error::OtherBackbone { .. } => return "; give those with --weights".to_owned(),
         Error::Graph(error) => return of_net(error),
@@ -39,6 +45,31 @@ pub(crate) fn advice(error: &Error) -> String {
     }
 }
 
+/// The end of a message about a model that is to run in another precision than its head was trained for.
+fn of_other_precision(path: &Path, model: Precision, asked: Precision, record: &Record) -> String {
+    let again = match asked {
+        // Whoever was given a program has neither photos nor weights.
+        _ if std::env::current_exe().is_ok_and(|own| own == path) => {
+            return "; leave --precision out".to_owned();
+        }
+        Precision::F32 => {
+            let weights =
+                known(record).map_or("FILE, the weights that it was made of".to_owned(), |name| name);
+            format!("--precision f32 --weights {weights}")
+        }
+        Precision::Int8 => "--precision int8".to_owned(),
+    };
+    format!("; leave --precision out to run it in {model}, or train again with {again}")
+}
+
+/// Returns the name by which the program knows the weights that a net came from, by the hash of their file or by their own
+/// name; `None` for a file of the user's.
+fn known(record: &Record) -> Option<String> {
+    let manifest = Manifest::built_in().ok()?;
+    let by_name = || manifest.find(record.name.as_deref()?);
+    Some(manifest.find_file(record.file_sha256).or_else(by_name)?.name.clone())
+}
+
 /// The end of a message about what a net cannot do.
 fn of_net(error: &NetError) -> String {
     match error {
@@ -51,7 +82,7 @@ fn of_net(error: &NetError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use icecap::model::Precision;
+    use icecap::advanced::weights::{Digest, starter};
 
     use super::*;
 
@@ -66,7 +97,14 @@ mod tests {
 
     #[test]
     fn an_error_about_precision_ends_in_what_leads_to_the_right_one() {
-        let other = |model, asked| Error::OtherPrecision { path: "model".into(), model, asked };
+        let record = starter().unwrap().record;
+        let other = |model, asked| {
+            let record = Box::new(record.clone());
+            Error::OtherPrecision { path: "model".into(), model, asked, record }
+        };
+        let alone = |record| Error::IntegersAlone { path: "model".into(), asked: Precision::F32, record };
+        let mut unknown = record.clone();
+        (unknown.name, unknown.file_sha256) = (Some("mine".to_owned()), Digest::of(b""));
         let channel = || NetError::Int8Channel { layer: "Conv1".to_owned(), channel: 3, largest: 1e9 };
         let (f32, int8) = (Precision::F32, Precision::Int8);
         for (error, ending) in [
@@ -76,7 +114,15 @@ mod tests {
             ),
             (
                 other(int8, f32),
-                "leave --precision out to run it in int8, or train again with --precision f32",
+                "leave --precision out to run it in int8, or train again with --precision f32 --weights starter",
+            ),
+            (
+                alone(Box::new(record.clone())),
+                "; name them with --weights starter, or leave --precision out to use it in int8",
+            ),
+            (
+                alone(Box::new(unknown)),
+                "; name their file with --weights, or leave --precision out to use it in int8",
             ),
             (
                 NetError::Precision { needed: f32, got: int8 }.into(),

@@ -8,6 +8,7 @@ pub(crate) mod interrupt;
 pub(crate) mod lines;
 pub(crate) mod lock;
 pub(crate) mod progress;
+pub(crate) mod quantized;
 pub(crate) mod stderr;
 pub(crate) mod table;
 pub(crate) mod wording;

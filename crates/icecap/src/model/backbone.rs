@@ -132,10 +132,13 @@ impl Backbone {
     fn of_model(opened: OpenedModel, path: &Path, runner: Runner) -> Result<Self, Error> {
         let precision = opened.model.backbone.precision();
         if let Some(asked) = runner.precision.filter(|asked| *asked != precision) {
-            return Err(Error::OtherPrecision { path: path.to_owned(), model: precision, asked });
+            let record = Box::new(opened.model.record);
+            return Err(Error::IntegersAlone { path: path.to_owned(), asked, record });
         }
         match (opened.model, opened.net) {
-            (Model { backbone: BackbonePart::Integers(integers), record, .. }, Some(net)) => {
+            (Model { backbone: BackbonePart::Integers(mut integers), record, .. }, Some(net)) => {
+                // What the head of that model says is nothing about another head.
+                integers.origin.agreement = None;
                 Ok(Self::of_integers(&integers, net, record, runner))
             }
             _ => Err(icecap_weights::Error::IntegersOnly { path: path.to_owned() }.into()),
@@ -146,7 +149,7 @@ impl Backbone {
     /// the same time. A model file in int8 gives its own integers.
     ///
     /// # Errors
-    /// [`Error::Weights`] with the file and what is wrong with it; [`Error::OtherPrecision`] if f32 is asked of a model file
+    /// [`Error::Weights`] with the file and what is wrong with it; [`Error::IntegersAlone`] if f32 is asked of a model file
     /// in int8; otherwise what [`Backbone::new`] returns.
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
         let (runner, path) = (Runner::new(settings)?, path.as_ref());

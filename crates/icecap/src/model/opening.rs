@@ -179,9 +179,12 @@ fn packed_name(model: &Model) -> PackedName {
 
 /// A head is for features of the precision that it was trained on; those of another are some percent off.
 fn check_precision(model: &Model, path: &Path, asked: Option<Precision>) -> Result<(), Error> {
-    let model = model.backbone.precision();
+    let precision = model.backbone.precision();
     match asked {
-        Some(asked) if asked != model => Err(Error::OtherPrecision { path: path.to_owned(), model, asked }),
+        Some(asked) if asked != precision => {
+            let record = Box::new(model.record.clone());
+            Err(Error::OtherPrecision { path: path.to_owned(), model: precision, asked, record })
+        }
         _ => Ok(()),
     }
 }

@@ -104,9 +104,11 @@ fn origin(metadata: &Metadata<'_>) -> Result<Quantization, Error> {
         SAME => Ok(false),
         _ => Err(format!("expected '{OTHERS}' or '{SAME}'")),
     })?;
+    let judged = metadata.get(key::JUDGED, number)?;
     Ok(Quantization {
         photos: metadata.need(key::PHOTOS, number)?,
-        judged: metadata.get(key::JUDGED, number)?.unwrap_or(0),
+        // A count means something only beside the word that says of which photos.
+        judged: judged.filter(|_| on_others.is_some()).unwrap_or(0),
         on_others: on_others.unwrap_or(false),
         error: metadata.get(key::ERROR, |text| real(text, f32::MAX))?,
         agreement: metadata.get(key::AGREEMENT, |text| real(text, 1.0))?,
@@ -119,5 +121,8 @@ fn number<T: FromStr>(text: &str) -> Result<T, String> {
 
 fn real(text: &str, most: f32) -> Result<f32, String> {
     let value = text.parse().ok().filter(|value| (0.0..=most).contains(value));
-    value.ok_or_else(|| format!("expected a number from 0 to {most}"))
+    value.ok_or_else(|| match most {
+        f32::MAX => "expected a number from 0 up".to_owned(),
+        _ => format!("expected a number from 0 to {most}"),
+    })
 }

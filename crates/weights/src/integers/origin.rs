@@ -11,7 +11,7 @@ use crate::Digest;
 pub struct Quantization {
     /// The number of photos that ranges and biases were taken from; 0 if the weights alone gave them.
     pub photos: usize,
-    /// The number of photos that the error was measured on.
+    /// The number of photos that the error was measured on; 0 if that is not known.
     pub judged: usize,
     /// Whether these were other photos than those that ranges and biases were taken from. On the same the error is smaller
     /// than on others.

@@ -85,17 +85,17 @@ impl Reading<'_> {
         }
         let shift_name = name(layer, "shift");
         let shifts = self.values(&shift_name, Element::U8, vector, u8::from_le_bytes)?;
-        let multipliers =
-            self.values(&name(layer, "multiplier"), Element::I16, vector, i16::from_le_bytes)?;
+        let multiplier_name = name(layer, "multiplier");
+        let multipliers = self.values(&multiplier_name, Element::I16, vector, i16::from_le_bytes)?;
         let mut rescale = Vec::with_capacity(vector.elements());
         for (at, (&shift, &multiplier)) in shifts.iter().zip(&multipliers).enumerate() {
             let one = Rescale::new(shift, multiplier).ok_or_else(|| {
-                let reason = format!(
-                    "channel {at} has shift {shift} and multiplier {multiplier}; expected a shift up to {} and a \
-                     multiplier from 0 on",
-                    Rescale::MAX_SHIFT
-                );
-                refuse(self.file, &shift_name, reason)
+                // Of the two the one that is wrong.
+                let (tensor, is, expected) = match shift > Rescale::MAX_SHIFT {
+                    true => (&shift_name, i32::from(shift), format!("up to {}", Rescale::MAX_SHIFT)),
+                    false => (&multiplier_name, i32::from(multiplier), "0 or more".to_owned()),
+                };
+                refuse(self.file, tensor, format!("channel {at} has {is}, expected {expected}"))
             })?;
             rescale.push(one);
         }

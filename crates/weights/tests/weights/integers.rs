@@ -307,9 +307,11 @@ fn what_only_a_file_can_say_is_refused_by_its_tensor() {
         assert!(error.starts_with("model: ") && !error.contains('\n'), "{error}");
         error
     };
-    assert!(with_byte("Conv1/shift", 2, 14).contains("channel 2 has shift 14"));
+    assert!(with_byte("Conv1/shift", 2, 14).contains("channel 2 has 14, expected up to 13"));
     // The upper byte of the second multiplier.
-    assert!(with_byte("block_5_depthwise/multiplier", 3, 0x80).contains("channel 1 has shift"));
+    let negative = with_byte("block_5_depthwise/multiplier", 3, 0x80);
+    assert!(negative.contains("'block_5_depthwise/multiplier'") && negative.contains("channel 1 has -"));
+    assert!(negative.ends_with("expected 0 or more"), "{negative}");
     assert!(with_byte("block_1_project/kernel", 0, 1).contains("integers_sha256"));
     for (tensor, element) in [("Conv1/kernel", "U8"), ("bottlenecks/zero", "I8"), ("Conv1/shift", "I8")] {
         let error = forged(|header, _| header[tensor]["dtype"] = element.into()).unwrap_err().to_string();

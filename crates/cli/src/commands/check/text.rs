@@ -1,13 +1,15 @@
 //! What a check found, for people: tables, then findings by weight, then what to do next.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use icecap::advanced::data::Part;
+use icecap::advanced::data::{ExifPolicy, Part};
+use icecap::advanced::weights::format_scaling;
 use icecap::check::{COMPARED, Checkup, Finding, Level, Seen};
 
 use super::options::Options;
 use crate::terminal::table::table;
-use crate::terminal::wording::{counted, plain, plain_path, program, typed_path};
+use crate::terminal::wording::{counted, plain, plain_path, program, typed, typed_path};
 
 /// Findings of a kind that are told word for word.
 const LINES: usize = 20;
@@ -157,16 +159,21 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
 
 /// Returns the training of what was checked, as one types it.
 fn training(options: &Options) -> String {
-    let mut command = format!("{} train {}", program(), typed_path(&options.folder));
-    for (option, value) in [
-        ("--val", &options.val),
-        ("--exclude", &options.dataset.excluded.exclude),
-        ("--classes", &options.dataset.classes),
-        ("--weights", &options.backbone.weights),
-    ] {
-        if let Some(value) = value {
-            command += &format!(" {option} {}", typed_path(value));
-        }
-    }
-    command
+    let path = |path: &Option<PathBuf>| path.as_deref().map(typed_path);
+    let backbone = &options.backbone;
+    let scaling = backbone.scaling.map(|scaling| typed(&format_scaling(&scaling)).into_owned());
+    let exif = (options.input.exif != ExifPolicy::default()).then(|| options.input.exif.to_string());
+    let all = [
+        ("--val", path(&options.val)),
+        ("--exclude", path(&options.dataset.excluded.exclude)),
+        ("--classes", path(&options.dataset.classes)),
+        ("--weights", path(&backbone.weights)),
+        ("--scaling", scaling),
+        ("--precision", backbone.runner.precision.map(|precision| precision.to_string())),
+        ("--size", options.input.size.map(|size| size.to_string())),
+        ("--resize", options.input.resize.map(|mode| typed(&mode.to_string()).into_owned())),
+        ("--exif", exif),
+    ];
+    let given = all.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", value?)));
+    format!("{} train {}", program(), typed_path(&options.folder)) + &given.collect::<String>()
 }

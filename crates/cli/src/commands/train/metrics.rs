@@ -128,6 +128,7 @@ fn int8(quantization: Quantization) -> Int8 {
         on_others: quantization.on_others,
         feature_error: quantization.error.map(Figure::from),
         agreement: quantization.agreement.map(Figure::from),
+        net_of: None,
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR|CSV")]
     pub(super) val: Option<PathBuf>,
     /// Go on with a run that was interrupted, with the options that began it; the model is that of an unbroken run
-    #[arg(long, value_name = "RUN", exclusive = true)]
+    #[arg(long, value_name = "RUN")]
     pub(super) resume: Option<PathBuf>,
     /// What began the run that is gone on with.
     #[arg(skip)]

@@ -1,5 +1,6 @@
 //! `train --precision int8`: the backbone is quantized with photos of the training, and told from the one in f32.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use icecap::advanced::data::Cache;
@@ -7,14 +8,16 @@ use icecap::model::{CalibrationPhotos, Precision, Preprocessing, Quantization};
 use icecap::{Backbone, Dataset, Error, Source, Trained};
 
 use super::options::Options;
+use super::unfinished::Unfinished;
 use crate::run::metrics::Int8;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::Busy;
+use crate::terminal::quantized;
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
-use crate::terminal::wording::counted;
+use crate::terminal::wording::plain_path;
 
 /// Opens the backbone, in f32 unless its file is a model in int8, which then is trained on as it is.
 pub(super) fn open(options: &Options) -> Result<Backbone, Failure> {
@@ -28,7 +31,7 @@ pub(super) fn open(options: &Options) -> Result<Backbone, Failure> {
     match asked {
         Some(asked @ Precision::F32) if backbone.precision() != asked => {
             let path = options.backbone.file().unwrap_or_default();
-            Err(Error::OtherPrecision { path, model: backbone.precision(), asked }.into())
+            Err(Error::IntegersAlone { path, asked, record: Box::new(backbone.record().clone()) }.into())
         }
         _ => Ok(backbone),
     }
@@ -41,6 +44,7 @@ pub(super) fn quantized(
     opened: &Backbone,
     dataset: &Dataset,
     preprocessing: Preprocessing,
+    unfinished: &Unfinished,
 ) -> Result<Backbone, Failure> {
     if opened.precision() == Precision::Int8 || options.backbone.runner.precision != Some(Precision::Int8) {
         return Ok(opened.clone());
@@ -50,8 +54,9 @@ pub(super) fn quantized(
         lock(&busy).tick();
         interrupt::flow()
     };
-    let backbone = opened.calibrated(&dataset.calibration(), preprocessing, &progress)?;
+    let backbone = opened.calibrated(&dataset.calibration(), preprocessing, &progress);
     drop(busy);
+    let backbone = going_on(backbone, unfinished)?;
     if let Some(Quantization { error: Some(error), .. }) = backbone.quantization()
         && error > Int8::LARGE_ERROR
     {
@@ -71,41 +76,43 @@ pub(super) fn compared(
     opened: &Backbone,
     dataset: &Dataset,
     cache: Option<&Arc<Cache>>,
+    unfinished: &Unfinished,
 ) -> Result<Trained, Failure> {
     if opened.precision() == trained.classifier.precision() {
         return Ok(trained);
     }
     let CalibrationPhotos { seen, judged } = dataset.calibration();
     let photos: Vec<Source<'_>> = seen.into_iter().chain(judged).collect();
-    let classifier = trained.classifier.compared(opened, &photos, cache, &|_| interrupt::flow())?;
-    Ok(Trained { classifier, ..trained })
+    let compared = trained.classifier.compared(opened, &photos, cache, &|_| interrupt::flow());
+    Ok(Trained { classifier: going_on(compared, unfinished)?, ..trained })
 }
 
-/// Tells how the backbone of `trained` was quantized, unless only JSON is wanted; nothing in f32.
-pub(super) fn tell(options: &Options, trained: &Trained) -> Result<(), Failure> {
-    match trained.classifier.quantization() {
-        Some(quantization) if !options.json => print(&text(&quantization)),
-        _ => Ok(()),
-    }
+/// A run that is stopped here can be gone on with, as one that is stopped while it trains.
+fn going_on<T>(result: Result<T, Error>, unfinished: &Unfinished) -> Result<T, Failure> {
+    result.map_err(|error| match error {
+        Error::Stopped => unfinished.stopped(),
+        error => error.into(),
+    })
 }
 
-/// Returns in a line how a net was quantized, and what came of it.
-fn text(quantization: &Quantization) -> String {
-    let Quantization { photos, judged, on_others, error, agreement } = quantization;
-    let by = match photos {
-        0 => "quantized by the weights alone".to_owned(),
-        _ => format!("quantized with {}", counted(*photos, "training photo")),
+/// Returns the model whose net in int8 is trained on as it is; `None` if the net was quantized for this training.
+pub(super) fn inherited(options: &Options, opened: &Backbone) -> Option<PathBuf> {
+    (opened.precision() == Precision::Int8).then(|| options.backbone.file().unwrap_or_default())
+}
+
+/// Tells how the backbone of `trained` was quantized, by the training of the model `inherited` if its net was taken, unless
+/// only JSON is wanted; nothing in f32.
+pub(super) fn tell(options: &Options, inherited: Option<&Path>, trained: &Trained) -> Result<(), Failure> {
+    let Some(quantization) = trained.classifier.quantization().filter(|_| !options.json) else {
+        return Ok(());
     };
-    let error = error.map_or(String::new(), |error| {
-        let on = if *on_others {
-            format!("{judged} others")
-        } else {
-            "these, too few to keep others back".to_owned()
-        };
-        format!("; features {:.1} % off those in f32 on {on}", 100.0 * error)
-    });
-    let agreement = agreement.map_or(String::new(), |share| {
-        format!("; the same class as in f32 for {:.1} % of them all", 100.0 * share)
-    });
-    format!("int8        {by}{error}{agreement}\n")
+    let told = quantized::text(&quantization);
+    let told = match inherited {
+        Some(model) => format!(
+            "the net of {} as it is: not quantized again, nor measured, with the photos here; of its own training: {told}",
+            plain_path(model)
+        ),
+        None => told,
+    };
+    print(&format!("int8        {told}\n"))
 }

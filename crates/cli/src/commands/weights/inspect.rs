@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::weights::{Container, Digest, FileHead, MAX_FILE, STARTER, Weights};
+use icecap::advanced::weights::{
+    BackbonePart, Container, Digest, Error, FileHead, MAX_FILE, Model, Record, STARTER, Weights,
+};
 use serde::Serialize;
 
+use super::integers::Integers;
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::{WeightsSource, provide};
 use crate::terminal::failure::Failure;
@@ -54,8 +57,12 @@ struct Net {
     scaling: String,
     size: [usize; 2],
     resize: String,
+    /// Trained values; none of them is in a file in int8.
     parameters: u64,
     params_sha256: String,
+    /// What a net in int8 has instead of trained values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    int8: Option<Integers>,
 }
 
 #[derive(Serialize)]
@@ -84,18 +91,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     print(&text(&report))
 }
 
-fn of_file(
-    path: &Path,
-    opened: Result<Weights, icecap::advanced::weights::Error>,
-) -> Result<Report, Failure> {
+fn of_file(path: &Path, opened: Result<Weights, Error>) -> Result<Report, Failure> {
     icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, opened))?
 }
 
-fn report(
-    bytes: &[u8],
-    path: &Path,
-    opened: Result<Weights, icecap::advanced::weights::Error>,
-) -> Result<Report, Failure> {
+fn report(bytes: &[u8], path: &Path, opened: Result<Weights, Error>) -> Result<Report, Failure> {
     let file = Container::parse(bytes, path)?;
     let tensors: Vec<Tensor> = file
         .names()
@@ -107,8 +107,12 @@ fn report(
         })
         .collect();
     let values = file.names().filter_map(|name| file.shape(name)).map(|shape| shape.elements() as u64).sum();
-    let (net, no_net) = match opened {
-        Ok(weights) => (Some(net(&weights)), None),
+    let read = match opened {
+        Err(Error::IntegersOnly { .. }) => in_int8(bytes, path),
+        opened => opened.map(|weights| net(&weights)),
+    };
+    let (net, no_net) = match read {
+        Ok(net) => (Some(net), None),
         Err(error) => {
             let told = error.to_string();
             let place = format!("{}: ", path.display());
@@ -129,7 +133,31 @@ fn report(
 }
 
 fn net(weights: &Weights) -> Net {
-    let record = &weights.record;
+    let parameters = weights.params.tensors().map(|(_, tensor)| tensor.data().len() as u64).sum();
+    Net {
+        classes: match &weights.head {
+            FileHead::Layers(head) => Some(head.outputs()),
+            _ => weights.params.classes(),
+        },
+        head: head(&weights.head),
+        notes: weights.notes.clone(),
+        ..of_record(&weights.record, parameters)
+    }
+}
+
+/// The net of a model file in int8, whose integers are all looked at.
+fn in_int8(bytes: &[u8], path: &Path) -> Result<Net, Error> {
+    let model = Model::from_bytes(bytes, &path.to_string_lossy())?;
+    match &model.backbone {
+        BackbonePart::Integers(backbone) => {
+            let integers = Integers::of(backbone);
+            Ok(Net { int8: Some(integers), ..of_record(&model.record, 0) })
+        }
+        _ => Err(Error::IntegersOnly { path: path.to_owned() }),
+    }
+}
+
+fn of_record(record: &Record, parameters: u64) -> Net {
     // In the words of a record.
     let texts = record.to_metadata();
     let text = |key: &str| texts.get(key).cloned().unwrap_or_default();
@@ -138,19 +166,17 @@ fn net(weights: &Weights) -> Net {
         licence: record.licence.clone(),
         layout: record.layout.name(),
         width: record.width,
-        classes: match &weights.head {
-            FileHead::Layers(head) => Some(head.outputs()),
-            _ => weights.params.classes(),
-        },
-        head: head(&weights.head),
-        notes: weights.notes.clone(),
+        classes: None,
+        head: None,
+        notes: Vec::new(),
         bn_epsilon: record.numerics.epsilon,
         padding: text("padding"),
         scaling: text("scaling"),
         size: record.train_size(),
         resize: record.resize_rule().to_owned(),
-        parameters: weights.params.tensors().map(|(_, tensor)| tensor.data().len() as u64).sum(),
+        parameters,
         params_sha256: record.params_sha256.to_string(),
+        int8: None,
     }
 }
 
@@ -187,9 +213,13 @@ fn text(report: &Report) -> String {
                 format!("epsilon {}, padding {}, pixels {}", net.bn_epsilon, net.padding, net.scaling),
             ),
             ("input", format!("{rows}x{columns}, {}", net.resize)),
-            ("parameters", grouped(net.parameters)),
-            ("params sha256", net.params_sha256.clone()),
         ]);
+        match &net.int8 {
+            None => lines.push(("parameters", grouped(net.parameters))),
+            Some(integers) => lines.extend(integers.lines()),
+        }
+        let believed = if net.int8.is_some() { ", believed: those tensors are not in the file" } else { "" };
+        lines.push(("params sha256", format!("{}{believed}", net.params_sha256)));
         lines.extend(net.head.iter().map(|head| ("head", head.clone())));
         lines.extend(net.notes.iter().map(|text| ("note", text.clone())));
     }

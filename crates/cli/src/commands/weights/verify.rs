@@ -12,8 +12,9 @@ use serde::Serialize;
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::{WeightsSource, entry};
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::quantized;
 use crate::terminal::table::{print, print_json};
-use crate::terminal::wording::{counted, plain, plain_path};
+use crate::terminal::wording::{plain, plain_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -124,14 +125,6 @@ fn integers(path: &Path, note: Option<&(PathBuf, Digest)>) -> Result<Report, Fai
     let BackbonePart::Integers(IntegerBackbone { sha256, origin, .. }) = &model.backbone else {
         return Err(Error::IntegersOnly { path: path.to_owned() }.into());
     };
-    let off = origin.error.map_or("not measured".to_owned(), |error| {
-        let on = match origin.on_others {
-            true => format!("{} others", origin.judged),
-            false => "the same".to_owned(),
-        };
-        format!("features {:.1} % off f32 on {on}", 100.0 * error)
-    });
-    let by = counted(origin.photos, "photo");
     let compared = vec![
         beside_note(note),
         Compared {
@@ -139,7 +132,7 @@ fn integers(path: &Path, note: Option<&(PathBuf, Digest)>) -> Result<Report, Fai
             with: "each name, shape and value as a net in integers needs it".to_owned(),
         },
         Compared { what: "integers", with: format!("sha256 {sha256}, as the file states") },
-        Compared { what: "precision", with: format!("int8, quantized with {by}; {off}") },
+        Compared { what: "precision", with: format!("int8, believed: {}", quantized::text(origin)) },
         Compared { what: "params sha256", with: "believed: its tensors are not in the file".to_owned() },
     ];
     let file_sha256 = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;

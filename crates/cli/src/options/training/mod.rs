@@ -103,27 +103,29 @@ impl TrainingOptions {
 
 /// Refuses settings of steps beside a solver that takes none.
 fn refuse_idle(given: &Steps) -> Result<(), Failure> {
-    let refuse = |text: String| Err(Failure::new(Code::Arguments, text));
     let default = Steps::default();
-    if given.early_stopping.is_some() || given.rate == Rate::Find || given.warmup > 0 {
-        return refuse(
-            "optimizer: lbfgs goes to the minimum by itself: it has no learning rate to find or warm up and no epoch to \
-             stop at"
-                .to_owned(),
-        );
-    }
     let idle = [
-        ("--epochs", given.epochs != default.epochs),
-        ("--lr", given.rate != default.rate),
-        ("--batch", given.batch != default.batch),
-        ("--dropout", given.dropout != default.dropout),
-        ("--schedule", given.schedule != default.schedule),
+        (
+            "--early-stop",
+            given.early_stopping.is_some(),
+            "no epoch to stop at: it goes to the minimum by itself",
+        ),
+        ("--lr find", given.rate == Rate::Find, "no learning rate to find: it goes to the minimum by itself"),
+        ("--warmup", given.warmup > 0, "no learning rate to warm up: it goes to the minimum by itself"),
+        ("--epochs", given.epochs != default.epochs, SOLVES),
+        ("--lr", given.rate != default.rate, SOLVES),
+        ("--batch", given.batch != default.batch, SOLVES),
+        ("--dropout", given.dropout != default.dropout, SOLVES),
+        ("--schedule", given.schedule != default.schedule, SOLVES),
     ];
-    match idle.into_iter().find(|(_, given)| *given) {
+    match idle.into_iter().find(|(_, given, _)| *given) {
         None => Ok(()),
-        Some((option, _)) => refuse(format!(
-            "{option}: --optimizer lbfgs has no use for it: it solves the head in one go, on all photos at once; leave it \
-             off, or take another optimizer"
+        Some((option, _, reason)) => Err(Failure::new(
+            Code::Arguments,
+            format!("{option}: --optimizer lbfgs has {reason}; leave it off, or take another optimizer"),
         )),
     }
 }
+
+/// Why a solver in one go needs no settings of steps.
+const SOLVES: &str = "no use for it: it solves the head in one go, on all photos at once";
