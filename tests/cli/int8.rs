@@ -96,7 +96,7 @@ fn a_model_runs_in_its_own_precision_and_in_no_other() {
     place.icecap(&["similar", "photos/red/0.png", "--in", "photos", "--model", MODEL]).succeeds();
     // A net that was trained on other features is not put below the head, whatever its weights are.
     let line = place.icecap(&["predict", MODEL, "photos", "--weights", "starter"]);
-    assert!(line.fails(2).contains("features in int8"), "{line:?}");
+    assert!(line.fails(2).contains("its net is in int8, and inside"), "{line:?}");
     // As weights the file gives the net that it has.
     let cut = |model: &str, precision: &[&str]| {
         let words = ["extract", "photos", "-o", "features.safetensors", "--weights", model];
@@ -183,7 +183,7 @@ fn what_int8_cannot_do_is_refused_by_name() {
     let (place, _) = trained(10, &[]);
     place.each_fails(&[
         (&["train", "photos", "--precision", "int8", "--head-only"], 2, "--head-only"),
-        (&["train", "photos", "--precision", "f32", "--weights", MODEL], 2, "features in int8"),
+        (&["train", "photos", "--precision", "f32", "--weights", MODEL], 2, "its net is in int8"),
         (&["export", MODEL, "--onnx", "model.onnx"], 2, "write it as that with --int8"),
         (&["weights", "import", MODEL, "-o", "w.safetensors"], 3, "integers alone"),
     ]);

@@ -24,6 +24,8 @@ mod help;
 mod int8;
 mod int8_told;
 mod network;
+mod opens;
+mod people;
 mod predict;
 mod report;
 #[cfg(unix)]

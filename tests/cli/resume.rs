@@ -22,7 +22,12 @@ fn interruptions() -> u32 {
 
 /// Starts the training into `run` and interrupts it after `moment`; how it ended, and how long that took.
 fn interrupted(place: &Place, run: &str, moment: Duration) -> (Run, Duration) {
-    let mut command = place.command(&[&TRAIN[..], &[run]].concat());
+    interrupted_with(place, &[&TRAIN[..], &[run]].concat(), run, moment)
+}
+
+/// The same with other words that train into `run`.
+fn interrupted_with(place: &Place, words: &[&str], run: &str, moment: Duration) -> (Run, Duration) {
+    let mut command = place.command(words);
     // A cache of its own: photos are read anew each time.
     command.env("ICECAP_CACHE", place.path(format!("cache-{run}")));
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -141,4 +146,34 @@ fn what_cannot_be_gone_on_with_is_told() {
     assert_eq!(place.icecap(&["train"]).code, Some(2));
     // Nothing of a run under way is left in one that is complete.
     assert!(place.names("run").iter().all(|name| !name.contains("unfinished")), "{:?}", place.names("run"));
+}
+
+#[test]
+fn a_run_that_is_interrupted_while_it_quantizes_goes_on_to_the_same_model() {
+    let place = Place::new();
+    place.draw("photos/red", "red", 40);
+    place.draw("photos/blue", "blue", 40);
+    // Large images on one thread, so that quantizing is nearly all that there is to do.
+    let train = ["train", "photos", "--precision", "int8", "--size", "512", "--threads", "1"];
+    let train = [&train[..], &["--epochs", "2", "--no-report", "--out"]].concat();
+    place.icecap(&[&train[..], &["unbroken"]].concat()).succeeds();
+    let model = fs::read(place.path("unbroken/model.safetensors")).unwrap();
+    let seconds = place.json("unbroken/metrics.json")["seconds"].clone();
+    let of = |phase: &str| Duration::from_secs_f64(seconds[phase].as_f64().unwrap());
+    let (before, quantizing) = (of("scan") + of("weights"), of("quantize"));
+    for (number, share) in [0.1, 0.3, 0.6].into_iter().enumerate() {
+        let run = format!("run-{number}");
+        let words = [&train[..], &[&run]].concat();
+        let (ended, took) = interrupted_with(&place, &words, &run, before + quantizing.mul_f64(share));
+        let _ =
+            writeln!(std::io::stderr(), "{run}: {share} of {quantizing:?}, {:?} within {took:?}", ended.code);
+        assert!(took < SOON.max(quantizing), "{took:?}: {ended:?}");
+        let line = ended.fails(130).to_owned();
+        assert!(line.contains("interrupted; go on with `") && line.contains("train --resume"), "{line}");
+        // What began the run is there, and nothing of a model.
+        let names = place.names(&run);
+        assert!(names.iter().all(|name| name.starts_with("unfinished")) && names.len() == 2, "{names:?}");
+        place.icecap(&["train", "--resume", &run]).succeeds();
+        assert!(fs::read(place.path(&run).join("model.safetensors")).unwrap() == model, "{run}");
+    }
 }

@@ -19,7 +19,7 @@ use icecap_graph::int8::{Calibrated, IntegerNet, MOST_JUDGED, MOST_PHOTOS, Photo
 use icecap_graph::{Input, Net, Params, Plan, TOP_BIAS, TOP_KERNEL, Tap};
 
 use crate::assets;
-use crate::int8::noisy;
+use crate::int8::{GO_ON, noisy};
 
 /// The promises: the least agreement of the top class with photos and without, and the most error with photos.
 const AGREEMENT: [f64; 2] = [0.96, 0.93];
@@ -65,7 +65,7 @@ impl Set {
         }
         let photos = Photos { size: self.size(), seen: &seen, judged: &judged };
         let started = Instant::now();
-        let calibrated = calibrate(params, &photos, Isa::best(), &Threads::new(2).unwrap()).unwrap();
+        let calibrated = calibrate(params, &photos, Isa::best(), &Threads::new(2).unwrap(), GO_ON).unwrap();
         println!("  calibrated with {} photos in {:?}", calibrated.photos, started.elapsed());
         calibrated
     }

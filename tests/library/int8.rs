@@ -1,14 +1,18 @@
 //! The net in integers: how near its numbers are to those of f32, with published weights.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use icecap_graph::int8::{IntegerNet, Photos, calibrate, feature_error};
+use icecap_graph::int8::{IntegerNet, Listening, Photos, calibrate, feature_error};
 use icecap_graph::{Input, Net, Params};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Threads};
 
 use crate::assets::{self, Golden};
+
+/// Nobody stops a calibration here.
+pub(crate) const GO_ON: Listening<'_> = &|_| ControlFlow::Continue(());
 
 /// The same weights off the grid on which they were published: each of the backbone with noise of this deviation.
 pub(crate) fn noisy(params: &Params, share: f32) -> Params {
@@ -45,7 +49,7 @@ fn errors(params: &Params, golden: &Golden) -> [f64; 2] {
     let nets = [Arc::new(Net::new(params)), Arc::new(Net::int8(params).unwrap())];
     let alone = feature_error(&nets, Isa::best(), size, &images, &threads).unwrap();
     let photos = Photos { size, seen: &images, judged: &[] };
-    [alone, calibrate(params, &photos, Isa::best(), &threads).unwrap().error]
+    [alone, calibrate(params, &photos, Isa::best(), &threads, GO_ON).unwrap().error]
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn a_calibrated_net_is_the_same_from_bytes_and_from_real_numbers_that_are_bytes(
     let threads = Threads::new(3).unwrap();
     let of = |seen: &[Input<'_>]| {
         let photos = Photos { size, seen, judged: seen };
-        calibrate(&params, &photos, Isa::best(), &threads).unwrap()
+        calibrate(&params, &photos, Isa::best(), &threads, GO_ON).unwrap()
     };
     let one: IntegerNet = of(&bytes).net;
     assert!(one == of(&real).net);

@@ -11,6 +11,7 @@ use icecap_kernels::{Isa, Threads};
 use icecap_weights::{Digest, integers_digest};
 
 use crate::assets::{self, Golden};
+use crate::int8::GO_ON;
 
 /// SHA-256 of the features and of their means, for a photo of 96, 160 and 224 pixels a side.
 struct Expected {
@@ -148,7 +149,7 @@ fn a_net_that_photos_calibrate_has_one_checksum() {
         for count in [1, 2] {
             let photos = Photos { size, seen: &inputs[..5], judged: &inputs[5..] };
             let threads = Threads::new(count).unwrap();
-            let net = calibrate(&params, &photos, portable, &threads).unwrap().net;
+            let net = calibrate(&params, &photos, portable, &threads, GO_ON).unwrap().net;
             let got = integers_digest(&net).to_string();
             assert_eq!(got, expected, "{size:?}, {count} threads");
         }

@@ -75,6 +75,37 @@ proptest! {
         (rows, features, classes, l2, smoothing, seed) in
             (12..60_usize, 1..12_usize, 2..5_usize, 1e-3..3.0_f32, 0.0..0.3_f32, any::<u64>())
     ) {
+        Fit { rows, features, classes, l2, smoothing, seed }.check()?;
+    }
+}
+
+/// The problem that left the most of many thousands.
+#[test]
+fn a_slope_that_rounding_hides_is_no_failure() {
+    let steep = Fit {
+        rows: 25,
+        features: 2,
+        classes: 3,
+        l2: 1.171738,
+        smoothing: 0.11654767,
+        seed: 7748465906196850795,
+    };
+    steep.check().unwrap();
+}
+
+/// A layer to be fitted to drawn photos.
+struct Fit {
+    rows: usize,
+    features: usize,
+    classes: usize,
+    l2: f32,
+    smoothing: f32,
+    seed: u64,
+}
+
+impl Fit {
+    fn check(&self) -> Result<(), TestCaseError> {
+        let &Self { rows, features, classes, l2, smoothing, seed } = self;
         let (x, labels) = photos(seed, rows, features, classes);
         let mut draw = stream(seed ^ 1);
         let weights: Vec<f32> = (0..classes).map(|_| draw.range(0.2, 3.0)).collect();
@@ -93,19 +124,68 @@ proptest! {
         };
         let mut values = Vec::new();
         for start in 0..2 {
-            let mut layer =
-                [[features, logits].as_slice(), &[logits]].map(|dims| oracle::random(&mut stream(start), dims, 1.0));
+            let mut layer = [[features, logits].as_slice(), &[logits]]
+                .map(|dims| oracle::random(&mut stream(start), dims, 1.0));
             let outcome = problem.fit(&mut layer, &options, |_, _, _| true).unwrap();
             let slopes = gradient(&layer, &j);
             let steepest = slopes.iter().fold(0.0_f64, |most, slope| most.max(slope.abs()));
-            // Where no step descends any further, sums in f32 leave a slope of up to 3e-4 in one problem of many hundreds.
-            prop_assert!(steepest < 1e-3, "{:?}: slope {}", outcome, steepest);
+            let hidden = self.hidden_slope(&wide, &labels, &weights, &layer);
+            prop_assert!(steepest < hidden, "{:?}: slope {}, {} can hide", outcome, steepest, hidden);
             let at = |tensor: &Tensor| tensor.data().iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
             let value = j(&at(&layer[0]), &at(&layer[1]));
-            prop_assert!((outcome.value - value).abs() < 1e-5 * value.abs().max(1.0), "{:?} for {}", outcome, value);
+            prop_assert!(
+                (outcome.value - value).abs() < 1e-5 * value.abs().max(1.0),
+                "{:?} for {}",
+                outcome,
+                value
+            );
             values.push(value);
         }
         prop_assert!((values[0] - values[1]).abs() < 1e-6, "{:?}", values);
+        Ok(())
+    }
+
+    /// The largest slope that may be left where sums are f32.
+    ///
+    /// A logit is a sum of F products and an offset, rounded F + 2 times by at most u = 2^-24 of its terms' sizes. Roundings
+    /// know nothing of each other, so they add up as squares do: the logit is off by a deviation of sqrt(F + 2) u sum_k
+    /// |x_k W_kc|, and J, whose slope along it is w (p_c - t_c) / N, by e, the root of the sum of their squares. Four
+    /// deviations are not reached. Nowhere is J curved more than L = mean of w |(x - m, 1)|^2 / 2 + l2. From a slope g the best
+    /// step gains at least g^2 / 2L, and a gain below the difference of two values that are each off by 4 e cannot be told
+    /// from rounding: then the search ends, with g up to sqrt(16 L e). The gradient's own sums over N photos are off by
+    /// N u of theirs at most, and it ends below 1e-6 in any case. All that is of the search's coordinates, in which
+    /// c = b + m W; the slope along W at a fixed b is g_W + m g_c.
+    fn hidden_slope(&self, x: &[f64], labels: &[u32], weights: &[f32], layer: &[Tensor; 2]) -> f64 {
+        const U: f64 = 1.0 / (1 << 24) as f64;
+        let (features, rows) = (self.features, self.rows as f64);
+        let wide = |tensor: &Tensor| tensor.data().iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        let (kernel, bias) = (wide(&layer[0]), wide(&layer[1]));
+        let columns = bias.len();
+        let mean = |k: usize| x.iter().skip(k).step_by(features).sum::<f64>() / rows;
+        let means: Vec<f64> = (0..features).map(mean).collect();
+        let z = oracle::dense(x, &kernel, &bias, self.rows);
+        let (mut noise, mut curvature, mut pull) = (0.0, 0.0, 0.0);
+        for (n, (x, z)) in x.chunks(features).zip(z.chunks(columns)).enumerate() {
+            let weight = f64::from(weights[labels[n] as usize]);
+            // One logit stands for two classes, the first with a logit of 0.
+            let all = if columns == 1 { vec![0.0, z[0]] } else { z.to_vec() };
+            let total: f64 = all.iter().map(|z| z.exp()).sum();
+            for c in 0..columns {
+                let class = c + all.len() - columns;
+                let own = if class == labels[n] as usize { 1.0 - f64::from(self.smoothing) } else { 0.0 };
+                let target = own + f64::from(self.smoothing) / all.len() as f64;
+                let off = weight * (all[class].exp() / total - target).abs() / rows;
+                let sizes = (0..features).map(|k| (x[k] * kernel[k * columns + c]).abs()).sum::<f64>();
+                noise += (off * U * (sizes + bias[c].abs())).powi(2) * (features as f64 + 2.0);
+                pull += off;
+            }
+            let square: f64 = x.iter().zip(&means).map(|(x, mean)| (x - mean).powi(2)).sum();
+            curvature += weight * (square + 1.0) / 2.0 / rows;
+        }
+        let largest = x.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        let search = (16.0 * (curvature + f64::from(self.l2)) * noise.sqrt()).sqrt();
+        let farthest = means.iter().fold(0.0_f64, |most, mean| most.max(mean.abs()));
+        (1.0 + farthest) * (search + rows * U * pull * largest + 1e-6)
     }
 }
 

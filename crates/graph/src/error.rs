@@ -8,6 +8,9 @@ use crate::precision::Precision;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The caller stopped the work.
+    #[error("stopped")]
+    Stopped,
     /// A width multiplier that makes no net.
     #[error("width {got} is outside (0, 4]")]
     Width {

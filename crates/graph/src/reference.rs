@@ -11,7 +11,7 @@
 //! its Keras name. What leaves a block has the same bits in both plans on one instruction set. A convolution's own
 //! output does not exist apart from its BatchNorm, which is folded into it; `…_BN` and `…_relu` do.
 //!
-//! What it does badly: all expanded images exist as a whole, each convolution with a ReLU6 runs twice, on one thread.
+//! What it does badly: all expanded images exist as a whole, and a ReLU6 reads and writes them once more, on one thread.
 //!
 //! # Source
 //! Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", section 3.
@@ -161,8 +161,8 @@ impl Pass<'_> {
         let mut scaled = vec![0.0; scaled_len(geometry)];
         pixels.scale(&serial, self.isa, geometry, 0..geometry.input().0, &mut scaled);
         let (isa, packed) = (self.isa, &self.weights.stem);
-        self.normed(ConvLayer::STEM, layout, |relu6, output| {
-            let step = Stem { geometry, weights: packed, relu6 };
+        self.normed(ConvLayer::STEM, layout, |output| {
+            let step = Stem { geometry, weights: packed, relu6: false };
             stem(&serial, isa, &step, &scaled, &mut output.view_mut());
         })
     }
@@ -176,9 +176,8 @@ impl Pass<'_> {
         layout: Layout,
     ) -> Image {
         let isa = self.isa;
-        self.normed(layer, layout, |relu6, output| {
-            let epilogue = if relu6 { Epilogue::Relu6 } else { Epilogue::Linear };
-            let step = weights.whole(epilogue);
+        self.normed(layer, layout, |output| {
+            let step = weights.whole(Epilogue::Linear);
             pointwise(&Threads::serial(), isa, &step, input.view(), &mut output.view_mut());
         })
     }
@@ -194,8 +193,8 @@ impl Pass<'_> {
         let (height, width) = geometry.output();
         let layout = Layout::compact(weights.channels(), height, width);
         let isa = self.isa;
-        self.normed(layer, layout, |relu6, output| {
-            let step = Depthwise { geometry, weights, blocks: 0..weights.blocks(), relu6 };
+        self.normed(layer, layout, |output| {
+            let step = Depthwise { geometry, weights, blocks: 0..weights.blocks(), relu6: false };
             depthwise(isa, &step, input.view(), &mut output.values);
         })
     }
@@ -212,12 +211,16 @@ impl Pass<'_> {
 
     /// Keeps what a convolution with its BatchNorm gives and, if a ReLU6 follows, what that leaves; returns the last of
     /// these.
-    fn normed(&mut self, layer: ConvLayer, layout: Layout, convolve: impl Fn(bool, &mut Image)) -> Image {
+    fn normed(&mut self, layer: ConvLayer, layout: Layout, convolve: impl Fn(&mut Image)) -> Image {
         let mut output = Image::zeros(layout);
-        convolve(false, &mut output);
+        convolve(&mut output);
         self.keep(&layer.norm(), &output);
         if let Some(name) = layer.activation() {
-            convolve(true, &mut output);
+            // As the kernels do it where the plan asks them to: what is not above 0 becomes 0. So do zeros around the image.
+            output
+                .values
+                .iter_mut()
+                .for_each(|value| *value = if *value > 0.0 { value.min(6.0) } else { 0.0 });
             self.keep(&name, &output);
         }
         output

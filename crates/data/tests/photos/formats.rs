@@ -13,6 +13,7 @@ fn read(bytes: &[u8]) -> Photo {
     decode(bytes, &Limits::default(), ExifPolicy::Apply).unwrap()
 }
 
+/// Opens: photos | PNG, BMP, GIF, lossless WebP | by content, whatever the name
 #[test]
 fn lossless_formats_give_back_what_was_drawn_whatever_their_name() {
     let drawn = picture(23, 17);
@@ -56,6 +57,7 @@ fn gray_alpha_and_depth_follow_the_table() {
     }
 }
 
+/// Opens: photos | JPEG, baseline and progressive, of any sampling | 8 bits, up to the limits of `--help`
 #[test]
 fn jpegs_of_every_structure_show_the_same_picture() {
     for (width, height) in [(1, 1), (8, 8), (9, 23), (45, 37), (70, 33)] {
@@ -79,6 +81,7 @@ fn jpegs_of_every_structure_show_the_same_picture() {
     }
 }
 
+/// Opens: photos | JPEG of four channels (CMYK, YCCK) | as TensorFlow converts it
 #[test]
 fn four_channels_follow_the_table() {
     let (width, height) = (40, 24);
@@ -144,6 +147,7 @@ fn stored(upright: &[u8], width: usize, height: usize, value: u8) -> (Vec<u8>, u
     (out, across, down)
 }
 
+/// Opens: photos | an EXIF orientation | turned upright; `--exif ignore` leaves it
 #[test]
 fn each_exif_orientation_is_turned_upright_in_every_format_that_has_one() {
     let (width, height) = (24, 16);

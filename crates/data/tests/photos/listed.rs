@@ -31,6 +31,7 @@ fn classes_and_samples_are_in_natural_order_whatever_the_order_of_lines() {
     assert_eq!((found.val, found.test, found.groups.len()), (None, None, 0));
 }
 
+/// Opens: lists and folders | a CSV with the columns `path` and `label` | also `split` and `group`
 #[test]
 fn parts_and_groups_are_those_of_the_columns() {
     let (_folder, file) = listing(

@@ -26,6 +26,7 @@ fn train(root: &Path, found: &Inventory) -> Vec<String> {
     names(root, found.train.iter().map(|sample| sample.path.clone()))
 }
 
+/// Opens: lists and folders | a folder for each class | classes in natural order
 #[test]
 fn classes_and_photos_are_in_natural_order() {
     let folder = tree(&[
@@ -53,6 +54,7 @@ fn classes_and_photos_are_in_natural_order() {
     assert_eq!(found, scan(folder.path(), None).unwrap());
 }
 
+/// Opens: lists and folders | `train/`, `val/` and `test/` with a folder for each class | also capitalized
 #[test]
 fn parts_are_found_and_mapped_by_name() {
     let folder = tree(&[

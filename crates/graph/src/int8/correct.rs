@@ -21,17 +21,21 @@
 //! Step 1: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", appendix; here with
 //! photos.
 
-use icecap_kernels::{ConvGeometry, Threads, integer_oracle};
+use icecap_kernels::int8::{PackedIntegerDepthwise, PackedIntegerStem, Reading};
+use icecap_kernels::{ConvGeometry, Layout, WINDOW};
 
 use super::{
     convolution::LARGEST_BIAS,
-    integers::{EIGHTHS, IntegerConv, IntegerNet, LEVELS, Outcome, RELU6_STEP, fine_weight},
-    observe::Observed,
-    reference::{IntegerImage, IntegerReference, Planes},
+    integers::{BORDERS, EIGHTHS, IntegerConv, IntegerNet, LEVELS, Outcome, RELU6_STEP, fine_weight},
+    net::{pack, reading},
+    observe::{Observed, Team},
+    photo::{Added, Photo},
+    tally::{Bytes, Read},
 };
 use crate::{
     error::Error,
     input::Input,
+    spec::BLOCKS,
     stage::{self, Stage},
     topology::{ConvLayer, Part},
 };
@@ -41,47 +45,39 @@ use crate::{
 const LEAST_INSIDE: f64 = 0.2;
 
 /// Corrects the biases of all convolutions of a net by photos of this size; `observed` is what f32 gave for them.
+/// `team.progress` hears how many of [`STAGES`] were begun.
 ///
 /// # Errors
-/// [`Error::InputSize`], [`Error::InputLength`] and [`Error::Pixel`] for photos that the net cannot read.
+/// [`Error::InputSize`], [`Error::InputLength`] and [`Error::Pixel`] for photos that the net cannot read,
+/// [`Error::Stopped`] if the progress breaks.
 pub(crate) fn correct(
     net: &mut IntegerNet,
     observed: &Observed,
     size: [usize; 2],
     photos: &[Input<'_>],
-    threads: &Threads,
+    team: Team<'_>,
 ) -> Result<(), Error> {
-    let mut walk = Walk { net, observed, size, threads };
-    let mut photos = walk.pixels(photos)?;
-    for node in stage::chain(&walk.net.spec, walk.net.numerics.padding, None, size)? {
-        match node.stage {
-            Stage::Stem(geometry) => walk.stem(&mut photos, &geometry)?,
-            Stage::Block(block, geometry) => walk.block(&mut photos, block, &geometry)?,
-            Stage::Last => walk.last(&photos)?,
-            Stage::Pool | Stage::Top => {}
+    let nodes = stage::chain(&net.spec, net.numerics.padding, None, size)?;
+    let mut walk = Walk { net, observed, team, photos: Vec::new() };
+    for (at, node) in nodes.iter().enumerate() {
+        if (team.progress)(at).is_break() {
+            return Err(Error::Stopped);
+        }
+        match (&node.stage, nodes.get(at + 1).map(|next| &next.stage)) {
+            (Stage::Stem(geometry), Some(Stage::Block(_, next))) => {
+                walk.begin(size, geometry, photos)?;
+                walk.stem(geometry, next);
+            }
+            (Stage::Block(block, geometry), _) => walk.block(*block, geometry),
+            (Stage::Last, _) => walk.last(node.output),
+            _ => {}
         }
     }
     Ok(())
 }
 
-/// A photo on its way through the net.
-#[derive(Debug)]
-struct Photo {
-    /// What left the last ReLU6 before a depthwise convolution; before the first one the pixels.
-    bytes: IntegerImage<u8>,
-    /// What left the last depthwise convolution.
-    filtered: IntegerImage<u8>,
-    /// What left the last block.
-    eighths: IntegerImage<i16>,
-}
-
-/// Sums over the pixels of photos, one for each channel.
-#[derive(Clone, Debug, Default)]
-struct Totals {
-    pixels: usize,
-    /// At most 2^28 for each of 64 * 2^20 pixels.
-    sums: Vec<i64>,
-}
+/// Stages that [`correct`] goes through: the first convolution, the blocks, the last one and the mean.
+pub(crate) const STAGES: usize = BLOCKS + 3;
 
 /// What leaves a ReLU6, over the pixels of photos.
 #[derive(Clone, Debug, Default)]
@@ -97,120 +93,145 @@ struct Clamped {
 struct Walk<'a> {
     net: &'a mut IntegerNet,
     observed: &'a Observed,
-    size: [usize; 2],
-    threads: &'a Threads,
+    team: Team<'a>,
+    photos: Vec<Photo>,
 }
 
 impl Walk<'_> {
-    /// The photos as bytes.
-    fn pixels(&self, photos: &[Input<'_>]) -> Result<Vec<Photo>, Error> {
-        let reference = IntegerReference::new(self.net, self.size)?;
-        let [height, width] = self.size;
-        let rounded = photos.iter().map(|&photo| {
-            let bytes = IntegerImage { height, width, values: reference.pixels(photo)? };
-            Ok(Photo { bytes, filtered: empty(), eighths: empty() })
-        });
-        rounded.collect()
-    }
-
-    fn stem(&mut self, photos: &mut [Photo], geometry: &ConvGeometry) -> Result<(), Error> {
-        self.correct_sums(ConvLayer::STEM, photos, |conv, photo| {
-            let sums = integer_oracle::conv3x3(geometry, &photo.bytes.values, &conv.weights, &conv.bias);
-            by_channel(&sums, conv.outputs())
-        });
-        let run =
-            |reference: &IntegerReference<'_>, photo: &Photo| reference.stem(geometry, &photo.bytes.values);
-        self.correct_clamped(ConvLayer::STEM, photos, |reference, photo, channels| {
-            Clamped::of(&run(reference, photo).values, channels, f64::from(LEVELS))
-        })?;
-        self.each(photos, |reference, photo| photo.bytes = run(reference, photo))
-    }
-
-    fn block(&mut self, photos: &mut [Photo], block: usize, geometry: &ConvGeometry) -> Result<(), Error> {
-        let layer = |part| ConvLayer { part, block };
-        if self.net.blocks[block].expand.is_some() {
-            let expand = layer(Part::Expand);
-            let fine = self.net.read_by(expand).is_some_and(|read| read.fine);
-            self.correct_sums(expand, photos, |conv, photo| totals_of_bottleneck(conv, fine, photo));
-            self.correct_clamped(expand, photos, |reference, photo, channels| {
-                Clamped::of(&reference.expand(expand, &photo.eighths).values, channels, f64::from(LEVELS))
-            })?;
-            self.each(photos, |reference, photo| photo.bytes = reference.expand(expand, &photo.eighths))?;
-        }
-        let depthwise = layer(Part::Depthwise);
-        self.correct_sums(depthwise, photos, |conv, photo| {
-            let sums = integer_oracle::depthwise(geometry, &photo.bytes.values, &conv.weights, &conv.bias);
-            by_channel(&sums, conv.outputs())
-        });
-        let run = |reference: &IntegerReference<'_>, photo: &Photo| {
-            reference.depthwise(block, geometry, &photo.bytes)
-        };
-        self.correct_clamped(depthwise, photos, |reference, photo, channels| {
-            Clamped::of(&run(reference, photo).values, channels, f64::from(LEVELS))
-        })?;
-        self.each(photos, |reference, photo| photo.filtered = run(reference, photo))?;
-        self.correct_sums(layer(Part::Project), photos, |conv, photo| {
-            let read = by_channel(&photo.filtered.values, conv.weights.len() / conv.outputs());
-            pointwise_totals(conv, &read, &[])
-        });
-        self.each(photos, |reference, photo| {
-            photo.eighths = reference.project(block, &photo.filtered, &photo.eighths, &photo.bytes);
-            (photo.bytes, photo.filtered) = (empty(), empty());
-        })
-    }
-
-    fn last(&mut self, photos: &[Photo]) -> Result<(), Error> {
-        let fine = self.net.read_by(ConvLayer::LAST).is_some_and(|read| read.fine);
-        self.correct_sums(ConvLayer::LAST, photos, |conv, photo| totals_of_bottleneck(conv, fine, photo));
-        self.correct_clamped(ConvLayer::LAST, photos, |reference, photo, channels| {
-            Clamped::of(&reference.last(&photo.eighths).values, channels, 6.0)
-        })
-    }
-
-    /// Runs a corrected layer over all photos.
-    fn each(
-        &self,
-        photos: &mut [Photo],
-        run: impl Fn(&IntegerReference<'_>, &mut Photo) + Sync,
+    /// Takes the photos in.
+    fn begin(
+        &mut self,
+        size: [usize; 2],
+        geometry: &ConvGeometry,
+        photos: &[Input<'_>],
     ) -> Result<(), Error> {
-        let reference = IntegerReference::new(self.net, self.size)?;
-        self.threads.map(photos, |photo| run(&reference, photo));
+        let (isa, expected) = (self.team.isa, stage::image_shape(size));
+        let photo = |&pixels: &Input<'_>| match pixels.len() == expected.elements() {
+            true => Photo::new(isa, geometry, pixels),
+            false => Err(Error::InputLength { expected, got: pixels.len() }),
+        };
+        self.photos = photos.iter().map(photo).collect::<Result<_, Error>>()?;
         Ok(())
     }
 
-    /// The first step: the mean of the sums. `of` gives those of a photo.
+    fn stem(&mut self, geometry: &ConvGeometry, next: &ConvGeometry) {
+        self.correct_sums(ConvLayer::STEM, pixels(next.input()), |conv, photo| {
+            let read = Read { upper: photo.taps_of_image(geometry), lower: Vec::new() };
+            totals(conv, bordered(conv, geometry), &read)
+        });
+        // Once for what the ReLU6 leaves of sums whose mean is right, once with what was corrected by that.
+        for is_done in [false, true] {
+            let conv = &self.net.stem;
+            let stem = PackedIntegerStem::pack(&conv.weights, &conv.bias, conv.rescale());
+            self.each(|photo| photo.stem(&stem, geometry, next));
+            if !is_done {
+                self.correct_bytes(ConvLayer::STEM, pixels(next.input()), |photo, channels| {
+                    photo.behind_expand(next, channels)
+                });
+            }
+        }
+    }
+
+    fn block(&mut self, block: usize, geometry: &ConvGeometry) {
+        let layer = |part| ConvLayer { part, block };
+        if self.net.blocks[block].expand.is_some() {
+            self.expand(layer(Part::Expand), geometry);
+        }
+        self.depthwise(layer(Part::Depthwise), geometry);
+        let project = layer(Part::Project);
+        let leaving = pixels(geometry.output());
+        self.correct_sums(project, leaving, |conv, photo| {
+            totals(conv, started(conv, leaving), &photo.read_by_project(conv.inputs()))
+        });
+        let packed = pack(self.net.conv(project), Reading::Bytes);
+        let output = self.net.blocks[block].output;
+        let added =
+            Added { output, is_first: block == 0, is_residual: self.net.spec.blocks()[block].is_residual() };
+        self.each(|photo| photo.project(&packed, geometry, added));
+    }
+
+    fn expand(&mut self, layer: ConvLayer, next: &ConvGeometry) {
+        let entering = pixels(next.input());
+        self.correct_sums(layer, entering, |conv, photo| {
+            totals(conv, started(conv, entering), &photo.behind_block(conv.inputs()))
+        });
+        for is_done in [false, true] {
+            let conv = self.net.conv(layer);
+            let packed = pack(conv, reading(self.net.read_by(layer)));
+            self.each(|photo| photo.expand(&packed, next));
+            if !is_done {
+                self.correct_bytes(layer, entering, |photo, channels| photo.behind_expand(next, channels));
+            }
+        }
+    }
+
+    fn depthwise(&mut self, layer: ConvLayer, geometry: &ConvGeometry) {
+        let leaving = pixels(geometry.output());
+        self.correct_sums(layer, leaving, |conv, photo| {
+            let mut sums = started(conv, leaving);
+            let taps = photo.taps(geometry, conv.outputs());
+            for (at, (tap, &weight)) in taps.iter().zip(&conv.weights).enumerate() {
+                sums[at % conv.outputs()] += tap * i64::from(weight);
+            }
+            sums
+        });
+        for is_done in [false, true] {
+            let conv = self.net.conv(layer);
+            let packed = PackedIntegerDepthwise::pack(&conv.weights, &conv.bias, conv.rescale());
+            self.each(|photo| photo.depthwise(&packed, geometry));
+            if !is_done {
+                self.correct_bytes(layer, leaving, Photo::behind_depthwise);
+            }
+        }
+    }
+
+    fn last(&mut self, layout: Layout) {
+        let channels = layout.channels();
+        self.correct_sums(ConvLayer::LAST, layout.pixels(), |conv, photo| {
+            totals(conv, started(conv, layout.pixels()), &photo.behind_block(conv.inputs()))
+        });
+        let packed = pack(&self.net.last, reading(self.net.read_by(ConvLayer::LAST)));
+        self.correct_clamped(ConvLayer::LAST, |photo| Clamped::of(&photo.last(&packed, layout), channels));
+    }
+
+    /// Runs a layer over all photos.
+    fn each(&mut self, run: impl Fn(&mut Photo) + Sync) {
+        self.team.threads.map(&mut self.photos, run);
+    }
+
+    /// The first step: the mean of the sums. `of` gives the totals of a photo over so many pixels.
     fn correct_sums(
         &mut self,
         layer: ConvLayer,
-        photos: &[Photo],
-        of: impl Fn(&IntegerConv, &Photo) -> Totals + Sync,
+        pixels: usize,
+        of: impl Fn(&IntegerConv, &Photo) -> Vec<i64> + Sync,
     ) {
         let conv = self.net.conv(layer);
-        let mut all = Totals { pixels: 0, sums: vec![0; conv.outputs()] };
-        for one in self.threads.map(photos, |photo| of(conv, photo)) {
-            all.pixels += one.pixels;
-            all.sums.iter_mut().zip(one.sums).for_each(|(sum, one)| *sum += one);
+        let mut all = vec![0; conv.outputs()];
+        for one in self.team.threads.map(&self.photos, |photo| of(conv, photo)) {
+            all.iter_mut().zip(one).for_each(|(sum, one)| *sum += one);
         }
         let expected = self.observed.sums(layer);
+        let pixels = (pixels * self.photos.len()) as f64;
         self.move_biases(layer, |output, worth, half| {
             // Half a unit of the shift is part of each bias, for rounding, and of no value.
-            let mean = all.sums[output] as f64 / all.pixels as f64 - half;
+            let mean = all[output] as f64 / pixels - half;
             expected[output] / worth - mean
         });
     }
 
-    /// The second step: the mean of what the ReLU6 leaves of the sums. `of` gives that of a photo of so many channels.
-    fn correct_clamped(
-        &mut self,
-        layer: ConvLayer,
-        photos: &[Photo],
-        of: impl Fn(&IntegerReference<'_>, &Photo, usize) -> Clamped + Sync,
-    ) -> Result<(), Error> {
-        let Some(expected) = self.observed.clamped(layer) else { return Ok(()) };
-        let reference = IntegerReference::new(self.net, self.size)?;
+    /// The second step where bytes are left: `of` gives those of a photo of so many channels, of so many pixels.
+    fn correct_bytes(&mut self, layer: ConvLayer, pixels: usize, of: impl Fn(&Photo, usize) -> Bytes + Sync) {
+        let channels = self.net.conv(layer).outputs();
+        self.correct_clamped(layer, |photo| Clamped::of_bytes(pixels, of(photo, channels)));
+    }
+
+    /// The second step: the mean of what the ReLU6 leaves of the sums. `of` gives that of a photo.
+    fn correct_clamped(&mut self, layer: ConvLayer, of: impl Fn(&Photo) -> Clamped + Sync) {
+        let Some(expected) = self.observed.clamped(layer) else { return };
         let channels = self.net.conv(layer).outputs();
         let mut all = Clamped { pixels: 0, sums: vec![0.0; channels], inside: vec![0; channels] };
-        for one in self.threads.map(photos, |photo| of(&reference, photo, channels)) {
+        for one in self.team.threads.map(&self.photos, of) {
             all.pixels += one.pixels;
             all.sums.iter_mut().zip(one.sums).for_each(|(sum, one)| *sum += one);
             all.inside.iter_mut().zip(one.inside).for_each(|(sum, one)| *sum += one);
@@ -220,7 +241,6 @@ impl Walk<'_> {
             let inside = (all.inside[output] as f64 / pixels).max(LEAST_INSIDE);
             (expected[output] - all.sums[output] / pixels) / inside / worth
         });
-        Ok(())
     }
 
     /// Moves the biases of each output channel by a number of whole sums, which is had from what a sum of one is worth and
@@ -249,54 +269,61 @@ impl Walk<'_> {
 }
 
 impl Clamped {
-    /// Of values [P, C], of which `six` stands for 6.
-    fn of<T: Copy + Into<f64>>(values: &[T], channels: usize, six: f64) -> Self {
+    /// Of values [P, C] from 0 to 6.
+    fn of(values: &[f32], channels: usize) -> Self {
         let pixels = values.len() / channels;
         let mut all = Self { pixels, sums: vec![0.0; channels], inside: vec![0; channels] };
         for pixel in values.chunks_exact(channels) {
             for ((sum, inside), &value) in all.sums.iter_mut().zip(&mut all.inside).zip(pixel) {
-                let value = value.into();
-                *sum += value;
-                *inside += usize::from(value > 0.0 && value < six);
+                *sum += f64::from(value);
+                *inside += usize::from(value > 0.0 && value < 6.0);
             }
         }
-        all.sums.iter_mut().for_each(|sum| *sum *= 6.0 / six);
         all
     }
-}
 
-/// Sums of values [P, C].
-fn by_channel<T: Copy + Into<i64>>(values: &[T], channels: usize) -> Totals {
-    let mut sums = vec![0i64; channels];
-    for pixel in values.chunks_exact(channels) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += value.into());
+    /// Of bytes of so many pixels.
+    fn of_bytes(pixels: usize, bytes: Bytes) -> Self {
+        let worth = 6.0 / f64::from(LEVELS);
+        let sums = bytes.sums.iter().map(|&sum| sum as f64 * worth).collect();
+        Self { pixels, sums, inside: bytes.inside }
     }
-    Totals { pixels: values.len() / channels, sums }
 }
 
-/// Sums of a convolution of what left the block before.
-fn totals_of_bottleneck(conv: &IntegerConv, fine: bool, photo: &Photo) -> Totals {
-    let channels = conv.weights.len() / conv.outputs();
-    let planes = Planes::of(fine, &photo.eighths.values);
-    let lower = planes.lower.map(|lower| by_channel(&lower, channels).sums).unwrap_or_default();
-    pointwise_totals(conv, &by_channel(&planes.upper, channels), &lower)
+fn pixels((height, width): (usize, usize)) -> usize {
+    height * width
 }
 
-/// Sums of a 1x1 convolution over all pixels, from those of what it reads. `lower` are those of the lower three bits where
-/// they are read too.
-fn pointwise_totals(conv: &IntegerConv, upper: &Totals, lower: &[i64]) -> Totals {
-    let outputs = conv.outputs();
-    let pixels = upper.pixels;
-    let mut sums: Vec<i64> = conv.bias.iter().map(|&bias| i64::from(bias) * pixels as i64).collect();
-    for (input, weights) in conv.weights.chunks_exact(outputs).enumerate() {
-        let lower = lower.get(input).copied().unwrap_or(0);
+/// Where sums over so many pixels start.
+fn started(conv: &IntegerConv, pixels: usize) -> Vec<i64> {
+    conv.bias.iter().map(|&bias| i64::from(bias) * pixels as i64).collect()
+}
+
+/// Where sums of the first convolution over all pixels start: each has the bias of its border.
+fn bordered(conv: &IntegerConv, geometry: &ConvGeometry) -> Vec<i64> {
+    let ((height, width), (rows, columns), pads) = (geometry.input(), geometry.output(), geometry.pads());
+    let side = |at: usize, before: usize, len: usize| {
+        let first = at * geometry.stride();
+        if first < before { 1 } else { usize::from(first + WINDOW > before + len) * 2 }
+    };
+    let mut counts = [0i64; BORDERS];
+    for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+        counts[side(y, pads.top, height) * 3 + side(x, pads.left, width)] += 1;
+    }
+    let mut sums = vec![0; conv.outputs()];
+    for (count, biases) in counts.iter().zip(conv.bias.chunks_exact(sums.len())) {
+        sums.iter_mut().zip(biases).for_each(|(sum, &bias)| *sum += count * i64::from(bias));
+    }
+    sums
+}
+
+/// Sums of a convolution over all pixels, from where they start and the sums of what each row of weights meets.
+fn totals(conv: &IntegerConv, mut sums: Vec<i64>, read: &Read) -> Vec<i64> {
+    for (input, weights) in conv.weights.chunks_exact(conv.outputs()).enumerate() {
+        let (upper, lower) = (read.upper[input], read.lower.get(input).copied().unwrap_or(0));
         for (sum, &weight) in sums.iter_mut().zip(weights) {
-            *sum += upper.sums[input] * i64::from(weight) + lower * i64::from(fine_weight(weight));
+            *sum += upper * i64::from(weight) + lower * i64::from(fine_weight(weight));
         }
     }
-    Totals { pixels, sums }
-}
-
-fn empty<T>() -> IntegerImage<T> {
-    IntegerImage { height: 0, width: 0, values: Vec::new() }
+    sums
 }

@@ -8,7 +8,7 @@ use icecap_kernels::int8::{
     depthwise_integers, expand_integers, last_integers, pad_image, project_integers, stem_eighths,
     stem_integers,
 };
-use icecap_kernels::{Blocked, BlockedMut, Isa, Threads, dense, pool};
+use icecap_kernels::{Blocked, BlockedMut, ConvGeometry, Isa, Threads, dense, pool};
 
 use super::{
     net::{PackedIntegerBlock, PackedIntegerNet, reading},
@@ -70,7 +70,7 @@ impl Pass<'_> {
     fn stem(&self, image: Input<'_>, arena: &mut [u8]) -> Result<(), Error> {
         let step = &self.plan.stem;
         let [padded, output] = parts(arena, [&step.image, &step.output]);
-        round(image, step, padded)?;
+        round(image, &step.geometry, padded)?;
         let quads = Quads::new(&step.next);
         quads.clear_around(output);
         let rows = 0..step.geometry.output().0;
@@ -189,10 +189,10 @@ impl Pass<'_> {
 }
 
 /// Rounds pixels to bytes, ties to the even one, and puts them between zeros.
-fn round(image: Input<'_>, step: &super::plan::StemStep, padded: &mut [u8]) -> Result<(), Error> {
+pub(crate) fn round(image: Input<'_>, geometry: &ConvGeometry, padded: &mut [u8]) -> Result<(), Error> {
     match image {
         Input::U8(pixels) => {
-            pad_image(&step.geometry, |row, to| to.copy_from_slice(&pixels[row]), padded);
+            pad_image(geometry, |row, to| to.copy_from_slice(&pixels[row]), padded);
         }
         Input::F32(pixels) => {
             if let Some(index) = pixels.iter().position(|pixel| pixel.is_nan()) {
@@ -202,7 +202,7 @@ fn round(image: Input<'_>, step: &super::plan::StemStep, padded: &mut [u8]) -> R
             let copy = |row: Range<usize>, to: &mut [u8]| {
                 to.iter_mut().zip(&pixels[row]).for_each(|(to, pixel)| *to = pixel.round_ties_even() as u8);
             };
-            pad_image(&step.geometry, copy, padded);
+            pad_image(geometry, copy, padded);
         }
     }
     Ok(())

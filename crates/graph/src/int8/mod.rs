@@ -11,17 +11,19 @@ mod forward;
 mod integers;
 mod net;
 mod observe;
+mod photo;
 mod plan;
 mod quantize;
 mod reference;
 mod rounding;
 mod source;
 mod statistics;
+mod tally;
 
-pub use calibrate::{Calibrated, MOST_JUDGED, MOST_PHOTOS, Photos, calibrate, feature_error};
+pub use calibrate::{Calibrated, Listening, MOST_JUDGED, MOST_PHOTOS, Photos, calibrate, feature_error};
 pub use integers::{
-    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, FINE_MOST, FINE_UNSTATED, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
-    RELU6_STEP, fine_weight, is_fine,
+    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, FINE_MOST, FINE_UNSTATED, IntegerBlock, IntegerConv,
+    IntegerNet, LEVELS, Outcome, RELU6_STEP, fine_weight, is_fine,
 };
 pub(crate) use net::PackedIntegerNet;
 pub(crate) use plan::IntegerPlan;

@@ -78,7 +78,8 @@ impl PackedIntegerNet {
         let stem = PackedIntegerStem::unpack(spec.stem_channels(), buffers)?;
         let blocks = spec.blocks().iter().enumerate();
         let read = |block: usize| reading(outputs[..block].last().copied());
-        let blocks = blocks.map(|(index, block)| unpack_block(block, read(index), buffers)).collect::<Option<_>>()?;
+        let blocks =
+            blocks.map(|(index, block)| unpack_block(block, read(index), buffers)).collect::<Option<_>>()?;
         let last = [spec.last_channels(), spec.feature_channels()];
         let last = PackedIntegers::unpack(last, reading(outputs.last().copied()), true, buffers)?;
         Some(Self { integers: None, outputs, stem, blocks, last })
@@ -110,7 +111,8 @@ fn pack_block(block: &IntegerBlock, read: Reading) -> PackedIntegerBlock {
     }
 }
 
-fn pack(conv: &IntegerConv, reading: Reading) -> PackedIntegers {
+/// Packs a 1x1 convolution.
+pub(crate) fn pack(conv: &IntegerConv, reading: Reading) -> PackedIntegers {
     let integers = IntegerWeights { weights: &conv.weights, bias: &conv.bias, reading };
     match &conv.outcome {
         Outcome::Rescaled(rescale) => PackedIntegers::rescaled(integers, rescale),

@@ -5,15 +5,26 @@
 //! bit. The f32 values themselves differ by their last digits between instruction sets, and so does what is seen here.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use icecap_kernels::{Isa, Threads};
+use icecap_kernels::{BLOCK, Blocked, Isa, Threads};
 
 use super::source::Source;
 use crate::{
     error::Error, input::Input, net::Net, reference::ReferencePlan, spec::BLOCKS, spec::Spec, tap::Tap,
     topology::ConvLayer,
 };
+
+/// Who runs photos through nets, and who hears of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Team<'a> {
+    pub(crate) isa: Isa,
+    pub(crate) threads: &'a Threads,
+    /// Hears how much of a step is done, in the step's own measure, and can stop the work.
+    pub(crate) progress: &'a (dyn Fn(usize) -> ControlFlow<()> + Sync),
+}
 
 /// What photos showed of a net in f32.
 #[derive(Clone, Debug)]
@@ -26,20 +37,27 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// Runs the net over photos of this size, one a thread. There is at least one.
+    /// Runs the net over photos of this size, one a thread. There is at least one. `team.progress` hears how many were begun.
     ///
     /// # Errors
     /// [`Error::NoPhotos`] without one, [`Error::InputSize`] and [`Error::InputLength`] for photos that the net cannot
-    /// read, [`Error::NotFinite`] where what it computes of them is no number.
+    /// read, [`Error::NotFinite`] where what it computes of them is no number, [`Error::Stopped`] if the progress breaks.
     pub(crate) fn of(
         net: &Arc<Net>,
-        isa: Isa,
         size: [usize; 2],
         photos: &[Input<'_>],
-        threads: &Threads,
+        team: Team<'_>,
     ) -> Result<Self, Error> {
-        let plan = ReferencePlan::new(net, isa, size)?;
-        let mut all = threads.map(photos, |&photo| Self::of_one(net.spec(), &plan, photo)).into_iter();
+        let Team { isa, threads, progress } = team;
+        let walk = Walk { plan: ReferencePlan::new(net, isa, size)?, blocks: Walk::blocks(net.spec()) };
+        let done = AtomicUsize::new(0);
+        let one = |&photo| {
+            if progress(done.fetch_add(1, Ordering::Relaxed)).is_break() {
+                return Err(Error::Stopped);
+            }
+            walk.photo(net.spec(), photo)
+        };
+        let mut all = threads.map(photos, one).into_iter();
         let mut sum = all.next().unwrap_or(Err(Error::NoPhotos))?;
         for one in all {
             let one = one?;
@@ -53,27 +71,6 @@ impl Observed {
         let photos = photos.len() as f64;
         sum.means.values_mut().flatten().for_each(|mean| *mean /= photos);
         Ok(sum)
-    }
-
-    fn of_one(spec: &Spec, plan: &ReferencePlan, photo: Input<'_>) -> Result<Self, Error> {
-        let mut ranges = BTreeMap::new();
-        let mut means = BTreeMap::new();
-        let mut strange = None;
-        plan.visit(photo, &mut |name, shape, image| {
-            let mut values = vec![0.0; shape.elements()];
-            image.write_hwc(&mut values);
-            if strange.is_none() && values.iter().any(|value| !value.is_finite()) {
-                strange = Some(name.to_owned());
-            }
-            let ends = |[low, high]: [f32; 2], &value: &f32| [low.min(value), high.max(value)];
-            ranges.insert(name.to_owned(), values.iter().fold([0.0; 2], ends));
-            means.insert(name.to_owned(), mean(&values, image.layout().channels()));
-        })?;
-        if let Some(layer) = strange {
-            return Err(Error::NotFinite { layer });
-        }
-        let range = |block| ranges[&Tap::Block(block).layer(spec)].map(f64::from);
-        Ok(Self { spec: spec.clone(), ranges: (0..BLOCKS).map(range).collect(), means })
     }
 
     /// Returns the range of what leaves each block, wider by this share of its width on each side.
@@ -102,13 +99,75 @@ impl Observed {
     }
 }
 
-/// The mean of each channel of an image [H, W, C].
-fn mean(values: &[f32], channels: usize) -> Vec<f64> {
-    let mut sums = vec![0.0f64; channels];
-    for pixel in values.chunks_exact(channels) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += f64::from(value));
+/// What runs over every photo.
+struct Walk {
+    plan: ReferencePlan,
+    /// The index of the block that a layer of this name ends.
+    blocks: BTreeMap<String, usize>,
+}
+
+impl Walk {
+    fn blocks(spec: &Spec) -> BTreeMap<String, usize> {
+        (0..BLOCKS).map(|block| (Tap::Block(block).layer(spec), block)).collect()
     }
-    let pixels = (values.len() / channels) as f64;
-    sums.iter_mut().for_each(|sum| *sum /= pixels);
-    sums
+
+    fn photo(&self, spec: &Spec, photo: Input<'_>) -> Result<Observed, Error> {
+        let mut ranges = vec![[0.0; 2]; BLOCKS];
+        let mut means = BTreeMap::new();
+        let mut strange = None;
+        self.plan.visit(photo, &mut |name, _, image| {
+            let mean = mean(image);
+            // f64 holds the sum of any f32 values, and one that is no number makes the mean none.
+            if strange.is_none() && mean.iter().any(|mean| !mean.is_finite()) {
+                strange = Some(name.to_owned());
+            }
+            if let Some(&block) = self.blocks.get(name) {
+                ranges[block] = range(image).map(f64::from);
+            }
+            means.insert(name.to_owned(), mean);
+        })?;
+        match strange {
+            Some(layer) => Err(Error::NotFinite { layer }),
+            None => Ok(Observed { spec: spec.clone(), ranges, means }),
+        }
+    }
+}
+
+/// Calls `visit` with the pixels of each row of each block of channels, one after the other.
+fn each_row(image: Blocked<'_>, mut visit: impl FnMut(usize, &[[f32; BLOCK]])) {
+    let layout = image.layout();
+    for block in 0..layout.blocks() {
+        for y in 0..layout.height() {
+            let at = layout.origin() + block * layout.block_len() + y * layout.row_len();
+            visit(block, image.data()[at..][..layout.width() * BLOCK].as_chunks().0);
+        }
+    }
+}
+
+/// The mean of each channel of an image.
+fn mean(image: Blocked<'_>) -> Vec<f64> {
+    let layout = image.layout();
+    let mut sums = vec![[0.0f64; BLOCK]; layout.blocks()];
+    each_row(image, |block, pixels| {
+        let mut own = sums[block];
+        for pixel in pixels {
+            own.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        sums[block] = own;
+    });
+    let pixels = layout.pixels() as f64;
+    sums.as_flattened()[..layout.channels()].iter().map(|sum| sum / pixels).collect()
+}
+
+/// The smallest and the largest value of an image, and 0 between them.
+fn range(image: Blocked<'_>) -> [f32; 2] {
+    let [mut low, mut high] = [[0.0f32; BLOCK]; 2];
+    // Places behind the last channel hold zeros.
+    each_row(image, |_, pixels| {
+        for pixel in pixels {
+            low.iter_mut().zip(pixel).for_each(|(low, &value)| *low = low.min(value));
+            high.iter_mut().zip(pixel).for_each(|(high, &value)| *high = high.max(value));
+        }
+    });
+    [low.into_iter().fold(0.0, f32::min), high.into_iter().fold(0.0, f32::max)]
 }

@@ -1,20 +1,24 @@
 //! Nets drawn at random in integers and in f32: widths, channels, sizes and weights that no published net has.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Shape, Tensor, Threads};
 
 use super::{
-    calibrate::{Photos, calibrate, feature_error},
+    calibrate::{Listening, Photos, calibrate, feature_error},
     correct::correct,
     integers::IntegerNet,
-    observe::Observed,
+    observe::{Observed, Team},
 };
 use crate::{
     BATCH_NORM, ConvLayer, Error, Input, Net, Numerics, Padding, Params, Part, ReferencePlan, Scaling, Spec,
     tensor_shapes,
 };
+
+const GO_ON: Listening<'_> = &|_| ControlFlow::Continue(());
 
 const TORCH: fn() -> Numerics = || Numerics {
     epsilon: 1e-5,
@@ -23,7 +27,7 @@ const TORCH: fn() -> Numerics = || Numerics {
 };
 
 /// Photos of a kind: a wave across each, in a color of its own, and a little noise.
-fn photos(count: u32, [height, width]: [usize; 2]) -> Vec<Vec<u8>> {
+pub(super) fn photos(count: u32, [height, width]: [usize; 2]) -> Vec<Vec<u8>> {
     let photo = |number| {
         let mut stream = Stream::new(21, Purpose::Test, 0, number);
         let mut draw = |low, high| stream.range(low, high);
@@ -105,7 +109,7 @@ fn errors(params: &Params, size: [usize; 2]) -> [f64; 2] {
     let alone = [Arc::new(Net::new(params)), Arc::new(Net::int8(params).unwrap())];
     let alone = feature_error(&alone, Isa::best(), size, &judged, &threads).unwrap();
     let photos = Photos { size, seen: &seen, judged: &judged };
-    [alone, calibrate(params, &photos, Isa::best(), &threads).unwrap().error]
+    [alone, calibrate(params, &photos, Isa::best(), &threads, GO_ON).unwrap().error]
 }
 
 fn odd_channels() -> Spec {
@@ -134,6 +138,17 @@ fn nets_of_any_width_size_and_padding_are_near_f32() {
     }
 }
 
+/// Small nets of all kinds, each with a size: a first block that adds, odd channels, either padding, stride 2 at odd sides.
+pub(super) fn nets() -> Vec<(Params, [usize; 2])> {
+    let cases = [
+        (Spec::with_width(0.1).unwrap(), Numerics::KERAS, [64, 64]),
+        (odd_channels(), TORCH(), [51, 83]),
+        (odd_channels(), Numerics::KERAS, [65, 50]),
+    ];
+    let drawn = |(spec, numerics, size)| (honest(drawn(spec, numerics, 7), &photos(2, size), size), size);
+    cases.into_iter().map(drawn).collect()
+}
+
 const SIZE: [usize; 2] = [64, 48];
 
 /// A small net, and photos of its size.
@@ -152,7 +167,7 @@ fn with(params: &Params, name: &str, change: impl Fn(usize, &mut f32)) -> Params
 fn calibrated(params: &Params, all: &[Vec<u8>], threads: usize) -> Result<super::Calibrated, Error> {
     let (seen, judged) = (inputs(&all[..6]), inputs(&all[6..]));
     let photos = Photos { size: SIZE, seen: &seen, judged: &judged };
-    calibrate(params, &photos, Isa::best(), &Threads::new(threads).unwrap())
+    calibrate(params, &photos, Isa::best(), &Threads::new(threads).unwrap(), GO_ON)
 }
 
 #[test]
@@ -170,7 +185,8 @@ fn corrected_biases_bring_the_means_to_those_of_f32() {
     let (params, all) = small();
     let (seen, threads) = (inputs(&all), Threads::serial());
     let net = Arc::new(Net::new(&params));
-    let observed = Observed::of(&net, Isa::best(), SIZE, &seen, &threads).unwrap();
+    let team = Team { isa: Isa::best(), threads: &threads, progress: &|_| ControlFlow::Continue(()) };
+    let observed = Observed::of(&net, SIZE, &seen, team).unwrap();
     let plain = IntegerNet::from_observed(&params, &observed.widened(0.05), &observed).unwrap();
     // Biases that are off, as those of rounded weights are, only more so.
     let mut off = plain;
@@ -179,7 +195,7 @@ fn corrected_biases_bring_the_means_to_those_of_f32() {
         biases.iter_mut().enumerate().for_each(|(c, bias)| *bias += ((at + c) % 7) as i32 * 300 - 900);
     }
     let mut corrected = off.clone();
-    correct(&mut corrected, &observed, SIZE, &seen, &threads).unwrap();
+    correct(&mut corrected, &observed, SIZE, &seen, team).unwrap();
     let error = |integers: IntegerNet| {
         let nets = [Arc::clone(&net), Arc::new(Net::of_integers(integers))];
         feature_error(&nets, Isa::best(), SIZE, &seen, &threads).unwrap()
@@ -249,7 +265,7 @@ fn what_is_no_number_is_refused_by_name() {
     pixels[77] = f32::NAN;
     let (threads, good) = (Threads::serial(), inputs(&all));
     let of = |size, seen: &[Input<'_>]| {
-        calibrate(&params, &Photos { size, seen, judged: &good }, Isa::best(), &threads).unwrap_err()
+        calibrate(&params, &Photos { size, seen, judged: &good }, Isa::best(), &threads, GO_ON).unwrap_err()
     };
     assert_eq!(of(SIZE, &[Input::F32(&pixels)]), Error::Pixel { index: 77 });
     assert_eq!(of(SIZE, &[]), Error::NoPhotos);
@@ -269,6 +285,31 @@ fn a_net_without_statistics_needs_photos() {
     assert!(net.error < 0.1, "{}", net.error);
     let one = inputs(&all[..1]);
     let photos = Photos { size: SIZE, seen: &one, judged: &[] };
-    let one = calibrate(&folded, &photos, Isa::best(), &Threads::serial()).unwrap();
+    let one = calibrate(&folded, &photos, Isa::best(), &Threads::serial(), GO_ON).unwrap();
     assert!(one.photos == 1 && one.error < 0.1, "{}", one.error);
+}
+
+#[test]
+fn a_calibration_tells_how_far_it_is_and_can_be_stopped_anywhere() {
+    let (params, all) = small();
+    let (seen, judged) = (inputs(&all[..6]), inputs(&all[6..]));
+    let photos = Photos { size: SIZE, seen: &seen, judged: &judged };
+    let threads = Threads::serial();
+    let heard = Mutex::new(Vec::new());
+    let whole = calibrate(&params, &photos, Isa::best(), &threads, &|share| {
+        heard.lock().unwrap().push(share);
+        ControlFlow::Continue(())
+    });
+    whole.unwrap();
+    let heard = heard.into_inner().unwrap();
+    assert!(
+        heard.len() > 20 && heard.is_sorted() && heard[0] == 0.0 && heard.iter().all(|share| *share < 1.0)
+    );
+    for most in heard {
+        let stopped = calibrate(&params, &photos, Isa::best(), &threads, &|share| match share < most {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        });
+        assert_eq!(stopped.unwrap_err(), Error::Stopped, "{most}");
+    }
 }

@@ -109,7 +109,9 @@ impl Reading<'_> {
         }
         let stated = self.values(FINE, Element::U8, Shape::of([BLOCKS]), u8::from_le_bytes)?;
         match stated.iter().position(|value| *value > 1) {
-            Some(at) => Err(refuse(self.file, FINE, format!("value {at} is {}, expected 0 or 1", stated[at]))),
+            Some(at) => {
+                Err(refuse(self.file, FINE, format!("value {at} is {}, expected 0 or 1", stated[at])))
+            }
             None => Ok(stated.into_iter().map(|value| value == 1).collect()),
         }
     }

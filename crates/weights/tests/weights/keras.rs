@@ -169,6 +169,7 @@ fn a_head_is_no_part_of_the_backbone() {
     assert!(matches!(open(&tensors), Err(Error::NoBackbone { .. })));
 }
 
+/// Refuses: other files of weights | another net | the first names of its tensors, and the layouts that are known
 #[test]
 fn names_of_no_layout_are_shown() {
     let foreign = Tensors::from([("layer1.0.conv1.weight".to_owned(), Tensor::zeros(Shape::of([1])))]);

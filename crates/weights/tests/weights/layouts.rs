@@ -144,6 +144,7 @@ fn open(tensors: &Tensors) -> Result<Weights, Error> {
     from_bytes(&net::file(&net::texts(&[]), tensors), "net")
 }
 
+/// Opens: other files of weights | safetensors in the names of Keras, torchvision, timm or Google's port | by the names of its tensors
 #[test]
 fn every_layout_gives_the_same_net() {
     let imagenet = Scaling::mean_std([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);

@@ -134,6 +134,7 @@ fn a_temperature_goes_with_the_model_and_one_that_is_none_is_refused() {
     }
 }
 
+/// Opens: other files of weights | a model of icecap | its backbone
 #[test]
 fn an_embedded_model_opens_as_weights() {
     let expected = model(&["a", "b", "c"], true);

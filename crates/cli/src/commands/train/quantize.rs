@@ -1,10 +1,10 @@
 //! `train --precision int8`: the backbone is quantized with photos of the training, and told from the one in f32.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use icecap::advanced::data::Cache;
-use icecap::model::{CalibrationPhotos, Precision, Preprocessing, Quantization};
+use icecap::model::{self, CalibrationPhotos, Precision, Preprocessing, Quantization};
 use icecap::{Backbone, Dataset, Error, Source, Trained};
 
 use super::options::Options;
@@ -12,8 +12,7 @@ use super::unfinished::Unfinished;
 use crate::run::metrics::Int8;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
-use crate::terminal::lock::lock;
-use crate::terminal::progress::Busy;
+use crate::terminal::progress::Progress;
 use crate::terminal::quantized;
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
@@ -49,13 +48,14 @@ pub(super) fn quantized(
     if opened.precision() == Precision::Int8 || options.backbone.runner.precision != Some(Precision::Int8) {
         return Ok(opened.clone());
     }
-    let busy = Mutex::new(Busy::new("quantizing"));
-    let progress = |_| {
-        lock(&busy).tick();
+    let photos = dataset.calibration();
+    let bar = Progress::new("quantizing", photos.seen.len() + photos.judged.len());
+    let progress = |now: model::Progress| {
+        bar.set(now.done);
         interrupt::flow()
     };
-    let backbone = opened.calibrated(&dataset.calibration(), preprocessing, &progress);
-    drop(busy);
+    let backbone = opened.calibrated(&photos, preprocessing, &progress);
+    drop(bar);
     let backbone = going_on(backbone, unfinished)?;
     if let Some(Quantization { error: Some(error), .. }) = backbone.quantization()
         && error > Int8::LARGE_ERROR

@@ -188,6 +188,7 @@ fn hdf5(tensors: &Tensors, config: Option<&str>) -> Vec<u8> {
     forge.file(root)
 }
 
+/// Opens: Keras | a whole model, `.keras` or `.h5` of `model.save` | by its description
 #[test]
 fn each_container_of_keras_brings_it() {
     let (right, wrong) = (model(&[dense(json!("softmax"))]), model(&[dense(json!("relu"))]));

@@ -163,6 +163,7 @@ fn a_head_that_cannot_be_read_leaves_the_net_usable() {
     passed_over(&tensors, &["'dense/bias' holds NaN at index 0; save or train it anew (byte "]);
 }
 
+/// Opens: Keras | a dense layer without bias | as one whose bias is zero
 #[test]
 fn a_dense_layer_without_bias_has_one_of_zeros() {
     let mut tensors = numbered("");
@@ -189,6 +190,7 @@ fn what_is_no_part_of_the_net_is_refused_by_name() {
     refused(&tensors, &["'block_2_expand/bias'", "'layers/conv2d_4/vars/1'"]);
 }
 
+/// Refuses: Keras | two nets in one file | both names
 #[test]
 fn two_nets_in_one_file_are_refused_with_both_names() {
     let mut tensors = numbered("layers/functional/");
@@ -196,6 +198,7 @@ fn two_nets_in_one_file_are_refused_with_both_names() {
     refused(&tensors, &["layers/functional/layers/", "layers/functional_1/layers/", "keep one net"]);
 }
 
+/// Opens: Keras | a compiled model with the state of its optimizer | the state is passed over
 #[test]
 fn state_of_training_is_left_out() {
     let mut tensors = numbered("");

@@ -14,6 +14,7 @@ const PUBLISHED: [(&str, f32, &str); 2] = [
     ("1.0_160", 1.0, "keras_mobilenet_v2_1.0_imagenet.safetensors"),
 ];
 
+/// Opens: Keras | `mobilenet_v2_weights_tf_dim_ordering_tf_kernels_….h5`, as `keras.applications` downloads it | layout's own numbers: epsilon 1e-3, TensorFlow's padding, pixels -1..1
 #[test]
 fn the_published_files_open_with_the_values_of_their_other_forms() {
     let Some(folder) = weights_folder() else { return };
@@ -43,6 +44,7 @@ fn written(source: &Path) -> Option<tempfile::TempDir> {
     Some(folder)
 }
 
+/// Opens: Keras | weights alone, `.weights.h5` of Keras 3 and `.h5` of Keras 2 | by the order of layers; nothing is stated of pixels or size
 #[test]
 fn every_way_in_which_keras_saves_a_net_gives_the_same_net() {
     let Some(folder) = weights_folder() else { return };

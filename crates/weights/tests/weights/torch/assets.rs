@@ -5,6 +5,7 @@ use icecap_weights::{Container, ContainerKind, Layout, read};
 
 use crate::given::weights_folder;
 
+/// Opens: PyTorch | `torch.save` as an archive, and as before version 1.6 | a pickle is read as data, nothing is run
 #[test]
 fn each_file_opens_by_itself() {
     let Some(folder) = weights_folder() else { return };

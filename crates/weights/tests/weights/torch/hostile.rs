@@ -39,6 +39,7 @@ fn refused(pickle: &[u8], tensors: &[Tensor], expected: &str) {
     }
 }
 
+/// Opens: PyTorch | tensors that are views of one storage, `channels_last` among them | in their own order
 #[test]
 fn views_of_storages_come_out_in_their_own_order() {
     let values: Vec<f32> = (0..24).map(|value| value as f32).collect();
@@ -128,6 +129,7 @@ const OPERATIONS: [(&[u8], &str); 25] = [
     (b"ccollections\nOrderedDict\n(](NetR", "made of no pairs"),
 ];
 
+/// Refuses: PyTorch | a pickle in whose place of weights something is called | the function and its byte
 #[test]
 fn nothing_is_called() {
     let system = |operation: &str| {

@@ -149,6 +149,7 @@ fn assert_same(weights: &Weights, tensors: &Tensors) {
 
 const OTHERS: [Layout; 3] = [Layout::Torchvision, Layout::Timm, Layout::HuggingFace];
 
+/// Opens: PyTorch | a `state_dict` in the names of torchvision, timm, or Google's port in transformers | epsilon, padding and pixels of its layout
 #[test]
 fn a_net_under_other_names_is_the_same_net() {
     let tensors = net::tensors(&net::tiny(), Some(10));

@@ -1,0 +1,1 @@
+"""What people_models.py is made of: photos, nets, and models of each framework."""
