@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::container::ContainerKind;
 use crate::hash_remedy::HashRemedy;
 use crate::layout::{HEAD_PREFIX, Layout};
+use crate::other_form::OtherForm;
 use crate::shown::shown;
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
@@ -115,6 +116,28 @@ pub enum Error {
         path: PathBuf,
         /// The first names in it.
         names: String,
+    },
+    /// A layer that Keras' description of the model has, and that is not followed.
+    #[error("{}: {told}", path.display())]
+    Layer {
+        /// The file.
+        path: PathBuf,
+        /// The layer's name and class, and why it is not followed.
+        told: String,
+    },
+    /// A net that was saved in another form than as a file of its tensors.
+    #[error("{}: {form}", path.display())]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// The form, and what saves the tensors.
+        form: OtherForm,
+    },
+    /// Averaged weights were asked for, and the file has none.
+    #[error("{}: no averaged weights (EMA) stand in the file beside its net", path.display())]
+    NoAverages {
+        /// The file.
+        path: PathBuf,
     },
     /// A tensor that is not there, and whose shape nothing else in the file tells.
     #[error("{}: tensor '{tensor}' is missing; {}", path.display(), hint(tensor))]

@@ -21,6 +21,7 @@
 
 mod affine;
 mod bundle;
+mod choices;
 mod container;
 mod dense_head;
 mod derived;
@@ -31,6 +32,7 @@ mod exported_metadata;
 mod exported_net;
 mod hash_remedy;
 mod heads;
+mod inside;
 mod integers;
 mod labels;
 mod layout;
@@ -38,19 +40,24 @@ mod manifest;
 mod onnx;
 mod open;
 mod opened;
+mod other_form;
 mod params_digest;
 #[cfg(feature = "files")]
 mod prepacked;
 mod reading;
 mod record;
 mod save;
+mod shard;
 mod shown;
 #[cfg(feature = "files")]
 mod store;
 mod tflite;
 mod vocabulary;
 
-pub use bundle::{BackbonePart, FORMAT, INTEGER_FORMAT, Model, OpenedModel, Preprocessing, check_classes};
+pub use bundle::{
+    BackbonePart, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, Preprocessing, check_classes,
+};
+pub use choices::{Choices, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
 pub use dense_head::{
     Activation, BatchNormValues, DenseHead, DenseLayer, FileHead, HeadBuilder, HeadOutput, MAX_HEAD_LAYERS,
@@ -60,17 +67,19 @@ pub use error::{Error, Kind};
 pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;
 pub use icecap_foundation::{Digest, NotADigest};
+pub use inside::Inside;
 pub use integers::{IntegerBackbone, Quantization, integers_digest};
 pub use labels::label_lines;
-pub use layout::Layout;
+pub use layout::{Layout, Stated};
 pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]
 pub use open::{STARTER, open_starter, starter};
 pub use open::{format_scaling, from_bytes, open_bytes, parse_scaling};
 #[cfg(feature = "files")]
-pub use open::{open, read, read_on};
+pub use open::{open, open_with, read, read_on, read_with};
 pub use opened::{Opened, Weights};
+pub use other_form::OtherForm;
 pub use params_digest::params_digest;
 #[cfg(feature = "files")]
 pub use prepacked::{PackStore, PackedName, packed_bytes, packed_in};

@@ -17,7 +17,7 @@ use icecap_kernels::Threads;
 use crate::container::MAX_FILE;
 use crate::derived::Packing;
 use crate::reading::{Known, Reading};
-use crate::{Error, Manifest, Opened, Weights};
+use crate::{Choices, Error, Manifest, Opened, Weights};
 
 /// Reads a pixel scaling as records write it: `-1..1`, `mean R,G,B std R,G,B` or `scale R,G,B shift R,G,B`.
 ///
@@ -54,8 +54,19 @@ pub fn read(path: impl AsRef<Path>) -> Result<Weights, Error> {
 /// Those of [`read`].
 #[cfg(feature = "files")]
 pub fn read_on(path: impl AsRef<Path>, threads: &Threads) -> Result<Weights, Error> {
+    read_with(path, Choices::default(), threads)
+}
+
+/// Reads and checks a weight file as [`read_on`] does, and takes what was chosen of it.
+///
+/// # Errors
+/// Those of [`read`]; [`Error::NoAverages`] where averaged weights are asked of a file that has none.
+#[cfg(feature = "files")]
+pub fn read_with(path: impl AsRef<Path>, choices: Choices, threads: &Threads) -> Result<Weights, Error> {
     let path = path.as_ref();
-    let read = |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).read(bytes, Packing::Skipped);
+    let read = |bytes: &[u8]| {
+        by_hash(path, threads, &Manifest::built_in).with(choices).read(bytes, Packing::Skipped)
+    };
     Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)??.0)
 }
 
@@ -69,8 +80,23 @@ pub fn read_on(path: impl AsRef<Path>, threads: &Threads) -> Result<Weights, Err
 /// Those of [`read`]; [`Error::Pack`] for a net that cannot be had in `precision`.
 #[cfg(feature = "files")]
 pub fn open(path: impl AsRef<Path>, precision: Precision, threads: &Threads) -> Result<Opened, Error> {
+    open_with(path, Choices::default(), precision, threads)
+}
+
+/// Opens a weight file as [`open`] does, and takes what was chosen of it.
+///
+/// # Errors
+/// Those of [`open`]; [`Error::NoAverages`] where averaged weights are asked of a file that has none.
+#[cfg(feature = "files")]
+pub fn open_with(
+    path: impl AsRef<Path>,
+    choices: Choices,
+    precision: Precision,
+    threads: &Threads,
+) -> Result<Opened, Error> {
     let path = path.as_ref();
-    let read = |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).open(bytes, precision);
+    let read =
+        |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).with(choices).open(bytes, precision);
     icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
 }
 
@@ -132,7 +158,7 @@ fn by_hash<'a>(
     threads: &'a Threads,
     manifest: &'a dyn Fn() -> Result<Manifest, Error>,
 ) -> Reading<'a> {
-    Reading { path, known: Known::ByHash(manifest), threads }
+    Reading { path, known: Known::ByHash(manifest), threads, choices: Choices::default() }
 }
 
 #[cfg(feature = "starter")]

@@ -21,7 +21,7 @@ use crate::container::MAX_FILE;
 use crate::derived::Packing;
 use crate::hash_remedy::HashRemedy;
 use crate::reading::{Known, Reading};
-use crate::{Checked, Digest, Entry, Error, Opened, Weights};
+use crate::{Checked, Choices, Digest, Entry, Error, Opened, Weights};
 
 /// The folder in which the files of known weights are kept.
 #[derive(Clone, Debug)]
@@ -149,7 +149,8 @@ impl Store {
         if !path.is_file() {
             return Err(Error::NotCached { name: entry.name.clone(), path });
         }
-        let reading = Reading { path: &path, known: Known::Entry(entry), threads };
+        let choices = Choices::default();
+        let reading = Reading { path: &path, known: Known::Entry(entry), threads, choices };
         let (weights, net) = icecap_kernels::with_mapped_file(&path, MAX_FILE, |bytes| {
             check_size(entry, bytes.len() as u64, &path.display().to_string())?;
             // Of a file that is another than it should be, that is the first thing to know.

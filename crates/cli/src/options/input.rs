@@ -7,7 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 use icecap::advanced::data::{ExifPolicy, ResizeMode};
 use icecap::advanced::graph::Scaling;
-use icecap::advanced::weights::{FileHead, Weights};
+use icecap::advanced::weights::{Choices, FileHead, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES, Weights};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Settings};
 
@@ -31,7 +31,24 @@ pub(crate) struct BackboneOptions {
     #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
     pub(crate) scaling: Option<Scaling>,
     #[command(flatten)]
+    pub(crate) averages: AveragesOption,
+    #[command(flatten)]
     pub(crate) runner: RunnerOptions,
+}
+
+/// Which net of a file with averaged weights.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct AveragesOption {
+    /// Take the averaged weights (EMA) that a training's checkpoint holds beside the trained ones
+    #[arg(long)]
+    pub(crate) ema: bool,
+}
+
+impl AveragesOption {
+    /// Returns what is taken of a file.
+    pub(crate) fn choices(self) -> Choices {
+        Choices { ema: self.ema, activation: None }
+    }
 }
 
 impl BackboneOptions {
@@ -60,8 +77,8 @@ impl BackboneOptions {
         };
         let source = WeightsSource::find(&asked)?;
         let backbone = match self.scaling {
-            None => source.backbone(settings),
-            Some(_) => self.scaled(source.weights()?, settings),
+            None => source.backbone(self.averages.choices(), settings),
+            Some(_) => self.scaled(source.weights(self.averages.choices())?, settings),
         }?;
         tell(&asked, backbone.notes(), backbone.head());
         Ok(backbone)
@@ -80,7 +97,16 @@ impl BackboneOptions {
 /// Tells what the person should know who uses these weights for their backbone.
 pub(crate) fn tell(asked: &Path, notes: &[String], head: &FileHead) {
     let file = plain_path(asked);
-    notes.iter().for_each(|text| note(&format!("note: {file}: {text}")));
+    for text in notes {
+        let advice = if text.starts_with(NOTE_OF_AVERAGES) {
+            "; --ema takes them"
+        } else if text.starts_with(NOTE_OF_ACTIVATION) {
+            "; --activation of `icecap weights import` takes another"
+        } else {
+            ""
+        };
+        note(&format!("note: {file}: {text}{advice}"));
+    }
     if let Some(reason) = head.unreadable() {
         note(&format!("note: {file}: its head cannot be read and is passed over: {}", plain(reason)));
     }

@@ -7,7 +7,7 @@ use icecap::model::Precision;
 use icecap::{Backbone, Classifier, Error, Settings};
 
 use crate::bundle::payload::{self, Payload};
-use crate::options::input::BackboneOptions;
+use crate::options::input::{AveragesOption, BackboneOptions};
 use crate::options::runner::RunnerOptions;
 use crate::store::cache_folder;
 use crate::store::weights_source::WeightsSource;
@@ -23,13 +23,15 @@ pub(crate) struct ModelOptions {
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) weights: Option<PathBuf>,
     #[command(flatten)]
+    averages: AveragesOption,
+    #[command(flatten)]
     runner: RunnerOptions,
 }
 
 impl ModelOptions {
     /// Options with these values, for commands that do not parse them.
     pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, runner: RunnerOptions) -> Self {
-        Self { model, weights, runner }
+        Self { model, weights, averages: AveragesOption::default(), runner }
     }
 
     /// Returns the settings of what the model runs on.
@@ -45,7 +47,7 @@ impl ModelOptions {
             return self.open_bundled(payload);
         }
         if let Some(weights) = &self.weights {
-            let backbone = WeightsSource::find(weights)?.backbone(settings)?;
+            let backbone = WeightsSource::find(weights)?.backbone(self.averages.choices(), settings)?;
             return self.over(&backbone);
         }
         let opening = Classifier::builder().settings(settings);
@@ -101,9 +103,10 @@ impl ModelOptions {
     }
 
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
-        let around = BackboneOptions { weights: None, scaling: None, runner: self.runner };
+        let (averages, runner) = (self.averages, self.runner);
+        let around = BackboneOptions { weights: None, scaling: None, averages, runner };
         let backbone = match around.file() {
-            Some(asked) => WeightsSource::find(&asked)?.backbone(self.runner.settings())?,
+            Some(asked) => WeightsSource::find(&asked)?.backbone(averages.choices(), runner.settings())?,
             None => Backbone::starter(self.runner.settings())?,
         };
         if backbone.record().params_sha256.to_string() == params_sha256 {

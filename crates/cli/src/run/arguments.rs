@@ -35,6 +35,8 @@ pub(crate) struct PhotoArguments {
     pub(crate) exclude: Option<String>,
     pub(crate) class_order: Option<String>,
     pub(crate) weights: String,
+    /// Whether the averaged ones among them were taken.
+    pub(crate) ema: bool,
     pub(crate) params_sha256: String,
     pub(crate) scaling: String,
     pub(crate) size: [usize; 2],
@@ -63,6 +65,9 @@ pub(crate) struct RunArguments {
 #[derive(Debug, PartialEq, Deserialize)]
 pub(crate) struct Basis {
     pub(crate) weights: String,
+    /// Missing in runs of builds that took no averaged weights.
+    #[serde(default)]
+    pub(crate) ema: bool,
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
     /// Missing in runs of builds that knew f32 alone.

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use icecap::advanced::kernels::Threads;
 use icecap::advanced::weights::download::{Network, Wish};
-use icecap::advanced::weights::{Entry, Error, Manifest, Store, Weights};
+use icecap::advanced::weights::{Choices, Entry, Error, Manifest, Store, Weights, read_with};
 use icecap::{Backbone, Settings};
 
 use crate::store::cache_folder;
 use crate::store::fetch;
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
 use crate::terminal::wording::plain;
 
 /// The environment variable that names a manifest of the user's own.
@@ -50,11 +51,23 @@ impl WeightsSource {
         })
     }
 
+    /// Refuses to choose where there is nothing to choose from.
+    fn check(&self, choices: Choices) -> Result<(), Failure> {
+        match self {
+            Self::Starter | Self::Entry(..) if choices.ema => Err(Failure::new(
+                Code::Arguments,
+                "--ema: weights known by name hold one net; it is for a file with averaged weights beside them",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the backbone, after fetching it if need be.
-    pub(crate) fn backbone(&self, settings: Settings) -> Result<Backbone, Failure> {
+    pub(crate) fn backbone(&self, choices: Choices, settings: Settings) -> Result<Backbone, Failure> {
+        self.check(choices)?;
         Ok(match self {
             Self::Starter => Backbone::starter(settings)?,
-            Self::File(path) => Backbone::open(path, settings)?,
+            Self::File(path) => Backbone::open_with(path, choices, settings)?,
             Self::Entry(entry, store) => {
                 provide(entry, store)?;
                 Backbone::open_stored(store, entry, settings)?
@@ -63,10 +76,11 @@ impl WeightsSource {
     }
 
     /// Opens the net and its record, after fetching them if need be.
-    pub(crate) fn weights(&self) -> Result<Weights, Failure> {
+    pub(crate) fn weights(&self, choices: Choices) -> Result<Weights, Failure> {
+        self.check(choices)?;
         Ok(match self {
             Self::Starter => icecap::advanced::weights::starter()?,
-            Self::File(path) => icecap::advanced::weights::read(path)?,
+            Self::File(path) => read_with(path, choices, &Threads::serial())?,
             Self::Entry(entry, store) => {
                 provide(entry, store)?;
                 store.read(entry)?
@@ -104,5 +118,5 @@ pub(crate) fn manifest(own: Option<&Path>) -> Result<Manifest, Failure> {
 }
 
 fn content(path: &Path, error: impl std::fmt::Display) -> Failure {
-    Failure::new(crate::terminal::failure::Code::Content, format!("{}: {error}", path.display()))
+    Failure::new(Code::Content, format!("{}: {error}", path.display()))
 }

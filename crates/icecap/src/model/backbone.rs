@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use icecap_graph::{Net, Params, Plan, Precision, Spec, Tap};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{
-    BackbonePart, Digest, Entry, FileHead, IntegerBackbone, Model, Opened, OpenedModel, PackStore,
+    BackbonePart, Choices, Digest, Entry, FileHead, IntegerBackbone, Model, Opened, OpenedModel, PackStore,
     PackedName, Quantization, Record, Store, Weights,
 };
 
@@ -59,7 +59,7 @@ impl Backbone {
     }
 
     fn of_opened(Opened { weights, net }: Opened, runner: Runner) -> Self {
-        let Weights { params, record, head, notes } = weights;
+        let Weights { params, record, head, notes, .. } = weights;
         Self::of(Arc::new(params), net, record, runner).with_file(head, notes)
     }
 
@@ -152,8 +152,16 @@ impl Backbone {
     /// [`Error::Weights`] with the file and what is wrong with it; [`Error::IntegersAlone`] if f32 is asked of a model file
     /// in int8; otherwise what [`Backbone::new`] returns.
     pub fn open(path: impl AsRef<Path>, settings: Settings) -> Result<Self, Error> {
+        Self::open_with(path, Choices::default(), settings)
+    }
+
+    /// Opens a weight file as [`Backbone::open`] does, and takes what was chosen of it.
+    ///
+    /// # Errors
+    /// What [`Backbone::open`] returns; [`Error::Weights`] where averaged weights are asked of a file that has none.
+    pub fn open_with(path: impl AsRef<Path>, choices: Choices, settings: Settings) -> Result<Self, Error> {
         let (runner, path) = (Runner::new(settings)?, path.as_ref());
-        match icecap_weights::open(path, runner.for_weights(), &runner.threads) {
+        match icecap_weights::open_with(path, choices, runner.for_weights(), &runner.threads) {
             Err(icecap_weights::Error::IntegersOnly { .. }) => {
                 Self::of_model(Model::open(path, &runner.threads)?, path, runner)
             }

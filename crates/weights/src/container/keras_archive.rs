@@ -71,8 +71,7 @@ impl Entry<'_> {
     fn into_owned(self) -> Entry<'static> {
         let values = match self.values {
             Values::F32(bytes) => Values::F32(Cow::Owned(bytes.into_owned())),
-            // Types that only safetensors has.
-            Values::Typed(element, _) => Values::Other(element.name().to_owned()),
+            Values::Typed(element, bytes) => Values::Typed(element, Cow::Owned(bytes.into_owned())),
             Values::Other(name) => Values::Other(name),
         };
         Entry { values, ..self }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use crate::Error;
 pub use contents::Container;
-pub(crate) use contents::{Entry, MODEL_CONFIG, Values, dtype_error};
+pub(crate) use contents::{Dict, Entry, MODEL_CONFIG, Values, dtype_error};
 pub(crate) use element::Element;
 pub use kind::ContainerKind;
 pub use limit::{MAX_FILE, MAX_NAME, MAX_TENSORS};

@@ -2,30 +2,23 @@
 //! `mobilenet_v2.conv_stem.first_conv.convolution.weight`, `mobilenet_v2.layer.0.expand_1x1.convolution.weight`,
 //! `classifier.weight`.
 //!
-//! The stem holds the first block too; `layer.0` is the second. A file of the net without its top lacks the prefix.
+//! The stem holds the first block too; `layer.0` is the second. A file of the net without its top lacks `mobilenet_v2`.
 //! Google's tops have 1,001 classes, the first of them the background.
 
 use icecap_graph::{ConvLayer, Part};
 
-use super::torch::Modules;
+use super::kind::Layout;
+use super::naming::{Modules, Naming};
 
-/// What the names of the net begin with in a file that has a top.
-const PREFIX: &str = "mobilenet_v2.";
+pub(super) static NAMING: Naming =
+    Naming { layout: Layout::HuggingFace, root: "mobilenet_v2.", modules, owns };
 
-/// The name of the top's module.
-pub(super) const TOPS: [&str; 1] = ["classifier"];
-
-/// What a file with a top calls a convolution and its BatchNorm.
-pub(super) fn modules(layer: ConvLayer) -> Modules {
-    named(PREFIX, layer)
+fn owns(module: &str) -> bool {
+    matches!(module, "conv_stem" | "layer" | "conv_1x1")
 }
 
-/// What a file of the bare net calls a convolution and its BatchNorm.
-pub(super) fn bare_modules(layer: ConvLayer) -> Modules {
-    named("", layer)
-}
-
-fn named(prefix: &str, layer: ConvLayer) -> Modules {
+/// What Hugging Face calls a convolution and its BatchNorm.
+fn modules(layer: ConvLayer) -> Modules {
     let part = match layer.part {
         Part::Stem => "conv_stem.first_conv",
         Part::Last => "conv_1x1",
@@ -34,9 +27,9 @@ fn named(prefix: &str, layer: ConvLayer) -> Modules {
         Part::Project => "reduce_1x1",
     };
     let module = match (layer.part, layer.block) {
-        (Part::Stem | Part::Last, _) => format!("{prefix}{part}"),
-        (_, 0) => format!("{prefix}conv_stem.{part}"),
-        (_, block) => format!("{prefix}layer.{}.{part}", block - 1),
+        (Part::Stem | Part::Last, _) => part.to_owned(),
+        (_, 0) => format!("conv_stem.{part}"),
+        (_, block) => format!("layer.{}.{part}", block - 1),
     };
     Modules { conv: format!("{module}.convolution"), norm: format!("{module}.normalization") }
 }

@@ -1,4 +1,4 @@
-//! The four layouts and the numbers that come with each.
+//! The layouts and the numbers that come with each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,11 +25,16 @@ pub enum Layout {
     Timm,
     /// Hugging Face's port of TensorFlow's weights: `mobilenet_v2.conv_stem.first_conv.convolution.weight`.
     HuggingFace,
+    /// The flat sequences of d-li14's and tonylins' ports: `features.2.conv.3.weight`, `conv.0.weight`.
+    Flat,
+    /// OpenMMLab's modules: `backbone.layer2.0.conv.1.conv.weight`, `head.fc.weight`.
+    OpenMmLab,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Self; 4] = [Self::Keras, Self::Torchvision, Self::Timm, Self::HuggingFace];
+    pub const ALL: [Self; 6] =
+        [Self::Keras, Self::Torchvision, Self::Timm, Self::HuggingFace, Self::Flat, Self::OpenMmLab];
 
     /// Returns the layout's name in metadata and in the manifest.
     #[must_use]
@@ -39,6 +44,8 @@ impl Layout {
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
             Self::HuggingFace => "huggingface",
+            Self::Flat => "flat",
+            Self::OpenMmLab => "openmmlab",
         }
     }
 
@@ -50,6 +57,8 @@ impl Layout {
             Self::Torchvision => "features.0.0.weight",
             Self::Timm => "conv_stem.weight",
             Self::HuggingFace => "mobilenet_v2.conv_stem.first_conv.convolution.weight",
+            Self::Flat => "features.1.conv.0.weight",
+            Self::OpenMmLab => "backbone.conv1.conv.weight",
         }
     }
 
@@ -59,7 +68,7 @@ impl Layout {
         match self {
             // Hugging Face's port keeps TensorFlow's numbers.
             Self::Keras | Self::HuggingFace => Numerics::KERAS,
-            Self::Torchvision | Self::Timm => Numerics {
+            Self::Torchvision | Self::Timm | Self::Flat | Self::OpenMmLab => Numerics {
                 epsilon: 1e-5,
                 padding: Padding::Symmetric,
                 scaling: Scaling::mean_std(IMAGENET_MEAN, IMAGENET_STD),
@@ -73,7 +82,7 @@ impl Layout {
         match self {
             Self::Keras => [160, 160],
             // They were published for one size only.
-            Self::Torchvision | Self::Timm | Self::HuggingFace => [224, 224],
+            Self::Torchvision | Self::Timm | Self::HuggingFace | Self::Flat | Self::OpenMmLab => [224, 224],
         }
     }
 
@@ -90,7 +99,9 @@ impl Layout {
         match self {
             Self::Keras => "squash",
             // The shorter side to 256, of which 224 are kept.
-            Self::Torchvision | Self::Timm | Self::HuggingFace => "center-crop 0.875",
+            Self::Torchvision | Self::Timm | Self::HuggingFace | Self::Flat | Self::OpenMmLab => {
+                "center-crop 0.875"
+            }
         }
     }
 }

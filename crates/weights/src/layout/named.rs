@@ -6,9 +6,9 @@
 //! tensor that the error names, not its hundred neighbors.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use icecap_graph::{BATCH_NORM, ConvLayer, Part, Spec, TOP_BIAS, TOP_KERNEL};
+use icecap_graph::{BATCH_NORM, ConvLayer, Part, Scaling, Spec, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor, Threads, in_slabs};
 
 use super::order::AxisOrder;
@@ -49,6 +49,8 @@ pub(crate) struct Named<'f> {
     table: BTreeMap<String, Source>,
     /// What the layout has found on the net's features, beside a classification top: then the top is left out.
     head: FileHead,
+    scaling: Option<Scaling>,
+    notes: Vec<String>,
 }
 
 impl<'f> Named<'f> {
@@ -58,12 +60,41 @@ impl<'f> Named<'f> {
         sources: BTreeMap<String, Source>,
         table: BTreeMap<String, Source>,
     ) -> Self {
-        Self { file, sources, table, head: FileHead::None }
+        let (head, scaling, notes) = (FileHead::None, None, Vec::new());
+        Self { file, sources, table, head, scaling, notes }
     }
 
     /// Says what the file has on the net's features instead of a classification top, whose tensors are then left out.
     pub(crate) fn with_head(self, head: FileHead) -> Self {
         Self { head, ..self }
+    }
+
+    /// Says how the file's tensors scale pixels.
+    pub(crate) fn with_scaling(self, scaling: Option<Scaling>) -> Self {
+        Self { scaling, ..self }
+    }
+
+    /// Returns the scaling of pixels that the file's tensors say; `None` if they say nothing of it.
+    pub(crate) fn scaling(&self) -> Option<Scaling> {
+        self.scaling
+    }
+
+    /// Adds what the person who opens the file should know.
+    pub(crate) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// Returns what the person who opens the file should know of its tensors.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let types: BTreeSet<&str> =
+            self.sources.values().filter_map(|source| self.file.dtype(&source.name)).collect();
+        let others: Vec<&str> = types.into_iter().filter(|dtype| *dtype != "F32").collect();
+        let mut notes = self.notes.clone();
+        if !others.is_empty() {
+            notes.push(format!("values of {} become F32", others.join(" and ")));
+        }
+        notes
     }
 
     /// Returns the file's own name of a tensor, also of one that is missing.
@@ -100,15 +131,15 @@ impl<'f> Named<'f> {
         let mut copies = in_slabs(|| {
             let sources = self.sources.iter().filter(|(name, _)| has_top || !is_top(name));
             let zeros = sources.map(|(name, source)| {
-                let (shape, bytes) = self.file.values(&source.name)?;
-                Ok((name, source.order, shape, bytes, Tensor::zeros(source.order.shape(shape))))
+                let (shape, floats) = self.file.values(&source.name)?;
+                Ok((name, source.order, shape, floats, Tensor::zeros(source.order.shape(shape))))
             });
             zeros.collect::<Result<Vec<_>, Error>>()
         })?;
         // The largest first, so that no thread is left alone with one at the end.
         copies.sort_by_key(|(.., tensor)| Reverse(tensor.data().len()));
-        let tensors = threads.map(copies, |(name, order, shape, bytes, mut tensor)| {
-            order.copy(shape, bytes, tensor.data_mut());
+        let tensors = threads.map(copies, |(name, order, shape, floats, mut tensor)| {
+            order.copy(shape, &floats.singles(), tensor.data_mut());
             (name.clone(), tensor)
         });
         let mut tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();

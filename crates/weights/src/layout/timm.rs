@@ -5,21 +5,40 @@
 
 use icecap_graph::{ConvLayer, Part};
 
-use super::torch::Modules;
+use super::kind::Layout;
+use super::naming::{Modules, Naming};
 
 /// Blocks of each stage.
 const STAGES: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
 
-/// The name of the top's module.
-pub(super) const TOPS: [&str; 1] = ["classifier"];
+pub(super) static NAMING: Naming = Naming { layout: Layout::Timm, root: "", modules, owns };
 
-/// What timm calls a convolution and its BatchNorm.
-pub(super) fn modules(layer: ConvLayer) -> Modules {
-    let (mut stage, mut place) = (0, layer.block);
+fn owns(module: &str) -> bool {
+    matches!(module, "conv_stem" | "bn1" | "blocks" | "conv_head" | "bn2")
+}
+
+/// Returns the block that a tensor of the net belongs to if MobileNetV2 does not have it: timm's `110d` and `120d` are
+/// deeper nets.
+pub(super) fn extra_block(name: &str) -> Option<String> {
+    let mut parts = name.strip_prefix("blocks.")?.split('.');
+    let (stage, place) = (parts.next()?.parse::<usize>().ok()?, parts.next()?.parse::<usize>().ok()?);
+    let known = STAGES.get(stage).is_some_and(|blocks| place < *blocks);
+    (!known).then(|| format!("blocks.{stage}.{place}"))
+}
+
+/// Returns the stage of a block and its place in it, both from 0.
+pub(super) fn stage_and_place(block: usize) -> (usize, usize) {
+    let (mut stage, mut place) = (0, block);
     while stage + 1 < STAGES.len() && place >= STAGES[stage] {
         place -= STAGES[stage];
         stage += 1;
     }
+    (stage, place)
+}
+
+/// What timm calls a convolution and its BatchNorm.
+fn modules(layer: ConvLayer) -> Modules {
+    let (stage, place) = stage_and_place(layer.block);
     let of = |conv: &str, norm: usize| Modules {
         conv: format!("blocks.{stage}.{place}.{conv}"),
         norm: format!("blocks.{stage}.{place}.bn{norm}"),

@@ -1,97 +1,203 @@
-//! What PyTorch's layouts share: modules with `weight`, `bias`, `running_mean`, `running_var`, and kernels whose axes
-//! stand in another order. They differ in how the modules are called.
+//! Files of PyTorch's layouts: which of their tensors are the net's, which make a head, and which are neither.
 
 use std::collections::BTreeMap;
 
-use icecap_graph::{ConvLayer, Part, TOP_BIAS, TOP_KERNEL};
+use icecap_graph::{ConvLayer, INPUT_CHANNELS, Scaling, TOP_BIAS, TOP_KERNEL};
+use icecap_kernels::Shape;
 
+use super::kind::Layout;
 use super::named::Source;
+use super::naming::COUNTER;
+use super::nets::FoundNet;
 use super::order::AxisOrder;
-use crate::Error;
+use super::timm;
+use super::torch_head::{Given, Head};
 use crate::container::Container;
 use crate::shown::shown;
+use crate::{Activation, Error, FileHead};
 
-/// BatchNorm's vectors: PyTorch's name of each, and Keras' name.
-const BATCH_NORM: [(&str, &str); 4] = [
-    ("weight", "gamma"),
-    ("bias", "beta"),
-    ("running_mean", "moving_mean"),
-    ("running_var", "moving_variance"),
-];
+/// Modules that only a training has, whose tensors are no part of what a net computes.
+const TRAINING: [&str; 8] =
+    ["criterion", "loss", "losses", "loss_fn", "loss_func", "metric", "metrics", "accuracy"];
+/// Ends of the names of such modules.
+const TRAINING_ENDS: [&str; 6] = ["_loss", "_criterion", "_metric", "_metrics", "_acc", "_accuracy"];
 
-/// PyTorch's count of the batches that a BatchNorm has seen, which has no part in what it computes.
-const COUNTER: &str = "num_batches_tracked";
-
-/// The module names of a convolution and of the BatchNorm behind it.
-pub(super) struct Modules {
-    pub(super) conv: String,
-    pub(super) norm: String,
+/// A net in a file, and what else is known of the file.
+pub(super) struct Place<'f> {
+    pub(super) file: &'f Container<'f>,
+    pub(super) net: &'f FoundNet,
+    /// Other nets in the file.
+    pub(super) beside: &'f [FoundNet],
+    /// The activation of a head that does not tell its own.
+    pub(super) activation: Option<Activation>,
 }
-
-/// The function by which a layout names the modules of the net.
-pub(super) type Naming = fn(ConvLayer) -> Modules;
-
-/// Returns where each of Keras' tensors stands in a file whose modules are named by `modules`, with the classification
-/// top in the module `top`.
-pub(super) fn table(modules: Naming, top: &str) -> BTreeMap<String, Source> {
-    let mut table = BTreeMap::new();
-    let mut put = |keras: String, name: String, order| table.insert(keras, Source { name, order });
-    for layer in ConvLayer::all() {
-        let Modules { conv, norm } = modules(layer);
-        let order = match layer.part {
-            Part::Depthwise => AxisOrder::Depthwise,
-            _ => AxisOrder::Convolution,
-        };
-        put(layer.kernel(), format!("{conv}.weight"), order);
-        for (here, keras) in BATCH_NORM {
-            put(layer.vector(keras), format!("{norm}.{here}"), AxisOrder::Kept);
-        }
-    }
-    put(TOP_KERNEL.to_owned(), format!("{top}.weight"), AxisOrder::Dense);
-    put(TOP_BIAS.to_owned(), format!("{top}.bias"), AxisOrder::Kept);
-    table
-}
-
-/// The modules that users put their own head in.
-const HEADS: [&str; 3] = ["classifier", "fc", "head"];
 
 /// Where a file's tensors stand.
 pub(super) struct Found {
     /// By Keras' names.
     pub(super) sources: BTreeMap<String, Source>,
-    /// Why what the file has on the net's features cannot be read, where it cannot; its tensors are left out.
-    pub(super) unreadable: Option<String>,
+    /// Where those of a whole net stand.
+    pub(super) table: BTreeMap<String, Source>,
+    pub(super) head: FileHead,
+    /// The scaling of pixels that the model does itself.
+    pub(super) scaling: Option<Scaling>,
+    pub(super) notes: Vec<String>,
 }
 
-/// Returns those tensors of `table` that the file has, and under their own names those that are not in the table: the
-/// net will refuse these, unless they are of a head.
-///
-/// # Errors
-/// [`Error::Tensor`] for a tensor whose own name is the Keras name of another.
-pub(super) fn sources(table: &BTreeMap<String, Source>, file: &Container<'_>) -> Result<Found, Error> {
-    let known: BTreeMap<&str, (&String, AxisOrder)> =
-        table.iter().map(|(keras, source)| (source.name.as_str(), (keras, source.order))).collect();
-    let is_counter = |name: &&str| {
-        let module = name.strip_suffix(COUNTER);
-        module.is_some_and(|module| known.contains_key(format!("{module}running_mean").as_str()))
-    };
-    let (mut sources, mut unreadable) = (BTreeMap::new(), None);
-    for name in file.names().filter(|name| !is_counter(name)) {
-        let (keras, order) = match known.get(name) {
-            Some((keras, order)) => ((*keras).clone(), *order),
-            None if name.split_once('.').is_some_and(|(module, _)| HEADS.contains(&module)) => {
-                unreadable.get_or_insert_with(|| {
-                    format!("'{}' is of another layer than one dense layer", shown(name))
-                });
-                continue;
+impl Place<'_> {
+    /// Returns the net's tensors that the file has, and under their own names those that the net should not have: it will
+    /// refuse these.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] for a tensor whose own name is the Keras name of another, and for blocks that MobileNetV2 does not
+    /// have.
+    pub(super) fn read(&self) -> Result<Found, Error> {
+        let (file, net) = (self.file, self.net);
+        let table = net.naming.table(&net.root);
+        let known: BTreeMap<&str, (&String, AxisOrder)> =
+            table.iter().map(|(keras, source)| (source.name.as_str(), (keras, source.order))).collect();
+        self.check_statistics(&table)?;
+        let (mut sources, mut tensors) = (BTreeMap::new(), BTreeMap::new());
+        let mut training = Vec::new();
+        for name in file.names().filter(|name| name.rsplit('.').next() != Some(COUNTER)) {
+            let (keras, order) = match known.get(name) {
+                Some((keras, order)) => ((*keras).clone(), *order),
+                None if net.naming.is_of_net(&net.root, name) => {
+                    self.check_depth(name)?;
+                    (name.to_owned(), AxisOrder::Kept)
+                }
+                None => {
+                    let other = self.beside.iter().any(|beside| beside.has(name)) && !net.has(name);
+                    if other || !file.is_float(name) {
+                        continue;
+                    }
+                    match file.shape(name) {
+                        _ if is_of_training(name) => training.push(shown(name)),
+                        // What makes three colors of something else stands before the net: it is refused as a part of it.
+                        Some(shape) if shape.rank() == 4 && shape.dims()[0] == INPUT_CHANNELS => {
+                            insert(file, &mut sources, name.to_owned(), Source::kept(name))?;
+                        }
+                        shape => tensors.extend(shape.map(|shape| (name.to_owned(), shape))),
+                    }
+                    continue;
+                }
+            };
+            insert(file, &mut sources, keras, Source { name: name.to_owned(), order })?;
+        }
+        let mut notes = Vec::new();
+        if !training.is_empty() {
+            notes.push(format!("{} of the training was passed over", training.join(", ")));
+        }
+        let scaling = self.scaling(&mut tensors, &mut notes);
+        let features =
+            sources.get(&ConvLayer::LAST.kernel()).and_then(|last: &Source| file.shape(&last.name));
+        let features = features.and_then(|shape| shape.dims().first().copied()).unwrap_or(0);
+        let Head { head, top, notes: told } =
+            Given { file, tensors, features, activation: self.activation }.read();
+        notes.extend(told);
+        if let Some((module, bias)) = top {
+            let of = |variable: &str| match &*module {
+                "" => variable.to_owned(),
+                module => format!("{module}.{variable}"),
+            };
+            let kernel = Source { name: of("weight"), order: AxisOrder::Dense };
+            insert(file, &mut sources, TOP_KERNEL.to_owned(), kernel)?;
+            if bias {
+                insert(file, &mut sources, TOP_BIAS.to_owned(), Source::kept(&of("bias")))?;
             }
-            None => (name.to_owned(), AxisOrder::Kept),
+        }
+        Ok(Found { sources, table, head, scaling, notes })
+    }
+
+    /// Refuses a net without any of BatchNorm's statistics by what it lacks.
+    fn check_statistics(&self, table: &BTreeMap<String, Source>) -> Result<(), Error> {
+        const STATISTICS: &str = ".running_mean";
+        let mut means = table.values().map(|source| &source.name).filter(|name| name.ends_with(STATISTICS));
+        let first = means.next().filter(|_| self.net.is_most_of_it());
+        let Some(first) = first.filter(|first| self.file.shape(first).is_none()) else { return Ok(()) };
+        if means.any(|name| self.file.shape(name).is_some()) {
+            return Ok(());
+        }
+        Err(Error::Tensor {
+            path: self.file.path().into(),
+            tensor: shown(first),
+            offset: 0,
+            reason: "it is missing, as are all statistics of BatchNorm: the parameters alone make no net; save the whole \
+                     `model.state_dict()`"
+                .to_owned(),
+        })
+    }
+
+    /// Takes the mean and the deviation of three colors out of `tensors`, by which a model normalizes its pixels itself: of
+    /// pixels from 0 to 1 if they are so small, else of those from 0 to 255.
+    fn scaling(&self, tensors: &mut BTreeMap<String, Shape>, notes: &mut Vec<String>) -> Option<Scaling> {
+        let of_colors = |name: &str| {
+            tensors.get(name).filter(|shape| shape.elements() == INPUT_CHANNELS)?;
+            self.file.tensor(name).ok()?.data().try_into().ok()
         };
-        if let Some(twin) = sources.insert(keras, Source { name: name.to_owned(), order }) {
-            let reason = format!("the file has it as '{}' too", shown(&twin.name));
-            let (path, offset) = (file.path().into(), file.offset(name).unwrap_or(0));
-            return Err(Error::Tensor { path, tensor: shown(name), offset, reason });
+        let (mean_name, std_name) = tensors.keys().find_map(|name| {
+            let module =
+                name.strip_suffix("mean").filter(|module| module.is_empty() || module.ends_with('.'))?;
+            let std = format!("{module}std");
+            (of_colors(name).is_some() && of_colors(&std).is_some()).then(|| (name.clone(), std))
+        })?;
+        let (mean, std): ([f32; 3], [f32; 3]) = (of_colors(&mean_name)?, of_colors(&std_name)?);
+        let scaling = if mean.iter().all(|mean| mean.abs() <= 1.5) {
+            Scaling::mean_std(mean, std)
+        } else {
+            Scaling {
+                scale: std.map(|std| 1.0 / std),
+                shift: [0, 1, 2].map(|color| -mean[color] / std[color]),
+            }
+        };
+        notes.push(format!(
+            "pixels are normalized by '{}' and '{}' of the file",
+            shown(&mean_name),
+            shown(&std_name)
+        ));
+        tensors.remove(&mean_name);
+        tensors.remove(&std_name);
+        Some(scaling)
+    }
+
+    /// Refuses a block that MobileNetV2 does not have by what it is.
+    fn check_depth(&self, name: &str) -> Result<(), Error> {
+        let below = name.strip_prefix(&*self.net.root).unwrap_or(name);
+        match timm::extra_block(below).filter(|_| self.net.layout() == Layout::Timm) {
+            Some(block) => Err(Error::Tensor {
+                path: self.file.path().into(),
+                tensor: shown(name),
+                offset: self.file.offset(name).unwrap_or(0),
+                reason: format!(
+                    "'{block}' is a block more than MobileNetV2 has: the net is a deeper one, such as timm's \
+                     mobilenetv2_110d and mobilenetv2_120d; take mobilenetv2_100 or mobilenetv2_140"
+                ),
+            }),
+            None => Ok(()),
         }
     }
-    Ok(Found { sources, unreadable })
+}
+
+fn insert(
+    file: &Container<'_>,
+    sources: &mut BTreeMap<String, Source>,
+    keras: String,
+    source: Source,
+) -> Result<(), Error> {
+    let name = source.name.clone();
+    match sources.insert(keras, source) {
+        Some(twin) => {
+            let reason = format!("the file has it as '{}' too", shown(&twin.name));
+            let (path, offset) = (file.path().into(), file.offset(&name).unwrap_or(0));
+            Err(Error::Tensor { path, tensor: shown(&name), offset, reason })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether a tensor is of a module that only a training has.
+fn is_of_training(name: &str) -> bool {
+    let mut modules = name.rsplit('.').skip(1).map(str::to_ascii_lowercase);
+    modules
+        .any(|module| TRAINING.contains(&&*module) || TRAINING_ENDS.iter().any(|end| module.ends_with(end)))
 }

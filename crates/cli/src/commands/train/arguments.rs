@@ -31,6 +31,7 @@ pub(super) fn arguments(
         exclude: options.dataset.excluded.exclude.as_deref().map(text),
         class_order: options.dataset.classes.as_deref().map(text),
         weights: options.backbone.file().map_or("starter".to_owned(), |file| text(&file)),
+        ema: options.backbone.averages.ema,
         params_sha256: backbone.record().params_sha256.to_string(),
         scaling: backbone.record().to_metadata().remove("scaling").unwrap_or_default(),
         size: preprocessing.size(),

@@ -47,8 +47,11 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, size, resize, precision, .. } = Basis::read(&run)?;
-    options.backbone.weights = options.backbone.weights.or(Some(weights.into()));
+    let Basis { weights, ema, size, resize, precision, .. } = Basis::read(&run)?;
+    if options.backbone.weights.is_none() {
+        options.backbone.weights = Some(weights.into());
+        options.backbone.averages.ema |= ema;
+    }
     let precision = precision.map(|name| name.parse()).transpose();
     let precision = precision.map_err(|error: UnknownPrecision| {
         Failure::new(Code::Content, format!("{}: precision: {error}", run.join(ARGUMENTS).display()))

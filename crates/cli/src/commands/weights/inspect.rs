@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::advanced::kernels::Threads;
 use icecap::advanced::weights::{
-    BackbonePart, Container, Digest, Error, FileHead, MAX_FILE, Model, Record, STARTER, Weights,
+    BackbonePart, Choices, Digest, Error, FileHead, Inside, MAX_FILE, Model, Record, STARTER, Weights,
+    read_with,
 };
 use serde::Serialize;
 
 use super::integers::Integers;
+use crate::options::input::AveragesOption;
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::{WeightsSource, provide};
 use crate::terminal::failure::Failure;
@@ -21,6 +24,8 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE|NAME")]
     weights: PathBuf,
     #[command(flatten)]
+    averages: AveragesOption,
+    #[command(flatten)]
     manifest: ManifestOptions,
     /// Print one JSON object
     #[arg(long)]
@@ -32,6 +37,12 @@ struct Report {
     file: String,
     bytes: u64,
     container: &'static str,
+    /// The keys of a checkpoint under which the tensors stand, joined by points.
+    under: Option<String>,
+    /// What stands before the names of the model's tensors.
+    prefix: Option<String>,
+    /// Classes of objects in a pickle, none of which was made.
+    passed_over: Vec<String>,
     file_sha256: String,
     /// What the net's tensors and the metadata say; `None` if they make no net.
     net: Option<Net>,
@@ -52,6 +63,8 @@ struct Net {
     /// The layers on the features, or why they cannot be read; `None` if there are none.
     head: Option<String>,
     notes: Vec<String>,
+    /// What the layers of the file's model state.
+    stated: Vec<Stated>,
     bn_epsilon: f32,
     padding: String,
     scaling: String,
@@ -66,6 +79,20 @@ struct Net {
 }
 
 #[derive(Serialize)]
+struct Stated {
+    layer: String,
+    class: String,
+    text: String,
+}
+
+impl Stated {
+    fn of(stated: &icecap::advanced::weights::Stated) -> Self {
+        let icecap::advanced::weights::Stated { layer, class, text } = stated.clone();
+        Self { layer, class, text }
+    }
+}
+
+#[derive(Serialize)]
 struct Tensor {
     name: String,
     shape: String,
@@ -74,15 +101,17 @@ struct Tensor {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let choices = options.averages.choices();
     let report = match WeightsSource::find_in(&options.weights, || options.manifest.read())? {
         WeightsSource::Starter => {
-            report(STARTER, Path::new("the starter backbone"), icecap::advanced::weights::starter())?
+            let path = Path::new("the starter backbone");
+            report(STARTER, path, choices, icecap::advanced::weights::starter())?
         }
-        WeightsSource::File(path) => of_file(&path, icecap::advanced::weights::read(&path))?,
+        WeightsSource::File(path) => of_file(&path, choices, read_with(&path, choices, &Threads::serial()))?,
         WeightsSource::Entry(entry, store) => {
             provide(&entry, &store)?;
             let path = store.file(&entry).unwrap_or_default();
-            of_file(&path, store.read(&entry))?
+            of_file(&path, choices, store.read(&entry))?
         }
     };
     if options.json {
@@ -91,12 +120,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     print(&text(&report))
 }
 
-fn of_file(path: &Path, opened: Result<Weights, Error>) -> Result<Report, Failure> {
-    icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, opened))?
+fn of_file(path: &Path, choices: Choices, opened: Result<Weights, Error>) -> Result<Report, Failure> {
+    icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, choices, opened))?
 }
 
-fn report(bytes: &[u8], path: &Path, opened: Result<Weights, Error>) -> Result<Report, Failure> {
-    let file = Container::parse(bytes, path)?;
+fn report(
+    bytes: &[u8],
+    path: &Path,
+    choices: Choices,
+    opened: Result<Weights, Error>,
+) -> Result<Report, Failure> {
+    let Inside { file, prefix } = Inside::parse(bytes, path, choices)?;
     let tensors: Vec<Tensor> = file
         .names()
         .map(|name| Tensor {
@@ -123,6 +157,9 @@ fn report(bytes: &[u8], path: &Path, opened: Result<Weights, Error>) -> Result<R
         file: plain_path(path),
         bytes: bytes.len() as u64,
         container: file.kind().name(),
+        under: Some(file.place().to_owned()).filter(|place| !place.is_empty()),
+        prefix: Some(prefix).filter(|prefix| !prefix.is_empty()),
+        passed_over: file.passed_over().to_vec(),
         file_sha256: Digest::of(bytes).to_string(),
         net,
         no_net,
@@ -141,6 +178,7 @@ fn net(weights: &Weights) -> Net {
         },
         head: head(&weights.head),
         notes: weights.notes.clone(),
+        stated: weights.stated.iter().map(Stated::of).collect(),
         ..of_record(&weights.record, parameters)
     }
 }
@@ -169,6 +207,7 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         classes: None,
         head: None,
         notes: Vec::new(),
+        stated: Vec::new(),
         bn_epsilon: record.numerics.epsilon,
         padding: text("padding"),
         scaling: text("scaling"),
@@ -196,6 +235,7 @@ fn text(report: &Report) -> String {
         ("container", format!("{}, {} bytes", report.container, grouped(report.bytes))),
         ("file sha256", report.file_sha256.clone()),
     ];
+    lines.extend(whereabouts(report));
     if let Some(net) = &report.net {
         let [rows, columns] = net.size;
         let unknown = || "not stated".to_owned();
@@ -221,6 +261,8 @@ fn text(report: &Report) -> String {
         let believed = if net.int8.is_some() { ", believed: those tensors are not in the file" } else { "" };
         lines.push(("params sha256", format!("{}{believed}", net.params_sha256)));
         lines.extend(net.head.iter().map(|head| ("head", head.clone())));
+        let stated = |stated: &Stated| format!("{} ({}): {}", stated.layer, stated.class, stated.text);
+        lines.extend(net.stated.iter().map(|line| ("stated by", stated(line))));
         lines.extend(net.notes.iter().map(|text| ("note", text.clone())));
     }
     if let Some(reason) = &report.no_net {
@@ -239,6 +281,24 @@ fn text(report: &Report) -> String {
         vec![plain(&tensor.name).into_owned(), tensor.shape.clone(), tensor.dtype.clone(), offset]
     });
     format!("{head}\n{}\n", table(&["tensor", "shape", "type", "at byte"], &[3], rows))
+}
+
+/// Where in a checkpoint the net stands, and what else is in it.
+fn whereabouts(report: &Report) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(under) = &report.under {
+        lines.push(("tensors under", format!("'{under}'")));
+    }
+    if let Some(prefix) = &report.prefix {
+        lines.push(("names behind", format!("'{prefix}'")));
+    }
+    if !report.passed_over.is_empty() {
+        lines.push((
+            "passed over",
+            format!("{}: nothing of it was made or run", report.passed_over.join(", ")),
+        ));
+    }
+    lines
 }
 
 /// Texts of a file's metadata that are shown: all that our own files have. Keras 3 has one for each layer.

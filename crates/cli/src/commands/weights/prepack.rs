@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use icecap::Settings;
 
+use crate::options::input::AveragesOption;
 use crate::options::manifest::ManifestOptions;
 use crate::store::cache_folder;
 use crate::store::weights_source::WeightsSource;
@@ -19,6 +20,8 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE|NAME")]
     weights: PathBuf,
     #[command(flatten)]
+    averages: AveragesOption,
+    #[command(flatten)]
     manifest: ManifestOptions,
     /// Print one JSON object
     #[arg(long)]
@@ -28,7 +31,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let store = cache_folder::packed_or_failure()?;
     let source = WeightsSource::find_in(&options.weights, || options.manifest.read())?;
-    let backbone = source.backbone(Settings::default())?;
+    let backbone = source.backbone(options.averages.choices(), Settings::default())?;
     let path = backbone.repack(&store)?;
     let bytes = std::fs::metadata(&path).map_err(|error| Failure::path(&path, error))?.len();
     let params_sha256 = backbone.record().params_sha256.to_string();

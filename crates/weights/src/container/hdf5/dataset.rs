@@ -8,7 +8,7 @@ use super::bytes::{Block, File};
 use super::header::{Object, kind};
 use super::types::{Elements, Type, elements};
 use crate::Error;
-use crate::container::{Entry, Values, check_name};
+use crate::container::{Element, Entry, Values, check_name};
 use crate::shown::shown;
 
 /// Whether an object is a dataset.
@@ -89,14 +89,29 @@ fn values<'a>(file: &File<'a>, layout: Block<'a>, name: &str) -> Result<Block<'a
 }
 
 impl<'a> Dataset<'a> {
+    /// Whether the elements are pairs of bytes of which HDF5 knows nothing else.
+    pub(super) fn is_opaque_pairs(&self) -> bool {
+        self.elements.kind == Type::OPAQUE && self.elements.size == 2
+    }
+
+    /// This dataset with its pairs of bytes understood as bfloat16, which HDF5 has no type for.
+    pub(super) fn of_bfloat16(mut self) -> Self {
+        self.elements.kind = Type::Float { element: Element::Bf16, big: false };
+        self
+    }
+
     /// The tensor: its values as they stand in the file, where they are little-endian.
     pub(super) fn entry(self) -> Entry<'a> {
         let values = match self.elements.kind {
-            Type::F32 { big: false } => Values::F32(Cow::Borrowed(self.data.bytes)),
-            Type::F32 { big: true } => {
-                let mut bytes = self.data.bytes.to_vec();
-                bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|value| value.reverse());
-                Values::F32(Cow::Owned(bytes))
+            Type::Float { element, big } => {
+                let mut bytes = Cow::Borrowed(self.data.bytes);
+                if big {
+                    bytes.to_mut().chunks_exact_mut(element.size()).for_each(<[u8]>::reverse);
+                }
+                match element {
+                    Element::F32 => Values::F32(bytes),
+                    _ => Values::Typed(element, bytes),
+                }
             }
             Type::Fixed { .. } | Type::Variable => Values::Other("texts".to_owned()),
             Type::Other(name) => Values::Other(name.to_owned()),

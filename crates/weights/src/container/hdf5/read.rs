@@ -157,7 +157,11 @@ impl<'f, 'a> Reader<'f, 'a> {
 
     /// Adds a dataset under its name, which no other has, with values that no other has.
     fn tensor(&mut self, object: &Object<'a>, name: String) -> Result<(), Error> {
-        let dataset = dataset::read(self.file, object, &name)?;
+        let mut dataset = dataset::read(self.file, object, &name)?;
+        // Keras writes bfloat16 so.
+        if dataset.is_opaque_pairs() && self.text(object, "dtype")? == Some("bfloat16") {
+            dataset = dataset.of_bfloat16();
+        }
         let (start, end) = (dataset.data.at, dataset.data.at + dataset.data.bytes.len());
         let refuse = |reason: &str| Error::Tensor {
             path: self.file.path.clone(),

@@ -104,7 +104,7 @@ pub(super) fn texts<'a>(
                     None => Block { at, bytes: &[] },
                 }
             }
-            Type::F32 { .. } | Type::Other(_) => return Ok(None),
+            Type::Float { .. } | Type::Other(_) => return Ok(None),
         };
         match std::str::from_utf8(block.bytes) {
             Ok(text) => texts.push(text),

@@ -2,11 +2,14 @@
 
 use super::bytes::{Block, Cursor, File};
 use crate::Error;
+use crate::container::Element;
 
 /// What an element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Type {
-    F32 {
+    /// IEEE's floats of 16, 32 and 64 bits, and bfloat16.
+    Float {
+        element: Element,
         /// The highest byte first.
         big: bool,
     },
@@ -16,6 +19,11 @@ pub(super) enum Type {
     Variable,
     /// Anything else.
     Other(&'static str),
+}
+
+impl Type {
+    /// Bytes of which HDF5 knows nothing.
+    pub(super) const OPAQUE: Self = Self::Other("opaque bytes");
 }
 
 /// Elements of an attribute or a dataset.
@@ -92,7 +100,7 @@ fn datatype(cursor: &mut Cursor<'_, '_>) -> Result<(Type, u64), Error> {
         (9, _) => Type::Other("sequences"),
         (2, _) => Type::Other("times"),
         (4, _) => Type::Other("bit fields"),
-        (5, _) => Type::Other("opaque bytes"),
+        (5, _) => Type::OPAQUE,
         (6, _) => Type::Other("compounds"),
         (7, _) => Type::Other("references"),
         (8, _) => Type::Other("enumerations"),
@@ -105,21 +113,30 @@ fn datatype(cursor: &mut Cursor<'_, '_>) -> Result<(Type, u64), Error> {
     Ok((kind, size))
 }
 
-/// IEEE's f32 in either order; other floats by the names that safetensors gives them.
+/// IEEE's floats and bfloat16, in either order.
 fn float(cursor: &mut Cursor<'_, '_>, size: u64, bits: u64) -> Result<Type, Error> {
+    /// How many bytes, where the sign is, where the exponent starts and how many bits it has, how many the mantissa below it
+    /// has, and what is added to the exponent.
+    const FORMATS: [(Element, u64, u64, [u8; 2], u8, u32); 4] = [
+        (Element::F32, 4, 31, [23, 8], 23, 127),
+        (Element::F64, 8, 63, [52, 11], 52, 1023),
+        (Element::F16, 2, 15, [10, 5], 10, 15),
+        (Element::Bf16, 2, 15, [7, 8], 7, 127),
+    ];
     let (start, precision) = (cursor.u16()?, cursor.u16()?);
     let exponent = [cursor.u8()?, cursor.u8()?];
     let mantissa = [cursor.u8()?, cursor.u8()?];
     let bias = cursor.u32()?;
-    let single = (start, precision) == (0, 32) && (exponent, mantissa, bias) == ([23, 8], [0, 23], 127);
     // Bits 0 and 6 tell the order, 4 and 5 that the mantissa's first bit is left out, 8 to 15 where the sign is.
     let (order, implied, sign) = (bits & 0x41, bits >> 4 & 3 == 2, bits >> 8 & 0xff);
-    Ok(match (size, order) {
-        (4, 0 | 1) if single && implied && sign == 31 => Type::F32 { big: order == 1 },
-        (2, _) if (exponent, mantissa) == ([7, 8], [0, 7]) => Type::Other("BF16"),
-        (2, _) => Type::Other("F16"),
-        (8, _) => Type::Other("F64"),
-        _ => Type::Other("a float of another kind"),
+    let whole = start == 0 && u64::from(precision) == size * 8 && implied && order <= 1;
+    let format = FORMATS.into_iter().find(|(_, bytes, sign_at, exponent_at, fraction, offset)| {
+        (*bytes, *sign_at, *offset) == (size, sign, bias)
+            && (*exponent_at, [0, *fraction]) == (exponent, mantissa)
+    });
+    Ok(match format.filter(|_| whole) {
+        Some((element, ..)) => Type::Float { element, big: order == 1 },
+        None => Type::Other("a float of another kind"),
     })
 }
 

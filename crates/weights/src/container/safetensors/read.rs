@@ -72,7 +72,7 @@ pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
         let values = match dtype {
             Dtype::F32 => Values::F32(Cow::Borrowed(data(&name)?)),
             other => match Element::ALL.into_iter().find(|element| element.name() == other.to_string()) {
-                Some(element) => Values::Typed(element, data(&name)?),
+                Some(element) => Values::Typed(element, Cow::Borrowed(data(&name)?)),
                 None => Values::Other(other.to_string()),
             },
         };

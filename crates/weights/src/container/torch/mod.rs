@@ -5,14 +5,16 @@
 //! before:  pickles of magic, version, system, the object, the storages' keys | (u64 count | values)…
 //! ```
 //!
-//! Only data is read (see [`pickle`]). A file of tensors by name is what is wanted, or a checkpoint that holds one; a
-//! whole module, which only running its class could make, is refused.
+//! Only data is read (see [`pickle`]). A dict of tensors by name is what is wanted, under whatever key a checkpoint has it
+//! (see [`dicts`]); a whole module, which only running its class could make, is refused by its class.
 //!
 //! # Source
 //! `torch/serialization.py` for both forms; files written by it.
 
 mod calls;
+mod dicts;
 mod pickle;
+mod program;
 mod reader;
 mod storage;
 mod tensors;
@@ -27,6 +29,7 @@ use crate::Error;
 use pickle::Pickle;
 use reader::Reader;
 use storage::{Order, Stored};
+use tensors::Tensors;
 use value::Value;
 
 /// The longest pickle, in bytes.
@@ -48,6 +51,7 @@ pub(super) fn is_pickle(bytes: &[u8]) -> bool {
 pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let reader = Reader { path, kind: ContainerKind::TorchZip, length: bytes.len() as u64 };
     limit(path, "bytes", reader.length, MAX_FILE)?;
+    program::check(bytes, path)?;
     let folder_of = |name: &'a str| name.strip_suffix("/data.pkl").filter(|folder| !folder.contains('/'));
     let entries = |wanted: &dyn Fn(&str) -> bool| zip::entries(bytes, path, reader.kind, wanted);
     let described = entries(&|name| name.ends_with("/data.pkl"))?;
@@ -82,8 +86,7 @@ pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a
             stored[*index] = Some(Stored { offset: entry.offset, bytes: entry.bytes });
         }
     }
-    let entries = tensors::entries(&reader, &pickle, &stored, order, &place)?;
-    Ok(Container::new(path, reader.kind, BTreeMap::new(), entries))
+    Tensors { pickle: &pickle, stored: &stored, order, start: place(0) }.container(&reader)
 }
 
 /// Checks a file as `torch.save` wrote it before version 1.6. Errors name it by `path`.
@@ -115,8 +118,7 @@ pub(super) fn parse_pickle<'a>(bytes: &'a [u8], path: &Path) -> Result<Container
         reader.damaged(keys_at as u64, "the list of storages holds what is no text".to_owned())
     })?;
     let stored = storage::in_sequence(&reader, bytes, at, &pickle, &keys)?;
-    let place = |at: usize| (start + at) as u64;
     // Counts and values are little-endian, whatever the system was.
-    let entries = tensors::entries(&reader, &pickle, &stored, Order::Little, &place)?;
-    Ok(Container::new(path, reader.kind, BTreeMap::new(), entries))
+    let order = Order::Little;
+    Tensors { pickle: &pickle, stored: &stored, order, start: start as u64 }.container(&reader)
 }

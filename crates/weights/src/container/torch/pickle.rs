@@ -2,8 +2,9 @@
 //!
 //! A pickle is a program for a stack machine, and Python's machine calls whatever the program names: that is how such a
 //! file takes over whoever opens it. This machine knows the operations that `torch.save` writes, looks a name up in a
-//! short table ([`Global`]), and makes plain values of them. Whatever else a file asks for is refused by its name; there
-//! is nothing here that could run it.
+//! short table ([`Global`]), and makes plain values of them. Whatever else a file asks for is passed over: what it would be
+//! made of is noted ([`Object`]), and there is nothing here that could make it. A file that asks for what only harm is done
+//! with is refused by that name.
 //!
 //! Each operation makes at most one value and costs at most its own bytes, and what copies more is charged for it, so
 //! one limit on the number of operations bounds time, memory, stack and memo together.
@@ -13,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::value::{Global, Id, Storage, Value, View};
+use super::value::{Global, Id, Object, Storage, Value, View};
 use crate::container::MAX_NAME;
 use crate::shown::shown;
 
@@ -26,6 +27,9 @@ pub(super) struct Pickle<'a> {
     pub(super) root: Id,
     pub(super) storages: Vec<Storage<'a>>,
     pub(super) views: Vec<View>,
+    pub(super) objects: Vec<Object>,
+    /// Names that are not known here, by module and name.
+    pub(super) names: Vec<(&'a str, &'a str)>,
     /// Its length in bytes.
     pub(super) length: usize,
 }
@@ -56,10 +60,12 @@ pub(super) fn load(bytes: &[u8]) -> Step<Pickle<'_>> {
         storages: Vec::new(),
         places: BTreeMap::new(),
         views: Vec::new(),
+        objects: Vec::new(),
+        names: Vec::new(),
     };
     let root = machine.run()?;
-    let Machine { values, storages, views, at, .. } = machine;
-    Ok(Pickle { values, root, storages, views, length: at })
+    let Machine { values, storages, views, objects, names, at, .. } = machine;
+    Ok(Pickle { values, root, storages, views, objects, names, length: at })
 }
 
 pub(super) struct Machine<'a> {
@@ -77,6 +83,8 @@ pub(super) struct Machine<'a> {
     /// Storages by key.
     pub(super) places: BTreeMap<&'a str, usize>,
     pub(super) views: Vec<View>,
+    pub(super) objects: Vec<Object>,
+    names: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Machine<'a> {
@@ -94,13 +102,14 @@ impl<'a> Machine<'a> {
                 // A frame's length matters to those who read from a stream.
                 0x95 => drop(self.take(8)?),
                 b'(' => self.marks.push(self.stack.len()),
-                b'q' | b'r' | 0x94 | b'h' | b'j' => self.memo(operation)?,
-                b')' | b't' | 0x85..=0x87 | b']' | b'}' | 0x8f => self.container(operation)?,
+                b'q' | b'r' | 0x94 | b'h' | b'j' | b'p' | b'g' => self.memo(operation)?,
+                b')' | b't' | 0x85..=0x87 | b']' | b'}' | 0x8f | b'l' | b'd' => self.container(operation)?,
                 b'a' | b'e' | b's' | b'u' | 0x90 | 0x91 => self.fill(operation)?,
                 b'c' | 0x93 => self.global(operation)?,
-                b'R' | 0x81 => self.call(operation)?,
+                b'R' | 0x81 | 0x92 | b'i' | b'o' => self.call(operation)?,
                 b'b' => self.build()?,
-                b'Q' => self.persistent()?,
+                b'Q' | b'P' => self.persistent(operation)?,
+                b'0' | b'1' | b'2' => self.shuffle(operation)?,
                 _ => self.scalar(operation)?,
             }
         }
@@ -140,7 +149,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The text up to a line's end.
-    fn line(&mut self) -> Step<&'a str> {
+    pub(super) fn line(&mut self) -> Step<&'a str> {
         let rest = &self.bytes[self.at..];
         let rest = &rest[..rest.len().min(MAX_NAME as usize + 1)];
         let line = rest.iter().position(|byte| *byte == b'\n').map(|end| &rest[..end]);
@@ -157,8 +166,14 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn push(&mut self, value: Value<'a>) {
-        self.stack.push(self.values.len() as Id);
+        let id = self.kept(value);
+        self.stack.push(id);
+    }
+
+    /// The place of a value that is not on the stack.
+    pub(super) fn kept(&mut self, value: Value<'a>) -> Id {
         self.values.push(value);
+        (self.values.len() - 1) as Id
     }
 
     /// Where the stack's part above the last mark starts.
@@ -176,14 +191,25 @@ impl<'a> Machine<'a> {
         id.ok_or_else(|| self.damaged("a pickle takes more than it has put down"))
     }
 
-    fn pop_mark(&mut self) -> Step<Vec<Id>> {
+    pub(super) fn pop_mark(&mut self) -> Step<Vec<Id>> {
         let mark = self.marks.pop().ok_or_else(|| self.damaged("a pickle has no mark to go back to"))?;
         Ok(self.stack.split_off(mark))
     }
 
     pub(super) fn value(&self, id: Id) -> &Value<'a> {
-        // Places are made by `push` alone.
+        // Places are made by `kept` alone.
         &self.values[id as usize]
+    }
+
+    /// Throws away, or puts down again, what is on the stack.
+    fn shuffle(&mut self, operation: u8) -> Step<()> {
+        match operation {
+            b'2' => self.stack.push(self.top()?),
+            // Above a mark alone, it is the mark that goes.
+            b'0' if self.marks.last() != Some(&self.stack.len()) => drop(self.pop()?),
+            _ => drop(self.pop_mark()?),
+        }
+        Ok(())
     }
 
     fn scalar(&mut self, operation: u8) -> Step<()> {
@@ -205,6 +231,15 @@ impl<'a> Machine<'a> {
             b'C' => self.counted::<1>().map(|_| Value::Ignored)?,
             b'B' => self.counted::<4>().map(|_| Value::Ignored)?,
             0x8e | 0x96 => self.counted::<8>().map(|_| Value::Ignored)?,
+            b'I' | b'L' => {
+                let line = self.line()?;
+                line.trim_end_matches('L').parse().map_or(Value::Ignored, Value::Int)
+            }
+            b'F' | b'S' => self.line().map(|_| Value::Ignored)?,
+            b'V' => match self.line()? {
+                escaped if escaped.contains('\\') => Value::Ignored,
+                text => Value::Text(text),
+            },
             _ => return Err(self.refused(format!("pickle operation {}", name(operation)))),
         };
         self.push(value);
@@ -215,9 +250,13 @@ impl<'a> Machine<'a> {
         let key = match operation {
             b'q' | b'h' => u8::from_le_bytes(self.array()?).into(),
             b'r' | b'j' => u32::from_le_bytes(self.array()?),
+            b'p' | b'g' => {
+                let key = self.line()?.parse();
+                key.map_err(|_| self.damaged("a pickle keeps something under what is no number"))?
+            }
             _ => self.memo.len() as u32,
         };
-        if matches!(operation, b'h' | b'j') {
+        if matches!(operation, b'h' | b'j' | b'g') {
             let id = self.memo.get(&key).copied();
             let id = id.ok_or_else(|| self.damaged(format!("a pickle has kept nothing under {key}")))?;
             self.stack.push(id);
@@ -235,6 +274,11 @@ impl<'a> Machine<'a> {
             0x8f => Value::Ignored,
             b')' => Value::Tuple(Vec::new()),
             b't' => Value::Tuple(self.pop_mark()?),
+            b'l' => Value::List(self.pop_mark()?),
+            b'd' => match self.pop_mark()?.as_chunks::<2>() {
+                (pairs, []) => Value::Dict(pairs.iter().map(|[key, value]| (*key, *value)).collect()),
+                _ => return Err(self.damaged("a dict in a pickle has a key without a value")),
+            },
             _ => {
                 let mut items = (0..operation - 0x84).map(|_| self.pop()).collect::<Step<Vec<Id>>>()?;
                 items.reverse();
@@ -260,6 +304,13 @@ impl<'a> Machine<'a> {
             return Ok(());
         }
         let target = self.top()?;
+        if let Value::Object(place) = self.values[target as usize] {
+            if matches!(operation, b's' | b'u') {
+                let pairs = items.as_chunks::<2>().0.iter().map(|[key, value]| (*key, *value));
+                self.objects[place].items.extend(pairs);
+            }
+            return Ok(());
+        }
         match (operation, &mut self.values[target as usize]) {
             (b'a' | b'e', Value::List(list)) => list.extend(items),
             (b's' | b'u', Value::Dict(dict)) if items.len() % 2 == 0 => {
@@ -281,12 +332,21 @@ impl<'a> Machine<'a> {
                 _ => return Err(self.damaged("a pickle asks for something by what is no text")),
             }
         };
-        let Some(resolved) = Global::resolve(module, global) else {
-            let wanted = shown(&format!("{module}.{global}"));
-            return Err(self.refused(format!("pickle operation {} of '{wanted}'", name(operation))));
-        };
+        let resolved = self.named(module, global)?;
         self.push(Value::Global(resolved));
         Ok(())
+    }
+
+    /// What a name stands for.
+    pub(super) fn named(&mut self, module: &'a str, name: &'a str) -> Step<Global> {
+        if Global::is_harmful(module, name) {
+            let wanted = shown(&format!("{module}.{name}"));
+            return Err(self.refused(format!("a call of '{wanted}', which no weights need,")));
+        }
+        Ok(Global::resolve(module, name).unwrap_or_else(|| {
+            self.names.push((module, name));
+            Global::Unknown(self.names.len() - 1)
+        }))
     }
 }
 
@@ -305,29 +365,14 @@ fn long(bytes: &[u8]) -> Value<'_> {
 /// What Python calls an operation that is refused.
 pub(super) fn name(operation: u8) -> String {
     let name = match operation {
-        b'c' => "GLOBAL",
-        0x93 => "STACK_GLOBAL",
         b'R' => "REDUCE",
         0x81 => "NEWOBJ",
         0x92 => "NEWOBJ_EX",
         b'i' => "INST",
         b'o' => "OBJ",
-        b'P' => "PERSID",
         0x82 => "EXT1",
         0x83 => "EXT2",
         0x84 => "EXT4",
-        b'0' => "POP",
-        b'1' => "POP_MARK",
-        b'2' => "DUP",
-        b'I' => "INT",
-        b'L' => "LONG",
-        b'F' => "FLOAT",
-        b'S' => "STRING",
-        b'V' => "UNICODE",
-        b'p' => "PUT",
-        b'g' => "GET",
-        b'd' => "DICT",
-        b'l' => "LIST",
         0x97 => "NEXT_BUFFER",
         0x98 => "READONLY_BUFFER",
         _ => return format!("{operation:#04x}"),

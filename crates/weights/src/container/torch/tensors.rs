@@ -1,80 +1,92 @@
-//! From a pickle's values to named tensors: the state dict in it, and each tensor's values out of its storage.
+//! From a pickle's values to named tensors: the dicts of tensors in it, and each tensor's values out of its storage.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use icecap_kernels::Shape;
 
+use super::dicts::{Found, find};
 use super::pickle::Pickle;
 use super::reader::Reader;
 use super::storage::{Order, Stored};
-use super::value::{Element, Id, Value, View};
-use crate::Error;
-use crate::container::{Entry, Values, check_name};
+use super::value::{Element, View};
+use crate::container::{Container, Dict, Element as Float, Entry, Values, check_name};
 use crate::shown::shown;
+use crate::{Error, OtherForm};
 
-/// Keys under which a checkpoint keeps the tensors, the first that does counts.
-const NESTED: [&str; 4] = ["state_dict", "model_state_dict", "model", "model_ema"];
-/// What training on several devices puts before every name.
-const PARALLEL: &str = "module.";
 /// The most bytes that tensors have beyond the file's own length. Tensors may share a storage, and each is copied.
 const MAX_SHARED: u64 = 64 << 20;
 
-/// The tensors that the pickle names.
-pub(super) fn entries<'a>(
-    reader: &Reader<'_>,
-    pickle: &Pickle<'_>,
-    stored: &[Option<Stored<'a>>],
-    order: Order,
-    place: &dyn Fn(usize) -> u64,
-) -> Result<BTreeMap<String, Entry<'a>>, Error> {
-    let start = place(0);
-    let Some(named) = state_dict(pickle) else {
-        return Err(reader.refused(start, "a pickle without tensors by name".to_owned()));
-    };
-    reader.check_count(named.len())?;
-    let mut room = reader.length + MAX_SHARED;
-    let mut entries = BTreeMap::new();
-    for (name, index) in named {
-        let name = name.strip_prefix(PARALLEL).unwrap_or(name);
-        let view = &pickle.views[index];
-        let offset = stored[view.storage].as_ref().map_or(start, |stored| stored.offset);
-        let refuse = |reason: String| reader.tensor(name, offset, reason);
-        check_name(name).map_err(refuse)?;
-        let entry = read(pickle, view, stored, order, &mut room).map_err(refuse)?;
-        if entries.insert(name.to_owned(), entry).is_some() {
-            return Err(refuse("the name stands twice".to_owned()));
-        }
-    }
-    Ok(entries)
+/// A pickle that was read, and the storages that its tensors look into.
+pub(super) struct Tensors<'t, 'p, 'a> {
+    pub(super) pickle: &'t Pickle<'p>,
+    pub(super) stored: &'t [Option<Stored<'a>>],
+    pub(super) order: Order,
+    /// Where the pickle starts.
+    pub(super) start: u64,
 }
 
-/// The tensors of the dict in the pickled one that checkpoints keep them in, or of the pickled one itself. The inner one
-/// goes first: a checkpoint may hold a loss beside it, which is a tensor too.
-fn state_dict<'a>(pickle: &Pickle<'a>) -> Option<Vec<(&'a str, usize)>> {
-    let items = |id: Id| match &pickle.values[id as usize] {
-        Value::Dict(items) => &items[..],
-        _ => &[],
-    };
-    let key = |id: Id| match pickle.values[id as usize] {
-        Value::Text(key) => Some(key),
-        _ => None,
-    };
-    let tensors = |id: Id| {
-        let named = items(id).iter().filter_map(|(name, value)| match pickle.values[*value as usize] {
-            Value::Tensor(index) => Some((key(*name)?, index)),
-            _ => None,
+impl<'a> Tensors<'_, '_, 'a> {
+    /// The file's dicts of tensors, the one with the most in hand.
+    pub(super) fn container(&self, reader: &Reader<'_>) -> Result<Container<'a>, Error> {
+        let found = find(self.pickle);
+        let mut room = reader.length + MAX_SHARED;
+        let mut dicts = found.dicts.iter().map(|dict| Dict {
+            place: dict.place.clone(),
+            names: dict
+                .named
+                .iter()
+                .map(|named| named.0)
+                .chain(dict.others.iter().map(|other| other.0))
+                .map(str::to_owned)
+                .collect(),
+            entries: self.entries(reader, dict, &mut room),
         });
-        let named: Vec<(&str, usize)> = named.collect();
-        (!named.is_empty()).then_some(named)
-    };
-    let top = items(pickle.root);
-    let nested = NESTED.iter().find_map(|wanted| {
-        // Of equal keys the last counts, as in a dict; to look at each would take as long as their number squared.
-        let of_it = top.iter().rev().find(|(name, _)| key(*name) == Some(wanted));
-        of_it.and_then(|(_, inner)| tensors(*inner))
-    });
-    nested.or_else(|| tensors(pickle.root))
+        let Some(first) = dicts.next() else {
+            return Err(match found.module {
+                Some(class) => {
+                    let way = OtherForm::saving(&format!("{}.state_dict()", OtherForm::loading(reader.path)));
+                    let form = OtherForm::WholeModule { class: shown(&class), way };
+                    Error::OtherForm { path: reader.path.into(), form }
+                }
+                None => reader.refused(self.start, "a pickle without tensors by name".to_owned()),
+            });
+        };
+        let others = dicts.collect();
+        let container = Container::new(reader.path, reader.kind, BTreeMap::new(), first.entries?);
+        Ok(container.among(first.place, others, found.passed_over))
+    }
+
+    /// The tensors of one dict. `room` is how many bytes of values may still be had.
+    fn entries(
+        &self,
+        reader: &Reader<'_>,
+        dict: &Found<'_>,
+        room: &mut u64,
+    ) -> Result<BTreeMap<String, Entry<'a>>, Error> {
+        reader.check_count(dict.named.len())?;
+        if let Some((name, maker)) = dict.others.first() {
+            let kind = match *maker {
+                "_rebuild_qtensor" => "quantized".to_owned(),
+                "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor" => "sparse".to_owned(),
+                maker => format!("made by '{}'", shown(maker)),
+            };
+            let reason = format!("it is {kind}, which is not read; save plain values of f32, or f16");
+            return Err(reader.tensor(name, self.start, reason));
+        }
+        let mut entries = BTreeMap::new();
+        for &(name, index) in &dict.named {
+            let view = &self.pickle.views[index];
+            let offset = self.stored[view.storage].as_ref().map_or(self.start, |stored| stored.offset);
+            let refuse = |reason: String| reader.tensor(name, offset, reason);
+            check_name(name).map_err(refuse)?;
+            let entry = read(self.pickle, view, self.stored, self.order, room).map_err(refuse)?;
+            if entries.insert(name.to_owned(), entry).is_some() {
+                return Err(refuse("the name stands twice".to_owned()));
+            }
+        }
+        Ok(entries)
+    }
 }
 
 /// One tensor. `room` is how many bytes of values may still be had.
@@ -111,13 +123,20 @@ fn read<'a>(
     }
     let offset =
         stored.offset + if matches!(stored.bytes, Cow::Borrowed(_)) { view.offset * size } else { 0 };
-    if let Element::Other(dtype, _) = view.element {
-        return Ok(Entry { shape, offset, values: Values::Other(dtype.to_owned()) });
-    }
+    let float = match view.element {
+        Element::Float(float) => float,
+        Element::Other(dtype, _) => {
+            return Ok(Entry { shape, offset, values: Values::Other(dtype.to_owned()) });
+        }
+    };
     let left = elements.checked_mul(size).and_then(|bytes| room.checked_sub(bytes));
     *room = left.ok_or("tensors share storages too often; save each with a storage of its own")?;
     let values = values(view, shape, stored, order);
-    Ok(Entry { shape, offset, values: Values::F32(values) })
+    let values = match float {
+        Float::F32 => Values::F32(values),
+        _ => Values::Typed(float, values),
+    };
+    Ok(Entry { shape, offset, values })
 }
 
 /// The place behind the last value that a view looks at, in values of its storage.
@@ -132,12 +151,12 @@ fn end(view: &View) -> Option<u64> {
     last.checked_add(1)
 }
 
-/// The values that a checked view of f32 looks at, in its own order: as they lie in the file where they do so in one
+/// The values that a checked view of floats looks at, in its own order: as they lie in the file where they do so in one
 /// run.
 fn values<'a>(view: &View, shape: Shape, stored: &Stored<'a>, order: Order) -> Cow<'a, [u8]> {
-    const SIZE: usize = size_of::<f32>();
-    let start = view.offset as usize * SIZE;
-    let length = shape.elements() * SIZE;
+    let size = view.element.size() as usize;
+    let start = view.offset as usize * size;
+    let length = shape.elements() * size;
     let mut next = 1;
     let dense = view.sizes.iter().zip(&view.strides).rev().all(|(size, stride)| {
         let here = *size == 1 || *stride == next;
@@ -155,20 +174,20 @@ fn values<'a>(view: &View, shape: Shape, stored: &Stored<'a>, order: Order) -> C
         Cow::Owned(gather(view, shape, &stored.bytes))
     };
     if order == Order::Big {
-        values.to_mut().as_chunks_mut::<SIZE>().0.iter_mut().for_each(|value| value.reverse());
+        values.to_mut().chunks_exact_mut(size).for_each(<[u8]>::reverse);
     }
     values
 }
 
 /// Copies values that do not lie in one run, such as those saved in `channels_last`.
 fn gather(view: &View, shape: Shape, bytes: &[u8]) -> Vec<u8> {
-    const SIZE: usize = size_of::<f32>();
-    let mut values = Vec::with_capacity(shape.elements() * SIZE);
+    let size = view.element.size() as usize;
+    let mut values = Vec::with_capacity(shape.elements() * size);
     let mut index = vec![0; view.sizes.len()];
     let mut at = view.offset;
     for _ in 0..shape.elements() {
-        let start = at as usize * SIZE;
-        values.extend_from_slice(&bytes[start..start + SIZE]);
+        let start = at as usize * size;
+        values.extend_from_slice(&bytes[start..start + size]);
         for axis in (0..index.len()).rev() {
             index[axis] += 1;
             // The stride of an axis of one value may be anything: it goes out as it came in.

@@ -94,8 +94,6 @@ fn without_lists_the_paths_are_the_names() {
 fn other_types_are_told_by_name() {
     let file = parse(fixture("types")).unwrap();
     let types = [
-        ("f2", "F16"),
-        ("f8", "F64"),
         ("i8", "I64"),
         ("u1", "U8"),
         ("u4", "U32"),
@@ -107,10 +105,13 @@ fn other_types_are_told_by_name() {
         assert!(matches!(&error, Error::Dtype { dtype, .. } if dtype == expected), "{error}");
         assert_readable(&error);
     }
-    assert_eq!(file.shape("f8").unwrap().dims(), [2]);
+    for (name, expected) in [("f2", "F16"), ("f8", "F64")] {
+        assert_eq!(file.dtype(name), Some(expected));
+        assert_eq!(file.tensor(name).unwrap().shape().dims(), [2]);
+    }
     assert_eq!(file.tensor("scalar").unwrap().data(), [600.0]);
     assert_eq!(file.tensor("empty").unwrap().shape().dims(), [0, 3]);
-    assert_eq!(file.names().count(), types.len() + 2);
+    assert_eq!(file.names().count(), types.len() + 4);
 }
 
 #[test]

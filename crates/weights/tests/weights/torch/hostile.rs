@@ -101,24 +101,13 @@ fn a_file_cut_anywhere_is_refused() {
 }
 
 /// Operations that are refused, behind two texts on the stack, and what is said of each.
-const OPERATIONS: [(&[u8], &str); 25] = [
-    (b"ios\nsystem\n", "operation INST"),
-    (b"o", "operation OBJ"),
+const OPERATIONS: [(&[u8], &str); 14] = [
     (b"\x82\x01", "operation EXT1"),
     (b"\x83\x01\0", "operation EXT2"),
     (b"\x84\x01\0\0\0", "operation EXT4"),
-    (b"Pid\n", "operation PERSID"),
-    (b"\x92", "operation NEWOBJ_EX"),
-    (b"S'text'\n", "operation STRING"),
-    (b"I1\n", "operation INT"),
-    (b"2", "operation DUP"),
     (b"\x97", "operation NEXT_BUFFER"),
     (b"\xff", "operation 0xff"),
-    (b"b", "operation BUILD of what is no dict"),
-    (b"Q", "operation BINPERSID of no tuple"),
-    (b")Q", "BINPERSID of what is no storage"),
-    (b"\x85R", "operation REDUCE of what is no known name"),
-    (b"\x85\x81", "operation NEWOBJ of what is no known name"),
+    (b"b", "operation BUILD of what is no object"),
     (b"R", "without a tuple of arguments"),
     (b"ctorch\nFloatStorage\n)R", "operation REDUCE of a type"),
     (b"ctorch\nfloat32\n)R", "operation REDUCE of a type"),
@@ -135,21 +124,18 @@ fn nothing_is_called() {
     let system = |operation: &str| {
         Pickle::new().global("os", "system").raw("(").text("true").raw("t").raw(operation).end()
     };
-    refused(&system("R"), &[], "pickle operation GLOBAL of 'os.system' at byte");
+    refused(&system("R"), &[], "a call of 'os.system', which no weights need, at byte");
     refused(&system("R"), &[], "nothing in such a file is run");
-    refused(&system("\u{1}"), &[], "GLOBAL of 'os.system'");
+    refused(&system("\u{1}"), &[], "'os.system'");
     let stack = Pickle::new().text("posix").text("system").raw([0x93]).end();
-    refused(&stack, &[], "STACK_GLOBAL of 'posix.system'");
+    refused(&stack, &[], "a call of 'posix.system'");
+    refused(&Pickle::new().raw("(ios\nsystem\n").end(), &[], "a call of 'os.system'");
     for (module, name) in [
         ("builtins", "eval"),
         ("__builtin__", "exec"),
-        ("builtins", "getattr"),
-        ("torch", "load"),
-        ("torch.hub", "load"),
-        ("torch", "os.systemStorage"),
-        ("torch.storage", "_load_from_bytes"),
-        ("torchvision.models.mobilenetv2", "MobileNetV2"),
-        ("collections", "OrderedDict.fromkeys"),
+        ("subprocess", "Popen"),
+        ("importlib", "import_module"),
+        ("ctypes.util", "find_library"),
     ] {
         refused(&Pickle::new().global(module, name).end(), &[], &format!("'{module}.{name}'"));
     }
@@ -157,20 +143,11 @@ fn nothing_is_called() {
     for (bytes, expected) in OPERATIONS {
         refused(&with(bytes), &[], expected);
     }
-    let module = Pickle::new()
-        .raw("(")
-        .text("module")
-        .global("torch", "FloatStorage")
-        .text("a")
-        .text("b")
-        .int(1)
-        .raw("tQ");
-    refused(&module.end(), &[], "BINPERSID of what is no storage");
     let view =
         Pickle::new().raw("(").text("storage").global("torch", "FloatStorage").text("a").text("b").int(1);
     refused(&view.raw(")tQ").end(), &[], "a storage that is a view of another");
     refused(&Pickle::new().storage("FloatStorage", "0", -1).end(), &[], "BINPERSID of what is no storage");
-    refused(&Pickle::new().storage("OtherStorage", "0", 1).end(), &[], "'torch.OtherStorage'");
+    refused(&Pickle::new().storage("OtherStorage", "0", 1).end(), &[], "BINPERSID of what is no storage");
 }
 
 #[test]
@@ -234,8 +211,9 @@ fn of_equal_keys_the_last_counts() {
     for (dicts, expected) in [
         ([("state_dict", first), ("state_dict", second)], "b"),
         ([("state_dict", second), ("state_dict", first)], "a.weight"),
-        ([("model", first), ("state_dict", second)], "b"),
-        // The last of the first kind holds none.
+        // Of two dicts with as many tensors the first is in hand.
+        ([("model", first), ("state_dict", second)], "a.weight"),
+        // The last one holds none.
         ([("model", first), ("model", &[])], "none"),
     ] {
         let used: Vec<Tensor> = dicts.iter().flat_map(|(_, tensors)| tensors.to_vec()).collect();
@@ -349,7 +327,7 @@ fn wrong_beginnings_and_entries_are_refused() {
 /// The pickle's operations and names are named with their place in the file.
 #[test]
 fn the_byte_of_a_refusal_is_the_file_s() {
-    let pickle = Pickle::new().raw("NN").global("os", "system").end();
+    let pickle = Pickle::new().raw("NN").global("os", "system").raw(")R").end();
     for file in files(&pickle, &[]) {
         let Err(Error::Pickle { offset, .. }) = parse(&file) else { panic!("it asks for os.system") };
         assert!(file[offset as usize..].starts_with(b"cos\nsystem\n"));

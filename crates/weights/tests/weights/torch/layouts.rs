@@ -58,6 +58,29 @@ pub(crate) fn order(layout: Layout) -> (Vec<(String, String)>, &'static str) {
             order.push(pair("conv_head".into(), "bn2".into()));
             (order, "classifier")
         }
+        Layout::Flat => {
+            let mut order = vec![pair("features.0.0".into(), "features.0.1".into())];
+            for at in 1..18 {
+                let places = if at == 1 { &[0, 3][..] } else { &[0, 3, 6] };
+                let of = |place: usize| format!("features.{at}.conv.{place}");
+                order.extend(places.iter().map(|place| pair(of(*place), of(place + 1))));
+            }
+            order.push(pair("conv.0".into(), "conv.1".into()));
+            (order, "classifier")
+        }
+        Layout::OpenMmLab => {
+            let of = |module: String| pair(format!("{module}.conv"), format!("{module}.bn"));
+            let mut order = vec![of("backbone.conv1".into())];
+            for (layer, blocks) in [1, 2, 3, 4, 3, 3, 1].into_iter().enumerate() {
+                for block in 0..blocks {
+                    let convs = if layer == 0 { 2 } else { 3 };
+                    let module = |conv: usize| format!("backbone.layer{}.{block}.conv.{conv}", layer + 1);
+                    order.extend((0..convs).map(|conv| of(module(conv))));
+                }
+            }
+            order.push(of("backbone.conv2".into()));
+            (order, "head.fc")
+        }
         _ => (huggingface_order(), "classifier"),
     }
 }
@@ -125,12 +148,18 @@ pub(crate) fn renamed(tensors: &Tensors, layout: Layout) -> Vec<Tensor> {
     out
 }
 
-fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
+pub(crate) fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
     let shapes: Vec<_> = tensors
         .iter()
         .map(|tensor| {
             let sizes: Vec<usize> = tensor.sizes.iter().map(|size| *size as usize).collect();
-            let element = if tensor.kind == "LongStorage" { Element::I64 } else { Element::F32 };
+            let element = match tensor.kind {
+                "LongStorage" => Element::I64,
+                "HalfStorage" => Element::F16,
+                "BFloat16Storage" => Element::Bf16,
+                "DoubleStorage" => Element::F64,
+                _ => Element::F32,
+            };
             (tensor.name.as_str(), element, icecap_kernels::Shape::new(&sizes).unwrap())
         })
         .collect();
@@ -139,7 +168,7 @@ fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
     bytes
 }
 
-fn assert_same(weights: &Weights, tensors: &Tensors) {
+pub(crate) fn assert_same(weights: &Weights, tensors: &Tensors) {
     assert_eq!(weights.params.tensors().count(), tensors.len());
     for (name, tensor) in weights.params.tensors() {
         assert_eq!(tensor.shape(), tensors[name].shape(), "{name}");
@@ -147,7 +176,8 @@ fn assert_same(weights: &Weights, tensors: &Tensors) {
     }
 }
 
-const OTHERS: [Layout; 3] = [Layout::Torchvision, Layout::Timm, Layout::HuggingFace];
+const OTHERS: [Layout; 5] =
+    [Layout::Torchvision, Layout::Timm, Layout::HuggingFace, Layout::Flat, Layout::OpenMmLab];
 
 /// Opens: PyTorch | a `state_dict` in the names of torchvision, timm, or Google's port in transformers | epsilon, padding and pixels of its layout
 #[test]
@@ -200,12 +230,27 @@ fn other_forms_of_the_names_open_too() {
     };
     check(&change(Layout::HuggingFace, &|name| name.replace("mobilenet_v2.", "")));
     check(&change(Layout::Torchvision, &|name| name.replace("classifier.1", "classifier")));
-    check(&change(Layout::Timm, &|name| format!("module.{name}")));
+    check(&change(Layout::Flat, &|name| match name.strip_prefix("conv.") {
+        Some(last) => format!("features.18.{last}"),
+        None => name.replace("classifier", "classifier.1"),
+    }));
+    for prefix in ["module.", "model.", "_orig_mod.", "net.0.", "module.model.", "a.b.c.d."] {
+        for layout in OTHERS {
+            check(&change(layout, &|name| format!("{prefix}{name}")));
+        }
+    }
+    // The sequence of the features under other names, and the head beside it.
+    for root in ["backbone.", "base_model.features.", "0.0.", ""] {
+        check(&change(Layout::Torchvision, &|name| match name.strip_prefix("features.") {
+            Some(name) => format!("{root}{name}"),
+            None => name.replace("classifier.1", "my_head"),
+        }));
+    }
     // A checkpoint: the net beside what a training leaves, a tensor of its own among it.
     let renamed = renamed(&tensors, Layout::Timm);
     let loss = Tensor::plain("loss", renamed.len(), &[1], &[0.5]);
     let stored: Vec<Tensor> = renamed.iter().chain([&loss]).cloned().collect();
-    for key in ["state_dict", "model", "model_state_dict", "model_ema"] {
+    for key in ["state_dict", "model", "model_state_dict", "model_ema", "net", "any key"] {
         let dict = renamed.iter().fold(
             Pickle::new().raw("}(").text("epoch").int(3).tensor(&loss).text(key).raw("}("),
             Pickle::tensor,
@@ -230,12 +275,25 @@ fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
         less.retain(|tensor| tensor.name != missing);
         assert_eq!(less.len() + 1, whole.len());
         assert!(text(&less).contains(&format!("'{missing}'")), "{}", text(&less));
-        for extra in
-            ["features.19.0.weight", "extra.weight", "Conv1/kernel", "head/kernel", "bn9.num_batches_tracked"]
-        {
+        let inside = match layout {
+            Layout::Torchvision => "features.19.0.weight",
+            Layout::Timm => "blocks.3.0.se.conv_reduce.weight",
+            _ => "mobilenet_v2.layer.16.expand_1x1.convolution.weight",
+        };
+        let with = |extra: &str, sizes: &[usize], values: &[f32]| {
             let mut more = whole.clone();
-            more.push(Tensor::plain(extra, 999, &[1], &[1.0]));
-            assert!(text(&more).contains(&format!("'{extra}")), "{extra}: {}", text(&more));
+            more.push(Tensor::plain(extra, 999, sizes, values));
+            more
+        };
+        let told = text(&with(inside, &[1], &[1.0]));
+        assert!(told.contains(&format!("'{inside}'")), "{inside}: {told}");
+        // What makes the three colors of something else is no head.
+        let adapter = text(&with("adapter.weight", &[3, 1, 1, 1], &[1.0; 3]));
+        assert!(adapter.contains("'adapter.weight'"), "{adapter}");
+        for extra in ["extra.weight", "Conv1/kernel", "head/kernel"] {
+            let weights = from_bytes(&safetensors(&with(extra, &[1], &[1.0])), "file").unwrap();
+            let reason = weights.head.unreadable().unwrap();
+            assert!(reason.contains(&format!("'{extra}'")), "{extra}: {reason}");
         }
         let mut wrong = whole.clone();
         let bad = wrong.iter_mut().find(|tensor| tensor.name == missing).unwrap();
@@ -261,7 +319,7 @@ fn a_head_that_cannot_be_read_leaves_the_net_usable() {
             let weights = open(&more);
             assert_eq!((weights.record.params_sha256, weights.params.classes()), (expected, None));
             let reason = weights.head.unreadable().unwrap();
-            assert!(reason.contains(&format!("'{extra}' is of another layer")), "{reason}");
+            assert!(reason.contains(&format!("'{extra}' of shape [1] is of no layer")), "{reason}");
         }
         let is_top =
             |tensor: &&mut Tensor| tensor.name.starts_with("classifier") && tensor.name.ends_with("weight");

@@ -1,0 +1,163 @@
+//! Which net of a file is meant, where a checkpoint holds several: under several keys, or under several roots.
+//!
+//! A training often keeps a second net beside the one that it trains, whose tensors are averages over its steps (EMA). It
+//! is known by the keys before it (`state_dict_ema`, `model_ema`, `ema_model.`) or by the count of its averages, and taken
+//! only if it is asked for, or is the only one. Of two others none is guessed.
+
+use super::nets::{FoundNet, find};
+use crate::container::Container;
+use crate::error::Error;
+use crate::shown::shown;
+use crate::{NOTE_OF_AVERAGES, OtherForm};
+
+/// The count of averages that PyTorch's `AveragedModel` keeps beside its module.
+const AVERAGED: &str = "n_averaged";
+/// Words of keys before a net of averages.
+const WORDS: [&str; 6] = ["swa", "avg", "average", "averaged", "averages", "shadow"];
+
+/// A file with the dict of its net in hand.
+pub(crate) struct Choice<'a> {
+    pub(crate) file: Container<'a>,
+    /// The net; `None` in a file of Keras' names, or of none that is known.
+    pub(crate) net: Option<FoundNet>,
+    /// The other nets in the same dict.
+    pub(crate) beside: Vec<FoundNet>,
+    /// Where averaged weights stand that were not taken.
+    pub(crate) averaged: Option<String>,
+    /// Whether those in hand are averages.
+    pub(crate) is_averaged: bool,
+}
+
+impl Choice<'_> {
+    /// Returns what the person who opens the file should know of the choice.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        match (&self.averaged, self.is_averaged) {
+            (Some(place), _) => notes.push(format!("{NOTE_OF_AVERAGES}, under '{place}'")),
+            (None, true) => {
+                notes.push(format!("averaged weights (EMA) are taken, from '{}'", shown(&self.place())));
+            }
+            (None, false) => {}
+        }
+        notes
+    }
+
+    /// Returns the keys and the root behind which the net's names stand, joined by points; empty for none.
+    pub(crate) fn place(&self) -> String {
+        place(self.file.place(), self.net.as_ref().map_or("", FoundNet::model))
+    }
+}
+
+/// The keys of a dict and the beginning of the names in it.
+fn place(dict: &str, model: &str) -> String {
+    let model = model.trim_end_matches('.');
+    match (dict, model) {
+        ("", model) => model.to_owned(),
+        (dict, "") => dict.to_owned(),
+        (dict, model) => format!("{dict}.{model}"),
+    }
+}
+
+/// A net and where it stands: `None` for the dict in hand, else the place among the others.
+struct Candidate {
+    dict: Option<usize>,
+    net: FoundNet,
+    averaged: bool,
+    place: String,
+}
+
+/// Chooses the net of a file, the averaged one if `ema` is asked for.
+///
+/// # Errors
+/// [`Error::NoAverages`] and [`Error::OtherForm`] of several nets; [`Error::Tensor`] for the dict of the net, where it is not the one
+/// in hand.
+pub(crate) fn choose(file: Container<'_>, ema: bool) -> Result<Choice<'_>, Error> {
+    let mut candidates = candidates(&file);
+    let places = |averaged: bool| {
+        let of_kind = candidates.iter().filter(move |candidate| candidate.averaged == averaged);
+        of_kind.map(|candidate| shown(&candidate.place)).collect::<Vec<String>>()
+    };
+    let (plain, averages) = (places(false), places(true));
+    if ema && averages.is_empty() {
+        return Err(Error::NoAverages { path: file.path().into() });
+    }
+    let is_averaged = !averages.is_empty() && (ema || plain.is_empty());
+    let wanted = if is_averaged { &averages } else { &plain };
+    if wanted.len() > 1 {
+        let way = candidates.iter().find(|candidate| candidate.averaged == is_averaged);
+        let way = way.map_or_else(String::new, |candidate| way_of(&file, candidate));
+        let form = OtherForm::SeveralNets { places: wanted.clone(), way };
+        return Err(Error::OtherForm { path: file.path().into(), form });
+    }
+    let averaged = averages.first().filter(|_| !is_averaged).cloned();
+    let Some(index) = candidates.iter().position(|candidate| candidate.averaged == is_averaged) else {
+        // What there is of a net says best what is missing.
+        let net = find(file.names()).into_iter().next().filter(FoundNet::is_some_of_it);
+        return Ok(Choice { file, net, beside: Vec::new(), averaged: None, is_averaged: false });
+    };
+    let chosen = candidates.swap_remove(index);
+    let beside = candidates.into_iter().filter(|candidate| candidate.dict == chosen.dict);
+    let beside = beside.map(|candidate| candidate.net).collect();
+    let file = match chosen.dict {
+        Some(index) => file.take(index)?,
+        None => file,
+    };
+    Ok(Choice { file, net: Some(chosen.net), beside, averaged, is_averaged })
+}
+
+/// The lines of Python that save one of several nets alone.
+fn way_of(file: &Container<'_>, candidate: &Candidate) -> String {
+    let dict = candidate.dict.map_or(file.place(), |index| &file.others()[index].place);
+    let mut state = OtherForm::loading(file.path());
+    if !dict.is_empty() {
+        state = dict.split('.').fold(state, |state, key| format!("{state}['{}']", shown(key)));
+    }
+    if !candidate.net.model().is_empty() {
+        let prefix = shown(candidate.net.model());
+        state = format!("{{k: v for k, v in {state}.items() if k.startswith('{prefix}')}}");
+    }
+    OtherForm::saving(&state)
+}
+
+/// The nets of all dicts, each of which has most of its tensors.
+fn candidates(file: &Container<'_>) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    let mut add = |dict: Option<usize>, place: &str, names: &[&str]| {
+        let counted = names.iter().any(|name| name.rsplit('.').next() == Some(AVERAGED));
+        for net in find(names.iter().copied()).into_iter().filter(FoundNet::is_most_of_it) {
+            let place = self::place(place, net.model());
+            let averaged = counted || is_of_averages(&place);
+            candidates.push(Candidate { dict, net, averaged, place });
+        }
+    };
+    add(None, file.place(), &file.names().collect::<Vec<&str>>());
+    for (index, dict) in file.others().iter().enumerate() {
+        add(Some(index), &dict.place, &dict.names.iter().map(String::as_str).collect::<Vec<&str>>());
+    }
+    candidates
+}
+
+/// Whether one of the keys before a net says that it is one of averages.
+fn is_of_averages(place: &str) -> bool {
+    let words = place.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_ascii_lowercase);
+    words.into_iter().any(|word| {
+        WORDS.contains(&word.as_str()) || word.starts_with("ema") || word.ends_with("ema") && word != "schema"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_are_known_by_the_words_before_them() {
+        for place in
+            ["state_dict_ema", "model_ema.module", "ema_model", "ema", "modelEma", "swa_model", "EMA"]
+        {
+            assert!(is_of_averages(place), "{place}");
+        }
+        for place in ["", "state_dict", "model.module", "net", "schema", "semantic", "teacher"] {
+            assert!(!is_of_averages(place), "{place}");
+        }
+    }
+}
