@@ -91,6 +91,7 @@ fn scaled(style: Style) -> Vec<Scaled> {
     ]
 }
 
+/// Opens: Keras | `Rescaling`, `Normalization`, `preprocess_input` and arithmetic with numbers before the net | as the scaling of pixels
 #[test]
 fn what_scales_pixels_is_followed() {
     for style in Style::ALL {
@@ -134,6 +135,7 @@ fn normalization_and_batchnorm_on_pixels_have_their_tensors() {
     assert_eq!(norm, Scaling { scale: [0.5; 3], shift: [-3.0; 3] });
 }
 
+/// Opens: Keras | the size of the input, `Resizing` and `CenterCrop` | as size and resize rule
 #[test]
 fn sizes_and_resizing_are_followed() {
     let open_input = json!([null, null, null, 3]);
@@ -195,6 +197,7 @@ fn sizes_and_resizing_are_followed() {
     }
 }
 
+/// Opens: Keras | a net that was built for no size, or for an odd one | padded as it was built
 #[test]
 fn the_padding_is_what_the_net_was_built_for() {
     let padding = |pads: Value, shape: Value| {
@@ -214,12 +217,13 @@ fn the_padding_is_what_the_net_was_built_for() {
     ] {
         let text = padding(pads, shape).unwrap_err().to_string();
         assert!(
-            text.contains("layer 'block_1_depthwise' (DepthwiseConv2D)") && text.contains("pads"),
+            text.contains("layer 'block_1_depthwise_pad' (ZeroPadding2D)") && text.contains("padding"),
             "{text}"
         );
     }
 }
 
+/// Refuses: Keras | a layer before the net or in it that is not followed | the layer, its class, and what to do
 #[test]
 fn what_is_not_followed_before_or_in_the_net_is_refused_by_its_name() {
     for (class, config, reason) in [
