@@ -227,7 +227,7 @@ fn how_bottlenecks_are_read_stands_in_the_file_where_files_did_not_use_to_say_it
             backbone: BackbonePart::Integers(IntegerBackbone { net, sha256, origin }),
             ..model(&["ants", "bees"], true)
         };
-        model.head_kernel = icecap_kernels::Tensor::zeros(icecap_kernels::Shape::of([1280, 1]));
+        model.layers[0].kernel = icecap_kernels::Tensor::zeros(icecap_kernels::Shape::of([1280, 1]));
         model
     };
     for (most, is_stated) in [(0, true), (16, true), (24, false), (32, true)] {
