@@ -217,6 +217,7 @@ fn each_layout_brings_its_numbers() {
     }
 }
 
+/// Opens: PyTorch | one prefix before all names: `module.`, `model.`, `_orig_mod.`, several in a row | taken off
 #[test]
 fn other_forms_of_the_names_open_too() {
     let tensors = net::tensors(&net::tiny(), Some(10));
