@@ -9,9 +9,11 @@ use std::process::Command;
 use icecap::advanced::data::{Limits, Loader, ResizeMode, scan_photos};
 use icecap::advanced::graph::{Input, Numerics, Tap};
 use icecap::advanced::kernels::{Shape, Tensor};
-use icecap::advanced::weights::{Weights, params_digest, starter};
+use icecap::advanced::weights::{
+    DenseHead, DenseLayer, FileHead, HeadOutput, Weights, params_digest, starter,
+};
 use icecap::learn::{FeatureSet, Rate, Steps};
-use icecap::model::{Head, Preprocessing, Provenance};
+use icecap::model::{Head, HeadLayer, Preprocessing, Provenance};
 use icecap::{Backbone, Classifier, Settings, TrainOptions};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
@@ -75,14 +77,16 @@ pub(crate) fn load(classifier: &Classifier, photos: &[PathBuf]) -> Vec<f32> {
     photos.iter().flat_map(|photo| loader.load(photo, &resize).unwrap().pixels).collect()
 }
 
-/// A head for `classes`, trained a little on `rows` of features, so that its biases are not zero.
+/// A head for `classes`, trained a little on `rows` of features, so that its biases are not zero. That for three classes has a
+/// hidden layer.
 pub(crate) fn head(backbone: &Backbone, pooled: &[f32], classes: usize) -> Head {
     let rows = pooled.len() / backbone.features();
     let features = Tensor::from_slice(Shape::of([rows, backbone.features()]), pooled).unwrap();
     let set = FeatureSet::new(features, (0..rows as u32).map(|row| row % classes as u32).collect()).unwrap();
-    let mut head = Head::untrained(backbone.features(), classes, 1).unwrap();
-    let steps = Steps { epochs: 20.into(), rate: Rate::Fixed(1e-2), ..Default::default() };
-    let options = steps.into();
+    let hidden = (classes == 3).then_some(24);
+    let steps = Steps { epochs: 20.into(), rate: Rate::Fixed(1e-2), hidden, ..Default::default() };
+    let options = TrainOptions { seed: 1, ..steps.into() };
+    let mut head = Head::for_training(backbone.features(), classes, &options).unwrap();
     head.train(backbone.isa(), &set, &set, &options, |_| ControlFlow::Continue(())).unwrap();
     head
 }
@@ -116,4 +120,22 @@ pub(crate) fn on_starter(
     let mut session = backbone.session(preprocessing.size(), Tap::Pooled).unwrap();
     session.run(Input::F32(&pixels), &mut pooled).unwrap();
     (of(head(&backbone, &pooled, classes)), pixels)
+}
+
+/// A classifier on the starter with three labels, any of which a photo may have, behind a hidden layer; and the pixels of
+/// drawn photos.
+pub(crate) fn labels_on_starter(place: &Place) -> (Classifier, Vec<f32>) {
+    let size = [96, 96];
+    let (trained, pixels) = on_starter(place, Numerics::KERAS, size, 3);
+    let layer = |layer: HeadLayer<'_>| DenseLayer {
+        kernel: layer.kernel.clone(),
+        bias: layer.bias.data().to_vec(),
+        activation: layer.activation,
+    };
+    let mut weights = starter().unwrap();
+    weights.record.size = Some(size);
+    let layers = trained.head().layers().map(layer).collect();
+    weights.head = FileHead::Layers(DenseHead::new(layers, HeadOutput::Sigmoids).unwrap());
+    let names = trained.classes().to_vec();
+    (Classifier::from_weights(weights, names, Settings::default()).unwrap(), pixels)
 }

@@ -10,7 +10,7 @@ use icecap::advanced::weights::{HeadLayout, OnnxPixels};
 use icecap::{Classifier, Settings};
 use serde_json::{Value, json};
 
-use crate::engines::{check, load, on_starter, python, scores, write_case};
+use crate::engines::{check, labels_on_starter, load, on_starter, python, scores, write_case};
 use crate::place::{Place, assets};
 
 /// Class scores of another engine may differ by this much from ours.
@@ -223,6 +223,9 @@ fn onnx_runtime_agrees_on_any_padding_size_and_number_of_classes() {
         assert_eq!(classifier.backbone().record().numerics.padding, numerics.padding);
         compare(name, &place.path("."), &classifier, &pixels);
     }
+    let (classifier, pixels) = labels_on_starter(&place);
+    assert!(classifier.head().is_multi_label() && classifier.head().layers().len() == 2);
+    compare("labels", &place.path("."), &classifier, &pixels);
     // The comparison tells a wrong answer from a right one: other pixels than those of the case.
     let (classifier, mut pixels) = on_starter(&place, Numerics::KERAS, [96, 96], 5);
     let (onnx, case) = (place.path("starter.onnx"), place.path("starter.safetensors"));

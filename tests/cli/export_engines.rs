@@ -11,7 +11,7 @@ use icecap::advanced::kernels::Threads;
 use icecap::advanced::weights::OnnxPixels;
 use serde_json::{Value, json};
 
-use crate::engines::{check, load, on_starter, python, scores, write_case};
+use crate::engines::{check, labels_on_starter, load, on_starter, python, scores, write_case};
 use crate::place::{Place, assets};
 
 /// Class scores of another engine in f32 may differ by this much from ours.
@@ -110,13 +110,15 @@ fn numerics_of_torch() -> Numerics {
 fn litert_agrees_on_any_padding_size_and_number_of_classes() {
     let Some(_) = python() else { return };
     let place = Place::two_classes();
-    for (numerics, size, classes) in [
+    let cases = [
         (Numerics::KERAS, [96, 96], 5),
         (Numerics::KERAS, [97, 131], 2),
         (numerics_of_torch(), [96, 96], 1000),
-        (numerics_of_torch(), [131, 97], 2),
-    ] {
-        let (classifier, pixels) = on_starter(&place, numerics, size, classes);
+        (numerics_of_torch(), [131, 97], 3),
+    ]
+    .map(|(numerics, size, classes)| on_starter(&place, numerics, size, classes));
+    for (classifier, pixels) in cases.into_iter().chain([labels_on_starter(&place)]) {
+        let (size, classes) = (classifier.preprocessing().size(), classifier.classes().len());
         let [file, case] = float_case(&place, &classifier, &pixels);
         let Some(result) = check("tflite_check.py", &["graph", &file, &case]) else { return };
         for way in ["delegate", "plain", "batch"] {

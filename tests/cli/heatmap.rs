@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use icecap::advanced::data::scan_photos;
-use icecap::explain::{Heatmap, Heatmaps, Overlay};
+use icecap::explain::{Heatmap, Heatmaps, MapKind, Overlay};
 use icecap::{Classifier, Settings, Source};
 use serde_json::Value;
 
@@ -63,6 +63,30 @@ fn the_maps_of_a_trained_starter_sum_to_its_logits() {
     place.icecap(&crop).succeeds();
     let logits = sums_are_logits(&place.path("three/model.safetensors"), &place.path("photos"));
     assert_eq!(logits, 3 * (2 * EACH as usize + 7));
+}
+
+#[test]
+fn the_maps_of_a_hidden_layer_sum_to_its_logits_and_say_what_they_are() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--hidden", "16", "--out", "deep"]).succeeds();
+    let classifier = Classifier::open(place.path("deep/model.safetensors")).unwrap();
+    let (photos, _) = scan_photos(&place.path("photos")).unwrap();
+    let sources: Vec<Source<'_>> = photos.iter().map(|path| Source::Path(path)).collect();
+    let predictions = classifier.predictor().unwrap().predict(&sources, &GO_ON).unwrap();
+    for (map, prediction) in maps(&classifier, &photos).iter().zip(predictions) {
+        let prediction = prediction.unwrap();
+        assert_eq!(map.kind(), MapKind::GradientWeighted);
+        assert!(
+            (map.logits()[0] - prediction.logits[0]).abs() < 1e-4,
+            "{:?} {:?}",
+            map.logits(),
+            prediction.logits
+        );
+        assert_eq!(map.predicted(), prediction.class);
+        assert!(map.of_logit(0).iter().any(|cell| cell.abs() > 1e-3));
+    }
+    let run = place.icecap(&["predict", "deep/model.safetensors", "photos", "--heatmap", "maps"]).succeeds();
+    assert!(run.stderr.contains("heatmaps are gradient-weighted"), "{}", run.stderr);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod export;
 mod export_engines;
 mod heatmap;
 mod help;
+mod hidden;
 mod int8;
 mod int8_told;
 mod network;

@@ -162,6 +162,7 @@ fn what_a_solver_in_one_go_has_no_use_for_is_refused_by_its_name() {
         (&["--batch", "8"], "--batch: "),
         (&["--dropout", "0"], "--dropout: "),
         (&["--schedule", "cosine"], "--schedule: "),
+        (&["--hidden", "8"], "--hidden: --optimizer lbfgs has one dense layer to solve"),
     ] {
         let run = place.icecap(&[&["train", "photos", "--optimizer", "lbfgs"], wrong].concat());
         assert!(run.fails(2).contains(named), "{wrong:?}: {}", run.stderr);

@@ -72,7 +72,7 @@ pub use error::Error;
 pub use init::glorot_uniform;
 pub use logistic::{Logistic, LogisticOptions};
 pub use loss::{CrossEntropy, Loss, Targets};
-pub use ops::{Dense, Dropout, GlobalAveragePool, L2Penalty, Op, Recorded};
+pub use ops::{Dense, Dropout, GlobalAveragePool, L2Penalty, Op, Recorded, Relu};
 pub use optim::Optimizer;
 pub use schedule::Schedule;
 pub use tape::{Tape, Var};

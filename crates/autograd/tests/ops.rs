@@ -6,7 +6,7 @@ mod oracle;
 
 use icecap_autograd::gradcheck::{Report, gradcheck};
 use icecap_autograd::{
-    CrossEntropy, Dense, Dropout, Error, GlobalAveragePool, L2Penalty, Loss, Op, Recorded, Targets,
+    CrossEntropy, Dense, Dropout, Error, GlobalAveragePool, L2Penalty, Loss, Op, Recorded, Relu, Targets,
 };
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor, TensorMut, TensorRef};
@@ -58,6 +58,17 @@ proptest! {
         };
         let op = Dropout::training(rate, seed, epoch, &samples).unwrap();
         let report = gradcheck(&op, &[input], &reference, seed).unwrap();
+        prop_assert!(report.worst() < TOLERANCE, "{report:?}");
+    }
+
+    #[test]
+    fn relu_cuts_off_what_is_below_zero((n, k, seed) in (1..6_usize, 1..40_usize, any::<u64>())) {
+        let mut draw = stream(seed);
+        // Away from 0 by more than the differences reach, to both sides.
+        let mut input = oracle::random(&mut draw, &[n, k], 2.0);
+        input.data_mut().iter_mut().for_each(|x| *x += if *x < 0.0 { -0.1 } else { 0.1 });
+        let reference = |x: &[Vec<f64>]| x[0].iter().map(|x| x.max(0.0)).collect();
+        let report = gradcheck(&Relu, &[input], &reference, seed).unwrap();
         prop_assert!(report.worst() < TOLERANCE, "{report:?}");
     }
 

@@ -97,7 +97,7 @@ pub enum Error {
     },
     /// A resize rule that cannot be read.
     #[error(
-        "'{text}' is no resize rule; use squash or center-crop, as in '160x160 squash' or '224x224 center-crop 0.875'"
+        "'{text}' is no resize rule; use squash, center-crop, crop or cut, as in '160x160 squash' or '224x224 center-crop 0.875'"
     )]
     ResizeSpec {
         /// The text given.

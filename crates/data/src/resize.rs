@@ -7,12 +7,13 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, resize_bilinear_rgb};
 
+use crate::framing::{Frame, Framing, Part, Sides, frame};
 use crate::photo::Stored;
 use crate::{Error, Photo, Result};
 
 /// How a photo's shape becomes the net's.
 ///
-/// It parses from and prints as `squash` or `center-crop 0.875`.
+/// It parses from and prints as `squash`, `center-crop 0.875`, `crop`, `cut` or `cut of 256x256 crop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ResizeMode {
@@ -25,6 +26,13 @@ pub enum ResizeMode {
     CenterCrop {
         /// The share of the shorter side that is kept, from 0.1 up to 1; 0.875 is customary.
         fraction: f32,
+    },
+    /// What Keras' layers `Resizing` and `CenterCrop` make of a photo; bilinear without antialias, not rounded.
+    Framed {
+        /// What part of the photo is shown.
+        framing: Framing,
+        /// How the photo is framed before that; `None` if the layer reads the photo itself.
+        first: Option<Frame>,
     },
 }
 
@@ -62,8 +70,12 @@ impl ResizeSpec {
     /// middle.
     #[must_use]
     pub fn seen(&self, width: usize, height: usize) -> Region {
-        let ResizeMode::CenterCrop { fraction } = self.mode else {
-            return Region { left: 0.0, top: 0.0, width: width as f64, height: height as f64 };
+        let fraction = match self.mode {
+            ResizeMode::CenterCrop { fraction } => fraction,
+            ResizeMode::Framed { framing, first } => {
+                return self.framed_region(framing, first, [height, width]);
+            }
+            ResizeMode::Squash => return Region::whole(width, height),
         };
         let reduced = reduced_size(width, height, self, fraction);
         let (columns, rows) = (
@@ -72,6 +84,32 @@ impl ResizeSpec {
         );
         let ((left, width), (top, height)) = (columns.of_source(width), rows.of_source(height));
         Region { left, top, width, height }
+    }
+
+    /// The part of a photo of these rows and columns that a framing shows.
+    fn framed_region(&self, framing: Framing, first: Option<Frame>, [rows, columns]: [usize; 2]) -> Region {
+        let photo = Sides { rows, columns };
+        let Some(first) = first else { return Region::of(framing.part(photo, self.sides())) };
+        let between = Sides { rows: first.rows, columns: first.columns };
+        let (outer, inner) = (first.framing.part(photo, between), framing.part(between, self.sides()));
+        let (down, across) = (
+            outer.sides.rows as f64 / between.rows as f64,
+            outer.sides.columns as f64 / between.columns as f64,
+        );
+        Region {
+            left: outer.left as f64 + inner.left as f64 * across,
+            top: outer.top as f64 + inner.top as f64 * down,
+            width: inner.sides.columns as f64 * across,
+            height: inner.sides.rows as f64 * down,
+        }
+    }
+
+    fn framing(&self) -> Framing {
+        if let ResizeMode::Framed { framing, .. } = self.mode { framing } else { Framing::Squash }
+    }
+
+    fn sides(&self) -> Sides {
+        Sides { rows: self.height, columns: self.width }
     }
 }
 
@@ -88,11 +126,26 @@ pub struct Region {
     pub height: f64,
 }
 
+impl Region {
+    fn of(part: Part) -> Self {
+        let Part { top, left, sides } = part;
+        Self { left: left as f64, top: top as f64, width: sides.columns as f64, height: sides.rows as f64 }
+    }
+
+    fn whole(width: usize, height: usize) -> Self {
+        Self { left: 0.0, top: 0.0, width: width as f64, height: height as f64 }
+    }
+}
+
 impl std::fmt::Display for ResizeMode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Squash => f.write_str("squash"),
             Self::CenterCrop { fraction } => write!(f, "center-crop {fraction}"),
+            Self::Framed { framing, first: None } => write!(f, "{framing}"),
+            Self::Framed { framing, first: Some(Frame { framing: first, rows, columns }) } => {
+                write!(f, "{framing} of {rows}x{columns} {first}")
+            }
         }
     }
 }
@@ -111,6 +164,15 @@ impl FromStr for ResizeMode {
         let mut words = text.split_whitespace();
         let mode = match (words.next(), words.next()) {
             (Some("squash"), None) => Self::Squash,
+            (Some(framing), None) if framing != "center-crop" => {
+                Self::Framed { framing: framing.parse().map_err(|()| wrong())?, first: None }
+            }
+            (Some(framing), Some("of")) => {
+                let [rows, columns] = words.next().and_then(sides).ok_or_else(wrong)?;
+                let framing = framing.parse().map_err(|()| wrong())?;
+                let first = words.next().unwrap_or_default().parse().map_err(|()| wrong())?;
+                Self::Framed { framing, first: Some(Frame { framing: first, rows, columns }) }
+            }
             (Some("center-crop"), fraction) => {
                 let fraction: f32 = fraction.map_or(Ok(USUAL_FRACTION), str::parse).map_err(|_| wrong())?;
                 if !(LEAST_FRACTION..=1.0).contains(&fraction) {
@@ -130,11 +192,16 @@ impl FromStr for ResizeSpec {
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || Error::ResizeSpec { text: text.to_owned() };
         let (size, mode) = text.trim().split_once(char::is_whitespace).ok_or_else(wrong)?;
-        let (height, width) = size.split_once('x').ok_or_else(wrong)?;
-        let side =
-            |text: &str| text.parse().ok().filter(|side| (1..=16_384).contains(side)).ok_or_else(wrong);
-        Ok(Self { height: side(height)?, width: side(width)?, mode: mode.parse().map_err(|_| wrong())? })
+        let [height, width] = sides(size).ok_or_else(wrong)?;
+        Ok(Self { height, width, mode: mode.parse().map_err(|_| wrong())? })
     }
+}
+
+/// Rows and columns, as `96x128`.
+fn sides(text: &str) -> Option<[usize; 2]> {
+    let (rows, columns) = text.split_once('x')?;
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=16_384).contains(side));
+    Some([side(rows)?, side(columns)?])
 }
 
 /// The buffers that [`pixels`] needs, kept from photo to photo. Each thread has its own.
@@ -144,6 +211,7 @@ pub struct ResizeBuffers {
     lying: Vec<f32>,
     antialias: Option<Resizer>,
     reduced: Vec<u8>,
+    first: Vec<f32>,
 }
 
 impl std::fmt::Debug for ResizeBuffers {
@@ -177,7 +245,37 @@ pub(crate) fn resample(
     match spec.mode {
         ResizeMode::Squash => squash(photo, spec, isa, buffers, out),
         ResizeMode::CenterCrop { fraction } => center_crop(photo, spec, fraction, buffers, out),
+        ResizeMode::Framed { first: None, .. } => framed(photo, spec, isa, buffers, out),
+        ResizeMode::Framed { framing, first: Some(first) } => {
+            let Frame { framing: first, rows, columns } = first;
+            let mut image = std::mem::take(&mut buffers.first);
+            image.resize(rows * columns * 3, 0.0);
+            let mode = ResizeMode::Framed { framing: first, first: None };
+            resample(photo, &ResizeSpec { height: rows, width: columns, mode }, isa, buffers, &mut image);
+            frame(&image, Sides { rows, columns }, framing, spec.sides(), out);
+            buffers.first = image;
+        }
     }
+}
+
+/// Cuts out what the rule shows of a photo, turned upright, and resizes it.
+fn framed(photo: Stored<'_>, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {
+    let Stored { rgb, width, height, orientation } = photo;
+    let (columns, rows) = orientation.sides(width, height);
+    let Part { top, left, sides } = spec.framing().part(Sides { rows, columns }, spec.sides());
+    let mut part = std::mem::take(&mut buffers.reduced);
+    part.clear();
+    for y in top..top + sides.rows {
+        for x in left..left + sides.columns {
+            let (from_x, from_y) = orientation.stored(x, y, width, height);
+            let start = (from_y * width + from_x) * 3;
+            part.extend_from_slice(&rgb[start..start + 3]);
+        }
+    }
+    let image = RgbView { pixels: &part, size: Size { height: sides.rows, width: sides.columns } };
+    let to = Size { height: spec.height, width: spec.width };
+    resize_bilinear_rgb(isa, image, to, out, &mut buffers.bilinear);
+    buffers.reduced = part;
 }
 
 fn squash(photo: Stored<'_>, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {

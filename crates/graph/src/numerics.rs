@@ -5,13 +5,17 @@
 use crate::{error::Error, spec::INPUT_CHANNELS};
 
 /// How a 3x3 convolution pads its input. This belongs to the weights: frameworks differ, and weights were trained with
-/// one of the two.
+/// one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Padding {
     /// TensorFlow's `same`: as little as gives `ceil(n / stride)` outputs, the odd pixel at the bottom and right.
     Same,
     /// PyTorch's `padding=1`: one pixel on every side.
     Symmetric,
+    /// Keras' net where it was built for no size of input: as [`Padding::Same`], but that a depthwise convolution of
+    /// stride 2 has its one row and column of zeros at the bottom and right whatever the size. Of an odd size it then gives
+    /// one row or column less.
+    Trailing,
 }
 
 impl Padding {
@@ -24,6 +28,17 @@ impl Padding {
                 (total / 2, total - total / 2)
             }
             Self::Symmetric => (1, 1),
+            Self::Trailing if stride == 1 => (1, 1),
+            Self::Trailing => (0, 1),
+        }
+    }
+
+    /// Returns how the first convolution of a net pads whose others pad like this.
+    #[must_use]
+    pub fn of_stem(self) -> Self {
+        match self {
+            Self::Trailing => Self::Same,
+            Self::Same | Self::Symmetric => self,
         }
     }
 }
@@ -94,5 +109,9 @@ mod tests {
         assert_eq!(Padding::Same.amounts(1, 2), (1, 1));
         assert_eq!(Padding::Same.amounts(5, 1), (1, 1));
         assert_eq!(Padding::Symmetric.amounts(160, 2), (1, 1));
+        let trailing =
+            [(50, 2), (25, 2), (25, 1)].map(|(side, stride)| Padding::Trailing.amounts(side, stride));
+        assert_eq!(trailing, [(0, 1), (0, 1), (1, 1)]);
+        assert_eq!(Padding::Trailing.of_stem().amounts(97, 2), (1, 1));
     }
 }

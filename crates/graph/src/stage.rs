@@ -62,7 +62,7 @@ pub(crate) fn chain(
         let (stage, output) = match section.tap {
             Tap::Image => continue,
             Tap::Stem => {
-                let stem = geometry(padding, size, ConvLayer::STEM.sized(spec).stride)?;
+                let stem = geometry(padding.of_stem(), size, ConvLayer::STEM.sized(spec).stride)?;
                 size = stem.output();
                 // The first block has no expansion: what leaves the stem is what its depthwise convolution reads, zeros
                 // around it.

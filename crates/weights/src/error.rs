@@ -117,6 +117,14 @@ pub enum Error {
         /// The first names in it.
         names: String,
     },
+    /// A layer that Keras' description of the model has, and that is not followed.
+    #[error("{}: {told}", path.display())]
+    Layer {
+        /// The file.
+        path: PathBuf,
+        /// The layer's name and class, and why it is not followed.
+        told: String,
+    },
     /// A net that was saved in another form than as a file of its tensors.
     #[error("{}: {form}", path.display())]
     OtherForm {

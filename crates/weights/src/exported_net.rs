@@ -46,7 +46,7 @@ impl ExportedNet {
     /// # Errors
     /// As [`ExportedNet::float`]; [`Error::Model`] also if the integers are those of another net.
     pub(crate) fn integers(model: &Model, net: &IntegerNet) -> Result<Self, Error> {
-        let (expected, got) = (model.head_kernel.shape().dims()[0], net.spec.feature_channels());
+        let (expected, got) = (model.features(), net.spec.feature_channels());
         let other = match &model.backbone {
             BackbonePart::Embedded(params) => {
                 *params.spec() != net.spec || *params.numerics() != net.numerics

@@ -10,6 +10,10 @@
 //! (1, e^z) / (1 + e^z), which is what the sigmoid of z and 1 minus it are, so nothing is lost or approximated; and the
 //! larger logit is the second class' wherever z is above 0.
 //!
+//! A head of several layers has `dense`, `dense_1`, … in Keras, and in torchvision the places that a `Sequential` of dropout,
+//! linear, activation, linear, … gives them: `classifier.1`, `classifier.3`, …. The metadata say what each layer's outputs go
+//! through.
+//!
 //! A head fits the features that it was trained on. The file states the hash of the net that makes them.
 
 use std::collections::BTreeMap;
@@ -19,7 +23,7 @@ use icecap_kernels::Shape;
 
 use crate::bundle::Model;
 use crate::params_digest::for_each_le_chunk;
-use crate::{Error, safetensors};
+use crate::{DenseLayer, Error, safetensors};
 
 /// Keys of a model file that are not true of a head alone.
 const NOT_TOLD: [&str; 5] = ["format", "backbone", "layout", "size", "resize"];
@@ -34,7 +38,22 @@ pub enum HeadLayout {
 }
 
 /// One tensor of a head's file.
-type Part = (&'static str, Shape, Vec<f32>);
+struct Part {
+    name: String,
+    shape: Shape,
+    values: Vec<f32>,
+}
+
+impl Part {
+    fn new(name: String, dims: &[usize], values: Vec<f32>) -> Result<Self, Error> {
+        let refuse =
+            |error: icecap_kernels::Error| Error::Model { path: THE_HEAD.into(), reason: error.to_string() };
+        Ok(Self { name, shape: Shape::new(dims).map_err(refuse)?, values })
+    }
+}
+
+/// What errors call the file.
+const THE_HEAD: &str = "the head";
 
 impl HeadLayout {
     /// Returns the name of the layout in metadata.
@@ -46,38 +65,45 @@ impl HeadLayout {
         }
     }
 
-    /// Kernel and bias of a model's head.
-    fn parts(self, model: &Model) -> Result<[Part; 2], Error> {
-        let (kernel, bias) = (model.head_kernel.data(), &model.head_bias);
-        let (features, logits) = (kernel.len() / bias.len(), bias.len());
-        let shape = |dims: &[usize]| {
-            Shape::new(dims)
-                .map_err(|error| Error::Model { path: "the head".into(), reason: error.to_string() })
-        };
-        Ok(match self {
-            Self::Keras => [
-                ("dense/kernel", shape(&[features, logits])?, kernel.to_vec()),
-                ("dense/bias", shape(&[logits])?, bias.clone()),
-            ],
-            Self::Torchvision => {
-                let mut rows = Vec::with_capacity(features * model.classes.len());
-                let mut biases = Vec::with_capacity(model.classes.len());
-                if logits < model.classes.len() {
-                    rows.resize(features, 0.0);
-                    biases.push(0.0);
-                }
-                for logit in 0..logits {
-                    rows.extend(kernel.iter().skip(logit).step_by(logits));
-                }
-                biases.extend(bias);
-                let outputs = biases.len();
-                [
-                    ("classifier.1.weight", shape(&[outputs, features])?, rows),
-                    ("classifier.1.bias", shape(&[outputs])?, biases),
-                ]
-            }
-        })
+    /// Kernel and bias of each layer of a model's head.
+    fn parts(self, model: &Model) -> Result<Vec<Part>, Error> {
+        let mut parts = Vec::new();
+        for (index, layer) in model.layers.iter().enumerate() {
+            // Only of the last layer of a head that tells two classes apart.
+            let adds_zeros = index + 1 == model.layers.len() && layer.outputs() < model.classes.len();
+            parts.extend(match self {
+                Self::Keras => keras(layer, index)?,
+                Self::Torchvision => torchvision(layer, index, adds_zeros)?,
+            });
+        }
+        Ok(parts)
     }
+}
+
+/// A layer as Keras has it.
+fn keras(layer: &DenseLayer, index: usize) -> Result<[Part; 2], Error> {
+    let name = if index == 0 { "dense".to_owned() } else { format!("dense_{index}") };
+    let (inputs, outputs) = (layer.inputs(), layer.outputs());
+    Ok([
+        Part::new(format!("{name}/kernel"), &[inputs, outputs], layer.kernel.data().to_vec())?,
+        Part::new(format!("{name}/bias"), &[outputs], layer.bias.clone())?,
+    ])
+}
+
+/// A layer as torchvision has it, with an output of zeros before its own if `adds_zeros`.
+fn torchvision(layer: &DenseLayer, index: usize, adds_zeros: bool) -> Result<[Part; 2], Error> {
+    let (inputs, own) = (layer.inputs(), layer.outputs());
+    let zeros = usize::from(adds_zeros);
+    let (mut rows, mut biases) = (vec![0.0; zeros * inputs], vec![0.0; zeros]);
+    for output in 0..own {
+        rows.extend(layer.kernel.data().iter().skip(output).step_by(own));
+    }
+    biases.extend(&layer.bias);
+    let module = format!("classifier.{}", 2 * index + 1);
+    Ok([
+        Part::new(format!("{module}.weight"), &[biases.len(), inputs], rows)?,
+        Part::new(format!("{module}.bias"), &[biases.len()], biases)?,
+    ])
 }
 
 impl Model {
@@ -89,14 +115,15 @@ impl Model {
     /// [`Error::Model`] if the parts of the model do not fit each other; [`Error::Limit`] if the class names do not fit
     /// the header.
     pub fn head_to_bytes(&self, layout: HeadLayout) -> Result<Vec<u8>, Error> {
-        let path = Path::new("the head");
+        let path = Path::new(THE_HEAD);
         self.check().map_err(|reason| Error::Model { path: path.into(), reason })?;
         let parts = layout.parts(self)?;
-        let tensors = parts.each_ref().map(|(name, shape, _)| (*name, safetensors::Element::F32, *shape));
+        let tensors: Vec<_> =
+            parts.iter().map(|part| (part.name.as_str(), safetensors::Element::F32, part.shape)).collect();
         let mut bytes = safetensors::header(&self.head_metadata(layout), &tensors);
         safetensors::check_header_length(path, bytes.len())?;
-        for (.., values) in &parts {
-            for_each_le_chunk(values, |chunk| bytes.extend_from_slice(chunk));
+        for part in &parts {
+            for_each_le_chunk(&part.values, |chunk| bytes.extend_from_slice(chunk));
         }
         Ok(bytes)
     }
@@ -105,6 +132,7 @@ impl Model {
         let mut metadata = self.metadata();
         metadata.retain(|key, _| !NOT_TOLD.contains(&key.as_str()));
         let activation = match layout {
+            _ if self.multi_label => "sigmoid",
             HeadLayout::Keras if self.logits() == 1 => "sigmoid",
             _ => "softmax",
         };
@@ -144,8 +172,12 @@ mod tests {
             let model = model(classes);
             let logits = model.logits();
             let expected = [
-                ("dense/bias".to_owned(), Shape::of([logits]), model.head_bias.clone()),
-                ("dense/kernel".to_owned(), Shape::of([1280, logits]), model.head_kernel.data().to_vec()),
+                ("dense/bias".to_owned(), Shape::of([logits]), model.layers[0].bias.clone()),
+                (
+                    "dense/kernel".to_owned(),
+                    Shape::of([1280, logits]),
+                    model.layers[0].kernel.data().to_vec(),
+                ),
             ];
             let mut got = tensors(&model, HeadLayout::Keras);
             got.sort_by(|a, b| a.0.cmp(&b.0));
@@ -171,10 +203,11 @@ mod tests {
                     assert!(bias[class] == 0.0 && row.iter().all(|value| *value == 0.0));
                     continue;
                 };
-                assert_eq!(bias[class], model.head_bias[logit]);
+                assert_eq!(bias[class], model.layers[0].bias[logit]);
                 assert!(
-                    (0..1280)
-                        .all(|feature| row[feature] == model.head_kernel.data()[feature * logits + logit])
+                    (0..1280).all(
+                        |feature| row[feature] == model.layers[0].kernel.data()[feature * logits + logit]
+                    )
                 );
             }
         }
@@ -183,7 +216,7 @@ mod tests {
     #[test]
     fn a_head_that_is_no_numbers_is_refused() {
         let mut model = model(2);
-        model.head_bias[0] = f32::NAN;
+        model.layers[0].bias[0] = f32::NAN;
         for layout in [HeadLayout::Keras, HeadLayout::Torchvision] {
             assert!(matches!(model.head_to_bytes(layout), Err(Error::Model { .. })));
         }

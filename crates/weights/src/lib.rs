@@ -54,7 +54,9 @@ mod store;
 mod tflite;
 mod vocabulary;
 
-pub use bundle::{BackbonePart, FORMAT, INTEGER_FORMAT, Model, OpenedModel, Preprocessing, check_classes};
+pub use bundle::{
+    BackbonePart, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, Preprocessing, check_classes,
+};
 pub use choices::{Choices, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
 pub use dense_head::{
@@ -68,7 +70,7 @@ pub use icecap_foundation::{Digest, NotADigest};
 pub use inside::Inside;
 pub use integers::{IntegerBackbone, Quantization, integers_digest};
 pub use labels::label_lines;
-pub use layout::Layout;
+pub use layout::{Layout, Stated};
 pub use manifest::{Checked, Entry, Manifest};
 pub use onnx::OnnxPixels;
 #[cfg(feature = "starter")]

@@ -3,7 +3,7 @@
 use icecap_graph::{Error as NetError, Net, Params, Precision, Scaling};
 
 use crate::derived::pack;
-use crate::{FileHead, Record, params_digest};
+use crate::{FileHead, Record, Stated, params_digest};
 
 /// A net as it was trained, and what is known of it.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Weights {
     /// What the person who opens the file should know, as sentences: what it does not state and what was taken, what was
     /// passed over.
     pub notes: Vec<String>,
+    /// What the layers of the file's model state of input and net, where it describes them.
+    pub stated: Vec<Stated>,
 }
 
 /// Weights, and their net ready to run.
@@ -34,7 +36,7 @@ impl Weights {
     #[must_use]
     pub fn new(params: Params, record: Record) -> Self {
         let head = if params.classes().is_some() { FileHead::Top } else { FileHead::None };
-        Self { params, record, head, notes: Vec::new() }
+        Self { params, record, head, notes: Vec::new(), stated: Vec::new() }
     }
 
     /// Returns these weights with another pixel scaling, whatever their file or layout states. The net is then

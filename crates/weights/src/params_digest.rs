@@ -59,6 +59,7 @@ pub(crate) fn hash_numerics(hash: &mut Hasher, numerics: &Numerics) {
     hash.update(&[match numerics.padding {
         Padding::Same => 0,
         Padding::Symmetric => 1,
+        Padding::Trailing => 2,
     }]);
     for value in numerics.scaling.scale.iter().chain(&numerics.scaling.shift) {
         hash.update(&value.to_le_bytes());

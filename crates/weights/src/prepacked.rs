@@ -159,6 +159,7 @@ fn read(file: &KeptFile, place: Range<usize>, name: PackedName) -> Option<Net> {
     let padding = match word(52)? {
         0 => Padding::Same,
         1 => Padding::Symmetric,
+        2 => Padding::Trailing,
         _ => return None,
     };
     let scaling =
@@ -236,6 +237,7 @@ fn header(name: PackedName, net: &Net) -> [u8; HEADER] {
     let padding: u32 = match padding {
         Padding::Same => 0,
         Padding::Symmetric => 1,
+        Padding::Trailing => 2,
     };
     put(&padding.to_ne_bytes());
     for value in scaling.scale.iter().chain(&scaling.shift) {

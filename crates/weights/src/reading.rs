@@ -5,7 +5,7 @@ use std::path::Path;
 use icecap_graph::{Net, Params, Precision};
 use icecap_kernels::Threads;
 
-use crate::container::Container;
+use crate::container::{Container, MODEL_CONFIG};
 use crate::derived::{Derived, Packing};
 use crate::layout::{Choice, HEAD_PREFIX, Named, Tensors, choose};
 use crate::manifest::Entry;
@@ -55,16 +55,23 @@ impl Reading<'_> {
         if integers::is_integers(&file) {
             return Err(Error::IntegersOnly { path: self.path.into() });
         }
-        let choice = choose(file, self.choices.ema)?;
-        let metadata = Metadata { path: self.path, map: choice.file.metadata() };
+        let mut choice = choose(file, self.choices.ema)?;
         let layout = recognize(&choice)?;
+        let mut described = layout.described(&choice.file)?;
+        let (mut notes, mut told) = (Vec::new(), Vec::new());
+        if let Some(described) = &mut described {
+            // What it states is the record's where the file has no record of ours.
+            described.texts.drain(..).for_each(|(key, text)| choice.file.complete(key, text));
+            (notes, told) = (std::mem::take(&mut described.notes), std::mem::take(&mut described.stated));
+        }
+        let metadata = Metadata { path: self.path, map: choice.file.metadata() };
         let stated = metadata.get(key::LAYOUT, str::parse::<Layout>)?;
         if stated.is_some_and(|stated| stated != layout) {
             return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
         }
-        let named = choice.named(layout, self.choices.activation)?;
+        let named = choice.named(layout, self.choices.activation, described)?;
         let (params, head) = params(&metadata, layout, &named, self.threads)?;
-        let notes = choice.notes().into_iter().chain(named.notes()).collect();
+        notes.extend(choice.notes().into_iter().chain(named.notes()));
         let derived = Derived::new(&params, Some(bytes), packing, self.threads)
             .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })?;
         let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of(bytes));
@@ -78,7 +85,7 @@ impl Reading<'_> {
             // Whoever asked by this name shall find it again.
             Known::Entry(entry) => record.name = Some(entry.name.clone()),
         }
-        Ok((Weights { params, record, head, notes }, derived.net))
+        Ok((Weights { params, record, head, notes, stated: told }, derived.net))
     }
 
     /// The weights in `bytes`, with their net packed for inference in `precision`.
@@ -90,6 +97,10 @@ impl Reading<'_> {
 }
 
 fn recognize(choice: &Choice<'_>) -> Result<Layout, Error> {
+    // Whatever its tensors are called, the description says what they are.
+    if choice.file.metadata().contains_key(MODEL_CONFIG) {
+        return Ok(Layout::Keras);
+    }
     if let Some(layout) = choice.layout() {
         return Ok(layout);
     }

@@ -3,10 +3,11 @@
 //! | value | texts |
 //! |---|---|
 //! | epsilon | a positive number: `0.001` |
-//! | padding | `same` (TensorFlow), `symmetric` (PyTorch) |
+//! | padding | `same` (TensorFlow), `symmetric` (PyTorch), `trailing` (Keras' net that was built for no size) |
 //! | scaling | `-1..1`; `mean 0.485,0.456,0.406 std 0.229,0.224,0.225`; `scale R,G,B shift R,G,B` |
 //! | size | `160`, or rows x columns: `96x128`; sides that a net can run, 32 to 2048 |
-//! | resize | `squash`; `center-crop FRACTION`, the fraction from 0.1 to 1, or 0.875 where it is left out |
+//! | resize | `squash`; `center-crop FRACTION`, the fraction from 0.1 to 1, or 0.875 where it is left out; `crop`, `cut`, and \
+//!   each of `squash`, `crop` and `cut` behind another as in `cut of 256x256 crop` |
 //! | exif | `apply`, `ignore` |
 //!
 //! Every value has one text that is written, and reading that text gives back the same bits.
@@ -34,7 +35,8 @@ pub(crate) fn padding(text: &str) -> Result<Padding, String> {
     match text {
         "same" => Ok(Padding::Same),
         "symmetric" => Ok(Padding::Symmetric),
-        _ => Err("expected 'same' or 'symmetric'".to_owned()),
+        "trailing" => Ok(Padding::Trailing),
+        _ => Err("expected 'same', 'symmetric' or 'trailing'".to_owned()),
     }
 }
 
@@ -42,6 +44,7 @@ pub(crate) fn padding_text(padding: Padding) -> &'static str {
     match padding {
         Padding::Same => "same",
         Padding::Symmetric => "symmetric",
+        Padding::Trailing => "trailing",
     }
 }
 
@@ -103,13 +106,19 @@ pub(crate) fn digest(text: &str) -> Result<Digest, String> {
 pub(crate) fn resize(text: &str) -> Result<String, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let known = match words[..] {
-        ["squash"] | ["center-crop"] => true,
+        ["squash" | "crop" | "cut" | "center-crop"] => true,
+        ["squash" | "crop" | "cut", "of", first, "squash" | "crop" | "cut"] => {
+            first.contains('x') && size(first).is_ok()
+        }
         ["center-crop", fraction] => fraction.parse().is_ok_and(|fraction| FRACTIONS.contains(&fraction)),
         _ => false,
     };
     let (least, most) = (FRACTIONS.start(), FRACTIONS.end());
     known.then(|| text.to_owned()).ok_or_else(|| {
-        format!("expected 'squash' or 'center-crop FRACTION' with a fraction from {least} to {most}")
+        format!(
+            "expected 'squash', 'crop', 'cut', 'cut of 256x256 crop', or 'center-crop FRACTION' with a fraction from \
+             {least} to {most}"
+        )
     })
 }
 
@@ -143,7 +152,17 @@ mod tests {
         assert_eq!((size("160"), size("96x128")), (Ok([160; 2]), Ok([96, 128])));
         assert_eq!((epsilon("0.001"), width("0.35")), (Ok(1e-3), Ok(0.35)));
         assert_eq!(padding("symmetric"), Ok(Padding::Symmetric));
-        for rule in ["squash", "center-crop", "center-crop 0.875", "center-crop 0.1", "center-crop 1"] {
+        assert_eq!(padding(padding_text(Padding::Trailing)), Ok(Padding::Trailing));
+        for rule in [
+            "squash",
+            "crop",
+            "cut",
+            "cut of 256x300 squash",
+            "center-crop",
+            "center-crop 0.875",
+            "center-crop 0.1",
+            "center-crop 1",
+        ] {
             assert_eq!(resize(rule).as_deref(), Ok(rule));
         }
         assert!(exif("apply").is_ok() && exif("ignore").is_ok());
@@ -161,8 +180,16 @@ mod tests {
         for bad in ["", "0", "-1", "inf", "NaN", "1e-60", "one"] {
             assert!(epsilon(bad).is_err() && width(bad).is_err(), "{bad}");
         }
-        for bad in ["", "crop", "squash 1", "Squash", "center-crop 0", "center-crop 0.09", "center-crop 1.01"]
-        {
+        for bad in [
+            "",
+            "crop of 256 squash",
+            "cut of 256x256",
+            "squash 1",
+            "Squash",
+            "center-crop 0",
+            "center-crop 0.09",
+            "center-crop 1.01",
+        ] {
             assert!(resize(bad).is_err(), "{bad}");
         }
         for bad in

@@ -8,11 +8,13 @@ mod dense;
 mod dropout;
 mod penalty;
 mod pool;
+mod relu;
 
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use penalty::L2Penalty;
 pub use pool::GlobalAveragePool;
+pub use relu::Relu;
 
 use icecap_kernels::{Shape, TensorMut, TensorRef};
 

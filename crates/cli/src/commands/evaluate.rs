@@ -49,6 +49,14 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classifier = options.model.open()?;
+    if classifier.head().is_multi_label() {
+        let message = format!(
+            "{}: its head gives several labels, and evaluate counts one class for each photo; `icecap predict {0} \
+             --format csv` tells each photo's labels",
+            plain_path(&options.model.model)
+        );
+        return Err(Failure::new(Code::Content, message));
+    }
     let (mut samples, inventory) = scan_known(&options.folder, classifier.classes()).map_err(no_classes)?;
     options.excluded.apply(|list| {
         let roots = roots(&options.folder, None);

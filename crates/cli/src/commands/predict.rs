@@ -74,6 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         top: usize::from(options.top),
         reject_below: options.reject_below,
         heatmap: options.heatmaps.is_some(),
+        labels: classifier.head().is_multi_label(),
     };
     let views = if options.tta { Views::Mirrored } else { Views::Plain };
     let heatmaps = options.heatmaps.open(&classifier)?;
@@ -98,7 +99,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         let (rejected, photos) = (tally.rejected, counted(tally.photos - tally.unreadable, "photo"));
         note(&format!("none of the classes: {rejected} of {photos}, whose best guess has less than {least}"));
         let classes = classifier.classes().len();
-        if least <= 1.0 / classes as f32 {
+        if least <= 1.0 / classes as f32 && !classifier.head().is_multi_label() {
             note(&format!(
                 "note: --reject-below {least} rejects nothing: the best of {classes} classes never has less than {:.2}",
                 1.0 / classes as f32

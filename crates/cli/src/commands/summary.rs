@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let features = format!("[1, {}]", backbone.features());
     rows.push(row("dropout", "Dropout", features, 0, false));
     let dense = LayerKind::Dense { inputs: backbone.features() };
-    let parameters = head.kernel().data().len() + head.bias().data().len();
+    let parameters = head.parameter_count();
     rows.push(row("head", dense.name(), format!("[1, {}]", head.logits()), parameters, true));
     let sum =
         |trainable| rows.iter().filter(|row| row.trainable == trainable).map(|row| row.parameters).sum();

@@ -38,6 +38,9 @@ const LOOKED: &str = "where the model looked";
 /// What a heatmap shows.
 const HEAT: &str = "Beside each, where the model looked: orange speaks for the class that the photo was taken for, blue \
                     against it.";
+/// What else is to be said of one behind several layers.
+const BY_GRADIENT: &str =
+    " Behind a hidden layer that is weighted by the gradient: a place's share depends on the others.";
 
 /// Returns the photos of a gallery that the page has room for.
 pub(super) fn shown<'a, 'b>(photos: &'b [&'a Seen]) -> &'b [&'a Seen] {
@@ -63,8 +66,9 @@ pub(super) fn gallery(
         0 => String::new(),
         more => format!("<p class=\"small\">and {} more, in predictions.csv</p>", counted(more, "photo")),
     };
+    let by = if run.argument("hidden").is_some() { BY_GRADIENT } else { "" };
     match cards.contains(LOOKED) {
-        true => format!("<p class=\"lead\">{HEAT}</p><div class=\"gallery pairs\">{cards}</div>{more}"),
+        true => format!("<p class=\"lead\">{HEAT}{by}</p><div class=\"gallery pairs\">{cards}</div>{more}"),
         false => format!("<div class=\"gallery\">{cards}</div>{more}"),
     }
 }

@@ -19,6 +19,9 @@ pub(crate) fn advice(error: &Error) -> String {
                 .map_or("their file with --weights".to_owned(), |name| format!("them with --weights {name}"));
             return format!("; name {weights}, or leave --precision out to use it in int8");
         }
+        Error::UnreadableHead { .. } => {
+            return ": `icecap train PHOTOS --weights FILE` trains one".to_owned();
+        }
         Error::OtherBackbone { .. } => return "; give those with --weights".to_owned(),
         Error::Graph(error) => return of_net(error),
         _ => return String::new(),

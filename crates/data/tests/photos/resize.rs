@@ -106,7 +106,10 @@ fn a_turned_photo_gives_the_pixels_of_the_upright_one() {
                 .file(&picture(width, height));
             let turned = decode(&file, &Limits::default(), ExifPolicy::Apply).unwrap();
             let upright = Photo::from_rgb(turned.width(), turned.height(), turned.to_rgb());
-            for (spec, most) in [(ResizeSpec::squash(20, 17), 1e-3), (crop(20, 20, 0.875), 1.01)] {
+            let framed = ["20x17 crop", "20x17 cut", "24x40 cut", "9x11 crop of 20x17 cut"];
+            let framed = framed.map(|text| (text.parse().unwrap(), 1e-3));
+            let both = [(ResizeSpec::squash(20, 17), 1e-3), (crop(20, 20, 0.875), 1.01)];
+            for (spec, most) in both.into_iter().chain(framed) {
                 let (a, b) = (resized(&turned, &spec), resized(&upright, &spec));
                 let (largest, _) =
                     difference(a.iter().map(|&v| f64::from(v)), b.iter().map(|&v| f64::from(v)));
@@ -138,7 +141,16 @@ fn files_bytes_and_photos_give_the_same_bits() {
 
 #[test]
 fn the_rule_is_written_and_read_as_text() {
-    for text in ["160x160 squash", "97x131 squash", "224x224 center-crop 0.875", "224x224 center-crop 1"] {
+    for text in [
+        "160x160 squash",
+        "97x131 squash",
+        "224x224 center-crop 0.875",
+        "224x224 center-crop 1",
+        "160x160 crop",
+        "160x96 cut",
+        "160x160 cut of 182x190 crop",
+        "64x64 squash of 182x190 squash",
+    ] {
         assert_eq!(text.parse::<ResizeSpec>().unwrap().to_string(), text);
     }
     assert_eq!("8x9  center-crop".parse::<ResizeSpec>().unwrap(), crop(8, 9, 0.875));
@@ -154,6 +166,12 @@ fn the_rule_is_written_and_read_as_text() {
         "8x8 center-crop 0",
         "8x8 center-crop nan",
         "8x8 center-crop 0.9 x",
+        "8x8 crop 0.9",
+        "8x8 crop of 9x9",
+        "8x8 crop of 9 squash",
+        "8x8 center-crop of 9x9 squash",
+        "8x8 cut of 9x9 center-crop",
+        "8x8 cut of 9x9 squash of 3x3 squash",
     ] {
         assert!(wrong.parse::<ResizeSpec>().is_err(), "{wrong}");
     }
@@ -165,6 +183,15 @@ fn what_a_crop_shows_is_told_in_the_photos_own_pixels() {
     // Reduced to 320x256, of which 224x224 are cut: a 25-pixel rim above and below.
     let seen = spec.seen(500, 400);
     assert_eq!((seen.left, seen.top, seen.width, seen.height), (75.0, 25.0, 350.0, 350.0));
+    for (text, wanted) in [
+        ("224x224 crop", (50.0, 0.0, 400.0, 400.0)),
+        ("200x300 cut", (100.0, 100.0, 300.0, 200.0)),
+        ("100x100 cut of 200x200 squash", (125.0, 100.0, 250.0, 200.0)),
+        ("100x100 cut of 200x200 crop", (150.0, 100.0, 200.0, 200.0)),
+    ] {
+        let seen = text.parse::<ResizeSpec>().unwrap().seen(500, 400);
+        assert_eq!((seen.left, seen.top, seen.width, seen.height), wanted, "{text}");
+    }
     let seen = ResizeSpec::squash(224, 224).seen(500, 400);
     assert_eq!((seen.left, seen.top, seen.width, seen.height), (0.0, 0.0, 500.0, 400.0));
     for (width, height) in [(1, 16_384), (16_384, 1), (1, 1), (333, 500)] {

@@ -56,6 +56,20 @@ pub(crate) struct BlockStep {
     pub(crate) eighths: Range<usize>,
 }
 
+impl BlockStep {
+    /// Its parts of the arena.
+    fn ranges(&mut self) -> [&mut Range<usize>; 6] {
+        [
+            &mut self.input,
+            &mut self.added,
+            &mut self.quads,
+            &mut self.convolved,
+            &mut self.output,
+            &mut self.eighths,
+        ]
+    }
+}
+
 /// The first convolution as it is computed.
 #[derive(Clone, Debug)]
 pub(crate) struct StemStep {
@@ -108,27 +122,11 @@ impl IntegerPlan {
         let place = |request: usize| {
             places[request].start * UNIT..places[request].start * UNIT + requests.bytes[request]
         };
-        let Asked { stem, blocks, last } = asked;
-        Ok(Self {
-            net: Arc::clone(net),
-            isa,
-            to,
-            stem: StemStep { image: place(stem.image.start), output: place(stem.output.start), ..stem },
-            blocks: blocks
-                .into_iter()
-                .map(|block| BlockStep {
-                    input: place(block.input.start),
-                    added: place(block.added.start),
-                    quads: place(block.quads.start),
-                    convolved: place(block.convolved.start),
-                    output: place(block.output.start),
-                    eighths: place(block.eighths.start),
-                    ..block
-                })
-                .collect(),
-            last: LastStep { input: place(last.input.start), ..last },
-            arena_len: arena_len * UNIT,
-        })
+        let Asked { mut stem, mut blocks, mut last } = asked;
+        let of_blocks = blocks.iter_mut().flat_map(BlockStep::ranges);
+        let all = [&mut stem.image, &mut stem.output, &mut last.input].into_iter().chain(of_blocks);
+        all.for_each(|range| *range = place(range.start));
+        Ok(Self { net: Arc::clone(net), isa, to, stem, blocks, last, arena_len: arena_len * UNIT })
     }
 
     /// Returns the number of bytes that the arena holds.

@@ -16,6 +16,17 @@
 //! With more classes a map is what speaks for that class's own logit; a softmax compares logits, so a place that speaks
 //! for two classes alike decides nothing between them.
 //!
+//! A head of several layers has no such sum, but its logit is linear in the pooled features `p` as long as no ReLU changes
+//! its side. So the place's share is told with the gradient at this photo in the kernel's stead (Selvaraju et al.: Grad-CAM,
+//! ICCV 2017, with a weight for each class, not cut off at 0):
+//!
+//! ```text
+//! map_c[y,x] = (1/(h*w)) sum_k f[y,x,k] * d logit_c / d p[k],      bias_c = logit_c - sum_yx map_c[y,x]
+//! ```
+//!
+//! Cells and bias again sum to the logit exactly. But a cell says what that place does beside all others: without them the
+//! ReLUs might stand on another side.
+//!
 //! What it does badly: the map is as coarse as the features, 5x5 cells of a photo at 160x160, and a cell has looked at
 //! far more of the photo than the part that it stands for. The logits are sums in f64 in another order than those of a
 //! [`Predictor`](crate::Predictor), and differ from them in the last digits.
@@ -25,20 +36,53 @@ use std::ops::ControlFlow;
 use icecap_graph::Tap;
 
 use crate::error::Error;
+use crate::explain::tangent::Tangent;
 use crate::judge::metrics::predicted;
 use crate::model::classifier::Classifier;
 use crate::model::extractor::Extractor;
+use crate::model::head::Head;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
 
 /// The most bytes of feature maps that are in memory at once, unless one photo has more.
 const WINDOW_BYTES: usize = 8 << 20;
 
+/// What the cells of a map are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapKind {
+    /// Class activation: of a head of one dense layer, each place's share of the logit.
+    ClassActivation,
+    /// Gradient-weighted: of a head of several layers, each place's share of the logit with the ReLUs as they stand for this
+    /// photo.
+    GradientWeighted,
+}
+
+impl MapKind {
+    /// Returns the kind of the maps of a head.
+    #[must_use]
+    pub fn of(head: &Head) -> Self {
+        match head.layers().len() {
+            1 => Self::ClassActivation,
+            _ => Self::GradientWeighted,
+        }
+    }
+
+    /// Returns the kind in a word or two.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClassActivation => "class activation",
+            Self::GradientWeighted => "gradient-weighted",
+        }
+    }
+}
+
 /// The class activation maps of one photo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heatmap {
     size: [usize; 2],
     classes: usize,
+    kind: MapKind,
     bias: Vec<f32>,
     /// One map a logit, `[logits, h, w]`.
     maps: Vec<f32>,
@@ -61,7 +105,30 @@ impl Heatmap {
                 maps[logit * cells + cell] = (sum / cells as f64) as f32;
             }
         }
-        Self { size, classes, bias: bias.to_vec(), maps }
+        let kind = MapKind::ClassActivation;
+        Self { size, classes, kind, bias: bias.to_vec(), maps }
+    }
+
+    /// The maps of features `[h, w, F]` under a head of any number of layers.
+    fn of_head(features: &[f32], size: [usize; 2], head: &Head) -> Self {
+        if head.layers().len() == 1 {
+            return Self::new(features, size, head.kernel().data(), head.bias().data(), head.classes());
+        }
+        let cells = size[0] * size[1];
+        let mut pooled = vec![0.0_f64; features.len() / cells];
+        for cell in features.chunks_exact(pooled.len()) {
+            pooled.iter_mut().zip(cell).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        pooled.iter_mut().for_each(|sum| *sum /= cells as f64);
+        let Tangent { kernel, bias } = Tangent::at(head, &pooled);
+        let kind = MapKind::GradientWeighted;
+        Self { kind, ..Self::new(features, size, &kernel, &bias, head.classes()) }
+    }
+
+    /// Returns what the cells of the maps are.
+    #[must_use]
+    pub fn kind(&self) -> MapKind {
+        self.kind
     }
 
     /// Returns the rows and columns of each map.
@@ -157,7 +224,6 @@ impl Heatmaps {
         let threads = self.classifier.backbone().threads().count();
         let window = (WINDOW_BYTES / (len * size_of::<f32>())).max(threads);
         let head = self.classifier.head();
-        let (kernel, bias) = (head.kernel().data(), head.bias().data());
         let mut maps = Vec::with_capacity(photos.len());
         for (number, photos_now) in photos.chunks(window).enumerate() {
             let before = number * window;
@@ -166,9 +232,12 @@ impl Heatmaps {
                 progress(Progress { done: before + now.done, photos: photos.len() })
             })?;
             let rows = self.rows.chunks_exact(len);
-            maps.extend(outcomes.into_iter().zip(rows).map(|(outcome, features)| {
-                outcome.map(|_| Heatmap::new(features, size, kernel, bias, head.classes()))
-            }));
+            maps.extend(
+                outcomes
+                    .into_iter()
+                    .zip(rows)
+                    .map(|(outcome, features)| outcome.map(|_| Heatmap::of_head(features, size, head))),
+            );
         }
         Ok(maps)
     }

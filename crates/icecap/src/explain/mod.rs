@@ -4,8 +4,9 @@ pub(crate) mod heatmap;
 pub(crate) mod overlay;
 pub(crate) mod projection;
 pub(crate) mod similar;
+mod tangent;
 
-pub use heatmap::{Heatmap, Heatmaps};
+pub use heatmap::{Heatmap, Heatmaps, MapKind};
 pub use overlay::{ClassMap, Overlay};
 pub use projection::{FeatureMap, MAP_ROWS};
 pub use similar::{Nearest, Neighbor, Similar};

@@ -112,7 +112,7 @@ pub(crate) fn judge(
         if compute.is_stopped() {
             return Err(Error::Stopped);
         }
-        let mut head = Head::untrained(set.features().shape().dims()[1], classes, options.seed)?;
+        let mut head = Head::for_training(set.features().shape().dims()[1], classes, options)?;
         let photos = Photos { train: &train, validation: &tried };
         fit(&mut head, isa, photos, &settled.options, Listener::Pulse(compute.pulse))?;
         let logits = head.logits_of(isa, &tried);

@@ -44,16 +44,19 @@ impl Metrics {
 pub fn predicted(logits: &[f32]) -> usize {
     match logits {
         [logit] => usize::from(sigmoid(*logit) >= THRESHOLD),
-        _ => {
-            let mut best = 0;
-            for (index, value) in logits.iter().enumerate() {
-                if *value > logits[best] {
-                    best = index;
-                }
-            }
-            best
+        _ => predicted_of_several(logits),
+    }
+}
+
+/// Returns the place of the largest of several logits, of equal ones the first.
+pub(crate) fn predicted_of_several(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (index, value) in logits.iter().enumerate() {
+        if *value > logits[best] {
+            best = index;
         }
     }
+    best
 }
 
 /// Returns the probability of each class: from one logit by the sigmoid, for two classes; from several by softmax. They sum
@@ -90,7 +93,8 @@ pub fn balanced_accuracy(said: &[usize], labels: &[u32], classes: usize) -> f64 
     recalls.sum::<f64>() / count.max(1) as f64
 }
 
-fn sigmoid(logit: f32) -> f32 {
+/// Returns the probability of a logit by the sigmoid.
+pub(crate) fn sigmoid(logit: f32) -> f32 {
     (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32
 }
 

@@ -250,6 +250,10 @@ impl Course<'_> {
 
     /// All at once, on all photos. The start is a head of zeros: what it leads to depends on no seed.
     fn solve(&self, head: &mut Head, l2: f32, mut listener: Listener<'_>) -> Result<Fit, Error> {
+        if head.layers().len() > 1 {
+            let reason = "L-BFGS solves one dense layer; take an optimizer of steps".to_owned();
+            return Err(Error::Setting { what: "hidden layer", reason });
+        }
         let train = self.photos.train;
         let problem = Logistic::new(train.features().view(), train.labels(), head.classes())?;
         let stop = Stop { steps: STEPS, gradient: 1e-5, decrease: 1e-7 };

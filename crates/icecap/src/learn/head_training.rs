@@ -92,6 +92,54 @@ mod tests {
         }
     }
 
+    /// Two classes that no line parts: on one side of the first feature they lie the other way round.
+    fn crossed(photos: u32) -> FeatureSet {
+        let mut values = Vec::new();
+        let mut labels = Vec::new();
+        for photo in 0..photos {
+            let mut stream = Stream::new(5, Purpose::Test, 0, photo);
+            let [x, y] = [stream.range(-1.0, 1.0), stream.range(-1.0, 1.0)];
+            labels.push(u32::from((x > 0.0) == (y > 0.0)));
+            values.extend([x, y]);
+        }
+        let features = Tensor::from_slice(Shape::of([photos as usize, 2]), &values).unwrap();
+        FeatureSet::new(features, labels).unwrap()
+    }
+
+    #[test]
+    fn a_hidden_layer_learns_what_one_layer_cannot() {
+        let (train, validation) = (crossed(300), crossed(100));
+        let accuracy = |hidden, optimizer| {
+            let steps =
+                Steps { hidden, optimizer, epochs: 60.into(), rate: Rate::Fixed(1e-2), ..Default::default() };
+            let options: TrainOptions = steps.into();
+            let mut head = Head::for_training(2, 2, &options).unwrap();
+            let go_on = |_: &Epoch| ControlFlow::Continue(());
+            let fit = head.train(Isa::best(), &train, &validation, &options, go_on).unwrap();
+            assert_eq!(head.layers().len(), 1 + usize::from(hidden.is_some()));
+            (fit.history[59].validation.accuracy, head)
+        };
+        for optimizer in [Optimizer::Adam, Optimizer::AdamW, Optimizer::RmsProp] {
+            let (plain, _) = accuracy(None, optimizer);
+            let (hidden, head) = accuracy(Some(32), optimizer);
+            assert!(plain < 0.75 && hidden > 0.9, "{optimizer}: {plain} {hidden}");
+            // The same seed gives the same bits.
+            let again = accuracy(Some(32), optimizer).1;
+            assert!(head.layers().zip(again.layers()).all(|(a, b)| a.kernel.data() == b.kernel.data()));
+        }
+    }
+
+    #[test]
+    fn a_solver_of_one_layer_refuses_a_hidden_one() {
+        let set = crossed(20);
+        let mut head = Head::untrained_with(2, Some(3), 2, 0).unwrap();
+        let solver = Solver::Lbfgs { l2: Some(0.1) };
+        let result = head.train(Isa::best(), &set, &set, &solver.into(), |_| ControlFlow::Continue(()));
+        assert!(result.unwrap_err().to_string().contains("L-BFGS solves one dense layer"));
+        let none: TrainOptions = Steps { hidden: Some(0), ..Default::default() }.into();
+        assert!(none.check().unwrap_err().to_string().starts_with("hidden layer: "));
+    }
+
     #[test]
     fn a_diverging_training_is_an_error() {
         let set = clouds(64, 0.1);

@@ -1,7 +1,7 @@
 //! How a head is trained: the options, and the one list of them that is written down.
 //!
-//! A head is one dense layer, and there are two ways to train it: in steps along the gradient, with all that belongs to
-//! steps, or at once to the minimum, which L-BFGS finds by itself. [`Solver`] says which, and a setting of the one
+//! There are two ways to train a head: in steps along the gradient, with all that belongs to steps, a hidden layer among it, or,
+//! if it is one dense layer, at once to the minimum, which L-BFGS finds by itself. [`Solver`] says which, and a setting of the one
 //! cannot be given beside the other.
 //!
 //! [`TrainOptions::describe`] lists every option by name. A model's metadata, a run's record and its page are made of that
@@ -148,7 +148,8 @@ impl TrainOptions {
     }
 
     /// Lists every option by name, in the order in which a run's record holds them. Options that the solver has no use for
-    /// are listed with their defaults, so that every record has the same keys.
+    /// are listed with their defaults, so that every record has the same keys; only `hidden` is left out where there is no
+    /// hidden layer.
     ///
     /// What is left to the photos is listed as `auto` (epochs, L2) or `find` (learning rate); the options of
     /// [`Settled`](crate::learn::Settled) have numbers instead.
@@ -239,7 +240,12 @@ mod tests {
 
     #[test]
     fn what_is_described_is_read_back_to_the_bit_and_has_the_same_keys() {
-        let keys = |options: &TrainOptions| options.metadata().into_keys().collect::<Vec<_>>();
+        let keys = |options: &TrainOptions| {
+            let mut metadata = options.metadata();
+            let hidden = options.steps().and_then(|steps| steps.hidden);
+            assert_eq!(metadata.remove("hidden"), hidden.map(|units| units.to_string()));
+            metadata.into_keys().collect::<Vec<_>>()
+        };
         let of_default = keys(&TrainOptions::default());
         for number in 0..300 {
             let options = drawn(number);

@@ -1,8 +1,9 @@
 //! One step of a training: forward, loss, backward, and the optimizer's move.
 
 use icecap_autograd::{
-    CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimizer, Tape, Targets, Workspace, optim,
+    CrossEntropy, Dense, Dropout, L2Penalty, Loss, Optimizer, Relu, Tape, Targets, Workspace, optim,
 };
+use icecap_weights::Activation;
 
 use crate::error::Error;
 use crate::judge::metrics::Metrics;
@@ -52,16 +53,36 @@ impl<'a> Stepper<'a> {
         let (classes, train) = (head.classes(), self.train);
         let labels: Vec<u32> = step.rows.iter().map(|&row| train.labels()[row as usize]).collect();
         let mut tape = Tape::new(&mut self.workspace);
-        let [kernel, bias] = tape.parameters(head.parameters());
-        let pooled = tape.gather(train.features().view(), step.rows)?;
-        let dropout = Dropout::training(self.steps.dropout, self.seed, step.epoch, step.rows)?;
-        let dropped = tape.apply(dropout, &[pooled])?;
-        let logits = tape.apply(Dense, &[dropped, kernel, bias])?;
-        let metrics = Metrics::of(tape.value(logits)?.data(), &labels, classes)?;
+        let layers: Vec<_> = head
+            .layers()
+            .map(|layer| {
+                (tape.parameter(layer.kernel.view()), tape.parameter(layer.bias.view()), layer.activation)
+            })
+            .collect();
+        let mut values = tape.gather(train.features().view(), step.rows)?;
+        for (index, &(kernel, bias, activation)) in layers.iter().enumerate() {
+            // What the last layer reads: the features, or what has left the hidden one.
+            if index + 1 == layers.len() {
+                let dropout = Dropout::training(self.steps.dropout, self.seed, step.epoch, step.rows)?;
+                values = tape.apply(dropout, &[values])?;
+            }
+            values = tape.apply(Dense, &[values, kernel, bias])?;
+            match activation {
+                Activation::None => {}
+                Activation::Relu => values = tape.apply(Relu, &[values])?,
+                Activation::Relu6 => {
+                    let reason = "a layer with a ReLU6 is not trained".to_owned();
+                    return Err(Error::Setting { what: "head", reason });
+                }
+            }
+        }
+        let metrics = Metrics::of(tape.value(values)?.data(), &labels, classes)?;
         let loss = CrossEntropy::new(Loss::for_classes(classes), &labels).targets(self.targets);
-        let mut mean = tape.apply(loss, &[logits])?;
+        let mut mean = tape.apply(loss, &[values])?;
         if let Some(l2) = self.steps.l2.filter(|l2| *l2 > 0.0) {
-            mean = tape.apply(L2Penalty::new(l2)?, &[mean, kernel])?;
+            for (kernel, ..) in &layers {
+                mean = tape.apply(L2Penalty::new(l2)?, &[mean, *kernel])?;
+            }
         }
         let gradients = tape.backward(mean)?;
         self.optimizer.step(head.parameters_mut(), &gradients, step.rate)?;

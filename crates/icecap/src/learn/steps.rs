@@ -6,6 +6,9 @@ use crate::learn::epochs::Epochs;
 use crate::learn::optimizer::Optimizer;
 use crate::learn::value::{Texts, Value};
 
+/// The most units of a hidden layer: of more, the photos that a head is trained on would have to be many.
+pub(crate) const MOST_HIDDEN: u32 = 4096;
+
 /// A learning rate, or the wish to have one found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rate {
@@ -27,8 +30,11 @@ pub struct Steps {
     pub epochs: Epochs,
     /// How many photos a step is made from.
     pub batch: usize,
-    /// The share of the features that dropout sets to zero in a step, in [0, 1).
+    /// The share of what the last layer reads that dropout sets to zero in a step, in [0, 1): of the features, or of what
+    /// leaves the hidden layer.
     pub dropout: f32,
+    /// The units of a hidden layer with a ReLU between features and logits; `None` for a head of one dense layer.
+    pub hidden: Option<u32>,
     /// How the learning rate changes over the epochs.
     pub schedule: Decay,
     /// Epochs over which the learning rate rises from next to nothing.
@@ -37,7 +43,7 @@ pub struct Steps {
     /// all epochs. Which epoch is best is told by the loss on a slice of the training photos (15 % of each class) that is
     /// then not learned from.
     pub early_stopping: Option<u32>,
-    /// The strength of the L2 penalty on the kernel: `l2 / 2` times the sum of its squares is added to the mean loss.
+    /// The strength of the L2 penalty on each kernel: `l2 / 2` times the sum of its squares is added to the mean loss.
     /// `None` leaves it to the photos: one by their number if the epochs are automatic too, else 0.
     pub l2: Option<f32>,
 }
@@ -50,6 +56,7 @@ impl Default for Steps {
             epochs: Epochs::Auto,
             batch: 32,
             dropout: 0.2,
+            hidden: None,
             schedule: Decay::Constant,
             warmup: 0,
             early_stopping: None,
@@ -76,7 +83,7 @@ impl Steps {
             Epochs::Fixed(epochs) => count(epochs),
             open @ Epochs::Auto => Value::Text(open.to_string()),
         };
-        vec![
+        let mut all = vec![
             ("epochs", epochs),
             ("learning_rate", Value::number_or(rate, "find")),
             ("l2", Value::number_or(l2, "auto")),
@@ -86,7 +93,12 @@ impl Steps {
             ("schedule", Value::Text(self.schedule.to_string())),
             ("warmup", count(self.warmup)),
             ("early_stopping", self.early_stopping.map_or(Value::Off, count)),
-        ]
+        ];
+        // Not told where there is none, so that such a model is the bytes that it was before there were hidden layers.
+        if let Some(units) = self.hidden {
+            all.insert(5, ("hidden", count(units)));
+        }
+        all
     }
 
     /// Reads the settings that [`Steps::describe`] lists; what is missing has its default.
@@ -96,6 +108,7 @@ impl Steps {
         let rate = texts.open("learning_rate", "find")?;
         Ok(Self {
             optimizer,
+            hidden: texts.open("hidden", "none")?.flatten(),
             rate: rate.map_or(default.rate, |rate| rate.map_or(Rate::Find, Rate::Fixed)),
             epochs: epochs.map_or(default.epochs, |epochs| epochs.map_or(Epochs::Auto, Epochs::Fixed)),
             batch: texts.value("batch", str::parse)?.unwrap_or(default.batch),
@@ -118,6 +131,9 @@ impl Steps {
         if !(0.0..1.0).contains(&self.dropout) {
             return refuse("dropout", "use a share from 0 up to, not including, 1");
         }
+        if self.hidden.is_some_and(|units| !(1..=MOST_HIDDEN).contains(&units)) {
+            return refuse("hidden layer", "use 1 to 4096 units, 100 for a start");
+        }
         if self.early_stopping == Some(0) {
             return refuse("early stopping", "use a patience of one epoch or more");
         }
@@ -135,6 +151,7 @@ impl Steps {
             epochs: if draw.below(2) == 0 { Epochs::Auto } else { Epochs::Fixed(1 + draw.below(500)) },
             batch: 1 + draw.below(100) as usize,
             dropout: draw.range(0.0, 0.99),
+            hidden: (draw.below(2) == 1).then(|| 1 + draw.below(MOST_HIDDEN)),
             schedule: match draw.below(3) {
                 0 => Decay::Constant,
                 1 => Decay::Cosine,

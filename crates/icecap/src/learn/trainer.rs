@@ -196,7 +196,7 @@ impl Trainer {
         let pulse = || event(Event::Pulse);
         let settled = settle(Compute { threads, isa, pulse: &pulse }, train, classes, &self.options)?;
         tell(event(Event::Settled(&settled)))?;
-        let mut head = Head::untrained(self.backbone.features(), classes, self.options.seed)?;
+        let mut head = Head::for_training(self.backbone.features(), classes, &self.options)?;
         let before = head.evaluate(isa, val)?;
         tell(event(Event::Before(before)))?;
         let mut epochs = 0;

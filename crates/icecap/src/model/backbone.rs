@@ -59,7 +59,7 @@ impl Backbone {
     }
 
     fn of_opened(Opened { weights, net }: Opened, runner: Runner) -> Self {
-        let Weights { params, record, head, notes } = weights;
+        let Weights { params, record, head, notes, .. } = weights;
         Self::of(Arc::new(params), net, record, runner).with_file(head, notes)
     }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use icecap_data::{ExifPolicy, ResizeMode, ResizeSpec};
 use icecap_graph::Precision;
-use icecap_kernels::{PackedDense, Shape, Tensor, dense};
 use icecap_weights::{BackbonePart, Model, Quantization, Record};
 
 use crate::error::Error;
-use crate::judge::metrics::{predicted, probabilities};
+use crate::judge::metrics::{THRESHOLD, predicted, predicted_of_several, probabilities, sigmoid};
 use crate::judge::temperature::tempered;
 use crate::model::backbone::Backbone;
 use crate::model::head::Head;
+use crate::model::packed_head::PackedHead;
 use crate::model::prediction::Prediction;
 use crate::model::preprocessing::Preprocessing;
 
@@ -30,7 +30,7 @@ pub struct Classifier {
 struct Inner {
     backbone: Backbone,
     head: Head,
-    packed: PackedDense,
+    packed: PackedHead,
     preprocessing: Preprocessing,
     record: Record,
     temperature: f32,
@@ -64,15 +64,14 @@ pub enum SaveBackbone {
 impl Classifier {
     /// The classifier of a model file's parts, over `backbone`.
     pub(crate) fn assemble(model: Model, path: &Path, backbone: Backbone) -> Result<Self, Error> {
-        let (got, expected) = (model.head_kernel.shape().dims()[0], backbone.features());
+        let (got, expected) = (model.features(), backbone.features());
         if got != expected {
             return Err(Error::OtherFeatures { path: path.to_owned(), expected, got });
         }
         let mode: ResizeMode = model.preprocessing.resize.parse()?;
         let [height, width] = model.preprocessing.size;
         let exif: ExifPolicy = model.preprocessing.exif.parse()?;
-        let bias = Tensor::from_slice(Shape::of([model.head_bias.len()]), &model.head_bias)?;
-        let head = Head::from_parts(model.head_kernel, bias, model.classes.len());
+        let head = Head::from_layers(model.layers, model.classes.len(), model.multi_label)?;
         let agreement = backbone.quantization().and_then(|origin| origin.agreement);
         let inner = Inner {
             packed: head.packed(),
@@ -102,7 +101,7 @@ impl Classifier {
         head: Head,
         provenance: Provenance,
     ) -> Result<Self, Error> {
-        let (features, inputs) = (backbone.features(), head.kernel().shape().dims()[0]);
+        let (features, inputs) = (backbone.features(), head.features());
         let (names, outputs) = (provenance.classes.len(), head.classes());
         if inputs != features || outputs != names {
             let reason = format!(
@@ -172,8 +171,8 @@ impl Classifier {
         };
         Ok(Model {
             classes: self.inner.provenance.classes.clone(),
-            head_kernel: self.inner.head.kernel().clone(),
-            head_bias: self.inner.head.bias().data().to_vec(),
+            layers: self.inner.head.to_layers(),
+            multi_label: self.inner.head.is_multi_label(),
             backbone: part,
             record: self.inner.record.clone(),
             preprocessing: icecap_weights::Preprocessing {
@@ -249,7 +248,7 @@ impl Classifier {
     #[must_use]
     pub fn of_features(&self, row: &[f32]) -> Prediction {
         let mut logits = vec![0.0; self.inner.head.logits()];
-        dense(self.inner.backbone.isa(), row, &self.inner.packed, &mut logits);
+        self.inner.packed.run(self.inner.backbone.isa(), row, &mut logits);
         self.of_logits(logits)
     }
 
@@ -257,15 +256,29 @@ impl Classifier {
     pub(crate) fn of_views(&self, rows: &[f32], len: usize) -> Prediction {
         let (width, views) = (self.inner.head.logits(), rows.len() / len);
         let mut all = vec![0.0; views * width];
-        dense(self.inner.backbone.isa(), rows, &self.inner.packed, &mut all);
+        self.inner.packed.run(self.inner.backbone.isa(), rows, &mut all);
         let sum = |logit| all.iter().skip(logit).step_by(width).map(|&value| f64::from(value)).sum::<f64>();
         self.of_logits((0..width).map(|logit| (sum(logit) / views as f64) as f32).collect())
     }
 
     fn of_logits(&self, logits: Vec<f32>) -> Prediction {
         let scaled = tempered(&logits, self.inner.temperature);
-        let (class, probabilities) = (predicted(&scaled), probabilities(&scaled));
-        let (label, probability) = (self.inner.provenance.classes[class].clone(), probabilities[class]);
-        Prediction { class, label, probability, probabilities, logits, warnings: Vec::new() }
+        let of = |class, probabilities: Vec<f32>, labels| Prediction {
+            class,
+            label: self.inner.provenance.classes[class].clone(),
+            probability: probabilities[class],
+            probabilities,
+            labels,
+            logits,
+            warnings: Vec::new(),
+        };
+        if self.inner.head.is_multi_label() {
+            let probabilities: Vec<f32> = scaled.iter().map(|logit| sigmoid(*logit)).collect();
+            // The logits decide, as everywhere: sigmoids of large ones are equal.
+            let best = predicted_of_several(&scaled);
+            let labels = Some(Prediction::labels_from(&probabilities, THRESHOLD));
+            return of(best, probabilities, labels);
+        }
+        of(predicted(&scaled), probabilities(&scaled), None)
     }
 }

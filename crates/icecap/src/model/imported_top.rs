@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use icecap_graph::{Params, TOP_BIAS, TOP_KERNEL};
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::{FileHead, Weights, check_classes};
+use icecap_weights::{Activation, DenseHead, DenseLayer, FileHead, HeadOutput, Weights, check_classes};
 
 use crate::error::Error;
 use crate::model::backbone::Backbone;
@@ -14,28 +14,21 @@ use crate::model::preprocessing::Preprocessing;
 use crate::model::settings::Settings;
 
 impl Classifier {
-    /// Makes a classifier from weights that have a classification top: pooling and one dense layer, as a user of Keras or
+    /// Makes a classifier from weights with a head on pooled features: one dense layer, or several, as a user of Keras or
     /// torchvision trains them. `classes` are the names of its outputs in their order.
     ///
-    /// A top of one logit (Keras' sigmoid) tells two classes apart, above 0 the second. A top of two logits becomes one,
-    /// their difference, computed in f64 and rounded once: the softmax of two is the sigmoid of that.
+    /// A head of one logit (Keras' sigmoid) tells two classes apart, above 0 the second. Two logits become one, their
+    /// difference, computed in f64 and rounded once: the softmax of two is the sigmoid of that. A head with a sigmoid for
+    /// each of several outputs gives labels (multi-label).
     ///
     /// A photo becomes the input as the record says, with the size for a classification top, turned as its EXIF says.
     /// If the net was trained on another size, set `weights.record.size` first.
     ///
     /// # Errors
-    /// [`Error::Graph`] for weights without a top; [`Error::Setting`] if the names do not fit its outputs;
+    /// [`Error::Graph`] for weights without a head, [`Error::UnreadableHead`] if it cannot be read; [`Error::Setting`] if the names do not fit its outputs;
     /// [`Error::Data`] for a resize rule that is not known; otherwise what [`Backbone::new`] returns.
     pub fn from_weights(weights: Weights, classes: Vec<String>, settings: Settings) -> Result<Self, Error> {
-        let head = match &weights.head {
-            FileHead::Unreadable { reason } => return Err(Error::UnreadableHead { reason: reason.clone() }),
-            FileHead::Layers(layers) => {
-                return Err(Error::UnreadableHead {
-                    reason: format!("it has {} dense layers", layers.layers().len()),
-                });
-            }
-            FileHead::None | FileHead::Top => head(&weights.params, &classes)?,
-        };
+        let head = head(&weights, &classes)?;
         let Weights { params, record, .. } = weights;
         let provenance = Provenance {
             classes,
@@ -48,36 +41,61 @@ impl Classifier {
     }
 }
 
-/// The top as a head for `classes`.
-fn head(params: &Params, classes: &[String]) -> Result<Head, Error> {
+/// What the file has on the net's features, as a head for `classes`.
+fn head(weights: &Weights, classes: &[String]) -> Result<Head, Error> {
     let refused = |what, reason| Error::Setting { what, reason };
-    let tensor = |name| params.tensors().find(|(other, _)| *other == name).map(|(_, tensor)| tensor);
-    let (Some(kernel), Some(bias)) = (tensor(TOP_KERNEL), tensor(TOP_BIAS)) else {
-        return Err(icecap_graph::Error::NoTop.into());
+    let found = match &weights.head {
+        FileHead::None => return Err(icecap_graph::Error::NoTop.into()),
+        FileHead::Unreadable { reason } => return Err(Error::UnreadableHead { reason: reason.clone() }),
+        FileHead::Top => top(&weights.params)?,
+        FileHead::Layers(found) => found.clone(),
     };
     check_classes(classes).map_err(|reason| refused("classes", reason))?;
-    let logits = bias.data().len();
-    let expected = logits.max(2);
+    let (outputs, multi_label) = (found.outputs(), found.output() == HeadOutput::Sigmoids);
+    let (expected, tells) = match multi_label {
+        true => (outputs, "gives"),
+        false => (outputs.max(2), "tells apart"),
+    };
     if classes.len() != expected {
+        let what = if multi_label { "labels" } else { "classes" };
         let reason = format!(
-            "{} names for weights whose top tells {expected} classes apart; name each of them once, in the order of \
-             its outputs",
+            "{} names for weights whose top {tells} {expected} {what}; name each of them once, in the order of its outputs",
             classes.len()
         );
         return Err(refused("classes", reason));
     }
-    if logits != 2 {
-        return Ok(Head::from_parts(kernel.clone(), bias.clone(), classes.len()));
+    let mut layers = found.into_layers();
+    if outputs == 2
+        && !multi_label
+        && let Some(last) = layers.pop()
+    {
+        layers.push(one_logit(&last)?);
     }
+    Head::from_layers(layers, classes.len(), multi_label)
+}
+
+/// The classification top of a net.
+fn top(params: &Params) -> Result<DenseHead, Error> {
+    let tensor = |name| params.tensors().find(|(other, _)| *other == name).map(|(_, tensor)| tensor);
+    let (Some(kernel), Some(bias)) = (tensor(TOP_KERNEL), tensor(TOP_BIAS)) else {
+        return Err(icecap_graph::Error::NoTop.into());
+    };
+    let (kernel, bias) = (kernel.clone(), bias.data().to_vec());
+    let layer = DenseLayer { kernel, bias, activation: Activation::None };
+    DenseHead::new(vec![layer], HeadOutput::Logits).map_err(|reason| Error::UnreadableHead { reason })
+}
+
+/// The layer whose one logit is the difference of the two of `layer`.
+fn one_logit(layer: &DenseLayer) -> Result<DenseLayer, Error> {
     let difference = |pair: &[f32]| (f64::from(pair[1]) - f64::from(pair[0])) as f32;
-    let columns: Vec<f32> = kernel.data().chunks_exact(2).map(difference).collect();
-    let bias = difference(bias.data());
+    let columns: Vec<f32> = layer.kernel.data().chunks_exact(2).map(difference).collect();
+    let bias = difference(&layer.bias);
     if !columns.iter().chain([&bias]).all(|value| value.is_finite()) {
-        let reason = format!("the two outputs of '{TOP_KERNEL}' differ by more than f32 holds");
-        return Err(refused("head", reason));
+        let reason = "its two outputs differ by more than f32 holds".to_owned();
+        return Err(Error::Setting { what: "head", reason });
     }
-    let kernel = Tensor::from_slice(Shape::of([columns.len(), 1]), &columns)?;
-    Ok(Head::from_parts(kernel, Tensor::from_slice(Shape::of([1]), &[bias])?, 2))
+    let kernel = Tensor::from_slice(Shape::new(&[columns.len(), 1])?, &columns)?;
+    Ok(DenseLayer { kernel, bias: vec![bias], activation: Activation::None })
 }
 
 #[cfg(test)]
@@ -143,6 +161,102 @@ mod tests {
         }
     }
 
+    /// The starter with a head of layers of these sizes, relu between them.
+    fn with_layers(sizes: &[usize], output: HeadOutput) -> Weights {
+        let mut weights = starter().unwrap();
+        let mut stream = Stream::new(7, Purpose::Test, 0, sizes.len() as u32);
+        let last = sizes.len() - 2;
+        let layer = |(index, pair): (usize, &[usize])| {
+            let limit = 2.0 / (pair[0] as f32).sqrt();
+            let mut values =
+                |count: usize| -> Vec<f32> { (0..count).map(|_| stream.range(-limit, limit)).collect() };
+            let kernel =
+                Tensor::from_slice(Shape::of([pair[0], pair[1]]), &values(pair[0] * pair[1])).unwrap();
+            let activation = if index == last { Activation::None } else { Activation::Relu };
+            DenseLayer { kernel, bias: values(pair[1]), activation }
+        };
+        let layers = sizes.windows(2).enumerate().map(layer).collect();
+        weights.head = FileHead::Layers(DenseHead::new(layers, output).unwrap());
+        weights
+    }
+
+    /// Logits of a head of layers on one row of features, in f64.
+    fn of_layers(weights: &Weights, row: &[f32]) -> Vec<f32> {
+        let FileHead::Layers(head) = &weights.head else { panic!("{:?}", weights.head) };
+        let mut x: Vec<f64> = row.iter().map(|&x| x.into()).collect();
+        for layer in head.layers() {
+            let mut y: Vec<f64> = layer.bias.iter().map(|&b| b.into()).collect();
+            for (x, weights) in x.iter().zip(layer.kernel.data().chunks(y.len())) {
+                y.iter_mut().zip(weights).for_each(|(y, &w)| *y += x * f64::from(w));
+            }
+            let open = |y: f64| if layer.activation == Activation::Relu { y.max(0.0) } else { y };
+            x = y.into_iter().map(open).collect();
+        }
+        x.into_iter().map(|x| x as f32).collect()
+    }
+
+    #[test]
+    fn a_head_of_layers_says_the_same_as_a_classifier_and_comes_back_from_its_file() {
+        let mut stream = Stream::new(8, Purpose::Test, 0, 0);
+        let row: Vec<f32> = (0..1280).map(|_| stream.range(0.0, 3.0)).collect();
+        let sigmoid = |logit: &f32| 1.0 / (1.0 + (-logit).exp());
+        for (sizes, output, classes) in [
+            (&[1280, 50, 4][..], HeadOutput::Softmax, 4),
+            (&[1280, 50, 30, 2], HeadOutput::Softmax, 2),
+            (&[1280, 20, 1], HeadOutput::Sigmoid, 2),
+            (&[1280, 20, 2], HeadOutput::Sigmoids, 2),
+            (&[1280, 3], HeadOutput::Sigmoids, 3),
+            (&[1280, 9, 3], HeadOutput::Logits, 3),
+        ] {
+            let weights = with_layers(sizes, output);
+            let expected = match output {
+                HeadOutput::Sigmoids => of_layers(&weights, &row).iter().map(sigmoid).collect(),
+                _ => probabilities(&of_layers(&weights, &row)),
+            };
+            let classifier = Classifier::from_weights(weights, names(classes), Settings::threads(1)).unwrap();
+            let got = classifier.of_features(&row);
+            for (got, expected) in got.probabilities.iter().zip(&expected) {
+                assert!((got - expected).abs() < 1e-5, "{sizes:?}: {got} {expected}");
+            }
+            assert_eq!(got.probabilities.len(), classes);
+            assert_eq!(got.label, format!("class {}", got.class));
+            let labels: Vec<usize> = (0..classes).filter(|&class| expected[class] >= 0.5).collect();
+            let mut told = got.labels.clone();
+            told.iter_mut().for_each(|labels| labels.sort_unstable());
+            assert_eq!(told, (output == HeadOutput::Sigmoids).then_some(labels));
+            // Many rows at once are each what it says alone.
+            let rows = row.repeat(300);
+            let mut logits = vec![0.0; 300 * classifier.head().logits()];
+            classifier.head().packed().run(classifier.backbone().isa(), &rows, &mut logits);
+            assert!(logits.chunks(got.logits.len()).all(|one| one == got.logits));
+            for backbone in [SaveBackbone::Embedded, SaveBackbone::Pinned] {
+                let bytes = classifier.to_bytes(backbone).unwrap();
+                let opening = Classifier::builder().backbone(classifier.backbone());
+                assert_eq!(opening.bytes(&bytes, "saved").unwrap().of_features(&row), got);
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_that_cannot_be_read_is_refused_by_its_reason() {
+        let mut weights = starter().unwrap();
+        weights.head = FileHead::Unreadable { reason: "'lstm': no such layer".to_owned() };
+        let error = Classifier::from_weights(weights, names(2), Settings::threads(1)).unwrap_err();
+        assert!(error.to_string().contains("'lstm': no such layer"), "{error}");
+        let error = Classifier::from_weights(
+            with_layers(&[1280, 3], HeadOutput::Sigmoids),
+            names(2),
+            Settings::threads(1),
+        );
+        assert!(error.unwrap_err().to_string().contains("gives 3 labels"));
+        let error = Classifier::from_weights(
+            with_layers(&[100, 3], HeadOutput::Softmax),
+            names(3),
+            Settings::threads(1),
+        );
+        assert!(error.unwrap_err().to_string().contains("100 features"));
+    }
+
     #[test]
     fn it_is_a_model_like_any_other() {
         let weights = with_top(2);
@@ -189,6 +303,7 @@ mod tests {
             weights.params.tensors().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
         tensors.insert(TOP_BIAS.to_owned(), Tensor::from_slice(Shape::of([2]), &[-3e38, 3e38]).unwrap());
         let params = Params::new(weights.params.spec().clone(), *weights.params.numerics(), tensors).unwrap();
-        assert!(matches!(head(&params, &names(2)), Err(Error::Setting { what: "head", .. })));
+        let weights = Weights::new(params, weights.record);
+        assert!(matches!(head(&weights, &names(2)), Err(Error::Setting { what: "head", .. })));
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod extractor;
 pub(crate) mod head;
 mod imported_top;
 mod opening;
+pub(crate) mod packed_head;
 pub(crate) mod prediction;
 pub(crate) mod predictor;
 pub(crate) mod preprocessing;
@@ -20,12 +21,13 @@ pub(crate) mod source;
 pub use backbone::Backbone;
 pub use classifier::{Classifier, Provenance, SaveBackbone};
 pub use extractor::{Extracted, Extractor};
-pub use head::Head;
+pub use head::{Head, HeadLayer};
 #[doc(inline)]
 pub use icecap_graph::Precision;
 #[doc(inline)]
 pub use icecap_weights::Quantization;
 pub use opening::ClassifierBuilder;
+pub use packed_head::PackedHead;
 pub use prediction::Prediction;
 pub use predictor::Predictor;
 pub use preprocessing::Preprocessing;

@@ -13,6 +13,9 @@ pub struct Prediction {
     pub probability: f32,
     /// The probability of each class, in the order of the classes.
     pub probabilities: Vec<f32>,
+    /// The labels of the photo, the most probable first, where each class is a label of its own that any photo may have or not
+    /// (multi-label): the indices of the classes whose probability is a half or more. `None` where one class is true.
+    pub labels: Option<Vec<usize>>,
     /// The head's logits as they are, before the temperature: one for two classes, else one per class.
     pub logits: Vec<f32>,
     /// What is odd about the photo's file.
@@ -33,6 +36,15 @@ impl Prediction {
         all.truncate(top);
         all
     }
+
+    /// Returns the indices of the probabilities that are `least` or more, the largest first.
+    #[must_use]
+    pub fn labels_from(probabilities: &[f32], least: f32) -> Vec<usize> {
+        let mut labels: Vec<usize> =
+            (0..probabilities.len()).filter(|&label| probabilities[label] >= least).collect();
+        labels.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+        labels
+    }
 }
 
 #[cfg(test)]
@@ -42,12 +54,13 @@ mod tests {
     fn prediction(class: usize, probabilities: &[f32]) -> Prediction {
         let (probability, probabilities) = (probabilities[class], probabilities.to_vec());
         let (logits, warnings) = (Vec::new(), Vec::new());
-        Prediction { class, label: String::new(), probability, probabilities, logits, warnings }
+        Prediction { class, label: String::new(), probability, probabilities, labels: None, logits, warnings }
     }
 
     #[test]
     fn the_predicted_class_leads_and_ties_keep_their_order() {
         assert_eq!(prediction(1, &[0.5, 0.5]).ranked(2), [(1, 0.5), (0, 0.5)]);
+        assert_eq!(Prediction::labels_from(&[0.5, 0.25, 0.75, 0.5], 0.5), [2, 0, 3]);
         assert_eq!(prediction(2, &[0.2, 0.2, 0.6]).ranked(9), [(2, 0.6), (0, 0.2), (1, 0.2)]);
     }
 }

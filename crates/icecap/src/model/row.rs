@@ -5,6 +5,7 @@
 //! probability of the most probable class                    label_2, …    the next classes, with their probabilities
 //! best_guess  the most probable class, if rejecting         true_label    the class whose folder the photo lies in
 //! heatmap     the file of its heatmap, if drawn             error         why it cannot be read
+//! labels      if any photo may have several or none: all that reach the threshold, the most probable first
 //! ```
 //!
 //! Every row of a table has the same columns; a value that a photo does not have is empty in CSV and null in an object.
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
+use crate::judge::metrics::THRESHOLD;
 use crate::model::prediction::Prediction;
 
 /// Which columns the rows of a table have, beside the photo, its label, its true label and its error.
@@ -25,11 +27,14 @@ pub struct Columns {
     pub reject_below: Option<f32>,
     /// Whether the rows name a file with the photo's heatmap.
     pub heatmap: bool,
+    /// Whether the classifier gives labels, of which a photo may have several or none. Those are told whose probability is a
+    /// half or more, or the one that `reject_below` gives; a photo with none is taken for none of the classes.
+    pub labels: bool,
 }
 
 impl Default for Columns {
     fn default() -> Self {
-        Self { top: 1, reject_below: None, heatmap: false }
+        Self { top: 1, reject_below: None, heatmap: false, labels: false }
     }
 }
 
@@ -45,8 +50,8 @@ pub struct Choice {
 /// What is written of one photo.
 ///
 /// [`Row::fields`] are its fields for CSV, below the names of [`Columns::names`]; as an object (`Serialize`) it has the keys
-/// `path`, `label`, `probability`, `top` (if there are several classes to tell), `best_guess` (if guesses can be rejected),
-/// `true_label`, `heatmap` (if there are such) and `error`.
+/// `path`, `label`, `probability`, `top` (if there are several classes to tell), `labels` (if a photo may have several),
+/// `best_guess` (if guesses can be rejected), `true_label`, `heatmap` (if there are such) and `error`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The photo.
@@ -55,6 +60,8 @@ pub struct Row {
     pub choices: Vec<Choice>,
     /// Whether the most probable class is too improbable to be the label.
     pub is_rejected: bool,
+    /// The labels that reach the threshold, the most probable first; `None` if one class of each photo is true.
+    pub labels: Option<Vec<Choice>>,
     /// The class whose folder the photo lies in, if it lies in one.
     pub true_label: Option<String>,
     /// The file of the photo's heatmap.
@@ -63,6 +70,9 @@ pub struct Row {
     pub error: Option<String>,
     columns: Columns,
 }
+
+/// What stands between the labels of a photo in a CSV field.
+const BETWEEN_LABELS: &str = "|";
 
 /// The label of a photo that is taken for none of the classes.
 pub const NO_LABEL: &str = "none";
@@ -81,6 +91,7 @@ impl Columns {
         for place in 2..=self.top {
             names.extend([format!("label_{place}"), format!("probability_{place}")]);
         }
+        names.extend(self.labels.then(|| "labels".to_owned()));
         names.extend(self.reject_below.map(|_| "best_guess".to_owned()));
         names.push("true_label".to_owned());
         names.extend(self.heatmap.then(|| "heatmap".to_owned()));
@@ -108,17 +119,25 @@ impl Columns {
                     label: classes[class].clone(),
                     probability,
                 };
-                let is_rejected = self.reject_below.is_some_and(|least| prediction.probability < least);
+                let labels = self.labels.then(|| {
+                    let least = self.reject_below.unwrap_or(THRESHOLD);
+                    let reached = Prediction::labels_from(&prediction.probabilities, least).into_iter();
+                    reached.map(|class| choice((class, prediction.probabilities[class]))).collect::<Vec<_>>()
+                });
+                let is_rejected = match &labels {
+                    Some(labels) => labels.is_empty(),
+                    None => self.reject_below.is_some_and(|least| prediction.probability < least),
+                };
                 let choices = ranked.map(choice).collect();
-                Row { path, choices, is_rejected, true_label, heatmap, error: None, columns }
+                Row { path, choices, is_rejected, labels, true_label, heatmap, error: None, columns }
             }
             Err(error) => {
                 let error = match error {
                     icecap_data::Error::Photo { source, .. } => source.to_string(),
                     other => other.to_string(),
                 };
-                let (choices, is_rejected) = (Vec::new(), false);
-                Row { path, choices, is_rejected, true_label, heatmap, error: Some(error), columns }
+                let (choices, is_rejected, labels) = (Vec::new(), false, self.labels.then(Vec::new));
+                Row { path, choices, is_rejected, labels, true_label, heatmap, error: Some(error), columns }
             }
         }
     }
@@ -138,11 +157,16 @@ impl Row {
         if self.is_rejected { Some(NO_LABEL) } else { self.best_guess() }
     }
 
-    /// Returns whether the photo is taken for another class than the one whose folder it lies in.
+    /// Returns whether the photo is taken for another class than the one whose folder it lies in; of several labels, whether
+    /// that is none of them.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
-        let pair = self.best_guess().zip(self.true_label.as_deref());
-        !self.is_rejected && pair.is_some_and(|(label, truth)| label != truth)
+        let Some((guess, truth)) = self.best_guess().zip(self.true_label.as_deref()) else { return false };
+        !self.is_rejected
+            && match &self.labels {
+                Some(labels) => labels.iter().all(|choice| choice.label != truth),
+                None => guess != truth,
+            }
     }
 
     /// Returns the fields of the row as text, one for each name of [`Columns::names`].
@@ -156,6 +180,10 @@ impl Row {
             fields.push(text(label));
             fields.push(choice.map_or(String::new(), |choice| choice.probability.to_string()));
         }
+        fields.extend(self.labels.iter().map(|labels| {
+            let names: Vec<&str> = labels.iter().map(|choice| choice.label.as_str()).collect();
+            names.join(BETWEEN_LABELS)
+        }));
         fields.extend(self.columns.reject_below.map(|_| text(self.best_guess())));
         fields.push(text(self.true_label.as_deref()));
         fields.extend(self.columns.heatmap.then(|| self.heatmap_text().unwrap_or_default()));
@@ -177,6 +205,9 @@ impl Serialize for Row {
         if self.columns.top > 1 {
             object.serialize_entry("top", &self.choices)?;
         }
+        if let Some(labels) = &self.labels {
+            object.serialize_entry("labels", labels)?;
+        }
         if self.columns.reject_below.is_some() {
             object.serialize_entry("best_guess", &self.best_guess())?;
         }
@@ -197,13 +228,13 @@ mod tests {
     fn a_row_has_a_field_for_each_name_whatever_the_columns() {
         let classes = ["ant", "bee", "wasp"].map(str::to_owned);
         let probabilities = vec![0.125, 0.5, 0.375];
-        let (logits, warnings) = (Vec::new(), Vec::new());
-        let seen =
-            Prediction { class: 1, label: "bee".into(), probability: 0.5, probabilities, logits, warnings };
+        let (labels, logits, warnings) = (None, Vec::new(), Vec::new());
+        let (class, label, probability) = (1, "bee".into(), 0.5);
+        let seen = Prediction { class, label, probability, probabilities, labels, logits, warnings };
         for top in 0..=3 {
             for reject_below in [None, Some(0.25), Some(0.75)] {
                 for heatmap in [false, true] {
-                    let columns = Columns { top, reject_below, heatmap };
+                    let columns = Columns { top, reject_below, heatmap, labels: false };
                     let row = columns.row(Path::new("ant/1.jpg"), &classes, &Ok(seen.clone()));
                     let lost = columns.row(Path::new("x.jpg"), &classes, &Err(icecap_data::Error::Empty));
                     let names = columns.names();
@@ -222,5 +253,31 @@ mod tests {
             }
         }
         assert_eq!(Columns { top: 9, ..Columns::default() }.within(3).top, 3);
+    }
+
+    #[test]
+    fn a_photo_may_have_several_labels_or_none() {
+        let classes = ["cat", "dog", "tree"].map(str::to_owned);
+        let seen = |probabilities: [f32; 3]| Prediction {
+            class: 1,
+            label: "dog".into(),
+            probability: probabilities[1],
+            labels: Some(Prediction::labels_from(&probabilities, THRESHOLD)),
+            probabilities: probabilities.to_vec(),
+            logits: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let columns = Columns { labels: true, ..Columns::default() };
+        let row = |columns: &Columns, seen| columns.row(Path::new("p/tree/1.jpg"), &classes, &Ok(seen));
+        let two = row(&columns, seen([0.25, 0.75, 0.5]));
+        assert_eq!(columns.names(), ["path", "label", "probability", "labels", "true_label", "error"]);
+        assert_eq!(two.fields(), ["p/tree/1.jpg", "dog", "0.75", "dog|tree", "tree", ""]);
+        assert!(!two.is_wrong());
+        let none = row(&columns, seen([0.25, 0.375, 0.25]));
+        assert_eq!((none.label(), none.is_wrong()), (Some(NO_LABEL), false));
+        assert_eq!(none.fields()[3], "");
+        let strict = Columns { reject_below: Some(0.7), ..columns };
+        let one = row(&strict, seen([0.25, 0.75, 0.5]));
+        assert_eq!((one.fields()[3].as_str(), one.is_wrong()), ("dog", true));
     }
 }

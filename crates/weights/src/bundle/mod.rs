@@ -1,8 +1,10 @@
 //! The model file: what training leaves behind, in one safetensors file that needs nothing beside it.
 //!
 //! Head, backbone (or the hash of the one it needs), class names, preprocessing and provenance. The formats are
-//! specified in `docs/model-file.md`: 1 for a backbone in f32, 2 for one in int8. Both are read forever.
+//! specified in `docs/model-file.md`: 1 for a backbone in f32, 2 for one in int8, 3 for a head of several layers or of
+//! several labels on either. All are read forever.
 
+mod head;
 mod integers;
 mod read;
 mod write;
@@ -11,15 +13,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use icecap_graph::{Net, Params, Precision, Spec};
-use icecap_kernels::Tensor;
 
-use crate::{Digest, IntegerBackbone, Quantization, Record};
+use crate::{
+    Activation, DenseHead, DenseLayer, Digest, HeadOutput, IntegerBackbone, MAX_HEAD_LAYERS, Quantization,
+    Record,
+};
 
 /// The number of the model format that is written for a backbone in f32.
 pub const FORMAT: u64 = 1;
 
-/// The number of the model format that is written for a backbone in int8, and of the latest that is read.
+/// The number of the model format that is written for a backbone in int8.
 pub const INTEGER_FORMAT: u64 = 2;
+
+/// The number of the model format that is written for a head of several layers or of several labels, and of the latest that
+/// is read.
+pub const LAYERED_FORMAT: u64 = 3;
 
 /// The metadata keys of a model file beside its record's.
 mod key {
@@ -38,19 +46,18 @@ mod key {
 
 const EMBEDDED: &str = "embedded";
 const PINNED: &str = "pinned";
-const HEAD_KERNEL: &str = "head/kernel";
-const HEAD_BIAS: &str = "head/bias";
 
 /// A trained classifier, as a model file holds it.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The names of the classes, at least two, in the order of their indices.
     pub classes: Vec<String>,
-    /// The weights of the head, of shape [features, logits]: one logit for two classes (above 0 is the second), else
-    /// one per class.
-    pub head_kernel: Tensor,
-    /// The bias of the head, one value per logit.
-    pub head_bias: Vec<f32>,
+    /// The dense layers of the head, the one on the pooled features first. What leaves the last one are the logits: one for
+    /// two classes (above 0 is the second), else one per class.
+    pub layers: Vec<DenseLayer>,
+    /// Whether each class is a label of its own, which any photo may have or not: its logit then goes through a sigmoid, and
+    /// two classes have two logits.
+    pub multi_label: bool,
     /// The net below the head, or the hash of the one to bring.
     pub backbone: BackbonePart,
     /// The record of the backbone's weights. Its `file_sha256` is the hash of the file that they came in.
@@ -123,38 +130,87 @@ pub struct Preprocessing {
 }
 
 impl Model {
-    /// Returns the number of logits of the head: one for two classes, else one per class.
+    /// Returns the number of logits of the head: one for two classes of which one is true, else one per class.
     #[must_use]
     pub fn logits(&self) -> usize {
-        logits(self.classes.len())
+        match self.classes.len() {
+            2 if !self.multi_label => 1,
+            classes => classes,
+        }
+    }
+
+    /// Returns how many pooled features the head reads.
+    #[must_use]
+    pub fn features(&self) -> usize {
+        self.layers.first().map_or(0, DenseLayer::inputs)
+    }
+
+    /// Returns the head as a chain of layers that was checked.
+    ///
+    /// # Errors
+    /// A sentence that says what does not fit.
+    pub fn head(&self) -> Result<DenseHead, String> {
+        let output = match (self.multi_label, self.logits()) {
+            (true, _) => HeadOutput::Sigmoids,
+            (false, 1) => HeadOutput::Sigmoid,
+            (false, _) => HeadOutput::Softmax,
+        };
+        DenseHead::new(self.layers.clone(), output)
+    }
+
+    /// The name of the tensor of a layer, which is counted from 0.
+    fn tensor_name(&self, layer: usize, part: &str) -> String {
+        let layered = head::is_layered(&self.layers, self.multi_label);
+        head::tensor_name(layered.then_some(layer + 1), part)
     }
 
     /// Says what does not fit among classes, head and backbone, and what to do about it.
     pub(crate) fn check(&self) -> Result<(), String> {
         check_classes(&self.classes)?;
-        let (shape, logits) = (self.head_kernel.shape(), self.logits());
-        let features = shape.dims().first().copied().unwrap_or(0);
-        if shape.dims() != [features, logits] || features == 0 || self.head_bias.len() != logits {
-            return Err(format!(
-                "a head of shape {shape} with {} biases for {} classes; expected [features, {logits}] and {logits}",
-                self.head_bias.len(),
-                self.classes.len()
-            ));
-        }
-        for (name, values) in [(HEAD_KERNEL, self.head_kernel.data()), (HEAD_BIAS, &self.head_bias)] {
-            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-                let value = values[index];
-                return Err(format!(
-                    "'{name}' holds {value} at index {index}; training diverged, use a smaller learning rate"
-                ));
+        self.check_shapes()?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            for (part, values) in [("kernel", layer.kernel.data()), ("bias", &layer.bias)] {
+                if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+                    return Err(format!(
+                        "'{}' holds {} at index {at}; training diverged, use a smaller learning rate",
+                        self.tensor_name(index, part),
+                        values[at]
+                    ));
+                }
             }
         }
         check_temperature(self.temperature)?;
         if let Some(spec) = self.backbone.spec() {
-            let channels = spec.feature_channels();
+            let (features, channels) = (self.features(), spec.feature_channels());
             if features != channels {
                 return Err(format!("a head for {features} features on a backbone with {channels}"));
             }
+        }
+        Ok(())
+    }
+
+    /// Says which layer does not fit the one before it or the classes.
+    fn check_shapes(&self) -> Result<(), String> {
+        if self.layers.is_empty() || self.layers.len() > MAX_HEAD_LAYERS {
+            return Err(format!("a head of {} layers; expected 1 to {MAX_HEAD_LAYERS}", self.layers.len()));
+        }
+        let (last, mut inputs) = (self.layers.len() - 1, self.features());
+        for (index, layer) in self.layers.iter().enumerate() {
+            let outputs = if index == last { self.logits() } else { layer.outputs() };
+            let (shape, biases) = (layer.kernel.shape(), layer.bias.len());
+            if inputs == 0 || outputs == 0 || shape.dims() != [inputs, outputs] || biases != outputs {
+                return Err(format!(
+                    "a head whose '{}' has shape {shape} with {biases} biases, for {} classes; expected [{}, {outputs}] \
+                     and {outputs}",
+                    self.tensor_name(index, "kernel"),
+                    self.classes.len(),
+                    if index == 0 { "features".to_owned() } else { inputs.to_string() },
+                ));
+            }
+            if index == last && layer.activation != Activation::None {
+                return Err(format!("logits that go through {}; expected none", layer.activation));
+            }
+            inputs = outputs;
         }
         Ok(())
     }
@@ -170,10 +226,6 @@ fn check_temperature(temperature: f32) -> Result<(), String> {
     Err(format!(
         "a temperature of {temperature}; expected a number from 0.001 to 1000, 1 to leave confidence as it is"
     ))
-}
-
-fn logits(classes: usize) -> usize {
-    if classes == 2 { 1 } else { classes }
 }
 
 /// Checks the names of a classifier's classes: at least two, none empty, none twice.

@@ -7,8 +7,8 @@ use icecap_graph::Precision;
 use icecap_kernels::Threads;
 
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, INTEGER_FORMAT, Model, OpenedModel, PINNED,
-    Preprocessing, check_classes, check_temperature, integers, key,
+    BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, PINNED,
+    Preprocessing, check_classes, check_temperature, head, integers, key,
 };
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
@@ -91,7 +91,7 @@ fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Resul
     let file = parse(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
     let pinned = PinnedBackbone::of(&metadata)?;
-    if format(&metadata)? == INTEGER_FORMAT {
+    if has_integers(&metadata)? {
         return read_integers(&file, &pinned, packing, threads);
     }
     if !is_embedded(&file, &metadata)? {
@@ -136,7 +136,7 @@ fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
     if !is_embedded(&file, &metadata)? {
         return Ok(None);
     }
-    if format(&metadata)? == INTEGER_FORMAT {
+    if has_integers(&metadata)? {
         let (sha256, origin) = integers::stated(&metadata)?;
         let backbone = BackbonePart::PinnedIntegers(sha256, origin);
         return model(&file, backbone, pinned.record(&metadata)?).map(Some);
@@ -162,16 +162,15 @@ fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
 fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result<Model, Error> {
     let path = file.path();
     let metadata = Metadata { path, map: file.metadata() };
-    let kernel = file.tensor(HEAD_KERNEL)?;
-    let bias = file.tensor(HEAD_BIAS)?;
+    let head::StoredHead { layers, multi_label } = head::read(file, format(&metadata)? == LAYERED_FORMAT)?;
     let training = metadata
         .map
         .iter()
         .filter_map(|(key, value)| Some((key.strip_prefix(key::TRAINING_PREFIX)?.to_owned(), value.clone())));
     let model = Model {
         classes: metadata.need(key::CLASSES, classes)?,
-        head_kernel: kernel,
-        head_bias: bias.data().to_vec(),
+        layers,
+        multi_label,
         backbone,
         record,
         preprocessing: preprocessing(&metadata)?,
@@ -180,13 +179,7 @@ fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result
         data_fingerprint: metadata.need(key::DATA_FINGERPRINT, any)?,
         training: training.collect(),
     };
-    match bias.shape().rank() {
-        1 => model.check().map_err(|reason| Error::Model { path: path.into(), reason })?,
-        _ => {
-            let reason = format!("'{HEAD_BIAS}' has shape {}, expected one axis", bias.shape());
-            return Err(Error::Model { path: path.into(), reason });
-        }
-    }
+    model.check().map_err(|reason| Error::Model { path: path.into(), reason })?;
     Ok(model)
 }
 
@@ -205,12 +198,21 @@ fn format(metadata: &Metadata<'_>) -> Result<u64, Error> {
             )),
             None => Ok(FORMAT),
         },
-        Ok(INTEGER_FORMAT) => Ok(INTEGER_FORMAT),
-        Ok(got) if got > INTEGER_FORMAT => {
-            Err(Error::NewerFormat { path: path.into(), got, known: INTEGER_FORMAT })
+        Ok(known @ (INTEGER_FORMAT | LAYERED_FORMAT)) => Ok(known),
+        Ok(got) if got > LAYERED_FORMAT => {
+            Err(Error::NewerFormat { path: path.into(), got, known: LAYERED_FORMAT })
         }
         _ => refuse(format!("its metadata 'format' is '{}'", shown(text))),
     }
+}
+
+/// Whether the backbone is in int8, which a later format says by its keys.
+fn has_integers(metadata: &Metadata<'_>) -> Result<bool, Error> {
+    Ok(match format(metadata)? {
+        FORMAT => false,
+        INTEGER_FORMAT => true,
+        _ => metadata.map.keys().any(|name| integers::is_key(name)),
+    })
 }
 
 /// What a model file states of its backbone, wherever that is.
@@ -241,8 +243,9 @@ fn is_embedded(file: &Container<'_>, metadata: &Metadata<'_>) -> Result<bool, Er
         PINNED => Ok(false),
         _ => Err(format!("expected '{EMBEDDED}' or '{PINNED}'")),
     })?;
+    let head = head::tensor_names(metadata, format(metadata)? == LAYERED_FORMAT)?;
     let stray = |name: &&str| match name.strip_prefix(HEAD_PREFIX) {
-        Some(_) => *name != HEAD_KERNEL && *name != HEAD_BIAS,
+        Some(_) => !head.as_flattened().iter().any(|own| own == name),
         None => !embedded || name.starts_with("predictions/"),
     };
     if let Some(name) = file.names().find(stray) {

@@ -10,7 +10,7 @@ use icecap_kernels::Shape;
 
 use super::read::preprocessing;
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, HEAD_BIAS, HEAD_KERNEL, INTEGER_FORMAT, Model, PINNED, integers, key,
+    BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, PINNED, head, integers, key,
 };
 use crate::integers::{Payload, tensors as integer_tensors};
 use crate::params_digest::for_each_le_chunk;
@@ -107,10 +107,13 @@ impl Model {
 
     /// Shape and values of every tensor of the file by name.
     fn tensors(&self) -> BTreeMap<Cow<'_, str>, (Shape, Payload<'_>)> {
-        let kernel = (self.head_kernel.shape(), Payload::F32(self.head_kernel.data()));
-        let bias = (Shape::of([self.head_bias.len()]), Payload::F32(&self.head_bias));
-        let mut tensors =
-            BTreeMap::from([(Cow::Borrowed(HEAD_KERNEL), kernel), (Cow::Borrowed(HEAD_BIAS), bias)]);
+        let mut tensors = BTreeMap::new();
+        for (index, layer) in self.layers.iter().enumerate() {
+            let kernel = (layer.kernel.shape(), Payload::F32(layer.kernel.data()));
+            let bias = (Shape::of([layer.bias.len()]), Payload::F32(&layer.bias));
+            tensors.insert(Cow::Owned(self.tensor_name(index, "kernel")), kernel);
+            tensors.insert(Cow::Owned(self.tensor_name(index, "bias")), bias);
+        }
         match &self.backbone {
             BackbonePart::Embedded(params) => {
                 tensors.extend(params.backbone_tensors().map(|(name, tensor)| {
@@ -135,7 +138,9 @@ impl Model {
             BackbonePart::Embedded(_) | BackbonePart::Integers(_) => EMBEDDED,
             BackbonePart::Pinned(_) | BackbonePart::PinnedIntegers(..) => PINNED,
         };
+        let layered = head::is_layered(&self.layers, self.multi_label);
         let format = match self.backbone {
+            _ if layered => LAYERED_FORMAT,
             BackbonePart::Integers(_) => INTEGER_FORMAT,
             _ => FORMAT,
         };
@@ -156,6 +161,9 @@ impl Model {
         }
         if let BackbonePart::Integers(backbone) = &self.backbone {
             integers::state(backbone, &mut metadata);
+        }
+        if layered {
+            head::state(&self.layers, self.multi_label, &mut metadata);
         }
         // A file that says nothing of it stays as it was before there was such a key.
         if self.temperature != 1.0 {

@@ -9,10 +9,11 @@
 //! `torch` sorts the tensors and `torch_head` reads a head. `tables` brings both sides together.
 
 mod choice;
+mod described;
 mod flat;
 mod huggingface;
 mod keras;
-mod keras_config;
+mod keras_model;
 mod kind;
 mod named;
 mod naming;
@@ -26,6 +27,7 @@ mod torch_head;
 mod torchvision;
 
 pub(crate) use choice::{Choice, choose};
+pub use described::Stated;
 pub(crate) use kind::HEAD_PREFIX;
 pub use kind::Layout;
 pub(crate) use named::{Named, Tensors};

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use icecap_graph::TOP_KERNEL;
-
 use super::choice::Choice;
+use super::described::Described;
 use super::kind::Layout;
 use super::named::Named;
 use super::nets::find;
 use super::torch::{Found, Place};
-use super::{keras, keras_config};
+use super::{keras, keras_model};
 use crate::container::Container;
 use crate::error::Error;
 use crate::{Activation, FileHead};
@@ -22,16 +21,25 @@ impl Layout {
         most(names, net.map(|net| (net.layout(), net.hits)))
     }
 
+    /// Returns what a file of this layout says of a whole model beside its weights; `None` if it says nothing.
+    ///
+    /// # Errors
+    /// [`Error::Layer`] for a layer that is not followed, and what is wrong with a description that cannot be read.
+    pub(crate) fn described(self, file: &Container<'_>) -> Result<Option<Described>, Error> {
+        match self {
+            Self::Keras => keras_model::described(file),
+            _ => Ok(None),
+        }
+    }
+
     /// Finds the tensors of a file of Keras' names; the head of a model file is left out.
     ///
     /// # Errors
     /// [`Error::Tensor`] for a tensor that the file has twice.
     pub(crate) fn named_by_keras<'f>(file: &'f Container<'f>) -> Result<Named<'f>, Error> {
         let keras::Found { sources, unreadable } = keras::sources(file)?;
-        let top = sources.get(TOP_KERNEL).and_then(|top| file.shape(&top.name));
-        let described = keras_config::check(file, top.and_then(|top| top.dims().last().copied()))?;
         let named = Named::new(file, sources, BTreeMap::new());
-        Ok(match unreadable.or(described) {
+        Ok(match unreadable {
             Some(reason) => named.with_head(FileHead::Unreadable { reason }),
             None => named,
         })
@@ -45,11 +53,19 @@ impl Choice<'_> {
     }
 
     /// Finds the net's tensors under Keras' names in a file of this layout. `activation` is what stands in a head that does
-    /// not tell its own.
+    /// not tell its own, `described` what the file says of its model.
     ///
     /// # Errors
     /// [`Error::Tensor`] for a tensor that the file has twice, and for blocks that MobileNetV2 does not have.
-    pub(crate) fn named(&self, layout: Layout, activation: Option<Activation>) -> Result<Named<'_>, Error> {
+    pub(crate) fn named(
+        &self,
+        layout: Layout,
+        activation: Option<Activation>,
+        described: Option<Described>,
+    ) -> Result<Named<'_>, Error> {
+        if let Some(Described { sources, head, .. }) = described {
+            return Ok(Named::new(&self.file, sources, BTreeMap::new()).with_head(head));
+        }
         let Some(net) = self.net.as_ref().filter(|_| layout != Layout::Keras) else {
             return Layout::named_by_keras(&self.file);
         };

@@ -21,6 +21,7 @@
 mod draft;
 mod float;
 mod graph;
+mod head;
 mod message;
 mod numbers;
 mod pixels;

@@ -7,7 +7,7 @@ use icecap_kernels::{Shape, Tensor};
 
 use super::message::{FLOAT, GraphProto, INT8, INT32, NodeProto, Side, UINT8, ValueInfoProto};
 use super::*;
-use crate::{BackbonePart, Digest, Layout, Preprocessing, Record, params_digest};
+use crate::{Activation, BackbonePart, DenseLayer, Digest, Layout, Preprocessing, Record, params_digest};
 
 /// A model of width 0.35 with random weights.
 pub(crate) fn model(classes: usize) -> Model {
@@ -30,8 +30,12 @@ pub(crate) fn model_with(width: f32, classes: usize, numerics: Numerics, size: [
     let logits = if classes == 2 { 1 } else { classes };
     Model {
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
-        head_kernel: random(Shape::of([1280, logits]), 1000, -0.1, 0.1),
-        head_bias: random(Shape::of([logits]), 1001, -0.1, 0.1).data().to_vec(),
+        layers: vec![DenseLayer {
+            kernel: random(Shape::of([1280, logits]), 1000, -0.1, 0.1),
+            bias: random(Shape::of([logits]), 1001, -0.1, 0.1).data().to_vec(),
+            activation: Activation::None,
+        }],
+        multi_label: false,
         backbone: BackbonePart::Embedded(Arc::new(params)),
         record: Record {
             name: Some("random".to_owned()),
@@ -184,8 +188,8 @@ fn kernels_are_the_folded_ones_in_the_order_of_onnx() {
             assert_eq!(*value, folded.weights[((y * side + x) * input + i) * out + o], "{conv} {index}");
         }
     }
-    assert_eq!(constant("head/kernel"), (vec![1280, 5], model.head_kernel.data().to_vec()));
-    assert_eq!(constant("head/bias"), (vec![5], model.head_bias.clone()));
+    assert_eq!(constant("head/kernel"), (vec![1280, 5], model.layers[0].kernel.data().to_vec()));
+    assert_eq!(constant("head/bias"), (vec![5], model.layers[0].bias.clone()));
 }
 
 #[test]
@@ -316,7 +320,7 @@ fn what_cannot_be_exported_says_why() {
     pinned.backbone = BackbonePart::Pinned(pinned.record.params_sha256);
     assert!(matches!(pinned.to_onnx(OnnxPixels::Scaled), Err(Error::NoBackbone { .. })));
     let mut diverged = model(2);
-    diverged.head_bias[0] = f32::INFINITY;
+    diverged.layers[0].bias[0] = f32::INFINITY;
     assert!(matches!(diverged.to_onnx(OnnxPixels::Scaled), Err(Error::Model { .. })));
     let mut wide = model(2);
     wide.preprocessing.size = [96, 4096];

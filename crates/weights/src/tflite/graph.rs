@@ -7,10 +7,11 @@ use icecap_graph::{ConvLayer, INPUT_CHANNELS, Padding, Part, Tap};
 use super::draft::{Draft, Index, Quantization, Tensor};
 use super::flatbuffer::Table;
 use super::numbers::{Constant, Numbers, SIGNED, floats, signed};
-use super::schema::{Border, Element, NO_ACTIVATION, Operator, RELU6};
+use super::schema::{Border, Element, NO_ACTIVATION, Operator, RELU, RELU6};
 use crate::affine::PixelSteps;
 use crate::bundle::Model;
 use crate::exported_net::{Add, Convolution, Operation};
+use crate::{Activation, DenseLayer};
 
 /// Names of values that are no layer's output.
 pub(super) const PIXELS: &str = "pixels";
@@ -191,17 +192,9 @@ impl Graph<'_> {
     /// first class' as 1 minus that. Returns probabilities and logits.
     fn head(&mut self, model: &Model) -> (Index, Index) {
         let (classes, columns) = (model.classes.len(), model.logits());
-        let kernel = model.head_kernel.data();
-        let rows: Vec<f32> =
-            (0..columns).flat_map(|logit| kernel.iter().skip(logit).step_by(columns).copied()).collect();
-        let kernel = self.constant("head/kernel", &[columns, kernel.len() / columns], floats(&rows));
-        let bias = self.constant("head/bias", &[columns], floats(&model.head_bias));
-        self.step(
-            Operator::FullyConnected,
-            &[kernel, bias],
-            activation(NO_ACTIVATION),
-            real(LOGITS, &[1, columns]),
-        );
+        for (index, layer) in model.layers.iter().enumerate() {
+            self.dense(layer, (index + 1 < model.layers.len()).then_some(index + 1));
+        }
         let logits = self.last;
         if model.temperature != 1.0 {
             let temperature = self.constant("temperature", &[1], floats(&[model.temperature]));
@@ -212,7 +205,9 @@ impl Graph<'_> {
                 real("tempered", &[1, columns]),
             );
         }
-        if columns == 1 {
+        if model.multi_label {
+            self.step(Operator::Logistic, &[], Table::default(), real(PROBABILITIES, &[1, classes]));
+        } else if columns == 1 {
             self.step(Operator::Logistic, &[], Table::default(), real("second", &[1, 1]));
             let second = self.last;
             self.last = self.constant("one", &[1], floats(&[1.0]));
@@ -224,6 +219,23 @@ impl Graph<'_> {
             self.step(Operator::Softmax, &[], options, real(PROBABILITIES, &[1, classes]));
         }
         (self.last, logits)
+    }
+
+    /// Adds a dense layer of the head: the last one, which gives the logits, or the one of this number.
+    fn dense(&mut self, layer: &DenseLayer, number: Option<usize>) {
+        let (columns, values) = (layer.outputs(), layer.kernel.data());
+        let rows: Vec<f32> =
+            (0..columns).flat_map(|output| values.iter().skip(output).step_by(columns).copied()).collect();
+        let name = number.map_or("head".to_owned(), |number| format!("head/{number}"));
+        let kernel = self.constant(&format!("{name}/kernel"), &[columns, layer.inputs()], floats(&rows));
+        let bias = self.constant(&format!("{name}/bias"), &[columns], floats(&layer.bias));
+        let clamp = match layer.activation {
+            Activation::None => NO_ACTIVATION,
+            Activation::Relu => RELU,
+            Activation::Relu6 => RELU6,
+        };
+        let given = if number.is_some() { &name } else { LOGITS };
+        self.step(Operator::FullyConnected, &[kernel, bias], activation(clamp), real(given, &[1, columns]));
     }
 
     /// Adds an operator that reads the last value, then `others`.

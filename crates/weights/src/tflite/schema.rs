@@ -126,7 +126,9 @@ impl Operator {
 
 /// No activation inside an operator.
 pub(super) const NO_ACTIVATION: u8 = 0;
-/// The ReLU6 among the activations that an operator can have inside.
+/// The ReLU among the activations that an operator can have inside.
+pub(super) const RELU: u8 = 1;
+/// The ReLU6 among them.
 pub(super) const RELU6: u8 = 3;
 
 /// How a window is laid over the border of an image.

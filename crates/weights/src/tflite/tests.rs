@@ -116,7 +116,8 @@ fn kernels_are_the_folded_ones_in_the_order_of_tflite() {
     assert_eq!(head.shape, [5, 1280]);
     let values: Vec<f32> = head.values.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     assert!(
-        (0..5 * 1280).all(|index| values[index] == model.head_kernel.data()[index % 1280 * 5 + index / 1280])
+        (0..5 * 1280)
+            .all(|index| values[index] == model.layers[0].kernel.data()[index % 1280 * 5 + index / 1280])
     );
 }
 
@@ -250,7 +251,7 @@ fn what_cannot_be_exported_says_why() {
     // Integers need no params.
     pinned.to_tflite_int8(&net).unwrap();
     let mut diverged = model(2);
-    diverged.head_bias[0] = f32::INFINITY;
+    diverged.layers[0].bias[0] = f32::INFINITY;
     assert!(matches!(diverged.to_tflite(), Err(Error::Model { .. })));
     assert!(matches!(diverged.to_tflite_int8(&net), Err(Error::Model { .. })));
     let mut wide = model(2);

@@ -61,7 +61,7 @@ pub(crate) fn drawn(spec: &Spec) -> IntegerNet {
 }
 
 /// A model in int8 on a small net; the golden file holds these values.
-fn integer_model() -> Model {
+pub(crate) fn integer_model() -> Model {
     let net = Arc::new(drawn(&spec()));
     let sha256 = integers_digest(&net);
     let origin = Quantization {
@@ -94,7 +94,7 @@ fn the_golden_file_of_format_2_loads_and_is_written_byte_for_byte() {
     let (expected, bytes) = (integer_model(), std::fs::read(golden()).unwrap());
     let loaded = Model::from_bytes(&bytes, "golden").unwrap();
     assert_eq!(integers(&loaded), integers(&expected));
-    assert_eq!(loaded.head_kernel.data(), expected.head_kernel.data());
+    assert_eq!(loaded.layers[0].kernel.data(), expected.layers[0].kernel.data());
     assert_eq!((&loaded.record, &loaded.training), (&expected.record, &expected.training));
     assert_eq!(loaded.backbone.precision(), Precision::Int8);
     assert!(expected.to_bytes().unwrap() == bytes);
@@ -117,7 +117,7 @@ fn a_model_of_width_1_is_at_most_2_8_megabytes() {
         backbone: BackbonePart::Integers(IntegerBackbone { net, sha256, origin }),
         ..model(&["ants", "bees"], true)
     };
-    model.head_kernel = icecap_kernels::Tensor::zeros(icecap_kernels::Shape::of([1280, 1]));
+    model.layers[0].kernel = icecap_kernels::Tensor::zeros(icecap_kernels::Shape::of([1280, 1]));
     let bytes = model.to_bytes().unwrap().len();
     println!("{bytes} bytes");
     assert!(bytes <= 2_800_000 && bytes > 2_200_000, "{bytes}");

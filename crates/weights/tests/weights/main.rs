@@ -16,6 +16,7 @@ mod hdf5_keras;
 mod hostile;
 mod integers;
 mod keras;
+mod layered;
 mod layouts;
 mod model;
 mod mutants;

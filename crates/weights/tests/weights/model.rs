@@ -7,8 +7,8 @@ use std::sync::Arc;
 use icecap_graph::{Numerics, Spec};
 use icecap_kernels::{Shape, Tensor};
 use icecap_weights::{
-    BackbonePart, Digest, Error, FORMAT, Kind, Layout, Model, Preprocessing, Record, from_bytes,
-    params_digest,
+    Activation, BackbonePart, DenseLayer, Digest, Error, FORMAT, Kind, Layout, Model, Preprocessing, Record,
+    from_bytes, params_digest,
 };
 
 use crate::net;
@@ -26,8 +26,12 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
     let params_sha256 = params_digest(&params);
     Model {
         classes: classes.iter().map(|&name| name.to_owned()).collect(),
-        head_kernel: Tensor::from_slice(Shape::of([16, logits]), &kernel).unwrap(),
-        head_bias: (0..logits).map(|index| 0.5 - index as f32).collect(),
+        layers: vec![DenseLayer {
+            kernel: Tensor::from_slice(Shape::of([16, logits]), &kernel).unwrap(),
+            bias: (0..logits).map(|index| 0.5 - index as f32).collect(),
+            activation: Activation::None,
+        }],
+        multi_label: false,
         backbone: match embedded {
             true => BackbonePart::Embedded(Arc::new(params)),
             false => BackbonePart::Pinned(params_sha256),
@@ -60,9 +64,11 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
 
 pub(crate) fn assert_same(got: &Model, expected: &Model) {
     assert_eq!(got.classes, expected.classes);
-    assert_eq!(got.head_kernel.shape(), expected.head_kernel.shape());
-    assert_eq!(got.head_kernel.data(), expected.head_kernel.data());
-    assert_eq!(got.head_bias, expected.head_bias);
+    assert_eq!((got.layers.len(), got.multi_label), (expected.layers.len(), expected.multi_label));
+    for (got, expected) in got.layers.iter().zip(&expected.layers) {
+        assert_eq!((got.kernel.shape(), got.activation), (expected.kernel.shape(), expected.activation));
+        assert_eq!((got.kernel.data(), &got.bias), (expected.kernel.data(), &expected.bias));
+    }
     assert_eq!(got.record, expected.record);
     assert_eq!(got.preprocessing, expected.preprocessing);
     assert_eq!(got.tool_version, expected.tool_version);
@@ -160,7 +166,7 @@ fn a_classification_top_is_left_out() {
 }
 
 /// A model file taken apart and put together with changes.
-fn rewritten(
+pub(crate) fn rewritten(
     model: &Model,
     change: impl FnOnce(&mut BTreeMap<String, String>, &mut net::Tensors),
 ) -> Result<Model, Error> {
@@ -246,8 +252,8 @@ fn a_model_of_another_format_says_what_to_do() {
             metadata.insert("format".to_owned(), text.to_owned());
         })
     };
-    let newer = with_format("3").unwrap_err();
-    assert!(matches!(newer, Error::NewerFormat { got: 3, known: 2, .. }));
+    let newer = with_format("4").unwrap_err();
+    assert!(matches!(newer, Error::NewerFormat { got: 4, known: 3, .. }));
     assert!(newer.to_string().contains("update icecap"), "{newer}");
     for foreign in ["pt", "0", "-1", "1.0", ""] {
         assert!(matches!(with_format(foreign), Err(Error::NotAModel { .. })), "{foreign}");

@@ -72,15 +72,15 @@ fn a_model_that_could_not_be_loaded_is_not_saved() {
     refused(&|m| m.classes[1] = "a".to_owned());
     refused(&|m| m.classes[1].clear());
     refused(&|m| m.classes.push("c".to_owned()));
-    refused(&|m| m.head_bias.push(0.0));
-    refused(&|m| m.head_kernel = Tensor::zeros(Shape::of([17, 1])));
+    refused(&|m| m.layers[0].bias.push(0.0));
+    refused(&|m| m.layers[0].kernel = Tensor::zeros(Shape::of([17, 1])));
     refused(&|m| m.backbone = BackbonePart::Embedded(Arc::new(net::params(&net::tiny()))));
     refused(&|m| m.record.numerics.epsilon = 1e-5);
     refused(&|m| m.record.params_sha256 = m.record.file_sha256);
     refused(&|m| m.record.name = Some(String::new()));
     refused(&|m| m.preprocessing.size = [0, 0]);
     refused(&|m| m.preprocessing.resize.clear());
-    let diverged = refused(&|m| m.head_bias[0] = f32::NAN);
+    let diverged = refused(&|m| m.layers[0].bias[0] = f32::NAN);
     assert!(diverged.to_string().contains("smaller learning rate"), "{diverged}");
     let long = refused(&|m| m.classes[0] = "x".repeat(1 << 20));
     assert!(matches!(long, Error::Limit { .. }) && long.kind() == Kind::Limit, "{long}");

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::data;
 use icecap::advanced::foundation::atomic_file::replace_file;
-use icecap::explain::{Heatmap, Heatmaps, Overlay};
+use icecap::explain::{Heatmap, Heatmaps, MapKind, Overlay};
 use icecap::{Classifier, Error, Prediction, Source};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
+use crate::terminal::stderr::note;
 use crate::terminal::wording::plain;
 
 /// The most pixels of the longer side of a heatmap's file; a smaller photo keeps its size.
@@ -52,6 +53,12 @@ impl HeatmapOptions {
         }
         std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
         let heatmaps = Heatmaps::new(classifier)?;
+        if MapKind::of(classifier.head()) == MapKind::GradientWeighted {
+            note(
+                "note: heatmaps are gradient-weighted: behind several dense layers a place's share of the logit depends on \
+                 the others",
+            );
+        }
         Ok(Some(Drawn { classifier, heatmaps, folder: folder.clone(), class, names: HashMap::new() }))
     }
 }

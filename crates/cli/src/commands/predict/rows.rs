@@ -98,8 +98,8 @@ impl<'a> Rows<'a> {
         text
     }
 
-    /// Columns: photo, then class and probability as often as asked for, the best guess if it may be rejected, the true
-    /// class, the heatmap's file if there are such, what is to be said.
+    /// Columns: photo, then class and probability as often as asked for, the labels if there may be several, the best guess if
+    /// it may be rejected, the true class, the heatmap's file if there are such, what is to be said.
     fn table(&mut self, rows: &[Row], first: bool) -> String {
         let mut lines: Vec<Vec<String>> = Vec::with_capacity(rows.len() + 1);
         if first {
@@ -107,6 +107,7 @@ impl<'a> Rows<'a> {
             for place in 2..=self.columns.top {
                 header.extend([ordinal(place), "probability".to_owned()]);
             }
+            header.extend(self.columns.labels.then(|| "labels".to_owned()));
             header.extend(self.columns.reject_below.map(|_| "best guess".to_owned()));
             header.push("true".to_owned());
             header.extend(self.columns.heatmap.then(|| "heatmap".to_owned()));
@@ -145,6 +146,10 @@ impl<'a> Rows<'a> {
             }
         }
         let told = |name: Option<&str>| name.map_or(String::new(), |name| plain(name).into_owned());
+        cells.extend(row.labels.iter().map(|labels| {
+            let label = |choice: &Choice| format!("{} {:.4}", plain(&choice.label), choice.probability);
+            labels.iter().map(label).collect::<Vec<_>>().join(", ")
+        }));
         cells.extend(self.columns.reject_below.map(|_| told(row.best_guess())));
         cells.push(told(row.true_label.as_deref()));
         if self.columns.heatmap {
@@ -188,6 +193,7 @@ mod tests {
             label: String::new(),
             probability: probabilities[class],
             probabilities,
+            labels: None,
             logits: Vec::new(),
             warnings: Vec::new(),
         }
@@ -196,7 +202,7 @@ mod tests {
     #[test]
     fn a_table_lines_up_and_tells_what_is_wrong() {
         let classes = ["ant".to_owned(), "wasp".to_owned()];
-        let columns = Columns { top: 1, reject_below: None, heatmap: false };
+        let columns = Columns { top: 1, reject_below: None, heatmap: false, labels: false };
         let mut rows = Rows::new(Format::Table, &classes, columns);
         let mut tally = Tally::default();
         let paths = ["p/ant/1", "p/wasp/a/long", "x"].map(PathBuf::from);
@@ -216,7 +222,7 @@ mod tests {
     #[test]
     fn what_is_rejected_is_neither_right_nor_wrong_and_its_best_guess_is_told() {
         let classes = ["ant".to_owned(), "wasp".to_owned()];
-        let columns = Columns { top: 2, reject_below: Some(0.75), heatmap: true };
+        let columns = Columns { top: 2, reject_below: Some(0.75), heatmap: true, labels: false };
         let rows = |format, tally: &mut Tally| {
             let paths = ["p/ant/1", "p/ant/2", "x"].map(PathBuf::from);
             let predictions = [
@@ -246,6 +252,35 @@ mod tests {
         assert!(json.lines().nth(2).unwrap_or_default().contains("\"heatmap\":null"), "{json}");
         let table = rows(Format::Table, &mut tally);
         assert!(!table.contains("wrong") && table.contains("none"), "{table}");
+    }
+
+    #[test]
+    fn several_labels_of_a_photo_stand_in_one_cell() {
+        let classes = ["cat", "dog", "tree"].map(str::to_owned);
+        let columns = Columns { labels: true, ..Columns::default() };
+        let rows = |format| {
+            let several = Prediction { labels: Some(vec![1, 2]), ..prediction(1, &[0.25, 0.75, 0.5]) };
+            let none = Prediction { labels: Some(Vec::new()), ..prediction(1, &[0.125, 0.25, 0.125]) };
+            let paths = ["p/tree/1", "2", "3"].map(PathBuf::from);
+            let predictions = [Ok(several), Ok(none), Err(data::Error::Empty)];
+            Rows::new(format, &classes, columns).window(&paths, &predictions, &[], &mut Tally::default())
+        };
+        assert_eq!(
+            rows(Format::Table),
+            "photo     predicted  probability  labels                    true\n\
+             p/tree/1  dog             0.7500  dog 0.7500, tree 0.5000   tree\n\
+             2         none            0.2500\n\
+             3         -                    -                                  unreadable\n"
+        );
+        assert!(rows(Format::Csv).starts_with(
+            "path,label,probability,labels,true_label,error\np/tree/1,dog,0.75,dog|tree,tree,\n"
+        ));
+        let json = rows(Format::Jsonl);
+        let labels = r#""labels":[{"label":"dog","probability":0.75},{"label":"tree","probability":0.5}]"#;
+        assert!(
+            json.contains(labels) && json.lines().nth(1).unwrap_or_default().contains("\"labels\":[]"),
+            "{json}"
+        );
     }
 
     #[test]

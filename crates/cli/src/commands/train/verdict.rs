@@ -19,6 +19,9 @@ pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
     let options = &settled.options;
     let mut text = format!("training    {}", options.solver.name());
     if let Some(steps @ &Steps { epochs: Epochs::Fixed(epochs), .. }) = options.steps() {
+        if let Some(units) = steps.hidden {
+            let _ = write!(text, ", a hidden layer of {}", counted(units as usize, "unit"));
+        }
         let most = if steps.early_stopping.is_some() { "at most " } else { "" };
         let _ = write!(text, ", {most}{}", counted(epochs as usize, "epoch"));
         if settled.epochs_by_photos {

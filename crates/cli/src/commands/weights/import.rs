@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::advanced::data::ResizeMode;
+use icecap::advanced::graph::Scaling;
 use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
@@ -30,8 +32,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "A,B,…")]
     classes: Option<String>,
     /// Side of the model's input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
-    #[arg(long, value_name = "S", requires = "classes")]
+    #[arg(long, value_name = "S")]
     size: Option<InputSize>,
+    /// How a photo becomes that size: squash, center-crop, crop or cut [default: what the file states]
+    #[arg(long, value_name = "RULE")]
+    resize: Option<ResizeMode>,
+    /// Pixel scaling: '-1..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' [default: what the file states]
+    #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
+    scaling: Option<Scaling>,
     #[command(flatten)]
     averages: AveragesOption,
     /// What stands between the dense layers of a head that has several and does not tell: none, relu or relu6 [default:
@@ -52,6 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classes = options.classes.as_deref().map(class_names).transpose()?;
     let choices = Choices { activation: options.activation, ..options.averages.choices() };
     let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights(choices)?;
+    let weights = overridden(options, weights)?;
     match classes {
         Some(classes) => {
             tell(&options.weights, &weights.notes, &FileHead::None);
@@ -67,6 +76,32 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
+/// Puts what the options say in the place of what the file states, and tells both.
+fn overridden(options: &Options, mut weights: Weights) -> Result<Weights, Failure> {
+    let before = weights.record.to_metadata();
+    if let Some(scaling) = options.scaling {
+        weights = weights.with_scaling(scaling)?;
+    }
+    let record = &mut weights.record;
+    record.size = options.size.map(|InputSize(size)| size).or(record.size);
+    record.resize = options.resize.map(|mode| mode.to_string()).or_else(|| record.resize.take());
+    let after = weights.record.to_metadata();
+    for key in ["scaling", "size", "resize"] {
+        let asked = match key {
+            "scaling" => options.scaling.is_some(),
+            "size" => options.size.is_some(),
+            _ => options.resize.is_some(),
+        };
+        let (stated, taken) = (before.get(key), after.get(key));
+        if asked && stated != taken {
+            let stated = stated.map_or("nothing", String::as_str);
+            let taken = taken.map_or("nothing", String::as_str);
+            note(&format!("note: {key} {taken} is taken, where the file has {stated}"));
+        }
+    }
+    Ok(weights)
+}
+
 /// Returns the names of the classes: in the text itself, or in the file that it names behind an `@`.
 fn class_names(text: &str) -> Result<Vec<String>, Failure> {
     let names = |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect();
@@ -80,10 +115,7 @@ fn class_names(text: &str) -> Result<Vec<String>, Failure> {
     })
 }
 
-fn import_model(options: &Options, mut weights: Weights, classes: Vec<String>) -> Result<(), Failure> {
-    if let Some(InputSize(size)) = options.size {
-        weights.record.size = Some(size);
-    }
+fn import_model(options: &Options, weights: Weights, classes: Vec<String>) -> Result<(), Failure> {
     let layout = weights.record.layout;
     let classifier = Classifier::from_weights(weights, classes, Settings::threads(1))?;
     classifier.save(&options.output, SaveBackbone::Embedded)?;

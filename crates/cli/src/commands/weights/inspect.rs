@@ -63,6 +63,8 @@ struct Net {
     /// The layers on the features, or why they cannot be read; `None` if there are none.
     head: Option<String>,
     notes: Vec<String>,
+    /// What the layers of the file's model state.
+    stated: Vec<Stated>,
     bn_epsilon: f32,
     padding: String,
     scaling: String,
@@ -74,6 +76,20 @@ struct Net {
     /// What a net in int8 has instead of trained values.
     #[serde(skip_serializing_if = "Option::is_none")]
     int8: Option<Integers>,
+}
+
+#[derive(Serialize)]
+struct Stated {
+    layer: String,
+    class: String,
+    text: String,
+}
+
+impl Stated {
+    fn of(stated: &icecap::advanced::weights::Stated) -> Self {
+        let icecap::advanced::weights::Stated { layer, class, text } = stated.clone();
+        Self { layer, class, text }
+    }
 }
 
 #[derive(Serialize)]
@@ -162,6 +178,7 @@ fn net(weights: &Weights) -> Net {
         },
         head: head(&weights.head),
         notes: weights.notes.clone(),
+        stated: weights.stated.iter().map(Stated::of).collect(),
         ..of_record(&weights.record, parameters)
     }
 }
@@ -190,6 +207,7 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         classes: None,
         head: None,
         notes: Vec::new(),
+        stated: Vec::new(),
         bn_epsilon: record.numerics.epsilon,
         padding: text("padding"),
         scaling: text("scaling"),
@@ -243,6 +261,8 @@ fn text(report: &Report) -> String {
         let believed = if net.int8.is_some() { ", believed: those tensors are not in the file" } else { "" };
         lines.push(("params sha256", format!("{}{believed}", net.params_sha256)));
         lines.extend(net.head.iter().map(|head| ("head", head.clone())));
+        let stated = |stated: &Stated| format!("{} ({}): {}", stated.layer, stated.class, stated.text);
+        lines.extend(net.stated.iter().map(|line| ("stated by", stated(line))));
         lines.extend(net.notes.iter().map(|text| ("note", text.clone())));
     }
     if let Some(reason) = &report.no_net {

@@ -26,7 +26,10 @@ pub(crate) struct TrainingOptions {
     /// Photos in a step
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
-    /// Share of the features that dropout sets to zero in training
+    /// Units of a hidden dense layer with a ReLU between the features and the classes [default: none]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    hidden: Option<u32>,
+    /// Share of the features, or of what leaves the hidden layer, that dropout sets to zero in training
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = share)]
     dropout: f64,
     /// Optimizer; lbfgs solves the head in one go, without epochs, steps, learning rate and dropout
@@ -65,6 +68,7 @@ impl TrainingOptions {
             warmup: self.warmup,
             batch: self.batch as usize,
             dropout: self.dropout as f32,
+            hidden: self.hidden,
             schedule: self.schedule,
             early_stopping: self.early_stop,
             ..Steps::default()
@@ -116,6 +120,7 @@ fn refuse_idle(given: &Steps) -> Result<(), Failure> {
         ("--lr", given.rate != default.rate, SOLVES),
         ("--batch", given.batch != default.batch, SOLVES),
         ("--dropout", given.dropout != default.dropout, SOLVES),
+        ("--hidden", given.hidden != default.hidden, "one dense layer to solve"),
         ("--schedule", given.schedule != default.schedule, SOLVES),
     ];
     match idle.into_iter().find(|(_, given, _)| *given) {

@@ -1,229 +1,371 @@
-//! Keras' description of a whole model: what it says of pixels, pooling and outputs is held against what the weights are
-//! taken for.
+//! Keras' description of a whole model is followed: what stands before the net, the net itself, what stands behind it.
 
-use std::collections::BTreeMap;
-
+use icecap_graph::{Padding, Scaling};
+use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
-use icecap_weights::{Error, Kind, Weights, from_bytes, params_digest};
+use icecap_weights::{Error, Weights, from_bytes};
 use serde_json::{Value, json};
 
-use crate::draft::zip;
-use crate::forge::{Forge, Message, attribute, link, list};
-use crate::net::{self, Tensors};
+use super::described_net::{KEY, Style, dense, layer, model, open, pool, refused, tensors};
+use crate::net;
 
-const KEY: &str = "model_config";
-
-/// A layer as Keras describes it.
-fn layer(class: &str, config: Value) -> Value {
-    json!({"module": "keras.layers", "class_name": class, "config": config, "build_config": {"input_shape": [null, 9]}})
+/// Layers before the net, with an input of 64x96.
+fn before(style: Style, layers: &[Value]) -> Result<Weights, Error> {
+    open(&tensors(&[]), &model(style, json!([null, 64, 96, 3]), layers, &[]))
 }
 
-/// A user's model with these layers, the net among them.
-fn model(layers: &[Value]) -> String {
-    let own = [
-        layer("InputLayer", json!({"batch_shape": [null, 64, 64, 3]})),
-        layer("ReLU", json!({"max_value": 6.0})),
-        layer("Conv2D", json!({"filters": 9, "activation": "linear"})),
-    ];
-    let net = layer("Functional", json!({"name": "mobilenetv2_1.00_64", "layers": own}));
-    let all: Vec<&Value> = std::iter::once(&net).chain(layers).collect();
-    layer("Sequential", json!({"layers": all})).to_string()
+/// An operator as each version writes it; the number left of the tensor or right of it.
+fn operator(style: Style, names: [&str; 2], reads: &str, number: Value, is_left: bool) -> Value {
+    let tensor = json!({"class_name": "__keras_tensor__", "config": {"keras_history": [reads, 0, 0]}});
+    let (class, nodes) = match (style, is_left) {
+        (Style::Two, false) => ("TFOpLambda", json!([[reads, 0, 0, {"y": number, "name": null}]])),
+        (Style::Two, true) => {
+            ("TFOpLambda", json!([["_CONSTANT_VALUE", -1, number, {"y": [reads, 0, 0], "name": null}]]))
+        }
+        (Style::Three, false) => (names[1], json!([{"args": [tensor, number], "kwargs": {}}])),
+        (Style::Three, true) => (names[1], json!([{"args": [number, tensor], "kwargs": {}}])),
+    };
+    let name = names[1].to_lowercase();
+    json!({"class_name": class, "name": name, "config": {"name": name, "function": names[0]}, "inbound_nodes": nodes})
 }
 
-/// A net with a dense layer of so many outputs, or without one.
-fn tensors(classes: usize) -> Tensors {
-    let mut tensors = net::tensors(&net::tiny(), None);
-    if classes > 0 {
-        tensors.insert("dense/kernel".to_owned(), Tensor::zeros(Shape::of([9, classes])));
-        tensors.insert("dense/bias".to_owned(), Tensor::zeros(Shape::of([classes])));
-    }
-    tensors
-}
+const DIVIDE: [&str; 2] = ["math.truediv", "TrueDivide"];
+const SUBTRACT: [&str; 2] = ["math.subtract", "Subtract"];
+const MULTIPLY: [&str; 2] = ["math.multiply", "Multiply"];
+const ADD: [&str; 2] = ["__operators__.add", "Add"];
 
-/// Opens that net with a description. The container does not matter to it; the next test looks at those of Keras.
-fn open(classes: usize, config: &str) -> Result<Weights, Error> {
-    from_bytes(&net::file(&net::texts(&[(KEY, config)]), &tensors(classes)), "file")
-}
+/// Layers that scale pixels, and what they multiply by and add.
+struct Scaled(Vec<Value>, [f32; 3], [f32; 3]);
 
-#[track_caller]
-fn refused(classes: usize, config: &str, expected: &str) {
-    let error = open(classes, config).unwrap_err();
-    let text = error.to_string();
-    assert!(text.starts_with("file: metadata 'model_config' is '") && text.contains(expected), "{text}");
-    assert!(!text.contains(char::is_control) && text.len() < 700, "{text:?}");
-    assert_eq!(error.kind(), Kind::Content);
-}
-
-/// The head cannot be read, which the reason tells, and the net can.
-#[track_caller]
-fn passed_over(classes: usize, config: &str, expected: &str) {
-    let weights = open(classes, config).unwrap();
-    assert_eq!(weights.params.classes(), None);
-    let reason = weights.head.unreadable().unwrap_or_else(|| panic!("{config}: its head was read"));
-    assert!(reason.contains(expected), "{reason}");
-    assert!(!reason.contains(char::is_control) && reason.len() < 700, "{reason:?}");
-}
-
-fn dense(activation: Value) -> Value {
-    layer("Dense", json!({"units": 1, "activation": activation}))
-}
-
-#[test]
-fn what_the_weights_are_taken_for_is_accepted() {
-    let expected = params_digest(&net::params(&net::tiny()));
-    let scaled = layer("Rescaling", json!({"scale": 1.0 / 127.5, "offset": -1.0}));
-    let pooled = layer("GlobalAveragePooling2D", json!({"data_format": "channels_last"}));
-    let flat = layer("Flatten", json!({}));
-    for (classes, layers) in [
-        (0, vec![]),
-        (0, vec![scaled.clone(), layer("RandomFlip", json!({"mode": "horizontal"}))]),
-        (0, vec![layer("Rescaling", json!({"scale": 0.00784314, "offset": -1}))]),
-        // Without a dense layer, all that counts is the net's features.
-        (0, vec![layer("GlobalMaxPooling2D", json!({}))]),
-        (1, vec![scaled, pooled.clone(), dense(json!("sigmoid"))]),
-        (1, vec![pooled.clone(), dense(json!("linear"))]),
-        (1, vec![dense(json!(null))]),
-        (1, vec![layer("Dense", json!({"units": 1}))]),
-        (5, vec![pooled.clone(), flat, dense(json!("softmax"))]),
-        (
-            5,
+fn scaled(style: Style) -> Vec<Scaled> {
+    let rescaling = |config: Value| vec![layer("Rescaling", "rescaling", config)];
+    let channels = json!({"class_name": "__numpy__", "config": {"value": [1, 2, 4], "dtype": "float32"}});
+    let operator = |names, reads: &str, number, is_left| operator(style, names, reads, number, is_left);
+    vec![
+        Scaled(rescaling(json!({"scale": 1.0 / 255.0, "offset": 0.0})), [1.0 / 255.0; 3], [0.0; 3]),
+        Scaled(rescaling(json!({"scale": 0.5, "offset": [1, 2, 3]})), [0.5; 3], [1.0, 2.0, 3.0]),
+        Scaled(
             vec![
-                pooled.clone(),
-                dense(json!("linear")),
-                layer("Activation", json!({"activation": "softmax"})),
+                operator(DIVIDE, "photo", json!(127.5), false),
+                operator(SUBTRACT, "truedivide", json!(1.0), false),
             ],
+            [1.0 / 127.5; 3],
+            [-1.0; 3],
         ),
-        (5, vec![pooled, dense(json!("linear")), layer("Softmax", json!({"axis": -1}))]),
+        Scaled(
+            vec![
+                operator(SUBTRACT, "photo", json!(100), true),
+                operator(MULTIPLY, "subtract", json!(0.5), true),
+            ],
+            [-0.5; 3],
+            [50.0; 3],
+        ),
+        Scaled(
+            vec![operator(ADD, "photo", json!(-64), false), operator(DIVIDE, "add", channels.clone(), false)],
+            [1.0, 0.5, 0.25],
+            [-64.0, -32.0, -16.0],
+        ),
+        Scaled(
+            vec![layer(
+                "Normalization",
+                "n",
+                json!({"axis": [-1], "mean": [[[[1, 2, 3]]]], "variance": [[[[4, 16, 64]]]]}),
+            )],
+            [0.5, 0.25, 0.125],
+            [-0.5, -0.5, -0.375],
+        ),
+        Scaled(
+            vec![layer("Normalization", "n", json!({"axis": null, "mean": 8, "variance": 16}))],
+            [0.25; 3],
+            [-2.0; 3],
+        ),
+        Scaled(
+            vec![
+                layer("RandomFlip", "flip", json!({})),
+                layer("Rescaling", "r", json!({"scale": 2})),
+                layer("GaussianNoise", "g", json!({})),
+            ],
+            [2.0; 3],
+            [0.0; 3],
+        ),
+    ]
+}
+
+#[test]
+fn what_scales_pixels_is_followed() {
+    for style in Style::ALL {
+        for Scaled(layers, scale, shift) in scaled(style) {
+            let weights = before(style, &layers).unwrap_or_else(|error| panic!("{layers:?}: {error}"));
+            assert_eq!(weights.record.numerics.scaling, Scaling { scale, shift }, "{style:?} {layers:?}");
+            assert_eq!(
+                (weights.record.size, weights.notes.len()),
+                (Some([64, 96]), 0),
+                "{:?}",
+                weights.notes
+            );
+            assert!(weights.stated.iter().any(|stated| stated.text.starts_with("pixels times")));
+        }
+    }
+    let weights = before(Style::Three, &[]).unwrap();
+    assert_eq!(weights.record.numerics.scaling, Scaling::SIGNED);
+    assert!(weights.notes[0].starts_with("no layer of the model scales its pixels; -1..1 is taken"));
+}
+
+#[test]
+fn normalization_and_batchnorm_on_pixels_have_their_tensors() {
+    let mut tensors = tensors(&[]);
+    let mut put = |name: &str, values: [f32; 3]| {
+        let mut tensor = Tensor::zeros(Shape::of([3]));
+        tensor.data_mut().copy_from_slice(&values);
+        tensors.insert(format!("n/n/{name}:0"), tensor);
+    };
+    put("mean", [1.0, 2.0, 3.0]);
+    put("variance", [4.0, 16.0, 64.0]);
+    for (name, value) in [("gamma", 2.0), ("beta", 1.0), ("moving_mean", 8.0), ("moving_variance", 12.0)] {
+        put(name, [value; 3]);
+    }
+    let scaling = |class: &str, config: Value| {
+        let model = model(Style::Two, json!([null, 64, 64, 3]), &[layer(class, "n", config)], &[]);
+        open(&tensors, &model).unwrap().record.numerics.scaling
+    };
+    let adapted = scaling("Normalization", json!({"axis": [-1], "mean": null}));
+    assert_eq!(adapted, Scaling { scale: [0.5, 0.25, 0.125], shift: [-0.5, -0.5, -0.375] });
+    let norm = scaling("BatchNormalization", json!({"axis": [3], "epsilon": 4.0}));
+    assert_eq!(norm, Scaling { scale: [0.5; 3], shift: [-3.0; 3] });
+}
+
+#[test]
+fn sizes_and_resizing_are_followed() {
+    let open_input = json!([null, null, null, 3]);
+    let resizing = |crop: bool| {
+        layer(
+            "Resizing",
+            "resizing",
+            json!({"height": 64, "width": 96, "crop_to_aspect_ratio": crop, "interpolation": "bilinear"}),
+        )
+    };
+    let cut = |side: u64| layer("CenterCrop", "center_crop", json!({"height": side, "width": side}));
+    for style in Style::ALL {
+        for (shape, layers, size, rule) in [
+            (json!([null, 64, 96, 3]), vec![], [64, 96], "squash"),
+            (open_input.clone(), vec![resizing(false)], [64, 96], "squash"),
+            (open_input.clone(), vec![resizing(true)], [64, 96], "crop"),
+            (json!([null, 64, 96, 3]), vec![resizing(true)], [64, 96], "squash"),
+            (json!([null, 100, 120, 3]), vec![resizing(true)], [64, 96], "crop of 100x120 squash"),
+            (json!([null, 100, 120, 3]), vec![cut(64)], [64, 64], "cut of 100x120 squash"),
+            (open_input.clone(), vec![resizing(true), cut(64)], [64, 64], "cut of 64x96 crop"),
+            (open_input.clone(), vec![cut(64)], [64, 64], "cut"),
+        ] {
+            let inner = json!([null, size[0], size[1], 3]);
+            let base =
+                [vec![style.input("inner_input", inner)], style.net(&net::tiny(), "inner_input", None)]
+                    .concat();
+            let all =
+                [&[style.input("photo", shape)][..], &layers, &[style.model("base", &base, &[])]].concat();
+            let weights = open(&tensors(&[]), &style.model("whole", &style.chain(&all), &[])).unwrap();
+            let record = &weights.record;
+            assert_eq!((record.size, record.resize.as_deref()), (Some(size), Some(rule)));
+            assert_eq!(record.numerics.padding, Padding::Same);
+        }
+        // A size that the net inside alone states, and none.
+        for (inner, size, notes) in
+            [(json!([null, 96, 64, 3]), [96, 64], 1), (open_input.clone(), [224, 224], 2)]
+        {
+            let base =
+                [vec![style.input("inner_input", inner)], style.net(&net::tiny(), "inner_input", None)]
+                    .concat();
+            let all = [style.input("photo", open_input.clone()), style.model("base", &base, &[])];
+            let weights = open(&tensors(&[]), &style.model("whole", &style.chain(&all), &[])).unwrap();
+            assert_eq!(
+                (weights.record.size, weights.notes.len()),
+                (Some(size), notes),
+                "{:?}",
+                weights.notes
+            );
+        }
+    }
+    for (config, reason) in [
+        (json!({"height": 64, "width": 64, "interpolation": "bicubic"}), "interpolation 'bicubic'"),
+        (json!({"height": 64, "width": 64, "pad_to_aspect_ratio": true}), "pad_to_aspect_ratio"),
+        (json!({"height": 64, "width": 64, "antialias": true}), "antialias"),
+        (json!({"height": 64, "width": 64, "data_format": "channels_first"}), "channels_first"),
+        (json!({"height": 64}), "states no height and width"),
     ] {
-        let config = model(&layers);
-        let weights = open(classes, &config).unwrap_or_else(|error| panic!("{config}: {error}"));
-        assert_eq!(weights.record.params_sha256, expected);
-        assert_eq!(weights.params.classes(), Some(classes).filter(|classes| *classes > 0), "{config}");
+        refused(before(Style::Three, &[layer("Resizing", "r7", config)]), &["layer 'r7' (Resizing)", reason]);
     }
 }
 
 #[test]
-fn what_the_weights_do_not_show_is_refused_or_passed_over() {
-    const SCALES: &str = "is 'Rescaling': the model scales its pixels by ";
-    let rescaling = |config: Value| model(&[layer("Rescaling", config)]);
-    refused(
-        0,
-        &rescaling(json!({"scale": 1.0 / 255.0, "offset": 0.0})),
-        &format!("{SCALES}0.00392156862745098 and"),
-    );
-    refused(
-        0,
-        &rescaling(json!({"scale": 1.0 / 127.5, "offset": 0.0})),
-        "adds 0.0; save its weights alone and state",
-    );
-    refused(
-        0,
-        &rescaling(json!({"scale": [0.1, 0.2, 0.3]})),
-        &format!("{SCALES}[0.1,0.2,0.3] and adds null"),
-    );
-    refused(0, &rescaling(json!({"scale": vec![0.1; 10_000], "offset": "x\ny".repeat(1000)})), SCALES);
-    refused(
-        1,
-        &model(&[layer("Normalization", json!({"axis": [-1]}))]),
-        "is 'Normalization': the model normalizes",
-    );
-    for class in ["GlobalMaxPooling2D", "MaxPooling2D", "AveragePooling2D"] {
-        passed_over(
-            3,
-            &model(&[layer(class, json!({}))]),
-            "only a dense layer on features of GlobalAveragePooling2D",
+fn the_padding_is_what_the_net_was_built_for() {
+    let padding = |pads: Value, shape: Value| {
+        let net = Style::Two.net(&net::tiny(), "in", Some(pads));
+        let layers = [vec![Style::Two.input("in", shape)], net].concat();
+        let plain = net::tensors(&net::tiny(), None);
+        open(&plain, &Style::Two.model("net", &layers, &[])).map(|weights| weights.record.numerics.padding)
+    };
+    let (even, odd) = (json!([[0, 1], [0, 1]]), json!([[1, 1], [1, 1]]));
+    assert_eq!(padding(even.clone(), json!([null, 64, 96, 3])).unwrap(), Padding::Same);
+    assert_eq!(padding(even.clone(), json!([null, 100, 132, 3])).unwrap(), Padding::Trailing);
+    assert_eq!(padding(even.clone(), json!([null, null, null, 3])).unwrap(), Padding::Trailing);
+    for (pads, shape) in [
+        (odd.clone(), json!([null, 64, 64, 3])),
+        (odd, json!([null, null, null, 3])),
+        (json!(2), json!([null, 64, 64, 3])),
+    ] {
+        let text = padding(pads, shape).unwrap_err().to_string();
+        assert!(
+            text.contains("layer 'block_1_depthwise' (DepthwiseConv2D)") && text.contains("pads"),
+            "{text}"
         );
     }
-    let through = |of: &str| format!("go through '{of}'; only softmax of several, sigmoid of one");
-    for (classes, name) in [(3, "relu"), (1, "tanh"), (3, "sigmoid"), (1, "softmax")] {
-        passed_over(classes, &model(&[dense(json!(name))]), &through(name));
-        let after = layer("Activation", json!({"activation": name}));
-        passed_over(classes, &model(&[dense(json!("linear")), after]), &through(name));
+}
+
+#[test]
+fn what_is_not_followed_before_or_in_the_net_is_refused_by_its_name() {
+    for (class, config, reason) in [
+        ("Lambda", json!({}), "runs code"),
+        ("Conv2D", json!({"filters": 3, "kernel_size": [1, 1]}), "3x3 convolution with stride 2"),
+        ("MyLayer", json!({}), "not followed"),
+        ("RandomCrop", json!({"height": 64, "width": 64}), "differs between versions"),
+        ("Rescaling", json!({"scale": [1, 2]}), "neither one number nor one for each"),
+        ("Rescaling", json!({"scale": "x\ny".repeat(1000)}), "neither a number"),
+        ("Activation", json!({"activation": "sigmoid"}), "not followed"),
+        ("Permute", json!({"dims": [3, 1, 2]}), "not followed"),
+    ] {
+        let result = before(Style::Two, &[layer(class, "mine", config)]);
+        refused(result, &[&format!("layer 'mine' ({class})"), reason]);
     }
-    passed_over(1, &model(&[layer("Softmax", json!({}))]), &through("softmax"));
-    // A function of the user's own.
-    let own = json!({"module": "builtins", "class_name": "function", "config": "mine"});
-    passed_over(2, &model(&[dense(own)]), r#"go through '{"class_name":"function","config":"mine""#);
+    refused(
+        open(&tensors(&[]), &model(Style::Three, json!([null, 64, 64, 1]), &[], &[])),
+        &["'photo'", "1 channels"],
+    );
+    refused(
+        open(&tensors(&[]), &model(Style::Three, json!([null, 3, 64, 64]), &[], &[])),
+        &["'photo'", "channels_first"],
+    );
+    refused(
+        open(&tensors(&[]), &model(Style::Three, json!([null, 16, 64, 3]), &[], &[])),
+        &["16x64", "32 to 2048"],
+    );
+    // One value of one layer of the net.
+    for (name, key, value, reason) in [
+        ("block_3_depthwise_relu", "max_value", json!(null), "max_value 6"),
+        ("block_5_project", "use_bias", json!(true), "bias"),
+        ("block_7_depthwise", "strides", json!([2, 2]), "stride 1"),
+        ("block_9_expand_BN", "epsilon", json!(0.01), "epsilon is 0.01"),
+        ("block_2_depthwise", "dilation_rate", json!([2, 2]), "dilation"),
+        ("Conv_1_bn", "axis", json!(1), "channels_first"),
+        ("block_4_expand", "activation", json!("relu"), "activation of its own"),
+    ] {
+        for style in Style::ALL {
+            let mut layers =
+                [vec![style.input("in", json!([null, 64, 64, 3]))], style.net(&net::tiny(), "in", None)]
+                    .concat();
+            layers.iter_mut().find(|layer| layer["name"] == name).unwrap()["config"][key] = value.clone();
+            let plain = net::tensors(&net::tiny(), None);
+            refused(open(&plain, &style.model("net", &layers, &[])), &[&format!("layer '{name}'"), reason]);
+        }
+    }
+}
+
+#[test]
+fn the_epsilon_is_the_descriptions() {
+    let mut layers =
+        [vec![Style::Two.input("in", json!([null, 64, 64, 3]))], Style::Two.net(&net::tiny(), "in", None)]
+            .concat();
+    layers
+        .iter_mut()
+        .filter(|layer| layer["class_name"] == "BatchNormalization")
+        .for_each(|layer| layer["config"]["epsilon"] = json!(1e-5));
+    let weights = open(&net::tensors(&net::tiny(), None), &Style::Two.model("net", &layers, &[])).unwrap();
+    assert_eq!(weights.record.numerics.epsilon, 1e-5);
+}
+
+#[test]
+fn a_call_in_training_counts_in_keras_2_alone() {
+    for (style, is_refused) in [(Style::Two, true), (Style::Three, false)] {
+        let mut whole =
+            model(style, json!([null, 64, 64, 3]), &[layer("RandomFlip", "flip", json!({}))], &[]);
+        let flip = &mut whole["config"]["layers"][1]["inbound_nodes"][0];
+        match style {
+            Style::Two => flip[0][3] = json!({"training": true}),
+            Style::Three => flip["kwargs"] = json!({"training": true}),
+        }
+        let opened = open(&tensors(&[]), &whole);
+        match is_refused {
+            true => refused(opened, &["layer 'flip' (RandomFlip)", "training=True"]),
+            false => assert!(opened.is_ok()),
+        }
+    }
 }
 
 #[test]
 fn a_description_that_is_none_is_refused() {
+    let open = |text: &str| from_bytes(&net::file(&net::texts(&[(KEY, text)]), &tensors(&[])), "file");
     for text in ["", "no json", "{\"class_name\": \"Sequential\"", "{} {}", "\"\\ud800\"", "1e999"] {
-        refused(0, text, "; save the model anew, or its weights alone");
+        refused(open(text), &["metadata 'model_config' is '", "; save the model anew, or its weights alone"]);
     }
     for deep in ["[".repeat(200_000), r#"{"config":"#.repeat(80_000)] {
-        refused(0, &deep, "recursion limit exceeded at line 1");
+        refused(open(&deep), &["recursion limit exceeded at line 1"]);
     }
-    // JSON all the same, which says nothing.
-    for text in ["null", "[]", r#"{"class_name": 5, "config": []}"#, r#"{"class_name": "Dense"}"#] {
-        assert!(open(1, text).is_ok(), "{text}");
+    // JSON all the same.
+    for text in [
+        "null",
+        "[]",
+        r#"{"class_name": 5, "config": []}"#,
+        r#"{"class_name": "Dense"}"#,
+        r#"{"class_name": "Mine", "config": {}}"#,
+    ] {
+        refused(open(text), &[]);
     }
 }
 
-/// The net in HDF5, as Keras lists it, with a description of the model where one is given.
-fn hdf5(tensors: &Tensors, config: Option<&str>) -> Vec<u8> {
-    let mut layers: BTreeMap<&str, Vec<(&str, &Tensor)>> = BTreeMap::new();
-    for (name, tensor) in tensors {
-        let (layer, variable) = name.split_once('/').unwrap();
-        layers.entry(layer).or_default().push((variable, tensor));
-    }
-    let mut forge = Forge::default();
-    let mut root: Vec<Message> = Vec::new();
-    for (layer, variables) in &layers {
-        let names: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
-        let mut group = vec![list("weight_names", &names)];
-        for (name, tensor) in variables {
-            let bytes: Vec<u8> = tensor.data().iter().flat_map(|value| value.to_le_bytes()).collect();
-            let dims: Vec<u64> = tensor.shape().dims().iter().map(|dim| *dim as u64).collect();
-            let values = forge.bytes(&bytes);
-            group.push(link(name, forge.dataset(&dims, values, bytes.len() as u64)));
-        }
-        root.push(link(layer, forge.object(&group)));
-    }
-    root.push(list("layer_names", &layers.into_keys().collect::<Vec<_>>()));
-    root.extend(
-        config.map(|text| attribute(KEY, &[0x13, 0, 0, 0], text.len() as u32, &[1], text.as_bytes())),
-    );
-    let root = forge.object(&root);
-    forge.file(root)
-}
-
-/// Opens: Keras | a whole model, `.keras` or `.h5` of `model.save` | by its description
 #[test]
-fn each_container_of_keras_brings_it() {
-    let (right, wrong) = (model(&[dense(json!("softmax"))]), model(&[dense(json!("relu"))]));
-    let tensors = tensors(5);
-    let bare = hdf5(&tensors, None);
-    let archive = |entries: &[(&str, &[u8])]| {
-        let weights = ("model.weights.h5", &bare[..]);
-        [[&[weights][..], entries].concat(), [entries, &[weights]].concat()].map(|entries| zip(&entries))
-    };
-    let expected = params_digest(&net::params(&net::tiny()));
-    let mut good = vec![bare.clone(), hdf5(&tensors, Some(&right))];
-    good.extend(archive(&[("metadata.json", b"{}")]));
-    good.extend(archive(&[("config.json", right.as_bytes())]));
-    // Of the archive's own and one inside, the archive's.
-    let inside = hdf5(&tensors, Some(&wrong));
-    good.push(zip(&[("model.weights.h5", &inside), ("config.json", right.as_bytes())]));
-    for file in good {
-        let weights = from_bytes(&file, "file").unwrap();
-        assert_eq!((weights.record.params_sha256, weights.params.classes()), (expected, Some(5)));
+fn mutants_of_a_description_are_read_or_refused() {
+    let whole = model(
+        Style::Two,
+        json!([null, 64, 96, 3]),
+        &[layer("Rescaling", "r", json!({"scale": 2}))],
+        &[pool(), dense("d", 3, "softmax")],
+    );
+    let tensors = tensors(&[("d", 9, 3)]);
+    let text = whole.to_string();
+    let count: u32 = std::env::var("ICECAP_MUTANTS").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
+    let mut accepted = 0;
+    for index in 0..count {
+        let mut random = Stream::new(11, Purpose::Test, index, 0);
+        let mut bytes = text.clone().into_bytes();
+        for _ in 0..=random.below(2) {
+            let at = random.below(bytes.len() as u32) as usize;
+            match random.below(4) {
+                0 => bytes[at] = b"{}[]\",:0-e\\ 1"[random.below(13) as usize],
+                1 => drop(bytes.remove(at)),
+                2 => {
+                    // One word for another that stands in the text.
+                    let words: Vec<&str> = text.split('"').collect();
+                    let pick = |random: &mut Stream| words[random.below(words.len() as u32) as usize];
+                    let (from, to) = (pick(&mut random), pick(&mut random));
+                    let mutant = String::from_utf8_lossy(&bytes).replacen(
+                        &format!("\"{from}\""),
+                        &format!("\"{to}\""),
+                        1,
+                    );
+                    bytes = mutant.into_bytes();
+                }
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let config = String::from_utf8_lossy(&bytes).into_owned();
+        match from_bytes(&net::file(&net::texts(&[(KEY, &config)]), &tensors), "file") {
+            Ok(_) => accepted += 1,
+            Err(error) => {
+                let text = error.to_string();
+                assert!(
+                    text.starts_with("file: ") && !text.contains(char::is_control) && text.len() < 700,
+                    "{index}: {text:?}"
+                );
+            }
+        }
     }
-    let mut bad = vec![inside];
-    bad.extend(archive(&[("config.json", wrong.as_bytes())]));
-    for file in bad {
-        let weights = from_bytes(&file, "file").unwrap();
-        let reason = weights.head.unreadable().unwrap();
-        assert!(reason.starts_with("Dense: ") && reason.contains("'relu'"), "{reason}");
-    }
-    for file in archive(&[("config.json", b"{\"class_name\": \"\xff\"}")]) {
-        let Err(Error::Container { offset, reason, .. }) = from_bytes(&file, "file") else {
-            panic!("it is not UTF-8")
-        };
-        assert_eq!((file[offset as usize], reason.as_str()), (0xff, "'config.json' is not UTF-8"));
-    }
-    for file in archive(&[("config.json", &vec![b' '; (1 << 20) + 1])]) {
-        let error = from_bytes(&file, "file").unwrap_err();
-        assert!(error.kind() == Kind::Limit && error.to_string().contains("bytes of config.json"), "{error}");
-    }
+    assert!(accepted < count, "mutants change something");
 }

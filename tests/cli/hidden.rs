@@ -1,0 +1,64 @@
+//! `train --hidden`: a head with a hidden layer goes through whatever takes a model or a run.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::place::Place;
+
+#[test]
+fn a_hidden_layer_is_trained_told_and_kept() {
+    let place = Place::two_classes();
+    let train = |out: &str, more: &[&str]| {
+        let options = ["train", "photos", "--hidden", "16", "--out", out];
+        place.icecap(&[&options[..], more].concat()).succeeds();
+        fs::read(place.path(out).join("model.safetensors")).unwrap()
+    };
+    let model = train("deep", &["--threads", "1"]);
+    assert!(model == train("again", &["--threads", "2", "--no-cache"]), "other bytes with other threads");
+    let header = String::from_utf8_lossy(&model[8..20_000]).into_owned();
+    for text in
+        [r#""format":"3""#, r#""head_activations":"relu,none""#, r#""training.hidden":"16""#, "head/2/kernel"]
+    {
+        assert!(header.contains(text), "{text}");
+    }
+    let arguments: toml::Table = place.text("deep/args.toml").parse().unwrap();
+    assert_eq!(arguments["hidden"].as_integer(), Some(16));
+    let told = place.icecap(&["train", "photos", "--hidden", "16", "--out", "told"]).succeeds();
+    assert!(told.stdout.contains("a hidden layer of 16 units"), "{}", told.stdout);
+    // Whatever takes a model takes it, and so does whatever takes a run.
+    let metrics = place.icecap(&["evaluate", "deep/model.safetensors", "photos", "--json"]).succeeds();
+    let metrics: Value = serde_json::from_str(&metrics.stdout).unwrap();
+    assert!(metrics["accuracy"].as_f64().unwrap() > 0.9, "{metrics}");
+    place.icecap(&["train", "photos", "--out", "plain"]).succeeds();
+    let compared = place.icecap(&["compare", "deep", "plain"]).succeeds();
+    assert!(compared.stdout.contains("hidden"), "{}", compared.stdout);
+    for command in [
+        &["report", "deep"][..],
+        &["similar", "photos", "--in", "photos", "--weights", "deep/model.safetensors"],
+        &["train", "photos", "--since", "deep", "--out", "later", "--hidden", "16"],
+        &["export", "deep/model.safetensors", "--onnx", "deep.onnx", "--tflite", "deep.tflite"],
+        &["export", "deep/model.safetensors", "--onnx", "deep8.onnx", "--tflite", "deep8.tflite", "--int8"],
+        &["export", "deep/model.safetensors", "--safetensors-keras", "k.safetensors"],
+        &[
+            "train",
+            "photos",
+            "--hidden",
+            "9",
+            "--out",
+            "folds",
+            "--folds",
+            "2",
+            "--early-stop",
+            "--lr",
+            "find",
+        ],
+        &["train", "photos", "--hidden", "9", "--out", "int8", "--precision", "int8"],
+        &["predict", "int8/model.safetensors", "photos"],
+        &["bundle", "deep/model.safetensors", "-o", "program"],
+    ] {
+        let run = place.icecap(command);
+        assert_eq!(run.code, Some(0), "{command:?}: {}", run.stderr);
+    }
+    assert_eq!(place.icecap(&["train", "photos", "--hidden", "0"]).code, Some(2));
+}
