@@ -17,6 +17,7 @@ fn behind(dense: &[(&str, usize, usize)], layers: &[Value]) -> Weights {
     three
 }
 
+/// Opens: Keras | softmax, one sigmoid, or logits of a dense layer on pooled features | as the head
 #[test]
 fn one_dense_layer_is_the_top() {
     let expected = params_digest(&net::params(&net::tiny()));
@@ -54,6 +55,7 @@ fn chain(dense: &[(&str, usize, usize)], layers: &[Value]) -> DenseHead {
     }
 }
 
+/// Opens: Keras | a head of several dense layers with ReLU or none, BatchNorm, dropout, a temperature, several sigmoids | folded into dense layers
 #[test]
 fn heads_of_several_layers_are_folded() {
     let two = [pool(), dense("a", 4, "relu"), layer("Dropout", "o", json!({})), dense("b", 3, "softmax")];
@@ -76,6 +78,7 @@ fn heads_of_several_layers_are_folded() {
     assert_eq!((halved.layers()[0].kernel.data(), halved.output()), (&wanted[..], HeadOutput::Softmax));
 }
 
+/// Refuses: Keras | a head with `Lambda`, max pooling, branches, other activations, convolutions | the layer; the backbone is usable
 #[test]
 fn a_head_that_cannot_be_read_leaves_the_net() {
     let top = || dense("d", 3, "softmax");
@@ -110,6 +113,7 @@ fn a_head_that_cannot_be_read_leaves_the_net() {
     }
 }
 
+/// Refuses: Keras | several outputs, several inputs | the layer; with several outputs the backbone is usable
 #[test]
 fn several_outputs_leave_the_net_and_several_inputs_do_not() {
     let mut whole = model(Style::Three, json!([null, 64, 64, 3]), &[], &[pool(), dense("d", 3, "softmax")]);

@@ -91,6 +91,7 @@ fn scaled(style: Style) -> Vec<Scaled> {
     ]
 }
 
+/// Opens: Keras | `Rescaling`, `preprocess_input` and plain arithmetic before the net | as the scaling of pixels, channel by channel
 #[test]
 fn what_scales_pixels_is_followed() {
     for style in Style::ALL {
@@ -111,6 +112,7 @@ fn what_scales_pixels_is_followed() {
     assert!(weights.notes[0].starts_with("no layer of the model scales its pixels; -1..1 is taken"));
 }
 
+/// Opens: Keras | `Normalization` with its numbers in the description or adapted; BatchNorm on pixels | as the scaling of pixels
 #[test]
 fn normalization_and_batchnorm_on_pixels_have_their_tensors() {
     let mut tensors = tensors(&[]);
@@ -134,6 +136,7 @@ fn normalization_and_batchnorm_on_pixels_have_their_tensors() {
     assert_eq!(norm, Scaling { scale: [0.5; 3], shift: [-3.0; 3] });
 }
 
+/// Opens: Keras | the input's size, square or not; `Resizing` and `CenterCrop`, with and without `crop_to_aspect_ratio` | none stated: 224x224, and it is said
 #[test]
 fn sizes_and_resizing_are_followed() {
     let open_input = json!([null, null, null, 3]);
@@ -195,6 +198,7 @@ fn sizes_and_resizing_are_followed() {
     }
 }
 
+/// Opens: Keras | a net that was built for any size | with the padding that Keras gives such a net
 #[test]
 fn the_padding_is_what_the_net_was_built_for() {
     let padding = |pads: Value, shape: Value| {
@@ -220,6 +224,7 @@ fn the_padding_is_what_the_net_was_built_for() {
     }
 }
 
+/// Refuses: Keras | any other layer before or in the net: `Lambda`, convolutions, other ReLUs, strides or padding | the layer by name and class
 #[test]
 fn what_is_not_followed_before_or_in_the_net_is_refused_by_its_name() {
     for (class, config, reason) in [
@@ -268,6 +273,7 @@ fn what_is_not_followed_before_or_in_the_net_is_refused_by_its_name() {
     }
 }
 
+/// Opens: Keras | another epsilon of BatchNorm | as described, one for all layers
 #[test]
 fn the_epsilon_is_the_descriptions() {
     let mut layers =
@@ -281,6 +287,7 @@ fn the_epsilon_is_the_descriptions() {
     assert_eq!(weights.record.numerics.epsilon, 1e-5);
 }
 
+/// Refuses: Keras | of tf_keras: a layer that was called with `training=True` | the layer; Keras 3 does nothing of the kind, and such a model opens
 #[test]
 fn a_call_in_training_counts_in_keras_2_alone() {
     for (style, is_refused) in [(Style::Two, true), (Style::Three, false)] {
