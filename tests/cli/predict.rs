@@ -185,3 +185,34 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
         (&["predict", model, "photos", "--out", "nothing"], 5, "nothing"),
     ]);
 }
+
+#[test]
+fn damage_to_a_model_is_told_also_where_its_net_is_in_the_cache() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "2"]).succeeds();
+    let model = std::fs::read(place.path("run/model.safetensors")).unwrap();
+    // The net is packed by now.
+    place.icecap(&["predict", "run/model.safetensors", "photos"]).succeeds();
+    let verified = place.icecap(&["weights", "verify", "run/model.safetensors"]).succeeds().stdout;
+    assert!(verified.contains("with classes and preprocessing, as the file states"), "{verified}");
+    let length = u64::from_le_bytes(model[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&model[8..8 + length]).unwrap();
+    let place_of = |tensor: &str| 8 + length + header[tensor]["data_offsets"][0].as_u64().unwrap() as usize;
+    for (tensor, named) in [("head/kernel", "head_sha256"), ("block_5_project/kernel", "_sha256")] {
+        let mut damaged = model.clone();
+        damaged[place_of(tensor)] ^= 1;
+        std::fs::write(place.path("damaged.safetensors"), damaged).unwrap();
+        let line = place.icecap(&["predict", "damaged.safetensors", "photos"]).fails(3).to_owned();
+        assert!(line.contains("the file is damaged"), "{tensor}: {line}");
+        let line = place.icecap(&["weights", "verify", "damaged.safetensors"]).fails(3).to_owned();
+        assert!(line.contains(named), "{tensor}: {line}");
+    }
+    // Another size than the head was trained on.
+    let text = std::str::from_utf8(&model[8..8 + length]).unwrap();
+    let other = text.replacen("\"input_size\":\"96\"", "\"input_size\":\"64\"", 1);
+    assert_ne!(text, other);
+    let file = [&model[..8], other.as_bytes(), &model[8 + length..]].concat();
+    std::fs::write(place.path("other.safetensors"), file).unwrap();
+    let line = place.icecap(&["predict", "other.safetensors", "photos"]).fails(3).to_owned();
+    assert!(line.contains("head_sha256"), "{line}");
+}

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use crate::container::ContainerKind;
+use crate::error_text::{at_byte, called, hint, meant, net_hint};
 use crate::hash_remedy::HashRemedy;
-use crate::layout::{HEAD_PREFIX, Layout};
+use crate::kind::Kind;
+use crate::layout::Layout;
 use crate::other_form::OtherForm;
-use crate::shown::shown;
 
 /// An error of this crate. Each names the file, and the tensor, metadata key or byte where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ pub enum Error {
     },
     /// A file that is none of the containers that are read.
     #[error(
-        "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5, .keras) or PyTorch's (.pth)",
+        "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5, .keras), PyTorch's (.pth), ONNX' or TFLite's",
         path.display()
     )]
     UnknownContainer {
@@ -158,6 +159,36 @@ pub enum Error {
         here: Option<String>,
         /// Which tensor, and why.
         source: Box<icecap_graph::Error>,
+    },
+    /// An operator of a graph that no MobileNetV2 has at its place, or that is not read.
+    #[error("{}: node '{node}' ({op}): {reason}", path.display())]
+    Node {
+        /// The file.
+        path: PathBuf,
+        /// The name of the node in the file.
+        node: String,
+        /// What the format calls the operator.
+        op: String,
+        /// What stands against it, and what to do.
+        reason: String,
+    },
+    /// A graph that is no MobileNetV2.
+    #[error("{}: {reason}", path.display())]
+    Graph {
+        /// The file.
+        path: PathBuf,
+        /// What stands against it, and what to do.
+        reason: String,
+    },
+    /// A file of another kind, which is known and not read.
+    #[error("{}: {what}, which holds no weights that are read here; {advice}", path.display())]
+    Foreign {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+        /// What to do.
+        advice: String,
     },
     /// A model whose net is there in integers alone, where its trained tensors are needed.
     #[error(
@@ -321,56 +352,6 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-/// Names that are like the one that was asked for.
-fn meant(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => format!("; did you mean {name}?"),
-        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
-    }
-}
-
-/// What to do about a tensor that is not there.
-fn hint(tensor: &str) -> &'static str {
-    if tensor.starts_with(HEAD_PREFIX) {
-        "the file is no whole model; copy it again or train anew"
-    } else {
-        "is this a whole MobileNetV2?"
-    }
-}
-
-/// What to do about tensors that make no net, where their names are the trouble.
-fn net_hint(source: &icecap_graph::Error) -> String {
-    match source {
-        icecap_graph::Error::MissingTensor { name, .. } => format!("; {}", hint(name)),
-        icecap_graph::Error::ExtraTensor { .. } => "; is this a MobileNetV2?".to_owned(),
-        _ => String::new(),
-    }
-}
-
-fn called(here: Option<&str>) -> String {
-    here.map(|here| format!(" (here '{}')", shown(here))).unwrap_or_default()
-}
-
-fn at_byte(offset: Option<u64>) -> String {
-    offset.map(|offset| format!(" (byte {offset} of the file)")).unwrap_or_default()
-}
-
-/// The sort of trouble that an error tells, for an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// The file's content is not usable.
-    Content,
-    /// The file, or something in it, is above a limit.
-    Limit,
-    /// A file or an address is not there, not readable, not writable or not reachable.
-    Io,
-    /// A setting cannot be used.
-    Setting,
-    /// The caller stopped the work.
-    Stopped,
 }
 
 impl Error {

@@ -28,12 +28,14 @@ mod derived;
 #[cfg(feature = "download")]
 pub mod download;
 mod error;
+mod error_text;
 mod exported_metadata;
 mod exported_net;
 mod hash_remedy;
 mod heads;
 mod inside;
 mod integers;
+mod kind;
 mod labels;
 mod layout;
 mod manifest;
@@ -52,6 +54,7 @@ mod shown;
 #[cfg(feature = "files")]
 mod store;
 mod tflite;
+mod traced;
 mod vocabulary;
 
 pub use bundle::{
@@ -63,12 +66,13 @@ pub use dense_head::{
     Activation, BatchNormValues, DenseHead, DenseLayer, FileHead, HeadBuilder, HeadOutput, MAX_HEAD_LAYERS,
     MAX_HEAD_VALUES,
 };
-pub use error::{Error, Kind};
+pub use error::Error;
 pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;
 pub use icecap_foundation::{Digest, NotADigest};
 pub use inside::Inside;
 pub use integers::{IntegerBackbone, Quantization, integers_digest};
+pub use kind::Kind;
 pub use labels::label_lines;
 pub use layout::{Layout, Stated};
 pub use manifest::{Checked, Entry, Manifest};

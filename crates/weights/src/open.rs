@@ -14,7 +14,7 @@ use icecap_graph::{Precision, Scaling};
 use icecap_kernels::Threads;
 
 #[cfg(feature = "files")]
-use crate::container::MAX_FILE;
+use crate::container::{MAX_FILE, foreign_folder};
 use crate::derived::Packing;
 use crate::reading::{Known, Reading};
 use crate::{Choices, Error, Manifest, Opened, Weights};
@@ -64,6 +64,9 @@ pub fn read_on(path: impl AsRef<Path>, threads: &Threads) -> Result<Weights, Err
 #[cfg(feature = "files")]
 pub fn read_with(path: impl AsRef<Path>, choices: Choices, threads: &Threads) -> Result<Weights, Error> {
     let path = path.as_ref();
+    if path.is_dir() {
+        return Err(foreign_folder(path));
+    }
     let read = |bytes: &[u8]| {
         by_hash(path, threads, &Manifest::built_in).with(choices).read(bytes, Packing::Skipped)
     };
@@ -95,6 +98,9 @@ pub fn open_with(
     threads: &Threads,
 ) -> Result<Opened, Error> {
     let path = path.as_ref();
+    if path.is_dir() {
+        return Err(foreign_folder(path));
+    }
     let read =
         |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).with(choices).open(bytes, precision);
     icecap_kernels::with_mapped_file(path, MAX_FILE, read)?

@@ -17,6 +17,8 @@ pub struct Weights {
     /// What the person who opens the file should know, as sentences: what it does not state and what was taken, what was
     /// passed over.
     pub notes: Vec<String>,
+    /// The names of the classes in the order of the outputs, if the file states them.
+    pub classes: Option<Vec<String>>,
     /// What the layers of the file's model state of input and net, where it describes them.
     pub stated: Vec<Stated>,
 }
@@ -36,7 +38,7 @@ impl Weights {
     #[must_use]
     pub fn new(params: Params, record: Record) -> Self {
         let head = if params.classes().is_some() { FileHead::Top } else { FileHead::None };
-        Self { params, record, head, notes: Vec::new(), stated: Vec::new() }
+        Self { params, record, head, notes: Vec::new(), classes: None, stated: Vec::new() }
     }
 
     /// Returns these weights with another pixel scaling, whatever their file or layout states. The net is then

@@ -70,8 +70,12 @@ impl Reading<'_> {
             return Err(metadata.refuse(key::LAYOUT, format!("the tensors are named as in {layout}")));
         }
         let named = choice.named(layout, self.choices.activation, described)?;
-        let (params, head) = params(&metadata, layout, &named, self.threads)?;
-        notes.extend(choice.notes().into_iter().chain(named.notes()));
+        let (params, mut head) = params(&metadata, layout, &named, self.threads)?;
+        let graph = choice.file.told();
+        if let Some(of_graph) = &graph.head {
+            head = of_graph.clone();
+        }
+        notes.extend(choice.notes().into_iter().chain(named.notes()).chain(graph.notes.iter().cloned()));
         let derived = Derived::new(&params, Some(bytes), packing, self.threads)
             .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })?;
         let file_sha256 = derived.file_sha256.unwrap_or_else(|| Digest::of(bytes));
@@ -85,7 +89,8 @@ impl Reading<'_> {
             // Whoever asked by this name shall find it again.
             Known::Entry(entry) => record.name = Some(entry.name.clone()),
         }
-        Ok((Weights { params, record, head, notes, stated: told }, derived.net))
+        let classes = graph.labels.clone();
+        Ok((Weights { params, record, head, notes, classes, stated: told }, derived.net))
     }
 
     /// The weights in `bytes`, with their net packed for inference in `precision`.

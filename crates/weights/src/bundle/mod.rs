@@ -7,6 +7,7 @@
 mod head;
 mod integers;
 mod read;
+mod seal;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

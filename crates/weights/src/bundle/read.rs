@@ -8,7 +8,7 @@ use icecap_kernels::Threads;
 
 use super::{
     BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, PINNED,
-    Preprocessing, check_classes, check_temperature, head, integers, key,
+    Preprocessing, check_classes, check_temperature, head, integers, key, seal,
 };
 #[cfg(feature = "files")]
 use crate::container::MAX_FILE;
@@ -136,6 +136,8 @@ fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
     if !is_embedded(&file, &metadata)? {
         return Ok(None);
     }
+    // Nobody will look at the backbone.
+    seal::check_values(&metadata, safetensors::values(bytes))?;
     if has_integers(&metadata)? {
         let (sha256, origin) = integers::stated(&metadata)?;
         let backbone = BackbonePart::PinnedIntegers(sha256, origin);
@@ -180,6 +182,7 @@ fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result
         training: training.collect(),
     };
     model.check().map_err(|reason| Error::Model { path: path.into(), reason })?;
+    check_head(file, &metadata)?;
     Ok(model)
 }
 
@@ -283,4 +286,14 @@ fn temperature(text: &str) -> Result<f32, String> {
 
 fn any(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
+}
+
+/// Refuses a head, classes or preprocessing that are not those whose hash the file states.
+fn check_head(file: &Container<'_>, metadata: &Metadata<'_>) -> Result<(), Error> {
+    let mut tensors = Vec::new();
+    for name in file.names().filter(|name| seal::is_of_head(name)) {
+        tensors.push((name, file.tensor(name)?));
+    }
+    let tensors = tensors.iter().map(|(name, tensor)| (*name, (tensor.shape(), tensor.data())));
+    seal::check_head(metadata, &tensors.collect())
 }

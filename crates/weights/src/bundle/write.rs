@@ -10,7 +10,7 @@ use icecap_kernels::Shape;
 
 use super::read::preprocessing;
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, PINNED, head, integers, key,
+    BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, PINNED, head, integers, key, seal,
 };
 use crate::integers::{Payload, tensors as integer_tensors};
 use crate::params_digest::for_each_le_chunk;
@@ -47,12 +47,13 @@ impl Model {
         let refuse = |reason| Error::Model { path: path.into(), reason };
         self.check().map_err(refuse)?;
         self.check_record().map_err(refuse)?;
-        let metadata = self.metadata();
+        let mut metadata = self.metadata();
         // What was written must be readable: the reader's own checks, on the same texts.
         let texts = Metadata { path, map: &metadata };
         texts.record(self.record.layout, self.record.file_sha256, self.record.params_sha256)?;
         preprocessing(&texts)?;
         let tensors = self.tensors();
+        seal(&tensors, &mut metadata);
         let tensors: Vec<_> =
             tensors.iter().map(|(name, (shape, values))| (name.as_ref(), values.element(), *shape)).collect();
         let header = safetensors::header(&metadata, &tensors);
@@ -174,4 +175,23 @@ impl Model {
         }
         metadata
     }
+}
+
+/// States the hash of the head and the checksum of all values.
+fn seal(tensors: &BTreeMap<Cow<'_, str>, (Shape, Payload<'_>)>, metadata: &mut BTreeMap<String, String>) {
+    let mut head = seal::HeadTensors::new();
+    let mut checksum = crc32fast::Hasher::new();
+    for (name, (shape, values)) in tensors {
+        match values {
+            Payload::F32(values) => {
+                for_each_le_chunk(values, |bytes| checksum.update(bytes));
+                if seal::is_of_head(name) {
+                    head.insert(name, (*shape, values));
+                }
+            }
+            other => checksum.update(&other.to_le_bytes()),
+        }
+    }
+    metadata.insert(seal::HEAD_SHA256.to_owned(), seal::head_digest(metadata, &head).to_string());
+    metadata.insert(seal::VALUES_CRC32.to_owned(), seal::checksum_text(checksum.finalize()));
 }

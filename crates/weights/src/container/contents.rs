@@ -9,6 +9,7 @@ use icecap_kernels::{Shape, Tensor};
 use super::ContainerKind;
 use super::element::Element;
 use crate::Error;
+use crate::dense_head::FileHead;
 use crate::shown::shown;
 
 /// The key of Keras' description of a whole model in [`Container::metadata`].
@@ -23,12 +24,24 @@ pub struct Container<'a> {
     pub(super) kind: ContainerKind,
     pub(super) metadata: BTreeMap<String, String>,
     pub(super) entries: BTreeMap<String, Entry<'a>>,
+    pub(super) told: Told,
     /// The keys behind which the dict in hand stands, joined by points; empty for what is the whole file.
     pub(super) place: String,
     /// The other dicts.
     pub(super) others: Vec<Dict<'a>>,
     /// What was passed over, by the names of its classes.
     pub(super) passed_over: Vec<String>,
+}
+
+/// What a file says beside its tensors, where its format has a way to say it.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// The head of a graph; `None` for files that hold no graph.
+    pub(crate) head: Option<FileHead>,
+    /// Sentences for a person: what was assumed, converted or left out.
+    pub(crate) notes: Vec<String>,
+    /// The names of the classes in the order of the outputs, if the file states them.
+    pub(crate) labels: Option<Vec<String>>,
 }
 
 /// One of several dicts of tensors in a file.
@@ -84,7 +97,13 @@ impl<'a> Container<'a> {
         entries: BTreeMap<String, Entry<'a>>,
     ) -> Self {
         let (place, others, passed_over) = (String::new(), Vec::new(), Vec::new());
-        Self { path: path.into(), kind, metadata, entries, place, others, passed_over }
+        let told = Told::default();
+        Self { path: path.into(), kind, metadata, entries, told, place, others, passed_over }
+    }
+
+    /// Returns what the file says beside its tensors.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Makes the dict in hand one of several: `others` are the ones beside it, at their places.

@@ -16,6 +16,10 @@ pub enum ContainerKind {
     TorchZip,
     /// The file that `torch.save` wrote before version 1.6: pickles, and raw values behind them.
     TorchPickle,
+    /// ONNX: a graph of operators, whose weights are told by what it computes.
+    Onnx,
+    /// TFLite: the same in a format for phones.
+    Tflite,
 }
 
 impl ContainerKind {
@@ -28,6 +32,8 @@ impl ContainerKind {
             Self::KerasArchive => "a .keras archive",
             Self::TorchZip => "a PyTorch archive",
             Self::TorchPickle => "a PyTorch file",
+            Self::Onnx => "ONNX",
+            Self::Tflite => "TFLite",
         }
     }
 }

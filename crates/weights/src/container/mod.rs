@@ -6,11 +6,19 @@
 
 mod contents;
 mod element;
+mod foreign;
+mod graph_file;
+#[cfg(test)]
+mod graph_hostile;
 pub mod hdf5;
 mod keras_archive;
 mod kind;
 mod limit;
+mod onnx;
+#[cfg(test)]
+mod round_trip;
 pub mod safetensors;
+mod tflite;
 mod torch;
 mod zip;
 
@@ -20,6 +28,8 @@ use crate::Error;
 pub use contents::Container;
 pub(crate) use contents::{Dict, Entry, MODEL_CONFIG, Values, dtype_error};
 pub(crate) use element::Element;
+#[cfg(feature = "files")]
+pub(crate) use foreign::folder as foreign_folder;
 pub use kind::ContainerKind;
 pub use limit::{MAX_FILE, MAX_NAME, MAX_TENSORS};
 pub(crate) use limit::{MAX_MODEL_CONFIG, check_name, limit};
@@ -36,9 +46,15 @@ impl ContainerKind {
         if bytes.starts_with(zip::MAGIC) {
             return Some(if keras_archive::is(bytes) { Self::KerasArchive } else { Self::TorchZip });
         }
+        if tflite::is(bytes) {
+            return Some(Self::Tflite);
+        }
         // Before the header stands its length, which looks like anything, a pickle's start among it.
         if bytes.get(8) == Some(&b'{') {
             return Some(Self::Safetensors);
+        }
+        if onnx::is(bytes) {
+            return Some(Self::Onnx);
         }
         if torch::is_pickle(bytes) {
             return Some(Self::TorchPickle);
@@ -60,9 +76,14 @@ impl<'a> Container<'a> {
             Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path),
             Some(ContainerKind::Hdf5) => hdf5::parse(bytes, path),
             Some(ContainerKind::KerasArchive) => keras_archive::parse(bytes, path),
-            Some(ContainerKind::TorchZip) => torch::parse_zip(bytes, path),
+            Some(ContainerKind::TorchZip) => match foreign::zip(bytes, path) {
+                Some(error) => Err(error),
+                None => torch::parse_zip(bytes, path),
+            },
+            Some(ContainerKind::Tflite) => tflite::parse(bytes, path),
+            Some(ContainerKind::Onnx) => onnx::parse(bytes, path),
             Some(ContainerKind::TorchPickle) => torch::parse_pickle(bytes, path),
-            None => Err(Error::UnknownContainer { path: path.into() }),
+            None => Err(foreign::refuse(bytes, path)),
         }
     }
 }

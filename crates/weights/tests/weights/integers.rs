@@ -13,6 +13,7 @@ use icecap_weights::{
     integers_digest, params_digest, starter,
 };
 
+use crate::golden_file::assert_golden;
 use crate::hostile::assert_readable;
 use crate::model::model;
 
@@ -97,8 +98,8 @@ fn the_golden_file_of_format_2_loads_and_is_written_byte_for_byte() {
     assert_eq!(loaded.layers[0].kernel.data(), expected.layers[0].kernel.data());
     assert_eq!((&loaded.record, &loaded.training), (&expected.record, &expected.training));
     assert_eq!(loaded.backbone.precision(), Precision::Int8);
-    assert!(expected.to_bytes().unwrap() == bytes);
-    assert!(loaded.to_bytes().unwrap() == bytes);
+    assert_golden(&expected.to_bytes().unwrap(), &bytes);
+    assert_golden(&loaded.to_bytes().unwrap(), &bytes);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod draft;
 mod forge;
 mod given;
+mod golden_file;
 mod net;
 
 mod assets;
@@ -22,4 +23,5 @@ mod model;
 mod mutants;
 mod packed;
 mod saving;
+mod seal;
 mod torch;

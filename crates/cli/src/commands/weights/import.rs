@@ -20,6 +20,9 @@ use crate::terminal::wording::plain_path;
 /// The longest file of class names that is read, in bytes.
 const MAX_NAMES: u64 = 1 << 20;
 
+/// What stands for the names that the file of weights states.
+const OWN_CLASSES: &str = "@";
+
 #[derive(Args)]
 pub(crate) struct Options {
     /// File of weights, or a name that `icecap weights list` shows
@@ -28,7 +31,8 @@ pub(crate) struct Options {
     /// The file to write
     #[arg(short, long = "output", alias = "out", value_name = "FILE")]
     output: PathBuf,
-    /// The classes of its top, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line
+    /// The classes of its top, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line;
+    /// `@` takes the names that the file of weights states itself
     #[arg(long, value_name = "A,B,…")]
     classes: Option<String>,
     /// Side of the model's input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
@@ -57,10 +61,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
-    let classes = options.classes.as_deref().map(class_names).transpose()?;
+    let asked = options.classes.as_deref();
+    let classes = asked.filter(|text| *text != OWN_CLASSES).map(class_names).transpose()?;
     let choices = Choices { activation: options.activation, ..options.averages.choices() };
     let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights(choices)?;
     let weights = overridden(options, weights)?;
+    let classes = match asked {
+        Some(OWN_CLASSES) => Some(own_classes(options, &weights)?),
+        _ => classes,
+    };
     match classes {
         Some(classes) => {
             tell(&options.weights, &weights.notes, &FileHead::None);
@@ -71,9 +80,23 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             if let FileHead::Layers(_) = weights.head {
                 note("note: its head is no single layer and is left out; with --classes it becomes a model");
             }
+            if let (Some(names), false) = (&weights.classes, matches!(weights.head, FileHead::None)) {
+                let count = names.len();
+                note(&format!(
+                    "note: the file names its {count} classes; `--classes @` makes a model of them"
+                ));
+            }
             import_weights(options, &weights)
         }
     }
+}
+
+/// Returns the names of the classes that the file of weights states.
+fn own_classes(options: &Options, weights: &Weights) -> Result<Vec<String>, Failure> {
+    weights.classes.clone().ok_or_else(|| {
+        let file = plain_path(&options.weights);
+        Failure::new(Code::Content, format!("{file}: names no classes; state them with --classes A,B,…"))
+    })
 }
 
 /// Puts what the options say in the place of what the file states, and tells both.

@@ -107,7 +107,25 @@ fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
         None => vec![beside_note(note.as_ref())],
     };
     compared.extend(net(&weights, states_hash(path)?, entry));
+    compared.extend(head(path)?);
     Ok(report(plain_path(path), &weights, entry, compared))
+}
+
+/// What the head of a model file was compared with; `None` for a file without one.
+fn head(path: &Path) -> Result<Option<Compared>, Failure> {
+    let texts = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| {
+        Container::parse(bytes, path).map(|file| file.metadata().clone())
+    })??;
+    // Files of other programs have a format, too, which is no number.
+    if !texts.get("format").is_some_and(|format| format.parse::<u64>().is_ok()) {
+        return Ok(None);
+    }
+    Model::load(path)?;
+    let with = match texts.get("head_sha256") {
+        Some(hash) => format!("sha256 {hash}, with classes and preprocessing, as the file states"),
+        None => "compared with nothing: the file states no hash of it".to_owned(),
+    };
+    Ok(Some(Compared { what: "head", with }))
 }
 
 /// What the hash of a file that the manifest does not list was compared with.
@@ -125,7 +143,7 @@ fn integers(path: &Path, note: Option<&(PathBuf, Digest)>) -> Result<Report, Fai
     let BackbonePart::Integers(IntegerBackbone { sha256, origin, .. }) = &model.backbone else {
         return Err(Error::IntegersOnly { path: path.to_owned() }.into());
     };
-    let compared = vec![
+    let mut compared = vec![
         beside_note(note),
         Compared {
             what: "tensors",
@@ -135,6 +153,7 @@ fn integers(path: &Path, note: Option<&(PathBuf, Digest)>) -> Result<Report, Fai
         Compared { what: "precision", with: format!("int8, believed: {}", quantized::text(origin)) },
         Compared { what: "params sha256", with: "believed: its tensors are not in the file".to_owned() },
     ];
+    compared.extend(head(path)?);
     let file_sha256 = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
     Ok(Report {
         file: plain_path(path),

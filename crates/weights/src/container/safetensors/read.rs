@@ -81,6 +81,13 @@ pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     Ok(Container::new(path, ContainerKind::Safetensors, header.metadata, entries))
 }
 
+/// Returns the values of a file that was parsed: all bytes behind its header.
+#[cfg(feature = "files")]
+pub(crate) fn values(bytes: &[u8]) -> &[u8] {
+    let length = bytes.first_chunk::<PREFIX>().map_or(0, |prefix| u64::from_le_bytes(*prefix) as usize);
+    bytes.get(PREFIX + length..).unwrap_or_default()
+}
+
 /// The header as it stands, in the order of the file.
 struct Header {
     metadata: BTreeMap<String, String>,

@@ -106,7 +106,9 @@ impl Walk<'_, '_> {
         if is_identity(graph, node)? {
             return Ok(());
         }
-        if self.output != Output::Logits {
+        // An older MobileNet takes the axes of one place off behind the softmax.
+        let is_form = matches!(graph.class(node), "Flatten" | "Reshape") && self.form == Form::Vector;
+        if self.output != Output::Logits && !is_form {
             let function = if self.output == Output::Softmax { "softmax" } else { "sigmoid" };
             let reason =
                 format!("it stands behind a {function}, and only a head that ends with that can be read");

@@ -17,7 +17,6 @@ fn behind(dense: &[(&str, usize, usize)], layers: &[Value]) -> Weights {
     three
 }
 
-/// Opens: Keras | softmax, one sigmoid, or logits of a dense layer on pooled features | as the head
 #[test]
 fn one_dense_layer_is_the_top() {
     let expected = params_digest(&net::params(&net::tiny()));
@@ -39,6 +38,8 @@ fn one_dense_layer_is_the_top() {
         assert!(matches!(weights.head, FileHead::Top), "{:?}", weights.head);
         assert_eq!((weights.params.classes(), weights.record.params_sha256), (Some(3), expected));
     }
+    let reshaped = [pool(), dense("d", 3, "softmax"), layer("Reshape", "r", json!({"target_shape": [3]}))];
+    assert!(matches!(behind(&[("d", 9, 3)], &reshaped).head, FileHead::Top));
     let weights = behind(&[("d", 9, 1)], &[pool(), dense("d", 1, "sigmoid")]);
     assert!(matches!(weights.head, FileHead::Top));
     for layers in [vec![], vec![pool()], vec![pool(), layer("Dropout", "o", json!({}))]] {
@@ -55,7 +56,7 @@ fn chain(dense: &[(&str, usize, usize)], layers: &[Value]) -> DenseHead {
     }
 }
 
-/// Opens: Keras | a head of several dense layers with ReLU or none, BatchNorm, dropout, a temperature, several sigmoids | folded into dense layers
+/// Opens: Keras | heads of dense layers, BatchNorm, relu, arithmetic, softmax or sigmoids on pooled features | BatchNorm and arithmetic become part of the dense layers
 #[test]
 fn heads_of_several_layers_are_folded() {
     let two = [pool(), dense("a", 4, "relu"), layer("Dropout", "o", json!({})), dense("b", 3, "softmax")];
@@ -78,7 +79,7 @@ fn heads_of_several_layers_are_folded() {
     assert_eq!((halved.layers()[0].kernel.data(), halved.output()), (&wanted[..], HeadOutput::Softmax));
 }
 
-/// Refuses: Keras | a head with `Lambda`, max pooling, branches, other activations, convolutions | the layer; the backbone is usable
+/// Opens: Keras | a head that cannot be read | the net alone, with a note that names the layer
 #[test]
 fn a_head_that_cannot_be_read_leaves_the_net() {
     let top = || dense("d", 3, "softmax");
@@ -113,7 +114,7 @@ fn a_head_that_cannot_be_read_leaves_the_net() {
     }
 }
 
-/// Refuses: Keras | several outputs, several inputs | the layer; with several outputs the backbone is usable
+/// Refuses: Keras | a model of several inputs | the second input
 #[test]
 fn several_outputs_leave_the_net_and_several_inputs_do_not() {
     let mut whole = model(Style::Three, json!([null, 64, 64, 3]), &[], &[pool(), dense("d", 3, "softmax")]);

@@ -91,7 +91,7 @@ fn scaled(style: Style) -> Vec<Scaled> {
     ]
 }
 
-/// Opens: Keras | `Rescaling`, `preprocess_input` and plain arithmetic before the net | as the scaling of pixels, channel by channel
+/// Opens: Keras | `Rescaling`, `Normalization`, `preprocess_input` and arithmetic with numbers before the net | as the scaling of pixels
 #[test]
 fn what_scales_pixels_is_followed() {
     for style in Style::ALL {
@@ -112,7 +112,6 @@ fn what_scales_pixels_is_followed() {
     assert!(weights.notes[0].starts_with("no layer of the model scales its pixels; -1..1 is taken"));
 }
 
-/// Opens: Keras | `Normalization` with its numbers in the description or adapted; BatchNorm on pixels | as the scaling of pixels
 #[test]
 fn normalization_and_batchnorm_on_pixels_have_their_tensors() {
     let mut tensors = tensors(&[]);
@@ -136,7 +135,7 @@ fn normalization_and_batchnorm_on_pixels_have_their_tensors() {
     assert_eq!(norm, Scaling { scale: [0.5; 3], shift: [-3.0; 3] });
 }
 
-/// Opens: Keras | the input's size, square or not; `Resizing` and `CenterCrop`, with and without `crop_to_aspect_ratio` | none stated: 224x224, and it is said
+/// Opens: Keras | the size of the input, `Resizing` and `CenterCrop` | as size and resize rule
 #[test]
 fn sizes_and_resizing_are_followed() {
     let open_input = json!([null, null, null, 3]);
@@ -198,7 +197,7 @@ fn sizes_and_resizing_are_followed() {
     }
 }
 
-/// Opens: Keras | a net that was built for any size | with the padding that Keras gives such a net
+/// Opens: Keras | a net that was built for no size, or for an odd one | padded as it was built
 #[test]
 fn the_padding_is_what_the_net_was_built_for() {
     let padding = |pads: Value, shape: Value| {
@@ -218,13 +217,13 @@ fn the_padding_is_what_the_net_was_built_for() {
     ] {
         let text = padding(pads, shape).unwrap_err().to_string();
         assert!(
-            text.contains("layer 'block_1_depthwise' (DepthwiseConv2D)") && text.contains("pads"),
+            text.contains("layer 'block_1_depthwise_pad' (ZeroPadding2D)") && text.contains("padding"),
             "{text}"
         );
     }
 }
 
-/// Refuses: Keras | any other layer before or in the net: `Lambda`, convolutions, other ReLUs, strides or padding | the layer by name and class
+/// Refuses: Keras | a layer before the net or in it that is not followed | the layer, its class, and what to do
 #[test]
 fn what_is_not_followed_before_or_in_the_net_is_refused_by_its_name() {
     for (class, config, reason) in [
@@ -273,7 +272,6 @@ fn what_is_not_followed_before_or_in_the_net_is_refused_by_its_name() {
     }
 }
 
-/// Opens: Keras | another epsilon of BatchNorm | as described, one for all layers
 #[test]
 fn the_epsilon_is_the_descriptions() {
     let mut layers =

@@ -1,0 +1,189 @@
+//! From the operators of an ONNX graph to steps.
+//!
+//! Versions of an operator differ in where they keep their settings: an attribute in old ones, a further input in new
+//! ones. Both are looked for, whatever version the file states.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::call::Call;
+use super::integers;
+use super::message::{Attribute, Node};
+use super::tensor::{NoValues, Stock};
+use super::unread::unread;
+use crate::traced::{Binary, Kind, NodeName, Refusal, Trace, Value};
+
+/// The values of a graph by their names, while its nodes are gone through.
+pub(super) struct Values<'a> {
+    by_name: BTreeMap<&'a str, Value<'a>>,
+    /// Constants whose values cannot be had: an error where they are read.
+    without: BTreeMap<&'a str, NoValues>,
+    /// The version of ONNX' operators.
+    opset: i64,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn new(opset: i64) -> Self {
+        Self { by_name: BTreeMap::new(), without: BTreeMap::new(), opset }
+    }
+
+    pub(super) fn put(&mut self, name: &'a str, value: Value<'a>) {
+        self.by_name.insert(name, value);
+    }
+
+    /// Adds a constant.
+    pub(super) fn put_constant(&mut self, name: &'a str, stock: Stock<'a>) {
+        match stock {
+            Ok(constant) => self.put(name, Value::Constant(Rc::new(constant))),
+            Err(reason) => {
+                self.without.insert(name, reason);
+            }
+        }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.by_name.get(name)
+    }
+
+    /// Goes over a node: what it gives is a value from then on.
+    pub(super) fn run(&mut self, trace: &mut Trace<'a>, node: Node<'a>) -> Result<(), Refusal> {
+        let first = node.outputs.first().copied().unwrap_or_default();
+        let name = if node.name.is_empty() { first } else { node.name };
+        let name = NodeName::new(name, node.op);
+        let mut inputs = Vec::new();
+        for input in &node.inputs {
+            if input.is_empty() {
+                inputs.push(None);
+                continue;
+            }
+            if let Some(reason) = self.without.get(input) {
+                return Err(unread(&name, input, reason));
+            }
+            match self.by_name.get(input) {
+                Some(value) => inputs.push(Some(value.clone())),
+                None => {
+                    let reason =
+                        format!("it reads '{}', which nothing before it gives", crate::shown::shown(input));
+                    return Err(Refusal::node(&name, reason));
+                }
+            }
+        }
+        if let Some(twice) = node.outputs.iter().find(|output| self.by_name.contains_key(**output)) {
+            return Err(Refusal::node(
+                &name,
+                format!("'{}' is given a second time", crate::shown::shown(twice)),
+            ));
+        }
+        let call = Call { node: &node, name: &name, inputs: &inputs, opset: self.opset };
+        let given = call.run(trace)?;
+        for output in node.outputs.iter().skip(1).filter(|output| !output.is_empty()) {
+            let other = call.opaque(trace, "of what it gives only the first value is read")?;
+            self.by_name.insert(output, other);
+        }
+        self.by_name.insert(first, given);
+        Ok(())
+    }
+}
+
+impl<'a> Call<'_, 'a> {
+    fn run(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
+        if self.node.attributes.iter().any(|(_, value)| matches!(value, Attribute::Graph)) {
+            return self.opaque(trace, "it runs a graph of its own, which is not read");
+        }
+        if !matches!(self.node.domain, "" | "ai.onnx" | "com.microsoft") {
+            return self.opaque(trace, "it is none of ONNX' own operators");
+        }
+        match self.node.op {
+            "Conv" => self.convolution(trace),
+            "BatchNormalization" => self.batch_norm(trace),
+            "Add" => self.binary(trace, Binary::Add),
+            "Sub" => self.binary(trace, Binary::Sub),
+            "Mul" => self.binary(trace, Binary::Mul),
+            "Div" => self.binary(trace, Binary::Div),
+            "Min" => self.binary(trace, Binary::Min),
+            "Max" => self.binary(trace, Binary::Max),
+            "Clip" => self.clip(trace),
+            "Relu" => trace.clamp(self.need(0)?, [0.0, f64::INFINITY], self.name),
+            "Pad" => self.pad(trace),
+            "GlobalAveragePool" => trace.mean(self.need(0)?, (&[2, 3], true), self.name),
+            "ReduceMean" => self.mean(trace),
+            "AveragePool" => self.average_pool(trace),
+            "Gemm" => self.gemm(trace),
+            "MatMul" => self.matmul(trace),
+            "Softmax" => self.along_channels(trace, Kind::Softmax),
+            "LogSoftmax" => self.along_channels(trace, Kind::LogSoftmax),
+            "Sigmoid" => self.flow(trace, Kind::Sigmoid),
+            _ => self.shape_or_type(trace),
+        }
+    }
+
+    /// Operators that compute nothing: they change shapes and types.
+    fn shape_or_type(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
+        match self.node.op {
+            "Constant" => self.own_constant(trace),
+            "Identity" | "Cast" => Ok(self.need(0)?.clone()),
+            // Of an exported net: it is not training.
+            "Dropout" => Ok(self.need(0)?.clone()),
+            "Shape" => Ok(Value::Sizes),
+            "Transpose" => self.transpose(trace),
+            "Reshape" => {
+                let target = self.list_or_input("shape", 1)?;
+                trace.reshape(self.need(0)?, target.as_deref(), self.name)
+            }
+            "Flatten" => match self.integer("axis", 1) {
+                1 => trace.reshape(self.need(0)?, Some(&[0, -1]), self.name),
+                axis => self.opaque(trace, format!("it flattens at axis {axis}")),
+            },
+            "Squeeze" => self.squeeze(trace),
+            "Unsqueeze" => self.unsqueeze(trace),
+            "Concat" => self.concat(trace),
+            "Gather" | "Slice" | "Expand" | "ConstantOfShape" | "Range" | "ReduceProd"
+                if self.inputs.iter().flatten().all(|value| !matches!(value, Value::Flow(_))) =>
+            {
+                let list = self.list_of_constants()?;
+                Ok(list.map_or(Value::Sizes, |list| Value::Constant(Rc::new(list))))
+            }
+            "QuantizeLinear" => self.quantize(trace),
+            "DequantizeLinear" => self.dequantize(trace),
+            "QLinearConv" | "QLinearAdd" | "QLinearGlobalAveragePool" | "QGemm" | "QLinearMatMul" => {
+                integers::run(self.node.op, self.inputs, &self.quantized_settings(), trace, self.name)
+            }
+            _ => self.opaque(trace, "a MobileNetV2 has no such operator"),
+        }
+    }
+
+    fn quantize(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
+        let value = self.need(0)?;
+        let range = integers::range(self.constant(1)?.as_deref(), self.constant(2)?.as_deref(), trace)?;
+        match range {
+            Some(range) => trace.rounded(value, range),
+            None if matches!(value, Value::Flow(_)) => {
+                return self.opaque(trace, "it rounds by a scale for each channel");
+            }
+            None => {}
+        }
+        Ok(value.clone())
+    }
+
+    fn dequantize(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
+        match self.need(0)? {
+            Value::Constant(constant) => {
+                let (scale, zero) = (self.need_constant(1)?, self.constant(2)?);
+                let axis = self.integer("axis", 1);
+                let real = integers::real(constant, &scale, zero.as_deref(), axis, trace)?;
+                match real {
+                    Some(real) => Ok(Value::Constant(Rc::new(real))),
+                    None => Err(self.refuse("its scales do not fit the constant")),
+                }
+            }
+            Value::Flow(flow) => {
+                // Of the graph's own input: bytes that stand for something.
+                if integers::is_bytes(flow, trace) {
+                    return integers::real_input(self.inputs, flow, trace, self.name);
+                }
+                Ok(Value::Flow(flow.clone()))
+            }
+            Value::Sizes => Ok(Value::Sizes),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The codes of the operators that are read.
+
+pub(super) const ADD: i32 = 0;
+pub(super) const AVERAGE_POOL_2D: i32 = 1;
+pub(super) const CONCATENATION: i32 = 2;
+pub(super) const CONV_2D: i32 = 3;
+pub(super) const DEPTHWISE_CONV_2D: i32 = 4;
+pub(super) const DEQUANTIZE: i32 = 6;
+pub(super) const FULLY_CONNECTED: i32 = 9;
+pub(super) const LOGISTIC: i32 = 14;
+pub(super) const MUL: i32 = 18;
+pub(super) const RELU: i32 = 19;
+pub(super) const RELU6: i32 = 21;
+pub(super) const RESHAPE: i32 = 22;
+pub(super) const SOFTMAX: i32 = 25;
+pub(super) const CUSTOM: i32 = 32;
+pub(super) const PAD: i32 = 34;
+pub(super) const TRANSPOSE: i32 = 39;
+pub(super) const MEAN: i32 = 40;
+pub(super) const SUB: i32 = 41;
+pub(super) const DIV: i32 = 42;
+pub(super) const SQUEEZE: i32 = 43;
+pub(super) const STRIDED_SLICE: i32 = 45;
+pub(super) const LOG_SOFTMAX: i32 = 50;
+pub(super) const CAST: i32 = 53;
+pub(super) const MAXIMUM: i32 = 55;
+pub(super) const MINIMUM: i32 = 57;
+pub(super) const PADV2: i32 = 60;
+pub(super) const SHAPE: i32 = 77;
+pub(super) const PACK: i32 = 83;
+pub(super) const QUANTIZE: i32 = 114;
+pub(super) const BATCH_MATMUL: i32 = 126;

@@ -1,0 +1,127 @@
+//! TFLite files: a graph of operators in one FlatBuffer, read for the weights of the MobileNetV2 that it computes.
+//!
+//! ```text
+//! bytes ─ table: fields ─ message: operators and constants ─ operators: steps ─> the net
+//!                         about: what becomes of a pixel, the names of the classes
+//! ```
+//!
+//! Only data is read: no operator runs but on small constants. Integers come in as the real numbers that they stand for.
+//!
+//! # Source
+//! `schema.fbs` and `metadata_schema.fbs` of the format's repository.
+
+mod about;
+mod code;
+mod message;
+mod names;
+mod operators;
+mod table;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use icecap_graph::{INPUT_CHANNELS, Padding, Scaling};
+
+use super::graph_file::{GraphFile, label_list};
+use super::{Container, ContainerKind, MAX_FILE, limit};
+use crate::Error;
+use crate::shown::shown;
+use crate::traced::{self, GraphFacts, NHWC, NodeName, Refusal, Stated, Stored, Trace, Value};
+use message::{Model, Tensor, stored};
+use operators::{Stop, Values};
+use table::Damage;
+
+/// Whether a file begins as a TFLite file does.
+pub(super) fn is(bytes: &[u8]) -> bool {
+    bytes.get(4..8) == Some(message::KIND)
+}
+
+/// Reads the net of a whole file held in memory as tensors by Keras' names. Errors call it `path`.
+///
+/// # Errors
+/// [`Error::Container`] for damage; [`Error::Node`] with the operator that no MobileNetV2 has at its place;
+/// [`Error::Graph`]; [`Error::Limit`].
+pub(super) fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
+    let kind = ContainerKind::Tflite;
+    limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
+    let damaged =
+        |Damage { at, reason }: Damage| Error::Container { path: path.into(), kind, offset: at, reason };
+    let model = message::model(bytes).map_err(damaged)?;
+    let file = file(&model, bytes, path).map_err(|stop| match stop {
+        Stop::Damage(damage) => damaged(damage),
+        Stop::Refusal(refusal) => refusal.error(path),
+    })?;
+    Ok(file.container(path, kind))
+}
+
+fn file(model: &Model<'_>, bytes: &[u8], path: &Path) -> Result<GraphFile, Stop> {
+    let image = |index: &&i32| {
+        let tensor = usize::try_from(**index).ok().and_then(|index| model.tensors.get(index));
+        tensor.is_some_and(|tensor| tensor.shape.len() == 4 && tensor.constant.is_none())
+    };
+    let index = model.inputs.iter().find(image).copied();
+    let index = index.ok_or_else(|| Refusal::graph("the graph has no input that is an image"))?;
+    let tensor = &model.tensors[usize::try_from(index).unwrap_or(0)];
+    let mut trace = Trace::of_file(bytes.len());
+    let mut values = Values::new(&model.tensors);
+    let input = trace.input(&NodeName::new(tensor.name, "input"), &NHWC)?;
+    values.put(index, input);
+    for operator in &model.operators {
+        values.run(&mut trace, operator)?;
+    }
+    for &index in &model.outputs {
+        if let Some(Value::Flow(flow)) = values.get(index) {
+            trace.outputs.push(flow.step);
+        }
+    }
+    let about = about::about(model)?;
+    let properties = own_properties(model);
+    let stated = stated(tensor, about.scaling, &properties);
+    let facts = GraphFacts { input: 0, size: size(tensor), stated, usual_padding: Padding::Same };
+    let mut net = traced::read(trace, &facts)?;
+    let labels = match about.labels(bytes, path) {
+        Ok(labels) => label_list(&properties).or(labels),
+        Err(reason) => {
+            net.notes.push(reason);
+            label_list(&properties)
+        }
+    };
+    Ok(GraphFile { net, properties, labels, producer: shown(model.description) })
+}
+
+/// The texts of our own metadata.
+fn own_properties(model: &Model<'_>) -> BTreeMap<String, String> {
+    let own = model.metadata.iter().find(|(name, ..)| *name == about::OWN);
+    own.and_then(|(_, bytes, _)| serde_json::from_slice(bytes).ok()).unwrap_or_default()
+}
+
+/// Rows and columns of the input, if they are fixed.
+fn size(tensor: &Tensor<'_>) -> Option<[usize; 2]> {
+    let sides = if tensor.signature.len() == 4 { &tensor.signature } else { &tensor.shape };
+    let side =
+        |at: usize| sides.get(at).and_then(|&side| usize::try_from(side).ok()).filter(|side| *side > 1);
+    side(1).zip(side(2)).map(<[usize; 2]>::from)
+}
+
+/// What the file says of its input: what its bytes stand for, or what the metadata says of real numbers.
+fn stated(tensor: &Tensor<'_>, scaling: Option<Scaling>, properties: &BTreeMap<String, String>) -> Stated {
+    let Some(element) = stored(tensor.element) else { return Stated::Nothing };
+    if element.is_float() {
+        let list = |key: &str| -> Option<[f32; INPUT_CHANNELS]> {
+            let text = properties.get(key)?.trim().strip_prefix('[')?.strip_suffix(']')?;
+            let values: Result<Vec<f32>, _> = text.split(',').map(|value| value.trim().parse()).collect();
+            values.ok()?.try_into().ok()
+        };
+        let own = list("input_scale").zip(list("input_shift")).map(|(scale, shift)| Scaling { scale, shift });
+        return own.or(scaling).map_or(Stated::Nothing, Stated::Scaled);
+    }
+    // Signed bytes are pixels less 128.
+    let first = if element == Stored::I8 { 128.0 } else { 0.0 };
+    let (step, zero) = match &tensor.steps {
+        Some(steps) if steps.scales.len() == 1 => {
+            (f64::from(steps.scales[0]), steps.zeros.first().copied().unwrap_or(0) as f64)
+        }
+        _ => (1.0, 0.0),
+    };
+    Stated::Bytes { step, zero: zero + first }
+}

@@ -1,0 +1,105 @@
+//! The hash of the head and the checksum of all values: what they notice, and that a file without them opens as before.
+
+use icecap_weights::{Error, Model};
+use serde_json::Value;
+
+use crate::golden_file::parts;
+use crate::model::model;
+
+/// The file of a model with one of its texts, its tensors or its values changed.
+fn changed(model: &Model, change: impl FnOnce(&mut Value, &mut Vec<u8>)) -> Vec<u8> {
+    let bytes = model.to_bytes().unwrap();
+    let (mut header, mut values) = parts(&bytes);
+    change(&mut header, &mut values);
+    let text = header.to_string();
+    [&(text.len() as u64).to_le_bytes(), text.as_bytes(), &values].concat()
+}
+
+fn refusal(file: &[u8]) -> String {
+    let error = Model::from_bytes(file, "model").unwrap_err().to_string();
+    assert!(error.starts_with("model: ") && !error.contains('\n'), "{error}");
+    error
+}
+
+/// Where the values of a tensor lie.
+fn place(header: &Value, tensor: &str) -> std::ops::Range<usize> {
+    let at = |index: usize| header[tensor]["data_offsets"][index].as_u64().unwrap() as usize;
+    at(0)..at(1)
+}
+
+#[test]
+fn no_byte_of_a_head_is_changed_unnoticed() {
+    for classes in [&["ants", "bees"][..], &["daisy", "rose", "tulip"]] {
+        for embedded in [true, false] {
+            let model = model(classes, embedded);
+            let (header, _) = parts(&model.to_bytes().unwrap());
+            let tensors: Vec<String> = header.as_object().unwrap().keys().cloned().collect();
+            for tensor in tensors.iter().filter(|name| name.starts_with("head/")) {
+                for at in place(&header, tensor) {
+                    // The lowest bit leaves a number a number.
+                    let refused = refusal(&changed(&model, |_, values| values[at] ^= 1));
+                    assert!(
+                        refused.contains("head_sha256") && refused.contains("damaged"),
+                        "{tensor}: {refused}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_text_that_answers_depend_on_is_changed_unnoticed() {
+    let mut model = model(&["ants", "bees"], false);
+    model.temperature = 1.5;
+    let with = |key: &str, text: Option<&str>| {
+        changed(&model, |header, _| {
+            let texts = header["__metadata__"].as_object_mut().unwrap();
+            match text {
+                Some(text) => texts.insert(key.to_owned(), text.into()),
+                None => texts.remove(key),
+            };
+        })
+    };
+    for (key, text) in [
+        ("classes", "[\"bees\",\"ants\"]"),
+        ("input_size", "96x64"),
+        ("input_resize", "center-crop 0.875"),
+        ("input_exif", "ignore"),
+        ("scaling", "scale 1,1,1 shift 0,0,0"),
+        ("padding", "symmetric"),
+        ("bn_epsilon", "0.00001"),
+        ("temperature", "2"),
+        ("params_sha256", &"0".repeat(64)),
+    ] {
+        let refused = refusal(&with(key, Some(text)));
+        assert!(refused.contains("head_sha256"), "{key}: {refused}");
+    }
+    assert!(refusal(&with("temperature", None)).contains("head_sha256"));
+    assert!(refusal(&with("head_sha256", Some("0"))).contains("head_sha256"));
+    // What no answer depends on may be changed, and who states no hash is believed, as files of before are.
+    for (key, text) in [("name", Some("other")), ("training.epochs", None), ("head_sha256", None)] {
+        assert!(Model::from_bytes(&with(key, text), "model").is_ok(), "{key}");
+    }
+}
+
+#[test]
+fn who_takes_the_backbone_from_elsewhere_notices_damage_to_it_all_the_same() {
+    let model = model(&["ants", "bees"], true);
+    let (header, _) = parts(&model.to_bytes().unwrap());
+    let place = place(&header, "block_3_project/kernel");
+    for at in [place.start, place.start + place.len() / 2, place.end - 1] {
+        let file = changed(&model, |_, values| values[at] ^= 1);
+        let refused = Model::head_from_bytes(&file, "model").unwrap_err();
+        assert!(matches!(&refused, Error::Metadata { key, .. } if key == "values_crc32"), "{refused}");
+        assert!(refused.to_string().contains("the file is damaged"), "{refused}");
+        assert!(refusal(&file).contains("params_sha256"));
+    }
+    let file = changed(&model, |_, _| {});
+    assert!(Model::head_from_bytes(&file, "model").unwrap().is_some());
+    let old = changed(&model, |header, values| {
+        header["__metadata__"].as_object_mut().unwrap().remove("values_crc32");
+        values[place.start] ^= 1;
+    });
+    assert!(Model::head_from_bytes(&old, "model").unwrap().is_some(), "files of before state none");
+}
