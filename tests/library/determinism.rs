@@ -70,7 +70,8 @@ fn one_hash(pass: &Pass<'_>, threads: &[usize], batches: &[usize]) -> u64 {
         _ => Input::U8(&images[range]),
     };
     let backbone = |threads| {
-        let settings = Settings { threads, isa: Some(isa), precision: Some(precision) };
+        let settings =
+            Settings { threads, isa: Some(isa), precision: Some(precision), ..Settings::default() };
         Backbone::new(weights.clone(), settings).unwrap()
     };
 

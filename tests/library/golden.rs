@@ -299,7 +299,7 @@ fn the_bits_of_a_photo_are_those_of_the_numeric_version() {
     use icecap::advanced::data::Digest;
     let folder = assets::project().join("tests/golden/tf_decode");
     for isa in Isa::available() {
-        let settings = icecap::Settings { threads: 1, isa: Some(isa), precision: None };
+        let settings = icecap::Settings { threads: 1, isa: Some(isa), ..icecap::Settings::default() };
         let backbone = icecap::Backbone::starter(settings).unwrap();
         let preprocessing = icecap::model::Preprocessing::for_training(&backbone).unwrap();
         let mut extractor = icecap::model::Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap();

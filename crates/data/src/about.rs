@@ -30,8 +30,16 @@ const SIDE: usize = 8;
 const CELLS: usize = About::CELLS;
 
 /// The formats by their number in the cache.
-const FORMATS: [Format; 6] =
-    [Format::Jpeg, Format::Png, Format::Gif, Format::Bmp, Format::WebP, Format::Pixels];
+const FORMATS: [Format; 8] = [
+    Format::Jpeg,
+    Format::Png,
+    Format::Gif,
+    Format::Bmp,
+    Format::WebP,
+    Format::Pixels,
+    Format::Tiff,
+    Format::JpegXl,
+];
 const TURNED: u8 = 1;
 const ANIMATED: u8 = 2;
 const TRANSPARENT: u8 = 4;

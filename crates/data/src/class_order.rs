@@ -15,8 +15,8 @@ pub fn read_classes(file: &Path) -> Result<Vec<String>> {
     let text = read_text(file)?;
     let mut classes: Vec<String> = Vec::new();
     let mut known = std::collections::HashSet::new();
-    for (index, line) in text.strip_prefix('\u{feff}').unwrap_or(&text).lines().enumerate() {
-        if line.is_empty() {
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
             continue;
         }
         if !known.insert(line) {

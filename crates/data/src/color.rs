@@ -106,6 +106,19 @@ pub(crate) fn ycc_to_rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     [level(y + 1.402 * cr), level(y - 0.344_136 * cb - 0.714_136 * cr), level(y + 1.772 * cb)]
 }
 
+/// One pixel by JFIF's matrix, in integers as libjpeg has it.
+pub(crate) fn ycc_to_rgb_fixed(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+    const HALF: i32 = 1 << 15;
+    // 1.402, 1.772, 0.71414 and 0.34414 with 16 bits behind the point.
+    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+    let level = |value: i32| value.clamp(0, 255) as u8;
+    [
+        level(y + ((91_881 * cr + HALF) >> 16)),
+        level(y + ((HALF - 22_554 * cb - 46_802 * cr) >> 16)),
+        level(y + ((116_130 * cb + HALF) >> 16)),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,9 +4,11 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
+#[cfg(feature = "jxl")]
+use crate::jxl;
 use crate::orient::Orientation;
 use crate::photo::{Buffers, Header, Photo};
-use crate::{Error, Format, Limits, Result, jpeg, raster};
+use crate::{Error, Format, Limits, Result, jpeg, raster, tiff};
 
 /// Whether a photo is turned as its EXIF orientation says.
 ///
@@ -48,7 +50,7 @@ impl FromStr for ExifPolicy {
 /// rows is an error; bytes behind the image are passed over. A panic inside a decoder becomes an error, too.
 ///
 /// # Errors
-/// [`Error::Empty`], [`Error::UnknownFormat`], [`Error::Unsupported`], [`Error::Truncated`], [`Error::Broken`],
+/// [`Error::Empty`], [`Error::UnknownFormat`], [`Error::Convertible`], [`Error::Unsupported`], [`Error::Truncated`], [`Error::Broken`],
 /// [`Error::Limit`]; a limit is checked before memory is taken.
 pub fn decode(bytes: &[u8], limits: &Limits, exif: ExifPolicy) -> Result<Photo> {
     let mut buffers = Buffers::default();
@@ -68,6 +70,9 @@ pub(crate) fn decode_into(
     let format = Format::of(bytes)?;
     let mut header = contained(format, || match format {
         Format::Jpeg => jpeg::decode(bytes, limits, buffers),
+        Format::Tiff => tiff::decode(bytes, limits, buffers),
+        #[cfg(feature = "jxl")]
+        Format::JpegXl => jxl::decode(bytes, limits, buffers),
         _ => raster::decode(bytes, format, limits, buffers),
     })?;
     if exif == ExifPolicy::Ignore {

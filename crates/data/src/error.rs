@@ -47,8 +47,16 @@ pub enum Error {
         /// Bytes given.
         got: usize,
     },
+    /// A picture in a format that is not read, and that other programs turn into one that is.
+    #[error("{found}, which is not read; make a JPEG or PNG of it first, as by `{command}`")]
+    Convertible {
+        /// What the file is.
+        found: &'static str,
+        /// A command of another program that converts it.
+        command: &'static str,
+    },
     /// A file in none of the formats that are read.
-    #[error("{found}; the formats read are JPEG, PNG, GIF, BMP and WebP")]
+    #[error("{found}; the formats read are JPEG, PNG, GIF, BMP, WebP and TIFF")]
     UnknownFormat {
         /// What the first bytes look like.
         found: &'static str,
@@ -143,6 +151,14 @@ pub enum Error {
         path: PathBuf,
         /// The class found.
         class: String,
+    },
+    /// A folder whose only folder is a dataset.
+    #[error("{}: the class folders lie further down; name {} instead", path.display(), inside.display())]
+    TooHigh {
+        /// The folder.
+        path: PathBuf,
+        /// The folder that has class folders, or `train` with such.
+        inside: PathBuf,
     },
     /// A class folder without a photo.
     #[error("{}: no photo in this class folder; add photos or remove the folder", path.display())]

@@ -40,8 +40,6 @@ impl Exclusions {
                 }
             }
             None => {
-                // Spreadsheets and some editors begin a text with this mark.
-                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
                 for (index, line) in text.lines().enumerate() {
                     if !line.starts_with('#') {
                         list.add(index + 1, line.trim_end_matches('\r'));

@@ -14,6 +14,10 @@ pub enum Format {
     Bmp,
     /// WebP, lossy or lossless, its first frame.
     WebP,
+    /// TIFF, its first page: 1 to 16 bits a channel, packed by LZW, deflate, PackBits or JPEG, or not at all.
+    Tiff,
+    /// JPEG XL, its first frame, where the crate is built with the feature `jxl`.
+    JpegXl,
     /// No file at all: pixels in memory.
     Pixels,
 }
@@ -26,6 +30,8 @@ impl std::fmt::Display for Format {
             Self::Gif => "GIF",
             Self::Bmp => "BMP",
             Self::WebP => "WebP",
+            Self::Tiff => "TIFF",
+            Self::JpegXl => "JPEG XL",
             Self::Pixels => "pixels in memory",
         })
     }

@@ -1,6 +1,6 @@
 //! Whether a file holds more pictures than the first, which is the only one that is read.
 
-use crate::Format;
+use crate::{Format, tiff};
 
 /// Whether the file of this format is animated, as far as its blocks can be walked.
 pub(crate) fn is_animated(bytes: &[u8], format: Format) -> bool {
@@ -11,7 +11,8 @@ pub(crate) fn is_animated(bytes: &[u8], format: Format) -> bool {
         Format::WebP => {
             bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
         }
-        Format::Jpeg | Format::Bmp | Format::Pixels => false,
+        Format::Tiff => tiff::has_pages(bytes),
+        Format::Jpeg | Format::Bmp | Format::JpegXl | Format::Pixels => false,
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::class::class_below;
 use crate::listed::{is_listing, read_listing};
-use crate::scan::{Parts, parts_of};
+use crate::listed_files::ListedFiles;
+use crate::parts::{Parts, parts_of};
 use crate::walk::natural;
 use crate::{Result, Skipped, scan_photos};
 
@@ -28,11 +29,19 @@ pub struct Labeled {
 /// # Errors
 /// Those of [`scan_photos`], and [`Error::Listing`](crate::Error::Listing) with the line of a `.csv` file.
 pub fn scan_labeled(inputs: &[PathBuf]) -> Result<Labeled> {
+    scan_labeled_listed(inputs, &ListedFiles::default())
+}
+
+/// Finds the photos of `inputs` as [`scan_labeled`] does, the paths in `.csv` files read as `listed` says.
+///
+/// # Errors
+/// Those of [`scan_labeled`].
+pub fn scan_labeled_listed(inputs: &[PathBuf], listed: &ListedFiles) -> Result<Labeled> {
     let mut found = Vec::new();
     let mut skipped = Vec::new();
     for input in inputs {
         if is_listing(input) {
-            let rows = read_listing(input)?.rows.into_iter();
+            let rows = read_listing(input, listed)?.rows.into_iter();
             found.extend(rows.map(|row| (row.path, Some(row.class))));
             continue;
         }

@@ -19,12 +19,41 @@ pub struct Limits {
 }
 
 impl Default for Limits {
+    /// The limits for photos of up to [`Limits::PIXELS`].
     fn default() -> Self {
-        Self { file_bytes: 64 << 20, side: 16_384, pixels: 50_000_000, decoded_bytes: 256 << 20, scans: 100 }
+        Self::of_pixels(Self::PIXELS)
     }
 }
 
+/// What decoding one photo may hold on every thread at once. A photo that needs more waits until no other one does.
+pub(crate) const SHARED_BYTES: u64 = 256 << 20;
+
 impl Limits {
+    /// The largest image by default, in pixels: those of 108-megapixel phones are below it.
+    pub const PIXELS: u64 = 120_000_000;
+
+    /// Returns the limits for photos of up to this many pixels: sides of up to 65,535 pixels, 12 bytes a pixel while a photo
+    /// is decoded (a progressive JPEG takes 9, 16 bits and alpha 11), 2 bytes a pixel in the file, and for both at least what
+    /// small photos may take.
+    ///
+    /// Photos whose decoding takes more than 256 MiB are decoded one at a time by the loaders that share a
+    /// [`Turn`](crate::Turn), whatever the number of threads.
+    #[must_use]
+    pub fn of_pixels(pixels: u64) -> Self {
+        Self {
+            file_bytes: pixels.saturating_mul(2).max(64 << 20),
+            side: 65_535,
+            pixels,
+            decoded_bytes: pixels.saturating_mul(12).max(SHARED_BYTES),
+            scans: 100,
+        }
+    }
+
+    /// These limits for photos that are decoded on every thread at once; `None` if all are such photos.
+    pub(crate) fn shared(&self) -> Option<Self> {
+        (self.decoded_bytes > SHARED_BYTES).then_some(Self { decoded_bytes: SHARED_BYTES, ..*self })
+    }
+
     /// Checks a file's length in bytes.
     pub(crate) fn check_file(&self, bytes: u64) -> Result<()> {
         check("a file size in bytes", bytes, self.file_bytes)

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! path,label,split,group        the header; any order, `split` and `group` may be left out, others are passed over
-//! a/1.jpg,ants,train,nest 7     paths are relative to the file's folder
+//! a/1.jpg,ants,train,nest 7     paths are relative to the file's folder, see `listed_files.rs`
 //! ```
+//!
+//! Columns go by the names that other programs give them, too, as `filename`, `image`, `id` and `category`.
 //!
 //! The `split.csv` of a run is such a file, too; its columns are called `part,class,path`, and its paths are as that
 //! run was given them, relative to the working directory. A file that is listed and not there is found when it is read,
@@ -16,6 +18,7 @@ use icecap_foundation::did_you_mean::nearest;
 
 use crate::csv::CsvRecords;
 use crate::inventory::{Inventory, PART_NAMES, Part, Sample};
+use crate::listed_files::{ListedFiles, Places};
 use crate::split_file::SPLIT_COLUMNS;
 use crate::text_file::{read_text, wrong};
 use crate::walk::natural;
@@ -51,6 +54,48 @@ const COLUMNS: [(&str, &[&str]); 4] = [
     ("group", &["group"]),
 ];
 
+/// What a column is called elsewhere, where none has its own name. The last name of a path counts where no other does: an
+/// `id` beside a `filename` is only a number.
+const ELSEWHERE: [(usize, &[&str]); 3] = [
+    (
+        0,
+        &[
+            "filename",
+            "file_name",
+            "filepath",
+            "file_path",
+            "image",
+            "image_path",
+            "image_name",
+            "image_file",
+            "img",
+            "img_path",
+            "img_name",
+            "file",
+            "photo",
+            "path_to_image",
+        ],
+    ),
+    (0, &["id", "image_id", "img_id"]),
+    (
+        1,
+        &[
+            "labels",
+            "classes",
+            "class_name",
+            "classname",
+            "label_name",
+            "category",
+            "categories",
+            "target",
+            "species",
+            "breed",
+            "tag",
+            "tags",
+        ],
+    ),
+];
+
 /// Where the columns stand.
 struct Columns {
     count: usize,
@@ -64,25 +109,25 @@ struct Columns {
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Limit`], [`Error::Listing`] with the line.
-pub(crate) fn read_listing(file: &Path) -> Result<Listing> {
+pub(crate) fn read_listing(file: &Path, listed: &ListedFiles) -> Result<Listing> {
     let text = read_text(file)?;
     let mut records = CsvRecords::new(&text)
         .map(|record| record.map_err(|open| wrong(file, open.0, "a quote that is not closed")));
     let header = records.next().transpose()?.map(|(_, fields)| fields).unwrap_or_default();
     let columns = Columns::of(file, &header)?;
-    let folder = match header == SPLIT_COLUMNS {
-        true => Path::new(""),
-        false => file.parent().unwrap_or(Path::new("")),
-    };
+    let own = header == SPLIT_COLUMNS;
+    let folder = if own { Path::new("") } else { file.parent().unwrap_or(Path::new("")) };
+    let usual = ListedFiles::default();
+    let mut places = Places::new(if own { &usual } else { listed }, folder);
     let mut rows = Vec::new();
     let mut lines: HashMap<PathBuf, usize> = HashMap::new();
     for record in records {
         let (line, fields) = record?;
         // An empty line, as editors leave at the end.
-        if fields.iter().all(String::is_empty) {
+        if fields.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
-        let row = columns.row(file, line, &fields, folder)?;
+        let row = columns.row(file, line, &fields, &mut places)?;
         if let Some(first) = lines.insert(row.path.clone(), line) {
             let reason = format!("{} is on line {first} already; keep one of them", row.path.display());
             return Err(wrong(file, line, reason));
@@ -107,11 +152,12 @@ impl Columns {
                 return Err(wrong(file, 1, format!("two columns are called {}", COLUMNS[column].0)));
             }
         }
+        elsewhere(file, header, &mut places)?;
         // A mistyped name would be passed over in silence.
         let left =
             COLUMNS.iter().zip(places).filter(|(_, place)| place.is_none()).map(|((name, _), _)| *name);
         let left: Vec<&str> = left.collect();
-        for field in header.iter().filter(|field| !COLUMNS.iter().any(|(_, names)| named(field, names))) {
+        for field in header.iter().filter(|field| !is_known(field)) {
             if let Some(meant) = nearest(field, left.iter().copied()) {
                 return Err(wrong(
                     file,
@@ -139,7 +185,7 @@ impl Columns {
         })
     }
 
-    fn row(&self, file: &Path, line: usize, fields: &[String], folder: &Path) -> Result<Row> {
+    fn row(&self, file: &Path, line: usize, fields: &[String], places: &mut Places<'_>) -> Result<Row> {
         if fields.len() != self.count {
             let reason = format!("{} fields where the header has {}", fields.len(), self.count);
             return Err(wrong(file, line, reason));
@@ -157,9 +203,37 @@ impl Columns {
             })?,
         };
         let group = self.group.map(|at| fields[at].clone()).filter(|group| !group.is_empty());
-        let path = folder.join(filled(self.path, "path")?);
+        let path = places.file(filled(self.path, "path")?);
         Ok(Row { line, path, class: filled(self.label, "label")?.to_owned(), part, group })
     }
+}
+
+/// Whether a column is one that is read, whatever it is called.
+fn is_known(field: &str) -> bool {
+    let names = COLUMNS.iter().map(|(_, names)| *names).chain(ELSEWHERE.iter().map(|(_, names)| *names));
+    names.flatten().any(|name| field.trim().eq_ignore_ascii_case(name))
+}
+
+/// Finds the columns of paths and of labels by the names that they have elsewhere, where they are not found yet.
+fn elsewhere(file: &Path, header: &[String], places: &mut [Option<usize>; COLUMNS.len()]) -> Result<()> {
+    for (column, names) in ELSEWHERE {
+        if places[column].is_some() {
+            continue;
+        }
+        let named = |field: &String| names.iter().any(|name| field.trim().eq_ignore_ascii_case(name));
+        let found: Vec<usize> = (0..header.len()).filter(|&at| named(&header[at])).collect();
+        if let [first, second, ..] = found[..] {
+            let what = COLUMNS[column].0;
+            let reason = format!(
+                "'{}' and '{}' may both be the {what}; call the one that is '{what}'",
+                header[first].trim(),
+                header[second].trim()
+            );
+            return Err(wrong(file, 1, reason));
+        }
+        places[column] = found.first().copied();
+    }
+    Ok(())
 }
 
 /// The part of a name, in the ways in which people write it.
@@ -208,8 +282,8 @@ impl Listing {
 }
 
 /// The samples that a file lists, as [`scan`](crate::scan) gives those of a folder.
-pub(crate) fn inventory_of(file: &Path) -> Result<Inventory> {
-    let listing = read_listing(file)?;
+pub(crate) fn inventory_of(file: &Path, listed: &ListedFiles) -> Result<Inventory> {
+    let listing = read_listing(file, listed)?;
     let classes = listing.classes(|row| row.part == Part::Train);
     match &classes[..] {
         [] => return Err(wrong(file, 1, "no line is of the split 'train'")),
@@ -240,8 +314,13 @@ pub(crate) fn inventory_of(file: &Path) -> Result<Inventory> {
 
 /// The samples of one part of a file, of known classes: of the part `wanted` where it has some, else of the last of
 /// training, validation, test that it has.
-pub(crate) fn known_samples(file: &Path, classes: &[String], wanted: Part) -> Result<(Vec<Sample>, Part)> {
-    let listing = read_listing(file)?;
+pub(crate) fn known_samples(
+    file: &Path,
+    listed: &ListedFiles,
+    classes: &[String],
+    wanted: Part,
+) -> Result<(Vec<Sample>, Part)> {
+    let listing = read_listing(file, listed)?;
     let parts = [wanted, Part::Test, Part::Val, Part::Train];
     let part = parts.into_iter().find(|part| listing.has(*part)).unwrap_or(wanted);
     let rows = listing.of_part(file, part, classes)?;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::MutexGuard;
 
 use icecap_kernels::{Isa, Size};
 
@@ -10,11 +11,11 @@ use crate::about::{contrast, layout};
 use crate::decode::{decode, decode_into};
 use crate::frames::is_animated;
 use crate::orient::Orientation;
-use crate::photo::{Buffers, Stored};
+use crate::photo::{Buffers, Header, Stored};
 use crate::resize::resample;
 use crate::{
-    About, Augment, Digest, Error, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec, Result,
-    Stamp, View, Warning,
+    About, Augment, Digest, Error, ErrorKind, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec,
+    Result, Stamp, Turn, View, Warning,
 };
 
 /// Reads, hashes, decodes and resizes photos, one after the other. Each thread has its own.
@@ -23,6 +24,7 @@ pub struct Loader {
     isa: Isa,
     limits: Limits,
     exif: ExifPolicy,
+    turn: Turn,
     file: Vec<u8>,
     decoded: Buffers,
     resized: ResizeBuffers,
@@ -71,12 +73,19 @@ impl Loader {
             isa,
             limits,
             exif,
+            turn: Turn::default(),
             file: Vec::new(),
             decoded: Buffers::default(),
             resized: ResizeBuffers::default(),
             plain: Vec::new(),
             canvas: Vec::new(),
         }
+    }
+
+    /// Returns this loader, taking turns at large photos with every other one that is given a clone of `turn`.
+    #[must_use]
+    pub fn in_turn(self, turn: &Turn) -> Self {
+        Self { turn: turn.clone(), ..self }
     }
 
     /// Reads and hashes the file at `path`, so that a cache can be asked before it is decoded.
@@ -172,7 +181,7 @@ impl<'a> OpenPhoto<'a> {
     /// If `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
         let open = self.decoded()?;
-        resample(open.stored, spec, open.isa, open.resized, out);
+        resample(open.pixels.stored(), spec, open.isa, open.resized, out);
         Ok(open.warnings)
     }
 
@@ -189,7 +198,7 @@ impl<'a> OpenPhoto<'a> {
     /// If `out` is not of that shape.
     pub fn look(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(About, &'a [Warning])> {
         let open = self.decoded()?;
-        resample(open.stored, spec, open.isa, open.resized, out);
+        resample(open.pixels.stored(), spec, open.isa, open.resized, out);
         let (format, animated) = match open.bytes {
             Some(bytes) => {
                 let format = Format::of(bytes)?;
@@ -197,13 +206,14 @@ impl<'a> OpenPhoto<'a> {
             }
             None => (Format::Pixels, false),
         };
-        let (width, height) = open.stored.orientation.sides(open.stored.width, open.stored.height);
+        let stored = open.pixels.stored();
+        let (width, height) = stored.orientation.sides(stored.width, stored.height);
         let about = About {
             format,
             // The limits keep both sides far below 2^32.
             width: width as u32,
             height: height as u32,
-            turned: !open.stored.orientation.is_upright(),
+            turned: !stored.orientation.is_upright(),
             animated,
             transparent: open.transparent,
             contrast: contrast(out),
@@ -238,7 +248,7 @@ impl<'a> OpenPhoto<'a> {
         ] {
             if needed {
                 pixels.resize(spec.values(), 0.0);
-                resample(open.stored, spec, open.isa, open.resized, pixels);
+                resample(open.pixels.stored(), spec, open.isa, open.resized, pixels);
             }
         }
         let sides = |spec: &ResizeSpec| Size { height: spec.height, width: spec.width };
@@ -256,7 +266,7 @@ impl<'a> OpenPhoto<'a> {
     /// Decodes into the loader's buffers; pixels are taken as they are.
     fn decoded(self) -> Result<Decoded<'a>> {
         let Self { content, loader, path, .. } = self;
-        let Loader { isa, limits, exif, file, decoded, resized, plain, canvas } = loader;
+        let Loader { isa, limits, exif, turn, file, decoded, resized, plain, canvas } = loader;
         let bytes: &[u8] = match content {
             Content::Read => file,
             Content::Bytes(bytes) => bytes,
@@ -264,7 +274,7 @@ impl<'a> OpenPhoto<'a> {
                 let (bytes, transparent, warnings) = (None, false, [].as_slice());
                 return Ok(Decoded {
                     isa: *isa,
-                    stored,
+                    pixels: Pixels::Given(stored),
                     bytes,
                     transparent,
                     warnings,
@@ -274,13 +284,25 @@ impl<'a> OpenPhoto<'a> {
                 });
             }
         };
-        let header = decode_into(bytes, limits, *exif, decoded)
-            .map_err(|error| if let Some(path) = path { error.of(path) } else { error })?;
+        let named = |error: Error| if let Some(path) = path { error.of(path) } else { error };
+        let first = decode_into(bytes, &limits.shared().unwrap_or(*limits), *exif, decoded);
+        let (pixels, transparent) = match first {
+            Ok(header) => (Pixels::Given(header.stored(&decoded.rgb)), header.transparent),
+            // Too much to be held on every thread at once.
+            Err(error) if error.kind() == ErrorKind::Limit && limits.shared().is_some() => {
+                let turn = turn.wait();
+                let mut large = Buffers::default();
+                let header = decode_into(bytes, limits, *exif, &mut large).map_err(named)?;
+                decoded.warnings = large.warnings;
+                (Pixels::Large { header, rgb: large.rgb, _turn: turn }, header.transparent)
+            }
+            Err(error) => return Err(named(error)),
+        };
         Ok(Decoded {
             isa: *isa,
-            stored: header.stored(&decoded.rgb),
+            pixels,
             bytes: Some(bytes),
-            transparent: header.transparent,
+            transparent,
             warnings: &decoded.warnings,
             resized,
             plain,
@@ -309,7 +331,7 @@ impl<'a> OpenPhoto<'a> {
 /// A decoded photo, and the buffers for what is made of it.
 struct Decoded<'a> {
     isa: Isa,
-    stored: Stored<'a>,
+    pixels: Pixels<'a>,
     /// Those of the file; `None` for pixels in memory.
     bytes: Option<&'a [u8]>,
     transparent: bool,
@@ -318,6 +340,26 @@ struct Decoded<'a> {
     plain: &'a mut Vec<f32>,
     canvas: &'a mut Vec<f32>,
 }
+
+/// The pixels of a decoded photo.
+enum Pixels<'a> {
+    /// Those that the loader's buffers hold, or the caller.
+    Given(Stored<'a>),
+    /// Those of a large photo, which are given back to the system before the next one has its turn.
+    Large { header: Header, rgb: Vec<u8>, _turn: MutexGuard<'a, ()> },
+}
+
+impl Pixels<'_> {
+    fn stored(&self) -> Stored<'_> {
+        match self {
+            Self::Given(stored) => *stored,
+            Self::Large { header, rgb, .. } => header.stored(rgb),
+        }
+    }
+}
+
+/// What a loader keeps of its buffer for files.
+const KEPT_BYTES: usize = 64 << 20;
 
 /// Reads a regular file of at most the limit's size into `bytes`; gives its stamp, where that had settled before and is
 /// the same afterwards.
@@ -329,6 +371,8 @@ fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Result<Option
     }
     limits.check_file(about.len())?;
     bytes.clear();
+    // What a large file took is not kept for small ones.
+    bytes.shrink_to(KEPT_BYTES.max(about.len() as usize));
     let stamp = Stamp::of(&about).filter(Stamp::is_settled);
     let mut file = File::open(path).map_err(Error::Read)?;
     // One byte more than the limit, in case the file grows under our hands.

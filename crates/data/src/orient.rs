@@ -3,6 +3,11 @@
 //! A transform is applied as late as possible. Turning a photo of 12 million pixels costs as much as decoding half of
 //! it; turning its 160x160 thumbnail costs nothing, and resampling commutes with turning.
 
+use crate::directory::Directory;
+
+/// The tag.
+const ORIENTATION: u16 = 0x0112;
+
 /// How stored pixels have to be turned to stand upright: one of the eight values of EXIF tag 0x0112.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Orientation {
@@ -34,8 +39,8 @@ impl Orientation {
     /// The orientation in a TIFF block, which is what an EXIF segment or chunk holds. Upright where there is none.
     #[must_use]
     pub(crate) fn from_tiff(block: &[u8]) -> Self {
-        image::metadata::Orientation::from_exif_chunk(block)
-            .map_or_else(Self::default, |found| Self::from_exif(found.to_exif()))
+        let value = Directory::first(block).and_then(|directory| directory.number(ORIENTATION));
+        value.and_then(|value| u8::try_from(value).ok()).map_or_else(Self::default, Self::from_exif)
     }
 
     /// Whether the stored pixels stand upright as they are.

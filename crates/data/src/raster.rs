@@ -9,7 +9,7 @@ use image::{ColorType, ImageDecoder};
 use crate::color::{is_transparent, to_rgb};
 use crate::orient::Orientation;
 use crate::photo::{Buffers, Header};
-use crate::{Error, Format, Limits, Result};
+use crate::{Error, Format, Limits, Result, exif};
 
 /// What a PNG's compressed metadata and its row buffers may take. A color profile has a few megabytes at most; without
 /// this bound a profile of 1 MB unpacks to all memory that the pixels may have.
@@ -28,12 +28,17 @@ pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mu
             let mut metadata = bounds.clone();
             metadata.max_alloc = Some(PNG_METADATA_BYTES);
             let decoder = PngDecoder::with_limits(input, metadata).map_err(failed)?;
-            read(decoder, format, bounds, limits, buffers)
+            let header = read(decoder, format, bounds, limits, buffers)?;
+            Ok(Header { orientation: exif::of_png(bytes), ..header })
         }
         Format::Gif => read(GifDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
+        Format::Bmp if offset_is_in_palette(bytes) => {
+            let decoder = BmpDecoder::new_without_file_header(Cursor::new(&bytes[BMP_FILE_HEADER..]));
+            read(decoder.map_err(failed)?, format, bounds, limits, buffers)
+        }
         Format::Bmp => read(BmpDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
         Format::WebP => read(WebPDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
-        Format::Jpeg | Format::Pixels => {
+        Format::Jpeg | Format::Tiff | Format::JpegXl | Format::Pixels => {
             Err(Error::Broken { format, reason: "not a raster format".to_owned() })
         }
     }
@@ -55,8 +60,8 @@ fn read(
     limits.check_decoded(decoder.total_bytes().saturating_add(converted))?;
     decoder.set_limits(bounds).map_err(failed)?;
     // Metadata that cannot be read is no reason to refuse the pixels.
-    let turned = decoder.orientation().map_or(1, image::metadata::Orientation::to_exif);
-    let orientation = Orientation::from_exif(turned);
+    let block = decoder.exif_metadata().ok().flatten();
+    let orientation = block.map_or_else(Orientation::default, |block| exif::orientation(&block));
     let mut transparent = false;
     let Buffers { rgb, raw, .. } = buffers;
     rgb.resize(pixels as usize * 3, 0);
@@ -75,6 +80,35 @@ fn read(
         return Err(Error::Broken { format, reason: format!("an image of {width}x{height} pixels") });
     }
     Ok(Header { width, height, orientation, transparent })
+}
+
+/// The bytes in front of a BMP's own header.
+const BMP_FILE_HEADER: usize = 14;
+
+/// Whether a BMP says that its pixels begin inside its palette, as some programs do that count the palette to the pixels
+/// (54 is behind the header), and has room for them behind it.
+fn offset_is_in_palette(bytes: &[u8]) -> bool {
+    let number = |at: usize, count: usize| {
+        let digits = bytes.get(at..at + count)?.iter().rev();
+        Some(digits.fold(0u64, |sum, &byte| sum << 8 | u64::from(byte)))
+    };
+    let (Some(start), Some(header)) = (number(10, 4), number(14, 4)) else { return false };
+    // The oldest header has sides of 16 bits and colors of three bytes.
+    let old = header == 12;
+    let (side, bits_at, color) = if old { (2, 24, 3) } else { (4, 28, 4) };
+    let sides = (number(18, side), number(18 + side, side), number(bits_at, 2));
+    let (Some(width), Some(height), Some(bits @ 1..=8)) = sides else { return false };
+    let stated = if old { Some(0) } else { number(46, 4) };
+    let compression = if old { Some(0) } else { number(30, 4) };
+    let colors = stated.filter(|&count| count != 0).unwrap_or(1 << bits);
+    let palette = (BMP_FILE_HEADER as u64).saturating_add(header);
+    let behind = palette.saturating_add(colors.saturating_mul(color));
+    // A negative height lists rows from the top.
+    let rows = if old { height } else { u64::from((height as u32 as i32).unsigned_abs()) };
+    let line = width.saturating_mul(bits).div_ceil(32).saturating_mul(4);
+    let packed = compression != Some(0);
+    let pixels = if packed { 1 } else { line.saturating_mul(rows) };
+    (palette..behind).contains(&start) && behind.saturating_add(pixels) <= bytes.len() as u64
 }
 
 /// What the decoder said, as an error of ours.

@@ -16,6 +16,9 @@ use icecap_foundation::did_you_mean::nearest;
 
 use crate::inventory::{Inventory, Part, Sample, SkipReason, Skipped};
 use crate::listed::{inventory_of, is_listing, known_samples};
+use crate::listed_files::ListedFiles;
+use crate::parts::{Parts, parts_of};
+use crate::too_high::dataset_in;
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
 
@@ -28,11 +31,19 @@ use crate::{Error, Result};
 /// [`Error::PathNotText`] for a class folder, [`Error::Io`] for a folder that cannot be listed, [`Error::Listing`] with
 /// the line of a file.
 pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
+    scan_listed(folder, val, &ListedFiles::default())
+}
+
+/// Finds the samples of `folder` as [`scan`] does, the paths in `.csv` files read as `listed` says.
+///
+/// # Errors
+/// Those of [`scan`].
+pub fn scan_listed(folder: &Path, val: Option<&Path>, listed: &ListedFiles) -> Result<Inventory> {
     if is_listing(folder) {
-        let mut inventory = inventory_of(folder)?;
+        let mut inventory = inventory_of(folder, listed)?;
         if let Some(val) = val {
             inventory.missing.retain(|missing| missing.part != Part::Val);
-            inventory.val = Some(other_samples(val, Part::Val, &mut inventory)?);
+            inventory.val = Some(other_samples(val, Part::Val, listed, &mut inventory)?);
         }
         return Ok(inventory);
     }
@@ -41,10 +52,10 @@ pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
     let train = parts.as_ref().map_or(folder, |parts| &parts.train);
     inventory.train = training_samples(train, &mut inventory)?;
     if let Some(val) = val.or(parts.as_ref().and_then(|parts| parts.val.as_deref())) {
-        inventory.val = Some(other_samples(val, Part::Val, &mut inventory)?);
+        inventory.val = Some(other_samples(val, Part::Val, listed, &mut inventory)?);
     }
     if let Some(test) = parts.as_ref().and_then(|parts| parts.test.as_deref()) {
-        inventory.test = Some(other_samples(test, Part::Test, &mut inventory)?);
+        inventory.test = Some(other_samples(test, Part::Test, listed, &mut inventory)?);
     }
     Ok(inventory)
 }
@@ -55,9 +66,21 @@ pub fn scan(folder: &Path, val: Option<&Path>) -> Result<Inventory> {
 /// # Errors
 /// Those of [`scan`], and [`Error::NoPhotos`].
 pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inventory)> {
+    scan_known_listed(folder, classes, &ListedFiles::default())
+}
+
+/// Finds samples as [`scan_known`] does, the paths in `.csv` files read as `listed` says.
+///
+/// # Errors
+/// Those of [`scan_known`].
+pub fn scan_known_listed(
+    folder: &Path,
+    classes: &[String],
+    listed: &ListedFiles,
+) -> Result<(Vec<Sample>, Inventory)> {
     let mut inventory = Inventory { classes: classes.to_vec(), ..Inventory::default() };
     if is_listing(folder) {
-        let (samples, part) = known_samples(folder, classes, Part::Test)?;
+        let (samples, part) = known_samples(folder, listed, classes, Part::Test)?;
         inventory.tell_missing(part, &samples);
         return Ok((samples, inventory));
     }
@@ -68,7 +91,7 @@ pub fn scan_known(folder: &Path, classes: &[String]) -> Result<(Vec<Sample>, Inv
         Some(Parts { train, .. }) if !classes.iter().any(|class| class == "train") => (train, Part::Train),
         _ => (folder.to_owned(), Part::Test),
     };
-    let samples = other_samples(&folder, part, &mut inventory)?;
+    let samples = other_samples(&folder, part, listed, &mut inventory)?;
     Ok((samples, inventory))
 }
 
@@ -89,42 +112,18 @@ pub fn scan_photos(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Skipped>)> {
     Ok((photos, skipped))
 }
 
-/// The folders of the parts.
-pub(crate) struct Parts {
-    pub(crate) train: PathBuf,
-    pub(crate) val: Option<PathBuf>,
-    pub(crate) test: Option<PathBuf>,
-}
-
-/// Names under which validation parts are found in the wild.
-const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
-
-/// The parts of `folder`; `None` if its folders are classes. `train` may be a class, too (of vehicles, say): it is a
-/// part where it holds folders and a validation or test folder stands beside it, or nothing does.
-pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
-    let folders = visible_folders(folder, &mut Vec::new())?;
-    let named = |names: &[&str]| {
-        let is_named = |path: &Path| {
-            let own = path.file_name().unwrap_or_default();
-            names.iter().any(|name| own.eq_ignore_ascii_case(name))
-        };
-        folders.iter().find(|path| is_named(path))
-    };
-    let Some(train) = named(&["train"]) else { return Ok(None) };
-    let (val, test) = (named(&VAL_NAMES).cloned(), named(&["test"]).cloned());
-    let alone = folders.len() == 1 || val.is_some() || test.is_some();
-    if !alone || visible_folders(train, &mut Vec::new())?.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Parts { train: train.clone(), val, test }))
-}
-
 /// The training samples; fills in the classes.
 fn training_samples(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Sample>> {
     let folders = class_folders(folder, &mut inventory.skipped)?;
     match &folders[..] {
         [] => return Err(Error::NoClasses { path: folder.to_owned() }),
-        [(class, _)] => return Err(Error::OneClass { path: folder.to_owned(), class: class.clone() }),
+        [(class, only)] => {
+            let (path, class) = (folder.to_owned(), class.clone());
+            return Err(match dataset_in(only) {
+                Some(inside) => Error::TooHigh { path, inside },
+                None => Error::OneClass { path, class },
+            });
+        }
         _ => {}
     }
     let mut samples = Vec::new();
@@ -140,9 +139,14 @@ fn training_samples(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Samp
 }
 
 /// The samples of another part, their classes mapped by name.
-fn other_samples(folder: &Path, part: Part, inventory: &mut Inventory) -> Result<Vec<Sample>> {
+fn other_samples(
+    folder: &Path,
+    part: Part,
+    listed: &ListedFiles,
+    inventory: &mut Inventory,
+) -> Result<Vec<Sample>> {
     let samples = match is_listing(folder) {
-        true => known_samples(folder, &inventory.classes, part)?.0,
+        true => known_samples(folder, listed, &inventory.classes, part)?.0,
         false => samples_below(folder, inventory)?,
     };
     inventory.tell_missing(part, &samples);

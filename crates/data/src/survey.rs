@@ -7,7 +7,10 @@ use icecap_foundation::did_you_mean::nearest;
 
 use crate::inventory::{MissingClass, PART_NAMES, Part, Sample, SkipReason, Skipped};
 use crate::listed::{is_listing, known_samples, read_listing};
-use crate::scan::{Parts, class_folder, parts_of};
+use crate::listed_files::ListedFiles;
+use crate::parts::{Parts, parts_of};
+use crate::scan::class_folder;
+use crate::too_high::dataset_in;
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
 
@@ -39,6 +42,13 @@ pub enum Problem {
     OneClass {
         /// The class.
         class: String,
+    },
+    /// A folder whose only folder is a dataset.
+    TooHigh {
+        /// The folder.
+        path: PathBuf,
+        /// The folder that has class folders, or `train` with such.
+        inside: PathBuf,
     },
     /// A class folder of the training part without a photo.
     EmptyClass {
@@ -97,6 +107,12 @@ impl std::fmt::Display for Problem {
             Self::OneClass { class } => {
                 write!(f, "only one class, '{class}'; a classifier needs at least two")
             }
+            Self::TooHigh { path, inside } => write!(
+                f,
+                "{}: the class folders lie further down; name {} instead",
+                path.display(),
+                inside.display()
+            ),
             Self::EmptyClass { path } => {
                 write!(f, "{}: no photo in this class folder; add photos or remove it", path.display())
             }
@@ -135,11 +151,19 @@ impl std::fmt::Display for Problem {
 /// [`Error::MissingFolder`] and [`Error::Io`] for a folder that cannot be listed; [`Error::Listing`] for a line of a
 /// file.
 pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
+    survey_listed(folder, val, &ListedFiles::default())
+}
+
+/// Looks at `folder` as [`survey`] does, the paths in `.csv` files read as `listed` says.
+///
+/// # Errors
+/// Those of [`survey`].
+pub fn survey_listed(folder: &Path, val: Option<&Path>, listed: &ListedFiles) -> Result<Survey> {
     if is_listing(folder) {
-        let mut survey = survey_of(folder)?;
+        let mut survey = survey_of(folder, listed)?;
         if let Some(val) = val {
             survey.photos.retain(|(part, _)| *part != Part::Val);
-            survey.other(val, Part::Val)?;
+            survey.other(val, listed, Part::Val)?;
         }
         survey.judge(folder);
         return Ok(survey);
@@ -154,7 +178,7 @@ pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
         [(Part::Val, val.or(own_val.map(PathBuf::as_path))), (Part::Test, test.map(PathBuf::as_path))]
     {
         if let Some(folder) = folder {
-            survey.other(folder, part)?;
+            survey.other(folder, listed, part)?;
         }
     }
     if let Some(parts) = &parts {
@@ -165,8 +189,8 @@ pub fn survey(folder: &Path, val: Option<&Path>) -> Result<Survey> {
 }
 
 /// What a file lists, whatever is wrong with its classes.
-fn survey_of(file: &Path) -> Result<Survey> {
-    let listing = read_listing(file)?;
+fn survey_of(file: &Path, listed: &ListedFiles) -> Result<Survey> {
+    let listing = read_listing(file, listed)?;
     let mut classes = listing.classes(|row| row.part == Part::Train);
     classes.extend(listing.classes(|row| !classes.contains(&row.class)));
     let parts = [Part::Train, Part::Val, Part::Test].into_iter();
@@ -183,7 +207,13 @@ fn survey_of(file: &Path) -> Result<Survey> {
 impl Survey {
     fn training(&mut self, folder: &Path) -> Result<()> {
         self.parts.push(Part::Train);
-        for (class, path) in self.class_folders(folder)? {
+        let folders = self.class_folders(folder)?;
+        if let [(_, only)] = &folders[..]
+            && let Some(inside) = dataset_in(only)
+        {
+            self.problems.push(Problem::TooHigh { path: folder.to_owned(), inside });
+        }
+        for (class, path) in folders {
             let photos = photos_below(&path, &mut self.skipped)?;
             if photos.is_empty() {
                 self.problems.push(Problem::EmptyClass { path });
@@ -195,12 +225,12 @@ impl Survey {
         Ok(())
     }
 
-    fn other(&mut self, folder: &Path, part: Part) -> Result<()> {
+    fn other(&mut self, folder: &Path, listed: &ListedFiles, part: Part) -> Result<()> {
         if !self.parts.contains(&part) {
             self.parts.push(part);
         }
         if is_listing(folder) {
-            return self.listed(folder, part);
+            return self.listed(folder, listed, part);
         }
         let before = self.photos.len();
         for (class, path) in self.class_folders(folder)? {
@@ -223,11 +253,11 @@ impl Survey {
     }
 
     /// The photos of a part that a file lists.
-    fn listed(&mut self, file: &Path, part: Part) -> Result<()> {
-        let listing = read_listing(file)?;
+    fn listed(&mut self, file: &Path, listed: &ListedFiles, part: Part) -> Result<()> {
+        let listing = read_listing(file, listed)?;
         let others = listing.classes(|row| !self.classes.contains(&row.class));
         self.classes.extend(others);
-        let (samples, _) = known_samples(file, &self.classes, part)?;
+        let (samples, _) = known_samples(file, listed, &self.classes, part)?;
         self.photos.extend(samples.into_iter().map(|sample| (part, sample)));
         Ok(())
     }
@@ -275,6 +305,8 @@ impl Survey {
         let mut problems = Vec::new();
         match known.iter().next() {
             None => problems.push(Problem::NoClasses { path: train.to_owned() }),
+            // Told of the folder already.
+            Some(_) if self.problems.iter().any(|problem| matches!(problem, Problem::TooHigh { .. })) => {}
             Some(&class) if known.len() == 1 => {
                 problems.push(Problem::OneClass { class: name(class).to_owned() })
             }

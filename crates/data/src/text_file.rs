@@ -25,6 +25,10 @@ fn read_text_up_to(file: &Path, most: u64) -> Result<String> {
     // What a file's length says is not asked: a pipe has none, and may never end.
     let read = opened.take(most + 1).read_to_end(&mut bytes).map_err(Error::io(file))?;
     check("the list's size in bytes", read as u64, most).map_err(|error| error.of(file))?;
+    // Spreadsheets and some editors begin a text with a byte order mark.
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();

@@ -66,6 +66,10 @@ const FOREIGN: [&str; 44] = [
     "sh",
 ];
 
+/// Extensions of what cameras and programs put beside a photo under its name, whatever is in them: a small preview of a
+/// video may be a JPEG. They are passed over.
+const SIDECARS: [&str; 7] = ["aae", "xmp", "thm", "lrv", "pp3", "dop", "cos"];
+
 /// Natural order of paths: component by component, numbers by their value. Names that this leaves equal, as it passes
 /// over spaces, are told apart byte by byte before the next component is looked at: otherwise `a b/1`, `ab/2` and
 /// `a  b/3` would stand in a circle, and sorting may panic on one.
@@ -185,6 +189,9 @@ fn sort_in(entry: &DirEntry) -> std::result::Result<FileType, SkipReason> {
         return Err(SkipReason::NotAFile);
     }
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    if let Some(sidecar) = extension.as_ref().filter(|extension| SIDECARS.contains(&extension.as_str())) {
+        return Err(SkipReason::Foreign(sidecar.clone()));
+    }
     match extension.filter(|extension| FOREIGN.contains(&extension.as_str())) {
         Some(extension) if !starts_as_photo(&entry.path()).map_err(unreadable)? => {
             Err(SkipReason::Foreign(extension))

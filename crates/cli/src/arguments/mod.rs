@@ -4,8 +4,10 @@ pub(crate) mod bundled;
 mod help;
 mod version;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser};
+
+use icecap::advanced::foundation::did_you_mean::nearest;
 
 use crate::commands::Command;
 use crate::terminal::failure::Failure;
@@ -54,8 +56,23 @@ pub(crate) fn read() -> Result<Option<Arguments>, Failure> {
             _ => Ok(None),
         },
         // With code 2 and a message on standard error where the arguments are off.
-        Err(error) => error.exit(),
+        Err(error) => with_tip(error).exit(),
     }
+}
+
+/// Adds the command that was meant to an error of `icecap help`, to which clap adds none.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    if let (ErrorKind::InvalidSubcommand, Some(ContextValue::String(wrong)), None) =
+        (error.kind(), error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::SuggestedSubcommand))
+    {
+        let command = command();
+        let names = command.get_subcommands().map(clap::Command::get_name);
+        if let Some(meant) = nearest(wrong, names) {
+            let meant = ContextValue::Strings(vec![meant.to_owned()]);
+            error.insert(ContextKind::SuggestedSubcommand, meant);
+        }
+    }
+    error
 }
 
 #[cfg(test)]

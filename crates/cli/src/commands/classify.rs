@@ -33,7 +33,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     input: InputOptions,
     /// Classes to show of each photo
-    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 5, value_parser = crate::options::count::at_least_one)]
     top: u16,
     /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
@@ -78,12 +78,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return Err(failure);
     }
     let photos: Vec<PathBuf> = found.photos.into_iter().map(|(path, _)| path).collect();
-    let backbone = options.backbone.open()?;
+    let backbone = options.backbone.open()?.with_limits(options.input.limits());
     if backbone.classes().is_none() {
         return Err(no_top(options, backbone.head()));
     }
     let preprocessing = options.input.over(Preprocessing::for_classification(&backbone)?);
     let report = classify(options, &backbone, preprocessing, &photos)?;
+    skipped::larger(report.skipped.iter().map(|photo| photo.reason.as_str()));
     if report.photos.is_empty() {
         let code = if report.over_limit == photos.len() { Code::Limit } else { Code::Content };
         return Err(Failure::new(code, format!("none of {} photos could be used", photos.len())));

@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::Classifier;
-use icecap::advanced::data::{self, Inventory, Sample, scan_known};
+use icecap::advanced::data::{self, Inventory, Sample, scan_known_listed};
 use icecap::advanced::graph::Tap;
 use icecap::judge::{Metrics, tempered};
 use icecap::learn::SkippedPhoto;
 use icecap::model::Extractor;
 use serde::Serialize;
 
-use crate::options::dataset::{ExcludeOptions, roots};
+use crate::options::dataset::{ExcludeOptions, ListedOptions, roots};
 use crate::options::model::ModelOptions;
+use crate::options::photo::PhotoOptions;
 use crate::photos::batches::for_each_photo;
 use crate::photos::class_folder::parent_of_class;
 use crate::photos::skipped;
@@ -30,12 +31,16 @@ use crate::terminal::wording::{counted, plain, plain_path};
 pub(crate) struct Options {
     #[command(flatten)]
     model: ModelOptions,
+    #[command(flatten)]
+    photo: PhotoOptions,
     /// Folder with a folder of photos for each class; one with train/ and val/ or test/ gives its test/, else its val/.
     /// Or a .csv file with columns path and label, and perhaps split
     #[arg(value_name = "DIR|CSV")]
     folder: PathBuf,
     #[command(flatten)]
     excluded: ExcludeOptions,
+    #[command(flatten)]
+    listed: ListedOptions,
     /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     strict: bool,
@@ -48,7 +53,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let classifier = options.model.open()?;
+    let classifier = options.model.within(options.photo.limits()).open()?;
     if classifier.head().is_multi_label() {
         let message = format!(
             "{}: its head gives several labels, and evaluate counts one class for each photo; `icecap predict {0} \
@@ -57,7 +62,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         );
         return Err(Failure::new(Code::Content, message));
     }
-    let (mut samples, inventory) = scan_known(&options.folder, classifier.classes()).map_err(no_classes)?;
+    let listed = options.listed.of([options.folder.as_path()].into_iter())?;
+    let found = scan_known_listed(&options.folder, classifier.classes(), &listed);
+    let (mut samples, inventory) = found.map_err(no_classes)?;
     options.excluded.apply(|list| {
         let roots = roots(&options.folder, None);
         samples.retain(|sample| !list.covers(&sample.path, &roots));

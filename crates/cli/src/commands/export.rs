@@ -1,5 +1,7 @@
 //! `icecap export`: a trained model in the formats of others.
 
+mod class_order;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -139,6 +141,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     for (output, bytes) in &files {
         replace_file(&output.path, |out| out.write_all(bytes))?;
     }
+    class_order::tell(classifier.classes());
     tell(options, &classifier, &files)
 }
 

@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::advanced::data::{Labeled, scan_labeled};
+use icecap::advanced::data::{Labeled, scan_labeled_listed};
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::graph::Tap;
 use icecap::advanced::kernels::Shape;
 use icecap::model::{Extractor, Preprocessing};
 
-use crate::options::dataset::{ExcludeOptions, roots};
+use crate::options::dataset::{ExcludeOptions, ListedOptions, roots};
 use crate::options::input::{BackboneOptions, InputOptions};
 use crate::photos::batches::for_each_photo;
 use crate::photos::skipped;
@@ -41,6 +41,8 @@ pub(crate) struct Options {
     maps: bool,
     #[command(flatten)]
     excluded: ExcludeOptions,
+    #[command(flatten)]
+    listed: ListedOptions,
     #[command(flatten)]
     backbone: BackboneOptions,
     #[command(flatten)]
@@ -72,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
-    let backbone = options.backbone.open()?;
+    let backbone = options.backbone.open()?.with_limits(options.input.limits());
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
     // Maps are fifty times as large as what is pooled of them, too large to be kept for a later run.
     let cache = if options.maps || options.no_cache { None } else { cache_folder::open() };
@@ -107,7 +109,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Returns the photos to use, those whose names cannot be written down left out.
 fn find(options: &Options) -> Result<Labeled, Failure> {
-    let mut found = scan_labeled(&options.photos)?;
+    let mut found = scan_labeled_listed(
+        &options.photos,
+        &options.listed.of(options.photos.iter().map(PathBuf::as_path))?,
+    )?;
     options.excluded.apply(|list| {
         let roots: Vec<&Path> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
         found.photos.retain(|(path, _)| !list.covers(path, &roots));

@@ -14,7 +14,9 @@ use icecap::model::Columns;
 use icecap::{Predictor, Source};
 
 use crate::options::model::ModelOptions;
+use crate::options::photo::PhotoOptions;
 use crate::options::row_format::Format;
+use crate::photos::skipped;
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
@@ -31,6 +33,8 @@ use rows::{Rows, Tally};
 pub(crate) struct Options {
     #[command(flatten)]
     model: ModelOptions,
+    #[command(flatten)]
+    photo: PhotoOptions,
     /// Photos, folders of photos, or - for a list on standard input, one path a line
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
@@ -38,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Classes to list for each photo, the most probable first
-    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = crate::options::count::at_least_one)]
     top: u16,
     /// 'None of these': the label is 'none' where the most probable class is less probable than P, from 0 up to 1; the
     /// class is told beside it as the best guess
@@ -69,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => Format::of_file(options.out.as_deref())?,
     };
     let photos = Photos::new(&options.paths)?;
-    let classifier = options.model.open()?;
+    let classifier = options.model.within(options.photo.limits()).open()?;
     let columns = Columns {
         top: usize::from(options.top),
         reject_below: options.reject_below,
@@ -124,6 +128,7 @@ fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
         let share = right as f64 / labeled as f64;
         note(&format!("{right} of {labeled} right ({share:.4}), by the names of their folders"));
     }
+    skipped::larger(first_error.as_deref().into_iter());
     match first_error {
         Some(first) if over_limit == photos => {
             let message = format!("none of {} can be used, the first: {first}", counted(photos, "photo"));

@@ -32,7 +32,7 @@ pub(crate) struct Options {
     #[arg(long = "in", value_name = "DIR", required = true)]
     folders: Vec<PathBuf>,
     /// Photos to list for each image, the most similar first
-    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 10, value_parser = crate::options::count::at_least_one)]
     top: u16,
     /// Model whose backbone and preprocessing are used, instead of weights
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["scaling", "size", "resize", "exif"])]
@@ -114,10 +114,10 @@ impl Options {
         if let Some(model) = &self.model {
             let options =
                 ModelOptions::of(model.clone(), self.backbone.weights.clone(), self.backbone.runner);
-            let classifier = options.open()?;
+            let classifier = options.within(self.input.limits()).open()?;
             return Ok((classifier.backbone().clone(), classifier.preprocessing()));
         }
-        let backbone = self.backbone.open()?;
+        let backbone = self.backbone.open()?.with_limits(self.input.limits());
         let preprocessing = self.input.over(Preprocessing::for_training(&backbone)?);
         Ok((backbone, preprocessing))
     }

@@ -145,11 +145,14 @@ struct Photos {
 fn photos(options: &Options) -> Result<Photos, Failure> {
     let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
     let inventory = options.dataset.scan(options.folder(), options.val.as_deref())?;
+    if options.val_split.is_some() && inventory.val.is_some() {
+        note("note: --val-split is not used: there are validation photos, and no others are held back");
+    }
     let groups = groups(&inventory, rule.as_ref())?;
     let mut dataset = match &groups {
         _ if options.folds.is_some() => Dataset::whole(&inventory),
-        Some(groups) => Dataset::grouped(&inventory, options.val_split, options.training.seed, groups)?,
-        None => Dataset::new(&inventory, options.val_split, options.training.seed)?,
+        Some(groups) => Dataset::grouped(&inventory, options.held_back(), options.training.seed, groups)?,
+        None => Dataset::new(&inventory, options.held_back(), options.training.seed)?,
     };
     let since = Since::begin(options, &inventory, &mut dataset)?;
     if let (Some(begun), Some(run)) = (&options.begun, &options.out) {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::data::{self, Exclusions, Inventory, Survey, read_classes};
+use icecap::advanced::data::{self, Exclusions, Inventory, ListedFiles, Survey, read_classes};
 
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;
 use crate::terminal::stderr::note;
 use crate::terminal::wording::{counted, plain, plain_path};
@@ -19,6 +19,41 @@ pub(crate) struct ExcludeOptions {
     pub(crate) exclude: Option<PathBuf>,
 }
 
+/// How the paths in a CSV file are read.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ListedOptions {
+    /// Folder that the paths in a .csv file are relative to [default: the file's own, or one in it that has the photos]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// What is put behind the paths in a .csv file that have no ending, as in jpg [default: that of the file that is there]
+    #[arg(long, value_name = "EXT", value_parser = extension)]
+    extension: Option<String>,
+}
+
+fn extension(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('.').unwrap_or(text);
+    let is_one = !bare.is_empty() && bare.chars().all(|letter| letter.is_ascii_alphanumeric());
+    if is_one { Ok(bare.to_owned()) } else { Err("name an ending, as in jpg".to_owned()) }
+}
+
+impl ListedOptions {
+    /// Returns what was asked for of the .csv files among `inputs`, of which there has to be one.
+    pub(crate) fn of<'a>(&self, mut inputs: impl Iterator<Item = &'a Path>) -> Result<ListedFiles, Failure> {
+        let Self { root, extension } = self.clone();
+        let is_list = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+        if (root.is_some() || extension.is_some()) && !inputs.any(is_list) {
+            let message = "--root and --extension are about the paths in a .csv file, and none is named";
+            return Err(Failure::new(Code::Arguments, message));
+        }
+        match &root {
+            Some(folder) if !folder.is_dir() => {
+                Err(Failure::path(folder, "is no folder; name one with --root"))
+            }
+            _ => Ok(ListedFiles { root, extension }),
+        }
+    }
+}
+
 /// Which photos and classes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DatasetOptions {
@@ -27,6 +62,8 @@ pub(crate) struct DatasetOptions {
     /// File with the names of the classes, one a line, in the order in which they are numbered [default: natural order]
     #[arg(long, value_name = "FILE")]
     pub(crate) classes: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) listed: ListedOptions,
 }
 
 impl ExcludeOptions {
@@ -53,7 +90,8 @@ impl ExcludeOptions {
 impl DatasetOptions {
     /// Scans a dataset as a training does.
     pub(crate) fn scan(&self, folder: &Path, val: Option<&Path>) -> Result<Inventory, Failure> {
-        let mut inventory = data::scan(folder, val)?;
+        let listed = self.listed.of([Some(folder), val].into_iter().flatten())?;
+        let mut inventory = data::scan_listed(folder, val, &listed)?;
         self.excluded.apply(|list| inventory.exclude(list, &roots(folder, val)))?;
         if let Some(file) = &self.classes {
             inventory.order_classes(file, &read_classes(file)?)?;
@@ -63,7 +101,8 @@ impl DatasetOptions {
 
     /// Looks at a dataset, whatever is wrong with it.
     pub(crate) fn survey(&self, folder: &Path, val: Option<&Path>) -> Result<Survey, Failure> {
-        let mut survey = data::survey(folder, val)?;
+        let listed = self.listed.of([Some(folder), val].into_iter().flatten())?;
+        let mut survey = data::survey_listed(folder, val, &listed)?;
         self.excluded.apply(|list| {
             survey.exclude(list, &roots(folder, val));
             Ok(())

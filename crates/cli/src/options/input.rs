@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use icecap::advanced::data::{ExifPolicy, ResizeMode};
+use icecap::advanced::data::{ExifPolicy, Limits, ResizeMode};
 use icecap::advanced::graph::Scaling;
 use icecap::advanced::weights::{Choices, FileHead, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES, Weights};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Settings};
 
+use crate::options::photo::PhotoOptions;
 use crate::options::runner::RunnerOptions;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::Failure;
@@ -124,9 +125,16 @@ pub(crate) struct InputOptions {
     /// Whether a photo is turned as its EXIF orientation says: apply or ignore
     #[arg(long, value_name = "POLICY", default_value = "apply")]
     pub(crate) exif: ExifPolicy,
+    #[command(flatten)]
+    pub(crate) photo: PhotoOptions,
 }
 
 impl InputOptions {
+    /// Returns what one photo may ask for.
+    pub(crate) fn limits(&self) -> Limits {
+        self.photo.limits()
+    }
+
     /// `preprocessing` with what the options override.
     pub(crate) fn over(&self, mut preprocessing: Preprocessing) -> Preprocessing {
         if let Some(InputSize([height, width])) = self.size {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use icecap::advanced::data::Limits;
 use icecap::model::Precision;
 use icecap::{Backbone, Classifier, Error, Settings};
 
@@ -26,23 +27,32 @@ pub(crate) struct ModelOptions {
     averages: AveragesOption,
     #[command(flatten)]
     runner: RunnerOptions,
+    /// What one photo may ask for, for commands that read photos.
+    #[arg(skip)]
+    limits: Limits,
 }
 
 impl ModelOptions {
     /// Options with these values, for commands that do not parse them.
     pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, runner: RunnerOptions) -> Self {
-        Self { model, weights, averages: AveragesOption::default(), runner }
+        let averages = AveragesOption::default();
+        Self { model, weights, averages, runner, limits: Limits::default() }
+    }
+
+    /// Returns these options for photos within `limits`.
+    pub(crate) fn within(&self, limits: Limits) -> Self {
+        Self { limits, ..self.clone() }
     }
 
     /// Returns the settings of what the model runs on.
     pub(crate) fn settings(&self) -> Settings {
-        self.runner.settings()
+        Settings { limits: self.limits, ..self.runner.settings() }
     }
 
     /// Opens the model, or that of a bundle. One without its backbone takes that of `--weights`, else of the environment,
     /// else the starter, if it is the one that it was trained on.
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {
-        let settings = self.runner.settings();
+        let settings = self.settings();
         if let Some(payload) = payload::find(&self.model)? {
             return self.open_bundled(payload);
         }
@@ -87,7 +97,7 @@ impl ModelOptions {
             return Err(Failure::new(Code::Arguments, message));
         }
         let label = self.model.to_string_lossy();
-        let settings = self.runner.settings();
+        let settings = self.settings();
         // The program itself is written by nobody while it runs, so its net can stay where it is.
         if std::env::current_exe().is_ok_and(|own| own == self.model) {
             let opened = payload.with_net(&self.model, |bytes, net| {
@@ -106,8 +116,8 @@ impl ModelOptions {
         let (averages, runner) = (self.averages, self.runner);
         let around = BackboneOptions { weights: None, scaling: None, averages, runner };
         let backbone = match around.file() {
-            Some(asked) => WeightsSource::find(&asked)?.backbone(averages.choices(), runner.settings())?,
-            None => Backbone::starter(self.runner.settings())?,
+            Some(asked) => WeightsSource::find(&asked)?.backbone(averages.choices(), self.settings())?,
+            None => Backbone::starter(self.settings())?,
         };
         if backbone.record().params_sha256.to_string() == params_sha256 {
             return Ok(Classifier::builder().backbone(&backbone).open(&self.model)?);

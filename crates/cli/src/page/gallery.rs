@@ -111,7 +111,7 @@ pub(super) fn picture(address: Option<&str>, words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use icecap::advanced::data::ExifPolicy;
+    use icecap::advanced::data::{ExifPolicy, Limits, Loader};
     use icecap::advanced::kernels::{Isa, Threads};
 
     use super::*;
@@ -149,7 +149,8 @@ mod tests {
         assert_eq!(paths, ["photos/a/2.jpg", "photos/a/1.jpg"]);
         assert_eq!(mislabels.len(), 1);
         let threads = Threads::new(1).unwrap();
-        let none = Thumbnails::of(&[], ExifPolicy::Apply, &threads, Isa::best());
+        let none =
+            Thumbnails::of(&[], &|| Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply), &threads);
         let mut none = none.unwrap_or_else(|failure| panic!("{failure:?}"));
         let mut overlay = |seen: &Seen| seen.path.ends_with("2.jpg").then(|| vec![1, 2, 3]);
         let html = gallery(&run, &errors, &mut none, &mut overlay, "none");

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use icecap::Error;
-use icecap::advanced::data::{ExifPolicy, Limits, Loader, encode_jpeg, thumbnail};
-use icecap::advanced::kernels::{Isa, Threads};
+use icecap::advanced::data::{Loader, encode_jpeg, thumbnail};
+use icecap::advanced::kernels::Threads;
 
 use super::base64::base64;
 use crate::terminal::failure::Failure;
@@ -35,14 +35,12 @@ impl Thumbnails {
     /// If somebody pressed Ctrl-C.
     pub(super) fn of(
         photos: &[&Path],
-        exif: ExifPolicy,
+        loader: &dyn Fn() -> Loader,
         threads: &Threads,
-        isa: Isa,
     ) -> Result<Self, Failure> {
         let mut known = HashSet::new();
         let once: Vec<&Path> = photos.iter().copied().filter(|photo| known.insert(*photo)).collect();
-        let mut loaders: Vec<Loader> =
-            (0..threads.count()).map(|_| Loader::new(isa, Limits::default(), exif)).collect();
+        let mut loaders: Vec<Loader> = (0..threads.count()).map(|_| loader()).collect();
         let read = |loader: &mut Loader, photo: &&Path| small(photo, loader);
         let made =
             threads.map_until_with(&interrupt::flow, &mut loaders, &once, read).ok_or(Error::Stopped)?;
@@ -81,7 +79,8 @@ fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
 mod tests {
     use std::fs;
 
-    use icecap::advanced::data::decode;
+    use icecap::advanced::data::{ExifPolicy, Limits, decode};
+    use icecap::advanced::kernels::Isa;
     use image::RgbImage;
 
     use super::*;
@@ -104,7 +103,11 @@ mod tests {
         let missing = place.path().join("missing");
         let all = [wide.as_path(), &text, &missing, &wide, place.path()];
         let threads = Threads::new(2).unwrap();
-        let made = Thumbnails::of(&all, ExifPolicy::Apply, &threads, Isa::best());
+        let made = Thumbnails::of(
+            &all,
+            &|| Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply),
+            &threads,
+        );
         let thumbnails = made.unwrap_or_else(|failure| panic!("{failure:?}"));
         assert!(thumbnails.get(&wide).unwrap().starts_with("data:image/jpeg;base64,/9j/"));
         assert!([text.as_path(), &missing, place.path()].iter().all(|path| thumbnails.get(path).is_none()));

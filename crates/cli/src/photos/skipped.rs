@@ -18,6 +18,14 @@ pub(crate) fn photos(skipped: &[SkippedPhoto]) {
         lines.tell(|| format!("skipped {}", photo.reason));
     }
     lines.end("skipped photos");
+    larger(skipped.iter().map(|photo| photo.reason.as_str()));
+}
+
+/// Tells which option reads photos of more pixels, if that is the reason why one was not.
+pub(crate) fn larger<'a>(mut reasons: impl Iterator<Item = &'a str>) {
+    if reasons.any(|reason| reason.contains("an image size in pixels")) {
+        note("note: --max-pixels reads larger photos, as in --max-pixels 200M");
+    }
 }
 
 /// Tells which photos are used although something is odd about them, on standard error.

@@ -42,6 +42,7 @@ pub(crate) struct PhotoArguments {
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
     pub(crate) exif: String,
+    pub(crate) max_pixels: u64,
 }
 
 /// How the photos are dealt out, and what the run does beside its training, key by key in the order of the file.

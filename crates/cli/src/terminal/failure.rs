@@ -49,9 +49,27 @@ impl Failure {
 
     /// Prints the line on standard error and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        stderr::failure(&format!("icecap: {}", self.message));
+        stderr::failure(&format!("icecap: {}", without_number(&self.message)));
         ExitCode::from(self.code as u8)
     }
+}
+
+/// A message without the number that a system gives an error besides its words.
+fn without_number(message: &str) -> String {
+    let mut out = String::new();
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        let number = after.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(after.len());
+        out.push_str(before);
+        rest = match after[number..].strip_prefix(')') {
+            Some(behind) if number > 0 => behind,
+            _ => {
+                out.push_str(" (os error ");
+                after
+            }
+        };
+    }
+    out + rest
 }
 
 impl From<Error> for Failure {
@@ -84,3 +102,21 @@ from_below!(
     icecap::advanced::kernels::Error,
     icecap::advanced::foundation::atomic_file::WriteError
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_system_are_left_out() {
+        for (message, told) in [
+            ("a: No such file or directory (os error 2)", "a: No such file or directory"),
+            ("a (os error 2); b (os error 13)!", "a; b!"),
+            ("a (os error x)", "a (os error x)"),
+            ("a (os error ", "a (os error "),
+            ("", ""),
+        ] {
+            assert_eq!(without_number(message), told);
+        }
+    }
+}

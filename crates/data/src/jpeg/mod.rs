@@ -2,22 +2,29 @@
 //!
 //! 1. `skeleton.rs` finds the segments, the size and the color model before memory is taken.
 //! 2. `stream.rs` writes the file anew in a form in which missing data is an error and not a gray area.
-//! 3. The decoder, in its strict mode, turns that into RGB; four-channel images and files that store their channels
-//!    apart (`planes.rs`) get their color here.
+//! 3. The decoder, in its strict mode, turns that into RGB; four-channel images get their color here.
+//!
+//! What it does not read, or not as libjpeg does, is decoded by `own.rs` from the skeleton: channels in scans of their
+//! own, unusual sampling, Huffman tables left out.
 
+mod bits;
+mod coefficients;
 mod color_model;
 mod filler;
-mod planes;
+mod inverse;
+mod own;
 mod skeleton;
 mod stream;
 mod strict;
+mod tables;
+mod upsample;
 
 use zune_core::colorspace::ColorSpace;
 
 use self::color_model::ColorModel;
 use self::skeleton::{Frame, RESTART_BYTES, Skeleton};
 use self::strict::decode_stream;
-use crate::color::four_to_rgb;
+use crate::color::{four_to_rgb, ycc_to_rgb_fixed};
 use crate::photo::{Buffers, Header};
 use crate::{Limits, Result, Warning};
 
@@ -26,14 +33,14 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
     let skeleton = Skeleton::read(bytes, limits)?;
     let frame = &skeleton.frame;
     let model = ColorModel::of(&skeleton);
-    limits.check_decoded(held_bytes(frame) + skeleton.restarts * RESTART_BYTES)?;
+    let in_one_scan = skeleton.scans[0].members.len() == frame.components.len();
+    let usual =
+        (frame.progressive || in_one_scan) && own::is_usual(frame) && !tables::lacks_codes(bytes, &skeleton);
+    limits.check_decoded(held_bytes(frame, usual) + skeleton.restarts * RESTART_BYTES)?;
     let pixels = usize::from(frame.width) * usize::from(frame.height);
     let Buffers { rgb, raw, stream, warnings } = buffers;
     rgb.resize(pixels * 3, 0);
-    let in_one_scan = skeleton.scans[0].members.len() == frame.components.len();
-    if !frame.progressive && !in_one_scan {
-        planes::decode(bytes, &skeleton, model, limits, rgb)?;
-    } else {
+    if usual {
         stream::rewrite(bytes, &skeleton, stream);
         match model {
             ColorModel::Gray | ColorModel::Ycc => decode_stream(stream, ColorSpace::RGB, limits, rgb)?,
@@ -44,6 +51,8 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
                 four_to_rgb(order, raw, rgb);
             }
         }
+    } else {
+        own::decode(bytes, &skeleton, model, rgb)?;
     }
     if !skeleton.ended {
         warnings.push(Warning::NoEndMarker);
@@ -55,8 +64,39 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
     Ok(Header { width, height, orientation: skeleton.orientation, transparent: false })
 }
 
-/// The bytes that decoding holds: the output, and for a progressive file all coefficients in 16 bits.
-fn held_bytes(frame: &Frame) -> u64 {
+/// The channels of a JPEG, as another format holds it.
+pub(crate) struct Samples {
+    /// `[height, width, channels]`.
+    pub(crate) values: Vec<u8>,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) channels: usize,
+}
+
+/// Decodes a JPEG inside of another file: its channels as stored, or those of YCbCr turned into RGB.
+pub(crate) fn decode_samples(bytes: &[u8], limits: &Limits, turned: bool) -> Result<Samples> {
+    if bytes.get(..2) != Some(&[0xFF, skeleton::SOI]) {
+        return Err(skeleton::broken("it does not start as one"));
+    }
+    let skeleton = Skeleton::read(bytes, limits)?;
+    let frame = &skeleton.frame;
+    let (width, height, channels) = (frame.width.into(), frame.height.into(), frame.components.len());
+    let all = (width * height * channels) as u64;
+    limits.check_decoded(held_bytes(frame, false) + all + skeleton.restarts * RESTART_BYTES)?;
+    let mut values = Vec::with_capacity(width * height * channels);
+    own::joined(bytes, &skeleton, &mut |row| match (turned, channels) {
+        (true, 3) => {
+            values
+                .extend(row.chunks_exact(3).flat_map(|pixel| ycc_to_rgb_fixed(pixel[0], pixel[1], pixel[2])));
+        }
+        _ => values.extend_from_slice(row),
+    })?;
+    Ok(Samples { values, width, height, channels })
+}
+
+/// The bytes that decoding holds: the output, and for a progressive file all coefficients in 16 bits, for an unusual one
+/// the samples, too.
+fn held_bytes(frame: &Frame, usual: bool) -> u64 {
     let (across, down) = frame.largest_sampling();
     let units = |side: u16, most: u8| u64::from(side).div_ceil(u64::from(most) * 8);
     let pixels = u64::from(frame.width) * u64::from(frame.height);
@@ -71,8 +111,13 @@ fn held_bytes(frame: &Frame) -> u64 {
                 * 64
         })
         .sum();
-    let four = if frame.components.len() == 4 { pixels * 4 } else { 0 };
-    pixels * 3 + four + if frame.progressive { samples * 2 } else { 0 }
+    match usual {
+        true => {
+            let four = if frame.components.len() == 4 { pixels * 4 } else { 0 };
+            pixels * 3 + four + if frame.progressive { samples * 2 } else { 0 }
+        }
+        false => pixels * 3 + samples * own::BYTES_PER_SAMPLE,
+    }
 }
 
 /// The color to ask for in order to get three channels as they are: the one that the decoder believes them to be.

@@ -74,8 +74,10 @@ pub(super) struct Scan {
     pub(super) restarts: Vec<usize>,
     /// Indices of the frame's components and the table selectors beside them.
     pub(super) members: Vec<(usize, u8)>,
-    spectral: (u8, u8),
-    low_bit: u8,
+    pub(super) spectral: (u8, u8),
+    /// The bit above the ones that the scan adds; 0 in a first pass.
+    pub(super) high_bit: u8,
+    pub(super) low_bit: u8,
 }
 
 /// What the file says about its colors beside the frame header.
@@ -107,7 +109,7 @@ pub(super) fn truncated(reason: impl Into<String>) -> Error {
     Error::Truncated { format: Format::Jpeg, reason: reason.into() }
 }
 
-fn unsupported(feature: impl Into<String>) -> Error {
+pub(super) fn unsupported(feature: impl Into<String>) -> Error {
     Error::Unsupported { format: Format::Jpeg, feature: feature.into() }
 }
 
@@ -342,8 +344,9 @@ fn scan(body: &[u8], frame: &Frame, segment: Range<usize>) -> Result<Scan> {
     let [start, end, bits] = [rest[count * 2], rest[count * 2 + 1], rest[count * 2 + 2]];
     // What a sequential file says here means nothing; some write zeros.
     let spectral = if frame.progressive { (start, end) } else { (0, 63) };
-    let low_bit = if frame.progressive { bits & 15 } else { 0 };
-    Ok(Scan { tables: Vec::new(), segment, data: 0..0, restarts: Vec::new(), members, spectral, low_bit })
+    let [high_bit, low_bit] = if frame.progressive { [bits >> 4, bits & 15] } else { [0, 0] };
+    let (tables, restarts) = (Vec::new(), Vec::new());
+    Ok(Scan { tables, segment, data: 0..0, restarts, members, spectral, high_bit, low_bit })
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) fn rewrite(bytes: &[u8], skeleton: &Skeleton, out: &mut Vec<u8>) {
 }
 
 /// Table segments, as they are.
-pub(super) fn copy_tables(bytes: &[u8], tables: &[Range<usize>], out: &mut Vec<u8>) {
+fn copy_tables(bytes: &[u8], tables: &[Range<usize>], out: &mut Vec<u8>) {
     for table in tables {
         out.extend(&bytes[table.clone()]);
     }
@@ -51,7 +51,7 @@ fn copy_scan(bytes: &[u8], scan: &Scan, out: &mut Vec<u8>) {
 }
 
 /// A scan's data, with ones in front of each restart marker and at the end.
-pub(super) fn copy_data(bytes: &[u8], scan: &Scan, out: &mut Vec<u8>) {
+fn copy_data(bytes: &[u8], scan: &Scan, out: &mut Vec<u8>) {
     let mut at = scan.data.start;
     for &restart in &scan.restarts {
         out.extend(&bytes[at..restart]);

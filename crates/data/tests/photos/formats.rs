@@ -74,7 +74,7 @@ fn jpegs_of_every_structure_show_the_same_picture() {
             let most = if width.min(height) < 16 { 16.0 } else { 6.0 };
             assert!(mean < most, "{width}x{height} {sampling:?}: {mean}");
             assert!(make(true, false) == plain, "{width}x{height} {sampling:?} progressive");
-            // Channels in scans of their own: our own filter between samples, in other rounding.
+            // Channels in scans of their own: by our own decoder, in other rounding.
             let (largest, mean) = bytes_difference(&make(false, true), &plain);
             assert!(largest <= 24.0 && mean < 1.5, "{width}x{height} {sampling:?} apart: {largest}, {mean}");
         }

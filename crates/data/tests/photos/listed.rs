@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use icecap_data::{Error, Part, Problem, scan, scan_known, scan_labeled, survey};
+use icecap_data::{Error, ListedFiles, Part, Problem, scan, scan_known, scan_labeled, scan_listed, survey};
 
 /// A file with this content in a folder of its own.
 fn listing(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
@@ -72,7 +72,12 @@ fn what_is_wrong_is_told_with_its_line() {
     for (text, said) in [
         (&b""[..], "line 1: the header names no column 'path'"),
         (b"path;label\n", "fields are separated by commas"),
-        (b"file,label\nx,a\n", "no column 'path'"),
+        (b"photograph,label\nx,a\n", "no column 'path'"),
+        (
+            b"image,filename,label\nx,y,a\n",
+            "'image' and 'filename' may both be the path; call the one that is 'path'",
+        ),
+        (b"id,species,breed\nx,a,b\n", "'species' and 'breed' may both be the label"),
         (b"path,labl\nx,a\n", "line 1: no column is called 'labl'; did you mean 'label'?"),
         (b"path,label,splt\nx,a,val\n", "did you mean 'split'?"),
         (b"path,label,class\nx,a,b\n", "two columns are called label"),
@@ -132,4 +137,72 @@ fn a_survey_goes_on_where_a_scan_refuses() {
         assert_eq!(found.photos.iter().filter(|(part, _)| *part == Part::Val).count(), photos);
         assert_eq!(found.classes, ["ants", "bees", "Ants", "wasps"]);
     }
+}
+
+/// What a list comes to: the names of its photos, and its classes.
+fn found(file: &Path, listed: &ListedFiles) -> (Vec<String>, Vec<String>) {
+    let found = scan_listed(file, None, listed).unwrap();
+    let root = file.parent().unwrap();
+    let name =
+        |sample: &icecap_data::Sample| sample.path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    (found.train.iter().map(name).collect(), found.classes)
+}
+
+#[test]
+fn columns_and_paths_are_read_as_other_programs_write_them() {
+    let photos = ["train/a1.jpg", "train/b1.jpg"].map(str::to_owned).to_vec();
+    let classes = ["ant", "bee"].map(str::to_owned).to_vec();
+    for text in [
+        "filename,class\ntrain/a1.jpg,ant\ntrain/b1.jpg,bee\n",
+        "image,label\ntrain/a1.jpg,ant\ntrain/b1.jpg,bee\n",
+        "\u{feff}Image_Path , Category\r\ntrain/a1.jpg,ant\r\n  ,\r\ntrain/b1.jpg,bee\r\n\r\n",
+        "id,filepath,species\n1,train/a1.jpg,ant\n2,train/b1.jpg,bee\n",
+        "Path,Label\ntrain\\a1.jpg,ant\ntrain\\b1.jpg,bee\n",
+        "path,label\ntrain/a1,ant\ntrain/b1,bee\n",
+        // Ids of photos in a folder beside the list.
+        "id,label\na1,ant\nb1,bee\n",
+        "path,label,image,labels\ntrain/a1.jpg,ant,x,y\ntrain/b1.jpg,bee,x,y\n",
+    ] {
+        let (folder, file) = listing(text.as_bytes());
+        fs::create_dir_all(folder.path().join("train")).unwrap();
+        for photo in &photos {
+            fs::write(folder.path().join(photo), "x").unwrap();
+        }
+        assert_eq!(found(&file, &ListedFiles::default()), (photos.clone(), classes.clone()), "{text}");
+    }
+    let (folder, file) = listing(b"id,label\na1,ant\nb1,bee\n");
+    let listed = ListedFiles { root: Some(folder.path().join("train")), extension: Some("jpg".to_owned()) };
+    assert_eq!(found(&file, &listed), (photos, classes), "nothing has to be there to be named");
+}
+
+#[test]
+fn a_folder_that_is_named_too_high_says_which_one_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for file in [
+        "parts/data/train/a/1.jpg",
+        "parts/data/train/b/1.jpg",
+        "parts/data/val/a/2.jpg",
+        "deep/x/y/a/1.jpg",
+        "deep/x/y/b/1.jpg",
+        "one/a/1.jpg",
+        "one/a/sub/2.jpg",
+        "hollow/a/b/c/d.txt",
+    ] {
+        fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+        fs::write(root.join(file), "x").unwrap();
+    }
+    for (high, meant) in [("parts", "parts/data"), ("deep", "deep/x/y")] {
+        let error = scan(&root.join(high), None).unwrap_err();
+        assert!(matches!(&error, Error::TooHigh { inside, .. } if *inside == root.join(meant)), "{error}");
+        let problems = survey(&root.join(high), None).unwrap().problems;
+        assert!(
+            matches!(&problems[..], [Problem::TooHigh { inside, .. }] if *inside == root.join(meant)),
+            "{problems:?}"
+        );
+        // The advice is right.
+        assert_eq!(scan(&root.join(meant), None).unwrap().classes, ["a", "b"]);
+    }
+    assert!(matches!(scan(&root.join("one"), None), Err(Error::OneClass { .. })));
+    assert!(scan(&root.join("hollow"), None).is_err());
 }

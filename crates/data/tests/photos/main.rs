@@ -4,6 +4,7 @@
 //! `ICECAP_TEST_ASSETS` names a folder with large assets; tests that need it say so and return without it.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod awkward;
 mod cache;
 mod cuts;
 mod formats;
@@ -13,6 +14,7 @@ mod listed;
 mod make;
 mod resize;
 mod scan;
+mod tiff;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -66,7 +66,7 @@ impl std::fmt::Display for Oddity {
             Self::OneColor { levels } => {
                 write!(f, "all of one color, {levels:.0} gray levels apart at most")
             }
-            Self::Animated => f.write_str("animated; only the first frame is used"),
+            Self::Animated => f.write_str("animated, or of several pages; only the first is used"),
             Self::Transparent => f.write_str("has transparent pixels; their color is used as stored"),
             Self::File(warning) => warning.fmt(f),
         }

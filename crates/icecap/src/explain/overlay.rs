@@ -7,7 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use icecap_data::{Limits, Loader, Photo, Region};
+use icecap_data::{Photo, Region, Turn};
 
 use crate::error::Error;
 use crate::explain::heatmap::{Heatmap, Heatmaps};
@@ -64,7 +64,7 @@ impl Overlay {
         side: usize,
     ) -> Result<Self, icecap_data::Error> {
         let preprocessing = classifier.preprocessing();
-        let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), preprocessing.exif);
+        let mut loader = classifier.backbone().loader(preprocessing.exif, &Turn::default());
         let photo = photo.open(&mut loader)?.photo()?;
         let seen = preprocessing.resize.seen(photo.width(), photo.height());
         let map = ClassMap { cells: map.of_class(class), size: map.size(), scale: map.scale() };

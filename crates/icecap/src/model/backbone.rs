@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use icecap_data::{ExifPolicy, Limits, Loader, Turn};
 use icecap_graph::{Net, Params, Plan, Precision, Spec, Tap};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{
@@ -30,6 +31,8 @@ enum ParamsPlace {
 #[derive(Clone, Debug)]
 pub struct Backbone {
     inner: Arc<Inner>,
+    /// What one photo may ask for.
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl Backbone {
     /// The same, which nobody else has yet, with what its file has beside the net.
     fn with_file(self, head: FileHead, notes: Vec<String>) -> Self {
         let Some(inner) = Arc::into_inner(self.inner) else { unreachable!("nobody else has it yet") };
-        Self { inner: Arc::new(Inner { head, notes, ..inner }) }
+        Self { inner: Arc::new(Inner { head, notes, ..inner }), limits: self.limits }
     }
 
     pub(crate) fn of(params: Arc<Params>, net: Net, record: Record, runner: Runner) -> Self {
@@ -79,31 +82,20 @@ impl Backbone {
     }
 
     fn with(params: ParamsPlace, net: Net, record: Record, runner: Runner) -> Self {
-        let Runner { isa, threads, .. } = runner;
+        let Runner { isa, threads, limits, .. } = runner;
         let (integers_sha256, origin, threads) =
             (OnceLock::new(), Quantization::default(), Arc::new(threads));
         let net = Arc::new(net);
         let (head, notes) = (FileHead::None, Vec::new());
-        Self {
-            inner: Arc::new(Inner {
-                params,
-                net,
-                integers_sha256,
-                origin,
-                record,
-                head,
-                notes,
-                isa,
-                threads,
-            }),
-        }
+        let inner = Inner { params, net, integers_sha256, origin, record, head, notes, isa, threads };
+        Self { inner: Arc::new(inner), limits }
     }
 
     /// The same, which nobody else has yet, with what is stated of its integers.
     pub(crate) fn stating(self, sha256: Digest, origin: Quantization) -> Self {
         let Some(inner) = Arc::into_inner(self.inner) else { unreachable!("nobody else has it yet") };
         let integers_sha256 = OnceLock::from(sha256);
-        Self { inner: Arc::new(Inner { integers_sha256, origin, ..inner }) }
+        Self { inner: Arc::new(Inner { integers_sha256, origin, ..inner }), limits: self.limits }
     }
 
     /// The backbone in int8 of a model file, with its net packed.
@@ -125,7 +117,24 @@ impl Backbone {
             isa: self.inner.isa,
             threads: Arc::clone(&self.inner.threads),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), limits: self.limits }
+    }
+
+    /// Returns this backbone with other limits on what one photo may ask for.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// A loader of photos for this backbone, which takes its turn at large ones.
+    pub(crate) fn loader(&self, exif: ExifPolicy, turn: &Turn) -> Loader {
+        Loader::new(self.isa(), self.limits, exif).in_turn(turn)
+    }
+
+    /// Returns what one photo may ask for.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The backbone of a model file that has it in int8, opened as a backbone alone.

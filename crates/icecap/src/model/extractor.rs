@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use icecap_data::{
-    About, Cache, CacheKey, CacheKeyParts, Digest, Limits, Loader, OpenPhoto, ResizeSpec, Views, Warning,
+    About, Cache, CacheKey, CacheKeyParts, Digest, Loader, OpenPhoto, ResizeSpec, Turn, Views, Warning,
 };
 use icecap_graph::{Arena, Input, Plan, Precision, Tap};
 use icecap_kernels::Threads;
@@ -47,6 +47,8 @@ pub struct Extractor {
     cache: Option<Arc<Cache>>,
     describe: bool,
     views: Views,
+    /// Whose turn it is among the workers to hold a large photo.
+    turn: Turn,
 }
 
 /// Where the cache keeps what is known of a photo beside its features; no stage is called so.
@@ -73,6 +75,7 @@ impl Extractor {
             cache: None,
             describe: false,
             views: Views::Plain,
+            turn: Turn::default(),
         })
     }
 
@@ -145,7 +148,7 @@ impl Extractor {
             self.workers.push(self.worker());
         }
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views } = self;
+        let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views, .. } = self;
         let shared = Shared {
             params: backbone.net_sha256(),
             preprocessing: preprocessing.to_string(),
@@ -175,7 +178,7 @@ impl Extractor {
 
     fn worker(&self) -> Worker {
         Worker {
-            loader: Loader::new(self.backbone.isa(), Limits::default(), self.preprocessing.exif),
+            loader: self.backbone.loader(self.preprocessing.exif, &self.turn),
             pixels: vec![0.0; self.preprocessing.resize.values()],
             arenas: [self.plan.arena()],
         }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use icecap_data::{Cache, Limits, Loader};
+use icecap_data::{Cache, Loader, Turn};
 use icecap_graph::int8::{MOST_JUDGED, MOST_PHOTOS, Photos, calibrate};
 use icecap_graph::{Input, Precision, Tap};
 use icecap_weights::{IntegerBackbone, Quantization, integers_digest};
@@ -134,7 +134,8 @@ impl Backbone {
         progress: &(dyn Fn(usize) -> ControlFlow<()> + Sync),
     ) -> Result<Vec<Option<Vec<f32>>>, Error> {
         let count = self.threads().count().min(photos.len()).max(1);
-        let loader = || Loader::new(self.isa(), Limits::default(), preprocessing.exif);
+        let turn = Turn::default();
+        let loader = || self.loader(preprocessing.exif, &turn);
         let mut loaders: Vec<Loader> = (0..count).map(|_| loader()).collect();
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
         let go_on = || match stopped.load(Ordering::Relaxed) {

@@ -1,5 +1,6 @@
 //! What a backbone runs on and in, as a caller asks for it and as this machine has it.
 
+use icecap_data::Limits;
 use icecap_graph::Precision;
 use icecap_kernels::{Isa, MAX_THREADS, Threads};
 
@@ -18,6 +19,8 @@ pub struct Settings {
     /// Weights opened in int8 are quantized from their tensors alone. A model is only opened in the precision that its head
     /// was trained on.
     pub precision: Option<Precision>,
+    /// What one photo may ask for; by default photos of up to 120 megapixels are read.
+    pub limits: Limits,
 }
 
 impl Settings {
@@ -39,6 +42,7 @@ pub(crate) struct Runner {
     pub(crate) isa: Isa,
     /// The precision asked for.
     pub(crate) precision: Option<Precision>,
+    pub(crate) limits: Limits,
     pub(crate) threads: Threads,
 }
 
@@ -52,7 +56,8 @@ impl Runner {
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
             count => count,
         };
-        Ok(Self { isa, precision: settings.precision, threads: Threads::new(count)? })
+        let Settings { precision, limits, .. } = settings;
+        Ok(Self { isa, precision, limits, threads: Threads::new(count)? })
     }
 
     /// The precision for weights, whose tensors are those of training.

@@ -32,12 +32,16 @@ fn grouped(arg: Arg, command: &str) -> Arg {
     }
     let heading = match arg.get_id().as_str() {
         "quiet" | "progress_json" => return arg,
-        "weights" | "scaling" | "size" | "resize" | "exif" | "manifest" => "Weights and input",
+        "weights" | "scaling" | "size" | "resize" | "exif" | "max_pixels" | "manifest" => "Weights and input",
         "threads" | "no_cache" | "cache" | "strict" => "How it runs",
         "out" | "output" | "format" | "top" | "json" | "jsonl" | "csv" | "record" | "head_only" | "maps" => {
             "Output"
         }
-        "val" | "val_split" | "seed" | "since" | "group" | "exclude" if command == "train" => "Photos",
+        "val" | "val_split" | "seed" | "since" | "group" | "exclude" | "classes" | "root" | "extension"
+            if command == "train" =>
+        {
+            "Photos"
+        }
         _ if command == "train" => "Training",
         _ if command.starts_with("bench") => "Measurement",
         _ if command == "weights pull" => "Network",

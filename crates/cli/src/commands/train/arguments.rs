@@ -37,9 +37,10 @@ pub(super) fn arguments(
         size: preprocessing.size(),
         resize: preprocessing.resize.mode.to_string(),
         exif: preprocessing.exif.to_string(),
+        max_pixels: options.input.limits().pixels,
     };
     let run = RunArguments {
-        val_split: options.val_split,
+        val_split: options.held_back(),
         folds: options.folds,
         group: options.group.clone(),
         augment: options.augment.augment.map(|augment| augment.to_string()),

@@ -39,12 +39,12 @@ pub(crate) struct Options {
     pub(super) augment: AugmentOptions,
     #[command(flatten)]
     pub(super) training: TrainingOptions,
-    /// Share of each class that is held back for validation if the folder has no validation photos
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
-    pub(super) val_split: f64,
+    /// Share of each class that is held back for validation if the folder has no validation photos [default: 0.2]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
+    pub(super) val_split: Option<f64>,
     /// Cross-validate on the training photos, in so many folds; no photo is then held back if the folder has no
     /// validation photos
-    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(2..=100))]
+    #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = folds)]
     pub(super) folds: Option<u32>,
     /// Keep photos together that are not independent: those whose path below the class folder gives the same first
     /// capture group (or match), as in '^(cow-[0-9]+)_'
@@ -71,10 +71,20 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Returns the share of each class that is held back for validation.
+    pub(super) fn held_back(&self) -> f64 {
+        self.val_split.unwrap_or(0.2)
+    }
+
     /// Returns what is trained on.
     pub(super) fn folder(&self) -> &Path {
         self.folder.as_deref().unwrap_or(Path::new(""))
     }
+}
+
+fn folds(text: &str) -> Result<u32, String> {
+    let folds = text.parse().ok().filter(|folds| (2..=100).contains(folds));
+    folds.ok_or_else(|| "use a number of folds from 2 to 100".to_owned())
 }
 
 fn held_back(text: &str) -> Result<f64, String> {

@@ -152,7 +152,7 @@ impl<'a> Report<'a> {
             (None, Some(_)) => "the folder's own part".to_owned(),
             (None, None) if self.dataset.val.is_empty() => "none held back, judged by folds".to_owned(),
             (None, None) => {
-                let share = 100.0 * self.options.val_split;
+                let share = 100.0 * self.options.held_back();
                 format!("{share:.0} % of each class, drawn by seed {}", self.options.training.seed)
             }
         }

@@ -127,11 +127,15 @@ fn overridden(options: &Options, mut weights: Weights) -> Result<Weights, Failur
 
 /// Returns the names of the classes: in the text itself, or in the file that it names behind an `@`.
 fn class_names(text: &str) -> Result<Vec<String>, Failure> {
-    let names = |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect();
+    let names =
+        |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect::<Vec<_>>();
     let Some(path) = text.strip_prefix('@').map(Path::new) else { return Ok(names(text.split(','))) };
     let lines = icecap::advanced::kernels::with_mapped_file(path, MAX_NAMES, |bytes| {
         let lines = std::str::from_utf8(bytes).ok()?;
-        Some(names(lines.trim_end().split('\n')))
+        // Some editors begin a text with a byte order mark, and end it with empty lines.
+        let mut names = names(lines.strip_prefix('\u{feff}').unwrap_or(lines).split('\n'));
+        names.retain(|name| !name.is_empty());
+        Some(names)
     })?;
     lines.ok_or_else(|| {
         Failure::new(Code::Content, format!("{}: is no text; name a class on each line", path.display()))

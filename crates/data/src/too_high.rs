@@ -1,0 +1,38 @@
+//! A folder that is named one level too high: what unpacked archives are often like.
+
+use std::path::{Path, PathBuf};
+
+use crate::inventory::{SkipReason, Skipped};
+use crate::parts::parts_of;
+use crate::walk::visible_folders;
+
+/// Folders within each other that are looked into.
+const DEEPEST: usize = 4;
+
+/// The folder at or below `only`, the single folder of a dataset, that has class folders or parts; `None` if photos lie in
+/// `only` itself, or no such folder is there.
+pub(crate) fn dataset_in(only: &Path) -> Option<PathBuf> {
+    let mut folder = only.to_owned();
+    for _ in 0..DEEPEST {
+        let (folders, photos) = inside(&folder)?;
+        if photos > 0 {
+            return None;
+        }
+        let parts = parts_of(&folder).ok()?.is_some();
+        let holding =
+            || folders.iter().filter(|folder| inside(folder).is_some_and(|(_, photos)| photos > 0)).count();
+        if parts || holding() >= 2 {
+            return Some(folder);
+        }
+        let [inner] = &folders[..] else { return None };
+        folder = inner.clone();
+    }
+    None
+}
+
+/// The folders in a folder, and how many files there may be photos.
+fn inside(folder: &Path) -> Option<(Vec<PathBuf>, usize)> {
+    let mut files: Vec<Skipped> = Vec::new();
+    let folders = visible_folders(folder, &mut files).ok()?;
+    Some((folders, files.iter().filter(|file| file.reason == SkipReason::NoClass).count()))
+}
