@@ -142,6 +142,7 @@ fn of_older_protocols() -> Vec<(&'static str, Pickle)> {
     ]
 }
 
+/// Opens: PyTorch | checkpoints of trainers: a `state_dict` under any key, beside settings, dates, numpy numbers, optimizers, objects of unknown classes | found by what it holds; nothing is built or run
 #[test]
 fn whatever_is_no_tensor_is_passed_over() {
     let (tensors, _) = two_nets();
@@ -167,6 +168,7 @@ fn whatever_is_no_tensor_is_passed_over() {
     assert_eq!(Container::parse(&file, "file".as_ref()).unwrap().passed_over(), ["argparse.Namespace"]);
 }
 
+/// Opens: PyTorch | a `state_dict` that is an object of a class of its own | by its items
 #[test]
 fn a_dict_of_a_class_of_somebody_s_own_holds_the_net_too() {
     let (tensors, _) = two_nets();
@@ -177,6 +179,7 @@ fn a_dict_of_a_class_of_somebody_s_own_holds_the_net_too() {
     assert_same(&from_bytes(&torch_zip(&pickle, &own), "file").unwrap(), &tensors);
 }
 
+/// Refuses: PyTorch | a whole module, pickled | its class, and the lines of Python that save its tensors
 #[test]
 fn a_whole_module_is_named_with_what_saves_its_tensors() {
     let own = prefixed(&net::tensors(&net::tiny(), None), "", 0);
@@ -190,6 +193,7 @@ fn a_whole_module_is_named_with_what_saves_its_tensors() {
     }
 }
 
+/// Opens: PyTorch | moving averages (EMA, SWA) beside or instead of the weights | told; `--ema` takes them
 #[test]
 fn averages_are_told_and_taken_only_where_they_are_asked_for() {
     let (plain, halved) = two_nets();
@@ -234,6 +238,7 @@ fn averages_are_told_and_taken_only_where_they_are_asked_for() {
     assert!(matches!(error, Error::NoAverages { .. }), "{error}");
 }
 
+/// Refuses: PyTorch | several nets in one file | their names
 #[test]
 fn of_several_nets_none_is_guessed() {
     let (plain, halved) = two_nets();
@@ -252,6 +257,7 @@ fn of_several_nets_none_is_guessed() {
 }
 
 /// Values of 16 and 64 bits that are f32 exactly, in one file with f32.
+/// Opens: PyTorch | f16, bf16 and f64 | as PyTorch's `.float()`
 #[test]
 fn floats_of_other_widths_are_read() {
     let (tensors, _) = two_nets();

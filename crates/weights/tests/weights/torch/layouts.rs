@@ -179,7 +179,7 @@ pub(crate) fn assert_same(weights: &Weights, tensors: &Tensors) {
 const OTHERS: [Layout; 5] =
     [Layout::Torchvision, Layout::Timm, Layout::HuggingFace, Layout::Flat, Layout::OpenMmLab];
 
-/// Opens: PyTorch | a `state_dict` in the names of torchvision, timm, or Google's port in transformers | epsilon, padding and pixels of its layout
+/// Opens: PyTorch | a `state_dict` in the names of torchvision, timm, Google's port in transformers, OpenMMLab, or the flat ones of d-li14 and tonylins | epsilon, padding and pixels of its layout
 #[test]
 fn a_net_under_other_names_is_the_same_net() {
     let tensors = net::tensors(&net::tiny(), Some(10));
@@ -217,6 +217,7 @@ fn each_layout_brings_its_numbers() {
     }
 }
 
+/// Opens: PyTorch | one prefix before all names: `module.`, `model.`, `_orig_mod.`, several in a row | taken off
 #[test]
 fn other_forms_of_the_names_open_too() {
     let tensors = net::tensors(&net::tiny(), Some(10));
