@@ -9,7 +9,7 @@ use super::{
     blocks::{BlockRow, Segment, segments, tiles},
     lanes::Lanes,
     layout::Grouping,
-    packed::{GROUP, Outcome, PackedIntegers},
+    packed::{Outcome, PackedIntegers},
     portable::Portable,
     project::cut,
     tile::{Entry, Groups, biased, sums},
@@ -115,8 +115,8 @@ pub fn last_integers(
     let base = Tile {
         entry: Entry {
             input: input.as_ptr(),
-            apart: [GROUP / 2, group],
-            pieces: weights.pieces(),
+            segment: group,
+            segments: weights.groups(),
             weights: weights.weights.as_ptr(),
             panel: weights.panel_len(),
         },

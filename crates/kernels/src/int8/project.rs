@@ -15,7 +15,7 @@ use super::{
     blocks::{BlockRow, Segment, segments, tiles},
     lanes::Lanes,
     layout::{Grouping, QUAD, eighths_len},
-    packed::{GROUP, Outcome, PackedIntegers, Reading},
+    packed::{Outcome, PackedIntegers, Reading},
     portable::Portable,
     tile::{Entry, Groups, ScaleTable, biased, sums},
 };
@@ -203,8 +203,8 @@ pub fn project_integers(
     let base = Tile {
         entry: Entry {
             input: input.as_ptr(),
-            apart: [GROUP / 2, from],
-            pieces: weights.pieces(),
+            segment: from,
+            segments: weights.groups(),
             weights: weights.weights.as_ptr(),
             panel: weights.panel_len(),
         },

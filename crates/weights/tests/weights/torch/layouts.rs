@@ -262,6 +262,16 @@ fn other_forms_of_the_names_open_too() {
     }
 }
 
+/// Refuses: PyTorch | timm's deeper nets, `mobilenetv2_110d` and `120d` | the block that is one too many
+#[test]
+fn deeper_nets_are_named() {
+    let tensors = net::tensors(&net::tiny(), None);
+    let mut more = renamed(&tensors, Layout::Timm);
+    more.push(Tensor::plain("blocks.1.2.conv_pw.weight", more.len(), &[1], &[1.0]));
+    let error = from_bytes(&safetensors(&more), "file").unwrap_err().to_string();
+    assert!(error.contains("'blocks.1.2' is a block more") && error.contains("mobilenetv2_110d"), "{error}");
+}
+
 #[test]
 fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
     let tensors = net::tensors(&net::tiny(), Some(10));
