@@ -23,16 +23,16 @@ const STARTER: Expected = Expected {
     net: "starter",
     sums: [
         [
-            "2fd42ffab0fa18a0b1f7ae3ea7d0adc2b330fbd5544f503bba9dddb7e796996e",
-            "e04b3ee3aad5b99c9b6284a4fa593e6b97443c25d455968643973816bf6fee3f",
+            "5e2abbe0c0b38c4ba7b295b0883e487cb19e7389852f9cf1d5dc8a0f5bacfadb",
+            "e7c6b0f311980b28b408690b913723157ec0fc547fae010080701efa0be36b21",
         ],
         [
-            "761dd2f168cae1195f43e36d174d0952013e28c02f8178b83537341977338d48",
-            "58ae47571ad8fc32d9d18e7f4aabf85b9499ca56f13d740f86b03a76c86a1363",
+            "4b339c48a8b7cf3888d616614a72960d802b97e25e0c5e036d2aeef9e165cf91",
+            "7076e1bdd10e233062aec93902d46384d7af8aa11f3d9b445d268ed80fe47d2a",
         ],
         [
-            "564c8164b85de141e60f2a3d324cbf8da36733ba29e9ec5863e716672b0c94dc",
-            "229cb4c3669ce28e64cf14aa31be9036942ba06e409bbfeaa8a0e566edf59cc1",
+            "d16bb56b22bb57ae07a39fa1d2417e8e7e9c984b853d3d4299bafc165fb65019",
+            "142668f176a48fa8d871ec8e9ebac295e225c1c533e94dec303a0b5cde2334b7",
         ],
     ],
 };
@@ -40,16 +40,16 @@ const IMAGENET: Expected = Expected {
     net: "ImageNet",
     sums: [
         [
-            "6bc5dba5038414a44897e46f467ffd22ec1d6fc4533759482cbac1ab777385b7",
-            "2db474187c028cf997fdeb2af4ef70c7596178dfb6cbb5288d0f91aa21b0dfe8",
+            "eb72fa9144daccff68e6b3133e98857a59cc33ae5654fcd65a418508bbc8d204",
+            "396babcfc8d9f2ec0bb68df3576ce0c36a227c61e668ab5b7c7fdee201983b7b",
         ],
         [
-            "1852765fe9faec9600a006d0d0fe4691c89fc32850909c8b3197977e6cba6867",
-            "d00ba08f68342529df13e5f2b9711196ca5233286ccfcfb934522cbe66c311a3",
+            "9eb25ec6bb760352a8b64e9e2435c7993a273864c01a487dc189f9ac0f9b6dc5",
+            "1679d65c11d9a367e9e228d8fd5626861487342d1ff92d16e12e8c2b14441795",
         ],
         [
-            "c1c9c3c1cb15816f8e0c316a9bfd0a0bfe3c2abe8ab7e1cec08d0db8b6203e43",
-            "58e9b7e7c6886df3e5d5b4411faa01424035cc7470193799881ce5c99cc8d661",
+            "6296fe066f979104681b1d0ca44eb0d72a3bdf7bbebfb54851847f7ee1d893d0",
+            "88c07ab056446b1aa47948112f3d4fd141170b88f7d261df45eab13200303965",
         ],
     ],
 };
@@ -128,8 +128,8 @@ fn imagenet_weights_have_one_checksum_on_every_processor() {
 /// SHA-256 of the integers that photos give the starter at this size, with what f32 shows on the portable kernels, which
 /// has the same bits on every processor.
 const CALIBRATED: [([usize; 2], &str); 2] = [
-    ([96, 96], "a9bfbdc839ee872c8fd711462aca075ff41dd7310c197c392e667a217d7985d5"),
-    ([97, 131], "6d67f7c722b777739e75a7ad551fd3ecd5fea4f6de5b46f3671e046c4e63aec9"),
+    ([96, 96], "7dc9d1f383581fe7479ba66308126f2a9151c8ef54b8dccb0f9a47ded74c76ff"),
+    ([97, 131], "d8c29530b6402d5d23d3f696d8de6f33f58bb78a93203295ca0502e61dbf6a08"),
 ];
 
 #[test]

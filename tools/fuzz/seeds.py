@@ -117,6 +117,10 @@ def dicts():
     yield "plain", plain
     yield "view", {"conv_stem.weight": Tensor(whole, (2, 3, 2, 2), (12, 1, 6, 3)), "bn1.bias": Tensor(whole, (2,), offset=4)}
     yield "checkpoint", {"epoch": 3, "state_dict": {f"module.{k}": v for k, v in plain.items()}, "lr": 0.5, "note": None}
+    averages = {f"module.{k}": v for k, v in plain.items()} | {"n_averaged": counter}
+    yield "averages", {"model": plain, "model_ema": averages, "args": argparse.Namespace(lr=0.5, path=pathlib.PurePosixPath("a"))}
+    head = {"fc.1.weight": Tensor(whole, (4, 6)), "fc.2.running_mean": Tensor(whole, (4,)), "fc.2.running_var": Tensor(whole, (4,))}
+    yield "head", plain | head | {"fc.4.weight": Tensor(whole, (2, 4)), "criterion.weight": Tensor(whole, (2,))}
     half, brain = (Tensor(Storage(kind, bytes(6)), (3,)) for kind in ("HalfStorage", "BFloat16Storage"))
     yield "types", {"a": half, "b": brain, "c": [1, (2, "x")]}
 

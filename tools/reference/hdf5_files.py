@@ -6,13 +6,14 @@ in its function's first line; what is expected of it, in `crates/weights/tests/w
 the same bytes, except for the times of making that headers of version 2 have.
 
 usage: hdf5_files.py [--out FOLDER]
-needs: pip install h5py numpy
+needs: pip install h5py numpy ml_dtypes
 """
 
 import argparse
 import pathlib
 
 import h5py
+import ml_dtypes
 import numpy as np
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "crates/weights/tests/golden/hdf5"
@@ -154,6 +155,16 @@ def types(path):
         file["null"] = h5py.Empty("f4")
 
 
+def floats(path):
+    """Floats of other widths in both orders, and bfloat16 as Keras writes it: pairs of bytes, and an attribute."""
+    values = np.array([0.5, -600.0, 1.0 + 2.0**-9, 2.0**-26, 65504.0])
+    with h5py.File(path, "w") as file:
+        for dtype in ["<f2", ">f2", "<f8", ">f8"]:
+            file[dtype.replace("<", "little_").replace(">", "big_")] = values.astype(dtype)
+        file.create_dataset("bfloat16", data=values.astype(ml_dtypes.bfloat16)).attrs["dtype"] = "bfloat16"
+        file.create_dataset("opaque", data=values.astype(ml_dtypes.bfloat16))
+
+
 def chunked(path):
     """Values in chunks, deflated."""
     with h5py.File(path, "w") as file:
@@ -196,7 +207,7 @@ def virtual(path):
         file.create_virtual_dataset("b", layout)
 
 
-FILES = [fixed, model, split, big_endian, user_block, tracked, superblock_2, superblock_3, narrow, walked, types]
+FILES = [fixed, model, split, big_endian, user_block, tracked, superblock_2, superblock_3, narrow, walked, types, floats]
 REFUSED = [chunked, unwritten, soft_link, dense_links, dense_attributes, virtual]
 
 

@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(Format::of(b"MM\0*\0\0\0\x08").unwrap(), Format::Tiff);
     }
 
+    /// Refuses: photos | AVIF, HEIC and others that are not read | the format, and the command that converts it
     #[test]
     fn a_picture_that_is_not_read_comes_with_the_command_that_converts_it() {
         let said = |bytes: &[u8]| Format::of(bytes).unwrap_err().to_string();

@@ -11,7 +11,7 @@
 //! So weights and biases are ours to the last bit, and what differs is rounding between the layers: see `docs/export.md`
 //! for how often the answers agree.
 
-use icecap_graph::int8::{Bottleneck, IntegerConv, IntegerNet, Outcome, RELU6_STEP, fine_weight, is_fine};
+use icecap_graph::int8::{Bottleneck, IntegerConv, IntegerNet, Outcome, RELU6_STEP, fine_weight};
 use icecap_graph::{ConvLayer, INPUT_CHANNELS, Part, Scaling};
 
 /// The largest byte.
@@ -190,7 +190,7 @@ impl<'a> AffineNet<'a> {
             Part::Depthwise | Part::Project => 0.0,
             Part::Expand | Part::Last => {
                 let zeros = sum(&|_, weight| f64::from(weight) * zero);
-                let fine = is_fine(weights.clone().count());
+                let fine = self.net.read_by(layer).is_some_and(|read| read.fine);
                 // Ours reads the lower bits with rounded weights, or rounds them up from a half on: either shifts the
                 // mean of a sum, and what other engines make of real numbers does not.
                 let shift = match fine {
@@ -220,18 +220,17 @@ mod tests {
         (stream.range(0.0, 1.0) * (largest as f32 + 0.999)) as i32
     }
 
-    /// What our integers make of one window's values, as a real number: `eighths` of what left a block, else bytes.
-    fn ours(conv: &IntegerConv, output: usize, values: &[i32], eighths: bool) -> f64 {
+    /// What our integers make of one window's values, as a real number: eighths of what left the block `read`, else bytes.
+    fn ours(conv: &IntegerConv, output: usize, values: &[i32], read: Option<Bottleneck>) -> f64 {
         let outputs = match &conv.outcome {
             Outcome::Rescaled(rescale) => rescale.len(),
             Outcome::Real(factors) => factors.len(),
         };
         let weights = conv.weights.iter().skip(output).step_by(outputs);
-        let fine = eighths && is_fine(values.len());
-        let term = |(&weight, &value): (&i8, &i32)| match (eighths, fine) {
-            (false, _) => i32::from(weight) * value,
-            (true, false) => i32::from(weight) * ((value + 4) >> 3).min(255),
-            (true, true) => i32::from(weight) * (value >> 3) + i32::from(fine_weight(weight)) * (value & 7),
+        let term = |(&weight, &value): (&i8, &i32)| match read.map(|read| read.fine) {
+            None => i32::from(weight) * value,
+            Some(false) => i32::from(weight) * ((value + 4) >> 3).min(255),
+            Some(true) => i32::from(weight) * (value >> 3) + i32::from(fine_weight(weight)) * (value & 7),
         };
         let sum = conv.bias[output] + weights.zip(values).map(term).sum::<i32>();
         match &conv.outcome {
@@ -257,8 +256,8 @@ mod tests {
         let affine = AffineNet::new(net).unwrap();
         let (own, other) = (net.conv(layer), affine.conv(layer));
         let outputs = other.bias.len();
-        let (inputs, eighths) =
-            (own.weights.len() / outputs, matches!(layer.part, Part::Expand | Part::Last));
+        let (inputs, read) = (own.weights.len() / outputs, net.read_by(layer));
+        let eighths = read.is_some();
         let mut stream = Stream::new(7, Purpose::Test, 0, layer.block as u32);
         let (mut largest, mut sum, mut count) = (0.0f64, 0.0, 0.0);
         for round in 0..20 * outputs {
@@ -269,7 +268,7 @@ mod tests {
             let byte = |value: &i32| (f64::from(*value) / f64::from(EIGHTHS)).round_ties_even() as i32;
             let bytes: Vec<i32> =
                 values.iter().map(|value| if eighths { byte(value) } else { *value }).collect();
-            let (mut own, mut other) = (ours(own, output, &values, eighths), theirs(&other, output, &bytes));
+            let (mut own, mut other) = (ours(own, output, &values, read), theirs(&other, output, &bytes));
             if layer.part == Part::Project {
                 own = own / f64::from(EIGHTHS) + f64::from(net.blocks[layer.block].output.zero);
             }

@@ -13,7 +13,8 @@
 //!        16  params_sha256 or integers_sha256, 32 bytes
 //!        48  BatchNorm's epsilon, f32; padding, u32: 0 same, 1 symmetric; pixel scaling, 6 x f32
 //!        80  output channels of the stem, the 17 blocks, the last convolution, 19 x u32
-//!       160  in int8: the step of what leaves each block, 17 x f64, and the byte of 0.0 there, 17 x u8
+//!       160  in int8: the step of what leaves each block, 17 x f64, and the byte of 0.0 there, 17 x u8,
+//!            and whether it is read with all bits, 17 x u8, 1 or 0
 //!            zeros
 //!      4096  the packed values (`Net::packed_values`, `Net::packed_integers`), each buffer from a multiple of 64 bytes on
 //! ```
@@ -48,6 +49,8 @@ const CHANNELS: usize = BLOCKS + 2;
 /// Where the steps of a net in int8 start, and the zeros behind them.
 const STEPS: usize = 160;
 const ZEROS: usize = STEPS + BLOCKS * size_of::<f64>();
+/// Where it says how each of them is read.
+const FINE: usize = ZEROS + BLOCKS;
 
 /// Which packed net is meant: its precision, and the hash of its params or integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +185,7 @@ fn outputs(header: &[u8; HEADER]) -> Option<Vec<Bottleneck>> {
     let output = |block: usize| {
         let step = f64::from_ne_bytes(*header[STEPS + block * size_of::<f64>()..].first_chunk()?);
         let is_step = step > 0.0 && step.is_finite();
-        is_step.then(|| Bottleneck { step, zero: header[ZEROS + block] })
+        is_step.then(|| Bottleneck { step, zero: header[ZEROS + block], fine: header[FINE + block] == 1 })
     };
     (0..BLOCKS).map(output).collect()
 }
@@ -254,6 +257,7 @@ fn header(name: PackedName, net: &Net) -> [u8; HEADER] {
             let at = STEPS + block * size_of::<f64>();
             header[at..at + size_of::<f64>()].copy_from_slice(&output.step.to_ne_bytes());
             header[ZEROS + block] = output.zero;
+            header[FINE + block] = u8::from(output.fine);
         }
     }
     header

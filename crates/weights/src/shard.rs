@@ -45,6 +45,7 @@ fn is_list(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// Refuses: PyTorch | one shard of several | its number among how many
     #[test]
     fn a_part_is_known_by_its_number() {
         assert_eq!(part("a/model-00001-of-00002.safetensors".as_ref()), Some((1, 2)));

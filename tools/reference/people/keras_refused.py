@@ -293,7 +293,7 @@ def mobilenet_v1(m):
     return m.k.Model(inputs, m.pooled(dense(m))(base(inputs, training=False)))
 
 
-@refused("keras3", ".keras", "int8", "quantized", "quantization", "I8")
+@refused("keras3", ".keras", "int8", "quantized", "quantization", "I8", extract="either", outside=True)
 def quantized_by_keras(m):
     model = m.unrolled((96, 96, 3), m.pooled(dense(m)))
     m.after = lambda: model.quantize("int8") or model

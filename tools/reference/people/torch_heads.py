@@ -230,7 +230,7 @@ def quantized(b):
     return state
 
 
-@refused(".pth", "sparse")
+@refused(".pth", "sparse", "classifier.1", extract="either")
 def sparse(b):
     state = dict(b.torchvision().state_dict())
     state["classifier.1.weight"] = state["classifier.1.weight"].to_sparse()

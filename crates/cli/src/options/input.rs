@@ -74,7 +74,8 @@ impl BackboneOptions {
                 "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
                  name others with --weights or {WEIGHTS_VARIABLE}, as `icecap weights list` shows them"
             ));
-            return self.scaled(icecap::advanced::weights::starter()?, settings);
+            let starter = WeightsSource::Starter.weights(self.averages.choices())?;
+            return self.scaled(starter, settings);
         };
         let source = WeightsSource::find(&asked)?;
         let backbone = match self.scaling {

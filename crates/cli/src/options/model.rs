@@ -53,6 +53,10 @@ impl ModelOptions {
     /// else the starter, if it is the one that it was trained on.
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {
         let settings = self.settings();
+        if self.averages.ema && self.weights.is_none() {
+            let message = "--ema: the model has its net inside; it goes with --weights, for a model without";
+            return Err(Failure::new(Code::Arguments, message));
+        }
         if let Some(payload) = payload::find(&self.model)? {
             return self.open_bundled(payload);
         }

@@ -57,7 +57,7 @@ fn gray_alpha_and_depth_follow_the_table() {
     }
 }
 
-/// Opens: photos | JPEG, baseline and progressive, of any sampling | 8 bits, up to the limits of `--help`
+/// Opens: photos | JPEG, baseline and progressive, of any sampling | 8 bits, up to `--max-pixels`
 #[test]
 fn jpegs_of_every_structure_show_the_same_picture() {
     for (width, height) in [(1, 1), (8, 8), (9, 23), (45, 37), (70, 33)] {

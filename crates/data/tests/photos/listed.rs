@@ -148,6 +148,7 @@ fn found(file: &Path, listed: &ListedFiles) -> (Vec<String>, Vec<String>) {
     (found.train.iter().map(name).collect(), found.classes)
 }
 
+/// Opens: lists and folders | a CSV with `filename`, `image`, `filepath`, `image_path`, `file` or `id`, backslashes, a byte-order mark | by `--root` and `--extension`
 #[test]
 fn columns_and_paths_are_read_as_other_programs_write_them() {
     let photos = ["train/a1.jpg", "train/b1.jpg"].map(str::to_owned).to_vec();
@@ -175,6 +176,7 @@ fn columns_and_paths_are_read_as_other_programs_write_them() {
     assert_eq!(found(&file, &listed), (photos, classes), "nothing has to be there to be named");
 }
 
+/// Refuses: lists and folders | a folder one level too high | the folder that is meant
 #[test]
 fn a_folder_that_is_named_too_high_says_which_one_is_meant() {
     let folder = tempfile::tempdir().unwrap();

@@ -121,6 +121,7 @@ pub(crate) fn tiffs() -> Vec<(String, Vec<u8>)> {
     .collect()
 }
 
+/// Opens: photos | TIFF, its first page: strips of every common packing | plain, deflate, LZW, PackBits; 8 bits as they are
 #[test]
 fn strips_of_every_packing_show_what_was_drawn() {
     let mut compared = 0;
@@ -133,6 +134,7 @@ fn strips_of_every_packing_show_what_was_drawn() {
     assert_eq!(compared, 4);
 }
 
+/// Opens: photos | TIFF of 16 bits, gray, in either order of bytes | 16 bits become 8 as `v / 257`, rounded
 #[test]
 fn sixteen_bits_in_either_order_gray_either_way_and_planes() {
     let rgb = drawn();
@@ -162,6 +164,7 @@ fn sixteen_bits_in_either_order_gray_either_way_and_planes() {
     assert_eq!((turned.width(), turned.height()), (HEIGHT, WIDTH));
 }
 
+/// Refuses: photos | TIFF of another kind | what it uses that is not read
 #[test]
 fn what_is_not_read_is_refused_by_its_name() {
     let plain = || Tiff::rgb(vec![drawn()], 11);

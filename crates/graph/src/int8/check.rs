@@ -3,7 +3,7 @@
 
 use super::{
     convolution::{LARGEST_BIAS, LARGEST_WEIGHT},
-    integers::{BORDERS, Bottleneck, IntegerConv, IntegerNet, Outcome, RELU6_STEP},
+    integers::{BORDERS, Bottleneck, FINE_MOST, IntegerConv, IntegerNet, Outcome, RELU6_STEP},
 };
 use crate::{
     error::Error,
@@ -88,6 +88,10 @@ impl IntegerNet {
         if !usable(output.step) {
             return Err(format!("a step of {}, no positive number", output.step));
         }
+        let channels = self.spec.blocks()[block].output;
+        if output.fine && channels > FINE_MOST {
+            return Err(format!("{channels} channels read with all bits, expected at most {FINE_MOST}"));
+        }
         let is_residual = self.spec.blocks()[block].is_residual();
         if is_residual && block == 0 {
             let doubled = (0..=Bottleneck::MOST_DOUBLINGS).map(|shift| RELU6_STEP * f64::from(1 << shift));
@@ -99,12 +103,22 @@ impl IntegerNet {
         if is_residual && output != self.blocks[block - 1].output {
             let before = self.blocks[block - 1].output;
             return Err(format!(
-                "a step of {} from {} on, and what it adds has {} from {} on",
-                output.step, output.zero, before.step, before.zero
+                "a step of {} from {} on{}, and what it adds has {} from {} on{}",
+                output.step,
+                output.zero,
+                read(output),
+                before.step,
+                before.zero,
+                read(before)
             ));
         }
         Ok(())
     }
+}
+
+/// How a bottleneck is read, in words.
+fn read(bottleneck: Bottleneck) -> &'static str {
+    if bottleneck.fine { " with all bits" } else { "" }
 }
 
 /// Whether a number is a step or a factor.

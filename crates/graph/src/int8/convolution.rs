@@ -29,8 +29,8 @@ pub(crate) enum Entry {
     Pixels(Scaling),
     /// What a ReLU6 left.
     Relu6,
-    /// What left a block; read with all of its bits or as bytes.
-    Bottleneck(Bottleneck, bool),
+    /// What left a block.
+    Bottleneck(Bottleneck),
 }
 
 impl Entry {
@@ -40,7 +40,7 @@ impl Entry {
             // The scale of a pixel is part of the weights.
             Self::Pixels(_) => 1.0,
             Self::Relu6 => RELU6_STEP,
-            Self::Bottleneck(bottleneck, _) => bottleneck.step,
+            Self::Bottleneck(bottleneck) => bottleneck.step,
         }
     }
 }
@@ -170,7 +170,7 @@ impl Sums<'_> {
     fn zero(&self, border: usize) -> f64 {
         match self.entry {
             Entry::Relu6 => 0.0,
-            Entry::Bottleneck(bottleneck, _) => {
+            Entry::Bottleneck(bottleneck) => {
                 f64::from(bottleneck.zero) * self.whole.iter().map(|&weight| f64::from(weight)).sum::<f64>()
             }
             Entry::Pixels(scaling) => {
@@ -191,7 +191,7 @@ impl Sums<'_> {
             _ => (0..self.whole.len()).map(|input| off(input) * means[input]).sum(),
         };
         match self.entry {
-            Entry::Bottleneck(bottleneck, true) => {
+            Entry::Bottleneck(bottleneck) if bottleneck.fine => {
                 let eighth = |&weight: &i8| f64::from(fine_weight(weight)) - f64::from(weight) / 8.0;
                 let eighths: f64 = self.whole.iter().map(eighth).sum();
                 weights + eighths * MEAN_EIGHTHS * self.step * bottleneck.step
@@ -214,15 +214,15 @@ pub(crate) fn outside(border: usize, tap: usize) -> bool {
 pub(crate) fn bottleneck([low, high]: [f64; 2]) -> Bottleneck {
     let step = (high - low) / f64::from(LEVELS);
     if !(step > 0.0 && step.is_finite()) {
-        return Bottleneck { step: 1.0, zero: 0 };
+        return Bottleneck { step: 1.0, zero: 0, fine: false };
     }
-    Bottleneck { step, zero: (-low / step).round() as u8 }
+    Bottleneck { step, zero: (-low / step).round() as u8, fine: false }
 }
 
 /// The steps of what leaves a first block that adds what the first convolution gave: those of a ReLU6, doubled as often as
 /// the range asks for.
 pub(crate) fn bottleneck_of_relu6([low, high]: [f64; 2]) -> Bottleneck {
-    let needed = Bottleneck { step: (high - low) / f64::from(LEVELS), zero: 0 };
+    let needed = Bottleneck { step: (high - low) / f64::from(LEVELS), zero: 0, fine: false };
     let step = RELU6_STEP * f64::from(1 << needed.relu6_shift());
-    Bottleneck { step, zero: (-low / step).round().min(f64::from(LEVELS)) as u8 }
+    Bottleneck { step, zero: (-low / step).round().min(f64::from(LEVELS)) as u8, fine: false }
 }

@@ -157,7 +157,7 @@ impl Walk<'_> {
         });
         for is_done in [false, true] {
             let conv = self.net.conv(layer);
-            let packed = pack(conv, reading(conv.inputs()));
+            let packed = pack(conv, reading(self.net.read_by(layer)));
             self.each(|photo| photo.expand(&packed, next));
             if !is_done {
                 self.correct_bytes(layer, entering, |photo, channels| photo.behind_expand(next, channels));
@@ -190,7 +190,7 @@ impl Walk<'_> {
         self.correct_sums(ConvLayer::LAST, layout.pixels(), |conv, photo| {
             totals(conv, started(conv, layout.pixels()), &photo.behind_block(conv.inputs()))
         });
-        let packed = pack(&self.net.last, reading(self.net.spec.last_channels()));
+        let packed = pack(&self.net.last, reading(self.net.read_by(ConvLayer::LAST)));
         self.correct_clamped(ConvLayer::LAST, |photo| Clamped::of(&photo.last(&packed, layout), channels));
     }
 

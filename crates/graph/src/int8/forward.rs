@@ -100,7 +100,7 @@ impl Pass<'_> {
             pixels: (0, height * width),
             zero: step.zero,
             added: step.adds.then_some(&*added),
-            writes: reading(packed.project.outputs()),
+            writes: reading(Some(self.net.outputs[step.index])),
         };
         let eighths = (!eighths.is_empty()).then_some(eighths);
         let mut output = Projected { groups: output, eighths };

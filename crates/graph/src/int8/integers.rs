@@ -13,10 +13,16 @@ pub const RELU6_STEP: f64 = 6.0 / LEVELS as f64;
 /// Steps of a bottleneck's eighths: they are kept as integers of 16 bits, in eighths of a step of a byte.
 pub const EIGHTHS: i32 = 8;
 
-/// Bottlenecks of up to so many channels are read with all of their bits, as two bytes a value. Those of width 1.0 with 16
-/// and 24 channels take 6 % of the time for it and lessen the error of features by a twelfth; those with 32 would take 3 %
-/// more and lessen it by less than what photos differ in.
-pub const FINE_CHANNELS: usize = 24;
+/// Quantizing has bottlenecks of up to so many channels read with all of their bits, as two bytes a value. At width 1.0 the
+/// one with 16 takes 5 % of the time for it and lessens the error of features by a twelfth; those with 24 would take 6 % more
+/// and lessen it by a tenth.
+pub const FINE_CHANNELS: usize = 16;
+
+/// Files that do not say it have bottlenecks of up to so many channels read with all of their bits.
+pub const FINE_UNSTATED: usize = 24;
+
+/// At most so many channels can be read with all of their bits: as two bytes they fill what tiles read of a pixel.
+pub const FINE_MOST: usize = 32;
 
 /// The ways in which the window of the first convolution can lie over the border of the image: above or below it, or
 /// not, times left or right of it, or not.
@@ -78,6 +84,8 @@ pub struct Bottleneck {
     pub step: f64,
     /// The byte that stands for 0.0.
     pub zero: u8,
+    /// Whether the convolution behind the block reads it with all bits, as two bytes a value; otherwise rounded to one.
+    pub fine: bool,
 }
 
 impl Bottleneck {
@@ -142,6 +150,16 @@ impl IntegerNet {
         }
     }
 
+    /// Returns the bottleneck that an expansion or the last convolution reads; `None` for other convolutions.
+    #[must_use]
+    pub fn read_by(&self, layer: ConvLayer) -> Option<Bottleneck> {
+        match layer.part {
+            Part::Expand => self.blocks[..layer.block].last().map(|block| block.output),
+            Part::Last => self.blocks.last().map(|block| block.output),
+            _ => None,
+        }
+    }
+
     /// Returns a convolution of the net, for changing it.
     ///
     /// # Panics
@@ -161,7 +179,7 @@ impl IntegerNet {
     }
 }
 
-/// Returns whether a bottleneck of so many channels is read with all of its bits.
+/// Returns whether quantizing has a bottleneck of so many channels read with all of its bits.
 #[must_use]
 pub fn is_fine(channels: usize) -> bool {
     channels <= FINE_CHANNELS

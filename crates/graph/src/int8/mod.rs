@@ -22,8 +22,8 @@ mod tally;
 
 pub use calibrate::{Calibrated, Listening, MOST_JUDGED, MOST_PHOTOS, Photos, calibrate, feature_error};
 pub use integers::{
-    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, IntegerBlock, IntegerConv, IntegerNet, LEVELS, Outcome,
-    RELU6_STEP, fine_weight, is_fine,
+    BORDERS, Bottleneck, EIGHTHS, FINE_CHANNELS, FINE_MOST, FINE_UNSTATED, IntegerBlock, IntegerConv,
+    IntegerNet, LEVELS, Outcome, RELU6_STEP, fine_weight, is_fine,
 };
 pub(crate) use net::PackedIntegerNet;
 pub(crate) use plan::IntegerPlan;

@@ -6,8 +6,11 @@ use icecap_kernels::int8::{
     Reading,
 };
 
-use super::integers::{Bottleneck, IntegerBlock, IntegerConv, IntegerNet, Outcome, is_fine};
-use crate::spec::{BlockSpec, Spec};
+use super::integers::{Bottleneck, IntegerBlock, IntegerConv, IntegerNet, Outcome};
+use crate::{
+    spec::{BlockSpec, Spec},
+    topology::{ConvLayer, Part},
+};
 
 /// The packed integers of one block.
 #[derive(Debug)]
@@ -37,8 +40,15 @@ impl PackedIntegerNet {
             let stem = &integers.stem;
             Self {
                 stem: PackedIntegerStem::pack(&stem.weights, &stem.bias, stem.rescale()),
-                blocks: integers.blocks.iter().map(pack_block).collect(),
-                last: pack(&integers.last, reading(integers.spec.last_channels())),
+                blocks: integers
+                    .blocks
+                    .iter()
+                    .enumerate()
+                    .map(|(block, one)| {
+                        pack_block(one, reading(integers.read_by(ConvLayer { part: Part::Expand, block })))
+                    })
+                    .collect(),
+                last: pack(&integers.last, reading(integers.read_by(ConvLayer::LAST))),
                 outputs: integers.blocks.iter().map(|block| block.output).collect(),
                 integers: Some(integers),
             }
@@ -66,18 +76,25 @@ impl PackedIntegerNet {
         buffers: &mut impl PackedBuffers,
     ) -> Option<Self> {
         let stem = PackedIntegerStem::unpack(spec.stem_channels(), buffers)?;
-        let blocks = spec.blocks().iter().map(|block| unpack_block(block, buffers)).collect::<Option<_>>()?;
+        let blocks = spec.blocks().iter().enumerate();
+        let read = |block: usize| reading(outputs[..block].last().copied());
+        let blocks =
+            blocks.map(|(index, block)| unpack_block(block, read(index), buffers)).collect::<Option<_>>()?;
         let last = [spec.last_channels(), spec.feature_channels()];
-        let last = PackedIntegers::unpack(last, reading(last[0]), true, buffers)?;
+        let last = PackedIntegers::unpack(last, reading(outputs.last().copied()), true, buffers)?;
         Some(Self { integers: None, outputs, stem, blocks, last })
     }
 }
 
-fn unpack_block(block: &BlockSpec, buffers: &mut impl PackedBuffers) -> Option<PackedIntegerBlock> {
+fn unpack_block(
+    block: &BlockSpec,
+    read: Reading,
+    buffers: &mut impl PackedBuffers,
+) -> Option<PackedIntegerBlock> {
     let wide = [block.input, block.expanded];
     Some(PackedIntegerBlock {
         expand: match block.has_expand() {
-            true => Some(PackedIntegers::unpack(wide, reading(block.input), false, buffers)?),
+            true => Some(PackedIntegers::unpack(wide, read, false, buffers)?),
             false => None,
         },
         depthwise: PackedIntegerDepthwise::unpack(block.expanded, buffers)?,
@@ -85,10 +102,10 @@ fn unpack_block(block: &BlockSpec, buffers: &mut impl PackedBuffers) -> Option<P
     })
 }
 
-fn pack_block(block: &IntegerBlock) -> PackedIntegerBlock {
+fn pack_block(block: &IntegerBlock, read: Reading) -> PackedIntegerBlock {
     let depthwise = &block.depthwise;
     PackedIntegerBlock {
-        expand: block.expand.as_ref().map(|expand| pack(expand, reading(expand.inputs()))),
+        expand: block.expand.as_ref().map(|expand| pack(expand, read)),
         depthwise: PackedIntegerDepthwise::pack(&depthwise.weights, &depthwise.bias, depthwise.rescale()),
         project: pack(&block.project, Reading::Bytes),
     }
@@ -103,7 +120,7 @@ pub(crate) fn pack(conv: &IntegerConv, reading: Reading) -> PackedIntegers {
     }
 }
 
-/// How what leaves a block of so many channels is read.
-pub(crate) fn reading(channels: usize) -> Reading {
-    if is_fine(channels) { Reading::Fine } else { Reading::Bytes }
+/// How what leaves a block is read.
+pub(crate) fn reading(bottleneck: Option<Bottleneck>) -> Reading {
+    if bottleneck.is_some_and(|bottleneck| bottleneck.fine) { Reading::Fine } else { Reading::Bytes }
 }

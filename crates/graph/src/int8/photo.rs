@@ -26,9 +26,10 @@ pub(crate) struct Photo {
     quads: Buffer<u8>,
     /// What left the last depthwise convolution, in groups.
     filtered: Buffer<u8>,
-    /// What left the last block, in groups and in eighths.
+    /// What left the last block, in groups and in eighths, and how it is read.
     groups: Buffer<u8>,
     eighths: Buffer<u8>,
+    reading: Reading,
     pixels: usize,
 }
 
@@ -56,6 +57,7 @@ impl Photo {
             filtered: empty(),
             groups: empty(),
             eighths: empty(),
+            reading: Reading::Bytes,
             pixels: 0,
         })
     }
@@ -115,7 +117,7 @@ impl Photo {
     /// Runs a projection, and lets go of what it read.
     pub(crate) fn project(&mut self, project: &PackedIntegers, geometry: &ConvGeometry, added: Added) {
         let Added { output, is_first, is_residual } = added;
-        let writes = reading(project.outputs());
+        let writes = reading(Some(output));
         let eighths = project.blocks() * eighths_len(self.pixels);
         if is_first && is_residual {
             self.eighths = Buffer::zeros(eighths);
@@ -134,15 +136,14 @@ impl Photo {
         };
         let mut output = Projected { groups: &mut groups, eighths: Some(&mut left) };
         project_integers(&Threads::serial(), self.isa, &step, &self.filtered, &mut output);
-        (self.groups, self.eighths) = (groups, left);
+        (self.groups, self.eighths, self.reading) = (groups, left, writes);
         (self.quads, self.filtered) = (Buffer::zeros(0), Buffer::zeros(0));
     }
 
     /// What a 1x1 convolution reads of what left the last block, of so many channels.
     pub(crate) fn behind_block(&self, channels: usize) -> Read {
-        let reading = reading(channels);
-        let grouping = Grouping::new(self.isa, reading.groups(channels));
-        Groups { grouping, pixels: self.pixels, bytes: &self.groups }.read(channels, reading)
+        let grouping = Grouping::new(self.isa, self.reading.groups(channels));
+        Groups { grouping, pixels: self.pixels, bytes: &self.groups }.read(channels, self.reading)
     }
 
     /// What a projection reads of so many channels.
@@ -174,7 +175,10 @@ mod tests {
     use super::super::reference::{IntegerImage, IntegerReference, Intermediate, Planes};
     use super::super::tests::{nets, photos};
     use super::*;
-    use crate::stage::{self, Stage};
+    use crate::{
+        stage::{self, Stage},
+        topology::{ConvLayer, Part},
+    };
 
     /// Sums and counts of bytes [P, C].
     fn counted(image: &IntegerImage<u8>, channels: usize) -> Bytes {
@@ -221,9 +225,9 @@ mod tests {
             image
         }
 
-        fn read(&self, name: &str, channels: usize) -> Read {
+        fn read(&self, name: &str, channels: usize, fine: bool) -> Read {
             let Intermediate::Eighths(image) = &self.0[name] else { panic!("{name}") };
-            let planes = Planes::of(channels, &image.values);
+            let planes = Planes::of(fine, &image.values);
             let lower = planes.lower.map(|lower| sums(&lower, channels)).unwrap_or_default();
             Read { upper: sums(&planes.upper, channels), lower }
         }
@@ -246,7 +250,10 @@ mod tests {
             let Stage::Block(_, geometry) = &node.stage else { panic!() };
             let (here, channels) = (format!("{isa}, block {index}"), block.depthwise.outputs());
             if let Some(expand) = &block.expand {
-                photo.expand(&pack(expand, reading(expand.inputs())), geometry);
+                photo.expand(
+                    &pack(expand, reading(net.read_by(ConvLayer { part: Part::Expand, block: index }))),
+                    geometry,
+                );
                 entered = page.bytes(&format!("block_{index}_expand_relu"));
                 assert_eq!(photo.behind_expand(geometry, channels), counted(entered, channels), "{here}");
             }
@@ -262,10 +269,10 @@ mod tests {
             assert_eq!(photo.read_by_project(channels).upper, sums(&filtered.values, channels), "{here}");
             let added = Added { output: block.output, is_first: index == 0, is_residual: spec.is_residual() };
             photo.project(&pack(&block.project, Reading::Bytes), geometry, added);
-            let expected = page.read(&node.section.tap.layer(&net.spec), spec.output);
+            let expected = page.read(&node.section.tap.layer(&net.spec), spec.output, block.output.fine);
             assert_eq!(photo.behind_block(spec.output), expected, "{here}");
         }
-        let features = photo.last(&pack(&net.last, reading(net.spec.last_channels())), nodes[18].output);
+        let features = photo.last(&pack(&net.last, reading(net.read_by(ConvLayer::LAST))), nodes[18].output);
         let Intermediate::Real(expected) = &page.0["out_relu"] else { panic!() };
         assert_eq!(features, expected.values, "{isa}");
     }

@@ -238,7 +238,8 @@ fn ask_block(net: Sized<'_>, index: usize, around: &Around, requests: &mut Reque
     let expanded = spec.expanded.div_ceil(BLOCK);
     let block_len = Quads::new(geometry).block_len();
     let convolved = Grouping::new(*isa, expanded);
-    let written = Grouping::new(*isa, reading(spec.output).groups(spec.output));
+    let writes = reading(Some(net.outputs[index]));
+    let written = Grouping::new(*isa, writes.groups(spec.output));
     let (chunk, quads) = if spec.has_expand() {
         let tile = match convolved.beside() {
             // Rows of few pixels are computed three blocks at a time, others two.

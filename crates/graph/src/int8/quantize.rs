@@ -54,11 +54,11 @@ fn build(params: &Params, ranges: &[[f64; 2]], means: Means<'_>) -> Result<Integ
         let layer = ConvLayer { part, block };
         quantize(&layer.sized(params.spec()), &fold(params, layer), entry, exit, means(layer).as_deref())
     };
-    let entry = |channels, block: usize| Entry::Bottleneck(outputs[block], is_fine(channels));
+    let entry = |block: usize| Entry::Bottleneck(outputs[block]);
     let mut blocks = Vec::with_capacity(BLOCKS);
     for (block, spec) in params.spec().blocks().iter().enumerate() {
         let expand = match spec.has_expand() {
-            true => Some(layer(Part::Expand, block, entry(spec.input, block - 1), RELU6)?),
+            true => Some(layer(Part::Expand, block, entry(block - 1), RELU6)?),
             false => None,
         };
         let step = outputs[block].step / f64::from(EIGHTHS);
@@ -70,7 +70,7 @@ fn build(params: &Params, ranges: &[[f64; 2]], means: Means<'_>) -> Result<Integ
             output: outputs[block],
         });
     }
-    let last = entry(params.spec().last_channels(), BLOCKS - 1);
+    let last = entry(BLOCKS - 1);
     Ok(IntegerNet {
         stem: layer(Part::Stem, 0, Entry::Pixels(params.numerics().scaling), RELU6)?,
         last: layer(Part::Last, 0, last, Exit::Real)?,
@@ -93,6 +93,7 @@ fn chained(params: &Params, ranges: &[[f64; 2]]) -> Vec<Bottleneck> {
             .iter()
             .fold([0.0f64, 0.0f64], |whole, range| [whole[0].min(range[0]), whole[1].max(range[1])]);
         let output = if blocks[start].is_residual() { bottleneck_of_relu6(range) } else { bottleneck(range) };
+        let output = Bottleneck { fine: is_fine(blocks[start].output), ..output };
         outputs.extend(chain.clone().map(|_| output));
         start = chain.end;
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use icecap_kernels::{ConvGeometry, Rescale, integer_oracle};
 
-use super::integers::{EIGHTHS, IntegerConv, IntegerNet, LEVELS, Outcome, fine_weight, is_fine};
+use super::integers::{EIGHTHS, IntegerConv, IntegerNet, LEVELS, Outcome, fine_weight};
 use crate::{
     error::Error,
     input::Input,
@@ -131,7 +131,7 @@ impl<'a> IntegerReference<'a> {
     #[must_use]
     pub fn expand(&self, layer: ConvLayer, input: &IntegerImage<i16>) -> IntegerImage<u8> {
         let conv = self.net.conv(layer);
-        let values = clamped(conv, &bottleneck_sums(conv, input));
+        let values = clamped(conv, &self.bottleneck_sums(layer, input));
         IntegerImage { height: input.height, width: input.width, values }
     }
 
@@ -190,30 +190,32 @@ impl<'a> IntegerReference<'a> {
         let Outcome::Real(factors) = &conv.outcome else {
             unreachable!("the last convolution gives real numbers")
         };
-        let sums = bottleneck_sums(conv, input);
+        let sums = self.bottleneck_sums(ConvLayer::LAST, input);
         let real = sums
             .iter()
             .zip(factors.iter().cycle())
             .map(|(&sum, factor)| (sum as f32 * factor).clamp(0.0, 6.0));
         IntegerImage { height: input.height, width: input.width, values: real.collect() }
     }
+
+    /// Sums of a 1x1 convolution of what left a block.
+    fn bottleneck_sums(&self, layer: ConvLayer, input: &IntegerImage<i16>) -> Vec<i32> {
+        let conv = self.net.conv(layer);
+        let fine = self.net.read_by(layer).is_some_and(|read| read.fine);
+        let Planes { upper, lower } = Planes::of(fine, &input.values);
+        let mut sums = integer_oracle::pointwise(&upper, &conv.weights, &conv.bias);
+        if let Some(lower) = lower {
+            let eighths: Vec<i8> = conv.weights.iter().map(|&weight| fine_weight(weight)).collect();
+            let rest = integer_oracle::pointwise(&lower, &eighths, &vec![0; conv.bias.len()]);
+            sums.iter_mut().zip(rest).for_each(|(sum, rest)| *sum += rest);
+        }
+        sums
+    }
 }
 
 /// The name of the layer behind a convolution whose values exist in integers.
 fn name(layer: ConvLayer) -> String {
     layer.activation().unwrap_or_else(|| layer.norm())
-}
-
-/// Sums of a 1x1 convolution of what left a block.
-fn bottleneck_sums(conv: &IntegerConv, input: &IntegerImage<i16>) -> Vec<i32> {
-    let Planes { upper, lower } = Planes::of(conv.weights.len() / conv.outputs(), &input.values);
-    let mut sums = integer_oracle::pointwise(&upper, &conv.weights, &conv.bias);
-    if let Some(lower) = lower {
-        let eighths: Vec<i8> = conv.weights.iter().map(|&weight| fine_weight(weight)).collect();
-        let rest = integer_oracle::pointwise(&lower, &eighths, &vec![0; conv.bias.len()]);
-        sums.iter_mut().zip(rest).for_each(|(sum, rest)| *sum += rest);
-    }
-    sums
 }
 
 /// The bytes as which a 1x1 convolution reads what left a block.
@@ -226,9 +228,9 @@ pub(crate) struct Planes {
 }
 
 impl Planes {
-    /// Those of an image of so many channels.
-    pub(crate) fn of(channels: usize, values: &[i16]) -> Self {
-        if !is_fine(channels) {
+    /// Those of an image that is read with all of its bits, or not.
+    pub(crate) fn of(fine: bool, values: &[i16]) -> Self {
+        if !fine {
             return Self { upper: coarse(values), lower: None };
         }
         let all = |value: &i16| (*value).clamp(0, EIGHTHS as i16 * i16::from(LEVELS) + 7);

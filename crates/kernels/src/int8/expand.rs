@@ -9,7 +9,7 @@ use super::{
     blocks::{BlockRow, Segment, phased_tiles, segments},
     lanes::Lanes,
     layout::{Grouping, QUAD, Quads},
-    packed::{Outcome, PackedIntegers, Scales},
+    packed::{GROUP, Outcome, PackedIntegers, Scales},
     portable::Portable,
     tile::{Entry, Groups, ToQuads, biased, sums, to_quads},
 };
@@ -161,8 +161,8 @@ impl Work<'_> {
         Tile {
             entry: Entry {
                 input: self.input.as_ptr(),
-                segment: self.group,
-                segments: weights.groups(),
+                apart: [GROUP / 2, self.group],
+                pieces: weights.pieces(),
                 weights: weights.weights[block * weights.panel_len()..].as_ptr(),
                 panel: weights.panel_len(),
             },

@@ -7,7 +7,7 @@ use crate::{buffer::Buffer, element::Element, line::BLOCK};
 
 /// The version of the layout of packed integers. Whoever changes it, what lies where or how much of it there is, counts it
 /// up: packed nets that were kept are then made anew.
-pub const INTEGER_PACK_VERSION: u32 = 1;
+pub const INTEGER_PACK_VERSION: u32 = 2;
 
 /// The values of a packed buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use super::{
     blocks::{BlockRow, Segment, segments, tiles},
     lanes::Lanes,
     layout::Grouping,
-    packed::{Outcome, PackedIntegers},
+    packed::{GROUP, Outcome, PackedIntegers},
     portable::Portable,
     project::cut,
     tile::{Entry, Groups, biased, sums},
@@ -115,8 +115,8 @@ pub fn last_integers(
     let base = Tile {
         entry: Entry {
             input: input.as_ptr(),
-            segment: group,
-            segments: weights.groups(),
+            apart: [GROUP / 2, group],
+            pieces: weights.pieces(),
             weights: weights.weights.as_ptr(),
             panel: weights.panel_len(),
         },

@@ -202,6 +202,14 @@ impl PackedIntegers {
         self.reading.groups(self.inputs)
     }
 
+    /// The halves of groups that have inputs: of the last group perhaps only the first.
+    pub(crate) fn pieces(&self) -> usize {
+        match self.reading {
+            Reading::Bytes => self.inputs.div_ceil(GROUP / 2),
+            Reading::Fine => self.groups() * 2,
+        }
+    }
+
     /// Bytes of a panel.
     pub(crate) fn panel_len(&self) -> usize {
         self.groups() * GROUP * BLOCK

@@ -15,7 +15,7 @@ use super::{
     blocks::{BlockRow, Segment, segments, tiles},
     lanes::Lanes,
     layout::{Grouping, QUAD, eighths_len},
-    packed::{Outcome, PackedIntegers, Reading},
+    packed::{GROUP, Outcome, PackedIntegers, Reading},
     portable::Portable,
     tile::{Entry, Groups, ScaleTable, biased, sums},
 };
@@ -203,8 +203,8 @@ pub fn project_integers(
     let base = Tile {
         entry: Entry {
             input: input.as_ptr(),
-            segment: from,
-            segments: weights.groups(),
+            apart: [GROUP / 2, from],
+            pieces: weights.pieces(),
             weights: weights.weights.as_ptr(),
             panel: weights.panel_len(),
         },

@@ -289,8 +289,8 @@ impl Work<'_> {
         Tile {
             entry: Entry {
                 input: self.image[y * STRIDE * row_len + pixels.start * STRIDE * RGB..].as_ptr(),
-                segment: row_len,
-                segments: WINDOW,
+                apart: [row_len, 2 * row_len],
+                pieces: WINDOW,
                 weights: self.weights.weights[block * self.weights.panel_len()..].as_ptr(),
                 panel: self.weights.panel_len(),
             },

@@ -5,9 +5,9 @@
 //! sums[p][b] += input[p][4 k + 0..4] . weights[b][4 k + 0..4]          for each four inputs
 //! ```
 //!
-//! Inputs come in segments: of a 1x1 convolution groups of 16 channels, whose pixels are 16 bytes apart; of the first
+//! Inputs come in pieces: of a 1x1 convolution halves of groups, 8 bytes, whose pixels are 16 bytes apart; of the first
 //! convolution rows of the window, 12 bytes of which the last three have weights of 0, in windows 6 bytes apart. What
-//! becomes of the sums is an [`Ending`].
+//! becomes of the sums is up to the operation.
 
 use super::lanes::Lanes;
 use crate::line::{BLOCK, LINE_BYTES};
@@ -17,15 +17,15 @@ use crate::line::{BLOCK, LINE_BYTES};
 pub(crate) struct Entry {
     /// The first pixel's first input.
     pub(crate) input: *const u8,
-    /// Bytes from one segment to the next, and how many there are.
-    pub(crate) segment: usize,
-    pub(crate) segments: usize,
+    /// Bytes from the first piece to the next, and to the one behind that: two by two they are alike.
+    pub(crate) apart: [usize; 2],
+    pub(crate) pieces: usize,
     /// The first block's weights, and bytes from one panel to the next.
     pub(crate) weights: *const i8,
     pub(crate) panel: usize,
 }
 
-/// A tile's shape in memory: bytes from pixel to pixel, and steps of four inputs in a segment.
+/// A tile's shape in memory: bytes from pixel to pixel, and steps of four inputs in a piece.
 pub(crate) trait Form {
     const PIXEL: usize;
     const STEPS: usize;
@@ -36,7 +36,7 @@ pub(crate) struct Groups;
 
 impl Form for Groups {
     const PIXEL: usize = 16;
-    const STEPS: usize = 4;
+    const STEPS: usize = 2;
 }
 
 /// The first convolution, over pixels of three bytes.
@@ -50,7 +50,7 @@ impl Form for Windows {
 /// The sums of a tile, from `start` on.
 ///
 /// # Safety
-/// `entry` is as its fields say: P pixels of all segments are readable, and B panels. The processor runs L's instruction
+/// `entry` is as its fields say: P pixels of all pieces are readable, and B panels. The processor runs L's instruction
 /// set.
 #[inline(always)]
 pub(crate) unsafe fn sums<L: Lanes, F: Form, const P: usize, const B: usize>(
@@ -59,7 +59,8 @@ pub(crate) unsafe fn sums<L: Lanes, F: Form, const P: usize, const B: usize>(
 ) -> [[L::Sums; B]; P] {
     let mut sums = start;
     let (mut input, mut weights) = (entry.input, entry.weights);
-    for _ in 0..entry.segments {
+    let [mut next, both] = entry.apart;
+    for _ in 0..entry.pieces {
         for step in 0..F::STEPS {
             // SAFETY: by the contract.
             unsafe {
@@ -73,7 +74,8 @@ pub(crate) unsafe fn sums<L: Lanes, F: Form, const P: usize, const B: usize>(
                 }
             }
         }
-        input = input.wrapping_add(entry.segment);
+        input = input.wrapping_add(next);
+        next = both.wrapping_sub(next);
         weights = weights.wrapping_add(F::STEPS * LINE_BYTES);
     }
     sums

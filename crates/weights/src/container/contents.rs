@@ -192,6 +192,15 @@ impl<'a> Container<'a> {
         })
     }
 
+    /// Returns how many bytes a value of the tensor `name` takes in the file; 0 for types that are not read.
+    pub(crate) fn value_bytes(&self, name: &str) -> usize {
+        self.entries.get(name).map_or(0, |entry| match &entry.values {
+            Values::F32(_) => Element::F32.size(),
+            Values::Typed(element, _) => element.size(),
+            Values::Other(_) => 0,
+        })
+    }
+
     /// Returns whether the values of the tensor `name` are floats that are read.
     pub(crate) fn is_float(&self, name: &str) -> bool {
         self.entries.get(name).is_some_and(|entry| match &entry.values {

@@ -243,6 +243,7 @@ mod tests {
         error
     }
 
+    /// Refuses: other files of weights | a SavedModel or checkpoint of TensorFlow, files of OpenVINO, TensorFlow.js, Core ML and NumPy, a pointer of Git LFS, a web page, gz and tar | what it is, and the way out
     #[test]
     fn what_people_have_is_named_with_the_way_out() {
         let mut tar = vec![b'a'; 512];

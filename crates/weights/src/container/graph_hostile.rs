@@ -99,6 +99,7 @@ fn forged(whole: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Refuses: other files of weights | ONNX or TFLite of another graph | the operator that stands in the way
 #[test]
 fn another_operator_in_a_place_is_refused_by_its_name() {
     let whole = tiny().to_onnx(OnnxPixels::Scaled).unwrap();
@@ -130,6 +131,7 @@ fn a_head_that_is_not_read_leaves_the_backbone() {
     assert!(reason.contains("node 'head' (Hemm)"), "{reason}");
 }
 
+/// Refuses: other files of weights | ONNX whose values are in another file | that file, and how to write one that holds them
 #[test]
 fn values_in_another_file_are_named_with_the_way_out() {
     let whole = tiny().to_onnx(OnnxPixels::Scaled).unwrap();

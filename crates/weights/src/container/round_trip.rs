@@ -46,6 +46,7 @@ fn models() -> Vec<Model> {
     ]
 }
 
+/// Opens: other files of weights | ONNX and TFLite of float nets | weights, scaling and head of the graph; BatchNorm is folded in them
 #[test]
 fn a_float_net_comes_back_with_the_bits_of_its_kernels() {
     for model in models() {
@@ -77,6 +78,7 @@ fn a_float_net_comes_back_with_the_bits_of_its_kernels() {
     }
 }
 
+/// Opens: other files of weights | ONNX and TFLite in int8 | as the real numbers that their integers stand for
 #[test]
 fn integers_come_back_as_the_real_numbers_that_they_stand_for() {
     for model in [model(5), model(2), model_of(3, imagenet(), [96, 96]), model_of(3, imagenet(), [97, 64])] {

@@ -6,7 +6,7 @@ use icecap_graph::int8::{Bottleneck, IntegerBlock, IntegerConv, IntegerNet, Outc
 use icecap_graph::{BLOCKS, ConvLayer, Numerics, Part, Spec, tensor_shapes};
 use icecap_kernels::{Rescale, Shape};
 
-use super::tensors::{STEPS, ZEROS, bias_shape, name, outputs, tensors};
+use super::tensors::{FINE, STEPS, ZEROS, bias_shape, fine_unstated, name, outputs, tensors};
 use crate::Error;
 use crate::container::{Container, Element};
 use crate::layout::HEAD_PREFIX;
@@ -29,6 +29,7 @@ pub(crate) fn read(file: &Container<'_>, numerics: Numerics) -> Result<IntegerNe
     let reading = Reading { file, kernels: &kernels };
     let steps = reading.values(STEPS, Element::F64, Shape::of([BLOCKS]), f64::from_le_bytes)?;
     let zeros = reading.values(ZEROS, Element::U8, Shape::of([BLOCKS]), u8::from_le_bytes)?;
+    let fine = reading.fine(&spec)?;
     let mut blocks = Vec::with_capacity(BLOCKS);
     for block in 0..BLOCKS {
         let conv = |part| reading.conv(ConvLayer { part, block });
@@ -36,7 +37,7 @@ pub(crate) fn read(file: &Container<'_>, numerics: Numerics) -> Result<IntegerNe
             expand: if block == 0 { None } else { Some(conv(Part::Expand)?) },
             depthwise: conv(Part::Depthwise)?,
             project: conv(Part::Project)?,
-            output: Bottleneck { step: steps[block], zero: zeros[block] },
+            output: Bottleneck { step: steps[block], zero: zeros[block], fine: fine[block] },
         });
     }
     let (stem, last) = (reading.conv(ConvLayer::STEM)?, reading.conv(ConvLayer::LAST)?);
@@ -99,6 +100,20 @@ impl Reading<'_> {
             rescale.push(one);
         }
         Ok(IntegerConv { weights, bias, outcome: Outcome::Rescaled(rescale) })
+    }
+
+    /// How what leaves each block is read.
+    fn fine(&self, spec: &Spec) -> Result<Vec<bool>, Error> {
+        if self.file.shape(FINE).is_none() {
+            return Ok(spec.blocks().iter().map(|block| fine_unstated(block.output)).collect());
+        }
+        let stated = self.values(FINE, Element::U8, Shape::of([BLOCKS]), u8::from_le_bytes)?;
+        match stated.iter().position(|value| *value > 1) {
+            Some(at) => {
+                Err(refuse(self.file, FINE, format!("value {at} is {}, expected 0 or 1", stated[at])))
+            }
+            None => Ok(stated.into_iter().map(|value| value == 1).collect()),
+        }
     }
 
     /// The values of a tensor of this type and shape.

@@ -7,10 +7,11 @@
 //! | `LAYER/shift`, `LAYER/multiplier` | U8, I16 | \[out\] | how sums become values; not of `Conv_1` |
 //! | `Conv_1/factor` | F32 | \[out\] | what its sums are multiplied with |
 //! | `bottlenecks/step`, `bottlenecks/zero` | F64, U8 | \[17\] | what leaves each block: the value of a step, and the byte of 0.0 |
+//! | `bottlenecks/fine` | U8 | \[17\] | whether it is read with all bits, 1 or 0; it may be missing where all with 24 channels or fewer are, and no others |
 
 use std::borrow::Cow;
 
-use icecap_graph::int8::{BORDERS, IntegerNet, Outcome};
+use icecap_graph::int8::{BORDERS, FINE_UNSTATED, IntegerNet, Outcome};
 use icecap_graph::{BLOCKS, ConvLayer, Part, tensor_shapes};
 use icecap_kernels::Shape;
 
@@ -20,6 +21,14 @@ use crate::container::Element;
 pub(super) const STEPS: &str = "bottlenecks/step";
 /// The name of the bytes of 0.0 in what leaves the blocks.
 pub(super) const ZEROS: &str = "bottlenecks/zero";
+
+/// The name of what says how each block's output is read.
+pub(super) const FINE: &str = "bottlenecks/fine";
+
+/// Returns whether a file that does not say it has a bottleneck of so many channels read with all bits.
+pub(super) fn fine_unstated(channels: usize) -> bool {
+    channels <= FINE_UNSTATED
+}
 
 /// Values of a tensor.
 #[derive(Debug)]
@@ -90,8 +99,14 @@ pub(crate) fn tensors(net: &IntegerNet) -> Vec<IntegerTensor<'_>> {
     let (shape, outputs) = (Shape::of([BLOCKS]), net.blocks.iter().map(|block| block.output));
     let steps = Payload::F64(outputs.clone().map(|output| output.step).collect());
     tensors.push(IntegerTensor { name: STEPS.to_owned(), shape, values: steps });
-    let zeros = Payload::U8(outputs.map(|output| output.zero).collect());
+    let zeros = Payload::U8(outputs.clone().map(|output| output.zero).collect());
     tensors.push(IntegerTensor { name: ZEROS.to_owned(), shape, values: zeros });
+    // Nets of the first version are written, and so hashed, as they were.
+    let blocks = net.spec.blocks().iter().zip(&net.blocks);
+    if blocks.clone().any(|(spec, block)| block.output.fine != fine_unstated(spec.output)) {
+        let fine = Payload::U8(outputs.map(|output| u8::from(output.fine)).collect());
+        tensors.push(IntegerTensor { name: FINE.to_owned(), shape, values: fine });
+    }
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     tensors
 }

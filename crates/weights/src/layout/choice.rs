@@ -5,7 +5,7 @@
 //! only if it is asked for, or is the only one. Of two others none is guessed.
 
 use super::nets::{FoundNet, find};
-use crate::container::Container;
+use crate::container::{Container, MAX_TENSORS};
 use crate::error::Error;
 use crate::shown::shown;
 use crate::{NOTE_OF_AVERAGES, OtherForm};
@@ -131,7 +131,13 @@ fn candidates(file: &Container<'_>) -> Vec<Candidate> {
         }
     };
     add(None, file.place(), &file.names().collect::<Vec<&str>>());
+    // A file may have many dicts: as many names are looked at as those of four whole files.
+    let mut names = 0;
     for (index, dict) in file.others().iter().enumerate() {
+        names += dict.names.len() as u64;
+        if names > 4 * MAX_TENSORS {
+            break;
+        }
         add(Some(index), &dict.place, &dict.names.iter().map(String::as_str).collect::<Vec<&str>>());
     }
     candidates

@@ -108,7 +108,7 @@ impl<'f> Named<'f> {
         let source = self.sources.get(name)?;
         let start = self.file.offset(&source.name)?;
         match source.order {
-            AxisOrder::Kept => Some(start + (index * size_of::<f32>()) as u64),
+            AxisOrder::Kept => Some(start + (index * self.file.value_bytes(&source.name)) as u64),
             _ => Some(start),
         }
     }

@@ -19,6 +19,9 @@ const NAMINGS: [&Naming; 6] = [
     &openmmlab::NAMING,
 ];
 
+/// The most parts of a name that are taken for a root: far more than modules stand inside each other.
+const MAX_PARTS: usize = 32;
+
 /// A net in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct FoundNet {
@@ -66,7 +69,8 @@ pub(crate) fn find<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<Foun
         let known: BTreeSet<&str> = table.values().map(|source| source.name.as_str()).collect();
         let mut votes: HashMap<&str, usize> = HashMap::new();
         for name in names.clone() {
-            let starts = std::iter::once(0).chain(name.match_indices('.').map(|(at, _)| at + 1));
+            let starts =
+                std::iter::once(0).chain(name.match_indices('.').map(|(at, _)| at + 1)).take(MAX_PARTS);
             for start in starts.filter(|start| known.contains(&name[*start..])) {
                 *votes.entry(&name[..start]).or_default() += 1;
             }

@@ -67,8 +67,7 @@ impl Place<'_> {
                     (name.to_owned(), AxisOrder::Kept)
                 }
                 None => {
-                    let other = self.beside.iter().any(|beside| beside.has(name)) && !net.has(name);
-                    if other || !file.is_float(name) {
+                    if self.is_of_another(name) || !file.is_float(name) {
                         continue;
                     }
                     match file.shape(name) {
@@ -107,6 +106,13 @@ impl Place<'_> {
             }
         }
         Ok(Found { sources, table, head, scaling, notes })
+    }
+
+    /// Whether a tensor belongs to another model in the file: the one with the longest name that stands before it owns it.
+    fn is_of_another(&self, name: &str) -> bool {
+        let length = |net: &FoundNet| net.has(name).then(|| net.model().len());
+        let others = self.beside.iter().filter_map(length).max();
+        others.is_some_and(|other| length(self.net).is_none_or(|own| own < other))
     }
 
     /// Refuses a net without any of BatchNorm's statistics by what it lacks.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use icecap_graph::int8::{BORDERS, Bottleneck, IntegerBlock, IntegerConv, IntegerNet, Outcome, RELU6_STEP};
+use icecap_graph::int8::{
+    BORDERS, Bottleneck, FINE_UNSTATED, IntegerBlock, IntegerConv, IntegerNet, Outcome, RELU6_STEP,
+};
 use icecap_graph::{ConvLayer, Numerics, Part, Precision, Spec, tensor_shapes};
 use icecap_kernels::Rescale;
 use icecap_kernels::rng::{Purpose, Stream};
@@ -44,11 +46,12 @@ pub(crate) fn drawn(spec: &Spec) -> IntegerNet {
         }
     };
     // The first block's steps, which go on as long as blocks add; others after that.
-    let mut output = Bottleneck { step: 2.0 * RELU6_STEP, zero: 85 };
+    let mut output = Bottleneck { step: 2.0 * RELU6_STEP, zero: 85, fine: true };
     let mut blocks = Vec::new();
     for (block, sizes) in spec.blocks().iter().enumerate() {
         if !sizes.is_residual() {
-            output = Bottleneck { step: 0.01 + block as f64 / 256.0, zero: 100 + block as u8 };
+            let fine = sizes.output <= FINE_UNSTATED;
+            output = Bottleneck { step: 0.01 + block as f64 / 256.0, zero: 100 + block as u8, fine };
         }
         blocks.push(IntegerBlock {
             expand: (block > 0).then(|| conv(Part::Expand, block)),
@@ -189,15 +192,59 @@ fn steps_that_do_not_fit_each_other_are_refused_by_their_block() {
         assert!(said.contains("what it adds has"), "{block}: {said}");
         let said = refused(|net| net.blocks[block].output.step *= 1.5);
         assert!(said.contains("what it adds has"), "{block}: {said}");
+        let said = refused(|net| net.blocks[block].output.fine ^= true);
+        assert!(said.contains("what it adds has"), "{block}: {said}");
     }
     // The first block adds what a ReLU6 left.
     assert!(spec().blocks()[0].is_residual());
     let said = refused(|net| {
-        let Bottleneck { step, zero } = net.blocks[0].output;
-        let odd = Bottleneck { step: step * 1.25, zero };
+        let output = net.blocks[0].output;
+        let odd = Bottleneck { step: output.step * 1.25, ..output };
         net.blocks.iter_mut().for_each(|block| block.output = odd);
     });
     assert!(said.contains("'expanded_conv_project'"), "{said}");
+}
+
+#[test]
+fn how_bottlenecks_are_read_stands_in_the_file_where_files_did_not_use_to_say_it() {
+    let stated = |bytes: &[u8]| {
+        let file = icecap_weights::Container::parse(bytes, Path::new("model")).unwrap();
+        file.names().any(|name| name == "bottlenecks/fine")
+    };
+    assert!(!stated(&integer_model().to_bytes().unwrap()));
+    let spec = Spec::with_width(1.0).unwrap();
+    let with = |reads: &dyn Fn(usize) -> bool| {
+        let mut net = drawn(&spec);
+        for (block, sizes) in net.blocks.iter_mut().zip(spec.blocks()) {
+            block.output.fine = reads(sizes.output);
+        }
+        net
+    };
+    let saved = |net: IntegerNet| {
+        let net = Arc::new(net);
+        let (sha256, origin) = (integers_digest(&net), Quantization::default());
+        let mut model = Model {
+            backbone: BackbonePart::Integers(IntegerBackbone { net, sha256, origin }),
+            ..model(&["ants", "bees"], true)
+        };
+        model.layers[0].kernel = icecap_kernels::Tensor::zeros(icecap_kernels::Shape::of([1280, 1]));
+        model
+    };
+    for (most, is_stated) in [(0, true), (16, true), (24, false), (32, true)] {
+        let model = saved(with(&|channels| channels <= most));
+        let bytes = model.to_bytes().unwrap();
+        assert_eq!(stated(&bytes), is_stated, "{most}");
+        assert_eq!(integers(&Model::from_bytes(&bytes, "model").unwrap()), integers(&model), "{most}");
+    }
+    let error = with(&|channels| channels <= 64).checked().unwrap_err().to_string();
+    assert!(error.contains("64 channels read with all bits"), "{error}");
+    // A value that is neither yes nor no.
+    let mut bytes = saved(with(&|channels| channels <= 16)).to_bytes().unwrap();
+    let file = icecap_weights::Container::parse(&bytes, Path::new("model")).unwrap();
+    let at = file.offset("bottlenecks/fine").unwrap() as usize;
+    bytes[at + 3] = 2;
+    let error = Model::from_bytes(&bytes, "model").unwrap_err().to_string();
+    assert!(error.contains("'bottlenecks/fine'") && error.contains("value 3 is 2"), "{error}");
 }
 
 #[test]
@@ -354,6 +401,7 @@ fn a_hash_is_of_every_number() {
     }
     fresh(&|net| net.blocks[3].output.zero += 1);
     fresh(&|net| net.blocks[3].output.step *= 2.0);
+    fresh(&|net| net.blocks[3].output.fine ^= true);
     fresh(&|net| net.numerics = Numerics { epsilon: 1e-5, ..net.numerics });
     assert_eq!(Digest::of(b"").to_string().len(), 64);
 }

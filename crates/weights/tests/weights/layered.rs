@@ -73,6 +73,7 @@ fn write_the_golden_file() {
     three_layers(false).save(golden()).unwrap();
 }
 
+/// Opens: other files of weights | a model of icecap with a head of several layers, or of several labels | format 3
 #[test]
 fn heads_of_layers_and_of_labels_come_back() {
     for expected in all() {

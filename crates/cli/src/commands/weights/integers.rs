@@ -34,6 +34,8 @@ struct Block {
     high: f64,
     step: f64,
     zero: u8,
+    /// Whether it is read with all bits.
+    fine: bool,
 }
 
 impl Integers {
@@ -70,16 +72,20 @@ impl Integers {
             ("integers sha256", format!("{}, as the file states", self.sha256)),
         ];
         lines.extend(self.blocks.iter().map(|block| {
-            let Block { name, low, high, step, zero } = block;
-            ("range", format!("{name}: {low:.3} to {high:.3} in steps of {step:.5}; {zero} stands for 0"))
+            let Block { name, low, high, step, zero, fine } = block;
+            let read = if *fine { ", read by eighths of a step" } else { "" };
+            (
+                "range",
+                format!("{name}: {low:.3} to {high:.3} in steps of {step:.5}; {zero} stands for 0{read}"),
+            )
         }));
         lines
     }
 }
 
 impl Block {
-    fn of(index: usize, Bottleneck { step, zero }: Bottleneck) -> Self {
+    fn of(index: usize, Bottleneck { step, zero, fine }: Bottleneck) -> Self {
         let value = |byte: u8| (f64::from(byte) - f64::from(zero)) * step;
-        Self { name: Tap::Block(index).to_string(), low: value(0), high: value(LEVELS), step, zero }
+        Self { name: Tap::Block(index).to_string(), low: value(0), high: value(LEVELS), step, zero, fine }
     }
 }

@@ -117,7 +117,7 @@ fn head(path: &Path) -> Result<Option<Compared>, Failure> {
         Container::parse(bytes, path).map(|file| file.metadata().clone())
     })??;
     // Files of other programs have a format, too, which is no number.
-    if !texts.get("format").is_some_and(|format| format.parse::<u64>().is_ok()) {
+    if texts.get("format").is_none_or(|format| format.parse::<u64>().is_err()) {
         return Ok(None);
     }
     Model::load(path)?;

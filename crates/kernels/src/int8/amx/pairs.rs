@@ -49,7 +49,7 @@ impl Factors {
             input: entry.input,
             pixel: grouping.pixel_len(),
             bytes: grouping.read(),
-            group: entry.segment,
+            group: entry.apart[1],
             groups: grouping.groups(),
             weights: entry.weights,
             panel: entry.panel,

@@ -21,7 +21,7 @@ pub(super) struct Found<'a> {
     pub(super) place: String,
     pub(super) named: Named<'a>,
     /// Tensors that are made in another way than from a storage, by name, with the name of that way.
-    pub(super) others: Vec<(&'a str, &'a str)>,
+    pub(super) others: Made<'a>,
 }
 
 /// What was found in a pickle.
@@ -43,6 +43,9 @@ enum Key<'a> {
 
 /// The names of a dict's tensors, and the tensors' places among the pickle's.
 type Named<'a> = Vec<(&'a str, usize)>;
+
+/// Names of tensors, and of the functions that would make them.
+type Made<'a> = Vec<(&'a str, &'a str)>;
 
 /// The keys on the way to a value: the last one, and the way before it.
 struct Way<'a> {
@@ -80,7 +83,7 @@ struct Walk<'p, 'a> {
     seen: Vec<bool>,
     queue: VecDeque<(Id, Option<usize>)>,
     /// Dicts of tensors, by the ways to them.
-    dicts: Vec<(Option<usize>, Named<'a>, Vec<(&'a str, &'a str)>)>,
+    dicts: Vec<(Option<usize>, Named<'a>, Made<'a>)>,
     /// The class of a whole module.
     module: Option<usize>,
 }
@@ -117,7 +120,7 @@ impl<'a> Walk<'_, 'a> {
                 _ => None,
             })
             .collect();
-        let others: Vec<(&'a str, &'a str)> =
+        let others: Made<'a> =
             items.iter().filter_map(|(name, value)| Some((self.text(*name)?, self.maker(*value)?))).collect();
         if !named.is_empty() {
             self.dicts.push((way, named, others));

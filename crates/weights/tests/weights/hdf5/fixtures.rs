@@ -7,7 +7,7 @@ use icecap_weights::{Container, ContainerKind, Error};
 use super::{assert_readable, parse};
 
 /// The files that are read. Each starts the tests of damaged ones too.
-pub(crate) const READ: [(&str, &[u8]); 11] = [
+pub(crate) const READ: [(&str, &[u8]); 12] = [
     ("fixed", include_bytes!("../../golden/hdf5/fixed.h5")),
     ("model", include_bytes!("../../golden/hdf5/model.h5")),
     ("split", include_bytes!("../../golden/hdf5/split.h5")),
@@ -19,6 +19,7 @@ pub(crate) const READ: [(&str, &[u8]); 11] = [
     ("narrow", include_bytes!("../../golden/hdf5/narrow.h5")),
     ("walked", include_bytes!("../../golden/hdf5/walked.h5")),
     ("types", include_bytes!("../../golden/hdf5/types.h5")),
+    ("floats", include_bytes!("../../golden/hdf5/floats.h5")),
 ];
 
 pub(crate) fn fixture(name: &str) -> &'static [u8] {
@@ -50,7 +51,7 @@ fn every_way_of_writing_a_net_gives_the_same_tensors() {
         match name {
             "split" => assert_holds(&file, &[KERNEL, BIAS, WISE, ("top_level_model_weights/scale", &[])]),
             "narrow" => assert_holds(&file, &[KERNEL, ("conv/inside", &[2])]),
-            "walked" | "types" => {}
+            "walked" | "types" | "floats" => {}
             _ => assert_holds(&file, &[KERNEL, BIAS, WISE]),
         }
     }
@@ -88,6 +89,35 @@ fn without_lists_the_paths_are_the_names() {
     assert_holds(&file, &expected);
     let layers: Vec<_> = file.metadata().iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     assert_eq!(layers, [(dense, "my head"), (conv, "Conv1"), ("vars", "functional")]);
+}
+
+/// The values that numpy and ml_dtypes have of the same bytes.
+///
+/// Opens: Keras | f16, f64 and bfloat16 | widened or rounded to f32, and told
+#[test]
+fn floats_of_other_widths_are_read_in_both_orders() {
+    let file = parse(fixture("floats")).unwrap();
+    let tiny = 2f32.powi(-26);
+    let half = [0.5, -600.0, 1.001_953_1, 0.0, 65504.0];
+    let double = [0.5, -600.0, 1.001_953_1, tiny, 65504.0];
+    let brain = [0.5, -600.0, 1.0, tiny, 65536.0];
+    for (name, dtype, expected) in [
+        ("little_f2", "F16", half),
+        ("big_f2", "F16", half),
+        ("little_f8", "F64", double),
+        ("big_f8", "F64", double),
+        ("bfloat16", "BF16", brain),
+    ] {
+        assert_eq!(
+            (file.dtype(name), file.tensor(name).unwrap().data()),
+            (Some(dtype), &expected[..]),
+            "{name}"
+        );
+    }
+    // Without the attribute they are bytes of anything.
+    assert!(
+        matches!(file.tensor("opaque").unwrap_err(), Error::Dtype { dtype, .. } if dtype == "opaque bytes")
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn hdf5(tensors: &Tensors, config: Option<&str>) -> Vec<u8> {
     forge.file(root)
 }
 
-/// Opens: Keras | a whole model, `.keras` or `.h5` of `model.save` | by its description
+/// Opens: Keras | a whole model, `.keras` or `.h5` of `model.save`, of Keras 3 and of Keras 2 | by its description: what it states is followed
 #[test]
 fn each_container_of_keras_brings_it() {
     let (right, wrong) = (model(2.0), model(3.0));

@@ -285,6 +285,7 @@ fn the_epsilon_is_the_descriptions() {
     assert_eq!(weights.record.numerics.epsilon, 1e-5);
 }
 
+/// Refuses: Keras | of tf_keras: a layer that was called with `training=True` | the layer; Keras 3 does nothing of the kind, and such a model opens
 #[test]
 fn a_call_in_training_counts_in_keras_2_alone() {
     for (style, is_refused) in [(Style::Two, true), (Style::Three, false)] {

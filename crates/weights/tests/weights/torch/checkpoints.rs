@@ -142,6 +142,7 @@ fn of_older_protocols() -> Vec<(&'static str, Pickle)> {
     ]
 }
 
+/// Opens: PyTorch | checkpoints of trainers: a `state_dict` under any key, beside settings, dates, numpy numbers, optimizers, objects of unknown classes | found by what it holds; nothing is built or run
 #[test]
 fn whatever_is_no_tensor_is_passed_over() {
     let (tensors, _) = two_nets();
@@ -167,6 +168,7 @@ fn whatever_is_no_tensor_is_passed_over() {
     assert_eq!(Container::parse(&file, "file".as_ref()).unwrap().passed_over(), ["argparse.Namespace"]);
 }
 
+/// Opens: PyTorch | a `state_dict` that is an object of a class of its own | by its items
 #[test]
 fn a_dict_of_a_class_of_somebody_s_own_holds_the_net_too() {
     let (tensors, _) = two_nets();
@@ -177,6 +179,7 @@ fn a_dict_of_a_class_of_somebody_s_own_holds_the_net_too() {
     assert_same(&from_bytes(&torch_zip(&pickle, &own), "file").unwrap(), &tensors);
 }
 
+/// Refuses: PyTorch | a whole module, pickled | its class, and the lines of Python that save its tensors
 #[test]
 fn a_whole_module_is_named_with_what_saves_its_tensors() {
     let own = prefixed(&net::tensors(&net::tiny(), None), "", 0);
@@ -190,6 +193,7 @@ fn a_whole_module_is_named_with_what_saves_its_tensors() {
     }
 }
 
+/// Opens: PyTorch | moving averages (EMA, SWA) beside or instead of the weights | told; `--ema` takes them
 #[test]
 fn averages_are_told_and_taken_only_where_they_are_asked_for() {
     let (plain, halved) = two_nets();
@@ -229,11 +233,16 @@ fn averages_are_told_and_taken_only_where_they_are_asked_for() {
     assert_same(&read(&file, false).unwrap(), &plain);
     assert_same(&read(&file, true).unwrap(), &halved);
     assert_same(&read(&safetensors(&both), true).unwrap(), &halved);
+    // One of them without a prefix.
+    let both = [prefixed(&plain, "", 0), prefixed(&halved, "ema.module.", 1000)].concat();
+    assert_same(&read(&safetensors(&both), false).unwrap(), &plain);
+    assert_same(&read(&safetensors(&both), true).unwrap(), &halved);
     let alone = prefixed(&plain, "", 0);
     let error = read(&torch_zip(&state_dict(&alone), &alone), true).unwrap_err();
     assert!(matches!(error, Error::NoAverages { .. }), "{error}");
 }
 
+/// Refuses: PyTorch | several nets in one file | their names
 #[test]
 fn of_several_nets_none_is_guessed() {
     let (plain, halved) = two_nets();
@@ -252,6 +261,7 @@ fn of_several_nets_none_is_guessed() {
 }
 
 /// Values of 16 and 64 bits that are f32 exactly, in one file with f32.
+/// Opens: PyTorch | f16, bf16 and f64 | as PyTorch's `.float()`
 #[test]
 fn floats_of_other_widths_are_read() {
     let (tensors, _) = two_nets();
@@ -299,4 +309,87 @@ fn half(value: f32) -> u16 {
     }
     assert!((-14..16).contains(&exponent) && bits.trailing_zeros() >= 13, "{value}");
     (bits >> 16 & 0x8000) as u16 | ((exponent + 15) as u16) << 10 | (bits >> 13 & 0x3ff) as u16
+}
+
+/// Refuses: PyTorch | TorchScript and `torch.export` archives | which of the two, and the two lines that save its `state_dict`
+#[test]
+fn programs_are_named_with_what_saves_their_tensors() {
+    let text = b"{}";
+    for (entries, expected) in [
+        (
+            &[
+                ("net/data.pkl", &b"\x80\x02}."[..]),
+                ("net/code/__torch__/a.py", text),
+                ("net/constants.pkl", text),
+            ][..],
+            "a TorchScript archive",
+        ),
+        (&[("net/data.pkl", text), ("net/bytecode.pkl", text)], "a TorchScript archive"),
+        (
+            &[("net/archive_format", b"pt2"), ("net/models/model.json", text), ("net/data/weights/w", text)],
+            "an archive of torch.export",
+        ),
+        (&[("serialized_exported_program.json", text), ("version", b"1")], "an archive of torch.export"),
+    ] {
+        let file = crate::draft::zip(entries);
+        let error = parse(&file).unwrap_err();
+        assert_readable(&error);
+        let error = error.to_string();
+        assert!(error.contains(expected) && error.contains(".load('file'"), "{error}");
+        for length in 0..file.len() {
+            assert_readable(&parse(&file[..length]).unwrap_err());
+        }
+    }
+}
+
+/// Refuses: PyTorch | one part of several (`model-00001-of-00002.safetensors`) and the list of them | the part, and the two lines that join them
+#[test]
+fn a_part_of_a_net_is_named_as_one() {
+    let (tensors, _) = two_nets();
+    let mut own = prefixed(&tensors, "", 0);
+    own.truncate(100);
+    for file in [safetensors(&own), torch_zip(&state_dict(&own), &own)] {
+        let error = from_bytes(&file, "model-00002-of-00003.bin").unwrap_err().to_string();
+        assert!(error.contains("it is part 2 of 3"), "{error}");
+        let error = from_bytes(&file, "model.bin").unwrap_err().to_string();
+        assert!(error.contains("missing"), "{error}");
+    }
+}
+
+/// Refuses: PyTorch | quantized and sparse tensors | the first of them, and what it is
+#[test]
+fn tensors_that_are_no_values_of_a_storage_are_named() {
+    let own = prefixed(&net::tensors(&net::tiny(), None), "", 0);
+    let (made_otherwise, rest) = own.split_first().unwrap();
+    for (maker, expected) in [
+        ("_rebuild_qtensor", "it is quantized"),
+        ("_rebuild_sparse_tensor", "it is sparse"),
+        ("_rebuild_meta_tensor_no_storage", "made by '_rebuild_meta_tensor_no_storage'"),
+    ] {
+        let start =
+            Pickle::new().raw("}(").text(&made_otherwise.name).global("torch._utils", maker).raw(")R");
+        let pickle = rest.iter().fold(start, Pickle::tensor).raw("u").end();
+        let error = from_bytes(&torch_zip(&pickle, &own), "file").unwrap_err().to_string();
+        assert!(error.contains(&format!("'{}'", made_otherwise.name)) && error.contains(expected), "{error}");
+    }
+}
+
+/// Opens: PyTorch | the mean and deviation of three colors in a model of your own | pixels are normalized by them
+#[test]
+fn a_model_s_own_normalization_of_pixels_is_followed() {
+    let (tensors, _) = two_nets();
+    let with = |mean: [f32; 3], std: [f32; 3]| {
+        let mut own = prefixed(&tensors, "net.", 0);
+        for (name, values) in [("normalize.mean", mean), ("normalize.std", std)] {
+            own.push(Tensor::plain(name, own.len(), &[1, 3, 1, 1], &values));
+        }
+        from_bytes(&safetensors(&own), "file").unwrap().record.numerics.scaling
+    };
+    let half = with([0.5; 3], [0.25; 3]);
+    let bytes = with([127.5; 3], [63.75; 3]);
+    for scaling in [half, bytes] {
+        for (pixel, expected) in [(0.0, -2.0), (127.5, 0.0), (255.0, 2.0)] {
+            assert!((pixel * scaling.scale[1] + scaling.shift[1] - expected).abs() < 1e-5, "{scaling:?}");
+        }
+    }
 }

@@ -33,6 +33,7 @@ fn layers(weights: &Weights) -> Vec<(usize, Activation)> {
     }
 }
 
+/// Opens: PyTorch | a dense layer under any name (`fc`, `head`, `classifier.3`, …), with dropouts before it | as the head
 #[test]
 fn one_dense_layer_is_the_top_under_any_name() {
     for layout in [Layout::Torchvision, Layout::Timm, Layout::Flat] {
@@ -53,6 +54,7 @@ fn one_dense_layer_is_the_top_under_any_name() {
 const RELU: Activation = Activation::Relu;
 const NONE: Activation = Activation::None;
 
+/// Opens: PyTorch | a head of several dense layers | what the file does not tell, the activation between them, is taken as ReLU and said
 #[test]
 fn layers_of_a_sequence_leave_room_for_an_activation_or_not() {
     let dense = |first: &'static str, second: &'static str| {
@@ -114,6 +116,7 @@ fn run(head: &DenseHead, mut x: Vec<f32>) -> Vec<f32> {
 }
 
 /// A head in f64, layer by layer as PyTorch runs it, against the folded one in f32.
+/// Opens: PyTorch | a head with BatchNorm | folded into its dense layers
 #[test]
 fn a_normalization_is_folded_where_the_numbers_say_that_it_stands() {
     // Where the normalization and the last layer stand, and whether the activation comes first.
@@ -161,6 +164,7 @@ fn a_normalization_is_folded_where_the_numbers_say_that_it_stands() {
     }
 }
 
+/// Refuses: PyTorch | a head that is no chain of dense layers | the tensor; the backbone is usable
 #[test]
 fn what_fits_no_chain_is_named_and_leaves_the_net() {
     for (head, expected) in [

@@ -179,7 +179,7 @@ pub(crate) fn assert_same(weights: &Weights, tensors: &Tensors) {
 const OTHERS: [Layout; 5] =
     [Layout::Torchvision, Layout::Timm, Layout::HuggingFace, Layout::Flat, Layout::OpenMmLab];
 
-/// Opens: PyTorch | a `state_dict` in the names of torchvision, timm, or Google's port in transformers | epsilon, padding and pixels of its layout
+/// Opens: PyTorch | a `state_dict` in the names of torchvision, timm, Google's port in transformers, OpenMMLab, or the flat ones of d-li14 and tonylins | epsilon, padding and pixels of its layout
 #[test]
 fn a_net_under_other_names_is_the_same_net() {
     let tensors = net::tensors(&net::tiny(), Some(10));
@@ -217,6 +217,7 @@ fn each_layout_brings_its_numbers() {
     }
 }
 
+/// Opens: PyTorch | one prefix before all names: `module.`, `model.`, `_orig_mod.`, several in a row | taken off
 #[test]
 fn other_forms_of_the_names_open_too() {
     let tensors = net::tensors(&net::tiny(), Some(10));
@@ -259,6 +260,16 @@ fn other_forms_of_the_names_open_too() {
         assert_same(&from_bytes(&torch_zip(&pickle, &stored), "file").unwrap(), &tensors);
         assert_same(&from_bytes(&torch_legacy(&pickle, &stored), "file").unwrap(), &tensors);
     }
+}
+
+/// Refuses: PyTorch | timm's deeper nets, `mobilenetv2_110d` and `120d` | the block that is one too many
+#[test]
+fn deeper_nets_are_named() {
+    let tensors = net::tensors(&net::tiny(), None);
+    let mut more = renamed(&tensors, Layout::Timm);
+    more.push(Tensor::plain("blocks.1.2.conv_pw.weight", more.len(), &[1], &[1.0]));
+    let error = from_bytes(&safetensors(&more), "file").unwrap_err().to_string();
+    assert!(error.contains("'blocks.1.2' is a block more") && error.contains("mobilenetv2_110d"), "{error}");
 }
 
 #[test]
