@@ -81,7 +81,7 @@ pub(crate) fn integer_model() -> Model {
     }
 }
 
-fn integers(model: &Model) -> &IntegerBackbone {
+pub(crate) fn integers(model: &Model) -> &IntegerBackbone {
     match &model.backbone {
         BackbonePart::Integers(integers) => integers,
         other => panic!("{other:?}"),
@@ -203,48 +203,6 @@ fn steps_that_do_not_fit_each_other_are_refused_by_their_block() {
         net.blocks.iter_mut().for_each(|block| block.output = odd);
     });
     assert!(said.contains("'expanded_conv_project'"), "{said}");
-}
-
-#[test]
-fn how_bottlenecks_are_read_stands_in_the_file_where_files_did_not_use_to_say_it() {
-    let stated = |bytes: &[u8]| {
-        let file = icecap_weights::Container::parse(bytes, Path::new("model")).unwrap();
-        file.names().any(|name| name == "bottlenecks/fine")
-    };
-    assert!(!stated(&integer_model().to_bytes().unwrap()));
-    let spec = Spec::with_width(1.0).unwrap();
-    let with = |reads: &dyn Fn(usize) -> bool| {
-        let mut net = drawn(&spec);
-        for (block, sizes) in net.blocks.iter_mut().zip(spec.blocks()) {
-            block.output.fine = reads(sizes.output);
-        }
-        net
-    };
-    let saved = |net: IntegerNet| {
-        let net = Arc::new(net);
-        let (sha256, origin) = (integers_digest(&net), Quantization::default());
-        let mut model = Model {
-            backbone: BackbonePart::Integers(IntegerBackbone { net, sha256, origin }),
-            ..model(&["ants", "bees"], true)
-        };
-        model.layers[0].kernel = icecap_kernels::Tensor::zeros(icecap_kernels::Shape::of([1280, 1]));
-        model
-    };
-    for (most, is_stated) in [(0, true), (16, true), (24, false), (32, true)] {
-        let model = saved(with(&|channels| channels <= most));
-        let bytes = model.to_bytes().unwrap();
-        assert_eq!(stated(&bytes), is_stated, "{most}");
-        assert_eq!(integers(&Model::from_bytes(&bytes, "model").unwrap()), integers(&model), "{most}");
-    }
-    let error = with(&|channels| channels <= 64).checked().unwrap_err().to_string();
-    assert!(error.contains("64 channels read with all bits"), "{error}");
-    // A value that is neither yes nor no.
-    let mut bytes = saved(with(&|channels| channels <= 16)).to_bytes().unwrap();
-    let file = icecap_weights::Container::parse(&bytes, Path::new("model")).unwrap();
-    let at = file.offset("bottlenecks/fine").unwrap() as usize;
-    bytes[at + 3] = 2;
-    let error = Model::from_bytes(&bytes, "model").unwrap_err().to_string();
-    assert!(error.contains("'bottlenecks/fine'") && error.contains("value 3 is 2"), "{error}");
 }
 
 #[test]

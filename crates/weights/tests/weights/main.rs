@@ -11,6 +11,7 @@ mod golden_file;
 mod net;
 
 mod assets;
+mod bottlenecks;
 mod hash;
 mod hdf5;
 mod hdf5_keras;
