@@ -140,6 +140,15 @@ fn a_model_without_its_backbone_still_needs_it() {
     assert!(matches!(error, icecap::Error::NeedsBackbone { .. }), "{error}");
 }
 
+/// A model's file as older versions wrote it: without a checksum of its values, whose key is made another one.
+fn unsealed(model: &[u8]) -> Vec<u8> {
+    let (key, other) = (b"values_crc32", b"values_crc_x");
+    let at = model.windows(key.len()).position(|bytes| bytes == key).unwrap();
+    let mut older = model.to_vec();
+    older[at..at + key.len()].copy_from_slice(other);
+    older
+}
+
 /// A model's file with every byte of its backbone's tensors turned over; names, shapes, the record and the head stay.
 fn without_backbone(model: &[u8]) -> Vec<u8> {
     let (header, metadata) = SafeTensors::read_metadata(model).unwrap();
@@ -159,7 +168,8 @@ fn without_backbone(model: &[u8]) -> Vec<u8> {
     damaged
 }
 
-/// Why it opens sooner: nothing of the backbone in the model's file is read, decoded, hashed or packed.
+/// Why it opens sooner: the backbone in the model's file is not decoded, hashed or packed. Its bytes are compared with the
+/// checksum that the file states, if it states one.
 #[test]
 fn a_packed_model_opens_without_the_backbone_in_its_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -167,9 +177,13 @@ fn a_packed_model_opens_without_the_backbone_in_its_file() {
     let trained = model(&path);
     let store = PackStore::new(folder.path());
     let open = || Classifier::builder().settings(Settings::threads(1)).pack_store(&store).open(&path);
-    std::fs::write(&path, without_backbone(&std::fs::read(&path).unwrap())).unwrap();
+    let damaged = without_backbone(&std::fs::read(&path).unwrap());
+    std::fs::write(&path, &damaged).unwrap();
     open().expect_err("no pack, and a backbone that is none");
     trained.backbone().keep_packed(&store).unwrap();
+    let error = open().unwrap_err().to_string();
+    assert!(error.contains("values_crc32") && error.contains("damaged"), "{error}");
+    std::fs::write(&path, unsealed(&damaged)).unwrap();
     assert_eq!(bits(&open().unwrap()), bits(&trained));
     Classifier::builder().settings(Settings::threads(1)).open(&path).expect_err("a backbone that is none");
 }

@@ -267,10 +267,10 @@ mod tests {
         };
         assert_eq!(
             rows(Format::Table),
-            "photo     predicted  probability  labels                    true\n\
-             p/tree/1  dog             0.7500  dog 0.7500, tree 0.5000   tree\n\
+            "photo     predicted  probability  labels                   true\n\
+             p/tree/1  dog             0.7500  dog 0.7500, tree 0.5000  tree\n\
              2         none            0.2500\n\
-             3         -                    -                                  unreadable\n"
+             3         -                    -                                 unreadable\n"
         );
         assert!(rows(Format::Csv).starts_with(
             "path,label,probability,labels,true_label,error\np/tree/1,dog,0.75,dog|tree,tree,\n"
