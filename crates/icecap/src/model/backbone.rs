@@ -26,7 +26,7 @@ enum ParamsPlace {
 
 /// A frozen MobileNetV2 with its threads: the part of a classifier that turns photos into features and is not trained.
 ///
-/// It never changes and is cheap to clone: clones share everything. To run it, take a [`Session`], or an
+/// It never changes and is cheap to clone: clones share everything. To run it, take a [`Session`](crate::Session), or an
 /// [`Extractor`](crate::model::Extractor) for photos.
 #[derive(Clone, Debug)]
 pub struct Backbone {

@@ -76,6 +76,7 @@ pub(super) fn check_head(metadata: &Metadata<'_>, tensors: &HeadTensors<'_>) -> 
 }
 
 /// Refuses values, all bytes behind the header, that do not have the checksum that the file states, if it states one.
+#[cfg(feature = "files")]
 pub(super) fn check_values(metadata: &Metadata<'_>, values: &[u8]) -> Result<(), Error> {
     let number = |text: &str| {
         u32::from_str_radix(text, 16).map_err(|_| "expected eight hexadecimal digits".to_owned())
