@@ -354,6 +354,8 @@ def of_classes(name, right):
 def expected(name, scaling, classes):
     """How the file is imported, and what must come of it, as people_models.py says it of its files."""
     options = [] if scaling == "inside" else ["--scaling", scaling]
+    # The usual rule of nets that pad like PyTorch's cuts the middle out of a photo; these are of the input's size.
+    options += ["--resize", "squash"] * (scaling == TORCH) + ["--size", str(SIDE)] * ("any_size" in name)
     expect = "either" if is_quantized(name) or "external" in name else "open"
     named = ["external", ".data", "quant", "int8", "int16", "uint8", "float16", "f16", "half", "batch"]
     return {"classes": [f"c{i}" for i in range(classes)], "options": options, "expect": expect, "extract": expect,

@@ -178,7 +178,9 @@ pub(super) fn zip(bytes: &[u8], path: &Path) -> Option<Error> {
     });
     let names = names.into_inner();
     let has = |end: &str| names.iter().find(|name| name.ends_with(end));
-    if listed.is_err() || has("data.pkl").is_some() {
+    // What PyTorch's own reader opens, or names as a program.
+    let torch = ["data.pkl", "archive_format", "serialized_exported_program.json"];
+    if listed.is_err() || torch.iter().any(|end| has(end).is_some()) {
         return None;
     }
     let foreign = |what: String, advice: &str| {

@@ -329,6 +329,11 @@ fn programs_are_named_with_what_saves_their_tensors() {
             &[("net/archive_format", b"pt2"), ("net/models/model.json", text), ("net/data/weights/w", text)],
             "an archive of torch.export",
         ),
+        // As the exporter of today writes it, an example of the input beside the net.
+        (
+            &[("net/data/sample_inputs/model.pt", text), ("net/archive_format", b"pt2")],
+            "an archive of torch.export",
+        ),
         (&[("serialized_exported_program.json", text), ("version", b"1")], "an archive of torch.export"),
     ] {
         let file = crate::draft::zip(entries);
