@@ -16,6 +16,7 @@
 //! | JPEG YCCK | by JFIF's matrix to inverted CMY, then as CMYK | the same |
 //! | embedded profiles, gamma | ignored | ignored |
 
+use icecap_kernels::jpeg::rgb_of;
 use image::ColorType;
 
 /// `v / 257` rounded: the nearest of 256 levels.
@@ -93,30 +94,10 @@ pub(crate) fn four_to_rgb(order: FourChannels, samples: &[u8], rgb: &mut [u8]) {
             [scale(255 - p[0], white), scale(255 - p[1], white), scale(255 - p[2], white)]
         }),
         FourChannels::Ycck => each(samples, rgb, 4, |p| {
-            let [r, g, b] = ycc_to_rgb(p[0], p[1], p[2]);
+            let [r, g, b] = rgb_of(p[0], p[1], p[2]);
             [scale(255 - r, p[3]), scale(255 - g, p[3]), scale(255 - b, p[3])]
         }),
     }
-}
-
-/// One pixel by JFIF's matrix.
-pub(crate) fn ycc_to_rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
-    let (y, cb, cr) = (f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0);
-    let level = |v: f32| v.round().clamp(0.0, 255.0) as u8;
-    [level(y + 1.402 * cr), level(y - 0.344_136 * cb - 0.714_136 * cr), level(y + 1.772 * cb)]
-}
-
-/// One pixel by JFIF's matrix, in integers as libjpeg has it.
-pub(crate) fn ycc_to_rgb_fixed(y: u8, cb: u8, cr: u8) -> [u8; 3] {
-    const HALF: i32 = 1 << 15;
-    // 1.402, 1.772, 0.71414 and 0.34414 with 16 bits behind the point.
-    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
-    let level = |value: i32| value.clamp(0, 255) as u8;
-    [
-        level(y + ((91_881 * cr + HALF) >> 16)),
-        level(y + ((HALF - 22_554 * cb - 46_802 * cr) >> 16)),
-        level(y + ((116_130 * cb + HALF) >> 16)),
-    ]
 }
 
 #[cfg(test)]
@@ -143,8 +124,8 @@ mod tests {
 
     #[test]
     fn jfifs_matrix_at_its_corners() {
-        assert_eq!(ycc_to_rgb(128, 128, 128), [128; 3]);
-        assert_eq!(ycc_to_rgb(76, 85, 255), [254, 0, 0]);
-        assert_eq!(ycc_to_rgb(255, 128, 128), [255; 3]);
+        assert_eq!(rgb_of(128, 128, 128), [128; 3]);
+        assert_eq!(rgb_of(76, 85, 255), [254, 0, 0]);
+        assert_eq!(rgb_of(255, 128, 128), [255; 3]);
     }
 }

@@ -4,10 +4,14 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 
+use icecap_kernels::Isa;
+use icecap_kernels::jpeg::Dct;
+
+use crate::buffers::Buffers;
 #[cfg(feature = "jxl")]
 use crate::jxl;
 use crate::orient::Orientation;
-use crate::photo::{Buffers, Header, Photo};
+use crate::photo::{Header, Photo};
 use crate::{Error, Format, Limits, Result, jpeg, raster, tiff};
 
 /// Whether a photo is turned as its EXIF orientation says.
@@ -43,6 +47,22 @@ impl FromStr for ExifPolicy {
     }
 }
 
+/// How a photo's file becomes pixels, where its format leaves a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Decoding {
+    /// Whether a photo is turned as its EXIF orientation says.
+    pub exif: ExifPolicy,
+    /// How the inverse cosine transform of a JPEG is computed.
+    pub dct: Dct,
+}
+
+impl From<ExifPolicy> for Decoding {
+    /// The policy, and the accurate transform.
+    fn from(exif: ExifPolicy) -> Self {
+        Self { exif, ..Self::default() }
+    }
+}
+
 /// Decodes the bytes of a photo's file into pixels.
 ///
 /// The format is told by the bytes. Every color becomes RGB of 8 bits by the rule written at the head of `color.rs`:
@@ -52,30 +72,34 @@ impl FromStr for ExifPolicy {
 /// # Errors
 /// [`Error::Empty`], [`Error::UnknownFormat`], [`Error::Convertible`], [`Error::Unsupported`], [`Error::Truncated`], [`Error::Broken`],
 /// [`Error::Limit`]; a limit is checked before memory is taken.
-pub fn decode(bytes: &[u8], limits: &Limits, exif: ExifPolicy) -> Result<Photo> {
+pub fn decode(bytes: &[u8], limits: &Limits, how: impl Into<Decoding>) -> Result<Photo> {
     let mut buffers = Buffers::default();
-    let header = decode_into(bytes, limits, exif, &mut buffers)?;
-    Ok(Photo::new(header, buffers))
+    let header = decode_into(bytes, limits, (Isa::best(), how.into()), &mut buffers)?;
+    Ok(Photo::new(header, buffers.rgb, buffers.warnings))
 }
 
 /// Decodes into buffers that are kept.
 pub(crate) fn decode_into(
     bytes: &[u8],
     limits: &Limits,
-    exif: ExifPolicy,
+    (isa, how): (Isa, Decoding),
     buffers: &mut Buffers,
 ) -> Result<Header> {
     buffers.warnings.clear();
     limits.check_file(bytes.len() as u64)?;
     let format = Format::of(bytes)?;
     let mut header = contained(format, || match format {
-        Format::Jpeg => jpeg::decode(bytes, limits, buffers),
+        Format::Jpeg => {
+            let Buffers { jpeg, rgb, warnings, .. } = buffers;
+            let how = jpeg::Rounding { isa, dct: how.dct };
+            jpeg::decode(bytes, limits, how, jpeg, (rgb, warnings))
+        }
         Format::Tiff => tiff::decode(bytes, limits, buffers),
         #[cfg(feature = "jxl")]
         Format::JpegXl => jxl::decode(bytes, limits, buffers),
         _ => raster::decode(bytes, format, limits, buffers),
     })?;
-    if exif == ExifPolicy::Ignore {
+    if how.exif == ExifPolicy::Ignore {
         header.orientation = Orientation::default();
     }
     Ok(header)

@@ -4,8 +4,9 @@
 
 use jxl_oxide::{AllocTracker, JxlImage};
 
+use crate::buffers::Buffers;
 use crate::orient::Orientation;
-use crate::photo::{Buffers, Header};
+use crate::photo::Header;
 use crate::{Error, Format, Limits, Result};
 
 /// Decodes a JPEG XL into `buffers.rgb`.

@@ -12,6 +12,7 @@
 
 mod about;
 mod augment;
+mod buffers;
 mod cache;
 mod class;
 mod class_order;
@@ -60,7 +61,7 @@ pub use cache::{Cache, CacheKey, CacheKeyParts};
 pub use class::class_of;
 pub use class_order::read_classes;
 pub use csv::{CsvRecords, OpenQuote, csv_record};
-pub use decode::{ExifPolicy, decode, is_decoding};
+pub use decode::{Decoding, ExifPolicy, decode, is_decoding};
 pub use error::{Error, ErrorKind, Result};
 pub use exclude::Exclusions;
 pub use format::Format;

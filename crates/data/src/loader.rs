@@ -8,13 +8,14 @@ use std::sync::MutexGuard;
 use icecap_kernels::{Isa, Size};
 
 use crate::about::{contrast, layout};
+use crate::buffers::Buffers;
 use crate::decode::{decode, decode_into};
 use crate::frames::is_animated;
 use crate::orient::Orientation;
-use crate::photo::{Buffers, Header, Stored};
+use crate::photo::{Header, Stored};
 use crate::resize::resample;
 use crate::{
-    About, Augment, Digest, Error, ErrorKind, ExifPolicy, Format, Limits, Photo, ResizeBuffers, ResizeSpec,
+    About, Augment, Decoding, Digest, Error, ErrorKind, Format, Limits, Photo, ResizeBuffers, ResizeSpec,
     Result, Stamp, Turn, View, Warning,
 };
 
@@ -23,7 +24,7 @@ use crate::{
 pub struct Loader {
     isa: Isa,
     limits: Limits,
-    exif: ExifPolicy,
+    how: Decoding,
     turn: Turn,
     file: Vec<u8>,
     decoded: Buffers,
@@ -68,11 +69,11 @@ enum Content<'a> {
 impl Loader {
     /// Returns a loader that has read nothing yet.
     #[must_use]
-    pub fn new(isa: Isa, limits: Limits, exif: ExifPolicy) -> Self {
+    pub fn new(isa: Isa, limits: Limits, how: impl Into<Decoding>) -> Self {
         Self {
             isa,
             limits,
-            exif,
+            how: how.into(),
             turn: Turn::default(),
             file: Vec::new(),
             decoded: Buffers::default(),
@@ -266,7 +267,7 @@ impl<'a> OpenPhoto<'a> {
     /// Decodes into the loader's buffers; pixels are taken as they are.
     fn decoded(self) -> Result<Decoded<'a>> {
         let Self { content, loader, path, .. } = self;
-        let Loader { isa, limits, exif, turn, file, decoded, resized, plain, canvas } = loader;
+        let Loader { isa, limits, how, turn, file, decoded, resized, plain, canvas } = loader;
         let bytes: &[u8] = match content {
             Content::Read => file,
             Content::Bytes(bytes) => bytes,
@@ -285,14 +286,14 @@ impl<'a> OpenPhoto<'a> {
             }
         };
         let named = |error: Error| if let Some(path) = path { error.of(path) } else { error };
-        let first = decode_into(bytes, &limits.shared().unwrap_or(*limits), *exif, decoded);
+        let first = decode_into(bytes, &limits.shared().unwrap_or(*limits), (*isa, *how), decoded);
         let (pixels, transparent) = match first {
             Ok(header) => (Pixels::Given(header.stored(&decoded.rgb)), header.transparent),
             // Too much to be held on every thread at once.
             Err(error) if error.kind() == ErrorKind::Limit && limits.shared().is_some() => {
                 let turn = turn.wait();
                 let mut large = Buffers::default();
-                let header = decode_into(bytes, limits, *exif, &mut large).map_err(named)?;
+                let header = decode_into(bytes, limits, (*isa, *how), &mut large).map_err(named)?;
                 decoded.warnings = large.warnings;
                 (Pixels::Large { header, rgb: large.rgb, _turn: turn }, header.transparent)
             }
@@ -323,7 +324,7 @@ impl<'a> OpenPhoto<'a> {
                 return Ok(Photo::from_rgb(stored.width, stored.height, stored.rgb.to_vec()));
             }
         };
-        decode(bytes, &loader.limits, loader.exif)
+        decode(bytes, &loader.limits, loader.how)
             .map_err(|error| if let Some(path) = path { error.of(path) } else { error })
     }
 }

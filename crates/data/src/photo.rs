@@ -21,18 +21,6 @@ impl std::fmt::Display for Warning {
     }
 }
 
-/// Buffers that a decoder fills and that are kept from photo to photo.
-#[derive(Debug, Default)]
-pub(crate) struct Buffers {
-    /// The pixels, `[height, width, 3]`, as stored.
-    pub(crate) rgb: Vec<u8>,
-    /// Samples of a color model other than RGB.
-    pub(crate) raw: Vec<u8>,
-    /// The rewritten JPEG.
-    pub(crate) stream: Vec<u8>,
-    pub(crate) warnings: Vec<Warning>,
-}
-
 /// What decoding tells besides the pixels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
@@ -64,11 +52,11 @@ pub struct Photo {
 }
 
 impl Photo {
-    /// The photo that a decoder left in `buffers`.
-    pub(crate) fn new(header: Header, buffers: Buffers) -> Self {
+    /// The photo that a decoder made.
+    pub(crate) fn new(header: Header, rgb: Vec<u8>, warnings: Vec<Warning>) -> Self {
         let (width, height) = (header.width as usize, header.height as usize);
         let Header { orientation, .. } = header;
-        Self { rgb: buffers.rgb, width, height, orientation, warnings: buffers.warnings }
+        Self { rgb, width, height, orientation, warnings }
     }
 
     /// Returns a photo of pixels in memory, which are upright.

@@ -6,9 +6,10 @@ use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::Web
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder};
 
+use crate::buffers::Buffers;
 use crate::color::{is_transparent, to_rgb};
 use crate::orient::Orientation;
-use crate::photo::{Buffers, Header};
+use crate::photo::Header;
 use crate::{Error, Format, Limits, Result, exif};
 
 /// What a PNG's compressed metadata and its row buffers may take. A color profile has a few megabytes at most; without

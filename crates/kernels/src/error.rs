@@ -55,6 +55,12 @@ pub enum Error {
         /// The best instruction set found.
         best: &'static str,
     },
+    /// A word that names no inverse cosine transform.
+    #[error("'{text}' is no transform of JPEGs; use accurate or fast")]
+    UnknownDct {
+        /// The word given.
+        text: String,
+    },
     /// A name that is in no table of kernels.
     #[error("no kernel is named '{name}'; the registry lists their names")]
     UnknownKernel {

@@ -46,6 +46,7 @@ mod geometry;
 pub mod int8;
 pub mod integer_oracle;
 mod isa;
+pub mod jpeg;
 mod layout;
 mod line;
 #[cfg(feature = "files")]

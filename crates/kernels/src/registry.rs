@@ -8,7 +8,7 @@ use crate::{
     geometry::ConvGeometry,
     int8::{self, blocks::Segment as BlockSegment},
     isa::Isa,
-    pointwise, pool, resize,
+    jpeg, pointwise, pool, resize,
     row::{Kernel, Row, pick, select},
     scale, stem,
     tiling::Segment,
@@ -28,6 +28,9 @@ pub fn kernels() -> Vec<Kernel> {
     all.extend(of(pool::ROWS));
     all.extend(of(dense::ROWS));
     all.extend(of(resize::ROWS));
+    all.extend(of(jpeg::INVERSE_ROWS));
+    all.extend(of(jpeg::TRIANGLE_ROWS));
+    all.extend(of(jpeg::COLOR_ROWS));
     all.extend(of(int8::stem::ROWS));
     all.extend(of(int8::amx::expand::ROWS));
     all.extend(of(int8::expand::ROWS));
@@ -65,6 +68,12 @@ pub enum Task {
     Dense,
     /// Bilinear resampling.
     Resize,
+    /// The inverse cosine transform of a JPEG.
+    InverseDct,
+    /// The samples of a JPEG's channel doubled.
+    Triangle,
+    /// The color of a JPEG.
+    YccToRgb,
     /// The first convolution in integers, to so many output channels.
     IntegerStem(usize),
     /// A 1x1 convolution in integers to so many channels of bytes, in rows of so many pixels.
@@ -128,6 +137,9 @@ impl Isa {
             Task::Pool => vec![pick(pool::ROWS, self).kernel],
             Task::Dense => vec![pick(dense::ROWS, self).kernel],
             Task::Resize => vec![pick(resize::ROWS, self).kernel],
+            Task::InverseDct => vec![pick(jpeg::INVERSE_ROWS, self).kernel],
+            Task::Triangle => vec![pick(jpeg::TRIANGLE_ROWS, self).kernel],
+            Task::YccToRgb => vec![pick(jpeg::COLOR_ROWS, self).kernel],
             Task::IntegerStem(lanes) => of_blocks(int8::stem::chosen(self, lanes)),
             Task::IntegerExpand(lanes, width) => of_tiles(int8::amx::expand::chosen(self))
                 .unwrap_or_else(|| of_blocks(int8::expand::chosen(self, lanes, width))),

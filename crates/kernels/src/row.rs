@@ -24,6 +24,12 @@ pub enum Operation {
     Dense,
     /// Bilinear resampling of a photo.
     Resize,
+    /// The inverse cosine transform of a JPEG.
+    InverseDct,
+    /// The samples of a JPEG's channel doubled.
+    Triangle,
+    /// The color of a JPEG.
+    YccToRgb,
     /// The first convolution in integers, from RGB.
     IntegerStem,
     /// 1x1 convolution in integers to bytes.
@@ -56,7 +62,10 @@ impl Operation {
             | Self::Stem
             | Self::Pool
             | Self::Dense
-            | Self::Resize => false,
+            | Self::Resize
+            | Self::InverseDct
+            | Self::Triangle
+            | Self::YccToRgb => false,
         }
     }
 }

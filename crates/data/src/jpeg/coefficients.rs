@@ -6,23 +6,23 @@ use super::skeleton::{Component, Frame, Scan, Skeleton, broken, truncated};
 use super::tables::{Code, Tables, ZIGZAG};
 use crate::Result;
 
-/// The coefficients of one channel.
-#[derive(Debug)]
+/// The coefficients and the samples of one channel; kept from photo to photo.
+#[derive(Debug, Default)]
 pub(super) struct Channel {
     /// Blocks in a row, and rows, with those that only fill the last units.
     pub(super) across: usize,
     pub(super) down: usize,
     /// Blocks that hold pixels of the image.
     used: (usize, usize),
-    /// `[down, across, 64]`, a block in rows of 8.
+    /// `[rows, across, 64]`, a block in rows of 8: all rows of blocks, or those of one row of units.
     pub(super) blocks: Vec<i16>,
-    /// The divisors, in rows of 8.
-    pub(super) quantization: [i32; 64],
-    quantized: bool,
+    /// The divisors, in rows of 8; of the first scan that has the channel.
+    pub(super) divisors: Option<[u16; 64]>,
 }
 
 impl Channel {
-    fn new(frame: &Frame, component: &Component) -> Self {
+    /// Makes room for the coefficients of `component`: all of them, or `one_row` of units.
+    fn prepare(&mut self, frame: &Frame, component: &Component, one_row: bool) {
         let (most_across, most_down) = frame.largest_sampling();
         let blocks = |side: u16, own: u8, most: u8| {
             let units = usize::from(side).div_ceil(usize::from(most) * 8);
@@ -30,57 +30,119 @@ impl Channel {
         };
         let (across, used_across) = blocks(frame.width, component.across, most_across);
         let (down, used_down) = blocks(frame.height, component.down, most_down);
-        Self {
-            across,
-            down,
-            used: (used_across, used_down),
-            blocks: vec![0; across * down * 64],
-            quantization: [1; 64],
-            quantized: false,
-        }
+        (self.across, self.down, self.used) = (across, down, (used_across, used_down));
+        self.divisors = None;
+        let rows = if one_row { usize::from(component.down) } else { down };
+        self.blocks.clear();
+        self.blocks.resize(rows * across * 64, 0);
     }
 
-    fn quantize(&mut self, tables: &Tables, component: &Component) -> Result<()> {
-        if self.quantized {
+    fn take_divisors(&mut self, tables: &Tables, component: &Component) -> Result<()> {
+        if self.divisors.is_some() {
             return Ok(());
         }
         let table = tables.quantization.get(usize::from(component.table)).and_then(Option::as_ref);
         let table = table.ok_or_else(|| broken("a quantization table is not defined"))?;
+        let mut divisors = [0; 64];
         for (&place, &value) in ZIGZAG.iter().zip(table) {
-            self.quantization[usize::from(place)] = i32::from(value);
+            divisors[usize::from(place)] = value;
         }
-        self.quantized = true;
+        self.divisors = Some(divisors);
         Ok(())
     }
 }
 
-/// Decodes every scan.
-///
-/// # Errors
-/// [`Error::Truncated`](crate::Error::Truncated) where data is missing, `Broken` where it makes no sense.
-pub(super) fn channels(bytes: &[u8], skeleton: &Skeleton, mut tables: Tables) -> Result<Vec<Channel>> {
-    let frame = &skeleton.frame;
-    let mut channels: Vec<Channel> =
-        frame.components.iter().map(|component| Channel::new(frame, component)).collect();
-    for scan in &skeleton.scans {
-        tables.read(bytes, &scan.tables)?;
-        for &(member, _) in &scan.members {
-            channels[member].quantize(&tables, &frame.components[member])?;
-        }
-        Pass::new(frame, scan, &tables)?.run(bytes, &mut channels)?;
+/// Decodes the scans of a file into its channels.
+#[derive(Debug)]
+pub(super) struct Scans<'a> {
+    bytes: &'a [u8],
+    skeleton: &'a Skeleton,
+    tables: Tables,
+}
+
+impl<'a> Scans<'a> {
+    pub(super) fn new(bytes: &'a [u8], skeleton: &'a Skeleton) -> Self {
+        Self { bytes, skeleton, tables: Tables::default() }
     }
-    Ok(channels)
+
+    /// Decodes every scan.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`](crate::Error::Truncated) where data is missing, `Broken` where it makes no sense.
+    pub(super) fn all(&mut self, channels: &mut [Channel]) -> Result<()> {
+        self.make_room(channels, false);
+        for scan in &self.skeleton.scans {
+            self.define(scan, channels)?;
+            let mut pass = Pass::new(self.bytes, self.skeleton, scan, &self.tables)?;
+            let (units, rows) = pass.units(channels);
+            for row in 0..rows {
+                pass.row(units, row, channels)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes the only scan, and calls `each` with every row of units when it is in the channels' blocks.
+    ///
+    /// # Errors
+    /// Those of [`Scans::all`], and those of `each`.
+    pub(super) fn row_by_row(
+        &mut self,
+        channels: &mut [Channel],
+        each: &mut dyn FnMut(usize, &[Channel]) -> Result<()>,
+    ) -> Result<()> {
+        let scan = &self.skeleton.scans[0];
+        self.make_room(channels, true);
+        self.define(scan, channels)?;
+        let mut pass = Pass::new(self.bytes, self.skeleton, scan, &self.tables)?;
+        let (units, rows) = pass.units(channels);
+        for row in 0..rows {
+            pass.row(units, 0, channels)?;
+            each(row, channels)?;
+            channels.iter_mut().for_each(|channel| channel.blocks.fill(0));
+        }
+        Ok(())
+    }
+
+    /// Makes room for all coefficients, or for those of one row of units.
+    fn make_room(&self, channels: &mut [Channel], one_row: bool) {
+        let frame = &self.skeleton.frame;
+        for (channel, component) in channels.iter_mut().zip(&frame.components) {
+            channel.prepare(frame, component, one_row);
+        }
+    }
+
+    /// Reads the tables in front of a scan.
+    fn define(&mut self, scan: &Scan, channels: &mut [Channel]) -> Result<()> {
+        let frame = &self.skeleton.frame;
+        self.tables.read(self.bytes, &scan.tables)?;
+        if !frame.progressive {
+            self.tables.stand_in(scan)?;
+        }
+        for &(member, _) in &scan.members {
+            channels[member].take_divisors(&self.tables, &frame.components[member])?;
+        }
+        Ok(())
+    }
 }
 
 /// What one scan adds to its channels.
 struct Pass<'a> {
     frame: &'a Frame,
     scan: &'a Scan,
+    bytes: &'a [u8],
     members: Vec<Member<'a>>,
     interval: usize,
+    /// Units until the next restart marker.
+    left: usize,
+    /// Restart intervals that are begun.
+    begun: usize,
+    bits: Bits<'a>,
+    carried: Carried,
 }
 
 /// A channel of a scan.
+#[derive(Clone, Copy)]
 struct Member<'a> {
     channel: usize,
     /// Blocks of it in a unit of the scan.
@@ -99,7 +161,8 @@ struct Carried {
 }
 
 impl<'a> Pass<'a> {
-    fn new(frame: &'a Frame, scan: &'a Scan, tables: &'a Tables) -> Result<Self> {
+    fn new(bytes: &'a [u8], skeleton: &'a Skeleton, scan: &'a Scan, tables: &'a Tables) -> Result<Self> {
+        let frame = &skeleton.frame;
         let ((start, end), low) = (scan.spectral, scan.low_bit);
         // Only first coefficients come for several channels together.
         let alone = scan.members.len() == 1 || start == 0;
@@ -117,42 +180,37 @@ impl<'a> Pass<'a> {
                 |class: usize, id: u8| tables.codes[class].get(usize::from(id)).and_then(Option::as_ref);
             Member { channel, unit, first: code(0, selectors >> 4), others: code(1, selectors & 15) }
         });
-        Ok(Self { frame, scan, members: members.collect(), interval: tables.interval })
+        let (members, interval) = (members.collect(), tables.interval);
+        let (bits, carried) = (Bits::new(&[]), Carried::default());
+        Ok(Self { frame, scan, bytes, members, interval, left: 0, begun: 0, bits, carried })
     }
 
-    fn run(&self, bytes: &[u8], channels: &mut [Channel]) -> Result<()> {
-        // The units of a scan of one channel are its blocks, without those that only fill up.
-        let (across, down) = match &self.members[..] {
+    /// The units of the scan: across, and rows of them. Those of a scan of one channel are its blocks, without those
+    /// that only fill up.
+    fn units(&self, channels: &[Channel]) -> (usize, usize) {
+        match &self.members[..] {
             [only] => channels[only.channel].used,
             _ => {
                 let (most_across, most_down) = self.frame.largest_sampling();
                 let units = |side: u16, most: u8| usize::from(side).div_ceil(usize::from(most) * 8);
                 (units(self.frame.width, most_across), units(self.frame.height, most_down))
             }
-        };
-        let data = self.scan.data.clone();
-        let markers = &self.scan.restarts;
-        let mut pieces = std::iter::once(data.start)
-            .chain(markers.iter().map(|at| at + 2))
-            .zip(markers.iter().copied().chain([data.end]));
-        let mut bits = Bits::new(&[]);
-        let mut carried = Carried::default();
-        for unit in 0..across * down {
-            if unit == 0 || (self.interval > 0 && unit % self.interval == 0) {
-                let (start, end) = pieces.next().ok_or_else(|| truncated("rows are missing"))?;
-                bits = Bits::new(&bytes[start..end.max(start)]);
-                carried = Carried::default();
-            }
-            for member in &self.members {
+        }
+    }
+
+    /// Decodes the next row of units into the channels' row of that number.
+    fn row(&mut self, units: usize, row: usize, channels: &mut [Channel]) -> Result<()> {
+        for unit in 0..units {
+            self.restart()?;
+            for place in 0..self.members.len() {
+                let member = self.members[place];
                 let channel = &mut channels[member.channel];
                 for y in 0..member.unit.1 {
-                    for x in 0..member.unit.0 {
-                        let row = unit / across * member.unit.1 + y;
-                        let column = unit % across * member.unit.0 + x;
-                        let at = (row * channel.across + column) * 64;
-                        let block = channel.blocks[at..].first_chunk_mut::<64>();
-                        let block = block.ok_or_else(|| broken("a block outside the image"))?;
-                        self.block(member, &mut bits, &mut carried, block)?;
+                    let at = (row * member.unit.1 + y) * channel.across + unit * member.unit.0;
+                    let blocks = channel.blocks.get_mut(at * 64..(at + member.unit.0) * 64);
+                    let blocks = blocks.ok_or_else(|| broken("a block outside the image"))?;
+                    for block in blocks.as_chunks_mut::<64>().0 {
+                        self.block(member, block)?;
                     }
                 }
             }
@@ -160,75 +218,68 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn block(
-        &self,
-        member: &Member<'_>,
-        bits: &mut Bits<'_>,
-        carried: &mut Carried,
-        block: &mut [i16; 64],
-    ) -> Result<()> {
-        let Scan { spectral: (start, _), low_bit, high_bit, .. } = *self.scan;
-        let refines = self.frame.progressive && high_bit > 0;
-        if start == 0 && refines {
-            block[0] |= (bits.take(1)? << low_bit) as i16;
-        } else if start == 0 {
-            let symbol = bits.symbol(defined(member.first)?)?;
-            if symbol > 15 {
-                return Err(broken("a coefficient that is too large"));
-            }
-            let last = &mut carried.first[member.channel];
-            *last = last.wrapping_add(bits.signed(symbol.into())?);
-            block[0] = (*last << low_bit) as i16;
+    /// Goes behind the next restart marker where an interval ends, and behind the scan's header in front of the first.
+    fn restart(&mut self) -> Result<()> {
+        if self.left == 0 {
+            let Scan { data, restarts, .. } = self.scan;
+            let start = match self.begun {
+                0 => data.start,
+                begun => restarts.get(begun - 1).ok_or_else(|| truncated("rows are missing"))? + 2,
+            };
+            let end = restarts.get(self.begun).copied().unwrap_or(data.end);
+            self.bits = Bits::new(&self.bytes[start..end.max(start)]);
+            self.carried = Carried::default();
+            self.begun += 1;
+            self.left = if self.interval > 0 { self.interval } else { usize::MAX };
         }
-        match (self.frame.progressive, start, refines) {
-            (false, ..) => self.sequential(member, bits, block),
-            (true, 0, _) => Ok(()),
-            (true, _, false) => self.first_bits(member, bits, &mut carried.idle, block),
-            (true, _, true) => self.more_bits(member, bits, &mut carried.idle, block),
-        }
-    }
-
-    fn sequential(&self, member: &Member<'_>, bits: &mut Bits<'_>, block: &mut [i16; 64]) -> Result<()> {
-        let code = defined(member.others)?;
-        let mut at = 1;
-        while at < 64 {
-            let symbol = bits.symbol(code)?;
-            let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-            if size == 0 && zeros < 15 {
-                break;
-            }
-            at += zeros;
-            let value = bits.signed(size)?;
-            let place = ZIGZAG.get(at).ok_or_else(|| broken("more than 64 coefficients in a block"))?;
-            block[usize::from(*place)] = value as i16;
-            at += 1;
-        }
+        self.left -= 1;
         Ok(())
     }
 
-    /// The upper bits of coefficients (T.81, G.1.2.2).
-    fn first_bits(
-        &self,
-        member: &Member<'_>,
-        bits: &mut Bits<'_>,
-        idle: &mut u32,
-        block: &mut [i16; 64],
-    ) -> Result<()> {
-        if *idle > 0 {
-            *idle -= 1;
+    #[inline(always)]
+    fn block(&mut self, member: Member<'_>, block: &mut [i16; 64]) -> Result<()> {
+        let Scan { spectral: (start, _), low_bit, high_bit, .. } = *self.scan;
+        let refines = self.frame.progressive && high_bit > 0;
+        if start == 0 && refines {
+            block[0] |= (self.bits.take(1) << low_bit) as i16;
+        } else if start == 0 {
+            let (symbol, difference) = self.bits.number(defined(member.first)?)?;
+            if symbol > 15 {
+                return Err(broken("a coefficient that is too large"));
+            }
+            let last = &mut self.carried.first[member.channel];
+            *last = last.wrapping_add(difference);
+            block[0] = (*last << low_bit) as i16;
+        }
+        match (self.frame.progressive, start, refines) {
+            (false, ..) => self.first_bits(member, (1, 63), block)?,
+            (true, 0, _) => {}
+            (true, _, false) => self.first_bits(member, self.scan.spectral, block)?,
+            (true, _, true) => self.more_bits(member, block)?,
+        }
+        self.bits.check()
+    }
+
+    /// All coefficients of a band but for their `low_bit` lowest bits (T.81, F.2.2.2 and G.1.2.2).
+    #[inline(always)]
+    fn first_bits(&mut self, member: Member<'_>, band: (u8, u8), block: &mut [i16; 64]) -> Result<()> {
+        if self.carried.idle > 0 {
+            self.carried.idle -= 1;
             return Ok(());
         }
-        let (code, (start, end)) = (defined(member.others)?, self.scan.spectral);
-        let mut at = usize::from(start);
-        while at <= usize::from(end) {
-            let symbol = bits.symbol(code)?;
-            let (zeros, size) = (symbol >> 4, u32::from(symbol & 15));
-            if size == 0 && zeros < 15 {
-                *idle = (1 << zeros) - 1 + bits.take(zeros.into())?;
+        let code = defined(member.others)?;
+        let (mut at, end) = (usize::from(band.0), usize::from(band.1));
+        while at <= end {
+            let (symbol, value) = self.bits.number(code)?;
+            let zeros = symbol >> 4;
+            if value == 0 && zeros < 15 {
+                // Nothing more in this block and, in a progressive file, in some that follow.
+                if zeros > 0 && self.frame.progressive {
+                    self.carried.idle = (1 << zeros) - 1 + self.bits.take(zeros.into());
+                }
                 break;
             }
             at += usize::from(zeros);
-            let value = bits.signed(size)?;
             let place = ZIGZAG.get(at).ok_or_else(|| broken("more than 64 coefficients in a block"))?;
             block[usize::from(*place)] = (value << self.scan.low_bit) as i16;
             at += 1;
@@ -237,20 +288,14 @@ impl<'a> Pass<'a> {
     }
 
     /// One more bit of coefficients (T.81, G.1.2.3).
-    fn more_bits(
-        &self,
-        member: &Member<'_>,
-        bits: &mut Bits<'_>,
-        idle: &mut u32,
-        block: &mut [i16; 64],
-    ) -> Result<()> {
+    fn more_bits(&mut self, member: Member<'_>, block: &mut [i16; 64]) -> Result<()> {
+        let Self { bits, carried: Carried { idle, .. }, .. } = self;
         let (code, (start, end)) = (defined(member.others)?, self.scan.spectral);
         let one = 1i16 << self.scan.low_bit;
-        let refine = |value: &mut i16, bits: &mut Bits<'_>| -> Result<()> {
-            if bits.take(1)? == 1 && *value & one == 0 {
+        let refine = |value: &mut i16, bits: &mut Bits<'_>| {
+            if bits.take(1) == 1 && *value & one == 0 {
                 *value = value.wrapping_add(if *value < 0 { -one } else { one });
             }
-            Ok(())
         };
         let (mut at, end) = (usize::from(start), usize::from(end));
         while at <= end && *idle == 0 {
@@ -260,9 +305,9 @@ impl<'a> Pass<'a> {
             if size > 1 {
                 return Err(broken("a refinement of more than one bit"));
             } else if size == 1 {
-                new = if bits.take(1)? == 1 { one } else { -one };
+                new = if bits.take(1) == 1 { one } else { -one };
             } else if zeros < 15 {
-                *idle = (1 << zeros) + bits.take(zeros.into())?;
+                *idle = (1 << zeros) + bits.take(zeros.into());
                 break;
             }
             // Coefficients that are not zero yet are refined on the way, the zeros between them counted.
@@ -270,7 +315,7 @@ impl<'a> Pass<'a> {
                 let value = &mut block[usize::from(ZIGZAG[at])];
                 at += 1;
                 if *value != 0 {
-                    refine(value, bits)?;
+                    refine(value, bits);
                 } else if zeros == 0 {
                     *value = new;
                     break;
@@ -283,7 +328,7 @@ impl<'a> Pass<'a> {
             for &place in &ZIGZAG[at..=end] {
                 let value = &mut block[usize::from(place)];
                 if *value != 0 {
-                    refine(value, bits)?;
+                    refine(value, bits);
                 }
             }
             *idle -= 1;

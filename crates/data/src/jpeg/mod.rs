@@ -1,59 +1,72 @@
-//! JPEG, by `zune-jpeg`, with our own walk over the markers in front of it.
+//! JPEG, decoded to libjpeg's bits.
 //!
 //! 1. `skeleton.rs` finds the segments, the size and the color model before memory is taken.
-//! 2. `stream.rs` writes the file anew in a form in which missing data is an error and not a gray area.
-//! 3. The decoder, in its strict mode, turns that into RGB; four-channel images get their color here.
+//! 2. `coefficients.rs`, on `bits.rs` and `tables.rs`, decodes the scans: sequential or progressive, of all channels or
+//!    of some. Data that is missing is an error, not a gray area.
+//! 3. `rows.rs` makes rows of samples of them, `upsample.rs` one for each pixel; both call kernels.
+//! 4. Here rows get their color, by `color_model.rs`.
 //!
-//! What it does not read, or not as libjpeg does, is decoded by `own.rs` from the skeleton: channels in scans of their
-//! own, unusual sampling, Huffman tables left out.
+//! No decoder in Rust gives libjpeg's pixels to the bit, none has TensorFlow's transform, and the quickest one reads
+//! some valid sampling factors wrong without a word: that is why this is our own.
 
 mod bits;
 mod coefficients;
 mod color_model;
-mod filler;
-mod inverse;
-mod own;
+mod rows;
 mod skeleton;
-mod stream;
-mod strict;
 mod tables;
 mod upsample;
 
-use zune_core::colorspace::ColorSpace;
+use icecap_kernels::Isa;
+use icecap_kernels::jpeg::{Dct, ycc_to_rgb};
 
 use self::color_model::ColorModel;
-use self::skeleton::{Frame, RESTART_BYTES, Skeleton};
-use self::strict::decode_stream;
-use crate::color::{four_to_rgb, ycc_to_rgb_fixed};
-use crate::photo::{Buffers, Header};
+pub(crate) use self::rows::Rounding;
+use self::rows::{RowBuffers, rows};
+use self::skeleton::{RESTART_BYTES, Skeleton};
+use crate::color::four_to_rgb;
+use crate::photo::Header;
 use crate::{Limits, Result, Warning};
 
-/// Decodes a JPEG into `buffers.rgb`.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Result<Header> {
+/// What decoding keeps from photo to photo.
+#[derive(Debug, Default)]
+pub(crate) struct JpegBuffers {
+    rows: RowBuffers,
+    /// A row whose channels are side by side.
+    joined: Vec<u8>,
+}
+
+/// Decodes a JPEG into `rgb`.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    how: Rounding,
+    buffers: &mut JpegBuffers,
+    (rgb, warnings): (&mut Vec<u8>, &mut Vec<Warning>),
+) -> Result<Header> {
     let skeleton = Skeleton::read(bytes, limits)?;
     let frame = &skeleton.frame;
+    let (width, height) = (usize::from(frame.width), usize::from(frame.height));
+    limits.check_decoded((width * height * 3) as u64 + held_bytes(&skeleton))?;
+    rgb.resize(width * height * 3, 0);
     let model = ColorModel::of(&skeleton);
-    let in_one_scan = skeleton.scans[0].members.len() == frame.components.len();
-    let usual =
-        (frame.progressive || in_one_scan) && own::is_usual(frame) && !tables::lacks_codes(bytes, &skeleton);
-    limits.check_decoded(held_bytes(frame, usual) + skeleton.restarts * RESTART_BYTES)?;
-    let pixels = usize::from(frame.width) * usize::from(frame.height);
-    let Buffers { rgb, raw, stream, warnings } = buffers;
-    rgb.resize(pixels * 3, 0);
-    if usual {
-        stream::rewrite(bytes, &skeleton, stream);
-        match model {
-            ColorModel::Gray | ColorModel::Ycc => decode_stream(stream, ColorSpace::RGB, limits, rgb)?,
-            ColorModel::Rgb => decode_stream(stream, raw_color(frame), limits, rgb)?,
-            ColorModel::Four(order) => {
-                raw.resize(pixels * 4, 0);
-                decode_stream(stream, ColorSpace::CMYK, limits, raw)?;
-                four_to_rgb(order, raw, rgb);
+    let mut left = rgb.chunks_exact_mut(width * 3);
+    let JpegBuffers { rows: kept, joined } = buffers;
+    rows(bytes, &skeleton, how, kept, &mut |row| {
+        let Some(out) = left.next() else { return };
+        match (model, row) {
+            (ColorModel::Gray, [gray, ..]) => {
+                out.chunks_exact_mut(3).zip(*gray).for_each(|(to, &gray)| to.fill(gray));
             }
+            (ColorModel::Ycc, &[y, cb, cr]) => ycc_to_rgb(how.isa, [y, cb, cr], out),
+            (ColorModel::Four(order), _) => {
+                joined.resize(width * row.len(), 0);
+                join(row, joined);
+                four_to_rgb(order, joined, out);
+            }
+            _ => join(row, out),
         }
-    } else {
-        own::decode(bytes, &skeleton, model, rgb)?;
-    }
+    })?;
     if !skeleton.ended {
         warnings.push(Warning::NoEndMarker);
     }
@@ -62,6 +75,18 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
     }
     let (width, height) = (frame.width.into(), frame.height.into());
     Ok(Header { width, height, orientation: skeleton.orientation, transparent: false })
+}
+
+/// Puts the channels of a row side by side.
+///
+/// # Shapes
+/// `row` `[channels][width]`, `out` `[width, channels]`.
+fn join(row: &[&[u8]], out: &mut [u8]) {
+    for (channel, samples) in row.iter().enumerate() {
+        for (to, &sample) in out[channel..].iter_mut().step_by(row.len()).zip(*samples) {
+            *to = sample;
+        }
+    }
 }
 
 /// The channels of a JPEG, as another format holds it.
@@ -81,47 +106,28 @@ pub(crate) fn decode_samples(bytes: &[u8], limits: &Limits, turned: bool) -> Res
     let skeleton = Skeleton::read(bytes, limits)?;
     let frame = &skeleton.frame;
     let (width, height, channels) = (frame.width.into(), frame.height.into(), frame.components.len());
-    let all = (width * height * channels) as u64;
-    limits.check_decoded(held_bytes(frame, false) + all + skeleton.restarts * RESTART_BYTES)?;
-    let mut values = Vec::with_capacity(width * height * channels);
-    own::joined(bytes, &skeleton, &mut |row| match (turned, channels) {
-        (true, 3) => {
-            values
-                .extend(row.chunks_exact(3).flat_map(|pixel| ycc_to_rgb_fixed(pixel[0], pixel[1], pixel[2])));
+    let all = width * height * channels;
+    limits.check_decoded(all as u64 + held_bytes(&skeleton))?;
+    let mut values = vec![0; all];
+    let mut left = values.chunks_exact_mut(width * channels);
+    let how = Rounding { isa: Isa::best(), dct: Dct::Accurate };
+    rows(bytes, &skeleton, how, &mut RowBuffers::default(), &mut |row| {
+        let Some(out) = left.next() else { return };
+        match (turned, row) {
+            (true, &[y, cb, cr]) => ycc_to_rgb(how.isa, [y, cb, cr], out),
+            _ => join(row, out),
         }
-        _ => values.extend_from_slice(row),
     })?;
     Ok(Samples { values, width, height, channels })
 }
 
-/// The bytes that decoding holds: the output, and for a progressive file all coefficients in 16 bits, for an unusual one
-/// the samples, too.
-fn held_bytes(frame: &Frame, usual: bool) -> u64 {
+/// The bytes that decoding holds beside the image: the places of restart markers, and all coefficients in 16 bits where
+/// they come in several scans.
+fn held_bytes(skeleton: &Skeleton) -> u64 {
+    let frame = &skeleton.frame;
     let (across, down) = frame.largest_sampling();
     let units = |side: u16, most: u8| u64::from(side).div_ceil(u64::from(most) * 8);
-    let pixels = u64::from(frame.width) * u64::from(frame.height);
-    let samples: u64 = frame
-        .components
-        .iter()
-        .map(|c| {
-            units(frame.width, across)
-                * units(frame.height, down)
-                * u64::from(c.across)
-                * u64::from(c.down)
-                * 64
-        })
-        .sum();
-    match usual {
-        true => {
-            let four = if frame.components.len() == 4 { pixels * 4 } else { 0 };
-            pixels * 3 + four + if frame.progressive { samples * 2 } else { 0 }
-        }
-        false => pixels * 3 + samples * own::BYTES_PER_SAMPLE,
-    }
-}
-
-/// The color to ask for in order to get three channels as they are: the one that the decoder believes them to be.
-fn raw_color(frame: &Frame) -> ColorSpace {
-    let named = frame.components.iter().map(|c| c.id).eq(*b"RGB");
-    if named { ColorSpace::RGB } else { ColorSpace::YCbCr }
+    let units = units(frame.width, across) * units(frame.height, down);
+    let blocks: u64 = frame.components.iter().map(|c| units * u64::from(c.across) * u64::from(c.down)).sum();
+    skeleton.restarts * RESTART_BYTES + if skeleton.is_in_one_scan() { 0 } else { blocks * 64 * 2 }
 }

@@ -6,7 +6,6 @@
 
 use std::ops::Range;
 
-use super::filler::FILLER_BYTES;
 use crate::limits::check;
 use crate::orient::Orientation;
 use crate::{Error, Format, Limits, Result};
@@ -14,8 +13,8 @@ use crate::{Error, Format, Limits, Result};
 /// Bytes of quantization and Huffman tables that one file may define. Usual files have 600 for each scan.
 const TABLE_BYTES: u64 = 256 << 10;
 
-/// Bytes that one restart marker takes: its offset here, and the filler in front of it.
-pub(super) const RESTART_BYTES: u64 = (size_of::<usize>() + FILLER_BYTES) as u64;
+/// Bytes that one restart marker takes: its offset.
+pub(super) const RESTART_BYTES: u64 = size_of::<usize>() as u64;
 
 pub(super) const SOI: u8 = 0xD8;
 pub(super) const EOI: u8 = 0xD9;
@@ -44,8 +43,6 @@ pub(super) struct Frame {
     pub(super) width: u16,
     pub(super) height: u16,
     pub(super) components: Vec<Component>,
-    /// Marker, length and payload.
-    pub(super) segment: Range<usize>,
 }
 
 impl Frame {
@@ -66,8 +63,6 @@ impl Frame {
 pub(super) struct Scan {
     /// Table segments in front of this scan's header.
     pub(super) tables: Vec<Range<usize>>,
-    /// Marker, length and payload.
-    pub(super) segment: Range<usize>,
     /// The entropy-coded data with its restart markers.
     pub(super) data: Range<usize>,
     /// Where the restart markers in the data start.
@@ -175,6 +170,11 @@ impl Skeleton {
         !self.frame.progressive || !(0..64).any(|coefficient| self.exact_bits_missing(coefficient))
     }
 
+    /// Whether the first scan has all that there is, so that the image can be made row by row.
+    pub(super) fn is_in_one_scan(&self) -> bool {
+        !self.frame.progressive && self.scans[0].members.len() == self.frame.components.len()
+    }
+
     /// Whether some component lacks a scan with `coefficient`.
     fn missing_bits(&self, coefficient: u8) -> bool {
         (0..self.frame.components.len())
@@ -208,7 +208,7 @@ impl Walk {
         let whole = start..payload.end;
         match code {
             0xC0..=0xC2 => {
-                let frame = frame(body, code == 0xC2, whole)?;
+                let frame = frame(body, code == 0xC2)?;
                 limits.check_size(frame.width.into(), frame.height.into())?;
                 if self.frame.replace(frame).is_some() {
                     return Err(broken("two image headers"));
@@ -223,7 +223,7 @@ impl Walk {
             0xC3 | 0xC5..=0xC7 => return Err(unsupported("lossless or hierarchical coding")),
             SOS => {
                 let frame = self.frame.as_ref().ok_or_else(|| broken("data before the image header"))?;
-                let mut scan = scan(body, frame, whole)?;
+                let mut scan = scan(body, frame)?;
                 scan.tables = std::mem::take(&mut self.tables);
                 self.scans.push(scan);
                 check("the number of scans", self.scans.len() as u64, limits.scans as u64)?;
@@ -302,7 +302,7 @@ fn segment(bytes: &[u8], at: usize) -> Result<Option<Range<usize>>> {
     Ok((at + length <= bytes.len()).then_some(at + 2..at + length))
 }
 
-fn frame(body: &[u8], progressive: bool, segment: Range<usize>) -> Result<Frame> {
+fn frame(body: &[u8], progressive: bool) -> Result<Frame> {
     let [precision, h1, h0, w1, w0, count, list @ ..] = body else {
         return Err(broken("a short image header"));
     };
@@ -319,17 +319,21 @@ fn frame(body: &[u8], progressive: bool, segment: Range<usize>) -> Result<Frame>
     if list.len() != usize::from(*count) * 3 {
         return Err(broken("an image header of the wrong length"));
     }
-    let components: Vec<_> = list
+    let mut components: Vec<_> = list
         .chunks_exact(3)
         .map(|c| Component { id: c[0], across: c[1] >> 4, down: c[1] & 15, table: c[2] })
         .collect();
+    if let [only] = &mut components[..] {
+        // The sampling factors of a single channel mean nothing.
+        (only.across, only.down) = (1, 1);
+    }
     if components.iter().any(|c| !(1..=4).contains(&c.across) || !(1..=4).contains(&c.down)) {
         return Err(broken("a sampling factor outside 1 to 4"));
     }
-    Ok(Frame { progressive, width, height, components, segment })
+    Ok(Frame { progressive, width, height, components })
 }
 
-fn scan(body: &[u8], frame: &Frame, segment: Range<usize>) -> Result<Scan> {
+fn scan(body: &[u8], frame: &Frame) -> Result<Scan> {
     let short = || broken("a scan header of the wrong length");
     let (count, rest) = body.split_first().ok_or_else(short)?;
     let count = usize::from(*count);
@@ -346,7 +350,7 @@ fn scan(body: &[u8], frame: &Frame, segment: Range<usize>) -> Result<Scan> {
     let spectral = if frame.progressive { (start, end) } else { (0, 63) };
     let [high_bit, low_bit] = if frame.progressive { [bits >> 4, bits & 15] } else { [0, 0] };
     let (tables, restarts) = (Vec::new(), Vec::new());
-    Ok(Scan { tables, segment, data: 0..0, restarts, members, spectral, high_bit, low_bit })
+    Ok(Scan { tables, data: 0..0, restarts, members, spectral, high_bit, low_bit })
 }
 
 #[cfg(test)]

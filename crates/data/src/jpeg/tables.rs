@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::skeleton::{Skeleton, broken};
+use super::skeleton::{Scan, broken};
 use crate::Result;
 
 const DHT: u8 = 0xC4;
@@ -17,6 +17,20 @@ pub(super) const ZIGZAG: [u8; 64] = [
     46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
 
+/// Bits that are looked up at once.
+pub(super) const LOOK: u32 = 10;
+
+/// What the next bits are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Entry {
+    /// The number behind the symbol; 0 if there is none or it does not fit into the bits that were looked up.
+    pub(super) value: i16,
+    /// Zeros in the upper half, bits of the number in the lower.
+    pub(super) symbol: u8,
+    /// Bits of the symbol, and of the number if `value` has it; 0 for a longer code.
+    pub(super) length: u8,
+}
+
 /// A Huffman code of T.81, annex C: codes of one length are consecutive numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Code {
@@ -25,6 +39,8 @@ pub(super) struct Code {
     /// What to add to a code of a length to get the place of its symbol.
     offsets: [i32; 16],
     symbols: Vec<u8>,
+    /// What each value of the next [`LOOK`] bits starts with.
+    entries: Box<[Entry; 1 << LOOK]>,
 }
 
 impl Code {
@@ -32,26 +48,62 @@ impl Code {
     fn new(counts: &[u8], symbols: &[u8]) -> Result<Self> {
         let (mut ends, mut offsets) = ([0; 16], [0; 16]);
         let (mut next, mut place) = (0u32, 0i32);
+        let mut entries = Box::new([Entry::default(); 1 << LOOK]);
         for (length, &count) in counts.iter().enumerate() {
             offsets[length] = place - next as i32;
+            let first = next;
             next += u32::from(count);
-            place += i32::from(count);
             // A code of ones only is none; a table that needs one has too many.
             if next >= 1 << (length + 1) && count > 0 {
                 return Err(broken("a Huffman table with too many codes"));
             }
+            if length < LOOK as usize {
+                for (code, &symbol) in (first..next).zip(symbols.iter().skip(place as usize)) {
+                    fill(&mut entries, code, length as u32 + 1, symbol);
+                }
+            }
+            place += i32::from(count);
             ends[length] = if count > 0 { next << (15 - length) } else { 0 };
             next <<= 1;
         }
-        Ok(Self { ends, offsets, symbols: symbols.to_vec() })
+        Ok(Self { ends, offsets, symbols: symbols.to_vec(), entries })
     }
 
-    /// The symbol and the length of the code that `bits`, 16 of them, start with.
-    pub(super) fn symbol(&self, bits: u32) -> Option<(u8, u32)> {
+    /// What `bits`, [`LOOK`] of them, start with.
+    #[inline(always)]
+    pub(super) fn look_up(&self, bits: usize) -> Entry {
+        self.entries[bits & ((1 << LOOK) - 1)]
+    }
+
+    /// The symbol of the code that `bits`, 16 of them, start with.
+    pub(super) fn long(&self, bits: u32) -> Option<Entry> {
         let length = self.ends.iter().position(|&end| bits < end)?;
         let place = (bits >> (15 - length)) as i32 + self.offsets[length];
-        Some((*self.symbols.get(usize::try_from(place).ok()?)?, length as u32 + 1))
+        let symbol = *self.symbols.get(usize::try_from(place).ok()?)?;
+        Some(Entry { value: 0, symbol, length: length as u8 + 1 })
     }
+}
+
+/// Writes the entries of a code, for all bits that may follow it.
+fn fill(entries: &mut [Entry; 1 << LOOK], code: u32, length: u32, symbol: u8) {
+    let free = LOOK - length;
+    let size = u32::from(symbol & 15);
+    for after in 0..1 << free {
+        let at = (code << free | after) as usize;
+        entries[at] = match size {
+            1.. if size <= free => Entry {
+                value: extended((after >> (free - size)) as i32, size) as i16,
+                symbol,
+                length: (length + size) as u8,
+            },
+            _ => Entry { value: 0, symbol, length: length as u8 },
+        };
+    }
+}
+
+/// The number that `size` bits stand for; those that start with a zero are negative (T.81, F.12).
+pub(super) fn extended(bits: i32, size: u32) -> i32 {
+    if bits < 1 << (size - 1) { bits - (1 << size) + 1 } else { bits }
 }
 
 /// The tables that hold at a place of the file.
@@ -83,7 +135,23 @@ impl Tables {
         Ok(())
     }
 
-    pub(super) fn read_codes(&mut self, mut body: &[u8]) -> Result<()> {
+    /// Puts the tables of K.3 where those of a sequential scan are not defined.
+    pub(super) fn stand_in(&mut self, scan: &Scan) -> Result<()> {
+        let lacks = scan.members.iter().any(|&(_, selectors)| {
+            let id = [selectors >> 4, selectors & 15].map(usize::from);
+            (0..2).any(|class| self.codes[class].get(id[class]).is_some_and(Option::is_none))
+        });
+        if lacks {
+            let mut standard = Self::default();
+            standard.read_codes(&standard_codes())?;
+            for (own, standard) in self.codes.iter_mut().flatten().zip(standard.codes.into_iter().flatten()) {
+                *own = own.take().or(standard);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_codes(&mut self, mut body: &[u8]) -> Result<()> {
         while let [selector, rest @ ..] = body {
             let short = || broken("a Huffman table that is cut off");
             let (counts, rest) = rest.split_at_checked(16).ok_or_else(short)?;
@@ -116,22 +184,8 @@ impl Tables {
     }
 }
 
-/// Whether the first scan of a sequential file names a Huffman table that is not defined in front of it.
-pub(super) fn lacks_codes(bytes: &[u8], skeleton: &Skeleton) -> bool {
-    let mut tables = Tables::default();
-    let scan = &skeleton.scans[0];
-    let read = tables.read(bytes, &scan.tables);
-    // A damaged table is told of by the decoder.
-    read.is_ok()
-        && !skeleton.frame.progressive
-        && scan.members.iter().any(|&(_, selectors)| {
-            let id = [selectors >> 4, selectors & 15].map(usize::from);
-            (0..2).any(|class| tables.codes[class].get(id[class]).is_some_and(Option::is_none))
-        })
-}
-
 /// The payload of a segment with the tables of K.3: numbers 0 for brightness, 1 for color.
-pub(super) fn standard_codes() -> Vec<u8> {
+fn standard_codes() -> Vec<u8> {
     let mut out = Vec::with_capacity(420);
     for (selector, counts, symbols) in [
         (0x00, &DC_COUNTS[0], &DC_SYMBOLS[..]),

@@ -1,74 +1,77 @@
-//! A channel of fewer samples brought to the image's size, as libjpeg does it: by a triangle filter where a side is
-//! half, else by repeating samples.
+//! The samples of a channel, and the channel brought to the image's size as libjpeg does it: by a triangle filter where
+//! a side is half, else by repeating samples.
 
-/// The samples of a channel.
-#[derive(Debug)]
+use icecap_kernels::Isa;
+use icecap_kernels::jpeg::{double_across, double_both_ways, double_down};
+
+use super::skeleton::{Component, Frame};
+
+/// Rows of units whose samples are held: the one that is written, and the one above it, whose last row still waits for
+/// its neighbor.
+const HELD: usize = 2;
+
+/// The samples of a channel, some rows at a time; kept from photo to photo.
+#[derive(Debug, Default)]
 pub(super) struct Plane {
-    /// `[rows, stride]`, of which the image needs `down` rows of `across` samples.
-    pub(super) samples: Vec<u8>,
+    /// `[HELD, rows, stride]`: rows of units take turns.
+    samples: Vec<u8>,
+    /// Rows of samples in a row of units.
+    rows: usize,
     pub(super) stride: usize,
-    pub(super) across: usize,
-    pub(super) down: usize,
+    /// Samples that the image needs.
+    across: usize,
+    down: usize,
     /// How often a sample stands in a row, and in a column, of the image.
-    pub(super) factors: (usize, usize),
+    factors: (usize, usize),
+    /// A row at the image's size.
+    spread: Vec<u8>,
 }
 
 impl Plane {
-    fn row(&self, y: usize) -> &[u8] {
-        &self.samples[y * self.stride..][..self.across]
+    /// Makes room for the samples of `component`, `blocks` of them across.
+    pub(super) fn prepare(&mut self, frame: &Frame, component: &Component, blocks: usize) {
+        let (most_across, most_down) = frame.largest_sampling();
+        let sides =
+            |side: u16, own: u8, most: u8| (usize::from(side) * usize::from(own)).div_ceil(usize::from(most));
+        self.rows = usize::from(component.down) * 8;
+        self.stride = blocks * 8;
+        self.across = sides(frame.width, component.across, most_across);
+        self.down = sides(frame.height, component.down, most_down);
+        self.factors = (usize::from(most_across / component.across), usize::from(most_down / component.down));
+        self.samples.resize(HELD * self.rows * self.stride, 0);
+        self.spread.resize(self.across * self.factors.0, 0);
     }
 
-    /// Writes the image's row `y` into `out`, up to its length.
-    pub(super) fn spread(&self, y: usize, out: &mut [u8]) {
+    /// Where the eight rows of samples of a row of blocks go.
+    pub(super) fn block_row(&mut self, row: usize) -> &mut [u8] {
+        let start = row * 8 % (HELD * self.rows) * self.stride;
+        &mut self.samples[start..start + 8 * self.stride]
+    }
+
+    /// The image's row `y`, at least as long as the image is wide.
+    pub(super) fn image_row(&mut self, isa: Isa, y: usize) -> &[u8] {
         let (factor_x, factor_y) = self.factors;
-        let own = self.row((y / factor_y).min(self.down - 1));
+        let held = HELD * self.rows;
+        let row = |y: usize| &self.samples[y % held * self.stride..][..self.across];
+        let own = row((y / factor_y).min(self.down - 1));
         // The row on the other side of this row of the image; at the edge it is the same row.
-        let near = match y % 2 {
-            0 => (y / 2).saturating_sub(1),
-            _ => (y / 2 + 1).min(self.down - 1),
+        let near = || match y % 2 {
+            0 => row((y / 2).saturating_sub(1)),
+            _ => row((y / 2 + 1).min(self.down - 1)),
         };
         // A row of one or two samples is too short for the filter.
         let filtered = self.across > 2;
         match (factor_x, factor_y) {
-            (1, 1) => out.copy_from_slice(&own[..out.len()]),
-            (1, 2) => {
-                let bias = 1 + (y % 2) as u16;
-                for (to, (&own, &near)) in out.iter_mut().zip(own.iter().zip(self.row(near))) {
-                    *to = ((u16::from(own) * 3 + u16::from(near) + bias) >> 2) as u8;
-                }
-            }
-            (2, 1) if filtered => triangle(out, self.across, &ONE_WAY, |x| u16::from(own[x])),
-            (2, 2) if filtered => {
-                let near = self.row(near);
-                triangle(out, self.across, &BOTH_WAYS, |x| u16::from(own[x]) * 3 + u16::from(near[x]));
-            }
+            (1, 1) => return own,
+            (1, 2) => double_down(isa, own, near(), y % 2 == 1, &mut self.spread),
+            (2, 1) if filtered => double_across(isa, own, &mut self.spread),
+            (2, 2) if filtered => double_both_ways(isa, own, near(), &mut self.spread),
             _ => {
-                for (x, to) in out.iter_mut().enumerate() {
-                    *to = own[(x / factor_x).min(self.across - 1)];
+                for (to, &sample) in self.spread.chunks_exact_mut(factor_x).zip(own) {
+                    to.fill(sample);
                 }
             }
         }
-    }
-}
-
-/// How sums become samples: what is added to the left and to the right one, and the bits that are taken off.
-struct Rounding {
-    left: u16,
-    right: u16,
-    bits: u32,
-}
-
-const ONE_WAY: Rounding = Rounding { left: 1, right: 2, bits: 2 };
-const BOTH_WAYS: Rounding = Rounding { left: 8, right: 7, bits: 4 };
-
-/// Two values for each of `count` sums: three quarters of it, and a quarter of the one on that side.
-fn triangle(out: &mut [u8], count: usize, rounding: &Rounding, sum: impl Fn(usize) -> u16) {
-    for (x, to) in out.iter_mut().enumerate() {
-        let own = x / 2;
-        let (near, bias) = match x % 2 {
-            0 => (own.saturating_sub(1), rounding.left),
-            _ => ((own + 1).min(count - 1), rounding.right),
-        };
-        *to = ((sum(own) * 3 + sum(near) + bias) >> rounding.bits) as u8;
+        &self.spread
     }
 }

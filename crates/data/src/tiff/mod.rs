@@ -10,10 +10,13 @@ mod unpack;
 
 use self::layout::{Alpha, Color, Layout, Packing, broken};
 use self::unpack::{add_up, sample, unpack};
-use crate::color::{FourChannels, four_to_rgb, ycc_to_rgb_fixed};
+use icecap_kernels::jpeg::rgb_of;
+
+use crate::buffers::Buffers;
+use crate::color::{FourChannels, four_to_rgb};
 use crate::directory::Directory;
 use crate::orient::Orientation;
-use crate::photo::{Buffers, Header};
+use crate::photo::Header;
 use crate::{Error, Format, Limits, Result, jpeg};
 
 /// Decodes a TIFF into `buffers.rgb`.
@@ -208,7 +211,7 @@ impl<'a> Picture<'a> {
                 Color::Ycc { .. } if self.layout.packing == Packing::Jpeg && !self.layout.planar => {
                     to.copy_from_slice(&from[..3]);
                 }
-                Color::Ycc { .. } => to.copy_from_slice(&ycc_to_rgb_fixed(from[0], from[1], from[2])),
+                Color::Ycc { .. } => to.copy_from_slice(&rgb_of(from[0], from[1], from[2])),
             }
         }
         transparent
