@@ -17,6 +17,7 @@ use icecap::{Backbone, Settings, Source};
 use icecap_bench::{drawn_params, time};
 use icecap_data::{Digest, ExifPolicy, Limits, Photo, ResizeBuffers, ResizeMode, ResizeSpec, decode, pixels};
 use icecap_graph::{Arena, Input, Plan, Tap};
+use icecap_kernels::jpeg::Dct;
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{Weights, starter};
@@ -170,7 +171,7 @@ fn pipeline(c: &mut Criterion) {
     for threads in THREADS {
         let backbone = backbone(threads);
         let mut parts = Parts::new(&backbone, spec, &jpegs);
-        let preprocessing = Preprocessing { resize: spec, exif: ExifPolicy::default() };
+        let preprocessing = Preprocessing { resize: spec, exif: ExifPolicy::default(), dct: Dct::default() };
         let mut extractor =
             Extractor::new(&backbone, preprocessing, Tap::Pooled).expect("a size of the paper");
         let mut rows = vec![f32::NAN; parts.rows.len()];

@@ -164,7 +164,14 @@ fn an_instruction_set_that_is_asked_for_has_the_kernels_that_it_uses() {
             let table = json(&bench(&place, isa.name(), &[&quick[..], &[precision]].concat()).succeeds());
             assert!(rows(&table).len() >= 20, "{isa} in {precision}: {table}");
             if precision == "f32" {
-                assert!(rows(&table).iter().all(|row| row["isa"] == isa.name_of_f32()), "{table}");
+                // The steps of a JPEG's decoder have no kernels of AVX-512.
+                let of_jpegs = ["inverse_dct", "triangle", "ycc"];
+                let is_right = |row: &Value| {
+                    let name = row["name"].as_str().unwrap();
+                    row["isa"] == isa.name_of_f32()
+                        || of_jpegs.iter().any(|step| name.starts_with(step)) && row["isa"] == "avx2"
+                };
+                assert!(rows(&table).iter().all(is_right), "{table}");
             }
         }
     }

@@ -72,9 +72,9 @@ pub(crate) fn scores(classifier: &Classifier, pooled: &[f32]) -> (Vec<f32>, Vec<
 
 /// Resized pixels of photos, as the classifier's own loader makes them.
 pub(crate) fn load(classifier: &Classifier, photos: &[PathBuf]) -> Vec<f32> {
-    let Preprocessing { resize, exif } = classifier.preprocessing();
-    let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), exif);
-    photos.iter().flat_map(|photo| loader.load(photo, &resize).unwrap().pixels).collect()
+    let preprocessing = classifier.preprocessing();
+    let mut loader = Loader::new(classifier.backbone().isa(), Limits::default(), preprocessing.decoding());
+    photos.iter().flat_map(|photo| loader.load(photo, &preprocessing.resize).unwrap().pixels).collect()
 }
 
 /// A head for `classes`, trained a little on `rows` of features, so that its biases are not zero. That for three classes has a

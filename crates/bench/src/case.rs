@@ -7,7 +7,7 @@ use icecap_kernels::{Isa, Operation, Size, kernels};
 use crate::integer_shape::products;
 use crate::layer_shape::Place;
 use crate::prepared::Prepared;
-use crate::shape::{RealShape, Shape};
+use crate::shape::{JpegShape, RealShape, Shape};
 
 /// The classes of the top that the dense kernel is measured with.
 const CLASSES: usize = 1000;
@@ -68,7 +68,7 @@ impl Case {
 }
 
 /// Returns the distinct geometries of MobileNetV2 1.0 in `precision` for square inputs of `sides` pixels, in the order of the
-/// net. What has no kernel in int8, a resize, the mean and the dense layer, is among those of f32.
+/// net. What has no kernel in int8, the decoding of a JPEG, a resize, the mean and the dense layer, is among those of f32.
 ///
 /// # Errors
 /// [`Error::Graph`] for a side that the net does not take.
@@ -80,6 +80,7 @@ pub fn cases(sides: &[usize], precision: Precision) -> Result<Vec<Case>, Error> 
         let mut of_side = Vec::new();
         if precision == Precision::F32 {
             let to = Size { height: side, width: side };
+            of_side.extend(JpegShape::ALL.map(|step| Case::new(Shape::Jpeg(step), 0, step.name())));
             of_side.push(Case::new(Shape::Real(RealShape::Resize { to }), 0, "resize"));
             of_side.extend(all.iter().find_map(scaling));
         }

@@ -26,6 +26,7 @@ mod integer_job;
 mod integer_layout;
 mod integer_shape;
 mod integer_weights;
+mod jpeg_job;
 mod layer_shape;
 mod pass;
 mod peak;

@@ -3,6 +3,7 @@
 use icecap_kernels::Isa;
 
 use crate::integer_job::IntegerJob;
+use crate::jpeg_job::JpegJob;
 use crate::real_job::RealJob;
 use crate::shape::Shape;
 
@@ -14,6 +15,7 @@ pub struct Prepared(Job);
 #[derive(Debug)]
 enum Job {
     Real(RealJob),
+    Jpeg(JpegJob),
     Integer(IntegerJob),
 }
 
@@ -22,6 +24,7 @@ impl Prepared {
     pub(crate) fn draw(shape: Shape) -> Self {
         Self(match shape {
             Shape::Real(shape) => Job::Real(RealJob::draw(shape)),
+            Shape::Jpeg(shape) => Job::Jpeg(JpegJob::draw(shape)),
             Shape::Integer(shape) => Job::Integer(IntegerJob::draw(shape)),
         })
     }
@@ -30,6 +33,7 @@ impl Prepared {
     pub fn run(&mut self, isa: Isa) {
         match &mut self.0 {
             Job::Real(job) => job.run(isa),
+            Job::Jpeg(job) => job.run(isa),
             Job::Integer(job) => job.run(isa),
         }
     }
@@ -38,10 +42,11 @@ impl Prepared {
     /// is wrong has no speed. `name` is for the message.
     ///
     /// # Panics
-    /// If they differ: in f32 by more than rounding explains, in integers by anything.
+    /// If they differ: in f32 and in a JPEG's samples by more than rounding explains, in integers by anything.
     pub fn check(&mut self, name: &str, isa: Isa) {
         match &mut self.0 {
             Job::Real(job) => job.check(name, isa),
+            Job::Jpeg(job) => job.check(name, isa),
             Job::Integer(job) => job.check(name, isa),
         }
     }

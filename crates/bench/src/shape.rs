@@ -12,8 +12,46 @@ pub(crate) const PHOTO: Size = Size { height: 375, width: 500 };
 pub(crate) enum Shape {
     /// An operation on f32, or on a photo.
     Real(RealShape),
+    /// A step of decoding a JPEG.
+    Jpeg(JpegShape),
     /// An operation in integers.
     Integer(IntegerShape),
+}
+
+/// A step of decoding a JPEG of [`PHOTO`]'s size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum JpegShape {
+    InverseDct,
+    Triangle,
+    YccToRgb,
+}
+
+impl JpegShape {
+    pub(crate) const ALL: [Self; 3] = [Self::InverseDct, Self::Triangle, Self::YccToRgb];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::InverseDct => "inverse_dct",
+            Self::Triangle => "triangle",
+            Self::YccToRgb => "ycc_to_rgb",
+        }
+    }
+
+    fn operation(self) -> Operation {
+        match self {
+            Self::InverseDct => Operation::InverseDct,
+            Self::Triangle => Operation::Triangle,
+            Self::YccToRgb => Operation::YccToRgb,
+        }
+    }
+
+    fn task(self) -> Task {
+        match self {
+            Self::InverseDct => Task::InverseDct,
+            Self::Triangle => Task::Triangle,
+            Self::YccToRgb => Task::YccToRgb,
+        }
+    }
 }
 
 /// The sizes of one operation on f32, or on a photo.
@@ -55,6 +93,7 @@ impl Shape {
     pub(crate) fn operation(self) -> Operation {
         match self {
             Self::Real(shape) => shape.operation(),
+            Self::Jpeg(shape) => shape.operation(),
             Self::Integer(shape) => shape.operation(),
         }
     }
@@ -63,6 +102,7 @@ impl Shape {
     pub(crate) fn words(self) -> String {
         match self {
             Self::Real(shape) => shape.words(),
+            Self::Jpeg(_) => format!("{}x{}", PHOTO.height, PHOTO.width),
             Self::Integer(shape) => shape.words(),
         }
     }
@@ -71,6 +111,7 @@ impl Shape {
     pub(crate) fn uses(self, isa: Isa) -> Vec<Kernel> {
         isa.uses(match self {
             Self::Real(shape) => shape.task(),
+            Self::Jpeg(shape) => shape.task(),
             Self::Integer(shape) => shape.task(),
         })
     }

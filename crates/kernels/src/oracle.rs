@@ -96,3 +96,48 @@ pub fn pool(input: &[f32], channels: usize) -> Vec<f64> {
 pub fn relu6(value: f64) -> f64 {
     value.clamp(0.0, 6.0)
 }
+
+/// The inverse cosine transform of a block of a JPEG, both in rows of 8: samples from 0 to 255, not rounded.
+///
+/// # Source
+/// ITU T.81, A.3.3.
+#[must_use]
+pub fn inverse_dct(coefficients: &[i16; 64], divisors: &[u16; 64]) -> Vec<f64> {
+    let c = |n: usize| if n == 0 { std::f64::consts::FRAC_1_SQRT_2 } else { 1.0 };
+    let cosine = |at: usize, n: usize| ((2 * at + 1) as f64 * n as f64 * std::f64::consts::PI / 16.0).cos();
+    (0..64)
+        .map(|place| {
+            let (y, x) = (place / 8, place % 8);
+            let sum: f64 = (0..64)
+                .map(|n| {
+                    let (v, u) = (n / 8, n % 8);
+                    let value = f64::from(coefficients[n]) * f64::from(divisors[n]);
+                    c(u) * c(v) * value * cosine(x, u) * cosine(y, v)
+                })
+                .sum();
+            (sum / 4.0 + 128.0).clamp(0.0, 255.0)
+        })
+        .collect()
+}
+
+/// A row of samples, blended with the nearer row by a triangle filter and doubled across by the same, not rounded.
+#[must_use]
+pub fn triangle(own: &[u8], near: &[u8]) -> Vec<f64> {
+    let blended: Vec<f64> =
+        own.iter().zip(near).map(|(&own, &near)| f64::from(own) * 0.75 + f64::from(near) * 0.25).collect();
+    let last = blended.len() - 1;
+    (0..blended.len() * 2)
+        .map(|at| {
+            let own = at / 2;
+            let other = if at % 2 == 0 { own.saturating_sub(1) } else { (own + 1).min(last) };
+            blended[own] * 0.75 + blended[other] * 0.25
+        })
+        .collect()
+}
+
+/// A pixel of YCbCr as RGB by JFIF's matrix, from 0 to 255, not rounded.
+#[must_use]
+pub fn ycc_to_rgb(y: u8, cb: u8, cr: u8) -> [f64; 3] {
+    let (y, cb, cr) = (f64::from(y), f64::from(cb) - 128.0, f64::from(cr) - 128.0);
+    [y + 1.402 * cr, y - 0.344_136_286 * cb - 0.714_136_286 * cr, y + 1.772 * cb].map(|v| v.clamp(0.0, 255.0))
+}

@@ -10,8 +10,8 @@ use crate::record::key as record_key;
 
 /// Keys of a model file that are left out: BatchNorm is folded into the graph, and other keys say what becomes of
 /// pixels.
-const NOT_TOLD: [&str; 8] =
-    ["format", "backbone", "layout", "size", "resize", "bn_epsilon", "padding", record_key::SCALING];
+const NOT_TOLD: [&str; 9] =
+    ["format", "backbone", "layout", "size", "resize", "dct", "bn_epsilon", "padding", record_key::SCALING];
 
 /// Returns the model's metadata as an exported net of this precision has it.
 pub(crate) fn metadata(model: &Model, precision: Precision) -> BTreeMap<String, String> {

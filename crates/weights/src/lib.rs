@@ -58,7 +58,8 @@ mod traced;
 mod vocabulary;
 
 pub use bundle::{
-    BackbonePart, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, Preprocessing, check_classes,
+    BackbonePart, DCT_FORMAT, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, Preprocessing,
+    check_classes,
 };
 pub use choices::{Choices, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};

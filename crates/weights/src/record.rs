@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use icecap_graph::{Numerics, Params, Spec};
+use icecap_kernels::jpeg::Dct;
 
 use crate::shown::shown;
 use crate::{Digest, Error, Layout, vocabulary};
@@ -19,6 +20,7 @@ pub(crate) mod key {
     pub(crate) const SCALING: &str = "scaling";
     pub(crate) const SIZE: &str = "size";
     pub(crate) const RESIZE: &str = "resize";
+    pub(crate) const DCT: &str = "dct";
     pub(crate) const WEIGHTS_LAYOUT: &str = "weights_layout";
     pub(crate) const PARAMS_SHA256: &str = "params_sha256";
 }
@@ -40,6 +42,8 @@ pub struct Record {
     pub size: Option<[usize; 2]>,
     /// The resize rule by which a photo becomes that size, if the file states it: `squash`, for instance.
     pub resize: Option<String>,
+    /// How the program that the weights come from decodes JPEGs, if that is known.
+    pub dct: Option<Dct>,
     /// The hash of the file that the weights came in.
     pub file_sha256: Digest,
     /// The hash of the net, whatever the file: see [`crate::params_digest`].
@@ -66,6 +70,12 @@ impl Record {
         self.resize.as_deref().unwrap_or_else(|| self.layout.resize())
     }
 
+    /// Returns how JPEGs are decoded for these weights: as the program that they come from does, else accurately.
+    #[must_use]
+    pub fn jpeg_dct(&self) -> Dct {
+        self.dct.unwrap_or_default()
+    }
+
     /// Returns the record as the metadata of a file. `file_sha256` is left out, since a file cannot state its own hash.
     #[must_use]
     pub fn to_metadata(&self) -> BTreeMap<String, String> {
@@ -84,6 +94,7 @@ impl Record {
         put(key::SCALING, Some(vocabulary::scaling_text(&self.numerics.scaling)));
         put(key::SIZE, self.size.map(vocabulary::size_text));
         put(key::RESIZE, self.resize.clone());
+        put(key::DCT, self.dct.map(|dct| dct.to_string()));
         put(key::PARAMS_SHA256, Some(self.params_sha256.to_string()));
         metadata
     }
@@ -146,6 +157,7 @@ impl<'a> Metadata<'a> {
             numerics: self.numerics(layout)?,
             size: self.get(key::SIZE, vocabulary::size)?,
             resize: self.get(key::RESIZE, vocabulary::resize)?,
+            dct: self.get(key::DCT, vocabulary::dct)?,
             file_sha256,
             params_sha256,
         })

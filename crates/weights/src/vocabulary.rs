@@ -9,12 +9,14 @@
 //! | resize | `squash`; `center-crop FRACTION`, the fraction from 0.1 to 1, or 0.875 where it is left out; `crop`, `cut`, and \
 //!   each of `squash`, `crop` and `cut` behind another as in `cut of 256x256 crop` |
 //! | exif | `apply`, `ignore` |
+//! | dct | `accurate`, `fast` |
 //!
 //! Every value has one text that is written, and reading that text gives back the same bits.
 
 use std::ops::RangeInclusive;
 
 use icecap_graph::{MAX_SIDE, MIN_SIDE, Padding, Scaling, Spec};
+use icecap_kernels::jpeg::Dct;
 
 use crate::{Digest, NotADigest};
 
@@ -128,6 +130,10 @@ pub(crate) fn exif(text: &str) -> Result<String, String> {
         "apply" | "ignore" => Ok(text.to_owned()),
         _ => Err("expected 'apply' or 'ignore'".to_owned()),
     }
+}
+
+pub(crate) fn dct(text: &str) -> Result<Dct, String> {
+    text.parse().map_err(|_| "expected 'accurate' or 'fast'".to_owned())
 }
 
 /// A free text of one line.

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 10, value_parser = crate::options::count::at_least_one)]
     top: u16,
     /// Model whose backbone and preprocessing are used, instead of weights
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["scaling", "size", "resize", "exif"])]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["scaling", "size", "resize", "exif", "dct"])]
     model: Option<PathBuf>,
     #[command(flatten)]
     backbone: BackboneOptions,

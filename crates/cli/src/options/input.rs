@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::Args;
 use icecap::advanced::data::{ExifPolicy, Limits, ResizeMode};
 use icecap::advanced::graph::Scaling;
+use icecap::advanced::kernels::jpeg::Dct;
 use icecap::advanced::weights::{Choices, FileHead, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES, Weights};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Settings};
@@ -126,6 +127,9 @@ pub(crate) struct InputOptions {
     /// Whether a photo is turned as its EXIF orientation says: apply or ignore
     #[arg(long, value_name = "POLICY", default_value = "apply")]
     pub(crate) exif: ExifPolicy,
+    /// How JPEGs are decoded: accurate, as most programs do, or fast, as TensorFlow does [default: as the weights' own program does]
+    #[arg(long, value_name = "DCT")]
+    pub(crate) dct: Option<Dct>,
     #[command(flatten)]
     pub(crate) photo: PhotoOptions,
 }
@@ -145,6 +149,7 @@ impl InputOptions {
             preprocessing.resize.mode = mode;
         }
         preprocessing.exif = self.exif;
+        preprocessing.dct = self.dct.unwrap_or(preprocessing.dct);
         preprocessing
     }
 }

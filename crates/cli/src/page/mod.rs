@@ -28,7 +28,7 @@ mod timing;
 
 use std::path::Path;
 
-use icecap::advanced::data::{ExifPolicy, Limits, Loader, Part};
+use icecap::advanced::data::{Decoding, ExifPolicy, Limits, Loader, Part};
 use icecap::advanced::kernels::{Isa, Threads};
 
 use crate::run::Run;
@@ -69,7 +69,8 @@ pub(crate) fn html(run: &Run, threads: &Threads, isa: Isa, overlay: Overlay<'_>)
     let exif = run.argument("exif").and_then(|text| text.parse().ok()).unwrap_or(ExifPolicy::Apply);
     let most = run.argument("max_pixels").and_then(|text| text.parse().ok());
     let limits = most.map_or_else(Limits::default, Limits::of_pixels);
-    let loader = || Loader::new(isa, limits, exif);
+    let dct = run.argument("dct").and_then(|text| text.parse().ok()).unwrap_or_default();
+    let loader = || Loader::new(isa, limits, Decoding { exif, dct });
     let mut thumbnails = Thumbnails::of(&chosen.paths(), &loader, threads)?;
     let confusion = run.confusion(Part::Val);
     let sections = sections(run, confusion.as_ref(), &chosen, &mut thumbnails, overlay);

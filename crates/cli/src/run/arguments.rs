@@ -42,6 +42,7 @@ pub(crate) struct PhotoArguments {
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
     pub(crate) exif: String,
+    pub(crate) dct: String,
     pub(crate) max_pixels: u64,
 }
 
@@ -71,6 +72,8 @@ pub(crate) struct Basis {
     pub(crate) ema: bool,
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
+    /// Missing in runs of builds that knew one transform alone.
+    pub(crate) dct: Option<String>,
     /// Missing in runs of builds that knew f32 alone.
     pub(crate) precision: Option<String>,
     pub(crate) seed: u64,

@@ -64,7 +64,7 @@ impl Overlay {
         side: usize,
     ) -> Result<Self, icecap_data::Error> {
         let preprocessing = classifier.preprocessing();
-        let mut loader = classifier.backbone().loader(preprocessing.exif, &Turn::default());
+        let mut loader = classifier.backbone().loader(preprocessing.decoding(), &Turn::default());
         let photo = photo.open(&mut loader)?.photo()?;
         let seen = preprocessing.resize.seen(photo.width(), photo.height());
         let map = ClassMap { cells: map.of_class(class), size: map.size(), scale: map.scale() };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use icecap_data::{ExifPolicy, Limits, Loader, Turn};
+use icecap_data::{Decoding, Limits, Loader, Turn};
 use icecap_graph::{Net, Params, Plan, Precision, Spec, Tap};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{
@@ -127,8 +127,8 @@ impl Backbone {
     }
 
     /// A loader of photos for this backbone, which takes its turn at large ones.
-    pub(crate) fn loader(&self, exif: ExifPolicy, turn: &Turn) -> Loader {
-        Loader::new(self.isa(), self.limits, exif).in_turn(turn)
+    pub(crate) fn loader(&self, how: Decoding, turn: &Turn) -> Loader {
+        Loader::new(self.isa(), self.limits, how).in_turn(turn)
     }
 
     /// Returns what one photo may ask for.

@@ -178,7 +178,7 @@ impl Extractor {
 
     fn worker(&self) -> Worker {
         Worker {
-            loader: self.backbone.loader(self.preprocessing.exif, &self.turn),
+            loader: self.backbone.loader(self.preprocessing.decoding(), &self.turn),
             pixels: vec![0.0; self.preprocessing.resize.values()],
             arenas: [self.plan.arena()],
         }

@@ -1,6 +1,7 @@
-//! How a photo becomes the backbone's input: its size, the resize rule and what becomes of an EXIF orientation.
+//! How a photo becomes the backbone's input: how its file is decoded, its size and the resize rule.
 
-use icecap_data::{ExifPolicy, ResizeSpec};
+use icecap_data::{Decoding, ExifPolicy, ResizeSpec};
+use icecap_kernels::jpeg::Dct;
 
 use crate::error::Error;
 use crate::model::backbone::Backbone;
@@ -12,6 +13,8 @@ pub struct Preprocessing {
     pub resize: ResizeSpec,
     /// Whether an EXIF orientation is followed.
     pub exif: ExifPolicy,
+    /// How the inverse cosine transform of a JPEG is computed.
+    pub dct: Dct,
 }
 
 impl Preprocessing {
@@ -34,7 +37,13 @@ impl Preprocessing {
     fn of(backbone: &Backbone, size: [usize; 2]) -> Result<Self, Error> {
         let mode = backbone.record().resize_rule().parse()?;
         let resize = ResizeSpec { height: size[0], width: size[1], mode };
-        Ok(Self { resize, exif: ExifPolicy::default() })
+        Ok(Self { resize, exif: ExifPolicy::default(), dct: backbone.record().jpeg_dct() })
+    }
+
+    /// Returns how a photo's file becomes pixels.
+    #[must_use]
+    pub fn decoding(&self) -> Decoding {
+        Decoding { exif: self.exif, dct: self.dct }
     }
 
     /// Returns the rows and columns of the backbone's input.
@@ -46,6 +55,6 @@ impl Preprocessing {
 
 impl std::fmt::Display for Preprocessing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}, exif {}", self.resize, self.exif)
+        write!(f, "{}, exif {}, {} DCT", self.resize, self.exif, self.dct)
     }
 }

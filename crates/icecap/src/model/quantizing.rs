@@ -135,7 +135,7 @@ impl Backbone {
     ) -> Result<Vec<Option<Vec<f32>>>, Error> {
         let count = self.threads().count().min(photos.len()).max(1);
         let turn = Turn::default();
-        let loader = || self.loader(preprocessing.exif, &turn);
+        let loader = || self.loader(preprocessing.decoding(), &turn);
         let mut loaders: Vec<Loader> = (0..count).map(|_| loader()).collect();
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
         let go_on = || match stopped.load(Ordering::Relaxed) {

@@ -12,6 +12,7 @@ mod dense;
 mod depthwise;
 mod geometries;
 mod integers;
+mod jpeg;
 mod pointwise;
 mod pool;
 mod resize;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use icecap_kernels::{Isa, Operation, kernels};
 
 use crate::subject::{Subject, finish, runs_here};
-use crate::{dense, depthwise, integers, pointwise, pool, resize, scale, stem};
+use crate::{dense, depthwise, integers, jpeg, pointwise, pool, resize, scale, stem};
 
 /// What forces the rows of an operation through shapes under, at and over their tile and through every geometry of
 /// MobileNetV2. An operation without such a test fails here.
@@ -19,6 +19,9 @@ fn check(operation: Operation, rows: &[Subject]) {
         Operation::Pool => pool::check(rows),
         Operation::Dense => dense::check(rows),
         Operation::Resize => resize::check(rows),
+        Operation::InverseDct => jpeg::check_inverse(rows),
+        Operation::Triangle => jpeg::check_triangle(rows),
+        Operation::YccToRgb => jpeg::check_color(rows),
         Operation::IntegerStem => integers::check_stem(rows),
         Operation::IntegerExpand => integers::check_expand(rows),
         Operation::IntegerDepthwiseStride1 => integers::check_depthwise(rows, 1),

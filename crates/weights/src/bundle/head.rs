@@ -52,6 +52,11 @@ pub(super) fn state(layers: &[DenseLayer], multi_label: bool, metadata: &mut BTr
     metadata.insert(key::OUTPUT.to_owned(), output.to_owned());
 }
 
+/// Whether a file has words about its head.
+pub(super) fn is_stated(metadata: &Metadata<'_>) -> bool {
+    [key::ACTIVATIONS, key::OUTPUT].iter().any(|&key| metadata.map.contains_key(key))
+}
+
 /// Returns the names of the tensors of a file's head: two for each of its layers. `layered` is whether the file's format has
 /// words about its head.
 pub(super) fn tensor_names(metadata: &Metadata<'_>, layered: bool) -> Result<Vec<[String; 2]>, Error> {

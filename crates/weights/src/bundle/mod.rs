@@ -2,7 +2,7 @@
 //!
 //! Head, backbone (or the hash of the one it needs), class names, preprocessing and provenance. The formats are
 //! specified in `docs/model-file.md`: 1 for a backbone in f32, 2 for one in int8, 3 for a head of several layers or of
-//! several labels on either. All are read forever.
+//! several labels on either, 4 for a classifier that has JPEGs decoded otherwise than accurately. All are read forever.
 
 mod head;
 mod integers;
@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use icecap_graph::{Net, Params, Precision, Spec};
+use icecap_kernels::jpeg::Dct;
 
 use crate::{
     Activation, DenseHead, DenseLayer, Digest, HeadOutput, IntegerBackbone, MAX_HEAD_LAYERS, Quantization,
@@ -26,9 +27,12 @@ pub const FORMAT: u64 = 1;
 /// The number of the model format that is written for a backbone in int8.
 pub const INTEGER_FORMAT: u64 = 2;
 
-/// The number of the model format that is written for a head of several layers or of several labels, and of the latest that
-/// is read.
+/// The number of the model format that is written for a head of several layers or of several labels.
 pub const LAYERED_FORMAT: u64 = 3;
+
+/// The number of the model format that is written where JPEGs are to be decoded by another transform than the accurate one,
+/// and of the latest that is read. Its head may be as in [`LAYERED_FORMAT`].
+pub const DCT_FORMAT: u64 = 4;
 
 /// The metadata keys of a model file beside its record's.
 mod key {
@@ -38,6 +42,7 @@ mod key {
     pub(super) const INPUT_SIZE: &str = "input_size";
     pub(super) const INPUT_RESIZE: &str = "input_resize";
     pub(super) const INPUT_EXIF: &str = "input_exif";
+    pub(super) const INPUT_DCT: &str = "input_dct";
     pub(super) const WEIGHTS_FILE_SHA256: &str = "weights_file_sha256";
     pub(super) const TEMPERATURE: &str = "temperature";
     pub(super) const TOOL_VERSION: &str = "tool_version";
@@ -128,6 +133,8 @@ pub struct Preprocessing {
     pub resize: String,
     /// What is done with an EXIF orientation: `apply` or `ignore`.
     pub exif: String,
+    /// How JPEGs are decoded.
+    pub dct: Dct,
 }
 
 impl Model {

@@ -7,7 +7,7 @@ use icecap_graph::Precision;
 use icecap_kernels::Threads;
 
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, PINNED,
+    BackbonePart, DCT_FORMAT, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, PINNED,
     Preprocessing, check_classes, check_temperature, head, integers, key, seal,
 };
 #[cfg(feature = "files")]
@@ -164,7 +164,7 @@ fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
 fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result<Model, Error> {
     let path = file.path();
     let metadata = Metadata { path, map: file.metadata() };
-    let head::StoredHead { layers, multi_label } = head::read(file, format(&metadata)? == LAYERED_FORMAT)?;
+    let head::StoredHead { layers, multi_label } = head::read(file, is_layered(&metadata)?)?;
     let training = metadata
         .map
         .iter()
@@ -201,12 +201,19 @@ fn format(metadata: &Metadata<'_>) -> Result<u64, Error> {
             )),
             None => Ok(FORMAT),
         },
-        Ok(known @ (INTEGER_FORMAT | LAYERED_FORMAT)) => Ok(known),
-        Ok(got) if got > LAYERED_FORMAT => {
-            Err(Error::NewerFormat { path: path.into(), got, known: LAYERED_FORMAT })
-        }
+        Ok(known @ (INTEGER_FORMAT | LAYERED_FORMAT | DCT_FORMAT)) => Ok(known),
+        Ok(got) if got > DCT_FORMAT => Err(Error::NewerFormat { path: path.into(), got, known: DCT_FORMAT }),
         _ => refuse(format!("its metadata 'format' is '{}'", shown(text))),
     }
+}
+
+/// Whether the file has words about its head, which the latest format says by their keys.
+fn is_layered(metadata: &Metadata<'_>) -> Result<bool, Error> {
+    Ok(match format(metadata)? {
+        LAYERED_FORMAT => true,
+        DCT_FORMAT => head::is_stated(metadata),
+        _ => false,
+    })
 }
 
 /// Whether the backbone is in int8, which a later format says by its keys.
@@ -246,7 +253,7 @@ fn is_embedded(file: &Container<'_>, metadata: &Metadata<'_>) -> Result<bool, Er
         PINNED => Ok(false),
         _ => Err(format!("expected '{EMBEDDED}' or '{PINNED}'")),
     })?;
-    let head = head::tensor_names(metadata, format(metadata)? == LAYERED_FORMAT)?;
+    let head = head::tensor_names(metadata, is_layered(metadata)?)?;
     let stray = |name: &&str| match name.strip_prefix(HEAD_PREFIX) {
         Some(_) => !head.as_flattened().iter().any(|own| own == name),
         None => !embedded || name.starts_with("predictions/"),
@@ -268,6 +275,7 @@ pub(super) fn preprocessing(metadata: &Metadata<'_>) -> Result<Preprocessing, Er
         size: metadata.need(key::INPUT_SIZE, vocabulary::size)?,
         resize: metadata.need(key::INPUT_RESIZE, vocabulary::resize)?,
         exif: metadata.need(key::INPUT_EXIF, vocabulary::exif)?,
+        dct: metadata.get(key::INPUT_DCT, vocabulary::dct)?.unwrap_or_default(),
     })
 }
 

@@ -16,13 +16,14 @@ pub(super) const HEAD_SHA256: &str = "head_sha256";
 pub(super) const VALUES_CRC32: &str = "values_crc32";
 
 /// The metadata that the hash covers, in byte order.
-const COVERED: [&str; 14] = [
+const COVERED: [&str; 15] = [
     key::BACKBONE,
     record_key::EPSILON,
     key::CLASSES,
     key::FORMAT,
     "head_activations",
     "head_output",
+    key::INPUT_DCT,
     key::INPUT_EXIF,
     key::INPUT_RESIZE,
     key::INPUT_SIZE,

@@ -7,10 +7,12 @@ use std::io::Write;
 use std::path::Path;
 
 use icecap_kernels::Shape;
+use icecap_kernels::jpeg::Dct;
 
 use super::read::preprocessing;
 use super::{
-    BackbonePart, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, PINNED, head, integers, key, seal,
+    BackbonePart, DCT_FORMAT, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, PINNED, head,
+    integers, key, seal,
 };
 use crate::integers::{Payload, tensors as integer_tensors};
 use crate::params_digest::for_each_le_chunk;
@@ -141,6 +143,7 @@ impl Model {
         };
         let layered = head::is_layered(&self.layers, self.multi_label);
         let format = match self.backbone {
+            _ if self.preprocessing.dct != Dct::default() => DCT_FORMAT,
             _ if layered => LAYERED_FORMAT,
             BackbonePart::Integers(_) => INTEGER_FORMAT,
             _ => FORMAT,
@@ -166,7 +169,10 @@ impl Model {
         if layered {
             head::state(&self.layers, self.multi_label, &mut metadata);
         }
-        // A file that says nothing of it stays as it was before there was such a key.
+        // A file that says nothing of these stays as it was before there were such keys.
+        if input.dct != Dct::default() {
+            metadata.insert(key::INPUT_DCT.to_owned(), input.dct.to_string());
+        }
         if self.temperature != 1.0 {
             metadata.insert(key::TEMPERATURE.to_owned(), self.temperature.to_string());
         }

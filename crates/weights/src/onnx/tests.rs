@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use icecap_graph::{ConvLayer, Numerics, Padding, Params, Part, Spec, fold, layers, tensor_shapes};
+use icecap_kernels::jpeg::Dct;
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
 
@@ -45,10 +46,16 @@ pub(crate) fn model_with(width: f32, classes: usize, numerics: Numerics, size: [
             numerics,
             size: None,
             resize: None,
+            dct: None,
             file_sha256: Digest::of(b"random"),
             params_sha256,
         },
-        preprocessing: Preprocessing { size, resize: "squash".to_owned(), exif: "apply".to_owned() },
+        preprocessing: Preprocessing {
+            size,
+            resize: "squash".to_owned(),
+            exif: "apply".to_owned(),
+            dct: Dct::Accurate,
+        },
         temperature: 1.0,
         tool_version: "1.2.3".to_owned(),
         data_fingerprint: "photos".to_owned(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use icecap_graph::{Numerics, Spec};
+use icecap_kernels::jpeg::Dct;
 use icecap_kernels::{Shape, Tensor};
 use icecap_weights::{
     Activation, BackbonePart, DenseLayer, Digest, Error, FORMAT, Kind, Layout, Model, Preprocessing, Record,
@@ -45,6 +46,7 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
             numerics: Numerics::KERAS,
             size: Some([64, 96]),
             resize: None,
+            dct: None,
             file_sha256: Digest::of(b"the file that the backbone came in"),
             params_sha256,
         },
@@ -52,6 +54,7 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
             size: [64, 96],
             resize: "squash".to_owned(),
             exif: "apply".to_owned(),
+            dct: Dct::Accurate,
         },
         tool_version: "0.1.0".to_owned(),
         temperature: 1.0,

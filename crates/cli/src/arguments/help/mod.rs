@@ -32,7 +32,9 @@ fn grouped(arg: Arg, command: &str) -> Arg {
     }
     let heading = match arg.get_id().as_str() {
         "quiet" | "progress_json" => return arg,
-        "weights" | "scaling" | "size" | "resize" | "exif" | "max_pixels" | "manifest" => "Weights and input",
+        "weights" | "scaling" | "size" | "resize" | "exif" | "dct" | "max_pixels" | "manifest" => {
+            "Weights and input"
+        }
         "threads" | "no_cache" | "cache" | "strict" => "How it runs",
         "out" | "output" | "format" | "top" | "json" | "jsonl" | "csv" | "record" | "head_only" | "maps" => {
             "Output"

@@ -173,6 +173,7 @@ fn training(options: &Options) -> String {
         ("--size", options.input.size.map(|size| size.to_string())),
         ("--resize", options.input.resize.map(|mode| typed(&mode.to_string()).into_owned())),
         ("--exif", exif),
+        ("--dct", options.input.dct.map(|dct| dct.to_string())),
         ("--max-pixels", options.input.photo.typed()),
     ];
     let given = all.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", value?)));

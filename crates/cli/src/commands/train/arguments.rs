@@ -37,6 +37,7 @@ pub(super) fn arguments(
         size: preprocessing.size(),
         resize: preprocessing.resize.mode.to_string(),
         exif: preprocessing.exif.to_string(),
+        dct: preprocessing.dct.to_string(),
         max_pixels: options.input.limits().pixels,
     };
     let run = RunArguments {

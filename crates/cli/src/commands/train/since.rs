@@ -47,7 +47,7 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, ema, size, resize, precision, .. } = Basis::read(&run)?;
+    let Basis { weights, ema, size, resize, dct, precision, .. } = Basis::read(&run)?;
     if options.backbone.weights.is_none() {
         options.backbone.weights = Some(weights.into());
         options.backbone.averages.ema |= ema;
@@ -60,6 +60,9 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     options.input.size = options.input.size.or(Some(InputSize(size)));
     if options.input.resize.is_none() {
         options.input.resize = Some(resize.parse().map_err(Error::from)?);
+    }
+    if let (None, Some(dct)) = (options.input.dct, dct) {
+        options.input.dct = Some(dct.parse().map_err(Error::from)?);
     }
     Ok(options)
 }

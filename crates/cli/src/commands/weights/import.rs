@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::data::ResizeMode;
 use icecap::advanced::graph::Scaling;
+use icecap::advanced::kernels::jpeg::Dct;
 use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
@@ -41,6 +42,9 @@ pub(crate) struct Options {
     /// How a photo becomes that size: squash, center-crop, crop or cut [default: what the file states]
     #[arg(long, value_name = "RULE")]
     resize: Option<ResizeMode>,
+    /// How JPEGs are decoded: accurate, as most programs do, or fast, as TensorFlow does [default: as the file's own program does]
+    #[arg(long, value_name = "DCT")]
+    dct: Option<Dct>,
     /// Pixel scaling: '-1..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' [default: what the file states]
     #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
     scaling: Option<Scaling>,
@@ -108,11 +112,13 @@ fn overridden(options: &Options, mut weights: Weights) -> Result<Weights, Failur
     let record = &mut weights.record;
     record.size = options.size.map(|InputSize(size)| size).or(record.size);
     record.resize = options.resize.map(|mode| mode.to_string()).or_else(|| record.resize.take());
+    record.dct = options.dct.or(record.dct);
     let after = weights.record.to_metadata();
-    for key in ["scaling", "size", "resize"] {
+    for key in ["scaling", "size", "resize", "dct"] {
         let asked = match key {
             "scaling" => options.scaling.is_some(),
             "size" => options.size.is_some(),
+            "dct" => options.dct.is_some(),
             _ => options.resize.is_some(),
         };
         let (stated, taken) = (before.get(key), after.get(key));

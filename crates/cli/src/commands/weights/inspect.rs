@@ -70,6 +70,7 @@ struct Net {
     scaling: String,
     size: [usize; 2],
     resize: String,
+    dct: String,
     /// Trained values; none of them is in a file in int8.
     parameters: u64,
     params_sha256: String,
@@ -213,6 +214,7 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         scaling: text("scaling"),
         size: record.train_size(),
         resize: record.resize_rule().to_owned(),
+        dct: record.jpeg_dct().to_string(),
         parameters,
         params_sha256: record.params_sha256.to_string(),
         int8: None,
@@ -252,7 +254,7 @@ fn text(report: &Report) -> String {
                 "numerics",
                 format!("epsilon {}, padding {}, pixels {}", net.bn_epsilon, net.padding, net.scaling),
             ),
-            ("input", format!("{rows}x{columns}, {}", net.resize)),
+            ("input", format!("{rows}x{columns}, {}, JPEGs by the {} DCT", net.resize, net.dct)),
         ]);
         match &net.int8 {
             None => lines.push(("parameters", grouped(net.parameters))),

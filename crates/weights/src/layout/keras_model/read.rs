@@ -1,6 +1,7 @@
 //! A whole description, read.
 
 use icecap_graph::{BATCH_NORM, MAX_SIDE, MIN_SIDE, Padding, Part, Scaling, TOP_BIAS, TOP_KERNEL};
+use icecap_kernels::jpeg::Dct;
 use icecap_kernels::{Shape, Tensor};
 use serde_json::Value;
 
@@ -147,6 +148,8 @@ fn state(graph: &Graph<'_>, input: &Input, padding: Padding, described: &mut Des
             "no layer of the model scales its pixels; -1..1 is taken, to which Keras' preprocess_input scales them".to_owned(),
         );
     }
+    // Keras reads folders by TensorFlow's decoder.
+    put(key::DCT, Dct::Fast.to_string());
     match input.size {
         Some(size) => {
             put(key::SIZE, vocabulary::size_text(size.map(|side| side as usize)));
