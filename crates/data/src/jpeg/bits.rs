@@ -8,7 +8,7 @@ use crate::Result;
 ///
 /// Behind the last one stand ones, which start no code (T.81, C.2): a reader goes on over them until a symbol fails, or
 /// until it asks [`Bits::check`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Bits<'a> {
     /// The data, with a zero behind each 0xFF.
     bytes: &'a [u8],
@@ -34,18 +34,14 @@ impl<'a> Bits<'a> {
     /// Reads ahead, so that there are at least 32 bits: a symbol of 16 and a number of 16.
     #[inline(always)]
     fn fill(&mut self) {
-        if self.count < 32 {
-            self.refill();
-        }
-    }
-
-    fn refill(&mut self) {
         const ONES: u64 = u64::MAX / 0xFF;
+        if self.count >= 32 {
+            return;
+        }
         if let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
             let word = u64::from_be_bytes(*word);
-            let inverted = !word;
             // No byte is 0xFF: as many as fit, at once.
-            if inverted.wrapping_sub(ONES) & word & (ONES << 7) == 0 {
+            if (!word).wrapping_sub(ONES) & word & (ONES << 7) == 0 {
                 self.ahead |= word >> self.count;
                 let bytes = (64 - self.count) / 8;
                 self.at += bytes as usize;
@@ -53,11 +49,19 @@ impl<'a> Bits<'a> {
                 return;
             }
         }
+        *self = self.filled_byte_by_byte();
+    }
+
+    /// By value, so that a loop over [`Bits::fill`] keeps all of it in registers.
+    #[cold]
+    #[inline(never)]
+    fn filled_byte_by_byte(mut self) -> Self {
         while self.count <= 56 {
             let byte = self.next_byte();
             self.ahead |= u64::from(byte) << (56 - self.count);
             self.count += 8;
         }
+        self
     }
 
     /// The next byte of data, or one of ones.
@@ -95,6 +99,7 @@ impl<'a> Bits<'a> {
     }
 
     /// The next `count` bits, up to 16, as a number.
+    #[inline(always)]
     pub(super) fn take(&mut self, count: u32) -> u32 {
         if count == 0 {
             return 0;
@@ -106,6 +111,7 @@ impl<'a> Bits<'a> {
     }
 
     /// The next symbol of `code`, alone.
+    #[inline(always)]
     pub(super) fn symbol(&mut self, code: &Code) -> Result<u8> {
         let entry = self.entry(code)?;
         // The number behind it may be in the entry, too.

@@ -268,14 +268,16 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let code = defined(member.others)?;
+        // A copy, which stays in registers.
+        let mut bits = self.bits;
         let (mut at, end) = (usize::from(band.0), usize::from(band.1));
         while at <= end {
-            let (symbol, value) = self.bits.number(code)?;
+            let (symbol, value) = bits.number(code)?;
             let zeros = symbol >> 4;
             if value == 0 && zeros < 15 {
                 // Nothing more in this block and, in a progressive file, in some that follow.
                 if zeros > 0 && self.frame.progressive {
-                    self.carried.idle = (1 << zeros) - 1 + self.bits.take(zeros.into());
+                    self.carried.idle = (1 << zeros) - 1 + bits.take(zeros.into());
                 }
                 break;
             }
@@ -284,6 +286,7 @@ impl<'a> Pass<'a> {
             block[usize::from(*place)] = (value << self.scan.low_bit) as i16;
             at += 1;
         }
+        self.bits = bits;
         Ok(())
     }
 
