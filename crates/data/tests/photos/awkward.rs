@@ -24,6 +24,8 @@ fn kind(name: &str) -> String {
 }
 
 /// The accurate transform is libjpeg's, the fast one TensorFlow's.
+///
+/// Opens: photos | JPEG as TensorFlow decodes it | `--dct fast`; by default where a model of Keras is imported
 #[test]
 fn jpegs_are_decoded_as_tensorflow_decodes_them_with_the_fast_transform() {
     let bytes = std::fs::read(golden_folder().join("awkward_photos.safetensors")).unwrap();

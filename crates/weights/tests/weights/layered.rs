@@ -1,11 +1,15 @@
-//! Model files of format 3: heads of several layers, and of several labels, on backbones in f32 and in int8.
+//! Model files of format 3: heads of several layers, and of several labels, on backbones in f32 and in int8; and of format
+//! 4, which says how JPEGs are decoded beside them.
 
 use std::path::{Path, PathBuf};
 
+use icecap_graph::Precision;
+use icecap_kernels::jpeg::Dct;
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Shape, Tensor};
 use icecap_weights::{
-    Activation, DenseLayer, Error, HeadLayout, Kind, LAYERED_FORMAT, MAX_HEAD_LAYERS, Model, safetensors,
+    Activation, DCT_FORMAT, DenseLayer, Error, HeadLayout, Kind, LAYERED_FORMAT, MAX_HEAD_LAYERS, Model,
+    safetensors,
 };
 
 use crate::golden_file::assert_golden;
@@ -55,14 +59,74 @@ fn all() -> Vec<Model> {
     all
 }
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format_3_pinned.safetensors")
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// A model that decodes JPEGs by the fast transform.
+fn fast(mut model: Model) -> Model {
+    model.preprocessing.dct = Dct::Fast;
+    model
+}
+
+#[test]
+fn the_golden_files_of_format_4_load_and_are_written_byte_for_byte() {
+    assert_eq!(DCT_FORMAT, 4);
+    for (name, expected) in of_format_4() {
+        let bytes = std::fs::read(golden(name)).unwrap();
+        assert_same(&Model::from_bytes(&bytes, "golden").unwrap(), &expected);
+        assert!(expected.to_bytes().unwrap() == bytes, "{name}");
+    }
+}
+
+fn of_format_4() -> [(&'static str, Model); 2] {
+    [
+        ("format_4_pinned.safetensors", fast(model(&["a", "b"], false))),
+        ("format_4_layered.safetensors", fast(three_layers(false))),
+    ]
+}
+
+#[test]
+#[ignore = "writes the golden files; once committed, those of a format never change"]
+fn write_the_golden_files_of_format_4() {
+    for (name, model) in of_format_4() {
+        model.save(golden(name)).unwrap();
+    }
+}
+
+/// Whatever else a model is, its format is 4 where JPEGs are decoded otherwise than accurately, and it comes back.
+#[test]
+fn the_way_of_decoding_comes_back_with_every_head_and_backbone() {
+    let plain = [model(&["a", "b"], true), model(&["a", "b", "c"], false), integer_model()];
+    for expected in all().into_iter().chain(plain) {
+        let expected = fast(expected);
+        let bytes = expected.to_bytes().unwrap();
+        let file = safetensors::parse(&bytes, "model".as_ref()).unwrap();
+        assert_eq!(
+            (file.metadata()["format"].as_str(), file.metadata()["input_dct"].as_str()),
+            ("4", "fast")
+        );
+        let got = Model::from_bytes(&bytes, "model").unwrap();
+        assert_eq!(got.preprocessing, expected.preprocessing);
+        assert_eq!((got.multi_label, got.layers.len()), (expected.multi_label, expected.layers.len()));
+        assert_eq!(got.backbone.precision(), expected.backbone.precision());
+        assert!(got.to_bytes().unwrap() == bytes);
+        if expected.backbone.precision() == Precision::F32 {
+            // The hash of the head covers it.
+            let forged = rewritten(&expected, |metadata, _| {
+                metadata.insert("input_dct".to_owned(), "accurate".to_owned());
+            });
+            let error = forged.unwrap_err().to_string();
+            assert!(error.contains("head_sha256"), "{error}");
+        }
+    }
 }
 
 #[test]
 fn the_golden_file_of_format_3_loads_and_is_written_byte_for_byte() {
     assert_eq!(LAYERED_FORMAT, 3);
-    let (expected, bytes) = (three_layers(false), std::fs::read(golden()).unwrap());
+    let (expected, bytes) =
+        (three_layers(false), std::fs::read(golden("format_3_pinned.safetensors")).unwrap());
     assert_same(&Model::from_bytes(&bytes, "golden").unwrap(), &expected);
     assert_golden(&expected.to_bytes().unwrap(), &bytes);
 }
@@ -70,7 +134,7 @@ fn the_golden_file_of_format_3_loads_and_is_written_byte_for_byte() {
 #[test]
 #[ignore = "writes the golden file; once committed, that of a format never changes"]
 fn write_the_golden_file() {
-    three_layers(false).save(golden()).unwrap();
+    three_layers(false).save(golden("format_3_pinned.safetensors")).unwrap();
 }
 
 /// Opens: other files of weights | a model of icecap with a head of several layers, or of several labels | format 3
@@ -204,7 +268,7 @@ fn a_head_that_could_not_be_loaded_is_not_saved() {
 
 #[test]
 fn a_file_that_is_cut_or_changed_anywhere_is_an_error_or_a_whole_model() {
-    let bytes = std::fs::read(golden()).unwrap();
+    let bytes = std::fs::read(golden("format_3_pinned.safetensors")).unwrap();
     for end in 0..bytes.len() {
         assert!(Model::from_bytes(&bytes[..end], "cut").is_err(), "{end}");
     }
