@@ -41,8 +41,11 @@ const fn case(file: &'static str, photo: &'static str, right: &'static [f64]) ->
 fn probabilities(row: &Value, classes: usize) -> Vec<f64> {
     let top = row["top"].as_array().unwrap();
     assert_eq!(top.len(), classes, "{row}");
-    let of = |class: usize| top.iter().find(|entry| entry["label"] == class.to_string());
-    (0..classes).map(|class| of(class).unwrap()["probability"].as_f64().unwrap()).collect()
+    let of = |class: usize| {
+        let label = class.to_string();
+        top.iter().find(|entry| entry["label"] == label).unwrap()
+    };
+    (0..classes).map(|class| of(class)["probability"].as_f64().unwrap()).collect()
 }
 
 #[test]

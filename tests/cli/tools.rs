@@ -135,7 +135,7 @@ fn extracted_features_are_those_of_the_facade_in_the_order_of_the_photos() {
     let backbone = Backbone::starter(Settings::threads(1)).unwrap();
     assert_eq!(metadata["params_sha256"], backbone.record().params_sha256.to_string());
     assert_eq!(metadata["classes"], r#"["a","b"]"#);
-    assert_eq!(metadata["preprocessing"], "32x32 squash, exif apply");
+    assert_eq!(metadata["preprocessing"], "32x32 squash, exif apply, accurate DCT");
     assert_eq!(metadata["tap"], Tap::Pooled.to_string());
 
     // Out of the cache and on another number of threads: the same bytes.

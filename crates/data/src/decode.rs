@@ -90,9 +90,10 @@ pub(crate) fn decode_into(
     let format = Format::of(bytes)?;
     let mut header = contained(format, || match format {
         Format::Jpeg => {
-            let Buffers { jpeg, rgb, warnings, .. } = buffers;
             let how = jpeg::Rounding { isa, dct: how.dct };
-            jpeg::decode(bytes, limits, how, jpeg, (rgb, warnings))
+            let (header, warnings) = jpeg::decode(bytes, limits, how, &mut buffers.jpeg, &mut buffers.rgb)?;
+            buffers.warnings = warnings;
+            Ok(header)
         }
         Format::Tiff => tiff::decode(bytes, limits, buffers),
         #[cfg(feature = "jxl")]

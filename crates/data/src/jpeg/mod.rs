@@ -36,14 +36,14 @@ pub(crate) struct JpegBuffers {
     joined: Vec<u8>,
 }
 
-/// Decodes a JPEG into `rgb`.
+/// Decodes a JPEG into `rgb`. Returns what is odd about it beside its header.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
     how: Rounding,
     buffers: &mut JpegBuffers,
-    (rgb, warnings): (&mut Vec<u8>, &mut Vec<Warning>),
-) -> Result<Header> {
+    rgb: &mut Vec<u8>,
+) -> Result<(Header, Vec<Warning>)> {
     let skeleton = Skeleton::read(bytes, limits)?;
     let frame = &skeleton.frame;
     let (width, height) = (usize::from(frame.width), usize::from(frame.height));
@@ -67,6 +67,7 @@ pub(crate) fn decode(
             _ => join(row, out),
         }
     })?;
+    let mut warnings = Vec::new();
     if !skeleton.ended {
         warnings.push(Warning::NoEndMarker);
     }
@@ -74,7 +75,8 @@ pub(crate) fn decode(
         warnings.push(Warning::Unrefined);
     }
     let (width, height) = (frame.width.into(), frame.height.into());
-    Ok(Header { width, height, orientation: skeleton.orientation, transparent: false })
+    let header = Header { width, height, orientation: skeleton.orientation, transparent: false };
+    Ok((header, warnings))
 }
 
 /// Puts the channels of a row side by side.
