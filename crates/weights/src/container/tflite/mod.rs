@@ -12,6 +12,8 @@
 
 mod about;
 mod call;
+#[cfg(test)]
+mod changed;
 mod code;
 mod message;
 mod names;
