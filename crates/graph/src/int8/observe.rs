@@ -73,10 +73,9 @@ impl Observed {
         Ok(sum)
     }
 
-    /// Returns the range of what leaves each block, wider by this share of its width on each side.
-    pub(crate) fn widened(&self, share: f64) -> Vec<[f64; 2]> {
-        let widened = |&[low, high]: &[f64; 2]| [low - share * (high - low), high + share * (high - low)];
-        self.ranges.iter().map(widened).collect()
+    /// Returns the range of what leaves each block, both ends at this share of what was reached.
+    pub(crate) fn shortened(&self, share: f64) -> Vec<[f64; 2]> {
+        self.ranges.iter().map(|range| range.map(|end| end * share)).collect()
     }
 
     /// Returns the mean of each channel of a convolution's sums.

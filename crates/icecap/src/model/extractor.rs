@@ -56,7 +56,7 @@ const ABOUT_TAP: &str = "about";
 
 /// The version of the arithmetic. Features of another version or instruction set are not taken from a cache: their
 /// last digits differ.
-const NUMERIC_VERSION: &str = "2";
+const NUMERIC_VERSION: &str = "3";
 
 impl Extractor {
     /// Returns an extractor of what leaves the net at `tap`.
