@@ -35,6 +35,7 @@ fn typed(place: &Place, words: &[String], more: &[&str]) -> Run {
     place.icecap(&words)
 }
 
+/// Refuses: other files of weights | weights that are given as a model | the command that makes a model of them
 #[test]
 fn weights_that_are_given_as_a_model_become_one_by_what_is_advised() {
     let place = with_graph();
@@ -118,6 +119,7 @@ fn what_an_option_puts_in_the_place_of_what_a_file_states_is_told() {
     }
 }
 
+/// Opens: lists and folders | names of classes in a file, with a byte-order mark, blank lines, Teachable Machine's numbers | one a line, by `weights import --classes @FILE`; numbers are left out
 #[test]
 fn names_of_classes_come_from_a_file_only_by_its_sign_and_without_their_numbers() {
     let place = with_graph();
@@ -186,6 +188,8 @@ fn a_folder_one_level_too_high_is_told_by_every_command() {
     }
 }
 
+/// Opens: lists and folders | a CSV with semicolons or tabs, as spreadsheets save it | by the separator of its first line
+/// Refuses: lists and folders | a list of which no photo is there | where the first was looked for, `--root` and `--extension`
 #[test]
 fn a_list_is_found_where_it_lies_and_its_photos_where_they_are() {
     let place = Place::two_classes();
@@ -216,6 +220,7 @@ fn a_list_is_found_where_it_lies_and_its_photos_where_they_are() {
     let run = place.icecap(&[&similar[..], &options[..]].concat()).succeeds();
     assert!(run.stdout.contains("kaggle/all/"), "{}", run.stdout);
     place.each_fails(&[
+        (&["predict", "r/model.safetensors", "lists/all.csv"], 3, "a list and no photo; `icecap evaluate"),
         (&["train", "lists/all.csv", "--root", "nowhere"], 5, "--root: nowhere: no such folder"),
         (&["check", "labels.txt"], 5, "labels.txt"),
     ]);

@@ -14,6 +14,7 @@ mod augment;
 mod awkward;
 mod bench;
 mod bundle;
+mod cases;
 mod check;
 mod dataset;
 mod download;

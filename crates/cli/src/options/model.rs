@@ -14,6 +14,7 @@ use crate::options::no_model;
 use crate::options::runner::RunnerOptions;
 use crate::store::cache_folder;
 use crate::store::weights_source::WeightsSource;
+use crate::terminal::did_you_mean::hint_of;
 use crate::terminal::failure::{Code, Failure};
 
 /// Which model, and what it runs on.
@@ -62,6 +63,10 @@ impl ModelOptions {
         if self.ema && self.weights.is_none() {
             let message = "--ema: the model has its net inside; it goes with --weights, for a model without";
             return Err(Failure::new(Code::Arguments, message));
+        }
+        let run = if self.model.is_dir() { hint_of(&self.model) } else { String::new() };
+        if !run.is_empty() {
+            return Err(Failure::path(&self.model, format!("a folder, not a model{run}")));
         }
         if let Some(payload) = payload::find(&self.model)? {
             return self.open_bundled(payload);
