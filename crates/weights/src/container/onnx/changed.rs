@@ -72,6 +72,18 @@ fn settings_that_no_mobilenet_has_are_refused_by_their_node() {
         constant.1 = Ok(Constant::of_integers(vec![2], &[1, 2]));
     });
     assert!(told.unwrap_err().contains("its bias is of whole numbers, and the file states no scale"));
+    // A kernel that ONNX Runtime has fused, and an operator of several values.
+    let told = changed(&float, |graph| {
+        let conv = of_op(graph, "Conv").next().unwrap();
+        (conv.op, conv.domain) = ("FusedConv", "com.microsoft");
+    });
+    assert!(told.unwrap_err().contains("give the file that was optimized"));
+    let told = changed(&float, |graph| {
+        let conv = of_op(graph, "Conv").next().unwrap();
+        conv.op = "DynamicQuantizeLinear";
+        conv.outputs.push("scale");
+    });
+    assert!(told.unwrap_err().contains("(DynamicQuantizeLinear): such an operator is not read"));
     // Every value that leaves a step comes in bytes of its own scale.
     let told = changed(&integers, |graph| {
         let constants: Vec<&str> = graph.constants.iter().map(|(name, _)| *name).collect();
