@@ -158,6 +158,8 @@ impl<'t, 'a> Walk<'t, 'a> {
             readers.iter().copied().filter(|&step| !matches!(self.trace.steps[step].kind, Kind::Add));
         match (on.next(), on.next()) {
             (Some(step), None) => Ok(step),
+            // An operator that gives several values reads it once for each.
+            (Some(step), _) if matches!(self.trace.steps[step].kind, Kind::Opaque { .. }) => Ok(step),
             (Some(_), Some(other)) => {
                 Err(self.refuse(other, format!("it reads what {} alone was expected to read", wanted())))
             }

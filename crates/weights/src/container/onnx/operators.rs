@@ -13,6 +13,12 @@ use super::tensor::{NoValues, Stock};
 use super::unread::unread;
 use crate::traced::{Binary, Constant, Kind, NodeName, Refusal, Trace, Value};
 
+/// The domain of ONNX Runtime's own operators, with which those of its parts begin.
+const RUNTIME: &str = "com.microsoft";
+/// Why most of them are not read.
+const OPTIMIZED: &str =
+    "such an operator stands in files that ONNX Runtime has optimized; give the file that was optimized";
+
 /// The values of a graph by their names, while its nodes are gone through.
 pub(super) struct Values<'a> {
     by_name: BTreeMap<&'a str, Value<'a>>,
@@ -100,8 +106,10 @@ impl<'a> Call<'_, 'a> {
         if self.node.attributes.iter().any(|(_, value)| matches!(value, Attribute::Graph)) {
             return self.opaque(trace, "it runs a graph of its own, which is not read");
         }
-        if !matches!(self.node.domain, "" | "ai.onnx" | "com.microsoft") {
-            return self.opaque(trace, "it is none of ONNX' own operators");
+        if !matches!(self.node.domain, "" | "ai.onnx" | RUNTIME) {
+            let is_of_runtime = self.node.domain.starts_with(RUNTIME);
+            return self
+                .opaque(trace, if is_of_runtime { OPTIMIZED } else { "it is none of ONNX' own operators" });
         }
         match self.node.op {
             "Conv" => self.convolution(trace),
@@ -161,6 +169,7 @@ impl<'a> Call<'_, 'a> {
             "QLinearConv" | "QLinearAdd" | "QLinearGlobalAveragePool" | "QGemm" | "QLinearMatMul" => {
                 integers::run(self.node.op, self.inputs, &self.quantized_settings(), trace, self.name)
             }
+            _ if self.node.domain == RUNTIME => self.opaque(trace, OPTIMIZED),
             _ => self.opaque(trace, "such an operator is not read"),
         }
     }

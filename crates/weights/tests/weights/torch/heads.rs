@@ -178,6 +178,11 @@ fn what_fits_no_chain_is_named_and_leaves_the_net() {
         (&[("a.weight", &[9, 9]), ("b.weight", &[9, 9])], "in more than one order"),
         (&[("fc.weight", &[9])], "'fc.weight' of shape [9] is of no layer"),
         (&[("fc.weight_g", &[3, 1]), ("fc.weight_v", &[3, 9])], "'fc.weight_g'"),
+        (&[("fc.bias", &[3]), ("fc.weight_orig", &[3, 9])], "'fc.weight_orig'"),
+        (
+            &[("fc.bias", &[3]), ("fc.parametrizations.weight.original0", &[3, 1])],
+            "'fc.parametrizations.weight",
+        ),
         (&[("norm.weight", &[9]), ("norm.bias", &[9]), ("fc.weight", &[3, 9])], "'norm.bias'"),
         (&[("se.weight", &[4, 9, 1, 1])], "'se.weight'"),
         (&[("classifier.weight", &[3, 9, 1, 1])], "'classifier.weight'"),
