@@ -228,6 +228,8 @@ fn a_list_is_found_where_it_lies_and_its_photos_where_they_are() {
     fs::write(place.path("kaggle/train.csv"), rows.replace(';', ",")).unwrap();
     let run = place.icecap(&["train", "kaggle"]);
     assert!(run.fails(3).contains("or name kaggle/train.csv, which lists photos"), "{}", run.stderr);
+    let checked = place.icecap(&["check", "kaggle"]).succeeds().stdout;
+    assert!(checked.trim_end().ends_with("train kaggle/train.csv"), "{checked}");
     fs::write(place.path("list.txt"), &rows).unwrap();
     let run = place.icecap(&["train", "list.txt"]);
     assert!(run.fails(5).contains("a list of them whose name ends in .csv"), "{}", run.stderr);

@@ -170,10 +170,12 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
     }
 }
 
-/// Returns the training of what was checked, as one types it: of the folder that is meant, where one too high was named.
+/// Returns the training of what was checked, as one types it: of the folder or the list that is meant, where another was
+/// named.
 fn training(options: &Options, problems: &[Problem]) -> String {
     let inside = problems.iter().find_map(|problem| match problem {
         Problem::TooHigh { inside, .. } => Some(inside),
+        Problem::OneClass { list, .. } | Problem::NoClasses { list, .. } => list.as_ref(),
         _ => None,
     });
     let folder = inside.unwrap_or(&options.folder);
