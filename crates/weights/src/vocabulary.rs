@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_not() {
-        for bad in ["", "0..1", "mean 1,2 std 1,2,3", "mean 0,0,0 std 0,1,1", "scale nan,1,1 shift 0,0,0"] {
+        for bad in ["", "0..2", "mean 1,2 std 1,2,3", "mean 0,0,0 std 0,1,1", "scale nan,1,1 shift 0,0,0"] {
             assert!(scaling(bad).is_err(), "{bad}");
         }
         for bad in ["", "31", "2049", "160x2049", "160x", "160 x 160", "-160", "1e3", "99999999999999999999"]

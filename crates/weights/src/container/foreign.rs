@@ -91,6 +91,9 @@ pub(crate) fn refuse(bytes: &[u8], path: &Path) -> Error {
     if bytes.get(257..262) == Some(b"ustar") {
         return foreign("a tar archive", "unpack it first: `tar -xf`");
     }
+    if is_text(bytes) {
+        return foreign("a text", ELSE);
+    }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if name.contains(".data-0") {
         return foreign("the values of a TensorFlow checkpoint", CHECKPOINT_ADVICE);
@@ -134,7 +137,7 @@ fn of_text(bytes: &[u8]) -> Option<Kind> {
             advice: "save the whole model: `model.save(\"model.keras\")`",
         });
     }
-    is_text(bytes).then_some(Kind { what: "a text", advice: ELSE })
+    None
 }
 
 /// Whether a file begins as a text in UTF-8.
