@@ -110,7 +110,8 @@ fn another_operator_in_a_place_is_refused_by_its_name() {
         (
             b"\x22\x03Add",
             b"\x22\x03Mul",
-            "(Mul): it reads what the convolution that Keras calls 'expanded_conv_depthwise' alone",
+            "(Mul): it stands where MobileNetV2 has the convolution that Keras calls 'expanded_conv_depthwise': it combines two \
+             values of the image",
         ),
         (b"\x22\x04Conv", b"\x22\x04Loop", "(Loop): it stands where MobileNetV2 has the convolution"),
     ] {

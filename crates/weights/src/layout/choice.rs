@@ -110,7 +110,11 @@ fn way_of(file: &Container<'_>, candidate: &Candidate) -> String {
     let dict = candidate.dict.map_or(file.place(), |index| &file.others()[index].place);
     let mut state = OtherForm::loading(file.path());
     if !dict.is_empty() {
-        state = dict.split('.').fold(state, |state, key| format!("{state}['{}']", shown(key)));
+        state = dict.split('.').fold(state, |state, key| match key.parse::<u32>() {
+            // Of a list or a tuple.
+            Ok(index) => format!("{state}[{index}]"),
+            Err(_) => format!("{state}['{}']", shown(key)),
+        });
     }
     if !candidate.net.model().is_empty() {
         let prefix = shown(candidate.net.model());

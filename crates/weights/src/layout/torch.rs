@@ -44,6 +44,9 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
+/// What PyTorch calls the parts of a net that learn ranges for quantization.
+const QUANTIZATION: [&str; 2] = ["fake_quant", "activation_post_process"];
+
 impl Place<'_> {
     /// Returns the net's tensors that the file has, and under their own names those that the net should not have: it will
     /// refuse these.
@@ -166,9 +169,19 @@ impl Place<'_> {
         Some(scaling)
     }
 
-    /// Refuses a block that MobileNetV2 does not have by what it is.
+    /// Refuses a block that MobileNetV2 does not have by what it is, and what only a net has that rounds as it computes.
     fn check_depth(&self, name: &str) -> Result<(), Error> {
         let below = name.strip_prefix(&*self.net.root).unwrap_or(name);
+        if QUANTIZATION.iter().any(|module| below.contains(module)) {
+            return Err(Error::Tensor {
+                path: self.file.path().into(),
+                tensor: shown(name),
+                offset: self.file.offset(name).unwrap_or(0),
+                reason: "it is of a training for quantization, whose net rounds what it computes; save the `state_dict()` of a \
+                         net that was not prepared for that (`prepare_qat`)"
+                    .to_owned(),
+            });
+        }
         match timm::extra_block(below).filter(|_| self.net.layout() == Layout::Timm) {
             Some(block) => Err(Error::Tensor {
                 path: self.file.path().into(),

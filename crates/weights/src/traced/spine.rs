@@ -151,9 +151,12 @@ impl<'t, 'a> Walk<'t, 'a> {
         let readers = self.links.readers(self.at);
         let mut on =
             readers.iter().copied().filter(|&step| !matches!(self.trace.steps[step].kind, Kind::Add));
-        match (on.next(), on.next()) {
+        // An operator that is not read says more than how many there are.
+        let stops = |step: &&usize| matches!(self.trace.steps[**step].kind, Kind::Opaque { .. });
+        match (on.next(), on.next().map(|other| readers.iter().find(stops).ok_or(other))) {
             (Some(step), None) => Ok(step),
-            (Some(_), Some(other)) => {
+            (Some(_), Some(Ok(&step))) => Ok(step),
+            (Some(_), Some(Err(other))) => {
                 Err(self.refuse(other, format!("it reads what {} alone was expected to read", wanted())))
             }
             (None, _) => match readers.first() {
@@ -194,7 +197,8 @@ impl<'t, 'a> Walk<'t, 'a> {
         };
         let mut reason = format!("{}, where MobileNetV2 has {wanted} ('{}')", conv.told(), layer.name());
         if depthwise && layer.block == 0 && conv.window() == [1; 2] {
-            reason += "; nets whose first block has a 1x1 of its own, as Gluon's have, are not read";
+            reason += "; nets whose first block widens its input by a 1x1 of its own, as Gluon's do (the mobilenetv2-7 of ONNX' \
+                       model zoo), are another net: take an export of PyTorch or Keras (there, mobilenetv2-12)";
         }
         Err(self.refuse(step, reason))
     }

@@ -36,8 +36,10 @@ pub(super) fn modules(tensors: &BTreeMap<String, Shape>) -> Result<Vec<Module>, 
     let mut modules = Vec::new();
     for (name, variables) in parts {
         let layer = layer(&variables).ok_or_else(|| {
-            let (variable, shape) =
-                variables.first_key_value().map_or(("", Shape::of([])), |(v, s)| (*v, *s));
+            // A variable that other layers do not have says more than their common ones.
+            let unusual = variables.iter().find(|(variable, _)| !matches!(**variable, "bias" | "weight"));
+            let told = unusual.or_else(|| variables.first_key_value());
+            let (variable, shape) = told.map_or(("", Shape::of([])), |(v, s)| (*v, *s));
             let tensor = if name.is_empty() { variable.to_owned() } else { format!("{name}.{variable}") };
             format!("tensor '{}' of shape {shape} is of no layer that is read in a head", shown(&tensor))
         })?;

@@ -272,6 +272,18 @@ fn deeper_nets_are_named() {
     assert!(error.contains("'blocks.1.2' is a block more") && error.contains("mobilenetv2_110d"), "{error}");
 }
 
+/// Refuses: PyTorch | a net that was prepared for quantization | the first of its ranges
+#[test]
+fn training_for_quantization_is_named() {
+    let mut more = renamed(&net::tensors(&net::tiny(), None), Layout::Torchvision);
+    more.push(Tensor::plain("features.0.0.weight_fake_quant.scale", more.len(), &[1], &[1.0]));
+    let error = from_bytes(&safetensors(&more), "file").unwrap_err().to_string();
+    assert!(
+        error.contains("'features.0.0.weight_fake_quant.scale'") && error.contains("prepare_qat"),
+        "{error}"
+    );
+}
+
 #[test]
 fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
     let tensors = net::tensors(&net::tiny(), Some(10));
