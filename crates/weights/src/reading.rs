@@ -75,6 +75,7 @@ impl Reading<'_> {
         if let Some(of_graph) = &graph.head {
             head = of_graph.clone();
         }
+        notes.extend(choice.note_of_apart().filter(|_| matches!(head, FileHead::None)));
         notes.extend(choice.notes().into_iter().chain(named.notes()).chain(graph.notes.iter().cloned()));
         let derived = Derived::new(&params, Some(bytes), packing, self.threads)
             .map_err(|source| Error::Pack { path: self.path.into(), source: source.into() })?;

@@ -17,7 +17,7 @@ fn random(shape: Shape, number: u32) -> Tensor {
 }
 
 /// A model of two channels everywhere, whose files are a few kilobytes long.
-fn tiny() -> Model {
+pub(super) fn tiny() -> Model {
     let spec = Spec::from_channels(2, &[2; 17], 2).unwrap();
     let shapes = tensor_shapes(&spec, None).into_iter().zip(0..);
     let tensors = shapes.map(|((name, shape), number)| (name, random(shape, number))).collect();
@@ -106,14 +106,21 @@ fn another_operator_in_a_place_is_refused_by_its_name() {
     // Operators stand behind the key of their field, and their length.
     for (from, to, words) in [
         (&b"\x22\x04Clip"[..], &b"\x22\x04Relu"[..], "(Relu): a ReLU without an upper end"),
-        (b"\x22\x04Clip", b"\x22\x04Tanh", "(Tanh): it stands where MobileNetV2 has a ReLU6 ('Conv1_relu')"),
+        (
+            b"\x22\x04Clip",
+            b"\x22\x04Tanh",
+            "(Tanh): such an operator is not read; MobileNetV2 has a ReLU6 ('Conv1_relu') here",
+        ),
         (
             b"\x22\x03Add",
             b"\x22\x03Mul",
-            "(Mul): it stands where MobileNetV2 has the convolution that Keras calls 'expanded_conv_depthwise': it combines two \
-             values of the image",
+            "(Mul): it combines two values of the image; MobileNetV2 has the convolution that Keras calls",
         ),
-        (b"\x22\x04Conv", b"\x22\x04Loop", "(Loop): it stands where MobileNetV2 has the convolution"),
+        (
+            b"\x22\x04Conv",
+            b"\x22\x04Loop",
+            "(Loop): such an operator is not read; MobileNetV2 has the convolution",
+        ),
     ] {
         let told = read(&forged(&whole, from, to)).unwrap_err();
         assert!(told.contains(words), "{told}");

@@ -2,9 +2,10 @@
 //!
 //! Keras stores the weights as they are, so they are borrowed from the archive and errors count from its start. An
 //! archive that was packed anew may have them deflated: they are unpacked, and places then count from the start of
-//! the unpacked file.
+//! the unpacked file. All may stand in a folder, as where an unpacked archive's folder was packed.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::path::Path;
 
 use super::zip::{self, ZipEntry};
@@ -27,9 +28,11 @@ pub(super) fn is(bytes: &[u8]) -> bool {
 /// Checks the archive and the file in it. Errors name it by `path`.
 pub(super) fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let kind = ContainerKind::KerasArchive;
+    let folder = folder(bytes, path)?;
+    let is = |name: &str, wanted: &str| name.strip_prefix(&*folder) == Some(wanted);
     // Together, so that one limit holds for what both unpack to.
-    let mut entries = zip::entries(bytes, path, kind, |name| [WEIGHTS, CONFIG].contains(&name))?;
-    let config = entries.iter().position(|entry| entry.name == CONFIG);
+    let mut entries = zip::entries(bytes, path, kind, |name| is(name, WEIGHTS) || is(name, CONFIG))?;
+    let config = entries.iter().position(|entry| is(entry.name, CONFIG));
     let config = config.map(|index| entries.swap_remove(index));
     let config = config.map(|entry| config_text(&entry, path)).transpose()?;
     let Some(entry) = entries.pop() else {
@@ -50,6 +53,24 @@ pub(super) fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, E
     };
     file.metadata.extend(config.map(|text| (MODEL_CONFIG.to_owned(), text)));
     Ok(file)
+}
+
+/// The folder with the weights, up to its `/`: the outermost one, or the only one.
+fn folder(bytes: &[u8], path: &Path) -> Result<String, Error> {
+    let folders = RefCell::new(Vec::new());
+    drop(zip::entries(bytes, path, ContainerKind::KerasArchive, |name| {
+        let folder = name.strip_suffix(WEIGHTS).filter(|folder| folder.is_empty() || folder.ends_with('/'));
+        // What the packer of one system puts beside each file.
+        folders
+            .borrow_mut()
+            .extend(folder.filter(|folder| !folder.starts_with("__MACOSX/")).map(str::to_owned));
+        false
+    })?);
+    let folders = folders.into_inner();
+    Ok(match &folders[..] {
+        [only] => only.clone(),
+        _ => String::new(),
+    })
 }
 
 /// The description of the model.

@@ -15,6 +15,9 @@ const AVERAGED: &str = "n_averaged";
 /// Words of keys before a net of averages.
 const WORDS: [&str; 6] = ["swa", "avg", "average", "averaged", "averages", "shadow"];
 
+/// The most dicts of dense layers that are told.
+const MAX_TOLD: usize = 4;
+
 /// A file with the dict of its net in hand.
 pub(crate) struct Choice<'a> {
     pub(crate) file: Container<'a>,
@@ -26,6 +29,8 @@ pub(crate) struct Choice<'a> {
     pub(crate) averaged: Option<String>,
     /// Whether those in hand are averages.
     pub(crate) is_averaged: bool,
+    /// The dicts beside the net's that hold dense layers and no net.
+    apart: Vec<String>,
 }
 
 impl Choice<'_> {
@@ -40,6 +45,19 @@ impl Choice<'_> {
             (None, false) => {}
         }
         notes
+    }
+
+    /// Returns what the person should know of a file whose net has no head: there may be one in a dict of its own.
+    pub(crate) fn note_of_apart(&self) -> Option<String> {
+        let head = self.apart.first()?;
+        let (of_net, of_head) = (keyed("c", self.file.place()), keyed("c", head));
+        Some(format!(
+            "the net has no head, and dense layers stand apart from it, under {}: they are not read; join them in Python: \
+             `import torch; c = {}` and `torch.save({{**{of_net}, **{{'head.' + k: v for k, v in {of_head}.items()}}}}, \
+             'weights.pth')`",
+            self.apart.iter().map(|place| format!("'{place}'")).collect::<Vec<_>>().join(", "),
+            OtherForm::loading(self.file.path())
+        ))
     }
 
     /// Returns the keys and the root behind which the net's names stand, joined by points; empty for none.
@@ -93,8 +111,10 @@ pub(crate) fn choose(file: Container<'_>, ema: bool) -> Result<Choice<'_>, Error
     let Some(index) = candidates.iter().position(|candidate| candidate.averaged == is_averaged) else {
         // What there is of a net says best what is missing.
         let net = find(file.names()).into_iter().next().filter(FoundNet::is_some_of_it);
-        return Ok(Choice { file, net, beside: Vec::new(), averaged: None, is_averaged: false });
+        let (beside, apart) = (Vec::new(), Vec::new());
+        return Ok(Choice { file, net, beside, averaged: None, is_averaged: false, apart });
     };
+    let apart = apart(&file, &candidates);
     let chosen = candidates.swap_remove(index);
     let beside = candidates.into_iter().filter(|candidate| candidate.dict == chosen.dict);
     let beside = beside.map(|candidate| candidate.net).collect();
@@ -102,20 +122,34 @@ pub(crate) fn choose(file: Container<'_>, ema: bool) -> Result<Choice<'_>, Error
         Some(index) => file.take(index)?,
         None => file,
     };
-    Ok(Choice { file, net: Some(chosen.net), beside, averaged, is_averaged })
+    Ok(Choice { file, net: Some(chosen.net), beside, averaged, is_averaged, apart })
+}
+
+/// The dicts without a net that hold dense layers.
+fn apart(file: &Container<'_>, candidates: &[Candidate]) -> Vec<String> {
+    let has_net = |index: usize| candidates.iter().any(|candidate| candidate.dict == Some(index));
+    let is_dense = |name: &str, rank: usize| rank == 2 && name.rsplit('.').next() == Some("weight");
+    let others = file.others().iter().enumerate().filter(|(index, _)| !has_net(*index));
+    let dense = others.filter(|(_, dict)| {
+        dict.entries.as_ref().is_ok_and(|all| all.iter().any(|(name, one)| is_dense(name, one.shape.rank())))
+    });
+    dense.map(|(_, dict)| dict.place.clone()).take(MAX_TOLD).collect()
+}
+
+/// The expression that takes a value out of dicts in each other.
+fn keyed(state: &str, place: &str) -> String {
+    let keys = place.split('.').filter(|key| !key.is_empty());
+    keys.fold(state.to_owned(), |state, key| match key.parse::<u32>() {
+        // Of a list or a tuple.
+        Ok(index) => format!("{state}[{index}]"),
+        Err(_) => format!("{state}['{}']", shown(key)),
+    })
 }
 
 /// The lines of Python that save one of several nets alone.
 fn way_of(file: &Container<'_>, candidate: &Candidate) -> String {
     let dict = candidate.dict.map_or(file.place(), |index| &file.others()[index].place);
-    let mut state = OtherForm::loading(file.path());
-    if !dict.is_empty() {
-        state = dict.split('.').fold(state, |state, key| match key.parse::<u32>() {
-            // Of a list or a tuple.
-            Ok(index) => format!("{state}[{index}]"),
-            Err(_) => format!("{state}['{}']", shown(key)),
-        });
-    }
+    let mut state = keyed(&OtherForm::loading(file.path()), dict);
     if !candidate.net.model().is_empty() {
         let prefix = shown(candidate.net.model());
         state = format!("{{k: v for k, v in {state}.items() if k.startswith('{prefix}')}}");

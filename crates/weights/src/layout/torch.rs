@@ -46,6 +46,21 @@ pub(super) struct Found {
 
 /// What PyTorch calls the parts of a net that learn ranges for quantization.
 const QUANTIZATION: [&str; 2] = ["fake_quant", "activation_post_process"];
+/// What it calls values that a layer's weights are computed from.
+const ORIGINALS: [&str; 3] = [".weight_orig", ".parametrizations.", ".weight_v"];
+
+/// A file's tensors by what they belong to.
+#[derive(Default)]
+struct Sorted {
+    /// The net's, by Keras' names.
+    sources: BTreeMap<String, Source>,
+    /// What may make a head.
+    tensors: BTreeMap<String, Shape>,
+    /// The names of those of the training.
+    training: Vec<String>,
+    /// A kernel beside the net whose values are of a type that is not read.
+    unread: Option<String>,
+}
 
 impl Place<'_> {
     /// Returns the net's tensors that the file has, and under their own names those that the net should not have: it will
@@ -55,37 +70,10 @@ impl Place<'_> {
     /// [`Error::Tensor`] for a tensor whose own name is the Keras name of another, and for blocks that MobileNetV2 does not
     /// have.
     pub(super) fn read(&self) -> Result<Found, Error> {
-        let (file, net) = (self.file, self.net);
-        let table = net.naming.table(&net.root);
-        let known: BTreeMap<&str, (&String, AxisOrder)> =
-            table.iter().map(|(keras, source)| (source.name.as_str(), (keras, source.order))).collect();
+        let file = self.file;
+        let table = self.net.naming.table(&self.net.root);
         self.check_statistics(&table)?;
-        let (mut sources, mut tensors) = (BTreeMap::new(), BTreeMap::new());
-        let mut training = Vec::new();
-        for name in file.names().filter(|name| name.rsplit('.').next() != Some(COUNTER)) {
-            let (keras, order) = match known.get(name) {
-                Some((keras, order)) => ((*keras).clone(), *order),
-                None if net.naming.is_of_net(&net.root, name) => {
-                    self.check_depth(name)?;
-                    (name.to_owned(), AxisOrder::Kept)
-                }
-                None => {
-                    if self.is_of_another(name) || !file.is_float(name) {
-                        continue;
-                    }
-                    match file.shape(name) {
-                        _ if is_of_training(name) => training.push(shown(name)),
-                        // What makes three colors of something else stands before the net: it is refused as a part of it.
-                        Some(shape) if shape.rank() == 4 && shape.dims()[0] == INPUT_CHANNELS => {
-                            insert(file, &mut sources, name.to_owned(), Source::kept(name))?;
-                        }
-                        shape => tensors.extend(shape.map(|shape| (name.to_owned(), shape))),
-                    }
-                    continue;
-                }
-            };
-            insert(file, &mut sources, keras, Source { name: name.to_owned(), order })?;
-        }
+        let Sorted { mut sources, mut tensors, training, unread } = self.sorted(&table)?;
         let mut notes = Vec::new();
         if !training.is_empty() {
             notes.push(format!("{} of the training was passed over", training.join(", ")));
@@ -94,8 +82,18 @@ impl Place<'_> {
         let features =
             sources.get(&ConvLayer::LAST.kernel()).and_then(|last: &Source| file.shape(&last.name));
         let features = features.and_then(|shape| shape.dims().first().copied()).unwrap_or(0);
-        let Head { head, top, notes: told } =
-            Given { file, tensors, features, activation: self.activation }.read();
+        let given = Given { file, tensors, features, activation: self.activation };
+        let Head { head, top, notes: told } = match unread {
+            Some(name) => Head::unreadable(format!(
+                "'{}' is {}, which is not read; save values of f32, or f16",
+                shown(&name),
+                shown(file.dtype(&name).unwrap_or_default())
+            )),
+            None => given.read(),
+        };
+        if head.unreadable().is_some() {
+            self.check_colors(&given.tensors)?;
+        }
         notes.extend(told);
         if let Some((module, bias)) = top {
             let of = |variable: &str| match &*module {
@@ -109,6 +107,48 @@ impl Place<'_> {
             }
         }
         Ok(Found { sources, table, head, scaling, notes })
+    }
+
+    /// Tells the net's tensors from all others.
+    fn sorted(&self, table: &BTreeMap<String, Source>) -> Result<Sorted, Error> {
+        let (file, net) = (self.file, self.net);
+        let known: BTreeMap<&str, (&String, AxisOrder)> =
+            table.iter().map(|(keras, source)| (source.name.as_str(), (keras, source.order))).collect();
+        let features = table.get(&ConvLayer::LAST.kernel()).and_then(|source| file.shape(&source.name));
+        let features = features.and_then(|shape| shape.dims().first().copied());
+        let mut sorted = Sorted::default();
+        for name in file.names().filter(|name| name.rsplit('.').next() != Some(COUNTER)) {
+            let (keras, order) = match known.get(name) {
+                Some((keras, order)) => ((*keras).clone(), *order),
+                None if net.naming.is_of_net(&net.root, name) => {
+                    self.check_depth(name)?;
+                    (name.to_owned(), AxisOrder::Kept)
+                }
+                None => {
+                    if self.is_of_another(name) {
+                        continue;
+                    }
+                    if !file.is_float(name) {
+                        // Counts and masks are passed over, and a kernel is none.
+                        let is_kernel = file.shape(name).is_some_and(|shape| shape.rank() > 1)
+                            && name.ends_with("weight");
+                        sorted.unread = sorted.unread.or(is_kernel.then(|| name.to_owned()));
+                        continue;
+                    }
+                    match file.shape(name) {
+                        _ if is_of_training(name) => sorted.training.push(shown(name)),
+                        // What makes three colors of something else stands before the net: it is refused as a part of it.
+                        Some(shape) if makes_colors(shape, features) => {
+                            insert(file, &mut sorted.sources, name.to_owned(), Source::kept(name))?;
+                        }
+                        shape => sorted.tensors.extend(shape.map(|shape| (name.to_owned(), shape))),
+                    }
+                    continue;
+                }
+            };
+            insert(file, &mut sorted.sources, keras, Source { name: name.to_owned(), order })?;
+        }
+        Ok(sorted)
     }
 
     /// Whether a tensor belongs to another model in the file: the one with the longest name that stands before it owns it.
@@ -133,6 +173,22 @@ impl Place<'_> {
             offset: 0,
             reason: "it is missing, as are all statistics of BatchNorm: the parameters alone make no net; save the whole \
                      `model.state_dict()`"
+                .to_owned(),
+        })
+    }
+
+    /// Refuses a BatchNorm of three colors, which can stand before the net alone where it fits no head.
+    fn check_colors(&self, tensors: &BTreeMap<String, Shape>) -> Result<(), Error> {
+        let is = |(name, shape): &(&String, &Shape)| {
+            shape.dims() == [INPUT_CHANNELS] && name.rsplit('.').next() == Some("running_mean")
+        };
+        let Some((name, _)) = tensors.iter().find(is) else { return Ok(()) };
+        Err(Error::Tensor {
+            path: self.file.path().into(),
+            tensor: shown(name),
+            offset: self.file.offset(name).unwrap_or(0),
+            reason: "it is of a BatchNorm of three colors before the net, which is not followed; save the net without it, and \
+                     scale pixels as it does: (x - running_mean) / sqrt(running_var + 1e-5) * weight + bias"
                 .to_owned(),
         })
     }
@@ -172,14 +228,22 @@ impl Place<'_> {
     /// Refuses a block that MobileNetV2 does not have by what it is, and what only a net has that rounds as it computes.
     fn check_depth(&self, name: &str) -> Result<(), Error> {
         let below = name.strip_prefix(&*self.net.root).unwrap_or(name);
-        if QUANTIZATION.iter().any(|module| below.contains(module)) {
+        let has = |modules: &[&str]| modules.iter().any(|module| below.contains(module));
+        let reason = if has(&QUANTIZATION) {
+            "it is of a training for quantization, whose net rounds what it computes; save the `state_dict()` of a net that was \
+             not prepared for that (`prepare_qat`)"
+        } else if has(&ORIGINALS) {
+            "the layer computes its weights from this and from others (pruning, a norm of weights); make them plain in Python, \
+             with `prune.remove`, `remove_weight_norm` or `remove_parametrizations`, and save the `state_dict()` then"
+        } else {
+            ""
+        };
+        if !reason.is_empty() {
             return Err(Error::Tensor {
                 path: self.file.path().into(),
                 tensor: shown(name),
                 offset: self.file.offset(name).unwrap_or(0),
-                reason: "it is of a training for quantization, whose net rounds what it computes; save the `state_dict()` of a \
-                         net that was not prepared for that (`prepare_qat`)"
-                    .to_owned(),
+                reason: reason.to_owned(),
             });
         }
         match timm::extra_block(below).filter(|_| self.net.layout() == Layout::Timm) {
@@ -212,6 +276,11 @@ fn insert(
         }
         None => Ok(()),
     }
+}
+
+/// Whether a kernel makes three colors of something else than features, of which it would make three classes.
+fn makes_colors(shape: Shape, features: Option<usize>) -> bool {
+    matches!(*shape.dims(), [INPUT_CHANNELS, inputs, _, _] if Some(inputs) != features)
 }
 
 /// Whether a tensor is of a module that only a training has.

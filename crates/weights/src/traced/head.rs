@@ -7,10 +7,13 @@ use icecap_kernels::{Shape, Tensor};
 
 use super::links::Links;
 use super::refusal::{Budget, NodeName, Refusal};
-use super::step::{Affine, Conv, Dense, Kind};
+use super::step::{Affine, Conv, Dense, Kind, Step};
 use super::tensors::{kernel, per_channel};
 use super::trace::Trace;
 use crate::dense_head::{DenseHead, HeadBuilder, HeadOutput};
+
+/// The operators that pick classes by their probabilities, in both formats.
+const PICKS: [&str; 5] = ["ArgMax", "TopK", "ZipMap", "ARG_MAX", "TOPK_V2"];
 
 /// A graph's head.
 #[derive(Clone, Debug)]
@@ -73,12 +76,13 @@ impl Walk<'_, '_> {
         };
         match &self.trace.steps[step].kind {
             Kind::Mean => {}
-            Kind::AveragePool { window } if size.is_none_or(|size| size == *window) => {}
+            Kind::AveragePool { window } if size == Some(*window) => {}
             Kind::AveragePool { window: [rows, columns] } => {
-                let [height, width] = size.unwrap_or_default();
-                let told =
-                    format!("a mean over {rows}x{columns} of the {height}x{width} pixels of the features");
-                return Err(self.refuse(step, told));
+                let of = size.map_or_else(
+                    || "of features whose size the graph does not state".to_owned(),
+                    |[height, width]| format!("of the {height}x{width} pixels of the features"),
+                );
+                return Err(self.refuse(step, format!("a mean over {rows}x{columns} {of}")));
             }
             Kind::Opaque { reason } => return Err(self.refuse(step, reason.clone())),
             _ => {
@@ -91,7 +95,7 @@ impl Walk<'_, '_> {
     }
 
     fn layers(&mut self, budget: &mut Budget) -> Result<TracedHead, Refusal> {
-        while let Some(step) = self.links.only(self.at) {
+        while let Some(step) = self.next()? {
             let done = match &self.trace.steps[step].kind {
                 Kind::Dense(dense) => self.dense(dense, budget)?,
                 Kind::Conv(conv) => self.convolution(conv, budget)?,
@@ -109,13 +113,19 @@ impl Walk<'_, '_> {
             done.map_err(|reason| self.refuse(step, reason))?;
             self.at = step;
         }
-        if let Some(&other) = self.links.readers(self.at).get(1) {
-            return Err(self.refuse(other, "more than one operator reads a value of the head"));
-        }
         if self.layers == 0 {
             return Ok(TracedHead::None);
         }
         self.finish(HeadOutput::Logits)
+    }
+
+    /// The step that goes on in the head, past those that pick a class of what there is.
+    fn next(&self) -> Result<Option<usize>, Refusal> {
+        let mut on = self.links.readers(self.at).iter().copied().filter(|step| !self.picks(*step));
+        match (on.next(), on.next()) {
+            (_, Some(other)) => Err(self.refuse(other, "more than one operator reads a value of the head")),
+            (next, None) => Ok(next),
+        }
     }
 
     /// Adds a dense layer. The inner error is the head's, the outer one the file's.
@@ -162,7 +172,7 @@ impl Walk<'_, '_> {
     }
 
     fn convolution(&mut self, conv: &Conv<'_>, budget: &mut Budget) -> Result<Result<(), String>, Refusal> {
-        if conv.window() != [1; 2] || conv.groups != 1 {
+        if conv.window() != [1; 2] || conv.groups != 1 || conv.pads() {
             return Ok(Err(format!("{} behind the mean of the features", conv.told())));
         }
         let (_, values) = kernel(conv, budget)?;
@@ -201,12 +211,16 @@ impl Walk<'_, '_> {
     /// Ends the head at a step that makes probabilities of its logits.
     fn end(&mut self, step: usize, output: HeadOutput) -> Result<TracedHead, Refusal> {
         let both = output == HeadOutput::Sigmoid && self.is_both(step);
-        // What picks the best class, or sorts them, comes after what is asked for.
-        let picks = |reader: &usize| matches!(self.trace.steps[*reader].kind, Kind::Opaque { .. });
-        if let Some(&other) = self.links.readers(step).iter().find(|reader| !both && !picks(reader)) {
+        if let Some(&other) = self.links.readers(step).iter().find(|&&reader| !both && !self.picks(reader)) {
             return Err(self.refuse(other, "it computes with probabilities"));
         }
         self.finish(output)
+    }
+
+    /// Whether a step picks the best of several classes or sorts them, which comes after what is asked for.
+    fn picks(&self, step: usize) -> bool {
+        let Step { kind, name, .. } = &self.trace.steps[step];
+        matches!(kind, Kind::Opaque { .. }) && PICKS.contains(&name.op.as_str())
     }
 
     /// Whether what follows a sigmoid is 1 minus it, and then both: the probabilities of two classes.

@@ -11,6 +11,7 @@
 mod border;
 mod constant;
 mod evaluate;
+mod form;
 mod head;
 mod links;
 mod net;

@@ -181,7 +181,7 @@ mod tests {
     fn scaling(does: &[(Binary, &[f32])], stated: Stated) -> (Scaling, Option<String>) {
         let mut trace = Trace::of_file(1000);
         let name = NodeName::new("n", "op");
-        let mut value = trace.input(&name, &NHWC).unwrap();
+        let mut value = trace.input(&name, &NHWC, Some(1)).unwrap();
         for (op, list) in does {
             let shape = if list.len() == 1 { Vec::new() } else { vec![list.len()] };
             let constant = Value::Constant(Constant::of_floats(shape, list, 0).into());
@@ -236,7 +236,7 @@ mod tests {
     fn tiny_first_weights_take_pixels_as_they_are() {
         let stem = |value: f32| NamedTensor { offset: 0, shape: vec![3, 3, 3, 8], values: vec![value; 216] };
         let mut trace = Trace::of_file(1000);
-        trace.input(&NodeName::new("n", "op"), &NHWC).unwrap();
+        trace.input(&NodeName::new("n", "op"), &NHWC, Some(1)).unwrap();
         let links = Links::new(&trace.steps, &[]);
         let steps = follow(&mut trace, &links, 0).unwrap();
         let (got, note) = steps.scaling(Stated::Nothing, Padding::Same, Some(&stem(0.1 / 127.5)));

@@ -99,7 +99,7 @@ impl<'t, 'a> Walk<'t, 'a> {
         if conv.window() == [WINDOW; 2] {
             let heard = self.vote.hear(conv, zeros, self.size, layer.part == Part::Stem);
             self.size = heard.map_err(|reason| self.refuse(step, reason))?;
-        } else if zeros.is_some_and(|zeros| zeros != Pads::default()) {
+        } else if zeros.is_some_and(|zeros| zeros != Pads::default()) || conv.pads() {
             return Err(self.refuse(step, "zeros stand around the image of a 1x1 convolution"));
         }
         self.channels = conv.outputs();
@@ -139,10 +139,15 @@ impl<'t, 'a> Walk<'t, 'a> {
         };
         match &self.trace.steps[step].kind {
             Kind::Conv(conv) => Ok((zeros, step, conv)),
-            Kind::Opaque { reason } => {
-                Err(self.refuse(step, format!("it stands where MobileNetV2 has {}: {reason}", wanted())))
-            }
-            _ => Err(self.refuse(step, format!("it stands where MobileNetV2 has {}", wanted()))),
+            _ => Err(self.stranger(step, &wanted())),
+        }
+    }
+
+    /// Refuses an operator that stands where the net has another one.
+    fn stranger(&self, step: usize, wanted: &str) -> Refusal {
+        match &self.trace.steps[step].kind {
+            Kind::Opaque { reason } => self.refuse(step, format!("{reason}; MobileNetV2 has {wanted} here")),
+            _ => self.refuse(step, format!("it stands where MobileNetV2 has {wanted}")),
         }
     }
 
@@ -160,7 +165,7 @@ impl<'t, 'a> Walk<'t, 'a> {
                 Err(self.refuse(other, format!("it reads what {} alone was expected to read", wanted())))
             }
             (None, _) => match readers.first() {
-                Some(&add) => Err(self.refuse(add, format!("it stands where MobileNetV2 has {}", wanted()))),
+                Some(&add) => Err(self.stranger(add, &wanted())),
                 None => Err(self.refuse(self.at, format!("the graph ends here; {} was expected", wanted()))),
             },
         }
@@ -215,8 +220,8 @@ impl<'t, 'a> Walk<'t, 'a> {
         if (low, high) == (0.0, 6.0) {
             return Ok(());
         }
-        let ends = [step, start, self.at].into_iter().filter_map(|step| self.trace.bounds.get(&step));
-        let by_bytes = ends.copied().any(|[from, to]| from.abs() < 1e-6 && (0.0..SIX).contains(&to));
+        let mut ends = [step, start, self.at].into_iter().flat_map(|step| self.trace.ranges(step));
+        let by_bytes = ends.any(|[from, to]| from.abs() < 1e-6 && (0.0..SIX).contains(to));
         if by_bytes && low <= 0.0 && high >= 6.0 {
             return Ok(());
         }
@@ -224,7 +229,7 @@ impl<'t, 'a> Walk<'t, 'a> {
             (0.0, f64::INFINITY) => "a ReLU without an upper end".to_owned(),
             (f64::NEG_INFINITY, f64::INFINITY) => {
                 let next = self.links.readers(self.at).first().copied().unwrap_or(self.at);
-                return Err(self.refuse(next, format!("it stands where MobileNetV2 has a ReLU6 ('{name}')")));
+                return Err(self.stranger(next, &format!("a ReLU6 ('{name}')")));
             }
             (low, high) => format!("values are held between {low} and {high}"),
         };

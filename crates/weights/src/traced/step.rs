@@ -163,6 +163,13 @@ impl Conv<'_> {
         self.groups > 1 && self.groups == self.outputs() && self.inputs_each() == 1
     }
 
+    /// Whether it puts zeros around a 1x1 window, which `same` does not.
+    pub(crate) fn pads(&self) -> bool {
+        self.window() == [1; 2]
+            && !matches!(self.border, Border::Same)
+            && self.border != Border::Zeros(Pads::default())
+    }
+
     /// A convolution in a few words, for errors.
     pub(crate) fn told(&self) -> String {
         let ([rows, columns], [down, right]) = (self.window(), self.strides);
@@ -211,6 +218,13 @@ impl Affine {
     /// Whether it has a number for each of so many channels, or one for all.
     pub(crate) fn fits(&self, channels: usize) -> bool {
         [&self.scale, &self.shift].iter().all(|list| list.len() == 1 || list.len() == channels)
+    }
+}
+
+impl Dense<'_> {
+    /// The values that it gives.
+    pub(crate) fn outputs(&self) -> usize {
+        self.kernel.shape.get(usize::from(!self.outputs_first)).copied().unwrap_or(0)
     }
 }
 

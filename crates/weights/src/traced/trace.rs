@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::constant::Constant;
-use super::evaluate::{Binary, combined, per_channel, reshaped, transposed};
+use super::evaluate::{Binary, combined, per_channel};
 use super::refusal::{Budget, NodeName, Refusal};
-use super::step::{Affine, Axis, Conv, Dense, Flow, Kind, NCHW, NHWC, Norm, Pads, Step, Value};
+use super::step::{Affine, Axis, Conv, Dense, Flow, Kind, Norm, Pads, Step, Value};
 
 /// The most steps of a graph: hundreds of nets.
 const MAX_STEPS: usize = 1 << 15;
@@ -20,9 +20,14 @@ const MAX_STEPS: usize = 1 << 15;
 pub(crate) struct Trace<'a> {
     pub(crate) steps: Vec<Step<'a>>,
     /// Whether what a step gives has one value for each channel, no rows and columns any more.
-    flat: Vec<bool>,
-    /// The smallest and the largest value that the bytes hold which a step's output is rounded to.
-    pub(crate) bounds: BTreeMap<usize, [f64; 2]>,
+    pub(super) flat: Vec<bool>,
+    /// How many channels a step gives; 0 where nothing before it tells.
+    pub(super) channels: Vec<usize>,
+    /// How many images the graph reads at once; `None` for any number.
+    pub(super) batch: Option<usize>,
+    /// The smallest and the largest value that the bytes hold which a step's output is rounded to, once for each time that
+    /// it is.
+    bounds: BTreeMap<usize, Vec<[f64; 2]>>,
     /// The steps that give the graph's outputs.
     pub(crate) outputs: Vec<usize>,
     pub(crate) budget: Budget,
@@ -34,14 +39,22 @@ impl<'a> Trace<'a> {
         Self {
             steps: Vec::new(),
             flat: Vec::new(),
+            channels: Vec::new(),
+            batch: None,
             bounds: BTreeMap::new(),
             outputs: Vec::new(),
             budget: Budget::of_file(bytes),
         }
     }
 
-    /// The graph's input, with its axes in this order.
-    pub(crate) fn input(&mut self, name: &NodeName, axes: &[Axis]) -> Result<Value<'a>, Refusal> {
+    /// The graph's input of `batch` images, with its axes in this order.
+    pub(crate) fn input(
+        &mut self,
+        name: &NodeName,
+        axes: &[Axis],
+        batch: Option<usize>,
+    ) -> Result<Value<'a>, Refusal> {
+        self.batch = batch;
         let step = self.push(Kind::Input, Vec::new(), name)?;
         Ok(Value::Flow(Flow { step, axes: axes.to_vec() }))
     }
@@ -53,6 +66,12 @@ impl<'a> Trace<'a> {
         }
         let before = inputs.first().is_some_and(|&input| self.flat[input]);
         self.flat.push(before || matches!(kind, Kind::Mean | Kind::AveragePool { .. } | Kind::Dense(_)));
+        self.channels.push(match &kind {
+            Kind::Conv(conv) => conv.outputs(),
+            Kind::Dense(dense) => dense.outputs(),
+            Kind::Concat => 0,
+            _ => inputs.first().map_or(0, |&input| self.channels[input]),
+        });
         self.steps.push(Step { kind, inputs, name: name.clone() });
         Ok(self.steps.len() - 1)
     }
@@ -96,6 +115,9 @@ impl<'a> Trace<'a> {
             && conv.bias.as_ref().is_none_or(|bias| bias.len() == outputs)
             && conv.groups > 0
             && outputs > 0;
+        if let Some(reason) = scaleless(&conv.kernel, conv.bias.as_deref()) {
+            return self.opaque(&[image], name, reason);
+        }
         match image {
             Value::Flow(flow) if flow.axes == axes && whole => self.step(Kind::Conv(conv), flow, name),
             Value::Flow(_) if !whole => {
@@ -213,6 +235,9 @@ impl<'a> Trace<'a> {
         if dense.kernel.shape.len() != 2 {
             return self.opaque(&[value], name, format!("a kernel of shape {:?}", dense.kernel.shape));
         }
+        if let Some(reason) = scaleless(&dense.kernel, dense.bias.as_deref()) {
+            return self.opaque(&[value], name, reason);
+        }
         match value {
             Value::Flow(flow) if flow.axes.last() == Some(&Axis::C) && self.flat[flow.step] => {
                 self.step(Kind::Dense(dense), flow, name)
@@ -272,83 +297,16 @@ impl<'a> Trace<'a> {
         self.step(Kind::Pad(pads), flow, name)
     }
 
-    /// The value with its axes in another order.
-    pub(crate) fn transpose(
-        &mut self,
-        value: &Value<'a>,
-        order: &[usize],
-        name: &NodeName,
-    ) -> Result<Value<'a>, Refusal> {
-        match value {
-            Value::Constant(constant) => match transposed(constant, order, &mut self.budget)? {
-                Some(constant) => Ok(Value::Constant(Rc::new(constant))),
-                None => Err(Refusal::node(name, format!("{order:?} is no order of a constant's axes"))),
-            },
-            Value::Flow(flow) => {
-                let axes: Option<Vec<Axis>> = order.iter().map(|&at| flow.axes.get(at).copied()).collect();
-                match axes.filter(|axes| axes.len() == flow.axes.len()) {
-                    Some(axes) => Ok(Value::Flow(Flow { step: flow.step, axes })),
-                    None => self.opaque(&[value], name, "it turns axes around that the image does not have"),
-                }
-            }
-            Value::Sizes => Ok(Value::Sizes),
-        }
-    }
-
-    /// The value under another shape; `None` for one that follows from the image's size.
-    pub(crate) fn reshape(
-        &mut self,
-        value: &Value<'a>,
-        target: Option<&[i64]>,
-        name: &NodeName,
-    ) -> Result<Value<'a>, Refusal> {
-        match (value, target) {
-            (Value::Constant(constant), Some(target)) => {
-                match reshaped(constant, target, &mut self.budget)? {
-                    Some(constant) => Ok(Value::Constant(Rc::new(constant))),
-                    None => {
-                        let told = format!("a constant of shape {:?} as one of {target:?}", constant.shape);
-                        Err(Refusal::node(name, told))
-                    }
-                }
-            }
-            (Value::Flow(flow), target) if self.flat[flow.step] => {
-                let axes = match target {
-                    None | Some([_, _]) => vec![Axis::N, Axis::C],
-                    Some([_]) => vec![Axis::C],
-                    Some([_, 1, _]) => vec![Axis::N, Axis::H, Axis::C],
-                    Some([_, _, 1]) => vec![Axis::N, Axis::C, Axis::H],
-                    Some([_, 1, 1, _]) => NHWC.to_vec(),
-                    Some([_, _, 1, 1]) => NCHW.to_vec(),
-                    _ => return self.opaque(&[value], name, "it makes rows and columns of channels"),
-                };
-                Ok(Value::Flow(Flow { step: flow.step, axes }))
-            }
-            (Value::Sizes, _) => Ok(Value::Sizes),
-            _ => self.opaque(&[value], name, "it puts rows, columns and channels into one"),
-        }
-    }
-
-    /// The value without axes of length 1, or with such axes put in at these places of the result.
-    pub(crate) fn with_axes(
-        &mut self,
-        value: &Value<'a>,
-        axes: Vec<Axis>,
-        name: &NodeName,
-    ) -> Result<Value<'a>, Refusal> {
-        match value {
-            Value::Flow(flow) if self.flat[flow.step] || axes.len() > flow.axes.len() => {
-                Ok(Value::Flow(Flow { step: flow.step, axes }))
-            }
-            _ => self.opaque(&[value], name, "it takes rows or columns off an image"),
-        }
-    }
-
     /// Marks what a value is rounded to: no step, but a bound that may stand for a clamp.
     pub(crate) fn rounded(&mut self, value: &Value<'a>, range: [f64; 2]) {
         if let Value::Flow(flow) = value {
-            self.bounds.entry(flow.step).or_insert(range);
+            self.bounds.entry(flow.step).or_default().push(range);
         }
+    }
+
+    /// The smallest and the largest value of each kind of bytes that a step's output is rounded to.
+    pub(crate) fn ranges(&self, step: usize) -> &[[f64; 2]] {
+        self.bounds.get(&step).map_or(&[], Vec::as_slice)
     }
 
     /// Values one behind the other.
@@ -373,5 +331,14 @@ impl<'a> Trace<'a> {
             Some(_) => self.opaque(values, name, "it joins values along another axis than the channels"),
             None => Ok(Value::Sizes),
         }
+    }
+}
+
+/// Why numbers of a layer cannot be had: whole ones stand for nothing without a scale.
+fn scaleless(kernel: &Constant<'_>, bias: Option<&Constant<'_>>) -> Option<&'static str> {
+    match (kernel.is_integer(), bias.is_some_and(Constant::is_integer)) {
+        (true, _) => Some("its kernel is of whole numbers, and the file states no scale for them"),
+        (_, true) => Some("its bias is of whole numbers, and the file states no scale for them"),
+        _ => None,
     }
 }

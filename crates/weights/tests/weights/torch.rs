@@ -2,6 +2,7 @@
 
 mod assets;
 mod checkpoints;
+mod forms;
 mod heads;
 mod hostile;
 mod layouts;

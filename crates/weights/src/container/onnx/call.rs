@@ -5,13 +5,21 @@ use std::rc::Rc;
 use super::message::{Attribute, Node};
 use crate::traced::{Constant, Kind, NodeName, Refusal, Trace, Value};
 
+/// What a file says that all its nodes need.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// The version of ONNX' operators.
+    pub(super) opset: i64,
+    /// Whether the image comes in whole numbers.
+    pub(super) reads_integers: bool,
+}
+
 /// A node with the values that it reads.
 pub(super) struct Call<'c, 'a> {
     pub(super) node: &'c Node<'a>,
     pub(super) name: &'c NodeName,
     pub(super) inputs: &'c [Option<Value<'a>>],
-    /// The version of ONNX' operators.
-    pub(super) opset: i64,
+    pub(super) facts: Facts,
 }
 
 impl<'a> Call<'_, 'a> {

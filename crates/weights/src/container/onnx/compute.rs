@@ -18,7 +18,7 @@ impl<'a> Call<'_, 'a> {
         let Value::Flow(flow) = self.need(0)? else {
             return self.opaque(trace, "it computes with constants");
         };
-        let axis = self.integer("axis", if self.opset < 13 { 1 } else { -1 });
+        let axis = self.integer("axis", if self.facts.opset < 13 { 1 } else { -1 });
         let at = if axis < 0 { axis + flow.axes.len() as i64 } else { axis };
         let over = usize::try_from(at).ok().and_then(|at| flow.axes.get(at));
         if over != Some(&Axis::C) {
@@ -170,11 +170,17 @@ impl<'a> Call<'_, 'a> {
         if self.border() != Some(Border::Zeros(Pads::default())) {
             return self.opaque(trace, "it pads the image");
         }
+        if pair(self.list("dilations")) != [1, 1] {
+            return self.opaque(trace, "its window is dilated");
+        }
         let window = [rows, columns].map(|side| usize::try_from(side).unwrap_or(0));
         self.flow(trace, Kind::AveragePool { window })
     }
 
     pub(super) fn gemm(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
+        if !matches!(self.need(1)?, Value::Constant(_)) {
+            return self.opaque(trace, "it multiplies two values of the image");
+        }
         if self.integer("transA", 0) != 0 || (self.input(2).is_some() && self.float("beta", 1.0) != 1.0) {
             return self.opaque(trace, "it turns its input around, or scales its bias");
         }
@@ -201,6 +207,7 @@ impl<'a> Call<'_, 'a> {
         integers::Settings {
             conv: self.conv_settings(),
             outputs_first: self.integer("transB", 0) != 0,
+            turns_input: self.integer("transA", 0) != 0,
             factor: self.float("alpha", 1.0),
             channels_last: self.integer("channels_last", 0) != 0,
         }

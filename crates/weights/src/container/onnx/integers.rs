@@ -22,6 +22,8 @@ pub(super) struct ConvSettings {
 pub(super) struct Settings {
     pub(super) conv: ConvSettings,
     pub(super) outputs_first: bool,
+    /// Whether its first input is turned around.
+    pub(super) turns_input: bool,
     pub(super) factor: f64,
     pub(super) channels_last: bool,
 }
@@ -67,7 +69,27 @@ pub(super) fn real<'a>(
 
 /// Whether a value is the graph's input as its bytes, not yet rounded to any.
 pub(super) fn is_bytes(flow: &crate::traced::Flow, trace: &Trace<'_>) -> bool {
-    matches!(trace.steps[flow.step].kind, Kind::Input) && !trace.bounds.contains_key(&flow.step)
+    matches!(trace.steps[flow.step].kind, Kind::Input) && trace.ranges(flow.step).is_empty()
+}
+
+/// Why bytes are not read that another scale belongs to.
+pub(super) const OTHER_SCALE: &str = "it reads bytes by another scale or zero than they were written with";
+
+/// Whether the scale and the zero behind the first of these inputs are some by which the value was rounded.
+pub(super) fn reads_as_written<'a>(
+    inputs: &[Option<Value<'a>>],
+    flow: &crate::traced::Flow,
+    trace: &mut Trace<'a>,
+) -> Result<bool, Refusal> {
+    let constant = |at: usize| match inputs.get(at) {
+        Some(Some(Value::Constant(constant))) => Some(constant.clone()),
+        _ => None,
+    };
+    let Some([from, to]) = range(constant(1).as_deref(), constant(2).as_deref(), trace)? else {
+        return Ok(false);
+    };
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * (to - from).abs();
+    Ok(trace.ranges(flow.step).iter().any(|[low, high]| near(*low, from) && near(*high, to)))
 }
 
 /// What the bytes of the graph's input stand for.
@@ -126,9 +148,13 @@ pub(super) fn run<'a>(
             };
             call.rounded(mean, 3, trace)
         }
+        "QGemm" if settings.turns_input => {
+            let image = call.flow(0, trace)?;
+            trace.opaque(&[&image], name, "it turns its input around")
+        }
         "QGemm" => {
             let kernel = call.kernel(3, if settings.outputs_first { 0 } else { 1 }, trace)?;
-            let bias = call.bias(6, &kernel, trace)?;
+            let bias = call.bias(6, (&kernel, settings.factor), trace)?;
             let kernel = Rc::new(kernel);
             let dense =
                 Dense { kernel, outputs_first: settings.outputs_first, factor: settings.factor, bias };
@@ -164,6 +190,12 @@ impl<'a> Quantized<'_, 'a> {
             Some(Some(Value::Flow(flow))) if is_bytes(flow, trace) => {
                 real_input(&self.inputs[at..], flow, trace, self.name)
             }
+            Some(Some(value @ Value::Flow(flow))) => match reads_as_written(&self.inputs[at..], flow, trace)?
+            {
+                true => Ok(value.clone()),
+                false => trace.opaque(&[value], self.name, OTHER_SCALE),
+            },
+            Some(Some(Value::Constant(_))) => Ok(Value::Constant(Rc::new(self.kernel(at, 0, trace)?))),
             Some(Some(value)) => Ok(value.clone()),
             _ => Err(self.refuse(format!("its input {at} is missing"))),
         }
@@ -180,17 +212,18 @@ impl<'a> Quantized<'_, 'a> {
         real.ok_or_else(|| self.refuse("its scales do not fit its kernel"))
     }
 
-    /// A bias of integers, whose scales are those of the input and of the kernel multiplied.
+    /// A bias of integers, whose scales are those of the input and of the kernel and a factor of the products multiplied.
     fn bias(
         &self,
         at: usize,
-        kernel: &Constant<'a>,
+        (kernel, factor): (&Constant<'a>, f64),
         trace: &mut Trace<'a>,
     ) -> Result<Option<Rc<Constant<'a>>>, Refusal> {
         let Some(Some(Value::Constant(bias))) = self.inputs.get(at) else { return Ok(None) };
         let input = self.constant(1)?.floats(&mut trace.budget)?;
         let of_kernel = kernel.steps.as_ref().map(|steps| steps.scales.as_slice()).unwrap_or_default();
-        let scales: Vec<f32> = of_kernel.iter().map(|scale| scale * input.first().unwrap_or(&1.0)).collect();
+        let input = (f64::from(*input.first().unwrap_or(&1.0)) * factor) as f32;
+        let scales: Vec<f32> = of_kernel.iter().map(|scale| scale * input).collect();
         let scale = Constant::of_floats(vec![scales.len()], &scales, kernel.offset);
         let real = real(bias, &scale, None, 0, trace)?;
         real.map(|bias| Some(Rc::new(bias))).ok_or_else(|| self.refuse("its bias does not fit its kernel"))
@@ -210,7 +243,7 @@ impl<'a> Quantized<'_, 'a> {
     fn convolution(&self, settings: &ConvSettings, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
         let border = settings.border.ok_or_else(|| self.refuse("padding that is not read"))?;
         let kernel = self.kernel(3, 0, trace)?;
-        let bias = self.bias(8, &kernel, trace)?;
+        let bias = self.bias(8, (&kernel, 1.0), trace)?;
         let conv = Conv {
             kernel: Rc::new(kernel),
             order: KernelOrder::OutInRowsColumns,

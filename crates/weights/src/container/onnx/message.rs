@@ -175,23 +175,32 @@ fn node(message: Message<'_>) -> Result<Node<'_>, Damage> {
 }
 
 fn attribute(message: Message<'_>) -> Result<(&str, Attribute<'_>), Damage> {
-    let (mut name, mut value, mut list) = ("", Attribute::Other, Vec::new());
+    let (mut name, mut value, mut list, mut kind) = ("", None, Vec::new(), 0);
     for field in message.fields() {
         let field = field?;
         match field.number {
             1 => name = field.text()?,
-            2 => value = Attribute::Float(field.float()?),
-            3 => value = Attribute::Integer(field.integer()?),
-            4 => value = field.text().map_or(Attribute::Other, Attribute::Text),
-            5 => value = Attribute::Tensor(tensor(field.message()?)?.1),
-            6 | 11 => value = Attribute::Graph,
+            2 => value = Some(Attribute::Float(field.float()?)),
+            3 => value = Some(Attribute::Integer(field.integer()?)),
+            4 => value = Some(field.text().map_or(Attribute::Other, Attribute::Text)),
+            5 => value = Some(Attribute::Tensor(tensor(field.message()?)?.1)),
+            6 | 11 => value = Some(Attribute::Graph),
             8 => field.integers(&mut list, MAX_LIST)?,
+            20 => kind = field.integer()?,
             _ => {}
         }
     }
     if !list.is_empty() {
-        value = Attribute::Integers(list);
+        value = Some(Attribute::Integers(list));
     }
+    // A writer may leave out what is 0 or empty: then the type alone says so.
+    let value = value.unwrap_or(match kind {
+        1 => Attribute::Float(0.0),
+        2 => Attribute::Integer(0),
+        3 => Attribute::Text(""),
+        7 => Attribute::Integers(Vec::new()),
+        _ => Attribute::Other,
+    });
     Ok((name, value))
 }
 

@@ -11,6 +11,8 @@
 //! `onnx/onnx.proto` and `docs/Operators.md` of the format's repository.
 
 mod call;
+#[cfg(test)]
+mod changed;
 mod compute;
 mod integers;
 mod lists;
@@ -31,6 +33,7 @@ use super::graph_file::{GraphFile, label_list};
 use super::{Container, ContainerKind, MAX_FILE, limit};
 use crate::Error;
 use crate::traced::{self, Axis, GraphFacts, NCHW, NHWC, NodeName, Refusal, Stated, Trace, Value};
+use call::Facts;
 use message::{Model, Node, Port};
 use operators::Values;
 use wire::Damage;
@@ -81,9 +84,11 @@ fn file(model: Model<'_>, bytes: usize) -> Result<GraphFile, Refusal> {
     let port = ports.find(image).ok_or_else(|| Refusal::graph("the graph has no input that is an image"))?;
     let (axes, size) = axes_of(port, &graph.nodes);
     let mut trace = Trace::of_file(bytes);
-    let mut values = Values::new(opset);
+    let facts = Facts { opset, reads_integers: tensor::is_integer(port.element) };
+    let mut values = Values::new(facts);
     let name = NodeName::new(port.name, "input");
-    let input = trace.input(&name, &axes)?;
+    let batch = if axes.len() == 4 { port.shape[0] } else { Some(1) };
+    let input = trace.input(&name, &axes, batch)?;
     values.put(port.name, input);
     for other in
         graph.inputs.iter().filter(|other| other.name != port.name && !constants.contains(other.name))

@@ -6,25 +6,24 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::call::Call;
+use super::call::{Call, Facts};
 use super::integers;
 use super::message::{Attribute, Node};
 use super::tensor::{NoValues, Stock};
 use super::unread::unread;
-use crate::traced::{Binary, Kind, NodeName, Refusal, Trace, Value};
+use crate::traced::{Binary, Constant, Kind, NodeName, Refusal, Trace, Value};
 
 /// The values of a graph by their names, while its nodes are gone through.
 pub(super) struct Values<'a> {
     by_name: BTreeMap<&'a str, Value<'a>>,
     /// Constants whose values cannot be had: an error where they are read.
     without: BTreeMap<&'a str, NoValues>,
-    /// The version of ONNX' operators.
-    opset: i64,
+    facts: Facts,
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn new(opset: i64) -> Self {
-        Self { by_name: BTreeMap::new(), without: BTreeMap::new(), opset }
+    pub(super) fn new(facts: Facts) -> Self {
+        Self { by_name: BTreeMap::new(), without: BTreeMap::new(), facts }
     }
 
     pub(super) fn put(&mut self, name: &'a str, value: Value<'a>) {
@@ -50,14 +49,16 @@ impl<'a> Values<'a> {
         let first = node.outputs.first().copied().unwrap_or_default();
         let name = if node.name.is_empty() { first } else { node.name };
         let name = NodeName::new(name, node.op);
-        let mut inputs = Vec::new();
+        let (mut inputs, mut without) = (Vec::new(), None);
         for input in &node.inputs {
             if input.is_empty() {
                 inputs.push(None);
                 continue;
             }
             if let Some(reason) = self.without.get(input) {
-                return Err(unread(&name, input, reason));
+                without = without.or(Some(unread(input, reason)));
+                inputs.push(None);
+                continue;
             }
             match self.by_name.get(input) {
                 Some(value) => inputs.push(Some(value.clone())),
@@ -74,8 +75,17 @@ impl<'a> Values<'a> {
                 format!("'{}' is given a second time", crate::shown::shown(twice)),
             ));
         }
-        let call = Call { node: &node, name: &name, inputs: &inputs, opset: self.opset };
-        let given = call.run(trace)?;
+        let call = Call { node: &node, name: &name, inputs: &inputs, facts: self.facts };
+        // Whoever needs what is not read here is refused for this reason; the rest of the graph can do without.
+        let given = match without {
+            Some(reason) => call.opaque(trace, reason)?,
+            None => match call.run(trace) {
+                Err(Refusal::Node { reason, .. } | Refusal::Graph { reason }) => {
+                    call.opaque(trace, reason)?
+                }
+                given => given?,
+            },
+        };
         for output in node.outputs.iter().skip(1).filter(|output| !output.is_empty()) {
             let other = call.opaque(trace, "of what it gives only the first value is read")?;
             self.by_name.insert(output, other);
@@ -122,10 +132,11 @@ impl<'a> Call<'_, 'a> {
     fn shape_or_type(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
         match self.node.op {
             "Constant" => self.own_constant(trace),
-            "Identity" | "Cast" => Ok(self.need(0)?.clone()),
-            "Dropout" => match self.constant(2)?.map(|flag| flag.bytes.iter().any(|byte| *byte != 0)) {
-                Some(true) => self.opaque(trace, "it is in training; export the net in evaluation mode"),
-                _ => Ok(self.need(0)?.clone()),
+            "Identity" => Ok(self.need(0)?.clone()),
+            "Cast" => self.cast(trace),
+            "Dropout" => match self.constant(2)?.as_deref().and_then(Constant::scalar) {
+                None | Some(0.0) => Ok(self.need(0)?.clone()),
+                Some(_) => self.opaque(trace, "it is in training; export the net in evaluation mode"),
             },
             "Shape" => Ok(Value::Sizes),
             "Transpose" => self.transpose(trace),
@@ -151,12 +162,15 @@ impl<'a> Call<'_, 'a> {
             "QLinearConv" | "QLinearAdd" | "QLinearGlobalAveragePool" | "QGemm" | "QLinearMatMul" => {
                 integers::run(self.node.op, self.inputs, &self.quantized_settings(), trace, self.name)
             }
-            _ => self.opaque(trace, format!("a MobileNetV2 has no such operator{}", of_optimizer(self.node))),
+            _ => self.opaque(trace, format!("such an operator is not read{}", of_optimizer(self.node))),
         }
     }
 
     fn quantize(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
         let value = self.need(0)?;
+        if self.input(2).is_none() && self.integer("output_dtype", 0) != 0 {
+            return self.opaque(trace, "it rounds to a type that no zero tells");
+        }
         let range = integers::range(self.constant(1)?.as_deref(), self.constant(2)?.as_deref(), trace)?;
         match range {
             Some(range) => trace.rounded(value, range),
@@ -184,7 +198,11 @@ impl<'a> Call<'_, 'a> {
                 if integers::is_bytes(flow, trace) {
                     return integers::real_input(self.inputs, flow, trace, self.name);
                 }
-                Ok(Value::Flow(flow.clone()))
+                let flow = flow.clone();
+                match integers::reads_as_written(self.inputs, &flow, trace)? {
+                    true => Ok(Value::Flow(flow)),
+                    false => self.opaque(trace, integers::OTHER_SCALE),
+                }
             }
             Value::Sizes => Ok(Value::Sizes),
         }
@@ -212,8 +230,8 @@ mod tests {
         constants: &[(&'static str, Constant<'static>)],
     ) -> Result<Kind<'static>, String> {
         let mut trace = Trace::of_file(1 << 16);
-        let mut values = Values::new(18);
-        let image = trace.input(&NodeName::new("image", "Input"), &NCHW).unwrap();
+        let mut values = Values::new(Facts { opset: 18, reads_integers: false });
+        let image = trace.input(&NodeName::new("image", "Input"), &NCHW, None).unwrap();
         values.put("image", image);
         constants.iter().for_each(|(name, constant)| values.put_constant(name, Ok(constant.clone())));
         values.run(&mut trace, node).map_err(|refusal| format!("{refusal:?}"))?;

@@ -3,8 +3,10 @@
 use std::rc::Rc;
 
 use super::call::Call;
+use super::integers;
 use super::lists;
 use super::message::Attribute;
+use super::tensor::{is_integer, is_real, told};
 use super::unread::unread;
 use crate::traced::{Axis, Constant, Refusal, Trace, Value};
 
@@ -14,7 +16,7 @@ impl<'a> Call<'_, 'a> {
             match (self.attribute("value"), self.attribute("value_float"), self.attribute("value_int")) {
                 (Some(Attribute::Tensor(Ok(constant))), ..) => constant.clone(),
                 (Some(Attribute::Tensor(Err(reason))), ..) => {
-                    return Err(unread(self.name, self.name.node.as_str(), reason));
+                    return self.opaque(trace, unread(self.name.node.as_str(), reason));
                 }
                 (_, Some(Attribute::Float(value)), _) => Constant::of_floats(Vec::new(), &[*value], 0),
                 (.., Some(Attribute::Integer(value))) => Constant::of_integers(Vec::new(), &[*value]),
@@ -24,6 +26,34 @@ impl<'a> Call<'_, 'a> {
                 },
             };
         Ok(Value::Constant(Rc::new(constant)))
+    }
+
+    /// A value as another type: nothing happens where the type holds it as it is.
+    pub(super) fn cast(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
+        let (value, to) = (self.need(0)?, self.integer("to", 0));
+        match value {
+            _ if !is_real(to) && !is_integer(to) => {
+                self.opaque(trace, format!("it makes values of type {}", told(to)))
+            }
+            Value::Flow(flow) => {
+                let is_whole = integers::is_bytes(flow, trace) && self.facts.reads_integers;
+                match is_real(to) || is_whole {
+                    true => Ok(value.clone()),
+                    false => self.opaque(trace, "it cuts values down to whole numbers"),
+                }
+            }
+            Value::Constant(constant) if constant.steps.is_none() && is_real(to) == constant.is_integer() => {
+                let floats = constant.floats(&mut trace.budget)?;
+                if is_real(to) {
+                    let real = Constant::of_floats(constant.shape.clone(), &floats, constant.offset);
+                    return Ok(Value::Constant(Rc::new(real)));
+                }
+                trace.budget.take(floats.len())?;
+                let wholes: Vec<i64> = floats.iter().map(|value| value.trunc() as i64).collect();
+                Ok(Value::Constant(Rc::new(Constant::of_integers(constant.shape.clone(), &wholes))))
+            }
+            Value::Constant(_) | Value::Sizes => Ok(value.clone()),
+        }
     }
 
     pub(super) fn transpose(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {

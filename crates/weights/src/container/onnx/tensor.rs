@@ -110,55 +110,58 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The element type of this number in the schema; `None` for one that is not read.
-fn stored(element: i64) -> Option<Stored> {
-    Some(match element {
-        1 => Stored::F32,
-        // Truth values are bytes of 0 and 1.
-        2 | 9 => Stored::U8,
-        3 => Stored::I8,
-        4 => Stored::U16,
-        5 => Stored::I16,
-        6 => Stored::I32,
-        7 => Stored::I64,
-        10 => Stored::F16,
-        11 => Stored::F64,
-        16 => Stored::Bf16,
-        _ => return None,
-    })
+/// The element types by their numbers in the schema, from 0 on: the name, and how values are stored where they are read.
+/// Truth values are bytes of 0 and 1.
+const ELEMENTS: [(&str, Option<Stored>); 25] = [
+    ("UNDEFINED", None),
+    ("FLOAT", Some(Stored::F32)),
+    ("UINT8", Some(Stored::U8)),
+    ("INT8", Some(Stored::I8)),
+    ("UINT16", Some(Stored::U16)),
+    ("INT16", Some(Stored::I16)),
+    ("INT32", Some(Stored::I32)),
+    ("INT64", Some(Stored::I64)),
+    ("STRING", None),
+    ("BOOL", Some(Stored::U8)),
+    ("FLOAT16", Some(Stored::F16)),
+    ("DOUBLE", Some(Stored::F64)),
+    ("UINT32", None),
+    ("UINT64", None),
+    ("COMPLEX64", None),
+    ("COMPLEX128", None),
+    ("BFLOAT16", Some(Stored::Bf16)),
+    ("FLOAT8E4M3FN", None),
+    ("FLOAT8E4M3FNUZ", None),
+    ("FLOAT8E5M2", None),
+    ("FLOAT8E5M2FNUZ", None),
+    ("UINT4", None),
+    ("INT4", None),
+    ("FLOAT4E2M1", None),
+    ("FLOAT8E8M0", None),
+];
+/// The number of truth values.
+const BOOL: i64 = 9;
+
+fn element(number: i64) -> Option<&'static (&'static str, Option<Stored>)> {
+    ELEMENTS.get(usize::try_from(number).ok()?)
+}
+
+/// How values of the element type of this number are stored; `None` for one that is not read.
+fn stored(number: i64) -> Option<Stored> {
+    element(number)?.1
+}
+
+/// Whether the element type of this number is one of floats.
+pub(super) fn is_real(number: i64) -> bool {
+    stored(number).is_some_and(Stored::is_float)
+}
+
+/// Whether the element type of this number is one of whole numbers.
+pub(super) fn is_integer(number: i64) -> bool {
+    number != BOOL && stored(number).is_some_and(|stored| !stored.is_float())
 }
 
 /// An element type by its name in the schema.
-fn told(element: i64) -> String {
-    const NAMES: [&str; 25] = [
-        "UNDEFINED",
-        "FLOAT",
-        "UINT8",
-        "INT8",
-        "UINT16",
-        "INT16",
-        "INT32",
-        "INT64",
-        "STRING",
-        "BOOL",
-        "FLOAT16",
-        "DOUBLE",
-        "UINT32",
-        "UINT64",
-        "COMPLEX64",
-        "COMPLEX128",
-        "BFLOAT16",
-        "FLOAT8E4M3FN",
-        "FLOAT8E4M3FNUZ",
-        "FLOAT8E5M2",
-        "FLOAT8E5M2FNUZ",
-        "UINT4",
-        "INT4",
-        "FLOAT4E2M1",
-        "FLOAT8E8M0",
-    ];
-    usize::try_from(element)
-        .ok()
-        .and_then(|at| NAMES.get(at))
-        .map_or_else(|| element.to_string(), |name| (*name).to_owned())
+pub(super) fn told(number: i64) -> String {
+    element(number).map_or_else(|| number.to_string(), |(name, _)| (*name).to_owned())
 }

@@ -179,51 +179,40 @@ fn steps(table: Table<'_>) -> Result<Option<Steps>, Damage> {
     Ok(Some(Steps { scales, zeros, axis }))
 }
 
-/// The element type of this number; `None` for one that is not read.
-pub(super) fn stored(element: u8) -> Option<Stored> {
-    Some(match element {
-        0 => Stored::F32,
-        1 => Stored::F16,
-        2 => Stored::I32,
-        // Truth values are bytes of 0 and 1.
-        3 | 6 => Stored::U8,
-        4 => Stored::I64,
-        7 => Stored::I16,
-        9 => Stored::I8,
-        10 => Stored::F64,
-        16 => Stored::U16,
-        18 => Stored::Bf16,
-        _ => return None,
-    })
+/// The element types by their numbers in the schema, from 0 on: the name, and how values are stored where they are read.
+/// Truth values are bytes of 0 and 1.
+const ELEMENTS: [(&str, Option<Stored>); 23] = [
+    ("FLOAT32", Some(Stored::F32)),
+    ("FLOAT16", Some(Stored::F16)),
+    ("INT32", Some(Stored::I32)),
+    ("UINT8", Some(Stored::U8)),
+    ("INT64", Some(Stored::I64)),
+    ("STRING", None),
+    ("BOOL", Some(Stored::U8)),
+    ("INT16", Some(Stored::I16)),
+    ("COMPLEX64", None),
+    ("INT8", Some(Stored::I8)),
+    ("FLOAT64", Some(Stored::F64)),
+    ("COMPLEX128", None),
+    ("UINT64", None),
+    ("RESOURCE", None),
+    ("VARIANT", None),
+    ("UINT32", None),
+    ("UINT16", Some(Stored::U16)),
+    ("INT4", None),
+    ("BFLOAT16", Some(Stored::Bf16)),
+    ("INT2", None),
+    ("UINT4", None),
+    ("FLOAT8_E4M3FN", None),
+    ("FLOAT8_E5M2", None),
+];
+
+/// How values of the element type of this number are stored; `None` for one that is not read.
+pub(super) fn stored(number: u8) -> Option<Stored> {
+    ELEMENTS.get(usize::from(number))?.1
 }
 
 /// An element type by its name in the schema.
-fn told(element: u8) -> String {
-    const NAMES: [&str; 24] = [
-        "FLOAT32",
-        "FLOAT16",
-        "INT32",
-        "UINT8",
-        "INT64",
-        "STRING",
-        "BOOL",
-        "INT16",
-        "COMPLEX64",
-        "INT8",
-        "FLOAT64",
-        "COMPLEX128",
-        "UINT64",
-        "RESOURCE",
-        "VARIANT",
-        "UINT32",
-        "UINT16",
-        "INT4",
-        "BFLOAT16",
-        "INT2",
-        "UINT4",
-        "FLOAT8_E4M3FN",
-        "FLOAT8_E5M2",
-        "",
-    ];
-    NAMES.get(usize::from(element)).map_or_else(|| element.to_string(), |name| (*name).to_owned())
+fn told(number: u8) -> String {
+    ELEMENTS.get(usize::from(number)).map_or_else(|| number.to_string(), |(name, _)| (*name).to_owned())
 }

@@ -11,10 +11,12 @@
 //! `schema.fbs` and `metadata_schema.fbs` of the format's repository.
 
 mod about;
+mod call;
 mod code;
 mod message;
 mod names;
 mod operators;
+mod shapes;
 mod table;
 
 use std::collections::BTreeMap;
@@ -26,9 +28,10 @@ use super::graph_file::{GraphFile, label_list};
 use super::{Container, ContainerKind, MAX_FILE, limit};
 use crate::Error;
 use crate::shown::shown;
-use crate::traced::{self, GraphFacts, NHWC, NodeName, Refusal, Stated, Stored, Trace, Value};
+use crate::traced::{self, Axis, GraphFacts, NCHW, NHWC, NodeName, Refusal, Stated, Stored, Trace, Value};
+use call::Stop;
 use message::{Model, Tensor, stored};
-use operators::{Stop, Values};
+use operators::Values;
 use table::Damage;
 
 /// Whether a file begins as a TFLite file does.
@@ -62,9 +65,10 @@ fn file(model: &Model<'_>, bytes: &[u8], path: &Path) -> Result<GraphFile, Stop>
     let index = model.inputs.iter().find(image).copied();
     let index = index.ok_or_else(|| Refusal::graph("the graph has no input that is an image"))?;
     let tensor = &model.tensors[usize::try_from(index).unwrap_or(0)];
+    let (axes, size) = axes_of(tensor);
     let mut trace = Trace::of_file(bytes.len());
     let mut values = Values::new(&model.tensors);
-    let input = trace.input(&NodeName::new(tensor.name, "input"), &NHWC)?;
+    let input = trace.input(&NodeName::new(tensor.name, "input"), &axes, side(tensor, 0))?;
     values.put(index, input);
     for operator in &model.operators {
         values.run(&mut trace, operator)?;
@@ -77,7 +81,7 @@ fn file(model: &Model<'_>, bytes: &[u8], path: &Path) -> Result<GraphFile, Stop>
     let about = about::about(model)?;
     let properties = own_properties(model);
     let stated = stated(tensor, about.scaling, &properties);
-    let facts = GraphFacts { input: 0, size: size(tensor), stated, usual_padding: Padding::Same };
+    let facts = GraphFacts { input: 0, size, stated, usual_padding: Padding::Same };
     let mut net = traced::read(trace, &facts)?;
     let labels = match about.labels(bytes, path) {
         Ok(labels) => label_list(&properties).or(labels),
@@ -95,12 +99,20 @@ fn own_properties(model: &Model<'_>) -> BTreeMap<String, String> {
     own.and_then(|(_, bytes, _)| serde_json::from_slice(bytes).ok()).unwrap_or_default()
 }
 
-/// Rows and columns of the input, if they are fixed.
-fn size(tensor: &Tensor<'_>) -> Option<[usize; 2]> {
+/// A side of the input; `None` for one that is open.
+fn side(tensor: &Tensor<'_>, at: usize) -> Option<usize> {
     let sides = if tensor.signature.len() == 4 { &tensor.signature } else { &tensor.shape };
-    let side =
-        |at: usize| sides.get(at).and_then(|&side| usize::try_from(side).ok()).filter(|side| *side > 1);
-    side(1).zip(side(2)).map(<[usize; 2]>::from)
+    sides.get(at).and_then(|&side| usize::try_from(side).ok()).filter(|side| *side > 0)
+}
+
+/// The meaning of the input's axes, and its rows and columns if they are fixed. Nets that come from PyTorch read colors
+/// first, and turn them around.
+fn axes_of(tensor: &Tensor<'_>) -> ([Axis; 4], Option<[usize; 2]>) {
+    let is_colors = |at: usize| side(tensor, at) == Some(INPUT_CHANNELS);
+    let (axes, rows, columns) = if is_colors(1) && !is_colors(3) { (NCHW, 2, 3) } else { (NHWC, 1, 2) };
+    // A side that is open has length 1 in files that do not tell it in another way.
+    let fixed = |at: usize| side(tensor, at).filter(|side| *side > 1);
+    (axes, fixed(rows).zip(fixed(columns)).map(<[usize; 2]>::from))
 }
 
 /// What the file says of its input: what its bytes stand for, or what the metadata says of real numbers.

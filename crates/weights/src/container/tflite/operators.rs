@@ -5,35 +5,13 @@
 
 use std::rc::Rc;
 
+use super::call::{Call, Stop, Types};
 use super::code;
 use super::message::{Operator, Tensor, stored};
 use super::names;
-use super::table::{Damage, Table};
 use crate::traced::{
-    Affine, Axis, Binary, Border, Constant, Conv, Dense, KernelOrder, Kind, NHWC, NodeName, Pads, Refusal,
-    Trace, Value,
+    Affine, Axis, Binary, Border, Conv, Dense, KernelOrder, Kind, NHWC, NodeName, Pads, Refusal, Trace, Value,
 };
-
-/// The most sides of a shape.
-const MAX_SIDES: usize = 64;
-
-/// Why a graph is not read.
-pub(super) enum Stop {
-    Damage(Damage),
-    Refusal(Refusal),
-}
-
-impl From<Damage> for Stop {
-    fn from(damage: Damage) -> Self {
-        Self::Damage(damage)
-    }
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refusal(refusal)
-    }
-}
 
 /// The values of a graph by the indices of its tensors, while its operators are gone through.
 pub(super) struct Values<'t, 'a> {
@@ -72,15 +50,15 @@ impl<'t, 'a> Values<'t, 'a> {
             code => names::name(code),
         };
         let name = NodeName::new(self.tensor(first).map_or("", |tensor| tensor.name), &op);
-        let mut inputs = Vec::new();
+        let (mut inputs, mut without) = (Vec::new(), None);
         for &index in &operator.inputs {
             let value = match (self.get(index), self.tensor(index)) {
                 (Some(value), _) => Some(value.clone()),
                 (None, None) if index < 0 => None,
                 (None, Some(Tensor { name: constant, constant: Some(Err(reason)), .. })) => {
                     let constant = crate::shown::shown(constant);
-                    let reason = format!("the constant '{constant}' is not read: {reason}");
-                    return Err(Refusal::node(&name, reason).into());
+                    without = without.or(Some(format!("the constant '{constant}' is not read: {reason}")));
+                    None
                 }
                 _ => {
                     return Err(Refusal::node(
@@ -92,8 +70,26 @@ impl<'t, 'a> Values<'t, 'a> {
             };
             inputs.push(value);
         }
-        let options = operator.options;
-        let mut given = Call { code: operator.code, name: &name, inputs: &inputs, options }.run(trace)?;
+        let types = Types {
+            reads_steps: operator
+                .inputs
+                .first()
+                .and_then(|&index| self.tensor(index))
+                .is_some_and(|tensor| tensor.steps.is_some()),
+            gives: self.tensor(first).and_then(|tensor| stored(tensor.element)),
+        };
+        let call =
+            Call { code: operator.code, name: &name, inputs: &inputs, options: operator.options, types };
+        // Whoever needs what is not read here is refused for this reason; the rest of the graph can do without.
+        let mut given = match without {
+            Some(reason) => call.opaque(trace, reason)?,
+            None => match call.run(trace) {
+                Err(Stop::Refusal(Refusal::Node { reason, .. } | Refusal::Graph { reason })) => {
+                    call.opaque(trace, reason)?
+                }
+                given => given?,
+            },
+        };
         if let Some(tensor) = self.tensor(first) {
             given = rounded(trace, given, tensor);
         }
@@ -118,53 +114,7 @@ fn rounded<'a>(trace: &mut Trace<'a>, value: Value<'a>, tensor: &Tensor<'a>) -> 
     value
 }
 
-/// An operator with the values that it reads.
-struct Call<'c, 'a> {
-    code: i32,
-    name: &'c NodeName,
-    inputs: &'c [Option<Value<'a>>],
-    options: Option<Table<'a>>,
-}
-
 impl<'a> Call<'_, 'a> {
-    fn opaque(&self, trace: &mut Trace<'a>, reason: impl Into<String>) -> Result<Value<'a>, Stop> {
-        let inputs: Vec<&Value<'a>> = self.inputs.iter().flatten().collect();
-        Ok(trace.opaque(&inputs, self.name, reason)?)
-    }
-
-    fn need(&self, at: usize) -> Result<&Value<'a>, Stop> {
-        let missing = || Refusal::node(self.name, format!("its input {at} is missing"));
-        Ok(self.inputs.get(at).and_then(Option::as_ref).ok_or_else(missing)?)
-    }
-
-    /// A constant among the inputs; `None` if it is left out.
-    fn constant(&self, at: usize) -> Result<Option<Rc<Constant<'a>>>, Stop> {
-        match self.inputs.get(at).and_then(Option::as_ref) {
-            None => Ok(None),
-            Some(Value::Constant(constant)) => Ok(Some(constant.clone())),
-            Some(_) => {
-                let told = "is no constant of the file; convert the model from its SavedModel, so that its variables \
-                            become constants";
-                Err(Refusal::node(self.name, format!("its input {at} {told}")).into())
-            }
-        }
-    }
-
-    fn need_constant(&self, at: usize) -> Result<Rc<Constant<'a>>, Stop> {
-        let missing = || Refusal::node(self.name, format!("its input {at} is missing")).into();
-        self.constant(at)?.ok_or_else(missing)
-    }
-
-    fn byte(&self, field: usize) -> Result<u8, Stop> {
-        Ok(self.options.map(|options| options.byte(field, 0)).transpose()?.unwrap_or(0))
-    }
-
-    /// A length among the options.
-    fn length(&self, field: usize, default: i32) -> Result<usize, Stop> {
-        let value = self.options.map(|options| options.int(field, default)).transpose()?;
-        Ok(usize::try_from(value.unwrap_or(default)).unwrap_or(0))
-    }
-
     fn run(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Stop> {
         match self.code {
             code::CONV_2D => self.convolution(trace),
@@ -182,74 +132,13 @@ impl<'a> Call<'_, 'a> {
             code::PAD | code::PADV2 => self.pad(trace),
             code::MEAN => self.mean(trace),
             code::AVERAGE_POOL_2D => self.average_pool(trace),
-            code::SOFTMAX => self.softmax(trace),
-            code::LOG_SOFTMAX => self.flow(trace, Kind::LogSoftmax),
+            code::SOFTMAX => self.softmax(trace, Kind::Softmax),
+            code::LOG_SOFTMAX => self.softmax(trace, Kind::LogSoftmax),
             code::LOGISTIC => self.flow(trace, Kind::Sigmoid),
             // Bytes of real numbers, and real numbers of bytes or halves: the same values.
-            code::QUANTIZE | code::DEQUANTIZE | code::CAST => Ok(self.need(0)?.clone()),
+            code::QUANTIZE | code::DEQUANTIZE => Ok(self.need(0)?.clone()),
+            code::CAST => self.cast(trace),
             _ => self.shape(trace),
-        }
-    }
-
-    /// Operators that compute nothing: they change shapes.
-    fn shape(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Stop> {
-        match self.code {
-            code::RESHAPE => {
-                let own =
-                    self.options.map(|options| options.ints(0, MAX_SIDES)).transpose()?.unwrap_or_default();
-                let target: Option<Vec<i64>> = match self.inputs.get(1).and_then(Option::as_ref) {
-                    Some(Value::Constant(constant)) => Some(constant.integers()?),
-                    None if !own.is_empty() => Some(own.into_iter().map(i64::from).collect()),
-                    _ => None,
-                };
-                Ok(trace.reshape(self.need(0)?, target.as_deref(), self.name)?)
-            }
-            code::SQUEEZE => match self.need(0)? {
-                Value::Flow(flow) => {
-                    let left =
-                        flow.axes.iter().copied().filter(|axis| !matches!(axis, Axis::H | Axis::W)).collect();
-                    Ok(trace.with_axes(self.need(0)?, left, self.name)?)
-                }
-                other => Ok(other.clone()),
-            },
-            code::TRANSPOSE => {
-                let order: Option<Vec<usize>> = self
-                    .need_constant(1)?
-                    .integers()?
-                    .into_iter()
-                    .map(|axis| usize::try_from(axis).ok())
-                    .collect();
-                match order {
-                    Some(order) => Ok(trace.transpose(self.need(0)?, &order, self.name)?),
-                    None => self.opaque(trace, "it turns axes around that the image does not have"),
-                }
-            }
-            code::CONCATENATION => {
-                let values: Vec<&Value<'a>> = self.inputs.iter().flatten().collect();
-                let axis = self.options.map(|options| options.int(0, 0)).transpose()?.unwrap_or(0);
-                let along = values.iter().any(|value| match value {
-                    Value::Flow(flow) => {
-                        let at = if axis < 0 { axis + flow.axes.len() as i32 } else { axis };
-                        usize::try_from(at).ok().and_then(|at| flow.axes.get(at)) == Some(&Axis::C)
-                    }
-                    _ => false,
-                });
-                Ok(trace.concat(&values, along, self.name)?)
-            }
-            code::SHAPE => Ok(Value::Sizes),
-            code::STRIDED_SLICE | code::PACK
-                if self.inputs.iter().flatten().all(|value| !matches!(value, Value::Flow(_))) =>
-            {
-                Ok(Value::Sizes)
-            }
-            _ => self.opaque(trace, "a MobileNetV2 has no such operator"),
-        }
-    }
-
-    fn flow(&self, trace: &mut Trace<'a>, kind: Kind<'a>) -> Result<Value<'a>, Stop> {
-        match self.need(0)? {
-            Value::Flow(flow) => Ok(trace.step(kind, flow, self.name)?),
-            _ => self.opaque(trace, "it computes with constants"),
         }
     }
 
@@ -359,22 +248,34 @@ impl<'a> Call<'_, 'a> {
     }
 
     fn average_pool(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Stop> {
-        let window = [self.length(4, 0)?, self.length(3, 0)?];
+        let (window, strides) =
+            ([self.length(4, 0)?, self.length(3, 0)?], [self.length(2, 0)?, self.length(1, 0)?]);
+        // Over the whole image, `same` adds nothing where there is one window.
+        if self.border()? == Border::Same && strides.iter().zip(&window).any(|(stride, side)| stride < side) {
+            return self.opaque(trace, "it pads the image");
+        }
         let value = self.flow(trace, Kind::AveragePool { window })?;
         self.activated(trace, value, self.byte(5)?)
     }
 
-    fn softmax(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Stop> {
+    fn softmax(&self, trace: &mut Trace<'a>, kind: Kind<'a>) -> Result<Value<'a>, Stop> {
         let Value::Flow(flow) = self.need(0)? else {
             return self.opaque(trace, "it computes with constants");
         };
-        let beta = self.options.map(|options| options.float(0, 0.0)).transpose()?.unwrap_or(1.0);
+        if flow.axes.last() != Some(&Axis::C) {
+            return self.opaque(trace, "it runs along another axis than the classes");
+        }
+        let is_plain = matches!(kind, Kind::LogSoftmax);
+        let beta = match self.options {
+            Some(options) if !is_plain => options.float(0, 0.0)?,
+            _ => 1.0,
+        };
         if beta == 1.0 {
-            return Ok(trace.step(Kind::Softmax, flow, self.name)?);
+            return Ok(trace.step(kind, flow, self.name)?);
         }
         let affine = Affine { scale: vec![beta.into()], shift: vec![0.0] };
         match trace.step(Kind::Affine(affine), flow, self.name)? {
-            Value::Flow(flow) => Ok(trace.step(Kind::Softmax, &flow, self.name)?),
+            Value::Flow(flow) => Ok(trace.step(kind, &flow, self.name)?),
             other => Ok(other),
         }
     }

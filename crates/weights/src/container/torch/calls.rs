@@ -136,6 +136,15 @@ impl<'a> Machine<'a> {
             self.push(Value::Ignored);
             return Ok(());
         }
+        let is_bit = |(key, _): &(Id, Id)| matches!(self.value(*key), Value::Text("neg" | "conj"));
+        if arguments
+            .iter()
+            .skip(5)
+            .any(|id| matches!(self.value(*id), Value::Dict(items) if items.iter().any(is_bit)))
+        {
+            return Err(self
+                .refused("a tensor that is stored negated or conjugated; save what `resolve_neg()` gives,"));
+        }
         let (&Value::Storage(storage), &Value::Int(offset)) = (self.value(storage), self.value(offset))
         else {
             return Err(wrong());

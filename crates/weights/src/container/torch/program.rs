@@ -1,7 +1,8 @@
 //! Archives in which PyTorch saves a net as a program: TorchScript's and `torch.export`'s. They are named, with the lines of
 //! Python that save what is read.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::super::{ContainerKind, zip};
@@ -12,17 +13,14 @@ use crate::{Error, OtherForm};
 /// # Errors
 /// [`Error::OtherForm`]; what is wrong with the archive is found again by its reader.
 pub(super) fn check(bytes: &[u8], path: &Path) -> Result<(), Error> {
-    let found = Cell::new(None);
+    let found = RefCell::new(Found::default());
     // No entry is asked for: only their names are looked at.
     drop(zip::entries(bytes, path, ContainerKind::TorchZip, |name| {
-        found.set(match (found.get(), kind(name)) {
-            (Some(Kind::Exported), _) | (_, Some(Kind::Exported)) => Some(Kind::Exported),
-            (before, here) => before.or(here),
-        });
+        found.borrow_mut().see(name);
         false
     }));
     let shown = path.display();
-    let (what, state) = match found.get() {
+    let (what, state) = match found.into_inner().kind() {
         None => return Ok(()),
         Some(Kind::Script) => {
             ("a TorchScript archive", format!("torch.jit.load('{shown}', map_location='cpu').state_dict()"))
@@ -35,14 +33,35 @@ pub(super) fn check(bytes: &[u8], path: &Path) -> Result<(), Error> {
     Err(Error::OtherForm { path: path.into(), form: OtherForm::Program { what, way } })
 }
 
-/// What an entry of this name tells of its archive.
-fn kind(name: &str) -> Option<Kind> {
-    let mut parts = name.split('/').skip(1);
-    match (parts.next().unwrap_or(name), parts.next()) {
-        ("code", Some(_)) | ("constants.pkl" | "bytecode.pkl", None) => Some(Kind::Script),
-        ("archive_format" | "serialized_exported_program.json", None) => Some(Kind::Exported),
-        ("models", Some(model)) if model.ends_with(".json") => Some(Kind::Exported),
-        _ => None,
+/// What the names in an archive tell of it.
+#[derive(Debug, Default)]
+struct Found {
+    is_exported: bool,
+    is_script: bool,
+    /// Folders with code, and those with the description that TorchScript once wrote beside it.
+    code: BTreeSet<String>,
+    described: BTreeSet<String>,
+}
+
+impl Found {
+    fn see(&mut self, name: &str) {
+        let (folder, rest) = name.split_once('/').unwrap_or(("", name));
+        match rest {
+            "archive_format" | "serialized_exported_program.json" => self.is_exported = true,
+            "constants.pkl" | "bytecode.pkl" => self.is_script = true,
+            "model.json" => drop(self.described.insert(folder.to_owned())),
+            _ if rest.starts_with("code/") => drop(self.code.insert(folder.to_owned())),
+            _ => {}
+        }
+    }
+
+    /// A folder of code alone may be anybody's, beside weights.
+    fn kind(&self) -> Option<Kind> {
+        match (self.is_exported, self.is_script || !self.code.is_disjoint(&self.described)) {
+            (true, _) => Some(Kind::Exported),
+            (false, true) => Some(Kind::Script),
+            (false, false) => None,
+        }
     }
 }
 

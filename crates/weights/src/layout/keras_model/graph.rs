@@ -38,7 +38,13 @@ pub(super) struct Graph<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     /// The nodes of the model's outputs.
     pub(super) outputs: Vec<usize>,
+    /// Layers and calls that were looked at while models were written out.
+    looked_at: usize,
 }
+
+/// The most layers and calls that are looked at while models inside models are written out, each once for each of its
+/// calls: far more than any model has.
+const MAX_LOOKED_AT: usize = 1 << 20;
 
 /// A layer's name among those of its model, and the number of its call.
 type Place = (usize, usize);
@@ -55,7 +61,7 @@ impl<'a> Graph<'a> {
                                          built of layers, as Sequential or functional",
             ));
         }
-        let mut graph = Self { layers, nodes: Vec::new(), outputs: Vec::new() };
+        let mut graph = Self { layers, nodes: Vec::new(), outputs: Vec::new(), looked_at: 0 };
         let outputs = graph.model(0, None)?;
         graph.outputs = outputs
             .iter()
@@ -96,6 +102,14 @@ impl<'a> Graph<'a> {
 
     /// Writes out a model that reads `inputs`; the whole one has inputs of its own.
     fn model(&mut self, model: usize, inputs: Option<&[Operand<'a>]>) -> Result<Vec<Operand<'a>>, Refusal> {
+        let layers = &self.layers.0;
+        let calls: usize = layers[model].children.iter().map(|&child| 1 + layers[child].calls.len()).sum();
+        self.looked_at = self.looked_at.saturating_add(1 + calls);
+        if self.looked_at > MAX_LOOKED_AT {
+            return Err(self
+                .layers
+                .refuse(model, format!("more than {MAX_LOOKED_AT} layers and calls once written out")));
+        }
         match self.layers.0[model].kind() {
             Kind::Sequence => self.sequence(model, inputs),
             _ => self.functional(model, inputs),
@@ -134,6 +148,7 @@ impl<'a> Graph<'a> {
             self.layers.0[model].children.iter().map(|&child| (self.layers.0[child].name, child)).collect();
         let places = |key: &str| config.get(key).map(tensors).unwrap_or_default();
         let (entries, outputs) = (places("input_layers"), places("output_layers"));
+        self.looked_at = self.looked_at.saturating_add(outputs.len() + entries.len());
         if outputs.is_empty() || entries.is_empty() {
             return Err(self.layers.refuse(model, "it names no layer as its input, or none as its output"));
         }

@@ -186,6 +186,16 @@ impl Walk<'_, '_> {
                     );
                     return Err(graph.refuse(node, reason));
                 }
+                // With one window over all, `same` adds nothing.
+                let strides = pair(config, "strides").or(pool).unwrap_or([0; 2]);
+                let is_one =
+                    strides.iter().zip(pool.unwrap_or_default()).all(|(stride, side)| *stride >= side);
+                if text(config, "padding").is_some_and(|padding| padding != "valid") && !is_one {
+                    return Err(graph.refuse(
+                        node,
+                        "it pads the map of features; only a mean over all of it can be read",
+                    ));
+                }
                 self.form = Form::Vector;
             }
             ("Flatten", Form::Map(map)) => {

@@ -15,7 +15,7 @@ use super::stored::Stored;
 use crate::layout::described::Stated;
 
 /// Layers that do nothing when a model predicts.
-const IDENTITIES: [&str; 42] = [
+const IDENTITIES: [&str; 41] = [
     "Identity",
     "Dropout",
     "SpatialDropout1D",
@@ -25,7 +25,6 @@ const IDENTITIES: [&str; 42] = [
     "GaussianNoise",
     "AlphaDropout",
     "ActivityRegularization",
-    "Masking",
     "AugMix",
     "CutMix",
     "MixUp",

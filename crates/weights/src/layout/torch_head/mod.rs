@@ -29,6 +29,13 @@ pub(super) struct Head {
     pub(super) notes: Vec<String>,
 }
 
+impl Head {
+    /// A head that cannot be read for this reason.
+    pub(super) fn unreadable(reason: String) -> Self {
+        Self { head: FileHead::Unreadable { reason }, top: None, notes: Vec::new() }
+    }
+}
+
 /// The tensors that a head is made of, the features that it reads, and the activation that was chosen for it.
 pub(super) struct Given<'f> {
     pub(super) file: &'f Container<'f>,
@@ -40,11 +47,7 @@ pub(super) struct Given<'f> {
 impl Given<'_> {
     /// Reads the head.
     pub(super) fn read(&self) -> Head {
-        self.planned().unwrap_or_else(|reason| Head {
-            head: FileHead::Unreadable { reason },
-            top: None,
-            notes: Vec::new(),
-        })
+        self.planned().unwrap_or_else(Head::unreadable)
     }
 
     fn planned(&self) -> Result<Head, String> {

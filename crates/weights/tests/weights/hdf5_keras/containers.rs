@@ -69,6 +69,12 @@ fn each_container_of_keras_brings_it() {
     good.push(zip(&[("model.weights.h5", &inside), ("config.json", right.as_bytes())]));
     good.iter().for_each(|file| assert_eq!(scale(file), 2.0));
     assert_eq!(scale(&inside), 3.0);
+    // The folder of an unpacked archive, packed.
+    let folder =
+        zip(&[("m/model.weights.h5", &bare), ("m/config.json", right.as_bytes()), ("m/code/a.py", b"")]);
+    assert_eq!(scale(&folder), 2.0);
+    let two = zip(&[("a/model.weights.h5", &bare), ("b/model.weights.h5", &bare)]);
+    assert!(from_bytes(&two, "file").unwrap_err().to_string().contains("no entry 'model.weights.h5'"));
     let mut without = vec![bare.clone()];
     without.extend(archive(&[("metadata.json", b"{}")]));
     without.iter().for_each(|file| assert_eq!(scale(file), Scaling::SIGNED.scale[0]));

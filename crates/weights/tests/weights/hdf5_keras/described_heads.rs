@@ -21,7 +21,11 @@ fn behind(dense: &[(&str, usize, usize)], layers: &[Value]) -> Weights {
 fn one_dense_layer_is_the_top() {
     let expected = params_digest(&net::params(&net::tiny()));
     let flat = |name: &str| layer("Flatten", name, json!({}));
-    let average = layer("AveragePooling2D", "average", json!({"pool_size": [2, 3]}));
+    let average = layer(
+        "AveragePooling2D",
+        "average",
+        json!({"pool_size": [2, 3], "strides": null, "padding": "same"}),
+    );
     for layers in [
         vec![pool(), dense("d", 3, "softmax")],
         vec![pool(), dense("d", 3, "linear"), layer("Softmax", "s", json!({"axis": -1}))],
@@ -95,6 +99,16 @@ fn a_head_that_cannot_be_read_leaves_the_net() {
             "layer 'm' (AveragePooling2D)",
             "2x3",
         ),
+        (
+            vec![
+                layer("AveragePooling2D", "m", json!({"pool_size": [2, 3], "strides": 1, "padding": "same"})),
+                pool(),
+                top(),
+            ],
+            "layer 'm' (AveragePooling2D)",
+            "it pads",
+        ),
+        (vec![pool(), dense("d", 3, "swish")], "layer 'd' (Dense)", "'swish'"),
         (vec![pool(), dense("d", 3, "tanh")], "layer 'd' (Dense)", "'tanh'"),
         (vec![pool(), layer("Lambda", "mine", json!({})), top()], "layer 'mine' (Lambda)", "cannot be read"),
         (vec![pool(), dense("d", 1, "softmax")], "layer 'd' (Dense)", "always 1"),

@@ -1,6 +1,6 @@
 //! Checkpoints as trainings write them: the net under some key, and much beside it that is no tensor.
 
-use icecap_weights::{Choices, Container, Error, Layout, from_bytes, read_with};
+use icecap_weights::{Choices, Container, Error, FileHead, Layout, from_bytes, read_with};
 
 use super::hostile::{assert_readable, parse};
 use super::layouts::{assert_same, renamed, safetensors};
@@ -312,71 +312,30 @@ fn half(value: f32) -> u16 {
     (bits >> 16 & 0x8000) as u16 | ((exponent + 15) as u16) << 10 | (bits >> 13 & 0x3ff) as u16
 }
 
-/// Refuses: PyTorch | TorchScript and `torch.export` archives | which of the two, and the two lines that save its `state_dict`
+/// Opens: PyTorch | a net and its head in dicts of their own | the net; the head is told, with the lines that join them
 #[test]
-fn programs_are_named_with_what_saves_their_tensors() {
-    let text = b"{}";
-    for (entries, expected) in [
-        (
-            &[
-                ("net/data.pkl", &b"\x80\x02}."[..]),
-                ("net/code/__torch__/a.py", text),
-                ("net/constants.pkl", text),
-            ][..],
-            "a TorchScript archive",
-        ),
-        (&[("net/data.pkl", text), ("net/bytecode.pkl", text)], "a TorchScript archive"),
-        (
-            &[("net/archive_format", b"pt2"), ("net/models/model.json", text), ("net/data/weights/w", text)],
-            "an archive of torch.export",
-        ),
-        // As the exporter of today writes it, an example of the input beside the net.
-        (
-            &[("net/data/sample_inputs/model.pt", text), ("net/archive_format", b"pt2")],
-            "an archive of torch.export",
-        ),
-        (&[("serialized_exported_program.json", text), ("version", b"1")], "an archive of torch.export"),
-    ] {
-        let file = crate::draft::zip(entries);
-        let error = parse(&file).unwrap_err();
-        assert_readable(&error);
-        let error = error.to_string();
-        assert!(error.contains(expected) && error.contains(".load('file'"), "{error}");
-        for length in 0..file.len() {
-            assert_readable(&parse(&file[..length]).unwrap_err());
-        }
-    }
-}
-
-/// Refuses: PyTorch | one part of several (`model-00001-of-00002.safetensors`) and the list of them | the part, and the two lines that join them
-#[test]
-fn a_part_of_a_net_is_named_as_one() {
-    let (tensors, _) = two_nets();
-    let mut own = prefixed(&tensors, "", 0);
-    own.truncate(100);
-    for file in [safetensors(&own), torch_zip(&state_dict(&own), &own)] {
-        let error = from_bytes(&file, "model-00002-of-00003.bin").unwrap_err().to_string();
-        assert!(error.contains("it is part 2 of 3"), "{error}");
-        let error = from_bytes(&file, "model.bin").unwrap_err().to_string();
-        assert!(error.contains("missing"), "{error}");
-    }
-}
-
-/// Refuses: PyTorch | quantized and sparse tensors | the first of them, and what it is
-#[test]
-fn tensors_that_are_no_values_of_a_storage_are_named() {
-    let own = prefixed(&net::tensors(&net::tiny(), None), "", 0);
-    let (made_otherwise, rest) = own.split_first().unwrap();
-    for (maker, expected) in [
-        ("_rebuild_qtensor", "it is quantized"),
-        ("_rebuild_sparse_tensor", "it is sparse"),
-        ("_rebuild_meta_tensor_no_storage", "made by '_rebuild_meta_tensor_no_storage'"),
-    ] {
-        let start =
-            Pickle::new().raw("}(").text(&made_otherwise.name).global("torch._utils", maker).raw(")R");
-        let pickle = rest.iter().fold(start, Pickle::tensor).raw("u").end();
-        let error = from_bytes(&torch_zip(&pickle, &own), "file").unwrap_err().to_string();
-        assert!(error.contains(&format!("'{}'", made_otherwise.name)) && error.contains(expected), "{error}");
+fn a_head_in_a_dict_of_its_own_is_told_with_the_lines_that_join_it() {
+    let net = prefixed(&net::tensors(&net::tiny(), None), "", 0);
+    let head = [("fc.weight", &[3, 9][..]), ("fc.bias", &[3])].map(|(name, sizes): (&str, &[usize])| {
+        let number = net.len() + usize::from(name == "fc.bias");
+        Tensor::plain(name, number, sizes, &vec![0.5; sizes.iter().product()])
+    });
+    let told = |dicts: &[(&str, &[Tensor])]| {
+        let (pickle, all) = checkpoint(dicts);
+        read(&torch_zip(&pickle, &all), false).unwrap()
+    };
+    let apart = told(&[("backbone", &net), ("head", &head)]);
+    let note = apart.notes.iter().find(|note| note.contains("has no head")).unwrap();
+    assert!(note.contains("under 'head'"), "{note}");
+    assert!(note.contains("{**c['backbone'], **{'head.' + k: v for k, v in c['head'].items()}}"), "{note}");
+    // What the lines make, and what has a head of its own.
+    let joined: Vec<Tensor> = head
+        .iter()
+        .map(|tensor| Tensor { name: format!("head.{}", tensor.name), ..tensor.clone() })
+        .collect();
+    let joined = [&net[..], &joined].concat();
+    for whole in [told(&[("net", &joined)]), told(&[("net", &joined), ("head", &[])])] {
+        assert!(matches!(whole.head, FileHead::Top) && whole.notes.is_empty(), "{:?}", whole.notes);
     }
 }
 

@@ -3,7 +3,7 @@
 use icecap_weights::{Activation, DenseHead, FileHead, Layout, Weights, from_bytes};
 
 use super::layouts::{renamed, safetensors};
-use crate::draft::Tensor;
+use crate::draft::{Tensor, state_dict, torch_zip};
 use crate::net;
 
 /// A net of nine features without a head, and these tensors.
@@ -184,6 +184,7 @@ fn what_fits_no_chain_is_named_and_leaves_the_net() {
         ),
         (&[("norm.weight", &[9]), ("norm.bias", &[9]), ("fc.weight", &[3, 9])], "'norm.bias'"),
         (&[("se.weight", &[4, 9, 1, 1])], "'se.weight'"),
+        (&[("classifier.weight", &[3, 9, 1, 1])], "'classifier.weight'"),
     ] {
         let weights = open(Layout::Torchvision, head);
         let reason = weights.head.unreadable().unwrap_or_else(|| panic!("{head:?}"));
@@ -196,7 +197,28 @@ fn what_fits_no_chain_is_named_and_leaves_the_net() {
         let weights = open(Layout::Torchvision, &[(&*first, &[9, 9]), (&*second, &[3, 9])]);
         assert!(matches!(weights.head, FileHead::Layers(_)), "{:?}", weights.head);
     }
+    let mut tensors = renamed(&net::tensors(&net::tiny(), None), Layout::Torchvision);
+    let kernel = Tensor::plain("fc.weight", tensors.len(), &[3, 9], &[0.0; 27]);
+    tensors.push(Tensor { kind: "CharStorage", bytes: Some(vec![1; 27]), ..kernel });
+    let weights = from_bytes(&torch_zip(&state_dict(&tensors), &tensors), "file").unwrap();
+    let reason = weights.head.unreadable().unwrap();
+    assert!(reason.contains("'fc.weight' is I8"), "{reason}");
     let weights = open(Layout::Torchvision, &[("fc.weight", &[3, 9]), ("criterion.weight", &[3])]);
     assert!(matches!(weights.head, FileHead::Top));
     assert!(weights.notes[0].contains("criterion.weight"), "{:?}", weights.notes);
+}
+
+/// Refuses: PyTorch | a BatchNorm of three colors before the net | its tensor, and the way out
+#[test]
+fn a_normalization_of_colors_before_the_net_is_refused() {
+    let mut tensors = renamed(&net::tensors(&net::tiny(), None), Layout::Torchvision);
+    for variable in ["weight", "bias", "running_mean", "running_var"] {
+        tensors.push(Tensor::plain(&format!("bn_in.{variable}"), tensors.len(), &[3], &[0.5; 3]));
+    }
+    let error = from_bytes(&safetensors(&tensors), "file").unwrap_err().to_string();
+    assert!(error.contains("'bn_in.running_mean'") && error.contains("three colors"), "{error}");
+    // Behind a dense layer of three outputs it is the head's.
+    tensors.push(Tensor::plain("fc.weight", tensors.len(), &[3, 9], &[0.5; 27]));
+    let weights = from_bytes(&safetensors(&tensors), "file").unwrap();
+    assert_eq!(layers(&weights), [(3, NONE)]);
 }

@@ -94,3 +94,25 @@ fn what_would_grow_without_bound_is_refused() {
     }
     assert!(classes(&deep[0]).is_err());
 }
+
+#[test]
+fn models_that_are_called_too_often_are_refused_in_time() {
+    // A thousand and more calls of a sequence of nothing, in a model that is called as often.
+    let many = 1100;
+    let chain = |name: &str, first: &str| {
+        let from = |call: usize| {
+            if call == 0 { json!([[first, 0, 0, {}]]) } else { json!([[name, call - 1, 0, {}]]) }
+        };
+        Value::Array((0..many).map(from).collect())
+    };
+    let nothing = json!({"class_name": "Sequential", "name": "n", "config": {"name": "n", "layers": []},
+        "inbound_nodes": chain("n", "in")});
+    let inner_layers = json!([layer("InputLayer", "in", json!([])), nothing]);
+    let mut inner = model("Functional", "m", inner_layers, chain("m", "in"));
+    inner["config"]["output_layers"] = json!([["n", many - 1, 0]]);
+    let mut whole =
+        model("Functional", "whole", json!([layer("InputLayer", "in", json!([])), inner]), json!(null));
+    whole["config"]["output_layers"] = json!([["m", many - 1, 0]]);
+    let refusal = Graph::read(&whole).unwrap_err();
+    assert!(refusal.reason.contains("layers and calls once written out"), "{refusal:?}");
+}
