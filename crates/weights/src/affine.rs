@@ -190,7 +190,7 @@ impl<'a> AffineNet<'a> {
             Part::Depthwise | Part::Project => 0.0,
             Part::Expand | Part::Last => {
                 let zeros = sum(&|_, weight| f64::from(weight) * zero);
-                let fine = self.net.read_by(layer).is_some_and(|read| read.fine);
+                let fine = self.net.reads_fine(layer);
                 // Ours reads the lower bits with rounded weights, or rounds them up from a half on: either shifts the
                 // mean of a sum, and what other engines make of real numbers does not.
                 let shift = match fine {

@@ -160,6 +160,12 @@ impl IntegerNet {
         }
     }
 
+    /// Returns whether a convolution reads the lower bits of a bottleneck, too; `false` for one that reads no bottleneck.
+    #[must_use]
+    pub fn reads_fine(&self, layer: ConvLayer) -> bool {
+        self.read_by(layer).is_some_and(|read| read.fine)
+    }
+
     /// Returns a convolution of the net, for changing it.
     ///
     /// # Panics

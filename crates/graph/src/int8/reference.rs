@@ -201,7 +201,7 @@ impl<'a> IntegerReference<'a> {
     /// Sums of a 1x1 convolution of what left a block.
     fn bottleneck_sums(&self, layer: ConvLayer, input: &IntegerImage<i16>) -> Vec<i32> {
         let conv = self.net.conv(layer);
-        let fine = self.net.read_by(layer).is_some_and(|read| read.fine);
+        let fine = self.net.reads_fine(layer);
         let Planes { upper, lower } = Planes::of(fine, &input.values);
         let mut sums = integer_oracle::pointwise(&upper, &conv.weights, &conv.bias);
         if let Some(lower) = lower {

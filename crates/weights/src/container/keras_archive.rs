@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::zip::{self, ZipEntry};
@@ -57,7 +58,7 @@ pub(super) fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, E
 
 /// The folder with the weights, up to its `/`: the outermost one, or the only one.
 fn folder(bytes: &[u8], path: &Path) -> Result<String, Error> {
-    let folders = RefCell::new(Vec::new());
+    let folders = RefCell::new(BTreeSet::new());
     drop(zip::entries(bytes, path, ContainerKind::KerasArchive, |name| {
         let folder = name.strip_suffix(WEIGHTS).filter(|folder| folder.is_empty() || folder.ends_with('/'));
         // What the packer of one system puts beside each file.
@@ -66,9 +67,9 @@ fn folder(bytes: &[u8], path: &Path) -> Result<String, Error> {
             .extend(folder.filter(|folder| !folder.starts_with("__MACOSX/")).map(str::to_owned));
         false
     })?);
-    let folders = folders.into_inner();
-    Ok(match &folders[..] {
-        [only] => only.clone(),
+    let mut all = folders.into_inner().into_iter();
+    Ok(match (all.next(), all.next()) {
+        (Some(only), None) => only,
         _ => String::new(),
     })
 }

@@ -83,7 +83,9 @@ impl<'a> Constant<'a> {
         bytes: Cow<'a, [u8]>,
         offset: u64,
     ) -> Result<Self, String> {
-        let count = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        // Sides beside one of 0 must fit, too: places are counted by them.
+        let sides = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side.max(1)));
+        let count = sides.map(|_| shape.iter().product::<usize>());
         match count.and_then(|count| count.checked_mul(stored.size())) {
             Some(wanted) if wanted == bytes.len() => Ok(Self { offset, shape, stored, bytes, steps: None }),
             Some(wanted) => Err(format!("{} bytes, where its shape {shape:?} takes {wanted}", bytes.len())),
@@ -240,6 +242,8 @@ mod tests {
         for shape in [vec![3], vec![usize::MAX, 2], vec![1 << 40, 1 << 40], vec![0]] {
             assert!(Constant::new(shape, Stored::F32, Cow::Owned(vec![0; 8]), 0).is_err());
         }
+        let none = |shape: &[usize]| Constant::new(shape.to_vec(), Stored::F32, Cow::Owned(Vec::new()), 0);
+        assert!(none(&[0, 1 << 40, 1 << 40]).is_err() && none(&[1 << 40, 0]).is_ok());
         let mut budget = Budget::of_file(1 << 20);
         assert!(budget.take(5 << 20).is_ok() && budget.take(1).is_err() && budget.take(usize::MAX).is_err());
     }

@@ -68,6 +68,8 @@ pub(crate) enum Kind<'a> {
     Pad(Pads),
     /// The mean over all rows and columns.
     Mean,
+    /// The mean over one of both.
+    MeanOver(Axis),
     /// The mean over windows, which may be the whole image.
     AveragePool {
         window: [usize; 2],

@@ -263,12 +263,22 @@ impl<'a> Trace<'a> {
             return self.opaque(&[value], name, "it is the mean of a constant");
         };
         let over: Vec<Option<&Axis>> = places.iter().map(|&place| flow.axes.get(place)).collect();
+        let left = flow.axes.iter().filter(|axis| keep || !over.contains(&Some(*axis))).copied().collect();
+        if let [Some(&axis @ (Axis::H | Axis::W))] = over[..] {
+            // Over columns, then over rows: together over both.
+            let step = match &self.steps[flow.step] {
+                Step { kind: Kind::MeanOver(first), inputs, .. } if *first != axis => {
+                    self.push(Kind::Mean, inputs.clone(), name)?
+                }
+                _ => self.push(Kind::MeanOver(axis), vec![flow.step], name)?,
+            };
+            return Ok(Value::Flow(Flow { step, axes: left }));
+        }
         if over.len() != 2 || !over.contains(&Some(&Axis::H)) || !over.contains(&Some(&Axis::W)) {
             return self.opaque(&[value], name, "it is a mean over other axes than rows and columns");
         }
         let step = self.push(Kind::Mean, vec![flow.step], name)?;
-        let left = flow.axes.iter().copied().filter(|axis| keep || !matches!(axis, Axis::H | Axis::W));
-        Ok(Value::Flow(Flow { step, axes: left.collect() }))
+        Ok(Value::Flow(Flow { step, axes: left }))
     }
 
     /// Zeros around an image: how many before and behind each axis, in the order of its axes.

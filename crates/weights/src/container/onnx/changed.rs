@@ -148,6 +148,30 @@ fn what_changes_nothing_leaves_the_head() {
 }
 
 #[test]
+fn means_over_columns_and_then_rows_are_the_mean_over_both() {
+    let float = float();
+    let means = |first: i64, second: i64, keep: i64| {
+        changed(&float, |graph| {
+            let settings = |axis: i64| {
+                vec![("axes", Attribute::Integers(vec![axis])), ("keepdims", Attribute::Integer(keep))]
+            };
+            let pool = of_op(graph, "GlobalAveragePool").next().unwrap();
+            (pool.op, pool.attributes) = ("ReduceMean", settings(first));
+            insert_behind(graph, "ReduceMean", node("ReduceMean", settings(second)), &[]);
+        })
+    };
+    for [first, second, keep] in [[3, 2, 0], [2, 2, 0], [3, 2, 1], [-1, -2, 1], [-1, -1, 0]] {
+        let read = means(first, second, keep);
+        assert!(matches!(read, Ok(FileHead::Top)), "{first} {second} {keep}: {read:?}");
+    }
+    // Twice over the same one, and over the channels.
+    for [first, second, keep] in [[3, 3, 1], [3, 1, 0], [1, 2, 0]] {
+        let read = means(first, second, keep);
+        assert!(read.as_ref().unwrap().unreadable().is_some(), "{first} {second} {keep}: {read:?}");
+    }
+}
+
+#[test]
 fn a_head_whose_numbers_are_not_there_leaves_the_backbone() {
     let float = float();
     let told = unreadable(changed(&float, |graph| {

@@ -47,7 +47,11 @@ pub(super) fn about(model: &Model<'_>) -> Result<About, Damage> {
     for input in graph.tables(2, MAX_TABLES)?.iter().take(1) {
         for unit in input.tables(4, MAX_TABLES)? {
             if unit.byte(0, 0)? == NORMALIZATION {
-                about.scaling = unit.table(1)?.map(scaling).transpose()?.flatten();
+                let next = unit.table(1)?.map(scaling).transpose()?.flatten();
+                about.scaling = match about.scaling {
+                    Some(first) => next.map(|next| behind(&first, &next)),
+                    None => next,
+                };
             }
         }
     }
@@ -59,6 +63,13 @@ pub(super) fn about(model: &Model<'_>) -> Result<About, Damage> {
         }
     }
     Ok(about)
+}
+
+/// One scaling behind another.
+fn behind(first: &Scaling, next: &Scaling) -> Scaling {
+    let product = |c: usize| (f64::from(first.scale[c]) * f64::from(next.scale[c])) as f32;
+    let sum = |c: usize| f64::from(first.shift[c]) * f64::from(next.scale[c]) + f64::from(next.shift[c]);
+    Scaling { scale: std::array::from_fn(product), shift: std::array::from_fn(|c| sum(c) as f32) }
 }
 
 /// `(v - mean) / std` of one number or one for each color; `None` for other lists.

@@ -26,6 +26,8 @@ const MAX_TABLES: usize = 2 * MAX_TENSORS as usize;
 #[derive(Debug)]
 pub(super) struct Model<'a> {
     pub(super) description: &'a str,
+    /// How many graphs the file has; the first is read.
+    pub(super) graphs: usize,
     pub(super) tensors: Vec<Tensor<'a>>,
     pub(super) inputs: Vec<i32>,
     pub(super) outputs: Vec<i32>,
@@ -92,6 +94,7 @@ pub(super) fn model(bytes: &[u8]) -> Result<Model<'_>, Damage> {
     }
     Ok(Model {
         description: root.text(3)?,
+        graphs: graphs.len(),
         tensors,
         inputs: graph.ints(1, MAX_PORTS)?,
         outputs: graph.ints(2, MAX_PORTS)?,

@@ -12,6 +12,8 @@
 
 mod about;
 mod call;
+#[cfg(test)]
+mod changed;
 mod code;
 mod message;
 mod names;
@@ -83,6 +85,9 @@ fn file(model: &Model<'_>, bytes: &[u8], path: &Path) -> Result<GraphFile, Stop>
     let stated = stated(tensor, about.scaling, &properties);
     let facts = GraphFacts { input: 0, size, stated, usual_padding: Padding::Same };
     let mut net = traced::read(trace, &facts)?;
+    if model.graphs > 1 {
+        net.notes.push(format!("the file holds {} graphs, of which the first is read", model.graphs));
+    }
     let labels = match about.labels(bytes, path) {
         Ok(labels) => label_list(&properties).or(labels),
         Err(reason) => {
