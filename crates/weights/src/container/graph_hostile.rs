@@ -114,7 +114,7 @@ fn another_operator_in_a_place_is_refused_by_its_name() {
         (
             b"\x22\x03Add",
             b"\x22\x03Mul",
-            "(Mul): it combines two values of the image; MobileNetV2 has the convolution that Keras calls",
+            "(Mul): it reads what the convolution that Keras calls 'expanded_conv_depthwise' alone",
         ),
         (
             b"\x22\x04Conv",

@@ -110,7 +110,7 @@ impl Walk<'_, '_> {
                 Kind::Opaque { reason } => Err(reason.clone()),
                 _ => Err("it stands behind the mean of the features, where dense layers are read".to_owned()),
             };
-            done.map_err(|reason| self.refuse(step, reason))?;
+            done.and_then(|()| self.bytes(step)).map_err(|reason| self.refuse(step, reason))?;
             self.at = step;
         }
         if self.layers == 0 {
@@ -178,6 +178,15 @@ impl Walk<'_, '_> {
         let (_, values) = kernel(conv, budget)?;
         let bias = conv.bias.as_ref().map(|bias| bias.floats(budget)).transpose()?;
         self.put([conv.inputs(), conv.outputs()], &values, bias)
+    }
+
+    /// Takes bytes that hold no value below 0 for a ReLU: quantizers leave one out where its bytes do the same.
+    fn bytes(&mut self, step: usize) -> Result<(), String> {
+        let ends_at_zero = |[from, to]: &[f64; 2]| *from == 0.0 && *to > 0.0;
+        match self.trace.ranges(step).iter().any(ends_at_zero) {
+            true => self.builder.relu(),
+            false => Ok(()),
+        }
     }
 
     fn scale(&mut self, kind: &Kind<'_>, budget: &mut Budget) -> Result<Result<(), String>, Refusal> {

@@ -156,12 +156,11 @@ impl<'t, 'a> Walk<'t, 'a> {
         let readers = self.links.readers(self.at);
         let mut on =
             readers.iter().copied().filter(|&step| !matches!(self.trace.steps[step].kind, Kind::Add));
-        // An operator that is not read says more than how many there are.
-        let stops = |step: &&usize| matches!(self.trace.steps[**step].kind, Kind::Opaque { .. });
-        match (on.next(), on.next().map(|other| readers.iter().find(stops).ok_or(other))) {
+        match (on.next(), on.next()) {
             (Some(step), None) => Ok(step),
-            (Some(_), Some(Ok(&step))) => Ok(step),
-            (Some(_), Some(Err(other))) => {
+            // An operator that gives several values reads it once for each.
+            (Some(step), _) if matches!(self.trace.steps[step].kind, Kind::Opaque { .. }) => Ok(step),
+            (Some(_), Some(other)) => {
                 Err(self.refuse(other, format!("it reads what {} alone was expected to read", wanted())))
             }
             (None, _) => match readers.first() {

@@ -72,6 +72,18 @@ fn settings_that_no_mobilenet_has_are_refused_by_their_node() {
         constant.1 = Ok(Constant::of_integers(vec![2], &[1, 2]));
     });
     assert!(told.unwrap_err().contains("its bias is of whole numbers, and the file states no scale"));
+    // A kernel that ONNX Runtime has fused, and an operator of several values.
+    let told = changed(&float, |graph| {
+        let conv = of_op(graph, "Conv").next().unwrap();
+        (conv.op, conv.domain) = ("FusedConv", "com.microsoft");
+    });
+    assert!(told.unwrap_err().contains("give the file that was optimized"));
+    let told = changed(&float, |graph| {
+        let conv = of_op(graph, "Conv").next().unwrap();
+        conv.op = "DynamicQuantizeLinear";
+        conv.outputs.push("scale");
+    });
+    assert!(told.unwrap_err().contains("(DynamicQuantizeLinear): such an operator is not read"));
     // Every value that leaves a step comes in bytes of its own scale.
     let told = changed(&integers, |graph| {
         let constants: Vec<&str> = graph.constants.iter().map(|(name, _)| *name).collect();
@@ -145,6 +157,28 @@ fn what_changes_nothing_leaves_the_head() {
     // The best class of the logits, with the softmax left out.
     let read = changed(&float, |graph| of_op(graph, "Softmax").next().unwrap().op = "ArgMax");
     assert!(matches!(read, Ok(FileHead::Top)), "{read:?}");
+}
+
+#[test]
+fn bytes_that_hold_nothing_below_zero_are_a_relu() {
+    let float = float();
+    let between = |zero: u8| {
+        let read = changed(&float, |graph| {
+            let zero = Constant::new(Vec::new(), crate::traced::Stored::U8, vec![zero].into(), 0).unwrap();
+            graph.constants.push(("scale", Ok(Constant::of_floats(Vec::new(), &[0.1], 0))));
+            graph.constants.push(("zero", Ok(zero)));
+            insert_behind(graph, "Gemm", node("QuantizeLinear", Vec::new()), &["scale", "zero"]);
+            let back = graph.nodes.iter().position(|node| node.op == "QuantizeLinear").unwrap();
+            graph.nodes[back].outputs = vec!["bytes"];
+            let inputs = vec!["bytes", "scale", "zero"];
+            let dequantize = Node { inputs, outputs: vec!["put in"], ..node("DequantizeLinear", Vec::new()) };
+            graph.nodes.insert(back + 1, dequantize);
+        });
+        read.unwrap()
+    };
+    let FileHead::Layers(head) = between(0) else { panic!("the bytes are a ReLU") };
+    assert_eq!(head.to_string(), "dense 3 relu, dense 3, softmax");
+    assert!(matches!(between(100), FileHead::Top));
 }
 
 #[test]

@@ -177,10 +177,15 @@ fn what_fits_no_chain_is_named_and_leaves_the_net() {
         (&[("a.weight", &[3, 9]), ("b.weight", &[4, 9])], "'a', 'b' make no chain"),
         (&[("a.weight", &[9, 9]), ("b.weight", &[9, 9])], "in more than one order"),
         (&[("fc.weight", &[9])], "'fc.weight' of shape [9] is of no layer"),
-        (&[("fc.bias", &[3]), ("fc.weight_g", &[3, 1]), ("fc.weight_v", &[3, 9])], "'fc.weight_g'"),
         (
             &[("gate.0.weight", &[4, 9]), ("gate.2.weight", &[9, 4]), ("fc.weight", &[3, 9])],
             "'gate.2' gives as many values as the 9 pooled features, and 'fc' may read either",
+        ),
+        (&[("fc.weight_g", &[3, 1]), ("fc.weight_v", &[3, 9])], "'fc.weight_g'"),
+        (&[("fc.bias", &[3]), ("fc.weight_orig", &[3, 9])], "'fc.weight_orig'"),
+        (
+            &[("fc.bias", &[3]), ("fc.parametrizations.weight.original0", &[3, 1])],
+            "'fc.parametrizations.weight",
         ),
         (&[("norm.weight", &[9]), ("norm.bias", &[9]), ("fc.weight", &[3, 9])], "'norm.bias'"),
         (&[("se.weight", &[4, 9, 1, 1])], "'se.weight'"),
