@@ -9,10 +9,12 @@ mod engines;
 mod file_server;
 mod place;
 
+mod advice;
 mod augment;
 mod awkward;
 mod bench;
 mod bundle;
+mod cases;
 mod check;
 mod dataset;
 mod download;

@@ -71,6 +71,8 @@ pub(crate) struct Basis {
     pub(crate) ema: bool,
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
+    /// Units of the head's hidden layer; missing where there is none.
+    pub(crate) hidden: Option<u32>,
     /// Missing in runs of builds that knew f32 alone.
     pub(crate) precision: Option<String>,
     pub(crate) seed: u64,

@@ -63,6 +63,12 @@ impl<'a> Call<'_, 'a> {
     pub(super) fn border(&self) -> Option<Border> {
         match self.attribute("auto_pad") {
             Some(Attribute::Text("SAME_UPPER")) => return Some(Border::Same),
+            // Which runtimes read in two ways.
+            Some(Attribute::Text("VALID"))
+                if self.list("pads").is_some_and(|pads| pads.iter().any(|pad| *pad != 0)) =>
+            {
+                return None;
+            }
             None | Some(Attribute::Text("NOTSET" | "VALID")) => {}
             _ => return None,
         }
@@ -80,8 +86,13 @@ impl<'a> Call<'_, 'a> {
     }
 
     pub(super) fn batch_norm(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
-        if self.integer("training_mode", 0) != 0 {
+        // Before version 7 a node says that it is not in training.
+        let is_test = !(1..7).contains(&self.facts.opset) || self.integer("is_test", 0) != 0;
+        if self.integer("training_mode", 0) != 0 || !is_test {
             return self.opaque(trace, "it is in training; export the net in evaluation mode");
+        }
+        if self.integer("spatial", 1) == 0 {
+            return self.opaque(trace, "it has statistics for each pixel");
         }
         let norm = Norm {
             gamma: self.need_constant(1)?,
