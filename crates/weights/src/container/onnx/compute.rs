@@ -125,13 +125,36 @@ impl<'a> Call<'_, 'a> {
             None => self.float("value", 0.0) == 0.0,
         };
         let amounts = self.list_or_input("pads", 1)?.filter(|list| list.len().is_multiple_of(2));
-        let Some(amounts) = amounts.filter(|_| constant_mode && zero && self.input(3).is_none()) else {
+        let axes = self.list_or_input("axes", 3)?.filter(|_| self.input(3).is_some());
+        let Some(amounts) =
+            amounts.filter(|_| constant_mode && zero && axes.is_some() == self.input(3).is_some())
+        else {
             return self
                 .opaque(trace, "it puts something else than a fixed number of zeros around the image");
         };
         let (before, behind) = amounts.split_at(amounts.len() / 2);
         let pairs: Vec<[i64; 2]> = before.iter().zip(behind).map(|(a, b)| [*a, *b]).collect();
-        trace.pad(self.need(0)?, &pairs, self.name)
+        match axes {
+            None => trace.pad(self.need(0)?, &pairs, self.name),
+            Some(axes) => match self.of_all_axes(&axes, &pairs)? {
+                Some(pairs) => trace.pad(self.need(0)?, &pairs, self.name),
+                None => self.opaque(trace, format!("it pads the axes {axes:?}")),
+            },
+        }
+    }
+
+    /// What is put around all axes of the first input, where it is stated for some; `None` if they are not its own.
+    fn of_all_axes(&self, axes: &[i64], pairs: &[[i64; 2]]) -> Result<Option<Vec<[i64; 2]>>, Refusal> {
+        let Value::Flow(flow) = self.need(0)? else { return Ok(None) };
+        let mut all = vec![[0; 2]; flow.axes.len()];
+        for (&axis, &pair) in axes.iter().zip(pairs) {
+            let axis = if axis < 0 { axis + all.len() as i64 } else { axis };
+            match usize::try_from(axis).ok().and_then(|axis| all.get_mut(axis)) {
+                Some(place) if *place == [0; 2] => *place = pair,
+                _ => return Ok(None),
+            }
+        }
+        Ok((axes.len() == pairs.len()).then_some(all))
     }
 
     pub(super) fn mean(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
