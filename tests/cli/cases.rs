@@ -1,70 +1,89 @@
-//! Models as people have them, from the shared assets, on photos as people have them: what the framework that made a model
-//! says of a photo's file, the program says, too. By option: `ICECAP_TEST_ASSETS`.
+//! Files as people have them, of the folder of large assets: they say what their own frameworks say of the same pixels.
+
+use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::file_server::own_net::command;
-use crate::place::{Place, Run, assets};
+use crate::place::{Place, assets};
 
-/// A model's file, the options of its import, a photo's file, and the probabilities of classes `0`, `1`, ….
-struct Case {
-    file: &'static str,
-    options: &'static [&'static str],
-    photo: &'static str,
-    right: &'static [f64],
+/// The probabilities of the classes `0`, `1`, … of a model that is imported from the file, on a photo.
+fn seen(place: &Place, weights: &Path, classes: usize, photo: &Path) -> Vec<f64> {
+    let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+    fs::write(place.path("names.txt"), names.join("\n")).unwrap();
+    let weights = weights.to_str().unwrap();
+    let import = ["weights", "import", weights, "--classes", "@names.txt", "-o", "m.safetensors"];
+    place.icecap(&import).succeeds();
+    let top = classes.to_string();
+    let arguments = ["predict", "m.safetensors", photo.to_str().unwrap(), "--top", &top, "--format", "jsonl"];
+    let row: Value = serde_json::from_str(&place.icecap(&arguments).succeeds().stdout).unwrap();
+    let mut probabilities = vec![0.0; classes];
+    for choice in row["top"].as_array().unwrap() {
+        let class: usize = choice["label"].as_str().unwrap().parse().unwrap();
+        probabilities[class] = choice["probability"].as_f64().unwrap();
+    }
+    probabilities
 }
 
-/// What Keras 3.15 with TensorFlow 2.21, and PyTorch, say of these.
-const CASES: [Case; 12] = [
-    case("tutorial_160.keras", "parrot.jpg", &[0.91471, 0.08515, 0.00014]),
-    case("tutorial_160.h5", "parrot.jpg", &[0.91471, 0.08515, 0.00014]),
-    case("seq_rescale255_224.keras", "parrot.jpg", &[0.13337, 0.57194, 0.00785, 0.28683]),
-    case("seq_rescale255_224.keras", "grace_hopper.bmp", &[0.2147, 0.4269, 0.0166, 0.3418]),
-    Case {
-        options: &["--size", "96"],
-        ..case("nobias_96.keras", "parrot.jpg", &[0.02651, 0.00163, 0.97186])
-    },
-    case("two_dense_224.keras", "parrot.jpg", &[0.04011, 0.11743, 0.84246]),
-    case("bn_head_224.keras", "parrot.jpg", &[0.0001, 0.0000, 0.9999]),
-    case("resizing_crop_160.keras", "parrot.jpg", &[0.02438, 0.96710, 0.00852]),
-    case("teachable_two.h5", "grace_hopper.bmp", &[0.007_181, 0.992_819]),
-    case("lightning.ckpt", "grace_hopper.bmp", &[0.6588, 0.0360, 0.3052]),
-    case("net_key.pth", "grace_hopper.bmp", &[0.6588, 0.0360, 0.3052]),
-    case("only_numpy_scalar.pth", "grace_hopper.bmp", &[0.6588, 0.0360, 0.3052]),
-];
-
-const fn case(file: &'static str, photo: &'static str, right: &'static [f64]) -> Case {
-    Case { file, options: &[], photo, right }
-}
-
-/// The probabilities that a row of predictions has, in the order of the classes.
-fn probabilities(row: &Value, classes: usize) -> Vec<f64> {
-    let top = row["top"].as_array().unwrap();
-    assert_eq!(top.len(), classes, "{row}");
-    let of = |class: usize| {
-        let label = class.to_string();
-        top.iter().find(|entry| entry["label"] == label).unwrap()
-    };
-    (0..classes).map(|class| of(class)["probability"].as_f64().unwrap()).collect()
+/// Opens: Keras | exports of Teachable Machine, `keras_model.h5` with `labels.txt` | as any other model; the numbers in `labels.txt` are left out
+#[test]
+fn models_of_people_say_what_their_frameworks_say() {
+    let Some(assets) = assets().filter(|assets| assets.join("cases").is_dir()) else { return };
+    let place = Place::new();
+    let (bmp, jpeg) = ("grace_hopper.bmp", "parrot.jpg");
+    // From Keras 3.15, TensorFlow 2.21 and PyTorch, to the digits that are kept of them. The JPEG is decoded as by TensorFlow.
+    for (name, photo, expected, within) in [
+        ("tutorial_160.keras", jpeg, &[0.91471, 0.08515, 0.00014][..], 6e-6),
+        ("tutorial_160.h5", jpeg, &[0.91471, 0.08515, 0.00014], 6e-6),
+        ("seq_rescale255_224.keras", jpeg, &[0.13337, 0.57194, 0.00785, 0.28683], 6e-6),
+        ("seq_rescale255_224.keras", bmp, &[0.2147, 0.4269, 0.0166, 0.3418], 6e-5),
+        ("nobias_96.keras", jpeg, &[0.02651, 0.00163, 0.97186], 6e-6),
+        ("two_dense_224.keras", jpeg, &[0.04011, 0.11743, 0.84246], 6e-6),
+        ("bn_head_224.keras", jpeg, &[0.0001, 0.0000, 0.9999], 6e-5),
+        ("resizing_crop_160.keras", jpeg, &[0.02438, 0.96710, 0.00852], 6e-6),
+        ("teachable_two.h5", bmp, &[0.007_181, 0.992_819], 2e-6),
+        ("lightning.ckpt", bmp, &[0.6588, 0.0360, 0.3052], 6e-5),
+        ("net_key.pth", bmp, &[0.6588, 0.0360, 0.3052], 6e-5),
+        ("only_numpy_scalar.pth", bmp, &[0.6588, 0.0360, 0.3052], 6e-5),
+    ] {
+        let (weights, photo) = (assets.join("cases/weights").join(name), assets.join("images").join(photo));
+        let got = seen(&place, &weights, expected.len(), &photo);
+        for (got, expected) in got.iter().zip(expected) {
+            assert!((got - expected).abs() < within, "{name}: {got} where {expected} is right");
+        }
+    }
+    let ten =
+        seen(&place, &assets.join("cases/weights/teachable_ten.h5"), 10, &assets.join("images").join(bmp));
+    assert!((ten[8] - 0.999_976).abs() < 2e-6, "{ten:?}");
 }
 
 #[test]
-fn models_of_keras_and_pytorch_say_of_a_photos_file_what_they_say_there() {
-    let Some(assets) = assets() else { return };
-    for Case { file, options, photo, right } in &CASES {
-        let place = Place::new();
-        let run = |arguments: &[&str]| Run::of(command(&place, arguments).output().unwrap()).succeeds();
-        let path = |folder: &str, name: &str| assets.join(folder).join(name).display().to_string();
-        let names: Vec<String> = (0..right.len()).map(|class| class.to_string()).collect();
-        let (names, weights) = (names.join(","), path("cases/weights", file));
-        run(&[&["weights", "import", &weights, "--classes", &names, "-o", "model"], *options].concat());
-        let count = right.len().to_string();
-        let photo = path("images", photo);
-        let row = run(&["predict", "model", &photo, "--format", "jsonl", "--top", &count]).stdout;
-        let got = probabilities(&serde_json::from_str(&row).unwrap(), right.len());
-        for (got, right) in got.iter().zip(*right) {
-            // Half a unit of the last digit that is stated.
-            assert!((got - right).abs() <= 6e-5, "{file}: {got} for {right}");
-        }
+fn lists_of_people_open_beside_their_photos() {
+    let Some(assets) = assets().filter(|assets| assets.join("cases").is_dir()) else { return };
+    let place = Place::new();
+    place.draw("drawn", "red", 10);
+    fs::create_dir(place.path("train")).unwrap();
+    for number in 0..10 {
+        let name = format!("{}{}", if number < 5 { "a" } else { "b" }, 1 + number % 5);
+        let ending = if number % 2 == 0 { "png" } else { "jpg" };
+        let photo = image::open(place.path(format!("drawn/{number}.{ending}"))).unwrap();
+        photo.save(place.path(format!("train/{name}.jpg"))).unwrap();
     }
+    let lists = assets.join("cases/csv");
+    for name in ["backslash", "filename", "image", "kaggle_id", "noext"] {
+        fs::copy(lists.join(format!("{name}.csv")), place.path("list.csv")).unwrap();
+        let checked = place.icecap(&["check", "list.csv", "--json"]).succeeds().stdout;
+        let checked: Value = serde_json::from_str(&checked).unwrap();
+        assert_eq!((&checked["photos"], &checked["unreadable"]), (&10.into(), &0.into()), "{name}");
+        assert_eq!(
+            (&checked["classes"][0]["name"], &checked["classes"][1]["name"]),
+            (&"ant".into(), &"bee".into())
+        );
+    }
+    // The names of classes behind a byte-order mark are those names.
+    let weights = assets.join("cases/weights/tutorial_160.keras");
+    let classes = format!("@{}", lists.join("classes_bom.txt").display());
+    let import = ["weights", "import", weights.to_str().unwrap(), "--classes", &classes, "-o", "m", "--json"];
+    let report: Value = serde_json::from_str(&place.icecap(&import).succeeds().stdout).unwrap();
+    assert_eq!(report["classes"], serde_json::json!(["a", "b", "c"]));
 }

@@ -9,6 +9,7 @@ mod engines;
 mod file_server;
 mod place;
 
+mod advice;
 mod augment;
 mod awkward;
 mod bench;

@@ -345,7 +345,7 @@ fn a_net_with_a_trained_top_becomes_a_model() {
     fails(&import("red,red", &[]), 2, &["twice"]);
     fails(&import("@none.txt", &[]), 5, &["none.txt"]);
     let bare = ["weights", "import", "starter.safetensors", "--classes", "a,b", "-o", "no.safetensors"];
-    fails(&run(&place, &bare), 3, &["no classification top"]);
+    fails(&run(&place, &bare), 3, &["no head is in it"]);
     assert!(!place.path("no.safetensors").exists());
 }
 

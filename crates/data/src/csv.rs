@@ -28,6 +28,7 @@ pub fn csv_record<S: AsRef<str>>(fields: impl IntoIterator<Item = S>) -> String 
 pub struct CsvRecords<'a> {
     letters: Peekable<Chars<'a>>,
     line: usize,
+    separator: char,
 }
 
 /// A record that ends inside its quotes, with the line on which it starts.
@@ -38,7 +39,21 @@ impl<'a> CsvRecords<'a> {
     /// Returns the records of `text`; the byte order mark that spreadsheets put in front of it is passed over.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
-        Self { letters: text.strip_prefix('\u{feff}').unwrap_or(text).chars().peekable(), line: 1 }
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self { letters: text.chars().peekable(), line: 1, separator: ',' }
+    }
+
+    /// Returns the records of `text` as [`CsvRecords::new`] does, their fields between the semicolons or tabs that
+    /// spreadsheets put where a comma stands in numbers: those of the first line, if it has no comma.
+    #[must_use]
+    pub fn of_spreadsheet(text: &'a str) -> Self {
+        let first = text.lines().next().unwrap_or_default();
+        let separator = match (first.contains(','), first.find([';', '\t'])) {
+            (false, Some(at)) if first[at..].starts_with('\t') => '\t',
+            (false, Some(_)) => ';',
+            _ => ',',
+        };
+        Self { separator, ..Self::new(text) }
     }
 }
 
@@ -61,7 +76,7 @@ impl Iterator for CsvRecords<'_> {
                 }
                 '"' if in_quotes || field.is_empty() => in_quotes = !in_quotes,
                 _ if in_quotes => field.push(letter),
-                ',' => fields.push(std::mem::take(&mut field)),
+                _ if letter == self.separator => fields.push(std::mem::take(&mut field)),
                 '\r' if self.letters.peek() == Some(&'\n') => {}
                 '\n' => break,
                 _ => field.push(letter),
@@ -101,6 +116,17 @@ mod tests {
             csv_record(["a,b", "say \"x\"", "two\nlines", " x"]),
             "\"a,b\",\"say \"\"x\"\"\",\"two\nlines\",\" x\"\n"
         );
+    }
+
+    #[test]
+    fn spreadsheets_have_semicolons_and_tabs() {
+        let fields = |text: &str| -> Vec<Vec<String>> {
+            CsvRecords::of_spreadsheet(text).map(|record| record.unwrap().1).collect()
+        };
+        assert_eq!(fields("a;b\n1,5;\"x;y\"\n"), [["a", "b"], ["1,5", "x;y"]]);
+        assert_eq!(fields("a\tb\n1;2\t3\n"), [["a", "b"], ["1;2", "3"]]);
+        assert_eq!(fields("a,b;c\n1,2\n"), [["a", "b;c"], ["1", "2"]]);
+        assert_eq!(fields("a\n1,2\n"), [vec!["a"], vec!["1", "2"]]);
     }
 
     #[test]

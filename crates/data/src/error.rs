@@ -133,24 +133,37 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file where a folder should be.
-    #[error("{}: a file, not a folder; name the folder that holds the photos", path.display())]
+    #[error(
+        "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv",
+        path.display()
+    )]
     NotAFolder {
         /// The file.
         path: PathBuf,
     },
     /// A folder with no class folder in it.
-    #[error("{}: no class folders; put the photos of each class into a folder of its own inside it", path.display())]
+    #[error(
+        "{}: no class folders; put the photos of each class into a folder of its own inside it{}", path.display(),
+        or_list(list.as_deref())
+    )]
     NoClasses {
         /// The folder.
         path: PathBuf,
+        /// A file in it that lists photos with their classes.
+        list: Option<PathBuf>,
     },
     /// A folder with a single class.
-    #[error("{}: only one class, '{class}'; a classifier needs at least two class folders", path.display())]
+    #[error(
+        "{}: only one class, '{class}'; a classifier needs at least two class folders{}", path.display(),
+        or_list(list.as_deref())
+    )]
     OneClass {
         /// The folder.
         path: PathBuf,
         /// The class found.
         class: String,
+        /// A file in the folder that lists photos with their classes.
+        list: Option<PathBuf>,
     },
     /// A folder whose only folder is a dataset.
     #[error("{}: the class folders lie further down; name {} instead", path.display(), inside.display())]
@@ -254,6 +267,13 @@ pub enum Error {
         /// The class.
         class: String,
     },
+}
+
+/// The end of a message about a folder in which a file lists photos.
+pub(crate) fn or_list(list: Option<&Path>) -> String {
+    list.map_or(String::new(), |list| {
+        format!("; or name {}, which lists photos with their classes", list.display())
+    })
 }
 
 fn did_you_mean(meant: Option<&str>) -> String {

@@ -7,7 +7,8 @@ use crate::class::class_below;
 use crate::listed::{is_listing, read_listing};
 use crate::listed_files::ListedFiles;
 use crate::parts::{Parts, parts_of};
-use crate::walk::natural;
+use crate::too_high::dataset_in;
+use crate::walk::{natural, visible_folders};
 use crate::{Result, Skipped, scan_photos};
 
 /// Photos with their classes, as far as folders name them.
@@ -19,6 +20,9 @@ pub struct Labeled {
     pub photos: Vec<(PathBuf, Option<usize>)>,
     /// The files and folders that are passed over.
     pub skipped: Vec<Skipped>,
+    /// The folders among the inputs whose only folder holds a dataset, and the folder that has its class folders. The class
+    /// of all photos in such a one is that only folder.
+    pub too_high: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Finds every photo of `inputs`, files and folders. The class of a photo is the folder right below its input, or right
@@ -38,7 +42,7 @@ pub fn scan_labeled(inputs: &[PathBuf]) -> Result<Labeled> {
 /// Those of [`scan_labeled`].
 pub fn scan_labeled_listed(inputs: &[PathBuf], listed: &ListedFiles) -> Result<Labeled> {
     let mut found = Vec::new();
-    let mut skipped = Vec::new();
+    let (mut skipped, mut too_high) = (Vec::new(), Vec::new());
     for input in inputs {
         if is_listing(input) {
             let rows = read_listing(input, listed)?.rows.into_iter();
@@ -48,6 +52,13 @@ pub fn scan_labeled_listed(inputs: &[PathBuf], listed: &ListedFiles) -> Result<L
         let (photos, passed) = scan_photos(input)?;
         skipped.extend(passed);
         let roots = if input.is_dir() { roots(input)? } else { Vec::new() };
+        if let [root] = &roots[..]
+            && let [only] = &visible_folders(root, &mut Vec::new())?[..]
+            && photos.iter().all(|photo| photo.starts_with(only))
+            && let Some(inside) = dataset_in(only)
+        {
+            too_high.push((input.clone(), inside));
+        }
         found.extend(photos.into_iter().map(|photo| {
             let class = roots.iter().find_map(|root| class_below(root, &photo)).map(str::to_owned);
             (photo, class)
@@ -58,7 +69,7 @@ pub fn scan_labeled_listed(inputs: &[PathBuf], listed: &ListedFiles) -> Result<L
     classes.sort_by(|a, b| natural(Path::new(a), Path::new(b)));
     let index = |class: String| classes.iter().position(|known| *known == class);
     let photos = found.into_iter().map(|(photo, class)| (photo, class.and_then(index))).collect();
-    Ok(Labeled { classes, photos, skipped })
+    Ok(Labeled { classes, photos, skipped, too_high })
 }
 
 /// The folders whose folders are classes.
@@ -96,6 +107,19 @@ mod tests {
         let (classes, found) = labeled(&["d/b10/x", "d/b9/deep/y", "d/loose"], &["d"]);
         assert_eq!(classes, ["b9", "b10"]);
         assert_eq!(found, photos([("d/b9/deep/y", Some(0)), ("d/b10/x", Some(1)), ("d/loose", None)]));
+    }
+
+    #[test]
+    fn a_folder_one_level_too_high_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for file in ["up/d/a/1", "up/d/b/2", "flat/a/1", "flat/b/2", "one/a/1", "one/a/2"] {
+            let path = root.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let inputs = ["up", "flat", "one"].map(|name| root.join(name));
+        assert_eq!(scan_labeled(&inputs).unwrap().too_high, [(root.join("up"), root.join("up/d"))]);
     }
 
     #[test]

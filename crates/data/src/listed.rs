@@ -12,6 +12,7 @@
 //! as any photo that cannot be.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use icecap_foundation::did_you_mean::nearest;
@@ -44,6 +45,23 @@ pub(crate) struct Listing {
 /// Whether `path` is a file that lists a dataset, and no folder of photos.
 pub(crate) fn is_listing(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) && path.is_file()
+}
+
+/// A `.csv` file in `folder` whose header names a path and a class, the first by its name; `None` where there is none.
+pub(crate) fn listing_in(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut lists: Vec<PathBuf> = entries.filter(|path| is_listing(path)).collect();
+    lists.sort_by(|a, b| natural(a, b));
+    lists.into_iter().find(|list| lists_photos(list).is_some())
+}
+
+/// Whether the first line of a file is a header that names a path and a class.
+fn lists_photos(file: &Path) -> Option<()> {
+    let mut line = String::new();
+    let start = std::fs::File::open(file).ok()?.take(HEADER_BYTES);
+    std::io::BufReader::new(start).read_line(&mut line).ok()?;
+    let (_, header) = CsvRecords::of_spreadsheet(&line).next()?.ok()?;
+    Columns::of(file, &header).ok().map(|_| ())
 }
 
 /// The columns that are read, with the other names that they go by.
@@ -96,6 +114,11 @@ const ELSEWHERE: [(usize, &[&str]); 3] = [
     ),
 ];
 
+/// The most bytes of a file that are read to find its header.
+const HEADER_BYTES: u64 = 1 << 16;
+/// Letters of a header that a message shows.
+const HEADER: usize = 60;
+
 /// Where the columns stand.
 struct Columns {
     count: usize,
@@ -111,7 +134,7 @@ struct Columns {
 /// [`Error::Io`], [`Error::Limit`], [`Error::Listing`] with the line.
 pub(crate) fn read_listing(file: &Path, listed: &ListedFiles) -> Result<Listing> {
     let text = read_text(file)?;
-    let mut records = CsvRecords::new(&text)
+    let mut records = CsvRecords::of_spreadsheet(&text)
         .map(|record| record.map_err(|open| wrong(file, open.0, "a quote that is not closed")));
     let header = records.next().transpose()?.map(|(_, fields)| fields).unwrap_or_default();
     let columns = Columns::of(file, &header)?;
@@ -127,6 +150,8 @@ pub(crate) fn read_listing(file: &Path, listed: &ListedFiles) -> Result<Listing>
         if fields.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
+        // In files of others a space behind a comma is no part of a name.
+        let fields = if own { fields } else { trimmed(fields) };
         let row = columns.row(file, line, &fields, &mut places)?;
         if let Some(first) = lines.insert(row.path.clone(), line) {
             let reason = format!("{} is on line {first} already; keep one of them", row.path.display());
@@ -138,6 +163,14 @@ pub(crate) fn read_listing(file: &Path, listed: &ListedFiles) -> Result<Listing>
         return Err(wrong(file, 1, "no photo is listed below the header"));
     }
     Ok(Listing { rows, has_parts: columns.split.is_some() })
+}
+
+fn trimmed(fields: Vec<String>) -> Vec<String> {
+    let trim = |field: String| match field.trim() {
+        bare if bare.len() == field.len() => field,
+        bare => bare.to_owned(),
+    };
+    fields.into_iter().map(trim).collect()
 }
 
 impl Columns {
@@ -168,12 +201,15 @@ impl Columns {
         }
         let needed = |column: usize| {
             places[column].ok_or_else(|| {
-                let hint = if header.len() == 1 && header[0].contains([';', '\t']) {
-                    "fields are separated by commas"
-                } else {
-                    "as in 'path,label' or 'path,label,split,group'"
-                };
-                wrong(file, 1, format!("the header names no column '{}'; {hint}", COLUMNS[column].0))
+                let text: String = header.join(",").chars().take(HEADER).collect();
+                let name = COLUMNS[column].0;
+                wrong(
+                    file,
+                    1,
+                    format!(
+                        "the header '{text}' names no column '{name}'; as in 'path,label' or 'path,label,split,group'"
+                    ),
+                )
             })
         };
         Ok(Self {
@@ -287,7 +323,10 @@ pub(crate) fn inventory_of(file: &Path, listed: &ListedFiles) -> Result<Inventor
     let classes = listing.classes(|row| row.part == Part::Train);
     match &classes[..] {
         [] => return Err(wrong(file, 1, "no line is of the split 'train'")),
-        [class] => return Err(Error::OneClass { path: file.to_owned(), class: class.clone() }),
+        [class] => {
+            let (path, class) = (file.to_owned(), class.clone());
+            return Err(Error::OneClass { path, class, list: None });
+        }
         _ => {}
     }
     let samples = |rows: &[(usize, &Row)]| -> Vec<Sample> {

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use icecap_foundation::did_you_mean::nearest;
 
 use crate::inventory::{Inventory, Part, Sample, SkipReason, Skipped};
-use crate::listed::{inventory_of, is_listing, known_samples};
+use crate::listed::{inventory_of, is_listing, known_samples, listing_in};
 use crate::listed_files::ListedFiles;
 use crate::parts::{Parts, parts_of};
 use crate::too_high::dataset_in;
@@ -116,12 +116,18 @@ pub fn scan_photos(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Skipped>)> {
 fn training_samples(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Sample>> {
     let folders = class_folders(folder, &mut inventory.skipped)?;
     match &folders[..] {
-        [] => return Err(Error::NoClasses { path: folder.to_owned() }),
+        [] => {
+            let list = listing_in(folder);
+            return Err(Error::NoClasses { path: folder.to_owned(), list });
+        }
         [(class, only)] => {
             let (path, class) = (folder.to_owned(), class.clone());
             return Err(match dataset_in(only) {
                 Some(inside) => Error::TooHigh { path, inside },
-                None => Error::OneClass { path, class },
+                None => {
+                    let list = listing_in(&path);
+                    Error::OneClass { path, class, list }
+                }
             });
         }
         _ => {}
@@ -156,7 +162,14 @@ fn other_samples(
 /// The samples in the class folders of a part, their classes mapped by name.
 fn samples_below(folder: &Path, inventory: &mut Inventory) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
-    for (class, path) in class_folders(folder, &mut inventory.skipped)? {
+    let folders = class_folders(folder, &mut inventory.skipped)?;
+    if let [(class, only)] = &folders[..]
+        && !inventory.classes.contains(class)
+        && let Some(inside) = dataset_in(only)
+    {
+        return Err(Error::TooHigh { path: folder.to_owned(), inside });
+    }
+    for (class, path) in folders {
         let photos = photos_below(&path, &mut inventory.skipped)?;
         let Some(index) = inventory.classes.iter().position(|known| *known == class) else {
             let meant = nearest(&class, inventory.classes.iter().map(String::as_str)).map(str::to_owned);

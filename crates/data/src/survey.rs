@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use icecap_foundation::did_you_mean::nearest;
 
+use crate::error::or_list;
 use crate::inventory::{MissingClass, PART_NAMES, Part, Sample, SkipReason, Skipped};
-use crate::listed::{is_listing, known_samples, read_listing};
+use crate::listed::{is_listing, known_samples, listing_in, read_listing};
 use crate::listed_files::ListedFiles;
 use crate::parts::{Parts, parts_of};
 use crate::scan::class_folder;
@@ -37,11 +38,15 @@ pub enum Problem {
     NoClasses {
         /// The training folder.
         path: PathBuf,
+        /// A file in it that lists photos with their classes.
+        list: Option<PathBuf>,
     },
     /// A single class.
     OneClass {
         /// The class.
         class: String,
+        /// A file in the folder that lists photos with their classes.
+        list: Option<PathBuf>,
     },
     /// A folder whose only folder is a dataset.
     TooHigh {
@@ -99,13 +104,15 @@ impl Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoClasses { path } => write!(
+            Self::NoClasses { path, list } => write!(
                 f,
-                "{}: no class folders; put the photos of each class into a folder of its own inside it",
-                path.display()
+                "{}: no class folders; put the photos of each class into a folder of its own inside it{}",
+                path.display(),
+                or_list(list.as_deref())
             ),
-            Self::OneClass { class } => {
-                write!(f, "only one class, '{class}'; a classifier needs at least two")
+            Self::OneClass { class, list } => {
+                let list = or_list(list.as_deref());
+                write!(f, "only one class, '{class}'; a classifier needs at least two{list}")
             }
             Self::TooHigh { path, inside } => write!(
                 f,
@@ -304,11 +311,14 @@ impl Survey {
         let name = |class: usize| self.classes[class].as_str();
         let mut problems = Vec::new();
         match known.iter().next() {
-            None => problems.push(Problem::NoClasses { path: train.to_owned() }),
+            None => {
+                problems.push(Problem::NoClasses { path: train.to_owned(), list: listing_in(train) });
+            }
             // Told of the folder already.
             Some(_) if self.problems.iter().any(|problem| matches!(problem, Problem::TooHigh { .. })) => {}
             Some(&class) if known.len() == 1 => {
-                problems.push(Problem::OneClass { class: name(class).to_owned() })
+                let list = listing_in(train);
+                problems.push(Problem::OneClass { class: name(class).to_owned(), list });
             }
             Some(_) => {}
         }

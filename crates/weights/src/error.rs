@@ -35,7 +35,7 @@ pub enum Error {
     },
     /// A file that is none of the containers that are read.
     #[error(
-        "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5, .keras), PyTorch's (.pth), ONNX' or TFLite's",
+        "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5), Keras' (.keras), PyTorch's (.pth), ONNX' or TFLite's",
         path.display()
     )]
     UnknownContainer {
@@ -181,7 +181,7 @@ pub enum Error {
         reason: String,
     },
     /// A file of another kind, which is known and not read.
-    #[error("{}: {what}, which holds no weights that are read here; {advice}", path.display())]
+    #[error("{}: this is {what}; {advice}", path.display())]
     Foreign {
         /// The file or folder.
         path: PathBuf,

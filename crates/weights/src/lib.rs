@@ -61,7 +61,9 @@ pub use bundle::{
     BackbonePart, DCT_FORMAT, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, Preprocessing,
     check_classes,
 };
-pub use choices::{Choices, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES};
+pub use choices::{
+    Choices, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES, NOTE_OF_CHOICE, NOTES_OF_SCALING, NOTES_OF_SIZE,
+};
 pub use container::{Container, ContainerKind, MAX_FILE, MAX_NAME, MAX_TENSORS, hdf5, safetensors};
 pub use dense_head::{
     Activation, BatchNormValues, DenseHead, DenseLayer, FileHead, HeadBuilder, HeadOutput, MAX_HEAD_LAYERS,

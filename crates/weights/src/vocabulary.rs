@@ -4,7 +4,7 @@
 //! |---|---|
 //! | epsilon | a positive number: `0.001` |
 //! | padding | `same` (TensorFlow), `symmetric` (PyTorch), `trailing` (Keras' net that was built for no size) |
-//! | scaling | `-1..1`; `mean 0.485,0.456,0.406 std 0.229,0.224,0.225`; `scale R,G,B shift R,G,B` |
+//! | scaling | `-1..1`; `0..1`, read and written as its numbers; `mean 0.485,0.456,0.406 std 0.229,0.224,0.225`; `scale R,G,B shift R,G,B` |
 //! | size | `160`, or rows x columns: `96x128`; sides that a net can run, 32 to 2048 |
 //! | resize | `squash`; `center-crop FRACTION`, the fraction from 0.1 to 1, or 0.875 where it is left out; `crop`, `cut`, and \
 //!   each of `squash`, `crop` and `cut` behind another as in `cut of 256x256 crop` |
@@ -54,6 +54,7 @@ pub(crate) fn scaling(text: &str) -> Result<Scaling, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let scaling = match words[..] {
         ["-1..1"] => Some(Scaling::SIGNED),
+        ["0..1"] => Some(Scaling { scale: [1.0 / 255.0; 3], shift: [0.0; 3] }),
         ["mean", mean, "std", std] => triple(mean).zip(triple(std)).map(|(m, s)| Scaling::mean_std(m, s)),
         ["scale", scale, "shift", shift] => {
             triple(scale).zip(triple(shift)).map(|(scale, shift)| Scaling { scale, shift })
@@ -62,7 +63,8 @@ pub(crate) fn scaling(text: &str) -> Result<Scaling, String> {
     };
     let usable = |s: &Scaling| s.scale.iter().all(|v| v.is_normal()) && s.shift.iter().all(|v| v.is_finite());
     scaling.filter(usable).ok_or_else(|| {
-        "expected '-1..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' in finite numbers".to_owned()
+        "expected '-1..1', '0..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' in finite numbers"
+            .to_owned()
     })
 }
 
@@ -155,6 +157,9 @@ mod tests {
         let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
         let text = "mean 0.485,0.456,0.406 std 0.229,0.224,0.225";
         assert_eq!(scaling(text), Ok(Scaling::mean_std(mean, std)));
+        let byte = scaling("0..1").unwrap();
+        assert_eq!((byte.scale, byte.shift), ([1.0 / 255.0; 3], [0.0; 3]));
+        assert_eq!(scaling(&scaling_text(&byte)), Ok(byte));
         assert_eq!((size("160"), size("96x128")), (Ok([160; 2]), Ok([96, 128])));
         assert_eq!((epsilon("0.001"), width("0.35")), (Ok(1e-3), Ok(0.35)));
         assert_eq!(padding("symmetric"), Ok(Padding::Symmetric));
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_not() {
-        for bad in ["", "0..1", "mean 1,2 std 1,2,3", "mean 0,0,0 std 0,1,1", "scale nan,1,1 shift 0,0,0"] {
+        for bad in ["", "0..2", "mean 1,2 std 1,2,3", "mean 0,0,0 std 0,1,1", "scale nan,1,1 shift 0,0,0"] {
             assert!(scaling(bad).is_err(), "{bad}");
         }
         for bad in ["", "31", "2049", "160x2049", "160x", "160 x 160", "-160", "1e3", "99999999999999999999"]

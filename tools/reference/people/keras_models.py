@@ -8,7 +8,7 @@ import numpy as np
 import tf_keras
 from safetensors.numpy import save_file
 
-from . import keras_heads, keras_more, keras_refused, nets  # noqa: F401  (their cases register themselves)
+from . import keras_heads, keras_more, keras_refused, keras_variants, nets  # noqa: F401  (their cases register themselves)
 from .keras_cases import CASES
 from .keras_parts import Maker, randomize
 

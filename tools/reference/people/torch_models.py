@@ -7,7 +7,7 @@ import torch
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
-from . import torch_heads  # noqa: F401  (its cases register themselves)
+from . import torch_heads, torch_variants  # noqa: F401  (their cases register themselves)
 from .torch_cases import CASES, Bench
 from .torch_nets import pooled
 

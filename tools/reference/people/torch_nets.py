@@ -189,7 +189,8 @@ def fill(net, folder, width=0.35, seed=0):
             elif isinstance(module, nn.BatchNorm1d):
                 for values, low, high in [(module.weight, 0.5, 1.5), (module.bias, -0.5, 0.5),
                                           (module.running_mean, 0.3, 1.0), (module.running_var, 0.4, 1.6)]:
-                    values.uniform_(low, high, generator=generator)
+                    if values is not None:
+                        values.uniform_(low, high, generator=generator)
     return net.eval()
 
 

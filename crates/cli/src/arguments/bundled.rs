@@ -66,7 +66,7 @@ fn command(name: &str) -> Command {
     let formats = [("json", "true", "jsonl"), ("jsonl", "true", "jsonl"), ("csv", "true", "csv")];
     let command = predict::Options::augment_args(Command::new(name.to_owned())).mut_args(|arg| {
         match arg.get_id().as_str() {
-            "model" | "weights" | "precision" => arg.hide(true),
+            "model" | "weights" | "precision" | "ema" => arg.hide(true),
             "paths" => arg.value_name("PHOTO"),
             "format" => arg.default_value_ifs(formats),
             _ => arg,

@@ -19,7 +19,7 @@ pub(crate) use options::Options;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let survey = options.dataset.survey(&options.folder, options.val.as_deref())?;
-    let backbone = options.backbone.open()?.with_limits(options.input.limits());
+    let backbone = options.backbone.open_for(&options.input)?;
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
     let cache = if options.no_cache { None } else { cache_folder::open() };
     let checker = Checker::new(&backbone)?.preprocessing(preprocessing).cache(cache.clone());

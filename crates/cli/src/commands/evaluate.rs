@@ -14,7 +14,7 @@ use icecap::learn::SkippedPhoto;
 use icecap::model::Extractor;
 use serde::Serialize;
 
-use crate::options::dataset::{ExcludeOptions, ListedOptions, roots};
+use crate::options::dataset::{ExcludeOptions, ListedOptions, check_listed, roots};
 use crate::options::model::ModelOptions;
 use crate::options::photo::PhotoOptions;
 use crate::photos::batches::for_each_photo;
@@ -25,7 +25,7 @@ use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::{print, table};
-use crate::terminal::wording::{counted, plain, plain_path};
+use crate::terminal::wording::{counted, plain, plain_path, typed_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -56,15 +56,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classifier = options.model.within(options.photo.limits()).open()?;
     if classifier.head().is_multi_label() {
         let message = format!(
-            "{}: its head gives several labels, and evaluate counts one class for each photo; `icecap predict {0} \
+            "{}: its head gives several labels, and evaluate counts one class for each photo; `icecap predict {} {} \
              --format csv` tells each photo's labels",
-            plain_path(&options.model.model)
+            plain_path(&options.model.model),
+            typed_path(&options.model.model),
+            if options.folder.is_dir() { typed_path(&options.folder) } else { "PHOTOS".to_owned() },
         );
         return Err(Failure::new(Code::Content, message));
     }
     let listed = options.listed.of([options.folder.as_path()].into_iter())?;
     let found = scan_known_listed(&options.folder, classifier.classes(), &listed);
     let (mut samples, inventory) = found.map_err(no_classes)?;
+    check_listed(&options.folder, samples.iter().map(|sample| sample.path.as_path()))?;
     options.excluded.apply(|list| {
         let roots = roots(&options.folder, None);
         samples.retain(|sample| !list.covers(&sample.path, &roots));
@@ -110,7 +113,7 @@ fn no_classes(error: data::Error) -> data::Error {
     let folder = |entry: std::io::Result<DirEntry>| entry.is_ok_and(|entry| entry.path().is_dir());
     match error {
         data::Error::NoPhotos { path } if read_dir(&path).is_ok_and(|mut entries| !entries.any(folder)) => {
-            data::Error::NoClasses { path }
+            data::Error::NoClasses { path, list: None }
         }
         other => other,
     }

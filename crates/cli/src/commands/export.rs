@@ -1,6 +1,7 @@
 //! `icecap export`: a trained model in the formats of others.
 
 mod class_order;
+mod layers;
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +18,7 @@ use crate::options::model::ModelOptions;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
-use crate::terminal::wording::{counted, plain_path};
+use crate::terminal::wording::{counted, plain_path, sized};
 
 #[derive(Args)]
 #[command(
@@ -274,7 +275,7 @@ fn tell(options: &Options, classifier: &Classifier, files: &[(Output, Vec<u8>)])
     let mut text = String::new();
     for (output, bytes) in files {
         let about = output.content.about(classifier);
-        text += &format!("{} ({} bytes): {}\n", plain_path(&output.path), bytes.len(), about);
+        text += &format!("{} ({}): {}\n", plain_path(&output.path), sized(bytes.len() as u64), about);
     }
     print(&text)
 }
@@ -333,13 +334,13 @@ impl Content {
             Self::Labels => {
                 format!("{}, one a line, in the order of the outputs", counted(classes, "class name"))
             }
-            Self::Head(HeadLayout::Keras) => format!(
-                "the head for Keras\n  layer.set_weights([file[\"dense/kernel\"], file[\"dense/bias\"]]) of a \
-                 Dense({logits}) on {features} features"
-            ),
+            Self::Head(HeadLayout::Keras) => {
+                format!("the head for Keras, on {features} features{}", layers::keras(classifier.head()))
+            }
             Self::Head(HeadLayout::Torchvision) => format!(
                 "the head for torchvision\n  model.load_state_dict(load_file(…), strict=False), where \
-                 model.classifier[1] is a Linear({features}, {classes})"
+                 {}",
+                layers::torchvision(classifier.head())
             ),
         }
     }

@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::advanced::data::{Labeled, scan_labeled_listed};
+use icecap::advanced::data::Labeled;
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::graph::Tap;
 use icecap::advanced::kernels::Shape;
 use icecap::model::{Extractor, Preprocessing};
 
-use crate::options::dataset::{ExcludeOptions, ListedOptions, roots};
+use crate::options::dataset::{ExcludeOptions, ListedOptions, labeled, roots};
 use crate::options::input::{BackboneOptions, InputOptions};
 use crate::photos::batches::for_each_photo;
 use crate::photos::skipped;
@@ -24,7 +24,7 @@ use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;
 use crate::terminal::table::print;
-use crate::terminal::wording::plain_path;
+use crate::terminal::wording::{counted, plain_path};
 
 use feature_file::FeatureFile;
 
@@ -74,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
-    let backbone = options.backbone.open()?.with_limits(options.input.limits());
+    let backbone = options.backbone.open_for(&options.input)?;
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
     // Maps are fifty times as large as what is pooled of them, too large to be kept for a later run.
     let cache = if options.maps || options.no_cache { None } else { cache_folder::open() };
@@ -98,21 +98,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let dims: Vec<String> = row.dims().iter().map(usize::to_string).collect();
     let skipped = found.photos.len() - rows;
     print(&format!(
-        "{}: features [{rows}, {}], {} classes; {cached} photos from the cache, {skipped} skipped, \
-         {seconds:.1} s, {:.0} photos/s\n",
+        "{}: features [{rows}, {}], {}; {} from the cache, {skipped} skipped, {seconds:.1} s, {:.0} photos/s\n",
         plain_path(&options.output),
         dims.join(", "),
-        found.classes.len(),
+        match found.classes.len() {
+            0 => "no classes".to_owned(),
+            1 => "1 class".to_owned(),
+            classes => format!("{classes} classes"),
+        },
+        counted(cached, "photo"),
         rows as f64 / seconds.max(1e-9)
     ))
 }
 
 /// Returns the photos to use, those whose names cannot be written down left out.
 fn find(options: &Options) -> Result<Labeled, Failure> {
-    let mut found = scan_labeled_listed(
-        &options.photos,
-        &options.listed.of(options.photos.iter().map(PathBuf::as_path))?,
-    )?;
+    let mut found = labeled(&options.photos, &options.listed)?;
     options.excluded.apply(|list| {
         let roots: Vec<&Path> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
         found.photos.retain(|(path, _)| !list.covers(path, &roots));

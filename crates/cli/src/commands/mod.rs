@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Similar(similar::Options),
     /// Write the features of photos to a file
     Extract(extract::Options),
-    /// Write a trained model as ONNX, or its head for Keras or torchvision
+    /// Write a trained model as ONNX or TFLite, or its head for Keras or torchvision
     Export(export::Options),
     /// Write a trained model as a program that classifies photos and needs nothing beside it
     Bundle(bundle::Options),

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::data::{Labeled, csv_record, scan_labeled};
+use icecap::advanced::data::{Labeled, csv_record};
 use icecap::advanced::graph::Tap;
 use icecap::explain::{Nearest, Similar};
 use icecap::model::{Extractor, Preprocessing};
 use icecap::{Backbone, Source};
 use serde::Serialize;
 
+use crate::options::dataset::{ListedOptions, labeled};
 use crate::options::input::{BackboneOptions, InputOptions};
 use crate::options::model::ModelOptions;
 use crate::options::row_format::Format;
@@ -28,9 +29,12 @@ pub(crate) struct Options {
     /// Images to look for
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Folder of photos to look through, photos in folders of their class or not; may be given several times
-    #[arg(long = "in", value_name = "DIR", required = true)]
+    /// Folder of photos to look through, photos in folders of their class or not, or a .csv file that lists some; may be
+    /// given several times
+    #[arg(long = "in", value_name = "DIR|CSV", required = true)]
     folders: Vec<PathBuf>,
+    #[command(flatten)]
+    listed: ListedOptions,
     /// Photos to list for each image, the most similar first
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 10, value_parser = crate::options::count::at_least_one)]
     top: u16,
@@ -79,7 +83,7 @@ struct Row {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let found = scan_labeled(&options.folders)?;
+    let found = labeled(&options.folders, &options.listed)?;
     skipped::clutter(&found.skipped);
     if let Some(failure) = skipped::unreadable(&found.skipped).filter(|_| options.strict) {
         return Err(failure);
@@ -117,7 +121,7 @@ impl Options {
             let classifier = options.within(self.input.limits()).open()?;
             return Ok((classifier.backbone().clone(), classifier.preprocessing()));
         }
-        let backbone = self.backbone.open()?.with_limits(self.input.limits());
+        let backbone = self.backbone.open_for(&self.input)?;
         let preprocessing = self.input.over(Preprocessing::for_training(&backbone)?);
         Ok((backbone, preprocessing))
     }

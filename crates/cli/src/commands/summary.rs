@@ -6,7 +6,9 @@ use icecap::advanced::graph::{Layer, LayerKind, layers};
 use icecap::model::{Head, Preprocessing};
 use serde::Serialize;
 
-use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::input::BackboneOptions;
+use crate::options::input_size::InputSize;
+use crate::options::overridden::Overridden;
 use crate::terminal::failure::Failure;
 use crate::terminal::table::{print, print_json, table};
 use crate::terminal::wording::grouped;
@@ -15,8 +17,12 @@ use crate::terminal::wording::grouped;
 pub(crate) struct Options {
     #[command(flatten)]
     backbone: BackboneOptions,
-    #[command(flatten)]
-    input: InputOptions,
+    /// Side of the input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    size: Option<InputSize>,
+    /// Units of a hidden dense layer between the features and the classes [default: none]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = crate::options::count::hidden_units)]
+    hidden: Option<u32>,
     /// Classes of the head
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2, value_parser = classes)]
     classes: u32,
@@ -53,16 +59,21 @@ fn classes(text: &str) -> Result<u32, String> {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let backbone = options.backbone.open()?;
+    let overridden = Overridden { size: options.size, ..Overridden::default() };
+    let backbone = options.backbone.open_in(options.backbone.runner.precision, overridden)?;
     let record = backbone.record();
-    let input = options.input.over(Preprocessing::for_training(&backbone)?);
+    let mut input = Preprocessing::for_training(&backbone)?;
+    if let Some(InputSize([height, width])) = options.size {
+        (input.resize.height, input.resize.width) = (height, width);
+    }
     let [height, width] = input.size();
     let spec = backbone.spec();
     let mut all = layers(spec, record.numerics.padding, None, [height, width])?;
     if let Some(integers) = backbone.integers()? {
         all = in_int8(all, &integers.net);
     }
-    let head = Head::untrained(backbone.features(), options.classes as usize, 0)?;
+    let hidden = options.hidden.map(|units| units as usize);
+    let head = Head::untrained_with(backbone.features(), hidden, options.classes as usize, 0)?;
     let row = |layer: &str, kind, output: String, parameters, trainable| Row {
         layer: layer.to_owned(),
         kind,
@@ -72,11 +83,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     };
     let mut rows = vec![row("input", "Input", format!("[1, {height}, {width}, 3]"), 0, false)];
     rows.extend(all.iter().map(|l| row(&l.name, l.kind.name(), l.output.to_string(), l.parameters, false)));
-    let features = format!("[1, {}]", backbone.features());
-    rows.push(row("dropout", "Dropout", features, 0, false));
-    let dense = LayerKind::Dense { inputs: backbone.features() };
-    let parameters = head.parameter_count();
-    rows.push(row("head", dense.name(), format!("[1, {}]", head.logits()), parameters, true));
+    rows.extend(head_rows(&head));
     let sum =
         |trainable| rows.iter().filter(|row| row.trainable == trainable).map(|row| row.parameters).sum();
     let summary = Summary {
@@ -93,6 +100,33 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return print_json(&summary);
     }
     print(&text(&summary))
+}
+
+/// The layers of a head: dropout stands before the last dense one.
+fn head_rows(head: &Head) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let last = head.layers().len() - 1;
+    for (index, layer) in head.layers().enumerate() {
+        let outputs = layer.bias.data().len();
+        let inputs = layer.kernel.data().len() / outputs.max(1);
+        let parameters = layer.kernel.data().len() + outputs;
+        let row = |layer: &str, kind, width: usize, parameters| Row {
+            layer: layer.to_owned(),
+            kind,
+            output: format!("[1, {width}]"),
+            parameters,
+            trainable: parameters > 0,
+        };
+        if index == last {
+            rows.push(row("dropout", "Dropout", inputs, 0));
+        }
+        let name = if index == last { "head" } else { "hidden" };
+        rows.push(row(name, LayerKind::Dense { inputs }.name(), outputs, parameters));
+        if index != last {
+            rows.push(row("hidden_relu", "ReLU", outputs, 0));
+        }
+    }
+    rows
 }
 
 /// The layers that a net in int8 has: BatchNorm is in the convolutions, whose numbers are whole.

@@ -9,6 +9,7 @@ mod quantize;
 mod report;
 mod resume;
 mod since;
+mod twins;
 mod unfinished;
 mod verdict;
 
@@ -144,7 +145,8 @@ struct Photos {
 /// Finds the photos and deals them out to training and validation.
 fn photos(options: &Options) -> Result<Photos, Failure> {
     let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
-    let inventory = options.dataset.scan(options.folder(), options.val.as_deref())?;
+    let inventory = options.dataset.scan(options.folder(), options.val.as_deref());
+    let inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
     if options.val_split.is_some() && inventory.val.is_some() {
         note("note: --val-split is not used: there are validation photos, and no others are held back");
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::data::{self, Exclusions, Inventory, ListedFiles, Survey, read_classes};
+use icecap::advanced::data::{self, Exclusions, Inventory, Labeled, ListedFiles, Survey, read_classes};
 
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;
@@ -24,10 +24,14 @@ pub(crate) struct ExcludeOptions {
 pub(crate) struct ListedOptions {
     /// Folder that the paths in a .csv file are relative to [default: the file's own, or one in it that has the photos]
     #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
     /// What is put behind the paths in a .csv file that have no ending, as in jpg [default: that of the file that is there]
     #[arg(long, value_name = "EXT", value_parser = extension)]
-    extension: Option<String>,
+    pub(crate) extension: Option<String>,
+}
+
+fn is_list(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"))
 }
 
 fn extension(text: &str) -> Result<String, String> {
@@ -40,18 +44,54 @@ impl ListedOptions {
     /// Returns what was asked for of the .csv files among `inputs`, of which there has to be one.
     pub(crate) fn of<'a>(&self, mut inputs: impl Iterator<Item = &'a Path>) -> Result<ListedFiles, Failure> {
         let Self { root, extension } = self.clone();
-        let is_list = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
         if (root.is_some() || extension.is_some()) && !inputs.any(is_list) {
             let message = "--root and --extension are about the paths in a .csv file, and none is named";
             return Err(Failure::new(Code::Arguments, message));
         }
         match &root {
             Some(folder) if !folder.is_dir() => {
-                Err(Failure::path(folder, "is no folder; name one with --root"))
+                let missing = if folder.exists() { "is no folder" } else { "no such folder" };
+                Err(Failure::new(Code::Path, format!("--root: {}: {missing}", plain_path(folder))))
             }
             _ => Ok(ListedFiles { root, extension }),
         }
     }
+}
+
+/// Refuses a list of photos none of which is there: they are elsewhere, or are called otherwise. One that is missing among
+/// others is told when it is read.
+pub(crate) fn check_listed<'a>(
+    list: &Path,
+    paths: impl Iterator<Item = &'a Path> + Clone,
+) -> Result<(), Failure> {
+    let Some(first) = paths.clone().next() else { return Ok(()) };
+    if !list.is_file() || paths.clone().any(Path::exists) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: none of its {} is there, as {}; name their folder with --root, and the ending that the names lack with \
+         --extension",
+        plain_path(list),
+        counted(paths.count(), "photo"),
+        plain_path(first)
+    );
+    Err(Failure::new(Code::Content, message))
+}
+
+/// Finds the photos of `inputs` with the classes that folders and lists name, and tells of a folder whose classes lie
+/// further down.
+pub(crate) fn labeled(inputs: &[PathBuf], listed: &ListedOptions) -> Result<Labeled, Failure> {
+    let found = data::scan_labeled_listed(inputs, &listed.of(inputs.iter().map(PathBuf::as_path))?)?;
+    if let [list] = inputs
+        && is_list(list)
+    {
+        check_listed(list, found.photos.iter().map(|(path, _)| path.as_path()))?;
+    }
+    for (folder, inside) in &found.too_high {
+        let (folder, inside) = (plain_path(folder), plain_path(inside));
+        note(&format!("note: {folder}: the class folders lie further down; name {inside} for their classes"));
+    }
+    Ok(found)
 }
 
 /// Which photos and classes.
@@ -92,6 +132,7 @@ impl DatasetOptions {
     pub(crate) fn scan(&self, folder: &Path, val: Option<&Path>) -> Result<Inventory, Failure> {
         let listed = self.listed.of([Some(folder), val].into_iter().flatten())?;
         let mut inventory = data::scan_listed(folder, val, &listed)?;
+        check_listed(folder, inventory.train.iter().map(|sample| sample.path.as_path()))?;
         self.excluded.apply(|list| inventory.exclude(list, &roots(folder, val)))?;
         if let Some(file) = &self.classes {
             inventory.order_classes(file, &read_classes(file)?)?;
@@ -103,6 +144,7 @@ impl DatasetOptions {
     pub(crate) fn survey(&self, folder: &Path, val: Option<&Path>) -> Result<Survey, Failure> {
         let listed = self.listed.of([Some(folder), val].into_iter().flatten())?;
         let mut survey = data::survey_listed(folder, val, &listed)?;
+        check_listed(folder, survey.photos.iter().map(|(_, sample)| sample.path.as_path()))?;
         self.excluded.apply(|list| {
             survey.exclude(list, &roots(folder, val));
             Ok(())

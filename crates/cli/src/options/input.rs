@@ -1,8 +1,6 @@
 //! Options that several commands share: weights, size.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::Args;
 use icecap::advanced::data::{ExifPolicy, Limits, ResizeMode};
@@ -12,6 +10,8 @@ use icecap::advanced::weights::{Choices, FileHead, NOTE_OF_ACTIVATION, NOTE_OF_A
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Settings};
 
+use crate::options::input_size::InputSize;
+use crate::options::overridden::Overridden;
 use crate::options::photo::PhotoOptions;
 use crate::options::runner::RunnerOptions;
 use crate::store::weights_source::WeightsSource;
@@ -29,7 +29,8 @@ pub(crate) struct BackboneOptions {
     /// built-in starter]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) weights: Option<PathBuf>,
-    /// Pixel scaling: '-1..1' or 'mean R,G,B std R,G,B' [default: what the weights were trained with]
+    /// Pixel scaling: '-1..1', '0..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' [default: what the weights were
+    /// trained with]
     #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
     pub(crate) scaling: Option<Scaling>,
     #[command(flatten)]
@@ -61,14 +62,18 @@ impl BackboneOptions {
         self.weights.clone().or_else(|| variable().map(PathBuf::from))
     }
 
-    /// Opens the backbone: `--weights`, else `$ICECAP_WEIGHTS`, else the starter, of which a line on standard error
-    /// tells that it is weak.
-    pub(crate) fn open(&self) -> Result<Backbone, Failure> {
-        self.open_in(self.runner.precision)
+    /// Opens the backbone for photos that are read as `input` says: `--weights`, else `$ICECAP_WEIGHTS`, else the starter, of
+    /// which a line on standard error tells that it is weak. What stands above what the weights state is told beside it.
+    pub(crate) fn open_for(&self, input: &InputOptions) -> Result<Backbone, Failure> {
+        Ok(self.open_in(self.runner.precision, input.overridden())?.with_limits(input.limits()))
     }
 
-    /// Opens the backbone in this precision, whatever `--precision` says.
-    pub(crate) fn open_in(&self, precision: Option<Precision>) -> Result<Backbone, Failure> {
+    /// Opens the backbone as [`BackboneOptions::open_for`] does, in this precision, whatever `--precision` says.
+    pub(crate) fn open_in(
+        &self,
+        precision: Option<Precision>,
+        input: Overridden,
+    ) -> Result<Backbone, Failure> {
         let settings = Settings { precision, ..self.runner.settings() };
         let Some(asked) = self.file() else {
             note(&format!(
@@ -79,12 +84,30 @@ impl BackboneOptions {
             return self.scaled(starter, settings);
         };
         let source = WeightsSource::find(&asked)?;
-        let backbone = match self.scaling {
-            None => source.backbone(self.averages.choices(), settings),
-            Some(_) => self.scaled(source.weights(self.averages.choices())?, settings),
-        }?;
-        tell(&asked, backbone.notes(), backbone.head());
-        Ok(backbone)
+        let overridden = Overridden { scaling: self.scaling, ..input };
+        if self.scaling.is_none() {
+            let backbone = source.backbone(self.averages.choices(), settings)?;
+            tell(&asked, backbone.notes(), backbone.head(), &overridden);
+            overridden.tell(&asked, backbone.record(), backbone.notes());
+            return Ok(backbone);
+        }
+        let weights = source.weights(self.averages.choices())?;
+        tell(&asked, &weights.notes, &weights.head, &overridden);
+        overridden.tell(&asked, &weights.record, &weights.notes);
+        self.scaled(weights, settings)
+    }
+
+    /// Opens the weights as [`BackboneOptions::open_in`] does, and tells nothing of them.
+    pub(crate) fn weights(&self) -> Result<Weights, Failure> {
+        let source = match self.file() {
+            Some(asked) => WeightsSource::find(&asked)?,
+            None => WeightsSource::Starter,
+        };
+        let weights = source.weights(self.averages.choices())?;
+        Ok(match self.scaling {
+            Some(scaling) => weights.with_scaling(scaling)?,
+            None => weights,
+        })
     }
 
     /// Returns the backbone of opened weights, its pixels scaled otherwise if that was asked for.
@@ -97,10 +120,10 @@ impl BackboneOptions {
     }
 }
 
-/// Tells what the person should know who uses these weights for their backbone.
-pub(crate) fn tell(asked: &Path, notes: &[String], head: &FileHead) {
+/// Tells what the person should know who uses these weights for their backbone, except for what options decide.
+pub(crate) fn tell(asked: &Path, notes: &[String], head: &FileHead, overridden: &Overridden) {
     let file = plain_path(asked);
-    for text in notes {
+    for text in notes.iter().filter(|text| !overridden.settles(text)) {
         let advice = if text.starts_with(NOTE_OF_AVERAGES) {
             "; --ema takes them"
         } else if text.starts_with(NOTE_OF_ACTIVATION) {
@@ -121,7 +144,7 @@ pub(crate) struct InputOptions {
     /// Side of the input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) size: Option<InputSize>,
-    /// How a photo becomes that size: squash or center-crop [default: what the weights were made for]
+    /// How a photo becomes that size: squash, center-crop, crop or cut [default: what the weights were made for]
     #[arg(long, value_name = "RULE")]
     pub(crate) resize: Option<ResizeMode>,
     /// Whether a photo is turned as its EXIF orientation says: apply or ignore
@@ -140,6 +163,11 @@ impl InputOptions {
         self.photo.limits()
     }
 
+    /// Returns what stands above what the weights state.
+    pub(crate) fn overridden(&self) -> Overridden {
+        Overridden { size: self.size, resize: self.resize, dct: self.dct, scaling: None }
+    }
+
     /// `preprocessing` with what the options override.
     pub(crate) fn over(&self, mut preprocessing: Preprocessing) -> Preprocessing {
         if let Some(InputSize([height, width])) = self.size {
@@ -151,52 +179,5 @@ impl InputOptions {
         preprocessing.exif = self.exif;
         preprocessing.dct = self.dct.unwrap_or(preprocessing.dct);
         preprocessing
-    }
-}
-
-/// Rows and columns: `160` or `96x128`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InputSize(pub(crate) [usize; 2]);
-
-impl fmt::Display for InputSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [height, width] if height == width => write!(f, "{height}"),
-            [height, width] => write!(f, "{height}x{width}"),
-        }
-    }
-}
-
-impl FromStr for InputSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (height, width) = text.split_once('x').unwrap_or((text, text));
-        let side = |side: &str| {
-            let range = icecap::advanced::graph::MIN_SIDE..=icecap::advanced::graph::MAX_SIDE;
-            side.parse().ok().filter(|side| range.contains(side)).ok_or_else(|| {
-                format!(
-                    "sides from {} to {} pixels are supported, as in 160 or 96x128",
-                    range.start(),
-                    range.end()
-                )
-            })
-        };
-        Ok(Self([side(height)?, side(width)?]))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_size_is_a_side_or_two() {
-        assert_eq!("160".parse(), Ok(InputSize([160, 160])));
-        assert_eq!("96x128".parse(), Ok(InputSize([96, 128])));
-        assert_eq!([[160, 160], [96, 128]].map(|size| InputSize(size).to_string()), ["160", "96x128"]);
-        for wrong in ["", "31", "96x", "x96", "96x96x3", "-160", "4096", "1e2"] {
-            assert!(wrong.parse::<InputSize>().is_err(), "{wrong}");
-        }
     }
 }

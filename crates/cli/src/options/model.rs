@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::advanced::data::Limits;
+use icecap::advanced::weights::Error as WeightsError;
 use icecap::model::Precision;
 use icecap::{Backbone, Classifier, Error, Settings};
 
 use crate::bundle::payload::{self, Payload};
 use crate::options::input::{AveragesOption, BackboneOptions};
+use crate::options::no_model;
 use crate::options::runner::RunnerOptions;
 use crate::store::cache_folder;
 use crate::store::weights_source::WeightsSource;
+use crate::terminal::did_you_mean::hint_of;
 use crate::terminal::failure::{Code, Failure};
 
 /// Which model, and what it runs on.
@@ -23,8 +26,9 @@ pub(crate) struct ModelOptions {
     /// Weights, by name or file, for a model that was saved with --head-only
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) weights: Option<PathBuf>,
-    #[command(flatten)]
-    averages: AveragesOption,
+    /// Of a checkpoint named as --weights, take the averaged weights (EMA) that it holds beside the trained ones
+    #[arg(long)]
+    ema: bool,
     #[command(flatten)]
     runner: RunnerOptions,
     /// What one photo may ask for, for commands that read photos.
@@ -35,8 +39,7 @@ pub(crate) struct ModelOptions {
 impl ModelOptions {
     /// Options with these values, for commands that do not parse them.
     pub(crate) fn of(model: PathBuf, weights: Option<PathBuf>, runner: RunnerOptions) -> Self {
-        let averages = AveragesOption::default();
-        Self { model, weights, averages, runner, limits: Limits::default() }
+        Self { model, weights, ema: false, runner, limits: Limits::default() }
     }
 
     /// Returns these options for photos within `limits`.
@@ -49,19 +52,27 @@ impl ModelOptions {
         Settings { limits: self.limits, ..self.runner.settings() }
     }
 
+    fn averages(&self) -> AveragesOption {
+        AveragesOption { ema: self.ema }
+    }
+
     /// Opens the model, or that of a bundle. One without its backbone takes that of `--weights`, else of the environment,
     /// else the starter, if it is the one that it was trained on.
     pub(crate) fn open(&self) -> Result<Classifier, Failure> {
         let settings = self.settings();
-        if self.averages.ema && self.weights.is_none() {
+        if self.ema && self.weights.is_none() {
             let message = "--ema: the model has its net inside; it goes with --weights, for a model without";
             return Err(Failure::new(Code::Arguments, message));
+        }
+        let run = if self.model.is_dir() { hint_of(&self.model) } else { String::new() };
+        if !run.is_empty() {
+            return Err(Failure::path(&self.model, format!("a folder, not a model{run}")));
         }
         if let Some(payload) = payload::find(&self.model)? {
             return self.open_bundled(payload);
         }
         if let Some(weights) = &self.weights {
-            let backbone = WeightsSource::find(weights)?.backbone(self.averages.choices(), settings)?;
+            let backbone = WeightsSource::find(weights)?.backbone(self.averages().choices(), settings)?;
             return self.over(&backbone);
         }
         let opening = Classifier::builder().settings(settings);
@@ -71,6 +82,9 @@ impl ModelOptions {
         };
         match opened {
             Err(Error::NeedsBackbone { params_sha256, .. }) => self.open_pinned(&params_sha256),
+            Err(Error::Weights(error @ WeightsError::NotAModel { .. })) => {
+                Err(no_model::failure(&self.model, error))
+            }
             other => Ok(other?),
         }
     }
@@ -117,7 +131,7 @@ impl ModelOptions {
     }
 
     fn open_pinned(&self, params_sha256: &str) -> Result<Classifier, Failure> {
-        let (averages, runner) = (self.averages, self.runner);
+        let (averages, runner) = (self.averages(), self.runner);
         let around = BackboneOptions { weights: None, scaling: None, averages, runner };
         let backbone = match around.file() {
             Some(asked) => WeightsSource::find(&asked)?.backbone(averages.choices(), self.settings())?,

@@ -21,9 +21,12 @@ pub(crate) fn photos(skipped: &[SkippedPhoto]) {
     larger(skipped.iter().map(|photo| photo.reason.as_str()));
 }
 
-/// Tells which option reads photos of more pixels, if that is the reason why one was not.
+/// What errors call the limits that follow the largest number of pixels.
+const FOLLOWING: [&str; 3] = ["an image size in pixels", "a file size in bytes", "a decoded size in bytes"];
+
+/// Tells which option reads larger photos, if that is the reason why one was not.
 pub(crate) fn larger<'a>(mut reasons: impl Iterator<Item = &'a str>) {
-    if reasons.any(|reason| reason.contains("an image size in pixels")) {
+    if reasons.any(|reason| FOLLOWING.iter().any(|limit| reason.contains(limit))) {
         note("note: --max-pixels reads larger photos, as in --max-pixels 200M");
     }
 }

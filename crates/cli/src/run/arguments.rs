@@ -74,6 +74,8 @@ pub(crate) struct Basis {
     pub(crate) resize: String,
     /// Missing in runs of builds that knew one transform alone.
     pub(crate) dct: Option<String>,
+    /// Units of the head's hidden layer; missing where there is none.
+    pub(crate) hidden: Option<u32>,
     /// Missing in runs of builds that knew f32 alone.
     pub(crate) precision: Option<String>,
     pub(crate) seed: u64,

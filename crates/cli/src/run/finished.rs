@@ -10,12 +10,13 @@ use icecap::judge::Reliability;
 
 use super::arguments;
 use super::confusion::Confusion;
-use super::files::{ARGUMENTS, METRICS, PREDICTIONS};
+use super::files::{ARGUMENTS, METRICS, PREDICTIONS, UNFINISHED};
 use super::metrics::Metrics;
 use super::predictions::{self, Seen};
 use super::text_file::{read, unusable};
 use crate::terminal::did_you_mean;
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::wording::typed_path;
 
 /// The most bytes of the files of a run.
 const METRICS_BYTES: u64 = 256 << 20;
@@ -96,7 +97,13 @@ pub(crate) fn plain_value(value: &toml::Value) -> String {
 }
 
 fn no_run(folder: &Path) -> Failure {
-    if folder.is_dir() {
+    if folder.join(UNFINISHED).is_file() {
+        let message = format!(
+            "the run is not finished; go on with it first: `icecap train --resume {}`",
+            typed_path(folder)
+        );
+        Failure::new(Code::Content, format!("{}: {message}", folder.display()))
+    } else if folder.is_dir() {
         let message =
             "not the folder of a run, it has no metrics.json; `icecap train PHOTOS --out RUN` makes one";
         Failure::new(Code::Content, format!("{}: {message}", folder.display()))

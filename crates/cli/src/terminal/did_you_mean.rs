@@ -71,7 +71,12 @@ fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
         let other = name.to_lowercase();
         let extended = other.strip_prefix(&text).is_some_and(|rest| rest.starts_with('.'));
         let apart = if extended { 1 } else { slips(&text, &other) };
-        (name != asked && apart <= forgiven(text.chars().count())).then_some((apart, name))
+        // An ending that both have says nothing.
+        let letters = match (text.rsplit_once('.'), other.rsplit_once('.')) {
+            (Some((stem, ending)), Some((_, same))) if ending == same => stem.chars().count(),
+            _ => text.chars().count(),
+        };
+        (name != asked && apart <= forgiven(letters)).then_some((apart, name))
     };
     // Of one or two letters everything short is a few letters away.
     if text.chars().count() < 3 {
@@ -96,6 +101,9 @@ mod tests {
         assert_eq!(of("photo", &names).as_deref(), Some("photo.jpg"));
         assert_eq!(of("phtoos", &names).as_deref(), Some("photos"));
         assert_eq!(of("photoss", &names).as_deref(), Some("photos"));
+        let models = ["k.safetensors", "model.safetensors"];
+        assert_eq!(of("modl.safetensors", &models).as_deref(), Some("model.safetensors"));
+        assert_eq!(of("m.safetensors", &models), None);
         for far in ["x", "va", "wasps", ""] {
             assert_eq!(of(far, &names), None, "{far}");
         }

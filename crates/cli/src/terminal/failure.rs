@@ -42,6 +42,11 @@ impl Failure {
         Self::new(Code::Path, format!("{}: {error}", path.display()))
     }
 
+    /// Returns the failure with more said at the end of its line.
+    pub(crate) fn and(self, more: &str) -> Self {
+        Self { message: self.message + more, ..self }
+    }
+
     /// Returns what went wrong, as part of another line.
     pub(crate) fn message(&self) -> &str {
         &self.message

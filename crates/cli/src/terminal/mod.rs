@@ -7,6 +7,7 @@ pub(crate) mod failure;
 pub(crate) mod interrupt;
 pub(crate) mod lines;
 pub(crate) mod lock;
+pub(crate) mod pixels;
 pub(crate) mod progress;
 pub(crate) mod quantized;
 pub(crate) mod stderr;

@@ -59,6 +59,22 @@ pub(crate) fn tell_program(step: &str, done: u64, of: Option<u64>, started: Inst
     }
 }
 
+/// How fast it goes, and how long the rest will take; nothing before the first is done.
+fn pace(done: u64, all: Option<u64>, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    if done == 0 || seconds <= 0.0 {
+        return String::new();
+    }
+    let rate = done as f64 / seconds;
+    let left = all.unwrap_or(done).saturating_sub(done) as f64 / rate;
+    let left = match left.round() as u64 {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    };
+    format!("  {rate:.0} a second  {left} left")
+}
+
 /// The progress of one step over photos. Finished when it is dropped.
 pub(crate) struct Progress {
     what: &'static str,
@@ -75,14 +91,14 @@ impl Progress {
         let now = Instant::now();
         let bar = is_shown().then(|| {
             let bar = ProgressBar::new(total as u64);
-            if let Ok(style) = ProgressStyle::with_template(
-                "{msg:10} {wide_bar:.cyan} {pos}/{len} photos  {rate}  {eta} left",
-            ) {
-                let rate = |state: &ProgressState, out: &mut dyn Write| {
+            if let Ok(style) =
+                ProgressStyle::with_template("{msg:10} {wide_bar:.cyan} {pos}/{len} photos{pace}")
+            {
+                let pace = |state: &ProgressState, out: &mut dyn Write| {
                     // A line that cannot be drawn is no reason to stop.
-                    let _ = write!(out, "{:.0} a second", state.per_sec());
+                    let _ = out.write_str(&pace(state.pos(), state.len(), state.elapsed()));
                 };
-                bar.set_style(style.with_key("rate", rate).progress_chars("━╸ "));
+                bar.set_style(style.with_key("pace", pace).progress_chars("━╸ "));
             }
             bar.set_message(what);
             bar
@@ -97,11 +113,14 @@ impl Progress {
 
     /// `done` photos are done. Called by several threads.
     pub(crate) fn set(&self, done: usize) {
+        // A thread that was overtaken tells of less than is done by now.
+        if self.done.fetch_max(done, Ordering::Relaxed) > done {
+            return;
+        }
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
             return;
         }
-        self.done.fetch_max(done, Ordering::Relaxed);
         let Ok(mut last) = self.last_line.try_lock() else { return };
         if is_progress_json() {
             if last.elapsed() >= JSON_EVERY && done < self.total {
@@ -260,5 +279,19 @@ impl Drop for ByteProgress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_is_told_once_something_is_done() {
+        let of = |done, seconds| pace(done, Some(1000), Duration::from_secs(seconds));
+        assert_eq!(of(0, 3), "");
+        assert_eq!(of(500, 5), "  100 a second  5 s left");
+        assert_eq!(of(100, 10), "  10 a second  1 min 30 s left");
+        assert_eq!(of(1, 10), "  0 a second  2 h 46 min left");
     }
 }

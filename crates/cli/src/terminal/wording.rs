@@ -13,6 +13,15 @@ pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
+/// Returns a size with the unit that suits it: `17 bytes`, `21.3 kB`, `9.4 MB`.
+pub(crate) fn sized(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => counted(bytes as usize, "byte"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => megabytes(bytes),
+    }
+}
+
 /// Returns a number with commas between its thousands.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -74,6 +83,7 @@ mod tests {
         let numbers = [0, 999, 1_281, 2_257_984].map(grouped);
         assert_eq!(numbers, ["0", "999", "1,281", "2,257,984"]);
         assert_eq!(megabytes(9_406_464), "9.4 MB");
+        assert_eq!([1, 17, 21_304, 2_238_329].map(sized), ["1 byte", "17 bytes", "21.3 kB", "2.2 MB"]);
         assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
     }
 }

@@ -70,8 +70,9 @@ fn a_runs_split_is_taken_with_its_own_paths() {
 #[test]
 fn what_is_wrong_is_told_with_its_line() {
     for (text, said) in [
-        (&b""[..], "line 1: the header names no column 'path'"),
-        (b"path;label\n", "fields are separated by commas"),
+        (&b""[..], "line 1: the header '' names no column 'path'"),
+        (b"path;name\n", "line 1: the header 'path,name' names no column 'label'"),
+        (b"path\tlabel\n", "no photo is listed"),
         (b"photograph,label\nx,a\n", "no column 'path'"),
         (
             b"image,filename,label\nx,y,a\n",
@@ -160,6 +161,10 @@ fn columns_and_paths_are_read_as_other_programs_write_them() {
         "id,filepath,species\n1,train/a1.jpg,ant\n2,train/b1.jpg,bee\n",
         "Path,Label\ntrain\\a1.jpg,ant\ntrain\\b1.jpg,bee\n",
         "path,label\ntrain/a1,ant\ntrain/b1,bee\n",
+        // As spreadsheets of half the world write it, and as people type.
+        "path;label\ntrain/a1.jpg;ant\ntrain/b1.jpg;bee\n",
+        "path\tlabel\ntrain/a1.jpg\tant\ntrain/b1.jpg\tbee\n",
+        "path, label\ntrain/a1.jpg, ant\ntrain/b1.jpg , bee\n",
         // Ids of photos in a folder beside the list.
         "id,label\na1,ant\nb1,bee\n",
         "path,label,image,labels\ntrain/a1.jpg,ant,x,y\ntrain/b1.jpg,bee,x,y\n",
@@ -205,6 +210,15 @@ fn a_folder_that_is_named_too_high_says_which_one_is_meant() {
         // The advice is right.
         assert_eq!(scan(&root.join(meant), None).unwrap().classes, ["a", "b"]);
     }
-    assert!(matches!(scan(&root.join("one"), None), Err(Error::OneClass { .. })));
+    // Of a model's classes none is such a folder.
+    let classes = ["a", "b"].map(str::to_owned);
+    let error = scan_known(&root.join("deep"), &classes).unwrap_err();
+    assert!(matches!(&error, Error::TooHigh { inside, .. } if *inside == root.join("deep/x/y")), "{error}");
+    // A list that lies in a folder without classes is told.
+    fs::write(root.join("one/widths.csv"), "path,width\n1,2\n").unwrap();
+    fs::write(root.join("one/z.csv"), "path,label\na/1.jpg,a\n").unwrap();
+    let error = scan(&root.join("one"), None).unwrap_err();
+    assert!(error.to_string().ends_with("one/z.csv, which lists photos with their classes"), "{error}");
+    assert!(matches!(error, Error::OneClass { .. }));
     assert!(scan(&root.join("hollow"), None).is_err());
 }

@@ -122,13 +122,13 @@ impl Checkup {
         let classes = self.classes_of(group);
         let names: Vec<String> =
             classes.iter().map(|&class| format!("'{}'", self.survey.classes[class])).collect();
-        (names.len() > 1).then(|| names.join(" and "))
+        (names.len() > 1).then(|| listed(&names))
     }
 
     /// The names of a group's parts, if there are several.
     fn across_parts(&self, group: &Group) -> Option<String> {
         let names: Vec<&str> = self.parts_of(group).into_iter().map(Part::name).collect();
-        (names.len() > 1).then(|| names.join(" and "))
+        (names.len() > 1).then(|| listed(&names))
     }
 
     fn imbalance(&self) -> Option<Finding> {
@@ -207,4 +207,18 @@ fn bare(error: &Error) -> String {
         Error::Photo { source, .. } => source.to_string(),
         other => other.to_string(),
     }
+}
+
+/// Several names as one says them: `a, b and c`.
+fn listed(names: &[impl AsRef<str>]) -> String {
+    let mut text = String::new();
+    for (place, name) in names.iter().enumerate() {
+        text += match place {
+            0 => "",
+            _ if place + 1 == names.len() => " and ",
+            _ => ", ",
+        };
+        text += name.as_ref();
+    }
+    text
 }

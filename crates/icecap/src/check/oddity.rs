@@ -102,6 +102,8 @@ pub(super) fn wrong_extension(path: &Path, format: Format) -> Option<String> {
         "gif" => Some(Format::Gif),
         "bmp" | "dib" => Some(Format::Bmp),
         "webp" => Some(Format::WebP),
+        "tif" | "tiff" => Some(Format::Tiff),
+        "jxl" => Some(Format::JpegXl),
         _ => None,
     };
     (said != Some(format)).then_some(extension)
@@ -119,6 +121,8 @@ mod tests {
             ("a.jpg", Format::Png, Some("jpg")),
             ("a.png", Format::Gif, Some("png")),
             ("a.tiff", Format::Jpeg, Some("tiff")),
+            ("a.tiff", Format::Tiff, None),
+            ("a.TIF", Format::Tiff, None),
             ("a", Format::Jpeg, None),
         ] {
             assert_eq!(wrong_extension(Path::new(name), format).as_deref(), said, "{name}");

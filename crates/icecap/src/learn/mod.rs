@@ -32,7 +32,7 @@ pub use fit::{Epoch, Fit};
 pub use learning_rate::find_rate;
 pub use optimizer::Optimizer;
 pub use options::{Solver, TrainOptions};
-pub use photo_set::{PhotoReport, PhotoSet, SkippedPhoto};
+pub use photo_set::{PhotoReport, PhotoSet, SkippedPhoto, Twin};
 pub use steps::{Rate, Steps};
 pub use trained::{Event, Trained};
 pub use trainer::Trainer;

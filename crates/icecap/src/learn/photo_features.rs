@@ -8,7 +8,7 @@ use icecap_kernels::{Shape, Tensor};
 use crate::error::Error;
 use crate::learn::dataset::Dataset;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::photo_set::{PhotoReport, PhotoSet, SkippedPhoto};
+use crate::learn::photo_set::{PhotoReport, PhotoSet, SkippedPhoto, Twin};
 use crate::model::extractor::Extracted;
 
 /// Features of the readable photos, by part.
@@ -41,6 +41,8 @@ pub(crate) struct Gathered {
     pub(crate) report: PhotoReport,
     /// The class and hash of every photo that is learned from.
     fingerprint: Vec<u8>,
+    /// The first photo of each content.
+    known: HashMap<Digest, (Part, Sample)>,
 }
 
 impl Gathered {
@@ -52,6 +54,7 @@ impl Gathered {
             learned: Vec::new(),
             report: PhotoReport::default(),
             fingerprint: Vec::new(),
+            known: HashMap::new(),
         }
     }
 
@@ -71,6 +74,7 @@ impl Gathered {
                 samples.push(sample.clone());
                 self.report.read += 1;
                 self.report.cached += usize::from(photo.cached);
+                self.compare(part, sample, photo.sha256);
                 self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
                 if part == Part::Train {
                     if self.views > 1 {
@@ -90,6 +94,19 @@ impl Gathered {
                 };
                 self.report.skipped.push(SkippedPhoto { path, reason });
             }
+        }
+    }
+
+    /// Notes a photo whose file was there before.
+    fn compare(&mut self, part: Part, sample: &Sample, sha256: Digest) {
+        let (known, first) = self.known.entry(sha256).or_insert_with(|| (part, sample.clone()));
+        if first.path != sample.path {
+            self.report.twins.push(Twin {
+                path: sample.path.clone(),
+                first: first.path.clone(),
+                other_class: first.class != sample.class,
+                other_part: *known != part && (*known == Part::Train || part == Part::Train),
+            });
         }
     }
 

@@ -15,6 +15,19 @@ pub struct SkippedPhoto {
     pub reason: String,
 }
 
+/// A photo whose file has the same content as another's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// The photo's file.
+    pub path: PathBuf,
+    /// The first file with this content.
+    pub first: PathBuf,
+    /// Whether the two are of different classes.
+    pub other_class: bool,
+    /// Whether the two are in different parts, of which one is training.
+    pub other_part: bool,
+}
+
 /// How reading the photos went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PhotoReport {
@@ -24,6 +37,8 @@ pub struct PhotoReport {
     pub cached: usize,
     /// The photos that cannot be read.
     pub skipped: Vec<SkippedPhoto>,
+    /// The photos of which the same file is there more than once, but for the first of each.
+    pub twins: Vec<Twin>,
     /// What is odd about photos that are used.
     pub warnings: Vec<(PathBuf, Warning)>,
 }

@@ -10,9 +10,9 @@ use super::{
     BackbonePart, DCT_FORMAT, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, PINNED,
     Preprocessing, check_classes, check_temperature, head, integers, key, seal,
 };
+use crate::container::{Container, ContainerKind, foreign_file, safetensors};
 #[cfg(feature = "files")]
-use crate::container::MAX_FILE;
-use crate::container::{Container, ContainerKind, safetensors};
+use crate::container::{MAX_FILE, foreign_folder};
 use crate::derived::{Derived, Packing};
 use crate::layout::HEAD_PREFIX;
 use crate::record::{Metadata, key as record_key};
@@ -29,7 +29,7 @@ impl Model {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let read = |bytes: &[u8]| read(bytes, path, Packing::Skipped, &Threads::serial());
-        Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)??.model)
+        Ok(mapped(path, read)??.model)
     }
 
     /// Opens the model file at `path` and packs the net of its backbone for inference. `threads` share the copying; then
@@ -41,7 +41,7 @@ impl Model {
     pub fn open(path: impl AsRef<Path>, threads: &Threads) -> Result<OpenedModel, Error> {
         let path = path.as_ref();
         let read = |bytes: &[u8]| read(bytes, path, Packing::Packed(Precision::F32), threads);
-        icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
+        mapped(path, read)?
     }
 
     /// Reads the model file at `path` except for its backbone, for callers that have that net at hand; the backbone of
@@ -56,7 +56,7 @@ impl Model {
     pub fn load_head(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
         let path = path.as_ref();
         let read = |bytes: &[u8]| read_head(bytes, path);
-        icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
+        mapped(path, read)?
     }
 
     /// Reads a model file held in memory except for its backbone, as [`Model::load_head`] does for a file. Errors call
@@ -85,6 +85,15 @@ impl Model {
     pub fn open_bytes(bytes: &[u8], label: &str, threads: &Threads) -> Result<OpenedModel, Error> {
         read(bytes, label.as_ref(), Packing::Packed(Precision::F32), threads)
     }
+}
+
+/// Maps the file at `path` while `read` looks at it; a folder is told as what it is.
+#[cfg(feature = "files")]
+fn mapped<T>(path: &Path, read: impl FnOnce(&[u8]) -> T) -> Result<T, Error> {
+    if path.is_dir() {
+        return Err(foreign_folder(path));
+    }
+    Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)?)
 }
 
 fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Result<OpenedModel, Error> {
@@ -148,10 +157,13 @@ fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
 
 /// The file's container, and metadata that every model has.
 fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
-    if let Some(other) = ContainerKind::recognize(bytes).filter(|kind| *kind != ContainerKind::Safetensors) {
-        return Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") });
-    }
-    let file = safetensors::parse(bytes, path)?;
+    let file = match ContainerKind::recognize(bytes) {
+        Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path)?,
+        Some(other) => {
+            return Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") });
+        }
+        None => return Err(foreign_file(bytes, path)),
+    };
     let metadata = Metadata { path, map: file.metadata() };
     format(&metadata)?;
     for key in [record_key::EPSILON, record_key::PADDING, record_key::SCALING] {

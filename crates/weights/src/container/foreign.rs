@@ -41,9 +41,9 @@ const STARTS: [(&[u8], Kind); 14] = [
             advice: "a net has many tensors: save them by name with `safetensors.numpy.save_file`",
         },
     ),
-    (b"\xff\xd8\xff", Kind { what: "a JPEG photo", advice: "name a file of weights here" }),
-    (b"\x89PNG", Kind { what: "a PNG image", advice: "name a file of weights here" }),
-    (b"%PDF", Kind { what: "a PDF", advice: "name a file of weights here" }),
+    (b"\xff\xd8\xff", Kind { what: "a JPEG photo", advice: ELSE }),
+    (b"\x89PNG", Kind { what: "a PNG image", advice: ELSE }),
+    (b"%PDF", Kind { what: "a PDF", advice: ELSE }),
     (
         b"7767517",
         Kind { what: "a net's description of ncnn", advice: "export the net that it was made of as ONNX" },
@@ -55,6 +55,8 @@ const STARTS: [(&[u8], Kind); 14] = [
     (b"GGUF", Kind { what: "a GGUF file of a language model", advice: "name a file of a MobileNetV2" }),
 ];
 
+/// For what nobody takes for weights.
+const ELSE: &str = "name a file of weights, or a model, in its place";
 const CHECKPOINT_ADVICE: &str = "make the model in Python, then `model.load_weights(\"NAME\")`, the name without its \
     ending, and `model.save(\"model.keras\")`";
 const SAVED_MODEL_ADVICE: &str = "with Python: `import tensorflow as tf; open(\"model.tflite\", \
@@ -65,7 +67,7 @@ const NPZ_ADVICE: &str = "with Python: `import numpy, safetensors.numpy; \
 const INDEX_END: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 
 /// The error for a file of none of the kinds that are read, with its kind where that is known.
-pub(super) fn refuse(bytes: &[u8], path: &Path) -> Error {
+pub(crate) fn refuse(bytes: &[u8], path: &Path) -> Error {
     let foreign = |what: &str, advice: &str| Error::Foreign {
         path: path.into(),
         what: what.to_owned(),
@@ -88,6 +90,9 @@ pub(super) fn refuse(bytes: &[u8], path: &Path) -> Error {
     }
     if bytes.get(257..262) == Some(b"ustar") {
         return foreign("a tar archive", "unpack it first: `tar -xf`");
+    }
+    if is_text(bytes) {
+        return foreign("a text", ELSE);
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if name.contains(".data-0") {
@@ -133,6 +138,20 @@ fn of_text(bytes: &[u8]) -> Option<Kind> {
         });
     }
     None
+}
+
+/// Whether a file begins as a text in UTF-8.
+fn is_text(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(HEAD)];
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // The last character may be cut.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && !"\n\r\t\x0c".contains(c))
 }
 
 /// Protocol buffers of other schemas, told by their first fields.
@@ -230,8 +249,8 @@ pub(crate) fn folder(path: &Path) -> Error {
     }
     let weights = inside.iter().find(|name| ends.iter().any(|end| name.ends_with(&format!(".{end}"))));
     match weights {
-        Some(name) => foreign("a folder".to_owned(), format!("give the file in it: '{}'", shown(name))),
-        None => foreign("a folder".to_owned(), "give a file of weights".to_owned()),
+        Some(name) => foreign("a folder".to_owned(), format!("name the file in it: '{}'", shown(name))),
+        None => foreign("a folder".to_owned(), "name a file of weights, or a model".to_owned()),
     }
 }
 
@@ -269,6 +288,9 @@ mod tests {
             (&[0; 64], "model.ckpt.data-00000-of-00001", "load_weights"),
             (&[1; 64], "openvino.bin", "numbers without names"),
             (b"", "a.h5", "empty"),
+            (b"ants\nbees\n", "model.h5", "this is a text; name a file of weights, or a model"),
+            (b"path,label\r\na\xc3\xa4.jpg,ants\r\n\xc3", "list.csv", "this is a text"),
+            (b"\xff\xd8\xff\xe0\0\x10JFIF", "a.h5", "this is a JPEG photo; name a file of weights"),
             (&[1; 64], "a.dat", "no weight file"),
         ] {
             let told = told(bytes, name);

@@ -30,6 +30,7 @@ pub(crate) use contents::{Dict, Entry, MODEL_CONFIG, Values, dtype_error};
 pub(crate) use element::Element;
 #[cfg(feature = "files")]
 pub(crate) use foreign::folder as foreign_folder;
+pub(crate) use foreign::refuse as foreign_file;
 pub use kind::ContainerKind;
 pub use limit::{MAX_FILE, MAX_NAME, MAX_TENSORS};
 pub(crate) use limit::{MAX_MODEL_CONFIG, check_name, limit};

@@ -139,7 +139,11 @@ fn apart(file: &Container<'_>, candidates: &[Candidate]) -> Vec<String> {
 /// The expression that takes a value out of dicts in each other.
 fn keyed(state: &str, place: &str) -> String {
     let keys = place.split('.').filter(|key| !key.is_empty());
-    keys.fold(state.to_owned(), |state, key| format!("{state}['{}']", shown(key)))
+    keys.fold(state.to_owned(), |state, key| match key.parse::<u32>() {
+        // Of a list or a tuple.
+        Ok(index) => format!("{state}[{index}]"),
+        Err(_) => format!("{state}['{}']", shown(key)),
+    })
 }
 
 /// The lines of Python that save one of several nets alone.

@@ -44,6 +44,11 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
+/// What PyTorch calls the parts of a net that learn ranges for quantization.
+const QUANTIZATION: [&str; 2] = ["fake_quant", "activation_post_process"];
+/// What it calls values that a layer's weights are computed from.
+const ORIGINALS: [&str; 3] = [".weight_orig", ".parametrizations.", ".weight_v"];
+
 /// A file's tensors by what they belong to.
 #[derive(Default)]
 struct Sorted {
@@ -220,9 +225,27 @@ impl Place<'_> {
         Some(scaling)
     }
 
-    /// Refuses a block that MobileNetV2 does not have by what it is.
+    /// Refuses a block that MobileNetV2 does not have by what it is, and what only a net has that rounds as it computes.
     fn check_depth(&self, name: &str) -> Result<(), Error> {
         let below = name.strip_prefix(&*self.net.root).unwrap_or(name);
+        let has = |modules: &[&str]| modules.iter().any(|module| below.contains(module));
+        let reason = if has(&QUANTIZATION) {
+            "it is of a training for quantization, whose net rounds what it computes; save the `state_dict()` of a net that was \
+             not prepared for that (`prepare_qat`)"
+        } else if has(&ORIGINALS) {
+            "the layer computes its weights from this and from others (pruning, a norm of weights); make them plain in Python, \
+             with `prune.remove`, `remove_weight_norm` or `remove_parametrizations`, and save the `state_dict()` then"
+        } else {
+            ""
+        };
+        if !reason.is_empty() {
+            return Err(Error::Tensor {
+                path: self.file.path().into(),
+                tensor: shown(name),
+                offset: self.file.offset(name).unwrap_or(0),
+                reason: reason.to_owned(),
+            });
+        }
         match timm::extra_block(below).filter(|_| self.net.layout() == Layout::Timm) {
             Some(block) => Err(Error::Tensor {
                 path: self.file.path().into(),

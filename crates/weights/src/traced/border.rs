@@ -16,11 +16,13 @@ pub(crate) struct PaddingVote {
     trailing: bool,
     /// Whether an image of unknown sides was padded by fixed amounts.
     blind: bool,
+    /// Whether an image of known sides was padded by TensorFlow's rule, by its name.
+    named: bool,
 }
 
 impl PaddingVote {
     pub(crate) fn new() -> Self {
-        Self { same: true, symmetric: true, trailing: true, blind: false }
+        Self { same: true, symmetric: true, trailing: true, blind: false, named: false }
     }
 
     /// Takes what a convolution of 3x3 says, which reads an image of `size` (rows, columns) behind `zeros` of its own.
@@ -36,14 +38,21 @@ impl PaddingVote {
         stem: bool,
     ) -> Result<Option<[usize; 2]>, String> {
         let stride = conv.strides[0];
-        let pads = match (conv.border, zeros) {
-            (Border::Zeros(own), None) => own,
-            (Border::Zeros(own), Some(before)) if own == Pads::default() => before,
-            (Border::Same, None) => {
+        let pads = match (conv.border, zeros, size) {
+            (Border::Zeros(own), None, _) => own,
+            (Border::Zeros(own), Some(before), _) if own == Pads::default() => before,
+            // Other rules may give the same here, and whoever writes a graph takes this one where they do.
+            (Border::Same, None, Some([rows, columns])) => {
+                self.named = true;
+                let [(top, bottom), (left, right)] =
+                    [rows, columns].map(|side| Padding::Same.amounts(side, stride));
+                Pads { top, left, bottom, right }
+            }
+            (Border::Same, None, None) => {
                 self.symmetric &= stride == 1;
                 self.trailing &= stride == 1 || stem;
                 self.one_is_left()?;
-                return Ok(size.map(|size| size.map(|side| side.div_ceil(stride))));
+                return Ok(None);
             }
             _ => return Err("it pads an image that is padded already".to_owned()),
         };
@@ -80,6 +89,7 @@ impl PaddingVote {
     /// The rule; `usual` where the image's sides do not tell the two apart.
     pub(crate) fn padding(self, usual: Padding) -> Padding {
         match (self.same, self.symmetric, self.trailing) {
+            (true, ..) if self.named => Padding::Same,
             // On even sides the same; zeros that do not follow the side are fixed.
             (true, false, true) if self.blind => Padding::Trailing,
             (true, false, _) => Padding::Same,
@@ -91,7 +101,7 @@ impl PaddingVote {
 
     /// Whether both rules give what the graph does.
     pub(crate) fn is_open(self) -> bool {
-        self.same && self.symmetric
+        self.same && self.symmetric && !self.named
     }
 }
 
@@ -139,6 +149,14 @@ mod tests {
         assert_eq!(hear(&[(one, 2), (last, 2)], Some(97)), Ok((Padding::Trailing, false, Some(24))));
         assert_eq!(hear(&[(same, 2), (last, 2)], None), Ok((Padding::Trailing, false, None)));
         assert_eq!(hear(&[(one, 2), (one, 1)], None), Ok((Padding::Symmetric, false, None)));
+        // By its name where it gives what another rule does: 7 is odd, 12 is even.
+        let of_7 = [(one, 2), (one, 2), (same, 2)];
+        assert_eq!(hear(&of_7, Some(28)), Ok((Padding::Symmetric, false, Some(4))));
+        assert_eq!(
+            hear(&[(same, 2), (last, 2), (same, 2)], Some(50)),
+            Ok((Padding::Trailing, false, Some(6)))
+        );
+        assert!(hear(&[(one, 2), (same, 2)], Some(96)).is_err());
         assert!(hear(&[(zeros(1, 0), 2)], Some(96)).is_err() && hear(&[(zeros(0, 0), 1)], None).is_err());
         assert!(hear(&[(one, 2), (last, 2)], Some(96)).is_err());
     }

@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use super::spine;
 use super::tensors::{self, NamedTensor};
 use super::trace::Trace;
+use crate::NOTES_OF_SIZE;
 use crate::layout::Layout;
 
 /// What a format's reader tells of a graph beside its steps.
@@ -60,9 +61,7 @@ pub(crate) fn read(mut trace: Trace<'_>, facts: &GraphFacts) -> Result<TracedNet
     let size = facts.size.filter(runs);
     let mut notes: Vec<String> = told.into_iter().collect();
     if size.is_none() {
-        notes.push(
-            "the graph states no input size: the usual one is taken unless another is named".to_owned(),
-        );
+        notes.push(format!("{}: the usual one is taken unless another is named", NOTES_OF_SIZE[1]));
     }
     if spine.vote.is_open() {
         let rule = match padding {

@@ -11,6 +11,7 @@ use super::refusal::Refusal;
 use super::step::Kind;
 use super::tensors::{NamedTensor, per_channel};
 use super::trace::Trace;
+use crate::NOTES_OF_SCALING;
 use crate::layout::Layout;
 use crate::vocabulary::scaling_text;
 
@@ -101,11 +102,12 @@ impl InputSteps {
             (Stated::Nothing, Some(_)) => ([1.0, 0.0], None),
             (Stated::Nothing, None) if stem.is_some_and(is_for_pixels) => (
                 [1.0, 0.0],
-                Some("the file states no pixel scaling; its first weights are so small that they take pixels of 0 to 255 \
-                      as they are"
-                    .to_owned()),
+                Some(format!(
+                    "{}; its first weights are so small that they take pixels of 0 to 255 as they are",
+                    NOTES_OF_SCALING[1]
+                )),
             ),
-            (Stated::Nothing, None) => return usual(padding, "the file states no pixel scaling"),
+            (Stated::Nothing, None) => return usual(padding, NOTES_OF_SCALING[1]),
         };
         (self.behind(&[before; INPUT_CHANNELS]), note)
     }

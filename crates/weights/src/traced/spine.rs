@@ -158,6 +158,8 @@ impl<'t, 'a> Walk<'t, 'a> {
             readers.iter().copied().filter(|&step| !matches!(self.trace.steps[step].kind, Kind::Add));
         match (on.next(), on.next()) {
             (Some(step), None) => Ok(step),
+            // An operator that gives several values reads it once for each.
+            (Some(step), _) if matches!(self.trace.steps[step].kind, Kind::Opaque { .. }) => Ok(step),
             (Some(_), Some(other)) => {
                 Err(self.refuse(other, format!("it reads what {} alone was expected to read", wanted())))
             }
@@ -199,7 +201,8 @@ impl<'t, 'a> Walk<'t, 'a> {
         };
         let mut reason = format!("{}, where MobileNetV2 has {wanted} ('{}')", conv.told(), layer.name());
         if depthwise && layer.block == 0 && conv.window() == [1; 2] {
-            reason += "; nets whose first block has a 1x1 of its own, as Gluon's have, are not read";
+            reason += "; nets whose first block widens its input by a 1x1 of its own, as Gluon's do (the mobilenetv2-7 of ONNX' \
+                       model zoo), are another net: take an export of PyTorch or Keras (there, mobilenetv2-12)";
         }
         Err(self.refuse(step, reason))
     }

@@ -9,8 +9,10 @@ use icecap_bench::{Timing, products, with_peak};
 use serde::Serialize;
 
 use super::record::{Row, unit_of};
-use crate::options::input::{BackboneOptions, InputSize};
+use crate::options::input::BackboneOptions;
+use crate::options::input_size::InputSize;
 use crate::options::measuring_time::seconds;
+use crate::options::overridden::Overridden;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
 use crate::terminal::table::print;
@@ -62,7 +64,10 @@ struct Report {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let backbone = options.backbone.open()?;
+    let backbone = {
+        let input = Overridden { size: options.size, ..Overridden::default() };
+        options.backbone.open_in(options.backbone.runner.precision, input)?
+    };
     let size = options.size.map_or(backbone.record().train_size(), |InputSize(size)| size);
     let batch = usize::from(options.batch);
     let threads = backbone.threads().count();

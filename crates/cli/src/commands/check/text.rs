@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use icecap::advanced::data::{ExifPolicy, Part};
+use icecap::advanced::data::{ExifPolicy, Part, Problem};
 use icecap::advanced::weights::format_scaling;
 use icecap::check::{COMPARED, Checkup, Finding, Level, Seen};
 
@@ -79,26 +79,39 @@ pub(super) fn formats(seen: &[&Seen]) -> BTreeMap<String, usize> {
     formats
 }
 
-/// Photos of each class and part.
+/// Readable photos of each class and part, and beside them those that cannot be read, if there are any.
 fn classes(checkup: &Checkup) -> String {
+    let classes = checkup.survey.classes.len();
     let parts = &checkup.survey.parts;
-    let counts: Vec<Vec<usize>> = parts.iter().map(|&part| checkup.counts(part)).collect();
-    let total = checkup.survey.photos.len();
-    let header =
-        ["class"].into_iter().chain(parts.iter().map(|part| Part::name(*part))).chain(["total", "share"]);
-    let header: Vec<&str> = header.collect();
+    let mut counts = vec![vec![0; classes]; parts.len()];
+    let mut unreadable = vec![0; classes];
+    for ((part, sample), photo) in checkup.survey.photos.iter().zip(&checkup.photos) {
+        match (photo, parts.iter().position(|known| known == part)) {
+            (Ok(_), Some(part)) => counts[part][sample.class] += 1,
+            _ => unreadable[sample.class] += 1,
+        }
+    }
+    let some_are_not = unreadable.iter().any(|count| *count > 0);
+    let total = counts.iter().flatten().sum::<usize>();
+    let mut header = vec!["class"];
+    header.extend(parts.iter().map(|part| Part::name(*part)));
+    header.extend(["total", "share"]);
+    header.extend(some_are_not.then_some("unreadable"));
     let right: Vec<usize> = (1..header.len()).collect();
-    let row = |name: String, counts: Vec<usize>| {
+    let row = |name: String, counts: Vec<usize>, unreadable: usize| {
         let sum: usize = counts.iter().sum();
         let share = format!("{:.1} %", 100.0 * sum as f64 / total.max(1) as f64);
         let counts = counts.into_iter().chain([sum]).map(|count| count.to_string());
-        std::iter::once(name).chain(counts).chain([share]).collect::<Vec<String>>()
+        let last = some_are_not.then(|| unreadable.to_string());
+        std::iter::once(name).chain(counts).chain([share]).chain(last).collect::<Vec<String>>()
     };
     let of_class = |class: usize| counts.iter().map(|counts| counts[class]).collect::<Vec<usize>>();
     let names = checkup.survey.classes.iter().enumerate();
-    let mut rows: Vec<Vec<String>> =
-        names.map(|(class, name)| row(plain(name).into_owned(), of_class(class))).collect();
-    rows.push(row("total".to_owned(), counts.iter().map(|counts| counts.iter().sum()).collect()));
+    let mut rows: Vec<Vec<String>> = names
+        .map(|(class, name)| row(plain(name).into_owned(), of_class(class), unreadable[class]))
+        .collect();
+    let all = counts.iter().map(|counts| counts.iter().sum()).collect();
+    rows.push(row("total".to_owned(), all, unreadable.iter().sum()));
     table(&header, &right, rows)
 }
 
@@ -142,9 +155,9 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
         .filter(|level| of(*level) > 0)
         .map(|level| counted(of(level), &level.to_string()))
         .collect();
-    let command = training(options);
+    let command = training(options, &checkup.survey.problems);
     // A training leaves out photos that cannot be read, and stops at classes that do not fit.
-    let refused = checkup.survey.problems.iter().any(icecap::advanced::data::Problem::is_error)
+    let refused = checkup.survey.problems.iter().any(Problem::is_error)
         || findings.iter().any(|finding| finding.kind == "name");
     match (counts.is_empty(), refused, of(Level::Error)) {
         (true, ..) => format!("nothing wrong found; next: {command}\n"),
@@ -157,14 +170,24 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
     }
 }
 
-/// Returns the training of what was checked, as one types it.
-fn training(options: &Options) -> String {
+/// Returns the training of what was checked, as one types it: of the folder or the list that is meant, where another was
+/// named.
+fn training(options: &Options, problems: &[Problem]) -> String {
+    let inside = problems.iter().find_map(|problem| match problem {
+        Problem::TooHigh { inside, .. } => Some(inside),
+        Problem::OneClass { list, .. } | Problem::NoClasses { list, .. } => list.as_ref(),
+        _ => None,
+    });
+    let folder = inside.unwrap_or(&options.folder);
     let path = |path: &Option<PathBuf>| path.as_deref().map(typed_path);
     let backbone = &options.backbone;
     let scaling = backbone.scaling.map(|scaling| typed(&format_scaling(&scaling)).into_owned());
     let exif = (options.input.exif != ExifPolicy::default()).then(|| options.input.exif.to_string());
+    let listed = &options.dataset.listed;
     let all = [
         ("--val", path(&options.val)),
+        ("--root", path(&listed.root)),
+        ("--extension", listed.extension.clone()),
         ("--exclude", path(&options.dataset.excluded.exclude)),
         ("--classes", path(&options.dataset.classes)),
         ("--weights", path(&backbone.weights)),
@@ -177,5 +200,5 @@ fn training(options: &Options) -> String {
         ("--max-pixels", options.input.photo.typed()),
     ];
     let given = all.into_iter().filter_map(|(option, value)| Some(format!(" {option} {}", value?)));
-    format!("{} train {}", program(), typed_path(&options.folder)) + &given.collect::<String>()
+    format!("{} train {}", program(), typed_path(folder)) + &given.collect::<String>()
 }

@@ -9,6 +9,7 @@ use icecap::advanced::data::scan_photos;
 use crate::photos::skipped;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
+use crate::terminal::wording::plain_path;
 
 /// What stands for standard input.
 const STANDARD_INPUT: &str = "-";
@@ -28,6 +29,16 @@ enum Named {
     StandardInput(BufReader<Stdin>),
 }
 
+/// Refuses a list that is named as if it were a photo.
+fn refuse_list(path: &Path) -> Result<(), Failure> {
+    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) && path.is_file() {
+        let message = "a list and no photo; `icecap evaluate MODEL LIST.csv` takes one with classes, and on standard input \
+                       paths alone come, one a line: `icecap predict MODEL - < LIST`";
+        return Err(Failure::new(Code::Content, format!("{}: {message}", plain_path(path))));
+    }
+    Ok(())
+}
+
 impl Photos {
     /// Looks into every folder of `paths`; what is not there is an error now rather than after an hour.
     pub(super) fn new(paths: &[PathBuf]) -> Result<Self, Failure> {
@@ -36,6 +47,7 @@ impl Photos {
             let part = if path.as_os_str() == STANDARD_INPUT {
                 Named::StandardInput(BufReader::with_capacity(LONGEST_LINE, std::io::stdin()))
             } else {
+                refuse_list(path)?;
                 Named::Photos(photos.below(path)?.into_iter())
             };
             photos.parts.push_back(part);

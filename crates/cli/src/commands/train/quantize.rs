@@ -26,7 +26,8 @@ pub(super) fn open(options: &Options) -> Result<Backbone, Failure> {
                        it; leave --head-only out, or train with --precision f32";
         return Err(Failure::new(Code::Arguments, message));
     }
-    let backbone = options.backbone.open_in(None)?.with_limits(options.input.limits());
+    let backbone =
+        options.backbone.open_in(None, options.input.overridden())?.with_limits(options.input.limits());
     match asked {
         Some(asked @ Precision::F32) if backbone.precision() != asked => {
             let path = options.backbone.file().unwrap_or_default();

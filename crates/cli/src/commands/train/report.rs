@@ -1,6 +1,8 @@
 //! What a training tells while it runs: the photos, each epoch, what to do next.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
@@ -12,6 +14,7 @@ use icecap::{Backbone, Dataset, Event, Trained};
 
 use super::options::Options;
 use super::since;
+use super::twins;
 use super::verdict;
 use crate::photos::class_folder::parent_of_class;
 use crate::photos::skipped;
@@ -92,7 +95,7 @@ impl<'a> Report<'a> {
              input       {preprocessing}\nruns on     {}, {}{}\n",
             self.dataset.classes.len(),
             plain_path(self.options.folder()),
-            self.classes(),
+            self.classes(&HashSet::new()),
             self.validation(inventory),
             plain(weights),
             backbone.isa(),
@@ -121,13 +124,18 @@ impl<'a> Report<'a> {
         *lock(&self.progress) = Some(Progress::new("features", photos));
     }
 
-    /// Returns the table of classes: index, name, photos in each part.
-    fn classes(&self) -> String {
+    /// Returns the table of classes: index, name, photos in each part but those that are `left_out`.
+    fn classes(&self, left_out: &HashSet<&Path>) -> String {
         let mut parts = vec![Part::Train, Part::Val];
         if !self.dataset.test.is_empty() {
             parts.push(Part::Test);
         }
-        let counts: Vec<Vec<usize>> = parts.iter().map(|part| self.dataset.counts(*part)).collect();
+        let mut counts = vec![vec![0; self.dataset.classes.len()]; parts.len()];
+        for (part, sample) in self.dataset.samples().filter(|(_, sample)| !left_out.contains(&*sample.path)) {
+            if let Some(place) = parts.iter().position(|known| *known == part) {
+                counts[place][sample.class] += 1;
+            }
+        }
         let row = |index: String, name: String, count: &dyn Fn(&Vec<usize>) -> usize| {
             let mut row = vec![index, name];
             row.extend(counts.iter().map(|counts| count(counts).to_string()));
@@ -213,6 +221,7 @@ impl<'a> Report<'a> {
         let seconds = lock(&self.progress).take().map_or(0.0, |progress| progress.seconds());
         skipped::photos(&photos.skipped);
         skipped::warnings(&photos.warnings);
+        twins::tell(&photos.twins);
         let left_out = match photos.skipped.len() {
             0 => String::new(),
             skipped => format!(", {skipped} skipped"),
@@ -221,7 +230,12 @@ impl<'a> Report<'a> {
             "\nfeatures    of {} in {seconds:.2} s, {} of them from the cache{left_out}\n",
             counted(photos.read, "photo"),
             photos.cached
-        ))
+        ))?;
+        if photos.skipped.is_empty() {
+            return Ok(());
+        }
+        let left_out: HashSet<&Path> = photos.skipped.iter().map(|photo| &*photo.path).collect();
+        self.say(&format!("{}\n", self.classes(&left_out)))
     }
 
     fn settled(&self, settled: &Settled) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use crate::run::begun::{BEGIN_ANEW, Begun};
 use crate::run::files::{METRICS, UNFINISHED};
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::Verbosity;
+use crate::terminal::wording::plain_path;
 
 /// The words that begin a training.
 #[derive(Parser)]
@@ -49,6 +50,17 @@ pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
         return Err(wrong());
     }
     Ok(Options { out: Some(run), begun: Some(begun), ..*taken })
+}
+
+/// Returns a failure to find the photos, in the words of a run that is gone on with if it is one.
+pub(super) fn elsewhere(options: &Options, failure: Failure) -> Failure {
+    match &options.begun {
+        Some(begun) => failure.and(&format!(
+            "; the run was begun in {} with its photos there: put them back, or {BEGIN_ANEW}",
+            plain_path(&begun.directory)
+        )),
+        None => failure,
+    }
 }
 
 /// Returns the words behind the program's name that began the run: those of this process, or of the one that is gone on

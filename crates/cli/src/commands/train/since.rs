@@ -19,11 +19,13 @@ use icecap::advanced::graph::UnknownPrecision;
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 
 use super::options::Options;
-use crate::options::input::InputSize;
+use crate::options::input_size::InputSize;
 use crate::run::arguments::Basis;
 use crate::run::files::{ARGUMENTS, MODEL, SPLIT};
 use crate::run::since::{Changes, Comparison};
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::note;
+use crate::terminal::wording::{counted, plain_path};
 
 use compare::Earlier;
 use known::Known;
@@ -47,7 +49,14 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, ema, size, resize, dct, precision, .. } = Basis::read(&run)?;
+    let Basis { weights, ema, size, resize, dct, precision, hidden, .. } = Basis::read(&run)?;
+    if let (Some(units), None) = (hidden, options.training.hidden) {
+        note(&format!(
+            "note: the head of {} has a hidden layer of {}, and the new one has none; --hidden {units} gives it one",
+            plain_path(&run),
+            counted(units as usize, "unit")
+        ));
+    }
     if options.backbone.weights.is_none() {
         options.backbone.weights = Some(weights.into());
         options.backbone.averages.ema |= ema;

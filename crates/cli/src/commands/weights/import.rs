@@ -7,19 +7,19 @@ use clap::Args;
 use icecap::advanced::data::ResizeMode;
 use icecap::advanced::graph::Scaling;
 use icecap::advanced::kernels::jpeg::Dct;
-use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, Weights};
+use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, NOTE_OF_CHOICE, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
 
-use crate::options::input::{AveragesOption, InputSize, tell};
+use crate::options::class_names::class_names;
+use crate::options::input::{AveragesOption, tell};
+use crate::options::input_size::InputSize;
 use crate::options::manifest::ManifestOptions;
+use crate::options::overridden::Overridden;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
-use crate::terminal::wording::plain_path;
-
-/// The longest file of class names that is read, in bytes.
-const MAX_NAMES: u64 = 1 << 20;
+use crate::terminal::wording::{plain, plain_path, typed_path};
 
 /// What stands for the names that the file of weights states.
 const OWN_CLASSES: &str = "@";
@@ -32,8 +32,8 @@ pub(crate) struct Options {
     /// The file to write
     #[arg(short, long = "output", alias = "out", value_name = "FILE")]
     output: PathBuf,
-    /// The classes of its top, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line;
-    /// `@` takes the names that the file of weights states itself
+    /// The classes of its head, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line, as
+    /// Teachable Machine's labels.txt; `@` takes the names that the file of weights states itself
     #[arg(long, value_name = "A,B,…")]
     classes: Option<String>,
     /// Side of the model's input in pixels, or HEIGHTxWIDTH [default: what the weights were made for]
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// How JPEGs are decoded: accurate, as most programs do, or fast, as TensorFlow does [default: as the file's own program does]
     #[arg(long, value_name = "DCT")]
     dct: Option<Dct>,
-    /// Pixel scaling: '-1..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' [default: what the file states]
+    /// Pixel scaling: '-1..1', '0..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' [default: what the file states]
     #[arg(long, value_name = "RULE", value_parser = icecap::advanced::weights::parse_scaling, allow_hyphen_values = true)]
     scaling: Option<Scaling>,
     #[command(flatten)]
@@ -69,20 +69,24 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let classes = asked.filter(|text| *text != OWN_CLASSES).map(class_names).transpose()?;
     let choices = Choices { activation: options.activation, ..options.averages.choices() };
     let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights(choices)?;
-    let weights = overridden(options, weights)?;
+    let weights = with_options(options, weights)?;
     let classes = match asked {
         Some(OWN_CLASSES) => Some(own_classes(options, &weights)?),
         _ => classes,
     };
     match classes {
         Some(classes) => {
-            tell(&options.weights, &weights.notes, &FileHead::None);
+            tell(&options.weights, &weights.notes, &FileHead::None, &options.overridden());
+            usable_head(options, &weights)?;
             import_model(options, weights, classes)
         }
         None => {
-            tell(&options.weights, &weights.notes, &weights.head);
-            if let FileHead::Layers(_) = weights.head {
-                note("note: its head is no single layer and is left out; with --classes it becomes a model");
+            tell(&options.weights, &weights.notes, &weights.head, &options.overridden());
+            if let FileHead::Layers(head) = &weights.head {
+                note(&format!(
+                    "note: its head ({head}) is left out, as a file of weights has no place for it; --classes A,B,… makes \
+                     a model with it"
+                ));
             }
             if let (Some(names), false) = (&weights.classes, matches!(weights.head, FileHead::None)) {
                 let count = names.len();
@@ -95,17 +99,54 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
+impl Options {
+    /// Returns what stands above what the file states.
+    fn overridden(&self) -> Overridden {
+        Overridden { size: self.size, resize: self.resize, dct: self.dct, scaling: self.scaling }
+    }
+}
+
+/// Refuses a head that makes no model, and an option about a head that leaves nothing open.
+fn usable_head(options: &Options, weights: &Weights) -> Result<(), Failure> {
+    let file = plain_path(&options.weights);
+    let train = format!("`icecap train PHOTOS --weights {}`", typed_path(&options.weights));
+    let refuse = |message: String| Err(Failure::new(Code::Content, message));
+    match &weights.head {
+        FileHead::Unreadable { reason } => {
+            return refuse(format!(
+                "{file}: its head cannot be read: {}; the net below it can be used: {train} trains another head",
+                plain(reason)
+            ));
+        }
+        FileHead::None => {
+            return refuse(format!(
+                "{file}: no head is in it, so --classes names nothing; {train} trains one"
+            ));
+        }
+        FileHead::Top | FileHead::Layers(_) => {}
+    }
+    if options.activation.is_some() && !weights.notes.iter().any(|note| note.contains(NOTE_OF_CHOICE)) {
+        let message =
+            format!("--activation: {file} leaves nothing open between the layers of its head; leave it out");
+        return Err(Failure::new(Code::Arguments, message));
+    }
+    Ok(())
+}
+
 /// Returns the names of the classes that the file of weights states.
 fn own_classes(options: &Options, weights: &Weights) -> Result<Vec<String>, Failure> {
     weights.classes.clone().ok_or_else(|| {
         let file = plain_path(&options.weights);
-        Failure::new(Code::Content, format!("{file}: names no classes; state them with --classes A,B,…"))
+        let message = format!(
+            "{file}: names no classes; name them with --classes A,B,…, or --classes @FILE, one a line"
+        );
+        Failure::new(Code::Content, message)
     })
 }
 
 /// Puts what the options say in the place of what the file states, and tells both.
-fn overridden(options: &Options, mut weights: Weights) -> Result<Weights, Failure> {
-    let before = weights.record.to_metadata();
+fn with_options(options: &Options, mut weights: Weights) -> Result<Weights, Failure> {
+    options.overridden().tell(&options.weights, &weights.record, &weights.notes);
     if let Some(scaling) = options.scaling {
         weights = weights.with_scaling(scaling)?;
     }
@@ -113,39 +154,7 @@ fn overridden(options: &Options, mut weights: Weights) -> Result<Weights, Failur
     record.size = options.size.map(|InputSize(size)| size).or(record.size);
     record.resize = options.resize.map(|mode| mode.to_string()).or_else(|| record.resize.take());
     record.dct = options.dct.or(record.dct);
-    let after = weights.record.to_metadata();
-    for key in ["scaling", "size", "resize", "dct"] {
-        let asked = match key {
-            "scaling" => options.scaling.is_some(),
-            "size" => options.size.is_some(),
-            "dct" => options.dct.is_some(),
-            _ => options.resize.is_some(),
-        };
-        let (stated, taken) = (before.get(key), after.get(key));
-        if asked && stated != taken {
-            let stated = stated.map_or("nothing", String::as_str);
-            let taken = taken.map_or("nothing", String::as_str);
-            note(&format!("note: {key} {taken} is taken, where the file has {stated}"));
-        }
-    }
     Ok(weights)
-}
-
-/// Returns the names of the classes: in the text itself, or in the file that it names behind an `@`.
-fn class_names(text: &str) -> Result<Vec<String>, Failure> {
-    let names =
-        |names: std::str::Split<'_, char>| names.map(|name| name.trim().to_owned()).collect::<Vec<_>>();
-    let Some(path) = text.strip_prefix('@').map(Path::new) else { return Ok(names(text.split(','))) };
-    let lines = icecap::advanced::kernels::with_mapped_file(path, MAX_NAMES, |bytes| {
-        let lines = std::str::from_utf8(bytes).ok()?;
-        // Some editors begin a text with a byte order mark, and end it with empty lines.
-        let mut names = names(lines.strip_prefix('\u{feff}').unwrap_or(lines).split('\n'));
-        names.retain(|name| !name.is_empty());
-        Some(names)
-    })?;
-    lines.ok_or_else(|| {
-        Failure::new(Code::Content, format!("{}: is no text; name a class on each line", path.display()))
-    })
 }
 
 fn import_model(options: &Options, weights: Weights, classes: Vec<String>) -> Result<(), Failure> {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::kernels::Threads;
 use icecap::advanced::weights::{
-    BackbonePart, Choices, Digest, Error, FileHead, Inside, MAX_FILE, Model, Record, STARTER, Weights,
-    read_with,
+    BackbonePart, Choices, Container, DenseHead, Digest, Error, FileHead, HeadOutput, Inside, MAX_FILE,
+    Model, Record, STARTER, Weights, parse_scaling, read_with,
 };
 use serde::Serialize;
 
@@ -14,9 +14,15 @@ use super::integers::Integers;
 use crate::options::input::AveragesOption;
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::{WeightsSource, provide};
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::pixels;
 use crate::terminal::table::{print, print_json, table};
 use crate::terminal::wording::{grouped, plain, plain_path};
+
+/// Keys of the metadata that say how a net wants to be used.
+const STATED: [&str; 3] = ["scaling", "bn_epsilon", "size"];
+/// A key of the metadata that every model of ours has, and no weights.
+const MODEL_CLASSES: &str = "classes";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -60,6 +66,9 @@ struct Net {
     layout: &'static str,
     width: Option<f32>,
     classes: Option<usize>,
+    /// The names of the classes, where the file states them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class_names: Option<Vec<String>>,
     /// The layers on the features, or why they cannot be read; `None` if there are none.
     head: Option<String>,
     notes: Vec<String>,
@@ -122,6 +131,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn of_file(path: &Path, choices: Choices, opened: Result<Weights, Error>) -> Result<Report, Failure> {
+    if let (true, Err(error)) = (path.is_dir(), &opened) {
+        return Err(Failure::new(Code::Content, error.to_string()));
+    }
     icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, choices, opened))?
 }
 
@@ -144,7 +156,7 @@ fn report(
     let values = file.names().filter_map(|name| file.shape(name)).map(|shape| shape.elements() as u64).sum();
     let read = match opened {
         Err(Error::IntegersOnly { .. }) => in_int8(bytes, path),
-        opened => opened.map(|weights| net(&weights)),
+        opened => opened.map(|weights| with_model(net(&weights), &file, bytes, path)),
     };
     let (net, no_net) = match read {
         Ok(net) => (Some(net), None),
@@ -177,11 +189,39 @@ fn net(weights: &Weights) -> Net {
             FileHead::Layers(head) => Some(head.outputs()),
             _ => weights.params.classes(),
         },
-        head: head(&weights.head),
+        class_names: weights.classes.clone(),
+        head: head(weights),
         notes: weights.notes.clone(),
         stated: weights.stated.iter().map(Stated::of).collect(),
         ..of_record(&weights.record, parameters)
     }
+}
+
+/// What a model of ours has on its net: classes and head.
+fn with_model(net: Net, file: &Container<'_>, bytes: &[u8], path: &Path) -> Net {
+    if !file.metadata().contains_key(MODEL_CLASSES) {
+        return net;
+    }
+    match Model::from_bytes(bytes, &path.to_string_lossy()) {
+        Ok(model) => Net { head: model_head(&model), ..net.of_classes(model.classes) },
+        Err(_) => net,
+    }
+}
+
+impl Net {
+    fn of_classes(self, names: Vec<String>) -> Self {
+        Self { classes: Some(names.len()), class_names: Some(names), ..self }
+    }
+}
+
+/// The head of a model, in the words of a weight file's.
+fn model_head(model: &Model) -> Option<String> {
+    let output = match (model.multi_label, model.classes.len()) {
+        (true, _) => HeadOutput::Sigmoids,
+        (false, 2) => HeadOutput::Sigmoid,
+        (false, _) => HeadOutput::Softmax,
+    };
+    Some(DenseHead::new(model.layers.clone(), output).ok()?.to_string())
 }
 
 /// The net of a model file in int8, whose integers are all looked at.
@@ -190,7 +230,8 @@ fn in_int8(bytes: &[u8], path: &Path) -> Result<Net, Error> {
     match &model.backbone {
         BackbonePart::Integers(backbone) => {
             let integers = Integers::of(backbone);
-            Ok(Net { int8: Some(integers), ..of_record(&model.record, 0) })
+            let net = Net { int8: Some(integers), head: model_head(&model), ..of_record(&model.record, 0) };
+            Ok(net.of_classes(model.classes.clone()))
         }
         _ => Err(Error::IntegersOnly { path: path.to_owned() }),
     }
@@ -206,6 +247,7 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         layout: record.layout.name(),
         width: record.width,
         classes: None,
+        class_names: None,
         head: None,
         notes: Vec::new(),
         stated: Vec::new(),
@@ -222,10 +264,13 @@ fn of_record(record: &Record, parameters: u64) -> Net {
 }
 
 /// Tells what is on the features.
-fn head(head: &FileHead) -> Option<String> {
-    match head {
+fn head(weights: &Weights) -> Option<String> {
+    match &weights.head {
         FileHead::None => None,
-        FileHead::Top => Some("dense".to_owned()),
+        FileHead::Top => weights.params.classes().map(|outputs| match outputs {
+            1 => "dense 1, sigmoid".to_owned(),
+            _ => format!("dense {outputs}, softmax"),
+        }),
         FileHead::Layers(head) => Some(head.to_string()),
         FileHead::Unreadable { reason } => Some(format!("cannot be read: {reason}")),
     }
@@ -246,13 +291,10 @@ fn text(report: &Report) -> String {
             ("license", net.licence.clone().unwrap_or_else(unknown)),
             ("layout", net.layout.to_owned()),
             ("width", net.width.map_or("of its own".to_owned(), |width| width.to_string())),
-            (
-                "classes",
-                net.classes.map_or("no classification top".to_owned(), |classes| classes.to_string()),
-            ),
+            ("classes", classes(net)),
             (
                 "numerics",
-                format!("epsilon {}, padding {}, pixels {}", net.bn_epsilon, net.padding, net.scaling),
+                format!("epsilon {}, padding {}, pixels {}", net.bn_epsilon, net.padding, pixels(net)),
             ),
             ("input", format!("{rows}x{columns}, {}, JPEGs by the {} DCT", net.resize, net.dct)),
         ]);
@@ -266,6 +308,11 @@ fn text(report: &Report) -> String {
         let stated = |stated: &Stated| format!("{} ({}): {}", stated.layer, stated.class, stated.text);
         lines.extend(net.stated.iter().map(|line| ("stated by", stated(line))));
         lines.extend(net.notes.iter().map(|text| ("note", text.clone())));
+        if net.stated.is_empty() && !report.metadata.iter().any(|(key, _)| STATED.contains(&key.as_str())) {
+            let layout =
+                "epsilon, padding, pixels and input as nets of this layout usually have them".to_owned();
+            lines.push(("not stated", layout));
+        }
     }
     if let Some(reason) = &report.no_net {
         lines.push(("no net", reason.clone()));
@@ -283,6 +330,19 @@ fn text(report: &Report) -> String {
         vec![plain(&tensor.name).into_owned(), tensor.shape.clone(), tensor.dtype.clone(), offset]
     });
     format!("{head}\n{}\n", table(&["tensor", "shape", "type", "at byte"], &[3], rows))
+}
+
+/// How many classes there are, and their names as far as they fit a line.
+fn classes(net: &Net) -> String {
+    match (net.classes, &net.class_names) {
+        (None, _) => "no head for classes".to_owned(),
+        (Some(count), None) => count.to_string(),
+        (Some(count), Some(names)) => format!("{count}: {}", cut(&names.join(", "))),
+    }
+}
+
+fn pixels(net: &Net) -> String {
+    parse_scaling(&net.scaling).map_or_else(|_| net.scaling.clone(), |scaling| pixels::scaling(&scaling))
 }
 
 /// Where in a checkpoint the net stands, and what else is in it.

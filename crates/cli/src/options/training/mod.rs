@@ -27,8 +27,8 @@ pub(crate) struct TrainingOptions {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Units of a hidden dense layer with a ReLU between the features and the classes [default: none]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    hidden: Option<u32>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = crate::options::count::hidden_units)]
+    pub(crate) hidden: Option<u32>,
     /// Share of the features, or of what leaves the hidden layer, that dropout sets to zero in training
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value_t = 0.2, value_parser = share)]
     dropout: f64,

@@ -72,6 +72,35 @@ fn settings_that_no_mobilenet_has_are_refused_by_their_node() {
         constant.1 = Ok(Constant::of_integers(vec![2], &[1, 2]));
     });
     assert!(told.unwrap_err().contains("its bias is of whole numbers, and the file states no scale"));
+    let told = changed(&float, |graph| {
+        let conv = of_op(graph, "Conv").next().unwrap();
+        conv.attributes.retain(|(name, _)| *name != "auto_pad" && *name != "pads");
+        conv.attributes.push(("auto_pad", Attribute::Text("VALID")));
+        conv.attributes.push(("pads", Attribute::Integers(vec![0, 0, 1, 1])));
+    });
+    assert!(told.unwrap_err().contains("padding that is not read"));
+    let with_norm = |setting: &'static str, value: i64| {
+        changed(&float, |graph| {
+            graph.constants.push(("ones", Ok(Constant::of_floats(vec![2], &[1.0; 2], 0))));
+            let norm = node("BatchNormalization", vec![(setting, Attribute::Integer(value))]);
+            insert_behind(graph, "Conv", norm, &["ones"; 4]);
+        })
+    };
+    assert!(matches!(with_norm("spatial", 1), Ok(FileHead::Top)));
+    assert!(with_norm("spatial", 0).unwrap_err().contains("statistics for each pixel"));
+    assert!(with_norm("training_mode", 1).unwrap_err().contains("it is in training"));
+    // A kernel that ONNX Runtime has fused, and an operator of several values.
+    let told = changed(&float, |graph| {
+        let conv = of_op(graph, "Conv").next().unwrap();
+        (conv.op, conv.domain) = ("FusedConv", "com.microsoft");
+    });
+    assert!(told.unwrap_err().contains("give the file that was optimized"));
+    let told = changed(&float, |graph| {
+        let conv = of_op(graph, "Conv").next().unwrap();
+        conv.op = "DynamicQuantizeLinear";
+        conv.outputs.push("scale");
+    });
+    assert!(told.unwrap_err().contains("(DynamicQuantizeLinear): such an operator is not read"));
     // Every value that leaves a step comes in bytes of its own scale.
     let told = changed(&integers, |graph| {
         let constants: Vec<&str> = graph.constants.iter().map(|(name, _)| *name).collect();

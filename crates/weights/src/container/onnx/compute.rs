@@ -63,6 +63,12 @@ impl<'a> Call<'_, 'a> {
     pub(super) fn border(&self) -> Option<Border> {
         match self.attribute("auto_pad") {
             Some(Attribute::Text("SAME_UPPER")) => return Some(Border::Same),
+            // Which runtimes read in two ways.
+            Some(Attribute::Text("VALID"))
+                if self.list("pads").is_some_and(|pads| pads.iter().any(|pad| *pad != 0)) =>
+            {
+                return None;
+            }
             None | Some(Attribute::Text("NOTSET" | "VALID")) => {}
             _ => return None,
         }
@@ -80,8 +86,13 @@ impl<'a> Call<'_, 'a> {
     }
 
     pub(super) fn batch_norm(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {
-        if self.integer("training_mode", 0) != 0 {
+        // Before version 7 a node says that it is not in training.
+        let is_test = !(1..7).contains(&self.facts.opset) || self.integer("is_test", 0) != 0;
+        if self.integer("training_mode", 0) != 0 || !is_test {
             return self.opaque(trace, "it is in training; export the net in evaluation mode");
+        }
+        if self.integer("spatial", 1) == 0 {
+            return self.opaque(trace, "it has statistics for each pixel");
         }
         let norm = Norm {
             gamma: self.need_constant(1)?,
@@ -114,13 +125,36 @@ impl<'a> Call<'_, 'a> {
             None => self.float("value", 0.0) == 0.0,
         };
         let amounts = self.list_or_input("pads", 1)?.filter(|list| list.len().is_multiple_of(2));
-        let Some(amounts) = amounts.filter(|_| constant_mode && zero && self.input(3).is_none()) else {
+        let axes = self.list_or_input("axes", 3)?.filter(|_| self.input(3).is_some());
+        let Some(amounts) =
+            amounts.filter(|_| constant_mode && zero && axes.is_some() == self.input(3).is_some())
+        else {
             return self
                 .opaque(trace, "it puts something else than a fixed number of zeros around the image");
         };
         let (before, behind) = amounts.split_at(amounts.len() / 2);
         let pairs: Vec<[i64; 2]> = before.iter().zip(behind).map(|(a, b)| [*a, *b]).collect();
-        trace.pad(self.need(0)?, &pairs, self.name)
+        match axes {
+            None => trace.pad(self.need(0)?, &pairs, self.name),
+            Some(axes) => match self.of_all_axes(&axes, &pairs)? {
+                Some(pairs) => trace.pad(self.need(0)?, &pairs, self.name),
+                None => self.opaque(trace, format!("it pads the axes {axes:?}")),
+            },
+        }
+    }
+
+    /// What is put around all axes of the first input, where it is stated for some; `None` if they are not its own.
+    fn of_all_axes(&self, axes: &[i64], pairs: &[[i64; 2]]) -> Result<Option<Vec<[i64; 2]>>, Refusal> {
+        let Value::Flow(flow) = self.need(0)? else { return Ok(None) };
+        let mut all = vec![[0; 2]; flow.axes.len()];
+        for (&axis, &pair) in axes.iter().zip(pairs) {
+            let axis = if axis < 0 { axis + all.len() as i64 } else { axis };
+            match usize::try_from(axis).ok().and_then(|axis| all.get_mut(axis)) {
+                Some(place) if *place == [0; 2] => *place = pair,
+                _ => return Ok(None),
+            }
+        }
+        Ok((axes.len() == pairs.len()).then_some(all))
     }
 
     pub(super) fn mean(&self, trace: &mut Trace<'a>) -> Result<Value<'a>, Refusal> {

@@ -13,6 +13,12 @@ use super::tensor::{NoValues, Stock};
 use super::unread::unread;
 use crate::traced::{Binary, Constant, Kind, NodeName, Refusal, Trace, Value};
 
+/// The domain of ONNX Runtime's own operators, with which those of its parts begin.
+const RUNTIME: &str = "com.microsoft";
+/// Why most of them are not read.
+const OPTIMIZED: &str =
+    "such an operator stands in files that ONNX Runtime has optimized; give the file that was optimized";
+
 /// The values of a graph by their names, while its nodes are gone through.
 pub(super) struct Values<'a> {
     by_name: BTreeMap<&'a str, Value<'a>>,
@@ -100,8 +106,10 @@ impl<'a> Call<'_, 'a> {
         if self.node.attributes.iter().any(|(_, value)| matches!(value, Attribute::Graph)) {
             return self.opaque(trace, "it runs a graph of its own, which is not read");
         }
-        if !matches!(self.node.domain, "" | "ai.onnx" | "com.microsoft") {
-            return self.opaque(trace, "it is none of ONNX' own operators");
+        if !matches!(self.node.domain, "" | "ai.onnx" | RUNTIME) {
+            let is_of_runtime = self.node.domain.starts_with(RUNTIME);
+            return self
+                .opaque(trace, if is_of_runtime { OPTIMIZED } else { "it is none of ONNX' own operators" });
         }
         match self.node.op {
             "Conv" => self.convolution(trace),
@@ -161,6 +169,7 @@ impl<'a> Call<'_, 'a> {
             "QLinearConv" | "QLinearAdd" | "QLinearGlobalAveragePool" | "QGemm" | "QLinearMatMul" => {
                 integers::run(self.node.op, self.inputs, &self.quantized_settings(), trace, self.name)
             }
+            _ if self.node.domain == RUNTIME => self.opaque(trace, OPTIMIZED),
             _ => self.opaque(trace, "such an operator is not read"),
         }
     }
@@ -205,5 +214,75 @@ impl<'a> Call<'_, 'a> {
             }
             Value::Sizes => Ok(Value::Sizes),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traced::{Axis, Constant, Flow, NCHW, Pads};
+
+    /// The step that a node gives which reads an image and constants, or why it is not read.
+    fn given(
+        node: Node<'static>,
+        constants: &[(&'static str, Constant<'static>)],
+    ) -> Result<Kind<'static>, String> {
+        let mut trace = Trace::of_file(1 << 16);
+        let mut values = Values::new(Facts { opset: 18, reads_integers: false });
+        let image = trace.input(&NodeName::new("image", "Input"), &NCHW, None).unwrap();
+        values.put("image", image);
+        constants.iter().for_each(|(name, constant)| values.put_constant(name, Ok(constant.clone())));
+        values.run(&mut trace, node).map_err(|refusal| format!("{refusal:?}"))?;
+        let Some(Value::Flow(Flow { step, axes })) = values.get("out").cloned() else { panic!("no value") };
+        match trace.steps.swap_remove(step).kind {
+            Kind::Opaque { reason } => Err(reason),
+            kind => {
+                assert_eq!(axes, [Axis::N, Axis::C, Axis::H, Axis::W]);
+                Ok(kind)
+            }
+        }
+    }
+
+    fn node(op: &'static str, inputs: &[&'static str]) -> Node<'static> {
+        Node { name: "node", op, inputs: inputs.to_vec(), outputs: vec!["out"], ..Node::default() }
+    }
+
+    fn integers(values: &[i64]) -> Constant<'static> {
+        Constant::of_integers(vec![values.len()], values)
+    }
+
+    #[test]
+    fn padding_of_named_axes_is_padding_of_the_image() {
+        let pad = |axes: &[i64], amounts: &[i64]| {
+            let pads = [("amounts", integers(amounts)), ("axes", integers(axes))];
+            given(node("Pad", &["image", "amounts", "", "axes"]), &pads)
+        };
+        for axes in [[2, 3], [-2, -1]] {
+            let Ok(Kind::Pad(pads)) = pad(&axes, &[0, 1, 2, 3]) else { panic!("{axes:?}") };
+            assert_eq!(pads, Pads { top: 0, left: 1, bottom: 2, right: 3 });
+        }
+        let Ok(Kind::Pad(pads)) = pad(&[3], &[1, 2]) else { panic!("one axis") };
+        assert_eq!(pads, Pads { top: 0, left: 1, bottom: 0, right: 2 });
+        for (axes, amounts) in
+            [(&[4][..], &[1, 1][..]), (&[2, 3], &[1, 1]), (&[2, 2], &[1, 1, 1, 1]), (&[-5], &[1, 1])]
+        {
+            assert!(pad(axes, amounts).is_err(), "{axes:?}");
+        }
+    }
+
+    #[test]
+    fn dropout_in_training_is_refused() {
+        let flag = |value: i64| [("ratio", integers(&[0])), ("training", integers(&[value]))];
+        let dropout = |value| given(node("Dropout", &["image", "ratio", "training"]), &flag(value));
+        assert!(matches!(dropout(0), Ok(Kind::Input)));
+        assert!(dropout(1).unwrap_err().contains("evaluation mode"));
+    }
+
+    #[test]
+    fn operators_of_an_optimizer_are_named_as_such() {
+        for (domain, op) in [(RUNTIME, "FusedConv"), ("com.microsoft.nchwc", "Conv")] {
+            assert_eq!(given(Node { domain, ..node(op, &["image"]) }, &[]).unwrap_err(), OPTIMIZED);
+        }
+        assert_ne!(given(node("Mod", &["image"]), &[]).unwrap_err(), OPTIMIZED);
     }
 }

@@ -36,6 +36,8 @@ use value::Value;
 const MAX_PICKLE: u64 = 16 << 20;
 /// A number that the first pickle of an older file holds, little-endian.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// Bytes in which it stands, and that every such file has.
+const SHORTEST: usize = 64;
 /// The version that the second one holds.
 const VERSION: i64 = 1001;
 
@@ -96,6 +98,17 @@ pub(super) fn parse_zip<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a
 pub(super) fn parse_pickle<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     let reader = Reader { path, kind: ContainerKind::TorchPickle, length: bytes.len() as u64 };
     limit(path, "bytes", reader.length, MAX_FILE)?;
+    if bytes.len() >= SHORTEST && !bytes[..SHORTEST].windows(MAGIC.len()).any(|window| window == MAGIC) {
+        let state = format!("pickle.load(open('{}', 'rb'))", path.display());
+        return Err(Error::Foreign {
+            path: path.into(),
+            what: "a pickle that `torch.save` did not write".to_owned(),
+            advice: format!(
+                "if you trust it, save its tensors in Python: `import pickle, torch` and `torch.save({{k: torch.as_tensor(v) for k, \
+                 v in {state}.items()}}, 'weights.pth')`"
+            ),
+        });
+    }
     let mut at = 0;
     let mut next = |what: &str, right: &dyn Fn(&Pickle<'a>) -> bool| {
         let start = at;

@@ -115,7 +115,8 @@ fn read<'a>(
     let shape = Shape::new(&dims).map_err(|error| error.to_string())?;
     let elements = shape.elements() as u64;
     let end = end(view).ok_or("its sizes and strides overflow")?;
-    if end > count || elements > count {
+    // A stride of zero repeats values, so there may be more of them than the storage has: `room` is their limit.
+    if end > count {
         return Err(format!(
             "shape {shape} at {} with strides {:?} does not fit its storage of {} values",
             view.offset, view.strides, count

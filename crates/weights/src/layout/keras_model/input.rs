@@ -4,7 +4,7 @@ use icecap_graph::{MAX_SIDE, MIN_SIDE};
 use serde_json::Value;
 
 use super::base::{self, CHANNELS};
-use super::config::{dtype, flag, shape, text};
+use super::config::{dtype, flag, number, shape, text};
 use super::graph::{Graph, TRAINS};
 use super::layer::Kind;
 use super::operator::Affine;
@@ -86,7 +86,9 @@ pub(super) struct Input {
 /// Such a layer that is called as in training.
 pub(super) fn is_identity(graph: &Graph<'_>, node: usize) -> Result<bool, Refusal> {
     let class = graph.class(node);
-    let is = IDENTITIES.contains(&class)
+    // It puts zeros where all channels have one value, and for zero that changes nothing.
+    let masks = class == "Masking" && number(graph.config(node), "mask_value").unwrap_or(0.0) != 0.0;
+    let is = (IDENTITIES.contains(&class) && !masks)
         || graph.layers.0[graph.nodes[node].layer].kind() == Kind::Input
         || (class == "Activation"
             && super::activation::of_config(graph.config(node)) == super::activation::Activation::Linear);

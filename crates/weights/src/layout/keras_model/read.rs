@@ -18,7 +18,7 @@ use crate::dense_head::{FileHead, HeadBuilder, HeadOutput};
 use crate::layout::described::{Described, Stated};
 use crate::layout::named::Source;
 use crate::record::key;
-use crate::vocabulary;
+use crate::{NOTES_OF_SCALING, NOTES_OF_SIZE, vocabulary};
 
 /// Reads the description of a model whose tensors `file` has.
 ///
@@ -144,9 +144,10 @@ fn state(graph: &Graph<'_>, input: &Input, padding: Padding, described: &mut Des
         };
         put(key::SCALING, vocabulary::scaling_text(&scaling));
     } else {
-        described.notes.push(
-            "no layer of the model scales its pixels; -1..1 is taken, to which Keras' preprocess_input scales them".to_owned(),
-        );
+        described.notes.push(format!(
+            "{}; -1..1 is taken, to which Keras' preprocess_input scales them",
+            NOTES_OF_SCALING[0]
+        ));
     }
     // Keras reads folders by TensorFlow's decoder.
     put(key::DCT, Dct::Fast.to_string());
@@ -157,7 +158,7 @@ fn state(graph: &Graph<'_>, input: &Input, padding: Padding, described: &mut Des
         }
         None => {
             let size = vocabulary::size_text([USUAL_SIDE; 2]);
-            described.notes.push(format!("the model states no size of its input; {size}x{size} is taken"));
+            described.notes.push(format!("{}; {size}x{size} is taken", NOTES_OF_SIZE[0]));
             put(key::SIZE, size);
         }
     }

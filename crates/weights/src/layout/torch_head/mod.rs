@@ -16,7 +16,9 @@ use self::plan::{Plan, Step, plan};
 use super::order::AxisOrder;
 use crate::container::Container;
 use crate::shown::shown;
-use crate::{Activation, BatchNormValues, FileHead, HeadBuilder, HeadOutput, NOTE_OF_ACTIVATION};
+use crate::{
+    Activation, BatchNormValues, FileHead, HeadBuilder, HeadOutput, NOTE_OF_ACTIVATION, NOTE_OF_CHOICE,
+};
 
 /// The epsilon of `BatchNorm1d` where nobody sets another; a state dict does not tell it.
 const EPSILON: f64 = 1e-5;
@@ -73,7 +75,7 @@ impl Given<'_> {
                 "{NOTE_OF_ACTIVATION} {places} of its head; {} is taken, as most have it",
                 Activation::Relu
             )],
-            (Some(chosen), _) => vec![format!("{chosen} is taken as the activation {places} of the head")],
+            (Some(chosen), _) => vec![format!("{chosen} {NOTE_OF_CHOICE} {places} of the head")],
         }
     }
 

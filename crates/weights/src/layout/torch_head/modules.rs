@@ -23,6 +23,9 @@ pub(super) struct Module {
     pub(super) layer: Layer,
 }
 
+/// What the layers that are read call their tensors.
+const VARIABLES: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
+
 /// Sorts tensors into modules, in the order of their names with numbers counted as numbers.
 ///
 /// # Errors
@@ -33,15 +36,19 @@ pub(super) fn modules(tensors: &BTreeMap<String, Shape>) -> Result<Vec<Module>, 
         let (module, variable) = name.rsplit_once('.').unwrap_or(("", name));
         parts.entry(module).or_default().insert(variable, *shape);
     }
-    let mut modules = Vec::new();
+    let (mut modules, mut others) = (Vec::new(), Vec::new());
     for (name, variables) in parts {
-        let layer = layer(&variables).ok_or_else(|| {
-            let (variable, shape) =
-                variables.first_key_value().map_or(("", Shape::of([])), |(v, s)| (*v, *s));
-            let tensor = if name.is_empty() { variable.to_owned() } else { format!("{name}.{variable}") };
-            format!("tensor '{}' of shape {shape} is of no layer that is read in a head", shown(&tensor))
-        })?;
-        modules.push(Module { name: name.to_owned(), layer });
+        match layer(&variables) {
+            Some(layer) => modules.push(Module { name: name.to_owned(), layer }),
+            None => others.extend(variables.into_iter().map(|(variable, shape)| (name, variable, shape))),
+        }
+    }
+    // What no layer calls a tensor says more than what many do.
+    let strange = others.iter().find(|(_, variable, _)| !VARIABLES.contains(variable));
+    if let Some((name, variable, shape)) = strange.or(others.first()) {
+        let tensor = if name.is_empty() { (*variable).to_owned() } else { format!("{name}.{variable}") };
+        let tensor = shown(&tensor);
+        return Err(format!("tensor '{tensor}' of shape {shape} is of no layer that is read in a head"));
     }
     modules.sort_by(|a, b| natural(&a.name, &b.name));
     Ok(modules)

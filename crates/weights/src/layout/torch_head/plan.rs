@@ -140,8 +140,33 @@ fn ordered(modules: Vec<Module>, features: usize) -> Result<Vec<Module>, String>
             return Err(format!("its layers {} fit each other in more than one order", names.join(", ")));
         }
     };
+    if let Some(pair) = beside(&order.iter().map(|&index| &modules[index]).collect::<Vec<_>>(), features) {
+        let [last, first] = pair.map(|module| shown(&module.name));
+        return Err(format!(
+            "'{last}' gives as many values as the {features} pooled features, and '{first}' may read either: whether the one stands \
+             before the other or beside it, as a gate does, is not told"
+        ));
+    }
     let mut modules: Vec<Option<Module>> = modules.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|index| modules[index].take()).collect())
+}
+
+/// Two layers of modules of different names, of which the second could read the features as well as what the first gives.
+fn beside<'m>(ordered: &[&'m Module], features: usize) -> Option<[&'m Module; 2]> {
+    let reads_features =
+        |module: &Module| matches!(module.layer, Layer::Dense { inputs, .. } if inputs == features);
+    let begins = |module: &Module| {
+        reads_features(module) || matches!(module.layer, Layer::Norm { values, .. } if values == features)
+    };
+    let dense = ordered.iter().position(|module| reads_features(module))?;
+    let pairs = ordered.windows(2).skip(dense);
+    let mut apart = pairs.filter(|pair| begins(pair[1]) && stem(&pair[0].name) != stem(&pair[1].name));
+    apart.next().map(|pair| [pair[0], pair[1]])
+}
+
+/// A module's name without the numbers at its end: `classifier` of `classifier.4.0`, `fc` of `fc2`.
+fn stem(name: &str) -> &str {
+    name.trim_end_matches(|end: char| end.is_ascii_digit() || end == '.' || end == '_')
 }
 
 /// Goes on with every layer that fits `width` values; two whole orders are enough to know.

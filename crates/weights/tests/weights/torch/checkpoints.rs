@@ -250,6 +250,7 @@ fn of_several_nets_none_is_guessed() {
     let (pickle, tensors) = checkpoint(&[("last", &own), ("best", &other)]);
     let error = read(&torch_zip(&pickle, &tensors), false).unwrap_err().to_string();
     assert!(error.contains("2 nets, under last, best"), "{error}");
+    assert!(error.contains("weights_only=False)['last'], 'weights.pth')"), "{error}");
     let both = [prefixed(&plain, "encoder_q.", 0), prefixed(&halved, "encoder_k.", 1000)].concat();
     let error = read(&safetensors(&both), false).unwrap_err().to_string();
     assert!(error.contains("encoder_k") && error.contains("encoder_q"), "{error}");

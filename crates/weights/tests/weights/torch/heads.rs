@@ -177,7 +177,16 @@ fn what_fits_no_chain_is_named_and_leaves_the_net() {
         (&[("a.weight", &[3, 9]), ("b.weight", &[4, 9])], "'a', 'b' make no chain"),
         (&[("a.weight", &[9, 9]), ("b.weight", &[9, 9])], "in more than one order"),
         (&[("fc.weight", &[9])], "'fc.weight' of shape [9] is of no layer"),
+        (
+            &[("gate.0.weight", &[4, 9]), ("gate.2.weight", &[9, 4]), ("fc.weight", &[3, 9])],
+            "'gate.2' gives as many values as the 9 pooled features, and 'fc' may read either",
+        ),
         (&[("fc.weight_g", &[3, 1]), ("fc.weight_v", &[3, 9])], "'fc.weight_g'"),
+        (&[("fc.bias", &[3]), ("fc.weight_orig", &[3, 9])], "'fc.weight_orig'"),
+        (
+            &[("fc.bias", &[3]), ("fc.parametrizations.weight.original0", &[3, 1])],
+            "'fc.parametrizations.weight",
+        ),
         (&[("norm.weight", &[9]), ("norm.bias", &[9]), ("fc.weight", &[3, 9])], "'norm.bias'"),
         (&[("se.weight", &[4, 9, 1, 1])], "'se.weight'"),
         (&[("classifier.weight", &[3, 9, 1, 1])], "'classifier.weight'"),
@@ -186,6 +195,12 @@ fn what_fits_no_chain_is_named_and_leaves_the_net() {
         let reason = weights.head.unreadable().unwrap_or_else(|| panic!("{head:?}"));
         assert!(reason.contains(expected), "{reason}");
         assert_eq!(weights.params.classes(), None);
+    }
+    // Of one module, or of modules that are counted, layers stand behind each other.
+    for pair in [["classifier.1", "classifier.4"], ["classifier.1", "classifier.4.0"], ["fc1", "fc2"]] {
+        let [first, second] = pair.map(|module| format!("{module}.weight"));
+        let weights = open(Layout::Torchvision, &[(&*first, &[9, 9]), (&*second, &[3, 9])]);
+        assert!(matches!(weights.head, FileHead::Layers(_)), "{:?}", weights.head);
     }
     let mut tensors = renamed(&net::tensors(&net::tiny(), None), Layout::Torchvision);
     let kernel = Tensor::plain("fc.weight", tensors.len(), &[3, 9], &[0.0; 27]);

@@ -272,6 +272,21 @@ fn deeper_nets_are_named() {
     assert!(error.contains("'blocks.1.2' is a block more") && error.contains("mobilenetv2_110d"), "{error}");
 }
 
+/// Refuses: PyTorch | a net that was prepared for quantization, or whose weights are computed from others | the first such tensor
+#[test]
+fn what_only_a_training_has_inside_the_net_is_named() {
+    for (name, advice) in [
+        ("features.0.0.weight_fake_quant.scale", "prepare_qat"),
+        ("features.0.0.weight_orig", "prune.remove"),
+        ("features.0.0.parametrizations.weight.original0", "remove_parametrizations"),
+    ] {
+        let mut more = renamed(&net::tensors(&net::tiny(), None), Layout::Torchvision);
+        more.push(Tensor::plain(name, more.len(), &[1], &[1.0]));
+        let error = from_bytes(&safetensors(&more), "file").unwrap_err().to_string();
+        assert!(error.contains(&format!("'{name}'")) && error.contains(advice), "{error}");
+    }
+}
+
 #[test]
 fn missing_and_extra_tensors_are_named_as_the_file_names_them() {
     let tensors = net::tensors(&net::tiny(), Some(10));

@@ -8,10 +8,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use icecap::advanced::data::{Digest, Part, SplitRow};
+use icecap::advanced::data::{Digest, Limits, Part, SplitRow};
 
-/// The largest photo that is read to be compared, in bytes: larger ones are not used as photos either.
-const LARGEST: u64 = 64 << 20;
+/// The largest photo that is read to be compared, in bytes: by default larger ones are not used as photos either.
+fn largest() -> u64 {
+    Limits::default().file_bytes
+}
 
 /// Photos with the parts that they had.
 pub(super) struct Known {
@@ -132,11 +134,11 @@ fn below_class<'a>(photo: &'a Path, class: &str) -> Option<&'a Path> {
 
 fn length(file: &Path) -> Option<u64> {
     let about = std::fs::metadata(file).ok()?;
-    (about.is_file() && about.len() <= LARGEST).then_some(about.len())
+    (about.is_file() && about.len() <= largest()).then_some(about.len())
 }
 
 fn hash(file: &Path) -> Option<Digest> {
-    icecap::advanced::kernels::with_mapped_file(file, LARGEST, Digest::of).ok()
+    icecap::advanced::kernels::with_mapped_file(file, largest(), Digest::of).ok()
 }
 
 #[cfg(test)]
