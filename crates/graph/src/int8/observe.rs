@@ -31,7 +31,7 @@ pub(crate) struct Team<'a> {
 pub(crate) struct Observed {
     spec: Spec,
     /// Of each block: the smallest and the largest value that left it.
-    ranges: Vec<[f64; 2]>,
+    pub(crate) ranges: Vec<[f64; 2]>,
     /// By the Keras name of a layer: the mean of each channel that leaves it.
     means: BTreeMap<String, Vec<f64>>,
 }
@@ -71,11 +71,6 @@ impl Observed {
         let photos = photos.len() as f64;
         sum.means.values_mut().flatten().for_each(|mean| *mean /= photos);
         Ok(sum)
-    }
-
-    /// Returns the range of what leaves each block, both ends at this share of what was reached.
-    pub(crate) fn shortened(&self, share: f64) -> Vec<[f64; 2]> {
-        self.ranges.iter().map(|range| range.map(|end| end * share)).collect()
     }
 
     /// Returns the mean of each channel of a convolution's sums.

@@ -187,7 +187,7 @@ fn corrected_biases_bring_the_means_to_those_of_f32() {
     let net = Arc::new(Net::new(&params));
     let team = Team { isa: Isa::best(), threads: &threads, progress: &|_| ControlFlow::Continue(()) };
     let observed = Observed::of(&net, SIZE, &seen, team).unwrap();
-    let plain = IntegerNet::from_observed(&params, &observed.shortened(0.8), &observed).unwrap();
+    let plain = IntegerNet::from_observed(&params, &observed.ranges, &observed).unwrap();
     // Biases that are off, as those of rounded weights are, only more so.
     let mut off = plain;
     for (at, bias) in ConvLayer::all().enumerate() {
