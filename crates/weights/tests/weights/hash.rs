@@ -146,7 +146,7 @@ fn a_bad_or_untrue_metadata_value_is_named_with_its_key() {
         ("width", "wide"),
         ("bn_epsilon", "-0.001"),
         ("padding", "valid"),
-        ("scaling", "0..1"),
+        ("scaling", "0..2"),
         ("layout", "caffe"),
         ("name", "two\nlines"),
         ("licence", ""),

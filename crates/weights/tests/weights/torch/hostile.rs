@@ -308,10 +308,7 @@ fn wrong_beginnings_and_entries_are_refused() {
     let pickle = state_dict(&tensors);
     for (bytes, expected) in [
         (b"\x80\x02N.".to_vec(), "no magic number of PyTorch's"),
-        (
-            pickle.clone(),
-            "a pickle that `torch.save` did not write, which holds no weights that are read here",
-        ),
+        (pickle.clone(), "a pickle that `torch.save` did not write"),
         ([&legacy_start()[..15], b"\x80\x02K\x01."].concat(), "no format version of PyTorch's"),
         ([&legacy_start()[..21], b"\x80\x02K\x01."].concat(), "no record of the system of PyTorch's"),
         ([&legacy_start()[..], &pickle, b"\x80\x02}."].concat(), "no list of storages of PyTorch's"),
