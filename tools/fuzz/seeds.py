@@ -4,12 +4,13 @@
 Neither of the two is needed: `torch.save` pickles a tensor as a call of `torch._utils._rebuild_tensor_v2` on a storage
 that it names, and Python's own pickler does so for a stand-in of these names.
 
-usage: seeds.py GOLDEN
+usage: seeds.py GOLDEN PHOTOS
 """
 
 import argparse
 import collections
 import io
+import json
 import pathlib
 import pickle
 import shutil
@@ -138,10 +139,25 @@ CONFIGS = {
 }
 
 
+def photos(path):
+    """The small photos of a golden file: its tensors whose names begin with `file `."""
+    whole = path.read_bytes()
+    (length,) = struct.unpack("<Q", whole[:8])
+    values = whole[8 + length :]
+    for name, tensor in json.loads(whole[8 : 8 + length]).items():
+        start, end = tensor.get("data_offsets", (0, 0))
+        if name.startswith("file ") and end - start < 1 << 16:
+            yield values[start:end]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("golden", type=pathlib.Path)
-    golden = parser.parse_args().golden
+    parser.add_argument("photos", type=pathlib.Path, help="the folder of awkward_photos.safetensors")
+    options = parser.parse_args()
+    golden = options.golden
+    for number, photo in enumerate(photos(options.photos / "awkward_photos.safetensors")):
+        (folder("photo") / str(number)).write_bytes(photo)
     for path in golden.glob("*.safetensors"):
         shutil.copy(path, folder("safetensors"))
     for path in (golden / "hdf5").glob("*.h5"):

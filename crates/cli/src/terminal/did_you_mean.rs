@@ -76,12 +76,9 @@ fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
             (Some((stem, ending)), Some((_, same))) if ending == same => stem.chars().count(),
             _ => text.chars().count(),
         };
-        (name != asked && apart <= forgiven(letters)).then_some((apart, name))
+        // Of one or two letters everything short is a few letters away.
+        (name != asked && letters >= 3 && apart <= forgiven(letters)).then_some((apart, name))
     };
-    // Of one or two letters everything short is a few letters away.
-    if text.chars().count() < 3 {
-        return None;
-    }
     names.filter_map(score).min().map(|(_, name)| name)
 }
 

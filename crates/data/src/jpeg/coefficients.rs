@@ -6,7 +6,7 @@ use super::skeleton::{Component, Frame, Scan, Skeleton, broken, truncated};
 use super::tables::{Code, Tables, ZIGZAG};
 use crate::Result;
 
-/// The coefficients and the samples of one channel; kept from photo to photo.
+/// The coefficients of one channel; kept from photo to photo.
 #[derive(Debug, Default)]
 pub(super) struct Channel {
     /// Blocks in a row, and rows, with those that only fill the last units.
@@ -35,6 +35,12 @@ impl Channel {
         let rows = if one_row { usize::from(component.down) } else { down };
         self.blocks.clear();
         self.blocks.resize(rows * across * 64, 0);
+    }
+
+    /// Gives the memory of more than `kept` coefficients back.
+    pub(super) fn shrink_to(&mut self, kept: usize) {
+        self.blocks.truncate(kept);
+        self.blocks.shrink_to(kept);
     }
 
     fn take_divisors(&mut self, tables: &Tables, component: &Component) -> Result<()> {

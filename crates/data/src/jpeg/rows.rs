@@ -14,6 +14,9 @@ use crate::Result;
 /// The most channels that a JPEG has here.
 const CHANNELS: usize = 4;
 
+/// Coefficients that a channel keeps for the next photo: those of some four megapixels.
+const KEPT: usize = 4 << 20;
+
 /// What is kept from photo to photo.
 #[derive(Debug, Default)]
 pub(super) struct RowBuffers {
@@ -47,7 +50,9 @@ pub(super) fn rows(
     }
     scans.all(channels)?;
     let units = usize::from(frame.height).div_ceil(usize::from(frame.largest_sampling().1) * 8);
-    (0..units).try_for_each(|row| image.unit_row(row, row, channels))
+    let made = (0..units).try_for_each(|row| image.unit_row(row, row, channels));
+    channels.iter_mut().for_each(|channel| channel.shrink_to(KEPT));
+    made
 }
 
 /// The image as far as it is made.

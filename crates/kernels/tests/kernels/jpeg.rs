@@ -176,7 +176,7 @@ fn every_instruction_sets_choice_agrees_with_the_formulas() {
     check_inverse(&choices);
     check_triangle(&choices);
     check_color(&choices);
-    finish(&choices, 300);
+    finish(&choices, 200);
 }
 
 #[test]

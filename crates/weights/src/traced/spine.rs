@@ -202,7 +202,7 @@ impl<'t, 'a> Walk<'t, 'a> {
         let mut reason = format!("{}, where MobileNetV2 has {wanted} ('{}')", conv.told(), layer.name());
         if depthwise && layer.block == 0 && conv.window() == [1; 2] {
             reason += "; nets whose first block widens its input by a 1x1 of its own, as Gluon's do (the mobilenetv2-7 of ONNX' \
-                       model zoo), are another net: take an export of PyTorch or Keras (there, mobilenetv2-12)";
+                       model zoo), are another net: take an export of PyTorch or Keras";
         }
         Err(self.refuse(step, reason))
     }
