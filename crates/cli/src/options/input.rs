@@ -150,7 +150,7 @@ pub(crate) struct InputOptions {
     /// Whether a photo is turned as its EXIF orientation says: apply or ignore
     #[arg(long, value_name = "POLICY", default_value = "apply")]
     pub(crate) exif: ExifPolicy,
-    /// How JPEGs are decoded: accurate, as most programs do, or fast, as TensorFlow does [default: as the weights' own program does]
+    /// How JPEGs are decoded: accurate, as most programs do, or fast, as TensorFlow does [default: fast for a model file of Keras, else accurate]
     #[arg(long, value_name = "DCT")]
     pub(crate) dct: Option<Dct>,
     #[command(flatten)]

@@ -72,7 +72,7 @@ pub(crate) struct Basis {
     pub(crate) ema: bool,
     pub(crate) size: [usize; 2],
     pub(crate) resize: String,
-    /// Missing in runs of builds that knew one transform alone.
+    /// Missing in runs of builds that knew the accurate transform alone.
     pub(crate) dct: Option<String>,
     /// Units of the head's hidden layer; missing where there is none.
     pub(crate) hidden: Option<u32>,

@@ -66,18 +66,19 @@ impl<'a> Bits<'a> {
 
     /// The next byte of data, or one of ones.
     fn next_byte(&mut self) -> u8 {
-        match self.bytes.get(self.at..) {
-            Some([0xFF, 0, ..]) => {
-                self.at += 2;
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let fill = rest.iter().take_while(|&&byte| byte == 0xFF).count();
+        // Any number of fill bytes may stand in front of a marker, where the data ends, and of a stuffed zero.
+        match (fill, rest.get(fill)) {
+            (0, Some(&byte)) => {
+                self.at += 1;
+                return byte;
+            }
+            (1.., Some(0)) => {
+                self.at += fill + 1;
                 return 0xFF;
             }
-            // Fill bytes may stand in front of a marker, where the data ends.
-            Some([0xFF, ..]) => self.at = self.bytes.len(),
-            Some([byte, ..]) => {
-                self.at += 1;
-                return *byte;
-            }
-            _ => {}
+            _ => self.at = self.bytes.len(),
         }
         self.padding += 8;
         0xFF

@@ -288,6 +288,11 @@ impl<'a> Pass<'a> {
                 break;
             }
             at += usize::from(zeros);
+            if value == 0 {
+                // Sixteen zeros.
+                at += 1;
+                continue;
+            }
             let place = ZIGZAG.get(at).ok_or_else(|| broken("more than 64 coefficients in a block"))?;
             block[usize::from(*place)] = (value << self.scan.low_bit) as i16;
             at += 1;

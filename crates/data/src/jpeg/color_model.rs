@@ -21,8 +21,9 @@ impl ColorModel {
             (4, Some(0)) => ColorModel::Four(FourChannels::InvertedCmyk),
             (4, Some(_)) => ColorModel::Four(FourChannels::Ycck),
             (4, None) => ColorModel::Four(FourChannels::Cmyk),
-            (_, Some(0)) if !skeleton.hints.jfif => ColorModel::Rgb,
-            _ if ids == *b"RGB" => ColorModel::Rgb,
+            _ if skeleton.hints.jfif => ColorModel::Ycc,
+            (_, Some(0)) => ColorModel::Rgb,
+            (_, None) if ids == *b"RGB" => ColorModel::Rgb,
             _ => ColorModel::Ycc,
         }
     }

@@ -1,7 +1,8 @@
 //! From a JPEG's skeleton to the rows of its image, one behind the other: entropy decoding, the inverse cosine
 //! transform, and samples for each pixel; a row of units at a time where the file allows it.
 //!
-//! The bits are libjpeg's (`libjpeg-turbo` with its vector code), for either transform.
+//! For what an encoder makes of 8-bit samples the bits are libjpeg's (`libjpeg-turbo`), for either transform. But a progressive
+//! file that lacks passes is shown as it stands, where libjpeg smooths over the edges of blocks.
 
 use icecap_kernels::Isa;
 use icecap_kernels::jpeg::{Dct, Dequantize, inverse_dct};
@@ -48,9 +49,9 @@ pub(super) fn rows(
     if skeleton.is_in_one_scan() {
         return scans.row_by_row(channels, &mut |row, channels| image.unit_row(row, 0, channels));
     }
-    scans.all(channels)?;
     let units = usize::from(frame.height).div_ceil(usize::from(frame.largest_sampling().1) * 8);
-    let made = (0..units).try_for_each(|row| image.unit_row(row, row, channels));
+    let made = scans.all(channels);
+    let made = made.and_then(|()| (0..units).try_for_each(|row| image.unit_row(row, row, channels)));
     channels.iter_mut().for_each(|channel| channel.shrink_to(KEPT));
     made
 }

@@ -13,8 +13,8 @@ use crate::{Error, Format, Limits, Result};
 /// Bytes of quantization and Huffman tables that one file may define. Usual files have 600 for each scan.
 const TABLE_BYTES: u64 = 256 << 10;
 
-/// Bytes that one restart marker takes: its offset.
-pub(super) const RESTART_BYTES: u64 = size_of::<usize>() as u64;
+/// Bytes that one restart marker takes: its offset, in a list that grows by doubling.
+pub(super) const RESTART_BYTES: u64 = 2 * size_of::<usize>() as u64;
 
 pub(super) const SOI: u8 = 0xD8;
 pub(super) const EOI: u8 = 0xD9;
@@ -261,6 +261,7 @@ impl Walk {
             }
             at = marker + 2;
         }
+        scan.restarts.shrink_to_fit();
         self.restarts += scan.restarts.len() as u64;
         scan.data = start..end;
         Ok(end)
@@ -342,7 +343,10 @@ fn scan(body: &[u8], frame: &Frame) -> Result<Scan> {
     }
     let mut members = Vec::with_capacity(count);
     for pair in rest[..count * 2].chunks_exact(2) {
-        let index = frame.components.iter().position(|c| c.id == pair[0]);
+        // Names may stand twice, as in 1, 1, 1: then each means the next channel of that name.
+        let free = |index: &usize| !members.iter().any(|(member, _)| member == index);
+        let named = (0..frame.components.len()).filter(|&index| frame.components[index].id == pair[0]);
+        let index = named.into_iter().find(free);
         members.push((index.ok_or_else(|| broken("a scan of an unknown channel"))?, pair[1]));
     }
     let [start, end, bits] = [rest[count * 2], rest[count * 2 + 1], rest[count * 2 + 2]];

@@ -81,6 +81,44 @@ fn jpegs_of_every_structure_show_the_same_picture() {
     }
 }
 
+/// A JPEG whose three channels have other names, in its header and in its only scan.
+fn renamed(mut file: Vec<u8>, names: [u8; 3]) -> Vec<u8> {
+    let at = |file: &[u8], marker: u8| file.windows(2).position(|pair| pair == [0xFF, marker]).unwrap();
+    let (frame, scan) = (at(&file, 0xC0), at(&file, 0xDA));
+    for (index, name) in names.into_iter().enumerate() {
+        file[frame + 10 + index * 3] = name;
+        file[scan + 5 + index * 2] = name;
+    }
+    file
+}
+
+#[test]
+fn names_of_channels_tell_the_color_only_where_no_marker_does_and_may_stand_twice() {
+    let file = rgb_jpeg(40, 30, Jpeg::PLAIN);
+    assert!(file.windows(5).any(|text| text == b"JFIF\0"));
+    let shown = read(&file).into_rgb();
+    for names in [*b"RGB", [1, 1, 1], [0, 1, 1], [7, 9, 7]] {
+        assert_eq!(read(&renamed(file.clone(), names)).into_rgb(), shown, "{names:?}");
+    }
+}
+
+#[test]
+fn fill_bytes_in_front_of_a_stuffed_zero_are_passed_over() {
+    let file = rgb_jpeg(120, 90, Jpeg::PLAIN);
+    let scan = file.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let mut filled = file[..scan].to_vec();
+    let mut stuffed = 0;
+    for (at, &byte) in file.iter().enumerate().skip(scan) {
+        if byte == 0xFF && file.get(at + 1) == Some(&0) {
+            filled.extend([0xFF; 2]);
+            stuffed += 1;
+        }
+        filled.push(byte);
+    }
+    assert!(stuffed > 0);
+    assert_eq!(read(&filled).into_rgb(), read(&file).into_rgb());
+}
+
 /// Opens: photos | JPEG of four channels (CMYK, YCCK) | as TensorFlow converts it
 #[test]
 fn four_channels_follow_the_table() {

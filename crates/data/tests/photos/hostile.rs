@@ -172,7 +172,7 @@ fn restart_markers_count_towards_the_decoded_bytes() {
         limits.decoded_bytes = bytes;
         decode(&file, &limits, ExifPolicy::Apply).err().map(|error| error.kind())
     };
-    let markers = 19 * size_of::<usize>() as u64;
+    let markers = 19 * 2 * size_of::<usize>() as u64;
     assert_eq!(error(3600 + markers), None);
     assert_eq!(error(3600 + markers - 1), Some(ErrorKind::Limit));
 }

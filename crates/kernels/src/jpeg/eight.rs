@@ -1,5 +1,5 @@
 //! Eight whole numbers side by side: the few operations that the inverse cosine transforms are written in. The accurate
-//! one works with 32 bits, the fast one with 16, as libjpeg's vector code does; sums and products wrap.
+//! one works with 32 bits, the fast one with 16, as libjpeg's vector code does for it; sums and products wrap.
 
 /// Eight numbers of an instruction set.
 ///

@@ -4,7 +4,8 @@
 //! coefficients --inverse--> samples of a channel --triangle--> samples for each pixel --color--> RGB
 //! ```
 //!
-//! Everything is computed in whole numbers and rounded as libjpeg does, so every instruction set gives libjpeg's bits.
+//! Everything is computed in whole numbers, with the same bits on every instruction set, and rounded as libjpeg does: of
+//! coefficients that an encoder makes of 8-bit samples it makes the same pixels.
 
 mod color;
 mod dct;

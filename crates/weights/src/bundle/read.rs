@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use icecap_graph::Precision;
 use icecap_kernels::Threads;
+use icecap_kernels::jpeg::Dct;
 
 use super::{
     BackbonePart, DCT_FORMAT, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, PINNED,
@@ -287,8 +288,17 @@ pub(super) fn preprocessing(metadata: &Metadata<'_>) -> Result<Preprocessing, Er
         size: metadata.need(key::INPUT_SIZE, vocabulary::size)?,
         resize: metadata.need(key::INPUT_RESIZE, vocabulary::resize)?,
         exif: metadata.need(key::INPUT_EXIF, vocabulary::exif)?,
-        dct: metadata.get(key::INPUT_DCT, vocabulary::dct)?.unwrap_or_default(),
+        dct: dct(metadata)?,
     })
+}
+
+/// How JPEGs are decoded, which the latest format states and no other does.
+fn dct(metadata: &Metadata<'_>) -> Result<Dct, Error> {
+    match format(metadata)? {
+        DCT_FORMAT => metadata.need(key::INPUT_DCT, vocabulary::dct),
+        _ if !metadata.map.contains_key(key::INPUT_DCT) => Ok(Dct::Accurate),
+        other => Err(metadata.refuse(key::INPUT_DCT, format!("format {other} has no such key"))),
+    }
 }
 
 fn classes(text: &str) -> Result<Vec<String>, String> {

@@ -79,6 +79,21 @@ fn the_golden_files_of_format_4_load_and_are_written_byte_for_byte() {
     }
 }
 
+#[test]
+fn the_way_of_decoding_is_stated_by_format_4_and_by_no_other() {
+    let lacking = rewritten(&fast(model(&["a", "b"], false)), |metadata, _| {
+        metadata.remove("input_dct");
+    });
+    assert!(lacking.unwrap_err().to_string().contains("input_dct"));
+    for plain in [model(&["a", "b"], false), three_layers(false)] {
+        let error = rewritten(&plain, |metadata, _| {
+            metadata.insert("input_dct".to_owned(), "fast".to_owned());
+        });
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("input_dct") && error.contains("has no such key"), "{error}");
+    }
+}
+
 fn of_format_4() -> [(&'static str, Model); 2] {
     [
         ("format_4_pinned.safetensors", fast(model(&["a", "b"], false))),

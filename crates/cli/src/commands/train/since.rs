@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use icecap::advanced::data::{Cache, Groups, Inventory, Part, Sample, read_split, split, split_groups};
 use icecap::advanced::graph::UnknownPrecision;
+use icecap::advanced::kernels::jpeg::Dct;
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 
 use super::options::Options;
@@ -70,8 +71,10 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     if options.input.resize.is_none() {
         options.input.resize = Some(resize.parse().map_err(Error::from)?);
     }
-    if let (None, Some(dct)) = (options.input.dct, dct) {
-        options.input.dct = Some(dct.parse().map_err(Error::from)?);
+    if options.input.dct.is_none() {
+        // Runs of builds that knew one transform alone had the accurate one.
+        let dct = dct.map_or(Ok(Dct::Accurate), |text| text.parse());
+        options.input.dct = Some(dct.map_err(Error::from)?);
     }
     Ok(options)
 }
