@@ -150,7 +150,10 @@ pub(crate) struct InputOptions {
     /// Whether a photo is turned as its EXIF orientation says: apply or ignore
     #[arg(long, value_name = "POLICY", default_value = "apply")]
     pub(crate) exif: ExifPolicy,
-    /// How JPEGs are decoded: accurate, as most programs do, or fast, as TensorFlow does [default: fast for a model file of Keras, else accurate]
+    /// How JPEGs are decoded: accurate or fast [default: fast for a model file of Keras]
+    ///
+    /// Accurate is what most programs show, fast what TensorFlow's decode_jpeg gives. Other weights than a model file of Keras
+    /// have the accurate one.
     #[arg(long, value_name = "DCT")]
     pub(crate) dct: Option<Dct>,
     #[command(flatten)]

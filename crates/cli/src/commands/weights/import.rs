@@ -42,7 +42,10 @@ pub(crate) struct Options {
     /// How a photo becomes that size: squash, center-crop, crop or cut [default: what the file states]
     #[arg(long, value_name = "RULE")]
     resize: Option<ResizeMode>,
-    /// How JPEGs are decoded: accurate, as most programs do, or fast, as TensorFlow does [default: fast for a model file of Keras, else accurate]
+    /// How JPEGs are decoded: accurate or fast [default: fast for a model file of Keras]
+    ///
+    /// Accurate is what most programs show, fast what TensorFlow's decode_jpeg gives. Other weights than a model file of Keras
+    /// have the accurate one.
     #[arg(long, value_name = "DCT")]
     dct: Option<Dct>,
     /// Pixel scaling: '-1..1', '0..1', 'mean R,G,B std R,G,B' or 'scale R,G,B shift R,G,B' [default: what the file states]
