@@ -196,11 +196,7 @@ impl<'a> Pass<'a> {
     fn units(&self, channels: &[Channel]) -> (usize, usize) {
         match &self.members[..] {
             [only] => channels[only.channel].used,
-            _ => {
-                let (most_across, most_down) = self.frame.largest_sampling();
-                let units = |side: u16, most: u8| usize::from(side).div_ceil(usize::from(most) * 8);
-                (units(self.frame.width, most_across), units(self.frame.height, most_down))
-            }
+            _ => self.frame.units(),
         }
     }
 

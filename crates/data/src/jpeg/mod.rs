@@ -127,9 +127,8 @@ pub(crate) fn decode_samples(bytes: &[u8], limits: &Limits, turned: bool) -> Res
 /// they come in several scans.
 fn held_bytes(skeleton: &Skeleton) -> u64 {
     let frame = &skeleton.frame;
-    let (across, down) = frame.largest_sampling();
-    let units = |side: u16, most: u8| u64::from(side).div_ceil(u64::from(most) * 8);
-    let units = units(frame.width, across) * units(frame.height, down);
+    let (across, down) = frame.units();
+    let units = (across * down) as u64;
     let blocks: u64 = frame.components.iter().map(|c| units * u64::from(c.across) * u64::from(c.down)).sum();
     skeleton.restarts * RESTART_BYTES + if skeleton.is_in_one_scan() { 0 } else { blocks * 64 * 2 }
 }

@@ -45,13 +45,13 @@ pub(super) fn rows(
     let count = frame.components.len();
     let (channels, planes) = (&mut buffers.channels[..count], &mut buffers.planes[..count]);
     let mut scans = Scans::new(bytes, skeleton);
-    let mut image = Image { frame, how, planes, next: 0, each };
+    let mut image = Image { frame, how, planes, dequantize: Vec::with_capacity(count), next: 0, each };
     if skeleton.is_in_one_scan() {
         return scans.row_by_row(channels, &mut |row, channels| image.unit_row(row, 0, channels));
     }
-    let units = usize::from(frame.height).div_ceil(usize::from(frame.largest_sampling().1) * 8);
     let made = scans.all(channels);
-    let made = made.and_then(|()| (0..units).try_for_each(|row| image.unit_row(row, row, channels)));
+    let made =
+        made.and_then(|()| (0..frame.units().1).try_for_each(|row| image.unit_row(row, row, channels)));
     channels.iter_mut().for_each(|channel| channel.shrink_to(KEPT));
     made
 }
@@ -61,6 +61,8 @@ struct Image<'a> {
     frame: &'a Frame,
     how: Rounding,
     planes: &'a mut [Plane],
+    /// The divisors of each channel, prepared with its first row.
+    dequantize: Vec<Dequantize>,
     /// The next of its rows.
     next: usize,
     each: &'a mut dyn FnMut(&[&[u8]]),
@@ -70,20 +72,19 @@ impl Image<'_> {
     /// Makes what can be made once the coefficients of a row of units are there. In the channels it is row `held`.
     fn unit_row(&mut self, row: usize, held: usize, channels: &[Channel]) -> Result<()> {
         let Rounding { isa, dct } = self.how;
-        for ((channel, plane), component) in
-            channels.iter().zip(&mut *self.planes).zip(&self.frame.components)
-        {
+        for (index, (channel, component)) in channels.iter().zip(&self.frame.components).enumerate() {
+            let plane = &mut self.planes[index];
             if row == 0 {
                 plane.prepare(self.frame, component, channel.across);
+                let divisors = channel.divisors.as_ref().ok_or_else(|| broken("a channel without data"))?;
+                self.dequantize.push(Dequantize::new(dct, divisors));
             }
-            let divisors = channel.divisors.as_ref().ok_or_else(|| broken("a channel without data"))?;
-            let dequantize = Dequantize::new(dct, divisors);
             let down = usize::from(component.down);
             for y in 0..down {
                 let blocks =
                     &channel.blocks[(held * down + y) * channel.across * 64..][..channel.across * 64];
                 let stride = plane.stride;
-                inverse_dct(isa, &dequantize, blocks, plane.block_row(row * down + y), stride);
+                inverse_dct(isa, &self.dequantize[index], blocks, plane.block_row(row * down + y), stride);
             }
         }
         let (width, height) = (usize::from(self.frame.width), usize::from(self.frame.height));

@@ -52,6 +52,13 @@ impl Frame {
         (largest(|c| c.across), largest(|c| c.down))
     }
 
+    /// The units of a scan of all channels: across, and rows of them.
+    pub(super) fn units(&self) -> (usize, usize) {
+        let (across, down) = self.largest_sampling();
+        let units = |side: u16, most: u8| usize::from(side).div_ceil(usize::from(most) * 8);
+        (units(self.width, across), units(self.height, down))
+    }
+
     /// The most units that a scan may be cut into by restart markers: blocks of 8x8 pixels.
     fn blocks(&self) -> u64 {
         u64::from(self.width).div_ceil(8) * u64::from(self.height).div_ceil(8)
