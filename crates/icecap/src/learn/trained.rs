@@ -7,7 +7,7 @@ use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::CrossValidation;
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::Settled;
-use crate::learn::fit::Epoch;
+use crate::learn::course::Epoch;
 use crate::learn::photo_set::{PhotoReport, PhotoSet};
 use crate::model::classifier::Classifier;
 use crate::model::progress::Progress;

@@ -1,5 +1,6 @@
 //! The frozen base: a net with its record, an instruction set and a pool of threads. Immutable and shared.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -379,6 +380,16 @@ impl Backbone {
     /// # Errors
     /// [`Error::Graph`] for a size or a block that the net does not have.
     pub fn plan(&self, size: [usize; 2], to: Tap, workers: usize) -> Result<Plan, Error> {
-        Ok(Plan::new(&self.inner.net, self.isa(), size, Tap::Image..to, workers)?)
+        self.plan_between(size, Tap::Image..to, workers)
+    }
+
+    /// Makes a plan between two taps for images of `size`; see [`Backbone::plan`].
+    pub(crate) fn plan_between(
+        &self,
+        size: [usize; 2],
+        taps: Range<Tap>,
+        workers: usize,
+    ) -> Result<Plan, Error> {
+        Ok(Plan::new(&self.inner.net, self.isa(), size, taps, workers)?)
     }
 }

@@ -14,9 +14,11 @@ pub(crate) mod preprocessing;
 pub(crate) mod progress;
 pub(crate) mod quantizing;
 pub(crate) mod row;
+pub(crate) mod row_store;
 mod session;
 pub(crate) mod settings;
 pub(crate) mod source;
+pub(crate) mod tapped;
 
 pub use backbone::Backbone;
 pub use classifier::{Classifier, Provenance, SaveBackbone};
