@@ -84,18 +84,18 @@ fn held_back(train: &FeatureSet, seed: u64) -> Result<(FeatureSet, FeatureSet), 
 }
 
 /// How much a photo of each class counts, and how sure its label is.
-struct ClassWeights {
+pub(crate) struct ClassWeights {
     weights: Option<Vec<f32>>,
     smoothing: f32,
 }
 
 impl ClassWeights {
-    fn of(options: &TrainOptions, train: &FeatureSet, head: &Head) -> Self {
+    pub(crate) fn of(options: &TrainOptions, train: &FeatureSet, head: &Head) -> Self {
         let weights = options.class_weight.of(&train.counts(head.classes()));
         Self { weights, smoothing: options.label_smoothing }
     }
 
-    fn targets(&self) -> Targets<'_> {
+    pub(crate) fn targets(&self) -> Targets<'_> {
         Targets { class_weights: self.weights.as_deref(), smoothing: self.smoothing }
     }
 }

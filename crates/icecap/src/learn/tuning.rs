@@ -4,6 +4,8 @@
 //! memory is new and a rate that is small: what the blocks know is worth more than what a few hundred photos say of it.
 //! BatchNorm's statistics stay as they are throughout.
 
+use icecap_graph::Tap;
+
 use crate::error::Error;
 use crate::learn::decay::Decay;
 use crate::learn::optimizer::Optimizer;
@@ -59,6 +61,11 @@ impl From<Unfreeze> for Tuning {
 }
 
 impl Tuning {
+    /// The tap at which values enter the first block that any candidate has learn.
+    pub(crate) fn deepest(&self) -> Option<Tap> {
+        self.unfreeze.candidates().iter().filter_map(|candidate| candidate.tap()).min()
+    }
+
     /// Lists the settings by name.
     pub(crate) fn describe(&self) -> Vec<(&'static str, Value)> {
         vec![

@@ -7,6 +7,7 @@ pub(crate) mod extractor;
 pub(crate) mod head;
 mod imported_top;
 mod opening;
+mod packed_backbone;
 pub(crate) mod packed_head;
 pub(crate) mod prediction;
 pub(crate) mod predictor;
@@ -19,6 +20,7 @@ mod session;
 pub(crate) mod settings;
 pub(crate) mod source;
 pub(crate) mod tapped;
+mod tuned_backbone;
 
 pub use backbone::Backbone;
 pub use classifier::{Classifier, Provenance, SaveBackbone};

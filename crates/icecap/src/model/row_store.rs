@@ -50,6 +50,22 @@ impl RowStore {
         Self { len, place: Place::File { file: Mutex::new(spill), kept }, failed }
     }
 
+    /// How many rows there can be.
+    pub(crate) fn rows(&self) -> usize {
+        match &self.place {
+            Place::Memory(rows) => rows.len(),
+            Place::File { kept, .. } => kept.len(),
+        }
+    }
+
+    /// The bytes that all rows would take in memory; 0 if they lie in a file.
+    pub(crate) fn in_memory(&self) -> usize {
+        match &self.place {
+            Place::Memory(rows) => rows.len() * self.len * 4,
+            Place::File { .. } => 0,
+        }
+    }
+
     /// Values of a row.
     pub(crate) fn row_len(&self) -> usize {
         self.len
