@@ -16,4 +16,5 @@ mod int8_plan;
 mod net;
 mod packed;
 mod training;
+mod tuning;
 mod views;
