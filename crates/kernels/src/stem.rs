@@ -16,6 +16,7 @@
 use crate::{
     blocked::BlockedMut,
     buffer::Buffer,
+    cut::Cut,
     geometry::{ConvGeometry, WINDOW},
     isa::Isa,
     line::BLOCK,
@@ -23,7 +24,7 @@ use crate::{
     par::{Threads, share},
     row::rows,
     scale::{RGB, scaled_len, scaled_row},
-    tile::{Cut, Image, STEM_STEP, Tile, TileRow, Walk, tiles},
+    tile::{Image, STEM_STEP, Tile, TileRow, Walk, tiles},
     tiling::{Segment, tiling},
 };
 
@@ -130,6 +131,7 @@ pub fn stem(threads: &Threads, isa: Isa, step: &Stem<'_>, scaled: &[f32], output
                 gap: 0,
             },
             residual: Image::NONE,
+            masked: false,
             column: 0,
             width: to.width(),
             relu6,
