@@ -61,6 +61,13 @@ impl PackedStem {
         self.0.values()
     }
 
+    /// The packed weights and the packed bias for writing, in the order of memory: `[outputs/16][27][16]` and `[outputs/16][16]`.
+    /// What is written is to be as [`Element::flush`](crate::Element::flush) leaves it, and 0 in the lanes above the outputs.
+    #[must_use]
+    pub fn values_mut(&mut self) -> [&mut [f32]; 2] {
+        self.0.values_mut()
+    }
+
     /// The number of output channels.
     #[must_use]
     pub fn outputs(&self) -> usize {
