@@ -68,7 +68,7 @@ impl Case {
 }
 
 /// Returns the distinct geometries of MobileNetV2 1.0 in `precision` for square inputs of `sides` pixels, in the order of the
-/// net. What has no kernel in int8, the decoding of a JPEG, a resize, the mean and the dense layer, is among those of f32.
+/// net; in f32 those of the gradients follow, of weights over eight photos. What has no kernel in int8, the decoding of a JPEG, a resize, the mean and the dense layer, is among those of f32.
 ///
 /// # Errors
 /// [`Error::Graph`] for a side that the net does not take.
@@ -87,6 +87,13 @@ pub fn cases(sides: &[usize], precision: Precision) -> Result<Vec<Case>, Error> 
         for (index, layer) in all.iter().enumerate() {
             let shape = Place { all: &all, index }.shape(precision);
             of_side.extend(shape.map(|shape| Case::new(shape, products(layer, precision), &layer.name)));
+        }
+        if precision == Precision::F32 {
+            let gradients = all.iter().enumerate().filter_map(|(index, layer)| {
+                let shape = Place { all: &all, index }.gradient()?;
+                Some(Case::new(Shape::Gradient(shape), layer.macs * shape.times(), &layer.name))
+            });
+            of_side.extend(gradients);
         }
         for case in of_side {
             // Projections of one size may add and keep what they write, or not; the first of them stands for all.
@@ -157,9 +164,10 @@ mod tests {
 
     #[test]
     fn geometries_are_distinct_and_their_answers_right() {
-        // 19 pointwise, 10 depthwise and the first convolution at each size; in f32 also scaling, mean and resize, and once
-        // the dense layer and the three steps of a JPEG's decoder.
-        for (precision, count) in [(Precision::F32, 2 * 33 + 4), (Precision::Int8, 2 * 30)] {
+        // 19 pointwise, 10 depthwise and the first convolution at each size; in f32 also scaling, mean and resize, the
+        // gradients of all these but the first convolution, scaling and resize, and once the dense layer and the three
+        // steps of a JPEG's decoder.
+        for (precision, count) in [(Precision::F32, 2 * (33 + 30) + 4), (Precision::Int8, 2 * 30)] {
             let all = cases(&[160, 224], precision).unwrap();
             assert_eq!(all.len(), count, "{precision}");
             let names: BTreeSet<_> =

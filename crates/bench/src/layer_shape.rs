@@ -3,6 +3,7 @@
 use icecap_graph::{Layer, LayerKind, Part, Precision};
 use icecap_kernels::ConvGeometry;
 
+use crate::gradient_shape::GradientShape;
 use crate::integer_shape::IntegerShape;
 use crate::shape::{RealShape, Shape};
 
@@ -25,6 +26,19 @@ impl Place<'_> {
             Precision::F32 => self.real().map(Shape::Real),
             Precision::Int8 => self.integer().map(Shape::Integer),
         }
+    }
+
+    /// The operation that computes the layer's gradients, if it has a kernel: the dense layers' are products of matrices,
+    /// and those of the first convolution the same kernel's as of 1x1 convolutions.
+    pub(crate) fn gradient(&self) -> Option<GradientShape> {
+        Some(match self.real()? {
+            RealShape::Pointwise { height, width, inputs, outputs } => {
+                GradientShape::Pointwise { height, width, inputs, outputs }
+            }
+            RealShape::Depthwise { geometry, channels } => GradientShape::Depthwise { geometry, channels },
+            RealShape::Pool { height, width, channels } => GradientShape::Pool { height, width, channels },
+            _ => return None,
+        })
     }
 
     fn real(&self) -> Option<RealShape> {

@@ -22,6 +22,8 @@
 
 mod case;
 mod drawn;
+mod gradient_job;
+mod gradient_shape;
 mod integer_job;
 mod integer_layout;
 mod integer_shape;

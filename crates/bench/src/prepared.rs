@@ -2,6 +2,7 @@
 
 use icecap_kernels::Isa;
 
+use crate::gradient_job::GradientJob;
 use crate::integer_job::IntegerJob;
 use crate::jpeg_job::JpegJob;
 use crate::real_job::RealJob;
@@ -15,6 +16,7 @@ pub struct Prepared(Job);
 #[derive(Debug)]
 enum Job {
     Real(RealJob),
+    Gradient(GradientJob),
     Jpeg(JpegJob),
     Integer(IntegerJob),
 }
@@ -24,6 +26,7 @@ impl Prepared {
     pub(crate) fn draw(shape: Shape) -> Self {
         Self(match shape {
             Shape::Real(shape) => Job::Real(RealJob::draw(shape)),
+            Shape::Gradient(shape) => Job::Gradient(GradientJob::draw(shape)),
             Shape::Jpeg(shape) => Job::Jpeg(JpegJob::draw(shape)),
             Shape::Integer(shape) => Job::Integer(IntegerJob::draw(shape)),
         })
@@ -33,6 +36,7 @@ impl Prepared {
     pub fn run(&mut self, isa: Isa) {
         match &mut self.0 {
             Job::Real(job) => job.run(isa),
+            Job::Gradient(job) => job.run(isa),
             Job::Jpeg(job) => job.run(isa),
             Job::Integer(job) => job.run(isa),
         }
@@ -46,6 +50,7 @@ impl Prepared {
     pub fn check(&mut self, name: &str, isa: Isa) {
         match &mut self.0 {
             Job::Real(job) => job.check(name, isa),
+            Job::Gradient(job) => job.check(name, isa),
             Job::Jpeg(job) => job.check(name, isa),
             Job::Integer(job) => job.check(name, isa),
         }

@@ -2,6 +2,7 @@
 
 use icecap_kernels::{ConvGeometry, Isa, Kernel, Operation, Size, Task};
 
+use crate::gradient_shape::GradientShape;
 use crate::integer_shape::{IntegerShape, depthwise_words, stem_words};
 
 /// The photo that the resize kernel is measured with: 500x375 is usual in data sets.
@@ -12,6 +13,8 @@ pub(crate) const PHOTO: Size = Size { height: 375, width: 500 };
 pub(crate) enum Shape {
     /// An operation on f32, or on a photo.
     Real(RealShape),
+    /// Gradients of an operation on f32.
+    Gradient(GradientShape),
     /// A step of decoding a JPEG.
     Jpeg(JpegShape),
     /// An operation in integers.
@@ -93,6 +96,7 @@ impl Shape {
     pub(crate) fn operation(self) -> Operation {
         match self {
             Self::Real(shape) => shape.operation(),
+            Self::Gradient(shape) => shape.operation(),
             Self::Jpeg(shape) => shape.operation(),
             Self::Integer(shape) => shape.operation(),
         }
@@ -102,6 +106,7 @@ impl Shape {
     pub(crate) fn words(self) -> String {
         match self {
             Self::Real(shape) => shape.words(),
+            Self::Gradient(shape) => shape.words(),
             Self::Jpeg(_) => format!("{}x{}", PHOTO.height, PHOTO.width),
             Self::Integer(shape) => shape.words(),
         }
@@ -111,6 +116,7 @@ impl Shape {
     pub(crate) fn uses(self, isa: Isa) -> Vec<Kernel> {
         isa.uses(match self {
             Self::Real(shape) => shape.task(),
+            Self::Gradient(shape) => shape.task(),
             Self::Jpeg(shape) => shape.task(),
             Self::Integer(shape) => shape.task(),
         })

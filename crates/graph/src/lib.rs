@@ -38,7 +38,7 @@ mod topology;
 
 pub use arena::Arena;
 pub use error::Error;
-pub use fold::{Folded, fold};
+pub use fold::{Folded, Norm, fold, norms};
 pub use input::Input;
 pub use layers::{Layer, LayerKind, layers};
 pub use net::Net;
@@ -48,5 +48,6 @@ pub use plan::Plan;
 pub use precision::{Precision, UnknownPrecision};
 pub use reference::{ReferencePlan, Trace};
 pub use spec::{BLOCKS, BlockSpec, FEATURE_STRIDE, INPUT_CHANNELS, MAX_SIDE, MIN_SIDE, Spec, feature_side};
+pub use stage::windows;
 pub use tap::Tap;
 pub use topology::{BATCH_NORM, ConvLayer, Part, TOP_BIAS, TOP_KERNEL};

@@ -70,6 +70,12 @@ impl Params {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
+    /// Returns the tensor of this name; `None` if the net has none.
+    #[must_use]
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
     /// Iterates over the tensors of the net up to its features, without the classification top, in the order of their
     /// names.
     pub fn backbone_tensors(&self) -> impl Iterator<Item = (&str, &Tensor)> {

@@ -85,6 +85,19 @@ pub(crate) fn chain(
     Ok(nodes)
 }
 
+/// Returns the sizes of every 3x3 convolution of a net for an input of `size` (rows, columns), in the order in which they
+/// run: that of the first convolution, then the depthwise one of each block.
+///
+/// # Errors
+/// [`Error::InputSize`] for a side that the net cannot run.
+pub fn windows(spec: &Spec, padding: Padding, size: [usize; 2]) -> Result<Vec<ConvGeometry>, Error> {
+    let of = |node: Node| match node.stage {
+        Stage::Stem(geometry) | Stage::Block(_, geometry) => Some(geometry),
+        Stage::Last | Stage::Pool | Stage::Top => None,
+    };
+    Ok(chain(spec, padding, None, size)?.into_iter().filter_map(of).collect())
+}
+
 /// Returns the plain shape of an image.
 pub(crate) fn image_shape([height, width]: [usize; 2]) -> Shape {
     Shape::of([height, width, INPUT_CHANNELS])

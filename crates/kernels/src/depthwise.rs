@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Weights of one channel.
-const TAPS: usize = WINDOW * WINDOW;
+pub(crate) const TAPS: usize = WINDOW * WINDOW;
 
 /// Weights of a depthwise 3x3 convolution, packed: `[C/16][9][16]` and a bias.
 #[derive(Clone, Debug)]
@@ -77,6 +77,26 @@ impl PackedDepthwise {
         let (weights, bias) = (take(blocks.checked_mul(TAPS * BLOCK)?)?, take(blocks * BLOCK)?);
         let fits = weights.len() == blocks * TAPS * BLOCK && bias.len() == blocks * BLOCK;
         fits.then_some(Self { channels, weights, bias })
+    }
+
+    /// Weights of zeros, to be written by [`Self::values_mut`].
+    ///
+    /// # Panics
+    /// If they would not fit the address space.
+    #[must_use]
+    pub fn zeros(channels: usize) -> Self {
+        let blocks = channels.div_ceil(BLOCK);
+        let Some(len) = blocks.checked_mul(TAPS * BLOCK) else {
+            panic!("weights of {channels} channels are larger than the address space")
+        };
+        Self { channels, weights: Buffer::zeros(len), bias: Buffer::zeros(blocks * BLOCK) }
+    }
+
+    /// The packed weights and the packed bias for writing, in the order of memory: `[C/16][9][16]` and `[C/16][16]`. What is
+    /// written is to be as [`Element::flush`] leaves it, and 0 in the lanes above the channels.
+    #[must_use]
+    pub fn values_mut(&mut self) -> [&mut [f32]; 2] {
+        [&mut self.weights, &mut self.bias]
     }
 
     /// The packed weights and the packed bias, in the order of memory. [`PACK_VERSION`](crate::PACK_VERSION) names their

@@ -21,6 +21,24 @@ pub fn pointwise(input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
     output
 }
 
+/// The gradients of a 1x1 convolution's weights, [K, N], and of its bias, `[N]`: `input` [P, K], `d_output` [P, N].
+#[must_use]
+pub fn pointwise_gradients(input: &[f32], d_output: &[f32], n: usize) -> [Vec<f64>; 2] {
+    let k = input.len() / (d_output.len() / n);
+    let (mut kernel, mut bias) = (vec![0.0; k * n], vec![0.0; n]);
+    for (pixel, gradients) in input.chunks_exact(k).zip(d_output.chunks_exact(n)) {
+        for c in 0..n {
+            bias[c] += f64::from(gradients[c]);
+        }
+        for i in 0..k {
+            for c in 0..n {
+                kernel[i * n + c] += f64::from(pixel[i]) * f64::from(gradients[c]);
+            }
+        }
+    }
+    [kernel, bias]
+}
+
 /// 3x3 convolution: `input` [H, W, C], `weights` [3, 3, C, N], `bias` `[N]` to [H', W', N], zeros around the image.
 #[must_use]
 pub fn conv3x3(geometry: &ConvGeometry, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
@@ -59,8 +77,52 @@ pub fn depthwise(geometry: &ConvGeometry, input: &[f32], weights: &[f32], bias: 
     })
 }
 
+/// What a 3x3 depthwise convolution hands back of the gradient of its output.
+#[derive(Clone, Debug)]
+pub struct DepthwiseGradients {
+    /// The gradient of its input, [H, W, C], through the ReLU6 that the input left.
+    pub input: Vec<f64>,
+    /// The gradient of its weights, [3, 3, C].
+    pub kernel: Vec<f64>,
+    /// The gradient of its bias, `[C]`.
+    pub bias: Vec<f64>,
+}
+
+/// Gradients of a 3x3 depthwise convolution: `input` [H, W, C], `weights` [3, 3, C], `d_output` [H', W', C].
+#[must_use]
+pub fn depthwise_gradients(
+    geometry: &ConvGeometry,
+    input: &[f32],
+    weights: &[f32],
+    d_output: &[f32],
+) -> DepthwiseGradients {
+    let channels = weights.len() / 9;
+    let mut of = DepthwiseGradients {
+        input: vec![0.0; input.len()],
+        kernel: vec![0.0; weights.len()],
+        bias: vec![0.0; channels],
+    };
+    let mut gradients = d_output.chunks_exact(channels);
+    each_output(geometry, |window| {
+        for (c, &gradient) in gradients.next().into_iter().flatten().enumerate() {
+            let gradient = f64::from(gradient);
+            of.bias[c] += gradient;
+            for &(tap, pixel) in window {
+                of.input[pixel * channels + c] += f64::from(weights[tap * channels + c]) * gradient;
+                of.kernel[tap * channels + c] += f64::from(input[pixel * channels + c]) * gradient;
+            }
+        }
+        Vec::new()
+    });
+    of.input
+        .iter_mut()
+        .zip(input)
+        .for_each(|(gradient, &output)| *gradient = relu6_gradient(*gradient, output));
+    of
+}
+
 /// The values of each output pixel, from the (tap, input pixel) pairs of its window that lie inside the image.
-fn each_output(geometry: &ConvGeometry, value: impl Fn(&[(usize, usize)]) -> Vec<f64>) -> Vec<f64> {
+fn each_output(geometry: &ConvGeometry, mut value: impl FnMut(&[(usize, usize)]) -> Vec<f64>) -> Vec<f64> {
     let ((height, width), (rows, columns)) = (geometry.input(), geometry.output());
     let pads = geometry.pads();
     let mut output = Vec::new();
@@ -95,6 +157,21 @@ pub fn pool(input: &[f32], channels: usize) -> Vec<f64> {
 #[must_use]
 pub fn relu6(value: f64) -> f64 {
     value.clamp(0.0, 6.0)
+}
+
+/// What ReLU6 hands back of the gradient of its output: all where `output` lies strictly between 0 and 6, else nothing.
+#[must_use]
+pub fn relu6_gradient(gradient: f64, output: f32) -> f64 {
+    if output > 0.0 && output < 6.0 { gradient } else { 0.0 }
+}
+
+/// The gradient of features [P, C] that left a ReLU6, from that of their means, `[C]`.
+#[must_use]
+pub fn pool_gradient(d_pooled: &[f32], features: &[f32]) -> Vec<f64> {
+    let channels = d_pooled.len();
+    let pixels = (features.len() / channels) as f64;
+    let gradient = |(at, &feature)| relu6_gradient(f64::from(d_pooled[at % channels]) / pixels, feature);
+    features.iter().enumerate().map(gradient).collect()
 }
 
 /// The inverse cosine transform of a block of a JPEG, both in rows of 8: samples from 0 to 255, not rounded.

@@ -80,6 +80,43 @@ impl Panels {
     pub(crate) fn values(&self) -> [&[f32]; 2] {
         [&self.weights, &self.bias]
     }
+
+    /// Panels of zeros.
+    ///
+    /// # Panics
+    /// If they would not fit the address space.
+    pub(crate) fn zeros(k: usize, n: usize) -> Self {
+        let len = n.checked_next_multiple_of(BLOCK).and_then(|lanes| lanes.checked_mul(k));
+        let Some(len) = len else {
+            panic!("weights of {k} inputs and {n} outputs are larger than the address space")
+        };
+        Self { k, n, weights: Buffer::zeros(len), bias: Buffer::zeros(n.div_ceil(BLOCK) * BLOCK) }
+    }
+
+    /// The packed weights and the packed bias for writing, in the order of memory.
+    pub(crate) fn values_mut(&mut self) -> [&mut [f32]; 2] {
+        [&mut self.weights, &mut self.bias]
+    }
+
+    /// Writes the transpose of the weights to `to`, squares of sixteen at a time. Lanes of `to` above K stay as they are.
+    ///
+    /// # Panics
+    /// If `to` has other sizes than the transpose.
+    pub(crate) fn transpose_into(&self, to: &mut Self) {
+        let (k, n) = (self.k, self.n);
+        assert_eq!((to.k, to.n), (n, k), "inputs and outputs of the transpose of {k} inputs and {n} outputs");
+        for (panel, rows) in self.weights.chunks_exact((k * BLOCK).max(1)).enumerate() {
+            let lanes = BLOCK.min(n - panel * BLOCK);
+            for (block, square) in rows.chunks(BLOCK * BLOCK).enumerate() {
+                let written = &mut to.weights[(block * n + panel * BLOCK) * BLOCK..][..lanes * BLOCK];
+                for (lane, row) in written.chunks_exact_mut(BLOCK).enumerate() {
+                    for (value, from) in row.iter_mut().zip(square.chunks_exact(BLOCK)) {
+                        *value = from[lane];
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 //! inputs for these (`tile.rs`). A **line** of pixels is cut into such tiles, as even as they come: 20 pixels are two
 //! tiles of ten, not one of 14 and a rest of six. What a line is depends on the zeros around the output:
 //!
-//! - Neither the output nor what is added has zeros around it: both are **compact**. Rows follow each other without a
+//! - Neither the output nor what is added, or masks, has zeros around it: both are **compact**. Rows follow each other without a
 //!   gap, so the whole image is one line of 196 pixels, and where a row ends does not matter.
 //! - There are zeros (a depthwise convolution comes next and wants them), and rows are at least [`NARROW`] pixels long:
 //!   each row is a line, and tiles stay inside it.
@@ -44,73 +44,16 @@ use std::ops::Range;
 
 use crate::{
     blocked::{Blocked, BlockedMut},
-    buffer::Buffer,
+    cut::Cut,
     isa::Isa,
     layout::Layout,
     line::BLOCK,
-    panels::Panels,
+    packed_pointwise::PackedPointwise,
     par::{Threads, share},
     row::rows,
-    tile::{Cut, Image, POINTWISE_STEP, Step, Tile, TileRow, Walk, tiles},
+    tile::{Image, POINTWISE_STEP, Step, Tile, TileRow, Walk, tiles},
     tiling::{Segment, tiling},
 };
-
-/// Weights of a 1x1 convolution, packed.
-#[derive(Clone, Debug)]
-pub struct PackedPointwise(Panels);
-
-impl PackedPointwise {
-    /// Packs `weights` [inputs, outputs], row-major, and `bias` `[outputs]`.
-    ///
-    /// # Panics
-    /// If the lengths do not fit.
-    #[must_use]
-    pub fn pack(weights: &[f32], bias: &[f32], inputs: usize, outputs: usize) -> Self {
-        Self(Panels::pack(weights, bias, inputs, outputs))
-    }
-
-    /// Packed weights from buffers that hold what [`Self::values`] gave: `take` gives the next buffer, of as many values as
-    /// it is asked for. Returns `None` as soon as `take` does, or if a buffer has another length.
-    #[must_use]
-    pub fn unpack(
-        inputs: usize,
-        outputs: usize,
-        take: &mut dyn FnMut(usize) -> Option<Buffer>,
-    ) -> Option<Self> {
-        Panels::unpack(inputs, outputs, take).map(Self)
-    }
-
-    /// The packed weights and the packed bias, in the order of memory. [`PACK_VERSION`](crate::PACK_VERSION) names their
-    /// layout.
-    #[must_use]
-    pub fn values(&self) -> [&[f32]; 2] {
-        self.0.values()
-    }
-
-    /// The convolution of all panels, ending with `epilogue`.
-    #[must_use]
-    pub fn whole<'a>(&'a self, epilogue: Epilogue<'a>) -> Pointwise<'a> {
-        Pointwise { weights: self, panels: 0..self.panels(), epilogue }
-    }
-
-    /// The number of input channels.
-    #[must_use]
-    pub fn inputs(&self) -> usize {
-        self.0.k
-    }
-
-    /// The number of output channels.
-    #[must_use]
-    pub fn outputs(&self) -> usize {
-        self.0.n
-    }
-
-    /// The number of panels of 16 output channels.
-    #[must_use]
-    pub fn panels(&self) -> usize {
-        self.0.count()
-    }
-}
 
 /// What happens to a sum before it is stored.
 #[derive(Clone, Copy)]
@@ -121,6 +64,17 @@ pub enum Epilogue<'a> {
     Relu6,
     /// The block's input is added: a residual connection around a linear bottleneck.
     Add(Blocked<'a>),
+    /// The sum is a gradient of what left a ReLU6, and the image is what left it: the sum is kept where the image lies
+    /// strictly between 0 and 6, else the result is 0; it is 0 where the image is NaN.
+    Masked(Blocked<'a>),
+}
+
+impl PackedPointwise {
+    /// The convolution of all panels, ending with `epilogue`.
+    #[must_use]
+    pub fn whole<'a>(&'a self, epilogue: Epilogue<'a>) -> Pointwise<'a> {
+        Pointwise { weights: self, panels: 0..self.panels(), epilogue }
+    }
 }
 
 rows! { TileRow;
@@ -172,7 +126,7 @@ pub struct Pointwise<'a> {
 ///
 /// # Shapes
 /// `input` [inputs, H, W] without padding; `output` [the panels' channels, H, W] with any padding, of which nothing is
-/// written; what is added has `output`'s sizes, with any padding. Each may be a band.
+/// written; what is added, or masks, has `output`'s sizes, with any padding. Each may be a band.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -199,7 +153,7 @@ pub fn pointwise(
         return;
     }
     let residual = match epilogue {
-        Epilogue::Add(added) => {
+        Epilogue::Add(added) | Epilogue::Masked(added) => {
             let layout = added.layout();
             let shape = |of: Layout| (of.blocks(), of.height(), of.width());
             assert_eq!(shape(layout), shape(to), "a residual's shape");
@@ -227,6 +181,7 @@ pub fn pointwise(
                 gap: to.row_gap(),
             },
             residual,
+            masked: matches!(epilogue, Epilogue::Masked(_)),
             column: 0,
             width,
             relu6: matches!(epilogue, Epilogue::Relu6),

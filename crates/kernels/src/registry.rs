@@ -3,12 +3,12 @@
 //! A name is `operation_type_tile_isa`; it is the row's symbol, its test case, its bench id and its log line.
 
 use crate::{
-    dense, depthwise,
+    dense, depthwise, depthwise_gradient,
     error::Error,
     geometry::ConvGeometry,
     int8::{self, blocks::Segment as BlockSegment},
     isa::Isa,
-    jpeg, pointwise, pool, resize,
+    jpeg, pointwise, pointwise_gradient, pool, pool_gradient, resize,
     row::{Kernel, Row, pick, select},
     scale, stem,
     tiling::Segment,
@@ -31,6 +31,9 @@ pub fn kernels() -> Vec<Kernel> {
     all.extend(of(jpeg::INVERSE_ROWS));
     all.extend(of(jpeg::TRIANGLE_ROWS));
     all.extend(of(jpeg::COLOR_ROWS));
+    all.extend(of(pointwise_gradient::ROWS));
+    all.extend(of(depthwise_gradient::ROWS));
+    all.extend(of(pool_gradient::ROWS));
     all.extend(of(int8::stem::ROWS));
     all.extend(of(int8::amx::expand::ROWS));
     all.extend(of(int8::expand::ROWS));
@@ -74,6 +77,12 @@ pub enum Task {
     Triangle,
     /// The color of a JPEG.
     YccToRgb,
+    /// The gradient of a 1x1 convolution's weights.
+    PointwiseGradient,
+    /// The gradients of a 3x3 depthwise convolution of this geometry.
+    DepthwiseGradient(ConvGeometry),
+    /// The gradient of global average pooling.
+    PoolGradient,
     /// The first convolution in integers, to so many output channels.
     IntegerStem(usize),
     /// A 1x1 convolution in integers to so many channels of bytes, in rows of so many pixels.
@@ -123,7 +132,7 @@ impl Isa {
     /// The operations choose by the same functions.
     ///
     /// # Panics
-    /// For a depthwise convolution of a stride other than 1 and 2, which no kernel computes.
+    /// For a depthwise convolution, or its gradients, of a stride other than 1 and 2, which no kernel computes.
     #[must_use]
     pub fn uses(self, task: Task) -> Vec<Kernel> {
         let tiled = |segments: [Segment; 3]| {
@@ -140,6 +149,9 @@ impl Isa {
             Task::InverseDct => vec![pick(jpeg::INVERSE_ROWS, self).kernel],
             Task::Triangle => vec![pick(jpeg::TRIANGLE_ROWS, self).kernel],
             Task::YccToRgb => vec![pick(jpeg::COLOR_ROWS, self).kernel],
+            Task::PointwiseGradient => vec![pick(pointwise_gradient::ROWS, self).kernel],
+            Task::DepthwiseGradient(geometry) => vec![depthwise_gradient::choose(self, &geometry).kernel],
+            Task::PoolGradient => vec![pick(pool_gradient::ROWS, self).kernel],
             Task::IntegerStem(lanes) => of_blocks(int8::stem::chosen(self, lanes)),
             Task::IntegerExpand(lanes, width) => of_tiles(int8::amx::expand::chosen(self))
                 .unwrap_or_else(|| of_blocks(int8::expand::chosen(self, lanes, width))),

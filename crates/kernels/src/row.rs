@@ -30,6 +30,14 @@ pub enum Operation {
     Triangle,
     /// The color of a JPEG.
     YccToRgb,
+    /// The gradient of a 1x1 convolution's weights.
+    PointwiseGradient,
+    /// The gradients of a 3x3 depthwise convolution, stride 1.
+    DepthwiseGradientStride1,
+    /// The gradients of a 3x3 depthwise convolution, stride 2.
+    DepthwiseGradientStride2,
+    /// The gradient of global average pooling.
+    PoolGradient,
     /// The first convolution in integers, from RGB.
     IntegerStem,
     /// 1x1 convolution in integers to bytes.
@@ -65,7 +73,11 @@ impl Operation {
             | Self::Resize
             | Self::InverseDct
             | Self::Triangle
-            | Self::YccToRgb => false,
+            | Self::YccToRgb
+            | Self::PointwiseGradient
+            | Self::DepthwiseGradientStride1
+            | Self::DepthwiseGradientStride2
+            | Self::PoolGradient => false,
         }
     }
 }

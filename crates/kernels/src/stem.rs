@@ -16,6 +16,7 @@
 use crate::{
     blocked::BlockedMut,
     buffer::Buffer,
+    cut::Cut,
     geometry::{ConvGeometry, WINDOW},
     isa::Isa,
     line::BLOCK,
@@ -23,7 +24,7 @@ use crate::{
     par::{Threads, share},
     row::rows,
     scale::{RGB, scaled_len, scaled_row},
-    tile::{Cut, Image, STEM_STEP, Tile, TileRow, Walk, tiles},
+    tile::{Image, STEM_STEP, Tile, TileRow, Walk, tiles},
     tiling::{Segment, tiling},
 };
 
@@ -58,6 +59,13 @@ impl PackedStem {
     #[must_use]
     pub fn values(&self) -> [&[f32]; 2] {
         self.0.values()
+    }
+
+    /// The packed weights and the packed bias for writing, in the order of memory: `[outputs/16][27][16]` and `[outputs/16][16]`.
+    /// What is written is to be as [`Element::flush`](crate::Element::flush) leaves it, and 0 in the lanes above the outputs.
+    #[must_use]
+    pub fn values_mut(&mut self) -> [&mut [f32]; 2] {
+        self.0.values_mut()
     }
 
     /// The number of output channels.
@@ -130,6 +138,7 @@ pub fn stem(threads: &Threads, isa: Isa, step: &Stem<'_>, scaled: &[f32], output
                 gap: 0,
             },
             residual: Image::NONE,
+            masked: false,
             column: 0,
             width: to.width(),
             relu6,

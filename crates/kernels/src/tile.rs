@@ -3,7 +3,8 @@
 //! ```text
 //! for p in 0..MR, v in 0..NV:   acc[p][v]  = bias[v]
 //! for k in 0..K:                acc[p][v] += input[p][k] * weights[k][v]
-//! for p in 0..MR, v in 0..NV:   output[p][v] = relu6(acc[p][v])       (or flush(acc[p][v]), + residual[p][v] perhaps)
+//! for p in 0..MR, v in 0..NV:   output[p][v] = relu6(acc[p][v])       (or flush(acc[p][v]), with an image's value added,
+//!                                                                  or kept where ReLU6's output lets it through)
 //! ```
 //!
 //! 1. The accumulators stay in registers over all of K: one load of each weight vector and one broadcast of each
@@ -88,8 +89,10 @@ pub(crate) struct Tile {
     /// The first lane's bias.
     pub(crate) bias: *const f32,
     pub(crate) output: Image<*mut f32>,
-    /// What is added at the end; its pointer is null if nothing is.
+    /// What is added at the end, or what decides what is kept; its pointer is null if there is neither.
     pub(crate) residual: Image<*const f32>,
+    /// Whether the residual is what left a ReLU6: a sum is kept where it lies strictly between 0 and 6, else it is 0.
+    pub(crate) masked: bool,
     /// The first pixel's column, and the columns of a row.
     pub(crate) column: usize,
     pub(crate) width: usize,
@@ -165,7 +168,7 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(t
             } else {
                 (Image { at: aside.as_mut_ptr().cast(), block: MR * BLOCK, gap: 0 }, Image::NONE)
             };
-            finish(&mut acc, tile.relu6, to, added);
+            finish(&mut acc, tile, to, added);
             if !straight {
                 let done = aside.as_ptr().cast();
                 match NV * V::LANES {
@@ -244,21 +247,21 @@ unsafe fn products<V: Vector, const MR: usize, const NV: usize, const STEP: usiz
     acc
 }
 
-/// Adds, clamps and stores the sums of one tile whose pixels lie one behind the other, in the output and in what is
-/// added: the offsets are constants.
+/// Clamps, adds or masks, and stores the sums of one tile whose pixels lie one behind the other, in the output and in what
+/// is added: the offsets are constants.
 ///
 /// # Safety
 /// What [`body`] asks for.
 #[inline(always)]
 unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
     acc: &mut [[V; NV]; MR],
-    relu6: bool,
+    tile: &Tile,
     output: Image<*mut f32>,
     residual: Image<*const f32>,
 ) {
     for p in 0..MR {
         for v in 0..NV {
-            acc[p][v] = if relu6 { acc[p][v].relu6() } else { acc[p][v].flush() };
+            acc[p][v] = if tile.relu6 { acc[p][v].relu6() } else { acc[p][v].flush() };
         }
     }
     if !residual.at.is_null() {
@@ -267,7 +270,7 @@ unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
                 let (panel, lane) = lane_of::<V>(v);
                 // SAFETY: the residual has the output's pixels and lanes.
                 let added = unsafe { V::load(residual.at.add(panel * residual.block + p * BLOCK + lane)) };
-                acc[p][v] = acc[p][v].add(added);
+                acc[p][v] = if tile.masked { acc[p][v].masked(added) } else { acc[p][v].add(added) };
             }
         }
     }
@@ -304,8 +307,10 @@ unsafe fn spread<const MR: usize, const LANES: usize>(
                     std::ptr::copy_nonoverlapping(from, to, lanes);
                 } else {
                     for lane in 0..lanes {
-                        *to.add(lane) =
-                            *from.add(lane) + *residual.add(panel * tile.residual.block + added + lane);
+                        let other = *residual.add(panel * tile.residual.block + added + lane);
+                        let passed = other > 0.0 && other < 6.0;
+                        let kept = if passed { *from.add(lane) } else { 0.0 };
+                        *to.add(lane) = if tile.masked { kept } else { *from.add(lane) + other };
                     }
                 }
             }
@@ -333,55 +338,3 @@ macro_rules! tiles {
     };
 }
 pub(crate) use tiles;
-
-/// How `pixels` are cut into tiles of at most `most`: as even as they come, so that none is a small remainder.
-#[derive(Clone, Copy)]
-pub(crate) struct Cut {
-    count: usize,
-    base: usize,
-    extra: usize,
-}
-
-impl Cut {
-    pub(crate) fn new(pixels: usize, most: usize) -> Self {
-        let count = pixels.div_ceil(most).max(1);
-        Self { count, base: pixels / count, extra: pixels % count }
-    }
-
-    pub(crate) fn count(self) -> usize {
-        self.count
-    }
-
-    /// The tiles of one size together: the first pixel, the pixels of each, and how many there are.
-    pub(crate) fn runs(self) -> impl Iterator<Item = (usize, usize, usize)> {
-        let longer = (0, self.base + 1, self.extra);
-        let others = (self.extra * (self.base + 1), self.base, self.count - self.extra);
-        [longer, others].into_iter().filter(|run| run.2 > 0 && run.1 > 0)
-    }
-
-    /// The first pixel of a tile and its number of pixels.
-    pub(crate) fn tile(self, index: usize) -> (usize, usize) {
-        (index * self.base + index.min(self.extra), self.base + usize::from(index < self.extra))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cut_covers_all_pixels_once_with_tiles_that_differ_by_one() {
-        for pixels in 1..200 {
-            for most in [1, 4, 6, 14] {
-                let cut = Cut::new(pixels, most);
-                let mut next = 0;
-                for (first, len) in (0..cut.count()).map(|i| cut.tile(i)) {
-                    assert_eq!(first, next);
-                    assert!(len <= most && len >= pixels / cut.count());
-                    next += len;
-                }
-                assert_eq!(next, pixels);
-            }
-        }
-    }
-}

@@ -1,8 +1,9 @@
 //! Eight f32 in a 256-bit register.
 
 use std::arch::x86_64::{
-    __m256, _CMP_GE_OQ, _CMP_NLT_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps, _mm256_cmp_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps,
+    __m256, _CMP_GE_OQ, _CMP_GT_OQ, _CMP_LT_OQ, _CMP_NLT_UQ, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps,
+    _mm256_cmp_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps,
 };
 
 use crate::simd::vector::{TINY, Vector};
@@ -66,6 +67,16 @@ impl Vector for Avx2x8 {
         Self(unsafe {
             let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), self.0);
             _mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(TINY)))
+        })
+    }
+
+    #[inline(always)]
+    fn masked(self, output: Self) -> Self {
+        // SAFETY: avx2 and fma are proved by the vector, as above.
+        Self(unsafe {
+            let above = _mm256_cmp_ps::<_CMP_GT_OQ>(output.0, _mm256_setzero_ps());
+            let below = _mm256_cmp_ps::<_CMP_LT_OQ>(output.0, _mm256_set1_ps(6.0));
+            _mm256_and_ps(self.0, _mm256_and_ps(above, below))
         })
     }
 }

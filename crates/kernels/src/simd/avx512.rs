@@ -1,9 +1,9 @@
 //! Sixteen f32 in a 512-bit register.
 
 use std::arch::x86_64::{
-    __m512, _CMP_GE_OQ, _CMP_NLT_UQ, _mm512_abs_ps, _mm512_add_ps, _mm512_cmp_ps_mask, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_maskz_min_ps, _mm512_maskz_mov_ps, _mm512_mul_ps, _mm512_set1_ps,
-    _mm512_storeu_ps,
+    __m512, _CMP_GE_OQ, _CMP_GT_OQ, _CMP_LT_OQ, _CMP_NLT_UQ, _mm512_abs_ps, _mm512_add_ps,
+    _mm512_cmp_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_cmp_ps_mask, _mm512_maskz_min_ps,
+    _mm512_maskz_mov_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 use crate::simd::vector::{TINY, Vector};
@@ -67,6 +67,16 @@ impl Vector for Avx512x16 {
         Self(unsafe {
             let keep = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(self.0), _mm512_set1_ps(TINY));
             _mm512_maskz_mov_ps(keep, self.0)
+        })
+    }
+
+    #[inline(always)]
+    fn masked(self, output: Self) -> Self {
+        // SAFETY: avx512f is proved by the vector, as above.
+        Self(unsafe {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(output.0, _mm512_setzero_ps());
+            let inside = _mm512_mask_cmp_ps_mask::<_CMP_LT_OQ>(above, output.0, _mm512_set1_ps(6.0));
+            _mm512_maskz_mov_ps(inside, self.0)
         })
     }
 }

@@ -51,4 +51,9 @@ impl Vector for Portable8 {
     fn flush(self) -> Self {
         Self(self.0 & !self.0.abs().simd_lt(f32x8::splat(TINY)))
     }
+
+    #[inline(always)]
+    fn masked(self, output: Self) -> Self {
+        Self(self.0 & output.0.simd_gt(f32x8::splat(0.0)) & output.0.simd_lt(f32x8::splat(6.0)))
+    }
 }

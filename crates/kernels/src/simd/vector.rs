@@ -42,6 +42,10 @@ pub(crate) trait Vector: Copy {
 
     /// `self`, and 0 for what is closer to zero than [`TINY`]. A NaN stays one.
     fn flush(self) -> Self;
+
+    /// `self` where `output` lies strictly between 0 and 6, and 0 elsewhere, also where `output` is NaN: what ReLU6 hands
+    /// back of the gradient of its output.
+    fn masked(self, output: Self) -> Self;
 }
 
 /// The smallest magnitude of a packed weight, and of what a kernel writes, but for zero: 2^-80, some 8e-25.

@@ -22,6 +22,23 @@ pub(crate) fn draw(stream: &mut Stream, values: Values, len: usize) -> Vec<f32> 
         .collect()
 }
 
+/// What may have left a ReLU6: whole numbers or reals from 0 to 6, both ends among them.
+pub(crate) fn clamped(stream: &mut Stream, values: Values, len: usize) -> Vec<f32> {
+    (0..len)
+        .map(|_| match values {
+            Values::Integers => stream.below(7) as f32,
+            Values::Reals => stream.range(-2.0, 8.0).clamp(0.0, 6.0),
+        })
+        .collect()
+}
+
+/// Values that a mask of ReLU6 tells apart: both ends, what lies beside them, and what no ReLU6 gives.
+pub(crate) fn at_the_kinks(stream: &mut Stream, len: usize) -> Vec<f32> {
+    let below_six = f32::from_bits(6f32.to_bits() - 1);
+    let kinks = [0.0, -0.0, 6.0, below_six, f32::MIN_POSITIVE, f32::NAN, f32::INFINITY, -1.0, 7.0, 0.5, 3.0];
+    (0..len).map(|_| kinks[stream.below(kinks.len() as u32) as usize]).collect()
+}
+
 /// `len` NaNs with guards behind them.
 pub(crate) fn guarded(len: usize) -> Vec<f32> {
     let mut data = vec![f32::NAN; len];

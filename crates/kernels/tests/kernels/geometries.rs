@@ -25,6 +25,7 @@ pub(crate) enum End {
     Linear,
     Relu6,
     Add,
+    Masked,
 }
 
 /// A square image of `side` pixels, `k` channels to `n`.

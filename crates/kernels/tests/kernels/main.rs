@@ -10,11 +10,14 @@
 mod arrays;
 mod dense;
 mod depthwise;
+mod depthwise_gradient;
 mod geometries;
 mod integers;
 mod jpeg;
 mod pointwise;
+mod pointwise_gradient;
 mod pool;
+mod pool_gradient;
 mod resize;
 mod rows;
 mod scale;

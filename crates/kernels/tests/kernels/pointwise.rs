@@ -7,7 +7,8 @@ use icecap_kernels::{
 };
 
 use crate::arrays::{
-    Expected, SEED, Values, absolute, around, bits, blocked, check_guards, draw, guarded, hwc, pads,
+    Expected, SEED, Values, absolute, around, at_the_kinks, bits, blocked, check_guards, draw, guarded, hwc,
+    pads,
 };
 use crate::geometries::{End, geometries};
 use crate::subject::{Subject, finish};
@@ -28,6 +29,8 @@ struct Problem {
     /// Blocked; the lanes above K are not read: they hold NaN.
     input: Vec<f32>,
     added: Vec<f32>,
+    /// What decides which sums are kept, where they are masked.
+    mask: Vec<f32>,
     exact: Vec<f64>,
     magnitude: Vec<f64>,
 }
@@ -60,6 +63,7 @@ impl Problem {
             exact: oracle::pointwise(&image, &weights, &bias),
             weights: PackedPointwise::pack(&weights, &bias, k, n),
             added,
+            mask: at_the_kinks(stream, pixels * n),
             magnitude,
         }
     }
@@ -75,18 +79,20 @@ impl Problem {
         let words = format!("{height}x{width} {k}->{n} {values:?} {end:?} padded: {padded}");
         let (pad, beside) = if padded { (pads(1, 2, 1, 3), pads(0, 1, 1, 2)) } else { Default::default() };
         let (to, around) = (Layout::new(n, height, width, pad), Layout::new(n, height, width, beside));
-        let residual = blocked(around, &self.added);
+        let residual = blocked(around, if end == End::Masked { &self.mask } else { &self.added });
         let epilogue = match end {
             End::Linear => Epilogue::Linear,
             End::Relu6 => Epilogue::Relu6,
             End::Add => Epilogue::Add(Blocked::new(around, &residual)),
+            End::Masked => Epilogue::Masked(Blocked::new(around, &residual)),
         };
-        let ended = |(&sum, &added): (&f64, &f32)| match end {
-            End::Linear => sum,
-            End::Relu6 => oracle::relu6(sum),
-            End::Add => sum + f64::from(added),
+        let ended = |at: usize| match end {
+            End::Linear => self.exact[at],
+            End::Relu6 => oracle::relu6(self.exact[at]),
+            End::Add => self.exact[at] + f64::from(self.added[at]),
+            End::Masked => oracle::relu6_gradient(self.exact[at], self.mask[at]),
         };
-        let exact: Vec<f64> = self.exact.iter().zip(&self.added).map(ended).collect();
+        let exact: Vec<f64> = (0..self.exact.len()).map(ended).collect();
         subject.case(self.task(), &words, |isa, case| {
             let mut output = guarded(to.len());
             let mut view = BlockedMut::new(to, &mut output);
@@ -119,7 +125,7 @@ pub(crate) fn check(rows: &[Subject]) {
                     let problem = Problem::draw(&mut stream, values, size, Channels { k, n });
                     // The row takes part wherever its tile fits, alone where the channels are a multiple of it.
                     assert_eq!(row.computes(problem.task()), n.next_multiple_of(8) >= lanes, "{}", row.name);
-                    for end in [End::Linear, End::Relu6, End::Add] {
+                    for end in [End::Linear, End::Relu6, End::Add, End::Masked] {
                         problem.check(row, &threads[usize::from(padded)], padded, end);
                     }
                 }
@@ -153,7 +159,7 @@ fn every_instruction_sets_choice_agrees_with_the_oracle() {
             {
                 let problem = Problem::draw(&mut stream, values, size, Channels { k, n });
                 for choice in &choices {
-                    for end in [End::Linear, End::Relu6, End::Add] {
+                    for end in [End::Linear, End::Relu6, End::Add, End::Masked] {
                         problem.check(choice, &threads[usize::from(padded)], padded, end);
                     }
                 }

@@ -6,6 +6,7 @@ use icecap_kernels::{Isa, Operation, kernels};
 
 use crate::subject::{Subject, finish, runs_here};
 use crate::{dense, depthwise, integers, jpeg, pointwise, pool, resize, scale, stem};
+use crate::{depthwise_gradient, pointwise_gradient, pool_gradient};
 
 /// What forces the rows of an operation through shapes under, at and over their tile and through every geometry of
 /// MobileNetV2. An operation without such a test fails here.
@@ -22,6 +23,10 @@ fn check(operation: Operation, rows: &[Subject]) {
         Operation::InverseDct => jpeg::check_inverse(rows),
         Operation::Triangle => jpeg::check_triangle(rows),
         Operation::YccToRgb => jpeg::check_color(rows),
+        Operation::PointwiseGradient => pointwise_gradient::check(rows),
+        Operation::DepthwiseGradientStride1 => depthwise_gradient::check(rows, 1),
+        Operation::DepthwiseGradientStride2 => depthwise_gradient::check(rows, 2),
+        Operation::PoolGradient => pool_gradient::check(rows),
         Operation::IntegerStem => integers::check_stem(rows),
         Operation::IntegerExpand => integers::check_expand(rows),
         Operation::IntegerDepthwiseStride1 => integers::check_depthwise(rows, 1),
