@@ -136,7 +136,8 @@ fn the_model_holds_the_tuned_net_which_predicts_as_it_was_judged() {
     assert!(tuned.trainable > 0 && tuned.moved.iter().any(|of| of.relative > 0.0));
     // Features of the validation photos, made by the opened model from the photos, are those it was judged by; the cache,
     // which has those of the net before under its own hash, changes nothing.
-    let opened = Classifier::builder().settings(Settings::threads(1)).bytes(&bytes(&trained), "tuned").unwrap();
+    let opened =
+        Classifier::builder().settings(Settings::threads(1)).bytes(&bytes(&trained), "tuned").unwrap();
     assert_eq!(
         opened.backbone().record(),
         &icecap::advanced::weights::Record {

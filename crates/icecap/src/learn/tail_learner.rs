@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use icecap_autograd::{CrossEntropy, Dropout, Loss, Optimizer, Tape, Targets, Workspace, optim};
 use icecap_kernels::{Isa, Shape, Tensor, Threads};
-use icecap_tune::{Pass, Tail, Tuner};
+use icecap_tune::{Tail, Tuner};
 
 use crate::error::Error;
 use crate::judge::metrics::Metrics;
@@ -57,11 +57,10 @@ impl<'a> On<'a> {
         let (len, width) = (tail.input_shape().elements(), tail.features());
         let most = self.batch.min(set.numbers.len());
         let (mut rows, mut pooled) = (vec![0.0; most * len], vec![0.0; most * width]);
-        let mut pass = Pass::default();
         for numbers in set.numbers.chunks(self.batch.max(1)) {
             let (rows, pooled) = (&mut rows[..numbers.len() * len], &mut pooled[..numbers.len() * width]);
             self.rows.read(numbers, rows)?;
-            tail.forward(self.compute(), rows, &mut pass, pooled);
+            tail.forward(self.compute(), rows, pooled)?;
             if each(pooled).is_break() {
                 return Err(Error::Stopped);
             }
@@ -198,7 +197,8 @@ impl Learner for TailLearner<'_> {
         let mut gradients = tape.backward(mean)?;
         if let Some(d_pooled) = gradients.pop() {
             self.optimizer.step(self.head.parameters_mut(), &gradients, step.rate)?;
-            self.tuner.backward(&mut self.tail, self.on.compute(), &d_pooled, step.rate)?;
+            self.tuner.backward(&self.tail, self.on.compute(), &d_pooled)?;
+            self.tuner.step(&mut self.tail, self.on.compute(), step.rate)?;
             self.workspace.recycle([d_pooled]);
         }
         self.workspace.recycle(gradients);

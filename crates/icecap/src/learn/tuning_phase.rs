@@ -15,6 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 
 use icecap_graph::Tap;
+use icecap_kernels::Tensor;
 use icecap_tune::{Norms, Tail};
 
 use crate::error::Error;
@@ -246,6 +247,10 @@ impl Phase<'_> {
         let mut report = |epoch: &Epoch| (self.event)(Event::TunedEpoch(epoch));
         let Went { history, .. } = course.run(&mut learner, &mut Listener::Each(&mut report))?;
         let learns = Learns { tail: learner.tail, head: learner.head };
+        let finite = |(_, tensor): &(String, Tensor)| tensor.data().iter().all(|value| value.is_finite());
+        if !learns.tail.tensors().iter().all(finite) {
+            return Err(Error::Diverged { epoch: best.epochs, loss: f32::NAN });
+        }
         Ok(Made { learns, history, calibration: self.calibration(best)? })
     }
 

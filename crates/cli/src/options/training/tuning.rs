@@ -28,7 +28,13 @@ pub(crate) struct TuningOptions {
     #[arg(long, value_name = "NAME", default_value = "adam", requires = "unfreeze", hide_short_help = true, value_parser = PossibleValuesParser::new(Optimizer::ALL.map(Optimizer::name)))]
     tune_optimizer: String,
     /// Learning rate over the epochs of fine-tuning: as --schedule
-    #[arg(long, value_name = "RULE", default_value = "cosine", requires = "unfreeze", hide_short_help = true)]
+    #[arg(
+        long,
+        value_name = "RULE",
+        default_value = "cosine",
+        requires = "unfreeze",
+        hide_short_help = true
+    )]
     tune_schedule: Decay,
     /// Epochs of fine-tuning over which the learning rate rises to its height; 0.5 is half an epoch
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true, default_value_t = 0.5, requires = "unfreeze", hide_short_help = true, value_parser = warmup)]
