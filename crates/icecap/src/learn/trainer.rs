@@ -151,8 +151,7 @@ impl Trainer {
         dataset: &Dataset,
         event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Trained, Error> {
-        self.options.check()?;
-        self.check_tuning()?;
+        self.check_options()?;
         self.check_folds(dataset)?;
         let started = Instant::now();
         let (reading, tap) = (self.reading(), self.options.tuning.as_ref().and_then(Tuning::deepest));
@@ -179,12 +178,11 @@ impl Trainer {
         }
         let Ended { photos, fitted, tuned, last, folds, calibration, folds_time } = ended?;
         let (backbone, head) = last.unwrap_or((self.backbone.clone(), head));
-        let isa = backbone.isa();
         let (val, test) = (&photos.val.features, &photos.test.features);
-        let test = if test.is_empty() { None } else { Some(head.evaluate(isa, test)?) };
+        let test = if test.is_empty() { None } else { Some(head.evaluate(backbone.isa(), test)?) };
         let validation = match val.is_empty() {
             true => None,
-            false => Some(Assessment::of(&head, isa, &photos.train.features, val, &calibration)?),
+            false => Some(Assessment::of(&head, backbone.isa(), &photos.train.features, val, &calibration)?),
         };
         let provenance = with_tuning(provenance, tuned.as_ref());
         let classifier = Classifier::from_head(&backbone, self.preprocessing, head, provenance)?;
@@ -282,8 +280,11 @@ impl Trainer {
     }
 
     /// What cannot be tuned is said before the work.
-    fn check_tuning(&self) -> Result<(), Error> {
-        let Some(tuning) = &self.options.tuning else { return Ok(()) };
+    fn check_options(&self) -> Result<(), Error> {
+        self.options.check()?;
+        if self.options.tuning.is_none() {
+            return Ok(());
+        }
         let refuse = |what, reason: &str| Err(Error::Setting { what, reason: reason.to_owned() });
         if self.backbone.precision() != Precision::F32 {
             return refuse(
@@ -296,7 +297,7 @@ impl Trainer {
                           the folds out, or the fine-tuning";
             return refuse("folds", reason);
         }
-        tuning.check()
+        Ok(())
     }
 
     /// Whether the folds can be made, before the work rather than after it.

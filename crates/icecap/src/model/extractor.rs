@@ -112,7 +112,7 @@ impl Extractor {
     /// of a photo's views one behind the other, from the number `first` on. No part of the net runs twice for it.
     pub(crate) fn tapping(mut self, tap: Tap, store: &Arc<RowStore>, first: usize) -> Result<Self, Error> {
         let tapped = Tapped::new(&self.backbone, self.preprocessing.size(), tap, Arc::clone(store))?;
-        self.tapped = Some(tapped.from_number(first));
+        self.tapped = Some(tapped.starting_at(first));
         Ok(self)
     }
 

@@ -46,7 +46,7 @@ impl Tapped {
     }
 
     /// Puts rows into the store from the number `first` on.
-    pub(crate) fn from_number(self, first: usize) -> Self {
+    pub(crate) fn starting_at(self, first: usize) -> Self {
         Self { first, ..self }
     }
 
