@@ -92,7 +92,7 @@ fn a_backbone_alone_is_weights_of_the_same_net() {
     let train = |out: &str, weights: &[&str]| {
         let words = ["train", "photos", "--epochs", "2", "--size", "96", "--out", out];
         place.icecap(&[&words[..], weights].concat()).succeeds();
-        Classifier::open(place.path(&format!("{out}/model.safetensors"))).unwrap()
+        Classifier::open(place.path(format!("{out}/model.safetensors"))).unwrap()
     };
     let whole = train("whole", &[]);
     place.icecap(&["export", "whole/model.safetensors", "--backbone", "net.safetensors"]).succeeds();
