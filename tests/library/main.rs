@@ -15,5 +15,6 @@ mod int8_golden;
 mod int8_plan;
 mod net;
 mod packed;
+mod tail;
 mod training;
 mod views;
