@@ -32,6 +32,8 @@ fn a_model_becomes_the_files_that_were_asked_for() {
         "k",
         "--safetensors-torchvision",
         "t",
+        "--backbone",
+        "n",
     ];
     let run = place.icecap(&[&["export", model], &all[..]].concat()).succeeds();
     for word in
@@ -47,6 +49,7 @@ fn a_model_becomes_the_files_that_were_asked_for() {
     let read = |name: &str| fs::read(place.path(name)).unwrap();
     assert_eq!(read("a.onnx"), classifier.to_onnx(OnnxPixels::Scaled).unwrap());
     assert_eq!(read("b.onnx"), classifier.to_onnx(OnnxPixels::Bytes).unwrap());
+    assert_eq!(read("n"), classifier.backbone_to_bytes().unwrap());
     assert_eq!(read("k"), classifier.head_to_bytes(HeadLayout::Keras).unwrap());
     assert_eq!(read("t"), classifier.head_to_bytes(HeadLayout::Torchvision).unwrap());
     let before = all.map(|name| fs::read(place.path(name)).ok());
@@ -57,7 +60,10 @@ fn a_model_becomes_the_files_that_were_asked_for() {
     assert_eq!(report["classes"], json!(["blue", "red"]));
     let files = report["files"].as_array().unwrap();
     let contents: Vec<&str> = files.iter().map(|file| file["content"].as_str().unwrap()).collect();
-    assert_eq!(contents, ["onnx", "onnx-u8", "safetensors-keras", "safetensors-torchvision", "labels"]);
+    assert_eq!(
+        contents,
+        ["onnx", "onnx-u8", "backbone", "safetensors-keras", "safetensors-torchvision", "labels"]
+    );
     for file in files {
         assert_eq!(file["bytes"], read(file["path"].as_str().unwrap()).len());
     }
@@ -78,6 +84,22 @@ fn a_head_alone_is_exported_with_the_backbone_that_it_was_trained_on() {
         place.icecap(&["export", &model, "--onnx", &format!("{out}.onnx")]).succeeds();
     }
     assert_eq!(fs::read(place.path("whole.onnx")).unwrap(), fs::read(place.path("head.onnx")).unwrap());
+}
+
+#[test]
+fn a_backbone_alone_is_weights_of_the_same_net() {
+    let place = Place::two_classes();
+    let train = |out: &str, weights: &[&str]| {
+        let words = ["train", "photos", "--epochs", "2", "--size", "96", "--out", out];
+        place.icecap(&[&words[..], weights].concat()).succeeds();
+        Classifier::open(place.path(format!("{out}/model.safetensors"))).unwrap()
+    };
+    let whole = train("whole", &[]);
+    place.icecap(&["export", "whole/model.safetensors", "--backbone", "net.safetensors"]).succeeds();
+    let again = train("again", &["--weights", "net.safetensors"]);
+    assert_eq!(again.backbone().record().params_sha256, whole.backbone().record().params_sha256);
+    let kernel = |classifier: &Classifier| classifier.head().kernel().data().to_vec();
+    assert_eq!(kernel(&again), kernel(&whole), "the same features, so the same head");
 }
 
 #[test]

@@ -189,6 +189,7 @@ fn what_int8_cannot_do_is_refused_by_name() {
     ]);
     place.icecap(&["export", MODEL, "--onnx", "m.onnx", "--tflite", "m.tflite", "--int8"]).succeeds();
     place.icecap(&["export", MODEL, "--safetensors-keras", "head.safetensors"]).succeeds();
+    place.each_fails(&[(&["export", MODEL, "--backbone", "net"], 2, "no trained tensors")]);
     // A new head on the net as it is.
     let again = ["train", "photos", "--epochs", "3", "--weights", MODEL, "--out", "again"];
     place.icecap(&again).succeeds();

@@ -76,6 +76,7 @@ impl Golden {
         self.with(name, |tensor| match tensor.dtype() {
             Dtype::U8 => "u8",
             Dtype::F32 => "f32",
+            Dtype::F64 => "f64",
             Dtype::I64 => "i64",
             other => panic!("{name} is {other:?}"),
         })
@@ -91,6 +92,18 @@ impl Golden {
         self.with(name, |tensor| {
             tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
         })
+    }
+}
+
+impl Golden {
+    pub(crate) fn f64s(&self, name: &str) -> Vec<f64> {
+        assert_eq!(self.dtype(name), "f64");
+        self.with(name, |tensor| tensor.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
+    }
+
+    pub(crate) fn i64s(&self, name: &str) -> Vec<i64> {
+        assert_eq!(self.dtype(name), "i64");
+        self.with(name, |tensor| tensor.data().as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect())
     }
 }
 

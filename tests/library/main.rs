@@ -15,6 +15,7 @@ mod int8_golden;
 mod int8_plan;
 mod net;
 mod packed;
+mod tail;
 mod training;
 mod tuning;
 mod views;

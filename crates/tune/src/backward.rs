@@ -11,8 +11,8 @@
 //! between them.
 
 use icecap_kernels::{
-    BLOCK, Buffer, DepthwiseGradient, Epilogue, Pointwise, PointwiseGradient, Threads, depthwise_gradient,
-    pointwise, pointwise_gradient, pool_gradient,
+    BLOCK, DepthwiseGradient, Epilogue, Pointwise, PointwiseGradient, Threads, depthwise_gradient, pointwise,
+    pointwise_gradient, pool_gradient,
 };
 
 use crate::{
@@ -20,32 +20,11 @@ use crate::{
     gradients::PieceState,
     group::{BlockMemory, Group, Tall},
     layer::{Layer, TAPS},
+    scratch::Scratch,
     sections::Block,
     tail::Tail,
     work::{Compute, Piece},
 };
-
-/// What a thread needs on the way through a block: the gradient of what left the depthwise convolution, some channels of it.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    bordered: Buffer,
-    /// Photos and sides of the images for which the zeros of `bordered` are in place.
-    cleared: Option<(usize, (usize, usize))>,
-}
-
-impl Scratch {
-    /// Some blocks of tall images with zeros on every side of each photo.
-    fn bordered(&mut self, photos: usize, side: (usize, usize), blocks: usize) -> &mut [f32] {
-        let len = blocks * Tall::bordered(photos, side).block_len();
-        if self.bordered.len() < len {
-            self.bordered = Buffer::zeros(len);
-        } else if self.cleared != Some((photos, side)) {
-            self.bordered.fill(0.0);
-        }
-        self.cleared = Some((photos, side));
-        &mut self.bordered[..len]
-    }
-}
 
 /// One pass backwards over the tail.
 pub(crate) struct Backward<'a> {
@@ -134,8 +113,9 @@ impl Backward<'_> {
             let BlockMemory { expanded, filtered, d_weights, d_bias, .. } = &mut blocks[index];
             let d_output: &[f32] = d_output;
             terms.push((*photos, filtered, d_output));
+            let convolved: &[f32] = if block.expand.is_some() { expanded } else { entry };
             let lens = [
-                Tall::padded(*photos, &block.geometry).block_len(),
+                Tall::compact(*photos, from).block_len(),
                 Tall::compact(*photos, to).block_len(),
                 Tall::compact(*photos, from).block_len(),
             ]
@@ -143,13 +123,13 @@ impl Backward<'_> {
             let d_expanded = &mut d_expanded[..Tall::compact(*photos, from).layout(block.expanded).len()];
             let added = (block.residual && block.expand.is_none()).then_some(&**entry);
             let images =
-                expanded.chunks(lens[0]).zip(filtered.chunks(lens[1])).zip(d_expanded.chunks_mut(lens[2]));
+                convolved.chunks(lens[0]).zip(filtered.chunks(lens[1])).zip(d_expanded.chunks_mut(lens[2]));
             let sums = d_weights.chunks_mut(PANELS * TAPS * BLOCK).zip(d_bias.chunks_mut(PANELS * BLOCK));
-            for (chunk, (((expanded, filtered), d_expanded), sums)) in images.zip(sums).enumerate() {
+            for (chunk, (((convolved, filtered), d_expanded), sums)) in images.zip(sums).enumerate() {
                 let first = chunk * PANELS;
                 let filtering = Filtering { tail, compute, block, photos: *photos, first, d_output, added };
                 pieces.push(Box::new(move |scratch| {
-                    filtering.run(scratch, [expanded, filtered], d_expanded, sums);
+                    filtering.run(scratch, [convolved, filtered], d_expanded, sums);
                 }));
             }
         }
@@ -288,17 +268,15 @@ impl Filtering<'_> {
         let (bordered, inner) = (Tall::bordered(photos, to), Tall::compact(photos, from));
         let blocks = filtered.len() / compact.block_len();
         let channels = block.expanded.min((first + blocks) * BLOCK) - first * BLOCK;
-        let d_filtered = scratch.bordered(photos, to, blocks);
         let [_, weights] = tail.layers[block.project].pointwise();
-        for photo in 0..photos {
-            let masked = compact.image(channels, filtered).rows(compact.photo(photo));
-            let panels = first..first + blocks;
-            let step = Pointwise { weights, panels, epilogue: Epilogue::Masked(masked) };
-            let input = compact.image(block.output, d_output).rows(compact.photo(photo));
-            let mut image = bordered.image_mut(channels, d_filtered);
-            let mut output = image.rows(bordered.photo(photo));
-            pointwise(&Threads::serial(), compute.isa, &step, input, &mut output);
-        }
+        let masked = compact.image(channels, filtered);
+        let panels = first..first + blocks;
+        let step = Pointwise { weights, panels, epilogue: Epilogue::Masked(masked) };
+        let product = scratch.product.blocks(compact, blocks);
+        let input = compact.image(block.output, d_output);
+        pointwise(&Threads::serial(), compute.isa, &step, input, &mut compact.image_mut(channels, product));
+        let d_filtered = scratch.d_filtered.place(bordered, product, blocks);
+        let expanded = scratch.expanded.place(padded, expanded, blocks);
         d_weights.fill(0.0);
         d_bias.fill(0.0);
         let weights = tail.layers[block.depthwise].depthwise();

@@ -2,8 +2,9 @@
 
 use crate::{
     error::Error,
-    forward::forward,
+    forward::{Memory, forward},
     group::{GROUP, Group},
+    scratch::Scratch,
     tail::Tail,
     work::Compute,
 };
@@ -24,11 +25,14 @@ impl Tail {
         }
         let row = self.input_shape().elements();
         let mut groups: Vec<Group> = Vec::new();
+        let mut scratch: Vec<Scratch> = Vec::new();
+        scratch.resize_with(compute.threads.count(), Scratch::default);
         // As many groups at once as there are threads: enough to share, and no more memory than that.
         let most = GROUP * compute.threads.count();
         for (rows, pooled) in rows.chunks(most * row).zip(pooled.chunks_mut(most * self.features())) {
             self.regroup(&mut groups, rows.len() / row);
-            compute.threads.enter(|| forward(self, compute, &mut groups, rows, pooled));
+            let memory = Memory { groups: &mut groups, scratch: &mut scratch };
+            compute.threads.enter(|| forward(self, compute, memory, rows, pooled));
         }
         Ok(())
     }

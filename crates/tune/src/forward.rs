@@ -2,12 +2,13 @@
 
 use icecap_graph::Scaling;
 use icecap_kernels::{
-    BLOCK, ConvGeometry, Depthwise, Epilogue, Layout, PackedPointwise, Pointwise, Stem, Threads, WINDOW,
-    depthwise, pointwise, pool, scale_pixels, scaled_len, stem,
+    BLOCK, ConvGeometry, Depthwise, Epilogue, PackedPointwise, Pointwise, Stem, Threads, WINDOW, depthwise,
+    pointwise, pool, scale_pixels, scaled_len, stem,
 };
 
 use crate::{
     group::{BlockMemory, Group, Tall},
+    scratch::Scratch,
     sections::Block,
     tail::Tail,
     work::{Compute, Piece},
@@ -19,17 +20,23 @@ pub(crate) const PANELS: usize = 4;
 /// Panels in a piece of a projection, which has few.
 pub(crate) const FEW_PANELS: usize = 2;
 
+/// What a pass works in: the groups of its batch, and a place to scribble for each thread.
+pub(crate) struct Memory<'a> {
+    pub(crate) groups: &'a mut [Group],
+    pub(crate) scratch: &'a mut [Scratch],
+}
+
 /// Computes the tail for the rows of a batch, `rows` [photos, h, w, C], into `pooled` [photos, features].
 pub(crate) fn forward(
     tail: &Tail,
     compute: Compute<'_>,
-    groups: &mut [Group],
+    Memory { groups, scratch }: Memory<'_>,
     rows: &[f32],
     pooled: &mut [f32],
 ) {
     enter(tail, compute, groups, rows);
     for index in 0..tail.sections.blocks.len() {
-        block(tail, compute, groups, index);
+        block(tail, compute, groups, scratch, index);
     }
     last(tail, compute, groups);
     let (channels, side) = (tail.sections.last[1], tail.sections.side);
@@ -108,23 +115,26 @@ fn patches(geometry: &ConvGeometry, scaled: &[f32], tall: &Tall, photo: usize, p
 }
 
 /// Expands, convolves and projects the input of a block of every group.
-fn block(tail: &Tail, compute: Compute<'_>, groups: &mut [Group], index: usize) {
+fn block(tail: &Tail, compute: Compute<'_>, groups: &mut [Group], scratch: &mut [Scratch], index: usize) {
     let block = &tail.sections.blocks[index];
-    let mut pieces: Vec<Piece<'_>> = Vec::new();
+    let mut pieces: Vec<Piece<'_, Scratch>> = Vec::new();
     for group in groups.iter_mut() {
         let photos = group.photos;
         let (before, memory) = group.blocks.split_at_mut(index);
         let input: &[f32] = before.last().map_or(&group.entry, |block| &block.output);
         let BlockMemory { expanded, filtered, .. } = &mut memory[0];
-        let padded = PANELS * Tall::padded(photos, &block.geometry).block_len();
-        let compact = PANELS * Tall::compact(photos, block.geometry.output()).block_len();
-        let chunks = expanded.chunks_mut(padded).zip(filtered.chunks_mut(compact));
+        let [from, to] = [block.geometry.input(), block.geometry.output()]
+            .map(|side| PANELS * Tall::compact(photos, side).block_len());
+        // Without an expansion the input is what is convolved, and `expanded` is empty.
+        let mut chunks = expanded.chunks_mut(from);
+        let chunks = filtered.chunks_mut(to).map(|filtered| (chunks.next().unwrap_or_default(), filtered));
         pieces.extend(chunks.enumerate().map(|(chunk, (expanded, filtered))| {
             let filtering = Filtering { tail, compute, block, photos, first: chunk * PANELS };
-            Box::new(move |(): &mut ()| filtering.run(input, expanded, filtered)) as Piece<'_>
+            Box::new(move |scratch: &mut Scratch| filtering.run(scratch, input, expanded, filtered))
+                as Piece<'_, Scratch>
         }));
     }
-    compute.run(pieces);
+    compute.run_with(scratch, pieces);
     let project = tail.layers[block.project].pointwise()[0];
     let side = block.geometry.output();
     let mut pieces = Vec::new();
@@ -208,27 +218,26 @@ struct Filtering<'a> {
 }
 
 impl Filtering<'_> {
-    fn run(&self, input: &[f32], expanded: &mut [f32], filtered: &mut [f32]) {
+    fn run(&self, scratch: &mut Scratch, input: &[f32], expanded: &mut [f32], filtered: &mut [f32]) {
         let Self { tail, compute, block, photos, first } = *self;
         let from = Tall::compact(photos, block.geometry.input());
         let padded = Tall::padded(photos, &block.geometry);
         let to = Tall::compact(photos, block.geometry.output());
-        let blocks = expanded.len() / padded.block_len();
+        let blocks = filtered.len() / to.block_len();
         let channels = block.expanded.min((first + blocks) * BLOCK) - first * BLOCK;
-        let mut image = padded.image_mut(channels, expanded);
-        for photo in 0..photos {
-            let mut output = image.rows(padded.photo(photo));
-            match block.expand {
-                Some(expand) => {
-                    let [weights, _] = tail.layers[expand].pointwise();
-                    let panels = first..first + blocks;
-                    let step = Pointwise { weights, panels, epilogue: Epilogue::Relu6 };
-                    let input = from.image(block.input, input).rows(from.photo(photo));
-                    pointwise(&Threads::serial(), compute.isa, &step, input, &mut output);
-                }
-                None => copy(&from, photo, &input[first * from.block_len()..], &mut output),
+        let expanded: &[f32] = match block.expand {
+            Some(expand) => {
+                let [weights, _] = tail.layers[expand].pointwise();
+                let panels = first..first + blocks;
+                let step = Pointwise { weights, panels, epilogue: Epilogue::Relu6 };
+                let mut output = from.image_mut(channels, expanded);
+                let input = from.image(block.input, input);
+                pointwise(&Threads::serial(), compute.isa, &step, input, &mut output);
+                expanded
             }
-        }
+            None => &input[first * from.block_len()..][..blocks * from.block_len()],
+        };
+        let expanded = scratch.expanded.place(padded, expanded, blocks);
         let weights = tail.layers[block.depthwise].depthwise();
         for (index, filtered) in filtered.chunks_exact_mut(to.block_len()).enumerate() {
             let expanded = &expanded[index * padded.block_len()..];
@@ -238,19 +247,6 @@ impl Filtering<'_> {
             for (photo, filtered) in filtered.chunks_exact_mut(to.plane_len()).enumerate() {
                 depthwise(compute.isa, &step, padded.plane(photo, lanes, expanded), filtered);
             }
-        }
-    }
-}
-
-/// Copies a photo of some blocks to where it has zeros around it.
-fn copy(from: &Tall, photo: usize, input: &[f32], output: &mut icecap_kernels::BlockedMut<'_>) {
-    let layout: Layout = output.layout();
-    let width = layout.width() * BLOCK;
-    for block in 0..layout.blocks() {
-        let rows = from.plane(photo, BLOCK, &input[block * from.block_len()..]).data();
-        for (y, row) in rows.chunks_exact(width).enumerate() {
-            let at = block * layout.block_len() + layout.origin() + y * layout.row_len();
-            output.data_mut()[at..at + width].copy_from_slice(row);
         }
     }
 }

@@ -22,6 +22,7 @@ mod forward;
 mod gradients;
 mod group;
 mod layer;
+mod scratch;
 mod sections;
 mod tail;
 mod tuner;

@@ -3,12 +3,13 @@
 use icecap_kernels::{Shape, Tensor};
 
 use crate::{
-    backward::{Backward, Expansion, Scratch},
+    backward::{Backward, Expansion},
     error::Error,
-    forward::{FEW_PANELS, Product, forward},
+    forward::{FEW_PANELS, Memory, Product, forward},
     gradients::PieceState,
     group::{Group, Tall},
     layer::Layer,
+    scratch::Scratch,
     tail::Tail,
     work::{Compute, Piece},
 };
@@ -52,8 +53,10 @@ impl Tuner {
             self.pooled = Tensor::zeros(shape);
         }
         tail.regroup(&mut self.groups, shape.dims()[0]);
-        let Self { groups, pooled, .. } = self;
-        compute.threads.enter(|| forward(tail, compute, groups, rows, pooled.data_mut()));
+        self.scratch.resize_with(compute.threads.count(), Scratch::default);
+        let Self { groups, scratch, pooled, .. } = self;
+        let memory = Memory { groups, scratch };
+        compute.threads.enter(|| forward(tail, compute, memory, rows, pooled.data_mut()));
         Ok(&self.pooled)
     }
 

@@ -43,6 +43,9 @@ pub(crate) struct Options {
     /// File for the class names, one a line [default: labels.txt beside an ONNX file]
     #[arg(long, value_name = "FILE", group = "formats")]
     labels: Option<PathBuf>,
+    /// File for the backbone alone, with Keras' names and shapes: for Keras, and for `train --weights`
+    #[arg(long, value_name = "FILE", group = "formats")]
+    backbone: Option<PathBuf>,
     /// File for the head alone, with Keras' names and shapes
     #[arg(long, value_name = "FILE", group = "formats")]
     safetensors_keras: Option<PathBuf>,
@@ -60,6 +63,7 @@ enum Content {
     Onnx(OnnxPixels, Precision),
     Tflite(Precision),
     Labels,
+    Backbone,
     Head(HeadLayout),
 }
 
@@ -125,7 +129,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let in_f32 = |output: &Output| {
         matches!(output.content, Content::Onnx(_, Precision::F32) | Content::Tflite(Precision::F32))
     };
-    if classifier.precision() == Precision::Int8 && outputs.iter().any(in_f32) {
+    let in_integers = classifier.precision() == Precision::Int8;
+    if in_integers && outputs.iter().any(|output| output.content == Content::Backbone) {
+        let message = format!(
+            "{}: its net is in int8 and has no trained tensors any more; take them from a model that was trained with \
+             --precision f32",
+            options.model.model.display()
+        );
+        return Err(Failure::new(Code::Arguments, message));
+    }
+    if in_integers && outputs.iter().any(in_f32) {
         let message =
             format!("{}: its net is in int8; write it as that with --int8", options.model.model.display());
         return Err(Failure::new(Code::Arguments, message));
@@ -156,6 +169,7 @@ impl Options {
             (&self.onnx_u8, Content::Onnx(OnnxPixels::Bytes, precision)),
             (&self.tflite, Content::Tflite(precision)),
             (&self.labels, Content::Labels),
+            (&self.backbone, Content::Backbone),
             (&self.safetensors_keras, Content::Head(HeadLayout::Keras)),
             (&self.safetensors_torchvision, Content::Head(HeadLayout::Torchvision)),
         ];
@@ -223,6 +237,7 @@ fn bytes(classifier: &Classifier, content: Content) -> Result<Vec<u8>, Failure> 
         Content::Tflite(Precision::F32) => classifier.to_tflite()?,
         Content::Tflite(Precision::Int8) => classifier.to_tflite_int8()?,
         Content::Labels => classifier.labels().into_bytes(),
+        Content::Backbone => classifier.backbone_to_bytes()?,
         Content::Head(layout) => classifier.head_to_bytes(layout)?,
     })
 }
@@ -245,8 +260,10 @@ fn keep_others(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 fn tell(options: &Options, classifier: &Classifier, files: &[(Output, Vec<u8>)]) -> Result<(), Failure> {
     for (output, _) in files {
-        if let Content::Head(layout) = output.content {
-            fits_elsewhere(classifier, layout);
+        match output.content {
+            Content::Head(layout) => fits_elsewhere(classifier, layout),
+            Content::Backbone => fits_elsewhere(classifier, HeadLayout::Keras),
+            _ => {}
         }
     }
     let size = classifier.preprocessing().size();
@@ -290,6 +307,7 @@ impl Content {
             Self::Tflite(Precision::F32) => "tflite",
             Self::Tflite(Precision::Int8) => "tflite-int8",
             Self::Labels => "labels",
+            Self::Backbone => "backbone",
             Self::Head(HeadLayout::Keras) => "safetensors-keras",
             Self::Head(HeadLayout::Torchvision) => "safetensors-torchvision",
         }
@@ -303,7 +321,7 @@ impl Content {
                 let pixels = if precision == Precision::F32 { OnnxPixels::Scaled } else { OnnxPixels::Bytes };
                 (pixels, "1", OnnxPixels::Bytes.shape(size))
             }
-            Self::Labels | Self::Head(_) => return None,
+            Self::Labels | Self::Backbone | Self::Head(_) => return None,
         };
         Some(Input { element: pixels.element(), images, shape, scaled: pixels == OnnxPixels::Scaled })
     }
@@ -334,6 +352,7 @@ impl Content {
             Self::Labels => {
                 format!("{}, one a line, in the order of the outputs", counted(classes, "class name"))
             }
+            Self::Backbone => "the backbone for Keras, and for train --weights".to_owned(),
             Self::Head(HeadLayout::Keras) => {
                 format!("the head for Keras, on {features} features{}", layers::keras(classifier.head()))
             }

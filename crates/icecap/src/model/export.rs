@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use icecap_graph::Precision;
 use icecap_graph::int8::IntegerNet;
-use icecap_weights::{HeadLayout, Model, OnnxPixels, label_lines};
+use icecap_weights::{HeadLayout, Model, OnnxPixels, Weights, label_lines};
 
 use crate::error::Error;
 use crate::model::classifier::{Classifier, SaveBackbone};
@@ -77,6 +77,20 @@ impl Classifier {
             Some(integers) => Ok(integers.net),
             None => Ok(Arc::new(IntegerNet::from_weights(&*self.backbone().params()?)?)),
         }
+    }
+
+    /// Returns the bytes of a safetensors file of the backbone alone, without a classification top: kernels and BatchNorm
+    /// apart, as they were trained, with Keras' names and shapes. [`Backbone::open`](crate::Backbone::open) takes it as it
+    /// takes published weights.
+    ///
+    /// # Errors
+    /// [`Error::Graph`] if the backbone came in integers, which have no trained tensors.
+    ///
+    /// # Cost
+    /// Two copies of the net in memory.
+    pub fn backbone_to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let params = (*self.backbone().params()?).clone().without_top();
+        Ok(Weights::new(params, self.backbone().record().clone()).to_bytes()?)
     }
 
     /// Returns the bytes of a safetensors file of the head alone, named and shaped as `layout` has it.

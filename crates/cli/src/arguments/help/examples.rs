@@ -153,6 +153,8 @@ Examples:
       for LiteRT, on phones for instance; the class names are inside. With --int8 it takes pixels as they come
   icecap export icecap-run/model.safetensors --safetensors-keras head.safetensors
       the trained layer alone, to be set into a Keras model
+  icecap export icecap-run/model.safetensors --backbone net.safetensors
+      the net below it alone, which is worth having where it was fine-tuned
 
 docs/export.md says what is in the files and how to read them.";
 
