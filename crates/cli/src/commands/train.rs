@@ -76,7 +76,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     report.reading();
     let trained = learn(&trainer, &dataset, &report, &unfinished);
     cache_folder::tell(cache.as_ref());
-    let trained = quantize::compared(trained?, &opened, &dataset, cache.as_ref(), &unfinished)?;
+    let trained = trained?;
+    tuning::tell(&trained);
+    let trained = quantize::compared(trained, &opened, &dataset, cache.as_ref(), &unfinished)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
     seconds.features = Some(trained.features_time.as_secs_f64());

@@ -253,12 +253,14 @@ impl Trainer {
                 paired: None,
                 moved: Vec::new(),
                 trainable: 0,
+                folded: false,
                 warning: rows.warning().map(str::to_owned),
                 time: started.elapsed(),
             };
             if let (Some(made), Verdict::Tuned { from, .. }) = (net, outcome.choice.verdict) {
                 let net = TunedNet::new(&phase, head, from, made)?;
-                (outcome.paired, outcome.moved, outcome.trainable) = (net.paired, net.moved, net.trainable);
+                (outcome.paired, outcome.moved) = (net.paired, net.moved);
+                (outcome.trainable, outcome.folded) = (net.trainable, net.folded);
                 fitted.history.extend(
                     net.history.iter().map(|epoch| Epoch { epoch: epoch.epoch + first as u32, ..*epoch }),
                 );

@@ -85,6 +85,8 @@ Examples:
       photos from a list; rare classes count more, photos of one cow stay together
   icecap train photos --weights keras-1.0-160 --precision int8
       a model of a quarter of the size, several times as fast; what that costs is told
+  icecap train photos --weights keras-1.0-160 --unfreeze auto
+      after the head the net's last blocks learn too, if photos held back from training say that it helps
   icecap train --resume icecap-run
       goes on with a run that was interrupted";
 
@@ -173,7 +175,9 @@ Examples:
   icecap summary
       the built-in starter with a head for two classes, layer by layer
   icecap summary --weights keras-1.0-160 --size 224 --classes 5
-      other weights, another input, five classes";
+      other weights, another input, five classes
+  icecap summary --unfreeze block_16
+      what learns if the last block does, too";
 
 const WEIGHTS: &str = "\
 Examples:

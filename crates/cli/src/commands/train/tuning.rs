@@ -9,6 +9,7 @@ use icecap::model::Precision;
 use super::options::Options;
 use crate::run::tuned::{MovedRow, PairedRows, TrialRow, Tuned};
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::note;
 use crate::terminal::table::table;
 use crate::terminal::wording::{counted, grouped};
 
@@ -140,6 +141,20 @@ pub(super) fn compared(trained: &Trained) -> String {
         );
     }
     text
+}
+
+/// Tells what a person should know of a fine-tuning beside how good it is.
+pub(super) fn tell(trained: &Trained) {
+    let Some(tuned) = &trained.tuned else { return };
+    if let Some(warning) = &tuned.warning {
+        note(&format!("warning: {warning}"));
+    }
+    if tuned.folded {
+        note(
+            "note: BatchNorm of these weights is folded into their kernels: kernels and biases have learned, with a factor \
+             beside each channel that was 1",
+        );
+    }
 }
 
 /// Returns what a run keeps of a fine-tuning.
