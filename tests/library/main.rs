@@ -17,4 +17,5 @@ mod net;
 mod packed;
 mod tail;
 mod training;
+mod tuning;
 mod views;

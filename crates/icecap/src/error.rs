@@ -25,6 +25,9 @@ pub enum Error {
     /// A shape, an instruction set or a number of threads that cannot be had.
     #[error(transparent)]
     Kernel(#[from] icecap_kernels::Error),
+    /// Blocks of a net that cannot learn.
+    #[error(transparent)]
+    Tune(#[from] icecap_tune::Error),
     /// A file that cannot be written.
     #[error(transparent)]
     Write(#[from] icecap_foundation::atomic_file::WriteError),
@@ -231,7 +234,7 @@ impl Error {
             Self::Kernel(icecap_kernels::Error::Io { .. }) | Self::Write(_) => Kind::Path,
             Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
-            Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) => Kind::Setting,
+            Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) | Self::Tune(_) => Kind::Setting,
             Self::OtherPrecision { .. }
             | Self::IntegersAlone { .. }
             | Self::Setting { .. }

@@ -90,6 +90,6 @@ pub use other_form::OtherForm;
 pub use params_digest::params_digest;
 #[cfg(feature = "files")]
 pub use prepacked::{PackStore, PackedName, packed_bytes, packed_in};
-pub use record::Record;
+pub use record::{Record, Tuned};
 #[cfg(feature = "files")]
 pub use store::Store;

@@ -23,6 +23,9 @@ pub(crate) mod key {
     pub(crate) const DCT: &str = "dct";
     pub(crate) const WEIGHTS_LAYOUT: &str = "weights_layout";
     pub(crate) const PARAMS_SHA256: &str = "params_sha256";
+    pub(crate) const TUNED_FROM: &str = "tuned_from";
+    pub(crate) const TUNED_BLOCK: &str = "tuned_block";
+    pub(crate) const TUNED_NORMS: &str = "tuned_norms";
 }
 
 /// The facts about a set of weights that its tensors do not tell.
@@ -48,6 +51,27 @@ pub struct Record {
     pub file_sha256: Digest,
     /// The hash of the net, whatever the file: see [`crate::params_digest`].
     pub params_sha256: Digest,
+    /// What the net was before some of its blocks were fine-tuned; `None` for one that was not.
+    pub tuned: Option<Tuned>,
+}
+
+/// What is known of a net whose last blocks were fine-tuned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tuned {
+    /// The hash of the net that it was before.
+    pub from: Digest,
+    /// The first block that has learned, as Keras names it, `Conv_1` for the last convolution alone, or `all`.
+    pub block: String,
+    /// Whether BatchNorm's scale and shift stayed as they were, and kernels alone have learned.
+    pub norms_frozen: bool,
+}
+
+impl Tuned {
+    /// What became of BatchNorm's scale and shift, in a word.
+    #[must_use]
+    pub fn norms(&self) -> &'static str {
+        if self.norms_frozen { "frozen" } else { "trained" }
+    }
 }
 
 impl Record {
@@ -96,6 +120,9 @@ impl Record {
         put(key::RESIZE, self.resize.clone());
         put(key::DCT, self.dct.map(|dct| dct.to_string()));
         put(key::PARAMS_SHA256, Some(self.params_sha256.to_string()));
+        put(key::TUNED_FROM, self.tuned.as_ref().map(|tuned| tuned.from.to_string()));
+        put(key::TUNED_BLOCK, self.tuned.as_ref().map(|tuned| tuned.block.clone()));
+        put(key::TUNED_NORMS, self.tuned.as_ref().map(|tuned| tuned.norms().to_owned()));
         metadata
     }
 }
@@ -160,7 +187,16 @@ impl<'a> Metadata<'a> {
             dct: self.get(key::DCT, vocabulary::dct)?,
             file_sha256,
             params_sha256,
+            tuned: self.tuned()?,
         })
+    }
+
+    /// What the net was before it was fine-tuned; `None` if the file says nothing of that.
+    fn tuned(&self) -> Result<Option<Tuned>, Error> {
+        let Some(from) = self.get(key::TUNED_FROM, vocabulary::digest)? else { return Ok(None) };
+        let block = self.need(key::TUNED_BLOCK, vocabulary::line)?;
+        let norms_frozen = self.get(key::TUNED_NORMS, vocabulary::norms_frozen)?.unwrap_or(false);
+        Ok(Some(Tuned { from, block, norms_frozen }))
     }
 
     /// The record of a file that holds `params`, which hash to `params_sha256`: what the metadata states must be true of

@@ -10,6 +10,7 @@
 //!   each of `squash`, `crop` and `cut` behind another as in `cut of 256x256 crop` |
 //! | exif | `apply`, `ignore` |
 //! | dct | `accurate`, `fast` |
+//! | tuned norms | `trained`, `frozen` |
 //!
 //! Every value has one text that is written, and reading that text gives back the same bits.
 
@@ -136,6 +137,15 @@ pub(crate) fn exif(text: &str) -> Result<String, String> {
 
 pub(crate) fn dct(text: &str) -> Result<Dct, String> {
     text.parse().map_err(|_| "expected 'accurate' or 'fast'".to_owned())
+}
+
+/// Whether BatchNorm's scale and shift stayed as they were in a fine-tuning.
+pub(crate) fn norms_frozen(text: &str) -> Result<bool, String> {
+    match text {
+        "frozen" => Ok(true),
+        "trained" => Ok(false),
+        _ => Err("expected 'trained' or 'frozen'".to_owned()),
+    }
 }
 
 /// A free text of one line.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod augment;
+mod epoch_table;
 mod metrics;
 mod options;
 mod predictions;
@@ -9,6 +10,7 @@ mod quantize;
 mod report;
 mod resume;
 mod since;
+mod tuning;
 mod twins;
 mod unfinished;
 mod verdict;
@@ -44,6 +46,7 @@ pub(crate) use options::Options;
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let training = options.training.options()?;
+    tuning::check(options)?;
     let Photos { inventory, groups, dataset, since } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
@@ -78,6 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     unfinished.keep();
     seconds.features = Some(trained.features_time.as_secs_f64());
     seconds.head = Some(trained.head_time.as_secs_f64());
+    seconds.tune = trained.tuned.as_ref().map(|tuned| tuned.time.as_secs_f64());
     seconds.folds = Some(trained.folds_time.as_secs_f64());
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;

@@ -18,6 +18,7 @@ pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
         ("photos to features", times.features),
         ("cross-validating", times.folds),
         ("training the head", times.head),
+        ("fine-tuning", times.tune),
         ("writing the run", times.save),
     ];
     let own = own.into_iter().map(|(what, time)| (what.to_owned(), time));

@@ -14,6 +14,7 @@ use super::history::EpochRow;
 use super::since::Comparison;
 use super::spare::{spare, spare_each};
 use super::text_file::unwritable;
+use super::tuned::Tuned;
 use crate::terminal::failure::Failure;
 
 /// What a run has measured, key by key in the order of the file.
@@ -29,6 +30,9 @@ pub(crate) struct Metrics {
     pub(crate) precision: String,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
     pub(crate) int8: Option<Int8>,
+    /// What became of the last blocks of the net, if they were to learn.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) tuned: Option<Tuned>,
     pub(crate) classes: Vec<ClassCounts>,
     /// Loss and accuracy on the validation photos before training.
     pub(crate) loss_0: Option<Figure>,
@@ -158,6 +162,9 @@ pub(crate) struct Seconds {
     pub(crate) quantize: Option<f64>,
     pub(crate) features: Option<f64>,
     pub(crate) head: Option<f64>,
+    /// Fine-tuning, its trials included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tune: Option<f64>,
     /// Cross-validation, and fitting the temperature.
     pub(crate) folds: Option<f64>,
     pub(crate) save: Option<f64>,

@@ -111,6 +111,14 @@ impl Progress {
         self.started.elapsed().as_secs_f64()
     }
 
+    /// Does something that writes to the terminal, with the bar out of its way.
+    pub(crate) fn paused<R>(&self, work: impl FnOnce() -> R) -> R {
+        match &self.bar {
+            Some(bar) => bar.suspend(work),
+            None => work(),
+        }
+    }
+
     /// `done` photos are done. Called by several threads.
     pub(crate) fn set(&self, done: usize) {
         // A thread that was overtaken tells of less than is done by now.

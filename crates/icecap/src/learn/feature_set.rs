@@ -136,6 +136,12 @@ impl FeatureSet {
         counts
     }
 
+    /// The same rows with other features of theirs.
+    pub(crate) fn with_features(&self, features: Tensor) -> Result<Self, Error> {
+        let Self { labels, groups, plain, .. } = self;
+        Ok(Self { groups: groups.clone(), plain: plain.clone(), ..Self::new(features, labels.clone())? })
+    }
+
     /// Returns a set of some of the rows, in the order given.
     ///
     /// # Errors

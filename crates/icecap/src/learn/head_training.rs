@@ -7,8 +7,9 @@ use icecap_kernels::{Isa, Threads};
 use crate::error::Error;
 use crate::learn::auto_options::settle;
 use crate::learn::compute::Compute;
+use crate::learn::course::{Epoch, Listener};
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::fit::{Epoch, Fit, Listener, Photos, fit};
+use crate::learn::fit::{Fit, Photos, fit};
 use crate::learn::options::TrainOptions;
 use crate::model::head::Head;
 

@@ -15,9 +15,10 @@ use icecap_autograd::Targets;
 use icecap_kernels::rng::{Purpose, Stream};
 
 use crate::error::Error;
+use crate::learn::course::Step;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::options::TrainOptions;
-use crate::learn::step::{Step, Stepper};
+use crate::learn::step::Stepper;
 use crate::model::head::Head;
 
 const STEPS: usize = 100;

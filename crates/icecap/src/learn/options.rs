@@ -13,6 +13,7 @@ use std::str::FromStr;
 use crate::error::Error;
 use crate::learn::class_weight::ClassWeight;
 use crate::learn::steps::Steps;
+use crate::learn::tuning::Tuning;
 use crate::learn::value::{Texts, Value};
 
 /// The name of the solver that takes no steps of a batch.
@@ -88,6 +89,8 @@ pub struct TrainOptions {
     pub class_weight: ClassWeight,
     /// The seed from which the head's first weights, the order of photos and dropout are drawn.
     pub seed: u64,
+    /// How the last blocks of the net learn after the head; `None` to leave the net as it is.
+    pub tuning: Option<Tuning>,
 }
 
 impl From<Solver> for TrainOptions {
@@ -138,6 +141,9 @@ impl TrainOptions {
         if let Some(steps) = self.steps() {
             steps.check()?;
         }
+        if let Some(tuning) = &self.tuning {
+            tuning.check()?;
+        }
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return refuse("label smoothing", "use a share from 0 up to, not including, 1");
         }
@@ -149,7 +155,7 @@ impl TrainOptions {
 
     /// Lists every option by name, in the order in which a run's record holds them. Options that the solver has no use for
     /// are listed with their defaults, so that every record has the same keys; only `hidden` is left out where there is no
-    /// hidden layer.
+    /// hidden layer, and what is about fine-tuning where there is none.
     ///
     /// What is left to the photos is listed as `auto` (epochs, L2) or `find` (learning rate); the options of
     /// [`Settled`](crate::learn::Settled) have numbers instead.
@@ -164,6 +170,8 @@ impl TrainOptions {
         ];
         all.splice(place..place, of_losses);
         all.push(("seed", Value::Count(self.seed)));
+        // Not told where the net stays as it is, so that such a model is the bytes that it was before nets were tuned.
+        all.extend(self.tuning.iter().flat_map(Tuning::describe));
         all
     }
 
@@ -191,6 +199,7 @@ impl TrainOptions {
             label_smoothing: texts.value("label_smoothing", str::parse)?.unwrap_or_default(),
             class_weight: texts.value("class_weight", str::parse)?.unwrap_or_default(),
             seed: texts.value("seed", str::parse)?.unwrap_or_default(),
+            tuning: Tuning::read(&texts)?,
         };
         options.check()?;
         Ok(options)
@@ -235,6 +244,7 @@ mod tests {
             class_weight: [ClassWeight::None, ClassWeight::Sqrt, ClassWeight::Balanced]
                 [draw.below(3) as usize],
             seed: draw.next_u32().into(),
+            tuning: (draw.below(2) == 1).then(|| Tuning::drawn(&mut draw)),
         }
     }
 
@@ -244,6 +254,8 @@ mod tests {
             let mut metadata = options.metadata();
             let hidden = options.steps().and_then(|steps| steps.hidden);
             assert_eq!(metadata.remove("hidden"), hidden.map(|units| units.to_string()));
+            let tuning = options.tuning.iter().flat_map(Tuning::describe);
+            tuning.for_each(|(key, value)| assert_eq!(metadata.remove(key), Some(value.to_string())));
             metadata.into_keys().collect::<Vec<_>>()
         };
         let of_default = keys(&TrainOptions::default());

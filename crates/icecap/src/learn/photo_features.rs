@@ -20,9 +20,18 @@ pub(crate) struct Photos {
     views: Option<FeatureSet>,
     pub(crate) report: PhotoReport,
     pub(crate) fingerprint: String,
+    /// The number of each photo's plain row among those at a tap, by part.
+    pub(crate) numbers: [Vec<u32>; 3],
+    /// The hash of each training photo.
+    pub(crate) hashes: Vec<Digest>,
 }
 
 impl Photos {
+    /// How many rows each training photo is learned from by.
+    pub(crate) fn views(&self) -> usize {
+        self.learned().len() / self.train.features.len().max(1)
+    }
+
     /// What the head learns from.
     pub(crate) fn learned(&self) -> &FeatureSet {
         self.views.as_ref().unwrap_or(&self.train.features)
@@ -43,6 +52,10 @@ pub(crate) struct Gathered {
     fingerprint: Vec<u8>,
     /// The first photo of each content.
     known: HashMap<Digest, (Part, Sample)>,
+    /// How many rows photos so far have had, those of unreadable ones among them.
+    rows: u32,
+    numbers: [Vec<u32>; 3],
+    hashes: Vec<Digest>,
 }
 
 impl Gathered {
@@ -55,6 +68,9 @@ impl Gathered {
             report: PhotoReport::default(),
             fingerprint: Vec::new(),
             known: HashMap::new(),
+            rows: 0,
+            numbers: Default::default(),
+            hashes: Vec::new(),
         }
     }
 
@@ -67,8 +83,11 @@ impl Gathered {
         outcome: Result<Extracted, icecap_data::Error>,
         views: &[f32],
     ) {
+        let number = self.rows;
+        self.rows += (views.len() / self.len) as u32;
         match outcome {
             Ok(photo) => {
+                self.numbers[part as usize].push(number);
                 let (rows, samples) = &mut self.parts[part as usize];
                 rows.extend_from_slice(&views[..self.len]);
                 samples.push(sample.clone());
@@ -77,6 +96,7 @@ impl Gathered {
                 self.compare(part, sample, photo.sha256);
                 self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
                 if part == Part::Train {
+                    self.hashes.push(photo.sha256);
                     if self.views > 1 {
                         self.learned.extend_from_slice(views);
                     }
@@ -146,6 +166,8 @@ impl Gathered {
             views,
             report: self.report,
             fingerprint: Digest::of(&self.fingerprint).to_string(),
+            numbers: self.numbers,
+            hashes: self.hashes,
         })
     }
 }

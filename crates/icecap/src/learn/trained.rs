@@ -7,8 +7,10 @@ use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::CrossValidation;
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::Settled;
-use crate::learn::fit::Epoch;
+use crate::learn::course::Epoch;
+use crate::learn::fine_tuned::{FineTuned, Trial, TuneChoice};
 use crate::learn::photo_set::{PhotoReport, PhotoSet};
+use crate::learn::unfreeze::Unfreeze;
 use crate::model::classifier::Classifier;
 use crate::model::progress::Progress;
 
@@ -26,6 +28,19 @@ pub enum Event<'a> {
     Before(Metrics),
     /// An epoch has ended.
     Epoch(&'a Epoch),
+    /// Blocks of the net have learned from one more batch, in a trial or for good.
+    Tuning {
+        /// What learns beside the head.
+        unfreeze: Unfreeze,
+        /// How far all trials are, or the last of it, in photos: each counts once an epoch.
+        progress: Progress,
+    },
+    /// Some of the blocks have been tried.
+    Tried(&'a Trial),
+    /// It is chosen what learns beside the head.
+    TuningChosen(&'a TuneChoice),
+    /// An epoch of blocks and head together has ended, counted from 1.
+    TunedEpoch(&'a Epoch),
     /// Work goes on, on several threads, and there is nothing to tell of it: this is an occasion to stop it.
     Pulse,
     /// The training is stopped after an epoch: the classifier as it is by then, without a temperature.
@@ -41,10 +56,13 @@ pub struct Trained {
     pub before: Metrics,
     /// The epochs, in their order.
     pub history: Vec<Epoch>,
-    /// The place in `history` of the epoch whose head was kept: the last, but for early stopping.
+    /// The place in `history` of the epoch that was kept: the last, but for early stopping. Epochs of fine-tuning stand behind
+    /// those of the head.
     pub kept: usize,
     /// The options as they were settled, and what by.
     pub settled: Settled,
+    /// What became of the last blocks of the net; `None` if they were not to learn.
+    pub tuned: Option<FineTuned>,
     /// The temperature of the classifier.
     pub calibration: Calibration,
     /// How good the classifier is on the validation photos; `None` if there are none.

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use icecap_data::{Cache, Groups, Part, Views};
-use icecap_graph::Tap;
+use icecap_graph::Precision;
 
 use crate::error::Error;
 use crate::judge::assessment::Assessment;
@@ -14,20 +14,24 @@ use crate::judge::cross_validation::{CrossValidation, cross_validate};
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::{Settled, settle};
 use crate::learn::compute::{Compute, Pulse};
+use crate::learn::course::{Epoch, Listener};
 use crate::learn::dataset::{Dataset, by_groups};
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::fit::{self, Epoch, Fit, Listener, fit};
+use crate::learn::fine_tuned::{FineTuned, Verdict};
+use crate::learn::fit::{self, Fit, fit};
 use crate::learn::options::{Solver, TrainOptions};
-use crate::learn::photo_features::{Gathered, Photos};
+use crate::learn::photo_features::Photos;
+use crate::learn::reading::Reading;
 use crate::learn::steps::Rate;
+use crate::learn::tap_rows::TapRows;
 use crate::learn::trained::{Event, Trained};
+use crate::learn::tuned_net::TunedNet;
+use crate::learn::tuning::Tuning;
+use crate::learn::tuning_phase::Phase;
 use crate::model::backbone::Backbone;
 use crate::model::classifier::{Classifier, Provenance};
-use crate::model::extractor::Extractor;
 use crate::model::head::Head;
 use crate::model::preprocessing::Preprocessing;
-use crate::model::progress::Progress;
-use crate::model::source::Source;
 
 /// Who hears of a training's events.
 type Listening<'a> = &'a (dyn Fn(Event<'_>) -> ControlFlow<()> + Sync);
@@ -42,6 +46,15 @@ struct Learned {
     epochs: u32,
     /// How it went, or why it ended.
     fitted: Result<Fit, Error>,
+}
+
+/// What the second phase of a training goes by.
+struct Second<'a> {
+    /// What enters the blocks that learn; `None` if none are to.
+    rows: Option<&'a TapRows<'a>>,
+    classes: usize,
+    done: &'a TrainOptions,
+    event: Listening<'a>,
 }
 
 /// Trains heads on a frozen backbone. Its setters say how; [`Trainer::train`] does it.
@@ -127,7 +140,8 @@ impl Trainer {
         self
     }
 
-    /// Trains a head on the photos of `dataset`. `event` hears of everything that happens and can stop it.
+    /// Trains a head on the photos of `dataset`, and after it, if the options say so, the last blocks of the net. `event` hears
+    /// of everything that happens and can stop it.
     ///
     /// # Errors
     /// [`Error::Stopped`] if `event` breaks; [`Error::EmptyClass`], [`Error::NoPhotos`] if too few photos can be
@@ -137,44 +151,48 @@ impl Trainer {
         dataset: &Dataset,
         event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
     ) -> Result<Trained, Error> {
-        self.options.check()?;
+        self.check_options()?;
         self.check_folds(dataset)?;
         let started = Instant::now();
-        let photos = self.features(dataset, event)?;
+        let (reading, tap) = (self.reading(), self.options.tuning.as_ref().and_then(Tuning::deepest));
+        let rows = tap.map(|tap| reading.rows(dataset, tap)).transpose()?;
+        let photos = reading.photos(dataset, rows.as_ref(), event)?;
         let features_time = started.elapsed();
 
         let started = Instant::now();
-        let (isa, classes) = (self.backbone.isa(), dataset.classes.len());
-        let (train, val, test) = (photos.learned(), &photos.val.features, &photos.test.features);
+        let classes = dataset.classes.len();
         let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, classes, event)?;
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
         let kept = fitted.as_ref().map_or(epochs, |fitted| fitted.kept as u32 + 1);
         let done = settled.options.clone().with_steps(|steps| steps.epochs = kept.into());
 
-        let started = Instant::now();
-        let pulse = || event(Event::Pulse);
-        let judged = fitted.and_then(|fitted| Ok((fitted, self.judged(train, classes, &done, &pulse)?)));
-        let folds_time = started.elapsed();
         let provenance = provenance(dataset, &photos, &done, kept);
-        let classifier =
-            |head| Classifier::from_head(&self.backbone, self.preprocessing, head, provenance.clone());
-        if let (Err(Error::Stopped), true) = (&judged, epochs > 0) {
+        let alone =
+            || Classifier::from_head(&self.backbone, self.preprocessing, head.clone(), provenance.clone());
+        let phase = Second { rows: rows.as_ref(), classes, done: &done, event };
+        let ended = fitted.and_then(|fitted| self.end(photos, &head, fitted, &phase));
+        if let (Err(Error::Stopped), true) = (&ended, epochs > 0) {
             // It is stopped anyway, whatever the answer.
-            let _ = event(Event::Unfinished(&classifier(head.clone())?));
+            let _ = event(Event::Unfinished(&alone()?));
         }
-        let (fitted, (folds, calibration)): (Fit, _) = judged?;
-        let test = if test.is_empty() { None } else { Some(head.evaluate(isa, test)?) };
+        let Ended { photos, fitted, tuned, last, folds, calibration, folds_time } = ended?;
+        let (backbone, head) = last.unwrap_or((self.backbone.clone(), head));
+        let (val, test) = (&photos.val.features, &photos.test.features);
+        let test = if test.is_empty() { None } else { Some(head.evaluate(backbone.isa(), test)?) };
         let validation = match val.is_empty() {
             true => None,
-            false => Some(Assessment::of(&head, isa, &photos.train.features, val, &calibration)?),
+            false => Some(Assessment::of(&head, backbone.isa(), &photos.train.features, val, &calibration)?),
         };
+        let provenance = with_tuning(provenance, tuned.as_ref());
+        let classifier = Classifier::from_head(&backbone, self.preprocessing, head, provenance)?;
         Ok(Trained {
-            classifier: classifier(head)?.with_temperature(calibration.temperature)?,
+            classifier: classifier.with_temperature(calibration.temperature)?,
             before,
             history: fitted.history,
             kept: fitted.kept,
             settled,
+            tuned,
             calibration,
             validation,
             folds,
@@ -207,6 +225,79 @@ impl Trainer {
         };
         let fitted = fit(&mut head, isa, rows, &settled.options, Listener::Each(&mut report));
         Ok(Learned { head, before, settled, epochs, fitted })
+    }
+
+    /// The second phase, if there is one, and how sure what comes out of it is.
+    fn end(
+        &self,
+        mut photos: Photos,
+        head: &Head,
+        mut fitted: Fit,
+        second: &Second<'_>,
+    ) -> Result<Ended, Error> {
+        let &Second { rows, classes, done, event } = second;
+        let started = Instant::now();
+        let (mut last, mut tuned) = (None, None);
+        if let (Some(rows), Some(tuning)) = (rows, &done.tuning) {
+            let isa = self.backbone.isa();
+            let first = fitted.history.len();
+            let head_alone = [&photos.val, &photos.test].map(|set| head.evaluate(isa, &set.features));
+            let [validation, test] = head_alone;
+            let (backbone, size) = (&self.backbone, self.preprocessing.size());
+            let phase = Phase { backbone, size, rows, photos: &photos, classes, done, tuning, event };
+            let (choice, net) = phase.run(head)?;
+            let mut outcome = FineTuned {
+                choice,
+                first,
+                head_alone: [validation?, test?],
+                paired: None,
+                moved: Vec::new(),
+                trainable: 0,
+                warning: rows.warning().map(str::to_owned),
+                time: started.elapsed(),
+            };
+            if let (Some(made), Verdict::Tuned { from, .. }) = (net, outcome.choice.verdict) {
+                let net = TunedNet::new(&phase, head, from, made)?;
+                (outcome.paired, outcome.moved, outcome.trainable) = (net.paired, net.moved, net.trainable);
+                fitted.history.extend(
+                    net.history.iter().map(|epoch| Epoch { epoch: epoch.epoch + first as u32, ..*epoch }),
+                );
+                fitted.kept = fitted.history.len().saturating_sub(1);
+                [photos.train.features, photos.val.features, photos.test.features] = net.sets;
+                last = Some((net.backbone, net.head, net.calibration));
+                outcome.time = started.elapsed();
+            }
+            tuned = Some(outcome);
+        }
+        let started = Instant::now();
+        let pulse = || event(Event::Pulse);
+        let (last, (folds, calibration)) = match last {
+            Some((backbone, head, calibration)) => (Some((backbone, head)), (None, calibration)),
+            None => (None, self.judged(photos.learned(), classes, done, &pulse)?),
+        };
+        let folds_time = started.elapsed();
+        Ok(Ended { photos, fitted, tuned, last, folds, calibration, folds_time })
+    }
+
+    /// What cannot be tuned is said before the work.
+    fn check_options(&self) -> Result<(), Error> {
+        self.options.check()?;
+        if self.options.tuning.is_none() {
+            return Ok(());
+        }
+        let refuse = |what, reason: &str| Err(Error::Setting { what, reason: reason.to_owned() });
+        if self.backbone.precision() != Precision::F32 {
+            return refuse(
+                "unfreeze",
+                "blocks learn in f32, and this net is in int8; tune the net in f32, then train on the tuned net in int8",
+            );
+        }
+        if self.folds.is_some() {
+            let reason = "a tuned net is not judged by folds, each of which would be a fine-tuning of its own; leave \
+                          the folds out, or the fine-tuning";
+            return refuse("folds", reason);
+        }
+        Ok(())
     }
 
     /// Whether the folds can be made, before the work rather than after it.
@@ -254,40 +345,31 @@ impl Trainer {
         Ok((folds, calibration))
     }
 
-    fn features(
-        &self,
-        dataset: &Dataset,
-        event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
-    ) -> Result<Photos, Error> {
-        let samples: Vec<_> = dataset.samples().collect();
-        let sources: Vec<Source<'_>> = samples.iter().map(|(_, sample)| dataset.source(sample)).collect();
-        let len = self.backbone.features();
-        let mut gathered = Gathered::new(len, self.views.count());
-        // Training photos come first, and they alone are seen in several ways.
-        let several = if self.views.count() > 1 { dataset.train.len() } else { 0 };
-        for (from, to, views) in [(0, several, self.views), (several, samples.len(), Views::Plain)] {
-            let mut extractor = Extractor::new(&self.backbone, self.preprocessing, Tap::Pooled)?
-                .with_cache(self.cache.clone())
-                .with_views(views);
-            let row_len = len * views.count();
-            let mut rows = vec![0.0; (to - from) * row_len];
-            let progress = |now: Progress| {
-                event(Event::Extracting(Progress { done: from + now.done, photos: samples.len() }))
-            };
-            let outcomes = extractor.extract(&sources[from..to], &mut rows, &progress)?;
-            let photos = samples[from..to].iter().zip(outcomes).zip(rows.chunks_exact(row_len));
-            for ((&(part, sample), outcome), rows) in photos {
-                gathered.add(dataset, part, sample, outcome, rows);
-            }
+    /// How the photos are read.
+    fn reading(&self) -> Reading<'_> {
+        Reading {
+            backbone: &self.backbone,
+            preprocessing: self.preprocessing,
+            cache: self.cache.clone(),
+            groups: self.groups.as_ref(),
+            views: self.views,
+            validated: self.folds.is_none(),
+            strict: self.strict,
         }
-        // Told before it is judged: who has to mend the photos wants to see all of them named.
-        tell(event(Event::Extracted(&gathered.report)))?;
-        if let (true, Some(first)) = (self.strict, gathered.report.skipped.first()) {
-            let skipped = gathered.report.skipped.len();
-            return Err(Error::Skipped { skipped, photos: sources.len(), first: first.reason.clone() });
-        }
-        gathered.finish(&dataset.classes, self.folds.is_none(), self.groups.as_ref())
     }
+}
+
+/// A training after its head has learned.
+struct Ended {
+    /// With the features of the net that is kept.
+    photos: Photos,
+    fitted: Fit,
+    tuned: Option<FineTuned>,
+    /// The tuned net and its head; `None` if the head alone is kept.
+    last: Option<(Backbone, Head)>,
+    folds: Option<CrossValidation>,
+    calibration: Calibration,
+    folds_time: Duration,
 }
 
 fn tell(flow: ControlFlow<()>) -> Result<(), Error> {
@@ -300,4 +382,19 @@ fn provenance(dataset: &Dataset, photos: &Photos, done: &TrainOptions, kept: u32
     // A solver without epochs in its options has gone through some all the same.
     training.insert("epochs".to_owned(), kept.to_string());
     Provenance { classes: dataset.classes.clone(), data_fingerprint: photos.fingerprint.clone(), training }
+}
+
+/// The same, with what became of the net's last blocks.
+fn with_tuning(mut provenance: Provenance, tuned: Option<&FineTuned>) -> Provenance {
+    if let Some(tuned) = tuned {
+        let epochs = match tuned.choice.verdict {
+            Verdict::Tuned { from, epochs, .. } => {
+                provenance.training.insert("unfreeze".to_owned(), from.to_string());
+                epochs
+            }
+            _ => 0,
+        };
+        provenance.training.insert("tuned_epochs".to_owned(), epochs.to_string());
+    }
+    provenance
 }

@@ -1,5 +1,6 @@
 //! The frozen base: a net with its record, an instruction set and a pool of threads. Immutable and shared.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -7,8 +8,8 @@ use icecap_data::{Decoding, Limits, Loader, Turn};
 use icecap_graph::{Net, Params, Plan, Precision, Spec, Tap};
 use icecap_kernels::{Isa, Threads};
 use icecap_weights::{
-    BackbonePart, Choices, Digest, Entry, FileHead, IntegerBackbone, Model, Opened, OpenedModel, PackStore,
-    PackedName, Quantization, Record, Store, Weights,
+    BackbonePart, Choices, Digest, Entry, FileHead, IntegerBackbone, Model, Opened, OpenedModel,
+    Quantization, Record, Store, Weights,
 };
 
 use crate::error::Error;
@@ -48,6 +49,8 @@ struct Inner {
     notes: Vec<String>,
     isa: Isa,
     threads: Arc<Threads>,
+    /// Whether the net was made just now, by tuning or quantizing another.
+    in_no_file: bool,
 }
 
 impl Backbone {
@@ -87,7 +90,9 @@ impl Backbone {
             (OnceLock::new(), Quantization::default(), Arc::new(threads));
         let net = Arc::new(net);
         let (head, notes) = (FileHead::None, Vec::new());
-        let inner = Inner { params, net, integers_sha256, origin, record, head, notes, isa, threads };
+        let in_no_file = false;
+        let inner =
+            Inner { params, net, integers_sha256, origin, record, head, notes, isa, threads, in_no_file };
         Self { inner: Arc::new(inner), limits }
     }
 
@@ -103,21 +108,34 @@ impl Backbone {
         Self::with(ParamsPlace::Nowhere, net, record, runner).stating(integers.sha256, integers.origin)
     }
 
-    /// This backbone with another net in integers, made of the same params.
-    pub(crate) fn quantized(&self, params: &Arc<Params>, integers: &IntegerBackbone) -> Self {
-        let net = Net::of_integers(icecap_graph::int8::IntegerNet::clone(&integers.net));
+    /// A backbone with another net, made of `params`, on the same threads.
+    pub(crate) fn replaced(&self, params: Arc<Params>, net: Net, record: Record) -> Self {
         let inner = Inner {
-            params: ParamsPlace::Here(Arc::clone(params)),
+            params: ParamsPlace::Here(params),
             net: Arc::new(net),
-            integers_sha256: OnceLock::from(integers.sha256),
-            origin: integers.origin,
-            record: self.inner.record.clone(),
-            head: self.inner.head.clone(),
+            integers_sha256: OnceLock::new(),
+            origin: Quantization::default(),
+            record,
+            head: FileHead::None,
             notes: self.inner.notes.clone(),
             isa: self.inner.isa,
             threads: Arc::clone(&self.inner.threads),
+            in_no_file: true,
         };
         Self { inner: Arc::new(inner), limits: self.limits }
+    }
+
+    /// Whether the net lies in no file that a model saved without it could be opened with.
+    pub(crate) fn is_in_no_file(&self) -> bool {
+        self.inner.in_no_file
+    }
+
+    /// This backbone with another net in integers, made of the same params.
+    pub(crate) fn quantized(&self, params: &Arc<Params>, integers: &IntegerBackbone) -> Self {
+        let net = Net::of_integers(icecap_graph::int8::IntegerNet::clone(&integers.net));
+        self.replaced(Arc::clone(params), net, self.record().clone())
+            .with_file(self.inner.head.clone(), self.inner.notes.clone())
+            .stating(integers.sha256, integers.origin)
     }
 
     /// Returns this backbone with other limits on what one photo may ask for.
@@ -236,42 +254,15 @@ impl Backbone {
         Ok(Arc::new(weights.params))
     }
 
+    /// The net, packed.
+    pub(crate) fn net(&self) -> &Arc<Net> {
+        &self.inner.net
+    }
+
     /// Returns the net's channel counts.
     #[must_use]
     pub fn spec(&self) -> &Spec {
         self.inner.net.spec()
-    }
-
-    /// Keeps the net packed in `store`, so that
-    /// [`ClassifierBuilder::pack_store`](crate::model::ClassifierBuilder::pack_store) finds it there, unless it is kept
-    /// already, whole. Returns the file's path.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] if it cannot be written.
-    pub fn keep_packed(&self, store: &PackStore) -> Result<PathBuf, Error> {
-        let path = store.path(self.packed_name());
-        if store.find(self.packed_name()).is_some() {
-            return Ok(path);
-        }
-        self.repack(store)
-    }
-
-    /// Keeps the net packed in `store`, in place of what may be there, and returns the file's path.
-    ///
-    /// # Errors
-    /// What [`Backbone::keep_packed`] returns.
-    pub fn repack(&self, store: &PackStore) -> Result<PathBuf, Error> {
-        Ok(store.keep(self.net_sha256(), &self.inner.net)?)
-    }
-
-    /// Returns the bytes of the packed net as a file of it holds them, for
-    /// [`ClassifierBuilder::packed_net`](crate::model::ClassifierBuilder::packed_net).
-    #[must_use]
-    pub fn to_packed_bytes(&self) -> Vec<u8> {
-        match icecap_weights::packed_bytes(self.net_sha256(), &self.inner.net) {
-            Ok(bytes) => bytes,
-            Err(error) => unreachable!("memory can be written to: {error}"),
-        }
     }
 
     /// Returns what is known of the weights: their name, size, preprocessing and hashes.
@@ -345,11 +336,6 @@ impl Backbone {
         }
     }
 
-    /// The name of the net among packed ones.
-    fn packed_name(&self) -> PackedName {
-        PackedName { precision: self.precision(), sha256: self.net_sha256() }
-    }
-
     /// Returns the instruction set that the backbone runs on.
     #[must_use]
     pub fn isa(&self) -> Isa {
@@ -379,6 +365,16 @@ impl Backbone {
     /// # Errors
     /// [`Error::Graph`] for a size or a block that the net does not have.
     pub fn plan(&self, size: [usize; 2], to: Tap, workers: usize) -> Result<Plan, Error> {
-        Ok(Plan::new(&self.inner.net, self.isa(), size, Tap::Image..to, workers)?)
+        self.plan_between(size, Tap::Image..to, workers)
+    }
+
+    /// Makes a plan between two taps for images of `size`; see [`Backbone::plan`].
+    pub(crate) fn plan_between(
+        &self,
+        size: [usize; 2],
+        taps: Range<Tap>,
+        workers: usize,
+    ) -> Result<Plan, Error> {
+        Ok(Plan::new(&self.inner.net, self.isa(), size, taps, workers)?)
     }
 }

@@ -144,8 +144,10 @@ impl Classifier {
     /// Saves the classifier, in one step: the old file or the whole new one is seen at `path`, never a part.
     ///
     /// # Errors
-    /// [`Error::Weights`] if the file cannot be written or the head holds values that are not numbers.
+    /// [`Error::Weights`] if the file cannot be written or the head holds values that are not numbers; [`Error::Setting`] for a
+    /// net in int8, and one that was tuned just now, if it is to be left out: no other file has it.
     pub fn save(&self, path: impl AsRef<Path>, backbone: SaveBackbone) -> Result<(), Error> {
+        self.check_pinned(backbone)?;
         Ok(self.model(backbone)?.save(path)?)
     }
 
@@ -154,7 +156,18 @@ impl Classifier {
     /// # Errors
     /// What [`Classifier::save`] returns.
     pub fn to_bytes(&self, backbone: SaveBackbone) -> Result<Vec<u8>, Error> {
+        self.check_pinned(backbone)?;
         Ok(self.model(backbone)?.to_bytes()?)
+    }
+
+    /// Refuses to leave out a net that whoever opens the model could not bring.
+    fn check_pinned(&self, backbone: SaveBackbone) -> Result<(), Error> {
+        if backbone == SaveBackbone::Pinned && self.inner.backbone.is_in_no_file() {
+            let reason =
+                "a net that was tuned for its model is in no other file, and is saved with it".to_owned();
+            return Err(Error::Setting { what: "backbone", reason });
+        }
+        Ok(())
     }
 
     pub(crate) fn model(&self, backbone: SaveBackbone) -> Result<Model, Error> {

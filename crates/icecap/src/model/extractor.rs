@@ -14,7 +14,9 @@ use crate::error::Error;
 use crate::model::backbone::Backbone;
 use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
+use crate::model::row_store::RowStore;
 use crate::model::source::Source;
+use crate::model::tapped::{Tapped, TappedMemory};
 
 /// What is known of a photo whose features were made, beside the features.
 #[derive(Clone, Debug)]
@@ -34,6 +36,7 @@ struct Worker {
     loader: Loader,
     pixels: Vec<f32>,
     arenas: [Arena; 1],
+    tapped: Option<TappedMemory>,
 }
 
 /// Makes features of photos, on all threads of its backbone: each thread carries one photo from its file to its row.
@@ -43,6 +46,8 @@ pub struct Extractor {
     /// The layer that is tapped, as the cache knows it.
     tap: String,
     plan: Plan,
+    /// Where values are taken on the way, too.
+    tapped: Option<Tapped>,
     workers: Vec<Worker>,
     cache: Option<Arc<Cache>>,
     describe: bool,
@@ -71,6 +76,7 @@ impl Extractor {
             preprocessing,
             tap: tap.layer(backbone.spec()),
             plan,
+            tapped: None,
             workers: Vec::new(),
             cache: None,
             describe: false,
@@ -100,6 +106,14 @@ impl Extractor {
     pub fn with_views(mut self, views: Views) -> Self {
         self.views = views;
         self
+    }
+
+    /// Makes an extractor of pooled features put what leaves the net at `tap` on the way to them into `store`, too: the rows
+    /// of a photo's views one behind the other, from the number `first` on. No part of the net runs twice for it.
+    pub(crate) fn tapping(mut self, tap: Tap, store: &Arc<RowStore>, first: usize) -> Result<Self, Error> {
+        let tapped = Tapped::new(&self.backbone, self.preprocessing.size(), tap, Arc::clone(store))?;
+        self.tapped = Some(tapped.starting_at(first));
+        Ok(self)
     }
 
     /// Returns how many views each photo has, and so how many rows.
@@ -148,7 +162,7 @@ impl Extractor {
             self.workers.push(self.worker());
         }
         let (done, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let Self { backbone, preprocessing, tap, plan, workers, cache, describe, views, .. } = self;
+        let Self { backbone, preprocessing, tap, plan, tapped, workers, cache, describe, views, .. } = self;
         let shared = Shared {
             params: backbone.net_sha256(),
             preprocessing: preprocessing.to_string(),
@@ -156,6 +170,7 @@ impl Extractor {
             resize: &preprocessing.resize,
             tap,
             plan,
+            tapped: tapped.as_ref(),
             cache: cache.as_deref(),
             describe: *describe,
             views,
@@ -164,9 +179,10 @@ impl Extractor {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        let jobs = photos.iter().zip(rows.chunks_exact_mut(len));
-        let outcomes = backbone.threads().map_until_with(&go_on, workers, jobs, |worker, (&photo, rows)| {
-            let outcome = shared.extract(worker, photo, rows);
+        let jobs = photos.iter().zip(rows.chunks_exact_mut(len)).enumerate();
+        let jobs = jobs.map(|(number, (&photo, rows))| Job { number, photo, rows });
+        let outcomes = backbone.threads().map_until_with(&go_on, workers, jobs, |worker, job| {
+            let outcome = shared.extract(worker, job);
             let now = Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, photos: photos.len() };
             if progress(now).is_break() {
                 stopped.store(true, Ordering::Relaxed);
@@ -181,6 +197,7 @@ impl Extractor {
             loader: self.backbone.loader(self.preprocessing.decoding(), &self.turn),
             pixels: vec![0.0; self.preprocessing.resize.values()],
             arenas: [self.plan.arena()],
+            tapped: self.tapped.as_ref().map(|tapped| tapped.memory(self.views())),
         }
     }
 }
@@ -203,52 +220,63 @@ struct Shared<'a> {
     resize: &'a ResizeSpec,
     tap: &'a str,
     plan: &'a Plan,
+    tapped: Option<&'a Tapped>,
     cache: Option<&'a Cache>,
     describe: bool,
     views: &'a Views,
 }
 
+/// A photo among those of an extraction.
+struct Job<'a> {
+    /// Its place among them.
+    number: usize,
+    photo: Source<'a>,
+    /// Where the features of its views go.
+    rows: &'a mut [f32],
+}
+
 /// What the cache has of a photo.
 struct Kept {
-    /// The numbers of the views whose features it has not.
+    /// The numbers of the views of which it lacks something.
     missing: Vec<usize>,
     about: Option<About>,
 }
 
 impl Shared<'_> {
-    fn extract(
-        &self,
-        worker: &mut Worker,
-        photo: Source<'_>,
-        rows: &mut [f32],
-    ) -> Result<Extracted, icecap_data::Error> {
+    fn extract(&self, worker: &mut Worker, job: Job<'_>) -> Result<Extracted, icecap_data::Error> {
+        let Job { number, photo, rows } = job;
         let whole = |sha256, kept: &Kept| {
             let whole = kept.missing.is_empty() && (kept.about.is_some() || !self.describe);
             whole.then(|| Extracted { sha256, warnings: Vec::new(), cached: true, about: kept.about })
         };
+        let Worker { loader, pixels, arenas, tapped } = worker;
+        let mut memory = Memory { arenas, tapped: tapped.as_mut(), photo: number };
         // A photo that has not changed since it was hashed is not even read.
         if let (Source::Path(path), Some(cache)) = (photo, self.cache)
             && let Some(sha256) = cache.known(path)
-            && let Some(extracted) = whole(sha256, &self.kept(sha256, rows))
+            && let Some(extracted) = whole(sha256, &self.kept(sha256, &mut memory, rows))
         {
             return Ok(extracted);
         }
-        let open = photo.open(&mut worker.loader)?;
+        let open = photo.open(loader)?;
         let sha256 = open.sha256();
         if let (Some(cache), Some(stamp)) = (self.cache, open.stamp()) {
             cache.remember(stamp, sha256);
         }
-        let kept = self.kept(sha256, rows);
+        let kept = self.kept(sha256, &mut memory, rows);
         if let Some(extracted) = whole(sha256, &kept) {
             return Ok(extracted);
         }
         let missing = &kept.missing;
-        let (about, warnings) = self.compute(open, &mut worker.pixels, &mut worker.arenas, missing, rows)?;
+        let (about, warnings) = self.compute(open, pixels, &mut memory, (missing, rows))?;
         // An entry has no room for a warning, and a warning should be told each time.
         if let (Some(cache), true) = (self.cache, warnings.is_empty()) {
             let len = self.plan.output_shape().elements();
-            for &number in missing {
-                cache.put(&self.key(sha256, number, self.tap), &rows[number * len..][..len]);
+            for &view in missing {
+                cache.put(&self.key(sha256, view, self.tap), &rows[view * len..][..len]);
+                if let (Some(tapped), Some(memory)) = (self.tapped, &mut memory.tapped) {
+                    cache.put(&self.key(sha256, view, &tapped.name), tapped.row(memory, view));
+                }
             }
             if let Some(about) = about {
                 cache.put(&self.key(sha256, 0, ABOUT_TAP), &about.to_values());
@@ -262,17 +290,12 @@ impl Shared<'_> {
         &self,
         open: OpenPhoto<'_>,
         pixels: &mut [f32],
-        arenas: &mut [Arena; 1],
-        missing: &[usize],
-        rows: &mut [f32],
+        memory: &mut Memory<'_>,
+        (missing, rows): (&[usize], &mut [f32]),
     ) -> Result<(Option<About>, Vec<Warning>), icecap_data::Error> {
         let len = self.plan.output_shape().elements();
-        let mut forward = |number: usize, pixels: &[f32]| {
-            let row = &mut rows[number * len..][..len];
-            if let Err(error) = self.plan.run(&Threads::serial(), Input::F32(pixels), arenas, row) {
-                unreachable!("pixels and row were sized by the plan: {error}");
-            }
-        };
+        let mut forward =
+            |view: usize, pixels: &[f32]| self.forward(memory, view, pixels, &mut rows[view * len..][..len]);
         if self.describe {
             let (about, warnings) = open.look(self.resize, pixels)?;
             missing.iter().for_each(|&number| forward(number, pixels));
@@ -289,13 +312,38 @@ impl Shared<'_> {
         Ok((None, open.views(self.resize, &views, pixels, &mut each)?.to_vec()))
     }
 
-    /// Reads into `rows` what the cache has of a photo.
-    fn kept(&self, photo: Digest, rows: &mut [f32]) -> Kept {
+    /// From the pixels of a view to its features, by the tap if one is between them.
+    fn forward(&self, memory: &mut Memory<'_>, view: usize, pixels: &[f32], row: &mut [f32]) {
+        if let (Some(tapped), Some(of)) = (self.tapped, &mut memory.tapped) {
+            tapped.tap(of, view, pixels);
+            tapped.keep(of, view, memory.photo * self.views.count() + view);
+            return tapped.go_on(of, view, row);
+        }
+        if let Err(error) = self.plan.run(&Threads::serial(), Input::F32(pixels), memory.arenas, row) {
+            unreachable!("pixels and row were sized by the plan: {error}");
+        }
+    }
+
+    /// Reads into `rows`, and for an extractor that taps into its store, what the cache has of a photo.
+    fn kept(&self, photo: Digest, memory: &mut Memory<'_>, rows: &mut [f32]) -> Kept {
         let len = self.plan.output_shape().elements();
         let mut missing = Vec::new();
-        for (number, row) in rows.chunks_exact_mut(len).enumerate() {
-            if !self.cache.is_some_and(|cache| cache.get(&self.key(photo, number, self.tap), row)) {
-                missing.push(number);
+        for (view, row) in rows.chunks_exact_mut(len).enumerate() {
+            let found = self.cache.is_some_and(|cache| {
+                let has_features = cache.get(&self.key(photo, view, self.tap), row);
+                let (Some(tapped), Some(of)) = (self.tapped, &mut memory.tapped) else { return has_features };
+                if !cache.get(&self.key(photo, view, &tapped.name), tapped.row(of, view)) {
+                    return false;
+                }
+                tapped.keep(of, view, memory.photo * self.views.count() + view);
+                if !has_features {
+                    tapped.go_on(of, view, row);
+                    cache.put(&self.key(photo, view, self.tap), row);
+                }
+                true
+            });
+            if !found {
+                missing.push(view);
             }
         }
         let about = if self.describe { self.kept_about(photo) } else { None };
@@ -319,4 +367,12 @@ impl Shared<'_> {
             numerics: &self.numerics,
         })
     }
+}
+
+/// The memory of the net's runs for one photo.
+struct Memory<'a> {
+    arenas: &'a mut [Arena; 1],
+    tapped: Option<&'a mut TappedMemory>,
+    /// The photo's place among those of the extraction.
+    photo: usize,
 }

@@ -49,6 +49,7 @@ pub(crate) fn model_with(width: f32, classes: usize, numerics: Numerics, size: [
             dct: None,
             file_sha256: Digest::of(b"random"),
             params_sha256,
+            tuned: None,
         },
         preprocessing: Preprocessing {
             size,

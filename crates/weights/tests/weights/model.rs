@@ -9,7 +9,7 @@ use icecap_kernels::jpeg::Dct;
 use icecap_kernels::{Shape, Tensor};
 use icecap_weights::{
     Activation, BackbonePart, DenseLayer, Digest, Error, FORMAT, Kind, Layout, Model, Preprocessing, Record,
-    from_bytes, params_digest,
+    Tuned, from_bytes, params_digest,
 };
 
 use crate::golden_file::assert_golden;
@@ -49,6 +49,7 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
             dct: None,
             file_sha256: Digest::of(b"the file that the backbone came in"),
             params_sha256,
+            tuned: None,
         },
         preprocessing: Preprocessing {
             size: [64, 96],
@@ -141,6 +142,25 @@ fn a_temperature_goes_with_the_model_and_one_that_is_none_is_refused() {
         forged[at..at + 9].copy_from_slice(text);
         let error = Model::from_bytes(&forged, "memory").unwrap_err().to_string();
         assert!(error.contains("temperature"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_net_was_before_it_was_tuned_goes_with_it_into_model_and_weights() {
+    let from = Digest::of(b"the net before");
+    for norms_frozen in [false, true] {
+        let mut expected = model(&["a", "b"], true);
+        expected.record.tuned = Some(Tuned { from, block: "block_13".to_owned(), norms_frozen });
+        let bytes = expected.to_bytes().unwrap();
+        assert_same(&Model::from_bytes(&bytes, "memory").unwrap(), &expected);
+        assert_eq!(from_bytes(&bytes, "model").unwrap().record.tuned, expected.record.tuned);
+        for (key, value) in [("tuned_from", "x"), ("tuned_block", "\n"), ("tuned_norms", "half")] {
+            let wrong = rewritten(&expected, |metadata, _| {
+                metadata.insert(key.to_owned(), value.to_owned());
+            });
+            let error = wrong.unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use icecap::learn::{Epoch, SkippedPhoto};
 use icecap::model::Quantization;
 use icecap::{Dataset, Trained};
 
+use super::tuning;
 use crate::photos::skipped;
 use crate::run::figure::Figure;
 use crate::run::history::EpochRow;
@@ -35,6 +36,7 @@ pub(super) fn metrics(
         model: model.to_string_lossy().into_owned(),
         precision: trained.classifier.precision().name().to_owned(),
         int8: trained.classifier.quantization().map(int8),
+        tuned: tuning::kept(trained),
         classes: classes(dataset),
         loss_0: Some(trained.before.loss.into()),
         accuracy_0: Some(trained.before.accuracy.into()),

@@ -8,12 +8,14 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use icecap::advanced::data::{Inventory, Part};
-use icecap::learn::{ClassWeight, Decay, Epoch, Epochs, PhotoReport, Settled, Steps};
+use icecap::learn::{ClassWeight, Decay, Epoch, Epochs, PhotoReport, Settled, Steps, TuneChoice, Verdict};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Dataset, Event, Trained};
 
+use super::epoch_table;
 use super::options::Options;
 use super::since;
+use super::tuning;
 use super::twins;
 use super::verdict;
 use crate::photos::class_folder::parent_of_class;
@@ -48,6 +50,8 @@ pub(super) struct Report<'a> {
     progress: Mutex<Option<Progress>>,
     /// Epochs that there will be; 0 if nobody knows.
     epochs: AtomicU32,
+    /// Epochs of the head that have gone by.
+    head_epochs: AtomicU32,
     /// Choosing and judging by folds, while that goes on.
     busy: Mutex<Option<Busy>>,
     /// When the first of them began.
@@ -63,6 +67,7 @@ impl<'a> Report<'a> {
             dataset,
             progress: Mutex::new(None),
             epochs: AtomicU32::new(0),
+            head_epochs: AtomicU32::new(0),
             busy: Mutex::new(None),
             began: OnceLock::new(),
             failure: Mutex::new(None),
@@ -190,15 +195,25 @@ impl<'a> Report<'a> {
             Event::Extracted(photos) => self.extracted(photos),
             Event::Settled(settled) => self.settled(settled),
             Event::Before(metrics) if metrics.loss.is_nan() => {
-                self.say(&format!("\n{}", self.epoch_header()))
+                self.say(&format!("\n{}", epoch_table::header(self.rate_changes())))
             }
             Event::Before(metrics) => self.say(&format!(
                 "before training: validation loss {:.4}, accuracy {:.4}\n\n{}",
                 metrics.loss,
                 metrics.accuracy,
-                self.epoch_header()
+                epoch_table::header(self.rate_changes())
             )),
-            Event::Epoch(epoch) => self.epoch(epoch),
+            Event::Epoch(epoch) => {
+                self.head_epochs.store(epoch.epoch, Ordering::Relaxed);
+                self.epoch(epoch)
+            }
+            Event::Tuning { progress, .. } => {
+                let mut bar = lock(&self.progress);
+                bar.get_or_insert_with(|| Progress::new("fine-tuning", progress.photos)).set(progress.done);
+                Ok(())
+            }
+            Event::TuningChosen(choice) => self.chosen(choice),
+            Event::TunedEpoch(epoch) => self.tuned_epoch(epoch),
             _ => Ok(()),
         };
         match told {
@@ -244,7 +259,9 @@ impl<'a> Report<'a> {
         {
             self.epochs.store(*epochs, Ordering::Relaxed);
         }
-        self.say(&verdict::settings(settled, self.dataset.train.len(), self.options.augment.count()))
+        let text = verdict::settings(settled, self.dataset.train.len(), self.options.augment.count());
+        let then = settled.options.tuning.as_ref().map_or_else(String::new, tuning::plan);
+        self.say(&(text + &then))
     }
 
     /// Returns whether an epoch is worth a line: all of few, some of many.
@@ -261,15 +278,6 @@ impl<'a> Report<'a> {
         self.options.training.schedule != Decay::Constant || self.options.training.warmup > 0
     }
 
-    fn epoch_header(&self) -> String {
-        let rate = if self.rate_changes() { "  learning" } else { "" };
-        let rate_below = if self.rate_changes() { "      rate" } else { "" };
-        format!(
-            "       {:>16}  {:>8}  {:>16}{rate}\nepoch  {:>6}  {:>8}  {:>8}  {:>6}  {:>8}{rate_below}\n",
-            "running", "training", "validation", "loss", "accuracy", "accuracy", "loss", "accuracy"
-        )
-    }
-
     fn epoch(&self, epoch: &Epoch) -> Result<(), Failure> {
         if !self.is_shown(epoch.epoch) {
             return Ok(());
@@ -277,20 +285,27 @@ impl<'a> Report<'a> {
         let all = Some(self.epochs.load(Ordering::Relaxed)).filter(|all| *all > 0).map(u64::from);
         let began = *self.began.get_or_init(Instant::now);
         tell_program("epoch", epoch.epoch.into(), all, began);
-        let Epoch { running, train, validation, .. } = epoch;
-        let rate = match self.rate_changes() {
-            true => format!("  {:>8.2e}", epoch.learning_rate),
-            false => String::new(),
-        };
-        self.say(&format!(
-            "{:>5}  {:>6.4}  {:>8.4}  {:>8.4}  {:>6}  {:>8}{rate}\n",
-            epoch.epoch,
-            running.loss,
-            running.accuracy,
-            train.accuracy,
-            figure(validation.loss),
-            figure(validation.accuracy)
-        ))
+        self.say(&epoch_table::line(epoch, self.rate_changes()))
+    }
+
+    /// It is chosen what of the net learns.
+    fn chosen(&self, choice: &TuneChoice) -> Result<(), Failure> {
+        drop(lock(&self.progress).take());
+        self.say(&tuning::choice(choice))?;
+        match choice.verdict {
+            Verdict::Tuned { .. } => self.say(&format!("\n{}", epoch_table::header(true))),
+            _ => Ok(()),
+        }
+    }
+
+    /// An epoch of blocks and head, counted on from those of the head.
+    fn tuned_epoch(&self, epoch: &Epoch) -> Result<(), Failure> {
+        let number = self.head_epochs.load(Ordering::Relaxed) + epoch.epoch;
+        let line = epoch_table::line(&Epoch { epoch: number, ..*epoch }, true);
+        match &*lock(&self.progress) {
+            Some(bar) => bar.paused(|| self.say(&line)),
+            None => self.say(&line),
+        }
     }
 
     /// What came out, where it lies, what to do with it.
@@ -307,7 +322,7 @@ impl<'a> Report<'a> {
             () => WHY,
         };
         let line = if why.is_empty() { "" } else { "\n" };
-        let mut text = format!("{line}{why}\n{}", verdict::text(trained));
+        let mut text = format!("{line}{why}\n{}{}", verdict::text(trained), tuning::compared(trained));
         text.extend(since.map(since::text));
         if let Some(test) = trained.test {
             text += &format!(
@@ -357,9 +372,4 @@ fn stride(all: u32) -> u32 {
         }
         ten *= 10;
     }
-}
-
-/// Returns a number with four digits, or a dash if it is not known.
-fn figure(value: f32) -> String {
-    if value.is_nan() { "-".to_owned() } else { format!("{value:.4}") }
 }

@@ -79,8 +79,10 @@ pub(super) fn unwatched(classes: &[String], train: &[usize], val: &[usize]) -> O
 /// Returns how good the classifier is, and how sure that is.
 pub(super) fn text(trained: &Trained) -> String {
     let mut text = String::new();
-    if trained.kept + 1 < trained.history.len() {
-        let (kept, all) = (trained.kept + 1, trained.history.len());
+    // Of the head's epochs: behind those, all of the tuned ones are kept.
+    let all = trained.tuned.as_ref().map_or(trained.history.len(), |tuned| tuned.first);
+    if trained.kept + 1 < all {
+        let kept = trained.kept + 1;
         let _ =
             writeln!(text, "kept        epoch {kept} of {all}: the best on a slice of the training photos");
     }
@@ -126,6 +128,11 @@ fn confidence(trained: &Trained) -> String {
     let of = trained.calibration;
     let mut text = match of.folds {
         0 => "confidence  as the head has it: too few photos to fit a temperature to".to_owned(),
+        _ if trained.tuned.as_ref().is_some_and(|tuned| tuned.trainable > 0) => format!(
+            "confidence  temperature {:.3}, fitted to the {} held back from the trial",
+            of.temperature,
+            counted(of.photos, "training photo")
+        ),
         folds => format!(
             "confidence  temperature {:.3}, fitted to {} by {}",
             of.temperature,

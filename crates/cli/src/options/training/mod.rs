@@ -1,5 +1,6 @@
 //! The options of a training's head: what `icecap train` hands to the library.
 
+mod tuning;
 mod values;
 
 use clap::Args;
@@ -9,6 +10,7 @@ use icecap::learn::{ClassWeight, Decay, Epochs, Rate, Solver, Steps};
 
 use crate::terminal::failure::{Code, Failure};
 
+use tuning::TuningOptions;
 use values::{Typed, epochs, l2, patience, rate, share};
 
 /// How the head is trained.
@@ -55,6 +57,8 @@ pub(crate) struct TrainingOptions {
     /// What the split, the first weights, the order of the photos and dropout are drawn from
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
     pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) tuning: TuningOptions,
 }
 
 impl TrainingOptions {
@@ -87,6 +91,7 @@ impl TrainingOptions {
             label_smoothing: self.label_smoothing as f32,
             class_weight: self.class_weight,
             seed: self.seed,
+            tuning: self.tuning.options()?,
         };
         options.check()?;
         Ok(options)
@@ -101,7 +106,8 @@ impl TrainingOptions {
             ("dropout", Some(self.dropout)),
             ("label_smoothing", Some(self.label_smoothing)),
         ];
-        numbers.into_iter().filter_map(|(name, number)| Some((name, number?))).collect()
+        let head = numbers.into_iter().filter_map(|(name, number)| Some((name, number?)));
+        head.chain(self.tuning.typed()).collect()
     }
 }
 

@@ -53,3 +53,18 @@ pub(super) fn patience(text: &str) -> Result<u32, String> {
     patience
         .ok_or_else(|| "use a number of epochs from 1 to 1000000; a path goes before --early-stop".to_owned())
 }
+
+pub(super) fn tuned_epochs(text: &str) -> Result<u32, String> {
+    let epochs = text.parse().ok().filter(|epochs| (1..=10_000).contains(epochs));
+    epochs.ok_or_else(|| "use a number of epochs from 1 to 10000, 5 for a start".to_owned())
+}
+
+pub(super) fn tuned_rate(text: &str) -> Result<Typed, String> {
+    let rate = text.parse().ok().filter(|rate: &f64| (*rate as f32) > 0.0 && (*rate as f32).is_finite());
+    rate.map(Typed::Number).ok_or_else(|| "use a number above 0, 1e-4 for a start".to_owned())
+}
+
+pub(super) fn warmup(text: &str) -> Result<f64, String> {
+    let epochs = text.parse().ok().filter(|epochs| (0.0..=10_000.0).contains(epochs));
+    epochs.ok_or_else(|| "use a number of epochs from 0 up, 0.5 for a start".to_owned())
+}

@@ -1,0 +1,188 @@
+//! `train --unfreeze`: what is said of a fine-tuning, and kept of it.
+
+use std::fmt::Write;
+
+use icecap::Trained;
+use icecap::learn::{FineTuned, Trial, TuneChoice, Tuning, Verdict};
+use icecap::model::Precision;
+
+use super::options::Options;
+use crate::run::tuned::{MovedRow, PairedRows, TrialRow, Tuned};
+use crate::terminal::failure::{Code, Failure};
+use crate::terminal::table::table;
+use crate::terminal::wording::{counted, grouped};
+
+/// What would fail only after the work, or cannot be meant.
+pub(super) fn check(options: &Options) -> Result<(), Failure> {
+    if options.training.tuning.unfreeze.is_none() {
+        return Ok(());
+    }
+    let refuse = |message: &str| Err(Failure::new(Code::Arguments, message));
+    if options.head_only {
+        return refuse(
+            "--head-only: a net that is tuned for its model is in no other file, so the model file needs it; leave \
+             --head-only or --unfreeze out",
+        );
+    }
+    if options.folds.is_some() {
+        return refuse(
+            "--folds: a tuned net is not judged by folds, each of which would be a fine-tuning of its own; leave --folds \
+             or --unfreeze out",
+        );
+    }
+    if options.backbone.runner.precision == Some(Precision::Int8) {
+        return refuse(
+            "--unfreeze: blocks learn in f32; leave --precision out, and then train on the tuned model with --weights \
+             RUN/model.safetensors --precision int8",
+        );
+    }
+    Ok(())
+}
+
+/// Returns what is about to be tried.
+pub(super) fn plan(tuning: &Tuning) -> String {
+    let norms = if tuning.freeze_norms { ", BatchNorm's scale and shift frozen" } else { "" };
+    format!(
+        "then        fine-tuning from {}, {}, at most {}, learning rate {:.2e}, {}{norms}\n",
+        tuning.unfreeze,
+        tuning.optimizer,
+        counted(tuning.epochs as usize, "epoch"),
+        tuning.rate,
+        tuning.schedule
+    )
+}
+
+/// Returns the trials, side by side, and what was made of them.
+pub(super) fn choice(choice: &TuneChoice) -> String {
+    let mut text = String::new();
+    if !choice.trials.is_empty() {
+        let _ = writeln!(
+            text,
+            "\ntrials      learned from {}, tried on {} others",
+            counted(choice.learned, "training photo"),
+            choice.held
+        );
+        let number = |value: f32| format!("{value:.4}");
+        let alone = vec![
+            "   head alone".to_owned(),
+            "-".to_owned(),
+            number(choice.head.loss),
+            number(choice.head.accuracy),
+        ];
+        let rows = choice.trials.iter().map(|trial| {
+            let name = format!("   {}", trial.unfreeze);
+            match best(trial) {
+                Some((epoch, metrics)) => {
+                    vec![name, epoch.to_string(), number(metrics.loss), number(metrics.accuracy)]
+                }
+                None => vec![name, "-".to_owned(), "no number".to_owned(), "-".to_owned()],
+            }
+        });
+        text += &table(
+            &["", "best after epoch", "loss", "accuracy"],
+            &[1, 2, 3],
+            std::iter::once(alone).chain(rows),
+        );
+        text += "\n";
+    }
+    text + &verdict(choice)
+}
+
+/// The epoch of a trial whose loss was least, and what it was.
+fn best(trial: &Trial) -> Option<(usize, icecap::judge::Metrics)> {
+    let epochs = trial.slice.iter().copied().enumerate();
+    epochs.min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss)).map(|(index, metrics)| (index + 1, metrics))
+}
+
+fn verdict(choice: &TuneChoice) -> String {
+    match choice.verdict {
+        Verdict::Tuned { from, epochs, judged: true } => format!(
+            "tuning      from {from}, {}: better than the head alone on the photos held back; now from all photos\n",
+            counted(epochs as usize, "epoch")
+        ),
+        Verdict::Tuned { from, epochs, .. } => format!(
+            "tuning      from {from}, {}, as asked: there are too few photos to tell whether that is better than the head \
+             alone\n",
+            counted(epochs as usize, "epoch")
+        ),
+        Verdict::NoBetter => {
+            "tuning      none: the head alone is the best on the photos held back, and is kept\n".to_owned()
+        }
+        Verdict::TooFew => "tuning      none: with fewer than 50 photos a class it cannot be told what is better, and the head \
+                            alone is kept; --unfreeze block_16 tunes all the same\n"
+            .to_owned(),
+        Verdict::Diverged { epoch } => format!(
+            "tuning      none: the loss was no number any more in epoch {epoch}, and the head alone is kept; a smaller \
+             --tune-lr may help\n"
+        ),
+        _ => String::new(),
+    }
+}
+
+/// Returns how the tuned net compares with the head alone; nothing if there is none.
+pub(super) fn compared(trained: &Trained) -> String {
+    let Some(tuned) = &trained.tuned else { return String::new() };
+    let Verdict::Tuned { from, epochs, .. } = tuned.choice.verdict else { return verdict(&tuned.choice) };
+    let mut text = format!(
+        "tuned       from {from}, {}: {} values of the net have learned beside the head\n",
+        counted(epochs as usize, "epoch"),
+        grouped(tuned.trainable as u64)
+    );
+    if let (Some(paired), Some(kept)) = (&tuned.paired, trained.kept()) {
+        let _ = writeln!(
+            text,
+            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar p = {:.2})",
+            kept.validation.accuracy,
+            tuned.head_alone[0].accuracy,
+            counted(paired.won.len(), "photo"),
+            paired.lost.len(),
+            paired.p_value()
+        );
+    }
+    text
+}
+
+/// Returns what a run keeps of a fine-tuning.
+pub(super) fn kept(trained: &Trained) -> Option<Tuned> {
+    let tuned: &FineTuned = trained.tuned.as_ref()?;
+    let choice = &tuned.choice;
+    let path = |photo: &usize| trained.val_set.samples[*photo].path.to_string_lossy().into_owned();
+    let (outcome, from, epochs, judged) = match choice.verdict {
+        Verdict::Tuned { from, epochs, judged } => ("tuned", Some(from.to_string()), epochs, judged),
+        Verdict::NoBetter => ("no better", None, 0, true),
+        Verdict::TooFew => ("too few photos", None, 0, false),
+        Verdict::Diverged { .. } => ("diverged", None, 0, true),
+        _ => ("", None, 0, false),
+    };
+    let trial = |trial: &Trial| TrialRow {
+        from: trial.unfreeze.to_string(),
+        loss: trial.slice.iter().map(|metrics| Some(metrics.loss.into())).collect(),
+        accuracy: trial.slice.iter().map(|metrics| Some(metrics.accuracy.into())).collect(),
+    };
+    let [validation, test] = tuned.head_alone;
+    Some(Tuned {
+        outcome: outcome.to_owned(),
+        from,
+        epochs,
+        judged,
+        first_epoch: tuned.first as u32 + 1,
+        learned: choice.learned as u64,
+        held: choice.held as u64,
+        head_loss: Some(choice.head.loss.into()),
+        head_accuracy: Some(choice.head.accuracy.into()),
+        trials: choice.trials.iter().map(trial).collect(),
+        head_val_loss: Some(validation.loss.into()),
+        head_val_accuracy: Some(validation.accuracy.into()),
+        head_test_accuracy: Some(test.accuracy.into()),
+        paired: tuned.paired.as_ref().map(|paired| PairedRows {
+            photos: paired.photos as u64,
+            p_value: Some(paired.p_value()),
+            won: paired.won.iter().map(path).collect(),
+            lost: paired.lost.iter().map(path).collect(),
+        }),
+        trainable: tuned.trainable as u64,
+        moved: (tuned.moved.iter())
+            .map(|moved| MovedRow { tensor: moved.name.clone(), relative: Some(moved.relative) })
+            .collect(),
+    })
+}
