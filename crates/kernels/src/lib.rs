@@ -2,7 +2,8 @@
 //!
 //! Every operation is a safe function that takes an [`Isa`], asserts its shapes and chooses among the rows of the
 //! [`kernels`] table. What it does is a struct of its own ([`Pointwise`], [`Depthwise`], [`Stem`], [`Scale`]), its weights
-//! are packed once ([`PackedPointwise`], [`PackedDepthwise`], [`PackedStem`], [`PackedDense`]).
+//! are packed once ([`PackedPointwise`], [`PackedDepthwise`], [`PackedStem`], [`PackedDense`]). For training there are
+//! gradients ([`PointwiseGradient`], [`DepthwiseGradient`], [`pool_gradient`]), in the same layouts.
 //!
 //! There are two layouts. A [`Tensor`] is plain row-major `N H W C`: what the outside sees. Between kernels an image is
 //! [`Blocked`]: sixteen channels of a pixel lie side by side, then the next pixel's.
@@ -23,11 +24,13 @@
 //! | tap | one of the weights of a window: nine for 3x3. In `resize`, what one output row or column reads |
 //! | tile | what one pass of a kernel holds in registers: some pixels by some output channels |
 //! | group | the output channels of one tile: a kernel's width |
-//! | cut | how a row of pixels is divided into tiles of almost equal width |
+//! | cut | how a row of pixels, or of channels, is divided into tiles of almost equal width |
 //! | walk | tiles that one call computes one after the other, a fixed step apart |
 //! | segment | in `tiling`, output channels that one kernel computes; in `tile`, inputs that lie side by side |
 //! | resident | said of weights that stay in the first-level cache while all pixels pass by |
 //! | tiling | which kernels compute a row of output channels: at most three segments |
+//! | gradient | of a value: by how much a loss changes with it; `d_input` is that of an input. A kernel that computes gradients of weights adds to what is there |
+//! | mask | what decides which gradients pass a ReLU6 backwards: where what left it lies strictly between 0 and 6 |
 //! | row | an entry of an operation's table: one compiled kernel, under the name `operation_type_tile_isa` |
 //! | registry | all rows of all operations: what tests force one by one and measurements are named by |
 //! | shell | a function that compiles a kernel's generic body with the features of one instruction set |

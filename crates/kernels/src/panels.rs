@@ -152,6 +152,21 @@ mod tests {
     }
 
     #[test]
+    fn a_transpose_has_each_weight_in_its_place_and_keeps_its_bias() {
+        for (k, n) in [(1, 1), (3, 20), (16, 16), (20, 3), (40, 24), (16, 70), (0, 5), (5, 0)] {
+            let weights: Vec<f32> = (0..k * n).map(|at| at as f32 + 1.0).collect();
+            let turned: Vec<f32> = (0..k * n).map(|at| weights[at % k * n + at / k]).collect();
+            let mut to = Panels::zeros(n, k);
+            assert!(to.values().iter().all(|values| values.iter().all(|value| value.to_bits() == 0)));
+            let [_, bias] = to.values_mut();
+            bias.fill(7.0);
+            Panels::pack(&weights, &vec![0.5; n], k, n).transpose_into(&mut to);
+            assert_eq!(to.weights(), Panels::pack(&turned, &vec![0.0; k], n, k).weights(), "{k}x{n}");
+            assert!(to.bias().iter().all(|value| *value == 7.0), "{k}x{n}");
+        }
+    }
+
+    #[test]
     fn packs_in_panels_of_sixteen_and_flushes_what_is_tiny() {
         let (k, n) = (3, 20);
         let mut weights: Vec<f32> = (0..k * n).map(|v| v as f32 + 1.0).collect();

@@ -160,22 +160,21 @@ unsafe fn body<V: Vector, const MR: usize, const NV: usize, const STEP: usize>(t
     while left > 0 {
         left -= 1;
         let ahead = if left == 0 { walk.ahead } else { 0 };
-        // SAFETY: by the contract; the pixels of `aside` lie one behind the other.
+        let (to, place) = (Image { at: output, ..tile.output }, aside.as_mut_ptr().cast::<f32>());
+        let mut other = Image { at: residual, ..tile.residual };
+        // SAFETY: by the contract; the pixels of `aside` lie one behind the other. It holds those of the residual until the
+        // results take their places.
         unsafe {
+            if !straight && !residual.is_null() {
+                let from = Image { at: residual.cast_mut(), block: other.block, gap: other.gap };
+                carry_vectors::<V, MR, NV, false>(tile, from, place);
+                other = Image { at: place.cast_const(), block: MR * BLOCK, gap: 0 };
+            }
             let mut acc = products::<V, MR, NV, STEP>(tile, input, weights, bias, ahead);
-            let (to, added) = if straight {
-                (Image { at: output, ..tile.output }, Image { at: residual, ..tile.residual })
-            } else {
-                (Image { at: aside.as_mut_ptr().cast(), block: MR * BLOCK, gap: 0 }, Image::NONE)
-            };
-            finish(&mut acc, tile, to, added);
+            let results = if straight { to } else { Image { at: place, block: MR * BLOCK, gap: 0 } };
+            finish(&mut acc, tile, results, other);
             if !straight {
-                let done = aside.as_ptr().cast();
-                match NV * V::LANES {
-                    8 => spread::<MR, 8>(tile, done, output, residual),
-                    16 => spread::<MR, 16>(tile, done, output, residual),
-                    _ => spread::<MR, 32>(tile, done, output, residual),
-                }
+                carry_vectors::<V, MR, NV, true>(tile, to, place);
             }
         }
         // Past the last tile these point behind what was used; wrapping arithmetic allows that.
@@ -283,42 +282,52 @@ unsafe fn finish<V: Vector, const MR: usize, const NV: usize>(
     }
 }
 
-/// Puts a tile that runs over row ends where it belongs: LANES channels of MR pixels, from `done`, in which the channel
-/// blocks lie MR lines apart. What is added comes in here too.
+/// Copies LANES channels of a tile whose pixels run over row ends: from `aside`, where they lie one behind the other and the
+/// channel blocks MR lines apart, to an image (OUT), or from the image to there.
 ///
 /// # Safety
-/// What [`body`] asks for.
+/// The tile's pixels and lanes lie in `image`, which is not written unless OUT, and `aside` has room for them.
 #[inline(never)]
-unsafe fn spread<const MR: usize, const LANES: usize>(
+unsafe fn carry<const MR: usize, const LANES: usize, const OUT: bool>(
     tile: &Tile,
-    done: *const f32,
-    output: *mut f32,
-    residual: *const f32,
+    image: Image<*mut f32>,
+    aside: *mut f32,
 ) {
     for panel in 0..LANES.div_ceil(BLOCK) {
         let lanes = (LANES - panel * BLOCK).min(BLOCK);
-        let (mut column, mut at, mut added) = (tile.column, 0, 0);
-        for p in 0..MR {
-            // SAFETY: the tile's pixels and lanes lie in all three, at the offsets that skip what is between rows.
-            unsafe {
-                let (from, to) =
-                    (done.add((panel * MR + p) * BLOCK), output.add(panel * tile.output.block + at));
-                if tile.residual.at.is_null() {
-                    std::ptr::copy_nonoverlapping(from, to, lanes);
-                } else {
-                    for lane in 0..lanes {
-                        let other = *residual.add(panel * tile.residual.block + added + lane);
-                        let passed = other > 0.0 && other < 6.0;
-                        let kept = if passed { *from.add(lane) } else { 0.0 };
-                        *to.add(lane) = if tile.masked { kept } else { *from.add(lane) + other };
-                    }
-                }
+        let mut own = aside.wrapping_add(panel * MR * BLOCK);
+        let mut line = image.at.wrapping_add(panel * image.block);
+        let (mut left, mut of_row) = (MR, tile.width - tile.column);
+        while left > 0 {
+            for _ in 0..left.min(of_row) {
+                let (from, to) = if OUT { (own, line) } else { (line, own) };
+                // SAFETY: by the contract.
+                unsafe { std::ptr::copy_nonoverlapping(from, to, lanes) };
+                (own, line) = (own.wrapping_add(BLOCK), line.wrapping_add(BLOCK));
             }
-            column += 1;
-            let wrapped = column == tile.width;
-            at += BLOCK + if wrapped { tile.output.gap } else { 0 };
-            added += BLOCK + if wrapped { tile.residual.gap } else { 0 };
-            column = if wrapped { 0 } else { column };
+            left -= left.min(of_row);
+            line = line.wrapping_add(image.gap);
+            of_row = tile.width;
+        }
+    }
+}
+
+/// [`carry`] for the lanes of NV vectors, of which there are 8, 16 or 32.
+///
+/// # Safety
+/// What [`carry`] asks for.
+#[inline(always)]
+unsafe fn carry_vectors<V: Vector, const MR: usize, const NV: usize, const OUT: bool>(
+    tile: &Tile,
+    image: Image<*mut f32>,
+    aside: *mut f32,
+) {
+    // SAFETY: by the contract.
+    unsafe {
+        match NV * V::LANES {
+            8 => carry::<MR, 8, OUT>(tile, image, aside),
+            16 => carry::<MR, 16, OUT>(tile, image, aside),
+            _ => carry::<MR, 32, OUT>(tile, image, aside),
         }
     }
 }

@@ -7,7 +7,8 @@ use icecap_kernels::{
 };
 
 use crate::arrays::{
-    Expected, SEED, Values, absolute, bits, blocked, check_guards, clamped, draw, guarded, hwc, pads,
+    Expected, SEED, Values, absolute, at_the_kinks, bits, blocked, check_guards, clamped, draw, guarded, hwc,
+    pads,
 };
 use crate::geometries::{geometries, square};
 use crate::subject::{Subject, finish};
@@ -159,4 +160,37 @@ fn every_instruction_sets_choice_agrees_with_the_oracle() {
         check(&choices, stride);
     }
     finish(&choices, 1000);
+}
+
+/// At 0, at 6 and where the input is NaN nothing goes through the ReLU6; what others get does not depend on it.
+#[test]
+fn inputs_at_the_kinks_get_nothing() {
+    let choices = Subject::choices();
+    let mut stream = Stream::new(SEED, Purpose::Test, 8, 3);
+    for (stride, side) in [(1, 5), (1, 8), (2, 7), (2, 10)] {
+        for channels in [16, 24] {
+            let geometry = square(side, stride);
+            let mut problem = Problem::draw(&mut stream, Values::Integers, geometry, channels);
+            let kinks = at_the_kinks(&mut stream, side * side * channels);
+            let inside = vec![1.0; kinks.len()];
+            let from = Layout::new(channels, side, side, geometry.pads());
+            for choice in &choices {
+                let words = format!("{geometry:?}, {channels} channels");
+                choice.case(Task::DepthwiseGradient(geometry), &words, |isa, case| {
+                    let mut written = [&kinks, &inside].map(|image| {
+                        problem.input = blocked(from, image);
+                        let mut got = Gradients::new(problem.weights.blocks(), problem.plane());
+                        problem.add(isa, 0, problem.weights.blocks(), &mut got);
+                        hwc(Layout::compact(channels, side, side), &got.input)
+                    });
+                    for (value, kink) in written[1].iter_mut().zip(&kinks) {
+                        *value = oracle::relu6_gradient(f64::from(*value), *kink) as f32;
+                    }
+                    assert!(written[1].contains(&0.0) && written[1].iter().any(|value| *value != 0.0));
+                    assert_eq!(bits(&written[0]), bits(&written[1]), "{case}");
+                });
+            }
+        }
+    }
+    finish(&choices, 8);
 }

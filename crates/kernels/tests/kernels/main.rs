@@ -11,6 +11,7 @@ mod arrays;
 mod dense;
 mod depthwise;
 mod depthwise_gradient;
+mod finite_differences;
 mod geometries;
 mod integers;
 mod jpeg;
