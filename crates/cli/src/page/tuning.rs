@@ -3,7 +3,7 @@
 use icecap::advanced::data::Part;
 
 use super::escape::escape;
-use super::figure::{loss, percent, percent_or_dash};
+use super::figure::{loss, percent};
 use super::gallery::{Overlay, gallery};
 use super::svg::{Plot, drawing, ticks, unit};
 use super::thumbnail::Thumbnails;
@@ -109,6 +109,11 @@ fn share(figure: Figure) -> String {
     percent(f64::from(figure))
 }
 
+/// A share that is mostly a small one.
+fn small(share: f64) -> String {
+    format!("{:.*} %", if share < 0.01 { 3 } else { 1 }, 100.0 * share)
+}
+
 /// The loss of each trial on the photos held back, over its epochs; epoch 0 is the head alone.
 fn trials(tuned: &Tuned) -> Option<String> {
     let start = f64::from(tuned.head_loss?);
@@ -173,7 +178,7 @@ fn moved(moved: &[MovedRow]) -> Option<String> {
         return None;
     }
     let most = moved.iter().filter_map(|row| row.relative).fold(f64::MIN_POSITIVE, f64::max);
-    let number = |row: Option<&MovedRow>| percent_or_dash(row.and_then(|row| row.relative));
+    let number = |row: Option<&MovedRow>| row.and_then(|row| row.relative).map_or("–".to_owned(), small);
     let starts = (0..moved.len()).filter(|&index| moved[index].tensor.ends_with("/kernel"));
     let rows = starts.map(|index| {
         let kernel = &moved[index];
