@@ -76,9 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     report.reading();
     let trained = learn(&trainer, &dataset, &report, &unfinished);
     cache_folder::tell(cache.as_ref());
-    let trained = trained?;
-    tuning::tell(&trained);
-    let trained = quantize::compared(trained, &opened, &dataset, cache.as_ref(), &unfinished)?;
+    let trained = quantize::compared(trained?, &opened, &dataset, cache.as_ref(), &unfinished)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
     seconds.features = Some(trained.features_time.as_secs_f64());
@@ -133,7 +131,7 @@ fn learn(
         report.event(event)
     });
     report.rest();
-    unbroken.map_err(|error| match (report.failure(), error) {
+    unbroken.inspect(tuning::tell).map_err(|error| match (report.failure(), error) {
         (Some(failure), _) => failure,
         (None, Error::Stopped) => unfinished.stopped(),
         (None, error) => error.into(),

@@ -98,6 +98,13 @@ struct TunedFrom {
     norms: &'static str,
 }
 
+impl TunedFrom {
+    fn text(&self) -> String {
+        let Self { params_sha256, block, norms } = self;
+        format!("{params_sha256}, {block} and all behind it, BatchNorm's scale and shift {norms}")
+    }
+}
+
 #[derive(Serialize)]
 struct Stated {
     layer: String,
@@ -319,12 +326,7 @@ fn text(report: &Report) -> String {
         }
         let believed = if net.int8.is_some() { ", believed: those tensors are not in the file" } else { "" };
         lines.push(("params sha256", format!("{}{believed}", net.params_sha256)));
-        lines.extend(net.tuned.iter().map(|TunedFrom { params_sha256, block, norms }| {
-            (
-                "tuned from",
-                format!("{params_sha256}, {block} and all behind it, BatchNorm's scale and shift {norms}"),
-            )
-        }));
+        lines.extend(net.tuned.iter().map(|tuned| ("tuned from", tuned.text())));
         lines.extend(net.head.iter().map(|head| ("head", head.clone())));
         let stated = |stated: &Stated| format!("{} ({}): {}", stated.layer, stated.class, stated.text);
         lines.extend(net.stated.iter().map(|line| ("stated by", stated(line))));
