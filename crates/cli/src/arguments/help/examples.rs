@@ -33,6 +33,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("bench roofline", BENCH_ROOFLINE),
     ("bench kernels", BENCH_KERNELS),
     ("bench layers", BENCH_LAYERS),
+    ("bench tune", BENCH_TUNE),
     ("completions", COMPLETIONS),
     ("man", MAN),
 ];
@@ -267,6 +268,13 @@ Examples:
       where the time of a pass goes
   icecap bench layers --precision int8 --threads 1
       the same in int8, on one thread";
+
+const BENCH_TUNE: &str = "\
+Examples:
+  icecap bench tune
+      milliseconds a photo in each block from block_13 on, forwards and backwards
+  icecap bench tune --from block_16 --size 96 --width 0.35 --batch 8
+      another part of another net";
 
 const COMPLETIONS: &str = "\
 Examples:
