@@ -171,15 +171,27 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Takes the sign of a step under way from the screen.
+    /// Takes the signs of steps under way from the screen.
     pub(super) fn rest(&self) {
         drop(lock(&self.busy).take());
+        drop(lock(&self.progress).take());
+    }
+
+    /// What goes on where there is nothing to count.
+    fn between(&self) -> &'static str {
+        match self.options.training.tuning.unfreeze {
+            Some(_) => "choosing and judging",
+            None => "trying folds",
+        }
     }
 
     /// Tells of something that happens. Breaks if somebody pressed Ctrl-C or nothing can be told any more.
     pub(super) fn event(&self, event: Event<'_>) -> ControlFlow<()> {
         match event {
-            Event::Pulse => lock(&self.busy).get_or_insert_with(|| Busy::new("trying folds")).tick(),
+            Event::Pulse => {
+                drop(lock(&self.progress).take());
+                lock(&self.busy).get_or_insert_with(|| Busy::new(self.between())).tick();
+            }
             _ => drop(lock(&self.busy).take()),
         }
         if let Event::Before(_) = event {
