@@ -132,12 +132,15 @@ pub(super) fn compared(trained: &Trained) -> String {
     if let (Some(paired), Some(kept)) = (&tuned.paired, trained.kept()) {
         let _ = writeln!(
             text,
-            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar p = {:.2})",
+            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar's p {})",
             kept.validation.accuracy,
             tuned.head_alone[0].accuracy,
             counted(paired.won.len(), "photo"),
             paired.lost.len(),
-            paired.p_value()
+            match paired.p_value() {
+                p if p < 0.001 => "below 0.001".to_owned(),
+                p => format!("{p:.3}"),
+            }
         );
     }
     text
