@@ -11,7 +11,7 @@ use crate::run::tuned::{MovedRow, PairedRows, TrialRow, Tuned};
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::table;
-use crate::terminal::wording::{counted, grouped};
+use crate::terminal::wording::{chance, counted, grouped};
 
 /// What would fail only after the work, or cannot be meant.
 pub(super) fn check(options: &Options) -> Result<(), Failure> {
@@ -132,12 +132,12 @@ pub(super) fn compared(trained: &Trained) -> String {
     if let (Some(paired), Some(kept)) = (&tuned.paired, trained.kept()) {
         let _ = writeln!(
             text,
-            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar p = {:.2})",
+            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar {})",
             kept.validation.accuracy,
             tuned.head_alone[0].accuracy,
             counted(paired.won.len(), "photo"),
             paired.lost.len(),
-            paired.p_value()
+            chance(paired.p_value())
         );
     }
     text
