@@ -260,6 +260,43 @@ fn steps_are_told_once_for_each_instruction_set_with_kernels_of_the_precision() 
 }
 
 #[test]
+fn a_step_of_tuning_is_told_block_by_block_in_both_directions() {
+    let place = Place::new();
+    let arguments = ["tune", "--size", "64", "--batch", "3", "--threads", "1", "--seconds", "0.01"];
+    let with = |more: &[&str]| bench(&place, "", &[&arguments[..], more].concat()).succeeds();
+    let parts = ["block_15", "block_16", "out_relu", "global_average_pooling2d"];
+    let table = json(&with(&["--width", "0.35", "--from", "block_15", "--json"]));
+    let expected = parts.iter().flat_map(|part| ["forward", "backward"].map(|pass| (*part, pass)));
+    let expected = expected
+        .chain([("unfold", "backward"), ("all", "forward"), ("all", "backward"), ("optimizer", "backward")])
+        .map(|(part, pass)| (part.to_owned(), format!("{pass} of 3 photos")));
+    let told = rows(&table).iter().map(|row| {
+        let text = |key: &str| row[key].as_str().unwrap().to_owned();
+        assert!(row["best_ns"].as_f64().unwrap() > 0.0 && row["size"] == 64, "{row}");
+        (text("name"), text("geometry"))
+    });
+    assert_eq!(told.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let macs = |name: &str, pass: &str| {
+        let mut found = rows(&table).iter().filter(|row| row["name"] == name);
+        let row = found.find(|row| row["geometry"].as_str().unwrap().starts_with(pass)).unwrap();
+        row["macs"].as_u64().unwrap()
+    };
+    let all_layers = layers(&Spec::with_width(0.35).unwrap(), Padding::Same, None, [64, 64]).unwrap();
+    let of_block: usize =
+        all_layers.iter().filter(|layer| layer.name.starts_with("block_16_")).map(|layer| layer.macs).sum();
+    assert_eq!(
+        [macs("block_16", "forward"), macs("block_16", "backward")],
+        [3, 6].map(|n| n * of_block as u64)
+    );
+
+    let text = with(&["--from", "Conv_1"]).stdout;
+    let starting = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+    assert_eq!((starting("out_relu"), starting("all"), starting("block")), (1, 1, 0), "{text}");
+    let refused = bench(&place, "", &["tune", "--weights", "starter", "--width", "1.0"]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("--width"), "{refused:?}");
+}
+
+#[test]
 fn no_kernel_is_quicker_than_the_peak_allows() {
     let place = Place::new();
     let of = |operation: Operation| {
@@ -306,6 +343,9 @@ fn what_cannot_be_measured_is_refused() {
         &["kernels", "--seconds=0"],
         &["layers", "--seconds=nan"],
         &["layers", "--precision=int4"],
+        &["tune", "--from=block_17"],
+        &["tune", "--size=31"],
+        &["tune", "--batch=0"],
         &["kernels", "--precision=bf16"],
     ] {
         let run = bench(&place, "portable", wrong);

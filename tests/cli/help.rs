@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::place::{self, Place};
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "",
     "demo",
     "train",
@@ -35,6 +35,7 @@ const COMMANDS: [&str; 28] = [
     "bench roofline",
     "bench kernels",
     "bench layers",
+    "bench tune",
 ];
 
 #[test]

@@ -37,4 +37,5 @@ mod similar;
 mod since;
 mod tools;
 mod train;
+mod tuning;
 mod weights;

@@ -37,6 +37,7 @@ mod real_job;
 mod shape;
 mod steps;
 mod timing;
+mod tune;
 
 pub use case::{Case, cases};
 pub use drawn::{drawn_net, drawn_params, pixels, values};
@@ -46,3 +47,4 @@ pub use peak::{isas, isas_of, isas_to_name, with_peak, with_peaks_of_their_own};
 pub use prepared::Prepared;
 pub use steps::{StepTime, macs, steps};
 pub use timing::{Timing, time};
+pub use tune::{TuneCase, TuneTime, Work, tune_times};

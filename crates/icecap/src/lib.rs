@@ -36,7 +36,8 @@
 //! # Ok::<(), icecap::Error>(())
 //! ```
 //!
-//! How the head is trained is said by [`TrainOptions`]; what comes out is [`Trained`].
+//! How the head is trained is said by [`TrainOptions`], and by [`Tuning`](learn::Tuning) among them whether the last blocks of
+//! the net learn after it; what comes out is [`Trained`].
 //!
 //! # Where to look for more
 //!
@@ -81,5 +82,6 @@ pub mod advanced {
     pub use icecap_foundation as foundation;
     pub use icecap_graph as graph;
     pub use icecap_kernels as kernels;
+    pub use icecap_tune as tune;
     pub use icecap_weights as weights;
 }

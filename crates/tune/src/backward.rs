@@ -10,13 +10,14 @@
 //! whatever thread does it; those of different layers, and those of inputs, are done at the same time where nothing stands
 //! between them.
 
+use icecap_graph::Tap;
 use icecap_kernels::{
     BLOCK, DepthwiseGradient, Epilogue, Pointwise, PointwiseGradient, Threads, depthwise_gradient, pointwise,
     pointwise_gradient, pool_gradient,
 };
 
 use crate::{
-    forward::{FEW_PANELS, PANELS, Product},
+    forward::{FEW_PANELS, PANELS, Product, behind},
     gradients::PieceState,
     group::{BlockMemory, Group, Tall},
     layer::{Layer, TAPS},
@@ -34,6 +35,8 @@ pub(crate) struct Backward<'a> {
     /// The gradients of the layers' pieces, which are added to.
     pub(crate) layers: &'a mut [Vec<PieceState>],
     pub(crate) scratch: &'a mut [Scratch],
+    /// Is told the tap behind each section whose gradients are done.
+    pub(crate) passed: &'a mut dyn FnMut(Tap),
 }
 
 /// The input of a 1x1 convolution in one group, the gradient of its output, and how many photos they are of.
@@ -43,11 +46,15 @@ impl Backward<'_> {
     /// Goes all the way back from `d_pooled` [photos, features].
     pub(crate) fn run(&mut self, d_pooled: &[f32]) {
         self.pool(d_pooled);
+        (self.passed)(Tap::Pooled);
         self.last();
-        for index in (0..self.tail.sections.blocks.len()).rev() {
+        (self.passed)(Tap::Features);
+        let blocks = self.tail.sections.blocks.len();
+        for index in (0..blocks).rev() {
             self.filtering(index);
             self.depthwise_sums(index);
             self.expansion(index);
+            (self.passed)(behind(index, blocks));
         }
     }
 

@@ -31,7 +31,7 @@ impl Tail {
         let most = GROUP * compute.threads.count();
         for (rows, pooled) in rows.chunks(most * row).zip(pooled.chunks_mut(most * self.features())) {
             self.regroup(&mut groups, rows.len() / row);
-            let memory = Memory { groups: &mut groups, scratch: &mut scratch };
+            let memory = Memory { groups: &mut groups, scratch: &mut scratch, passed: &mut |_| () };
             compute.threads.enter(|| forward(self, compute, memory, rows, pooled));
         }
         Ok(())

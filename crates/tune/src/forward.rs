@@ -1,6 +1,6 @@
 //! The forward pass over the groups of a batch, every layer kept for the way back.
 
-use icecap_graph::Scaling;
+use icecap_graph::{BLOCKS, Scaling, Tap};
 use icecap_kernels::{
     BLOCK, ConvGeometry, Depthwise, Epilogue, PackedPointwise, Pointwise, Stem, Threads, WINDOW, depthwise,
     pointwise, pool, scale_pixels, scaled_len, stem,
@@ -20,25 +20,38 @@ pub(crate) const PANELS: usize = 4;
 /// Panels in a piece of a projection, which has few.
 pub(crate) const FEW_PANELS: usize = 2;
 
-/// What a pass works in: the groups of its batch, and a place to scribble for each thread.
+/// What a pass works in: the groups of its batch, a place to scribble for each thread, and whom it tells the tap behind each
+/// section that is done.
 pub(crate) struct Memory<'a> {
     pub(crate) groups: &'a mut [Group],
     pub(crate) scratch: &'a mut [Scratch],
+    pub(crate) passed: &'a mut dyn FnMut(Tap),
+}
+
+/// The tap behind block `index` of a tail with so many blocks.
+pub(crate) fn behind(index: usize, blocks: usize) -> Tap {
+    Tap::Block(BLOCKS - blocks + index)
 }
 
 /// Computes the tail for the rows of a batch, `rows` [photos, h, w, C], into `pooled` [photos, features].
 pub(crate) fn forward(
     tail: &Tail,
     compute: Compute<'_>,
-    Memory { groups, scratch }: Memory<'_>,
+    Memory { groups, scratch, passed }: Memory<'_>,
     rows: &[f32],
     pooled: &mut [f32],
 ) {
     enter(tail, compute, groups, rows);
-    for index in 0..tail.sections.blocks.len() {
+    if tail.sections.stem.is_some() {
+        passed(Tap::Stem);
+    }
+    let blocks = tail.sections.blocks.len();
+    for index in 0..blocks {
         block(tail, compute, groups, scratch, index);
+        passed(behind(index, blocks));
     }
     last(tail, compute, groups);
+    passed(Tap::Features);
     let (channels, side) = (tail.sections.last[1], tail.sections.side);
     let photos = groups.iter().flat_map(|group| (0..group.photos).map(move |photo| (group, photo)));
     let pieces: Vec<Piece<'_>> = photos
@@ -54,6 +67,7 @@ pub(crate) fn forward(
         })
         .collect();
     compute.run(pieces);
+    passed(Tap::Pooled);
 }
 
 /// Puts each photo's row where the first of the blocks reads it.

@@ -1,5 +1,6 @@
 //! Steps of tuning: forward, backward, the optimizer's move, and the weights folded again.
 
+use icecap_graph::Tap;
 use icecap_kernels::{Shape, Tensor};
 
 use crate::{
@@ -48,6 +49,17 @@ impl Tuner {
     /// # Errors
     /// [`Error::Rows`] if `rows` is not a whole number of rows.
     pub fn forward(&mut self, tail: &Tail, compute: Compute<'_>, rows: &[f32]) -> Result<&Tensor, Error> {
+        self.forward_told(tail, compute, rows, &mut |_| ())
+    }
+
+    /// [`Self::forward`], which tells `passed` the tap behind each section that is done.
+    pub(crate) fn forward_told(
+        &mut self,
+        tail: &Tail,
+        compute: Compute<'_>,
+        rows: &[f32],
+        passed: &mut dyn FnMut(Tap),
+    ) -> Result<&Tensor, Error> {
         let shape = Shape::of([tail.photos(rows)?, tail.features()]);
         if self.pooled.shape() != shape {
             self.pooled = Tensor::zeros(shape);
@@ -55,7 +67,7 @@ impl Tuner {
         tail.regroup(&mut self.groups, shape.dims()[0]);
         self.scratch.resize_with(compute.threads.count(), Scratch::default);
         let Self { groups, scratch, pooled, .. } = self;
-        let memory = Memory { groups, scratch };
+        let memory = Memory { groups, scratch, passed };
         compute.threads.enter(|| forward(tail, compute, memory, rows, pooled.data_mut()));
         Ok(&self.pooled)
     }
@@ -68,6 +80,17 @@ impl Tuner {
     /// # Errors
     /// [`Error::Batch`] if it is not of that shape.
     pub fn backward(&mut self, tail: &Tail, compute: Compute<'_>, d_pooled: &Tensor) -> Result<(), Error> {
+        self.backward_told(tail, compute, d_pooled, &mut |_| ())
+    }
+
+    /// [`Self::backward`], which tells `passed` the tap behind each section whose gradients are done.
+    pub(crate) fn backward_told(
+        &mut self,
+        tail: &Tail,
+        compute: Compute<'_>,
+        d_pooled: &Tensor,
+        passed: &mut dyn FnMut(Tap),
+    ) -> Result<(), Error> {
         let (expected, got) = (self.pooled.data().len(), d_pooled.data().len());
         if expected != got {
             return Err(Error::Batch { expected, got });
@@ -76,7 +99,7 @@ impl Tuner {
         let Self { groups, layers, scratch, .. } = self;
         layers.iter_mut().flatten().for_each(PieceState::clear);
         compute.threads.enter(|| {
-            Backward { tail, compute, groups, layers, scratch }.run(d_pooled.data());
+            Backward { tail, compute, groups, layers, scratch, passed }.run(d_pooled.data());
             let pieces = tail.layers.iter().flat_map(|layer| &layer.pieces);
             let pieces = pieces.zip(layers.iter_mut().flatten()).map(|(piece, state)| {
                 Box::new(move |(): &mut ()| piece.unfold(&state.d_bias, &mut state.gradients)) as Piece<'_>

@@ -228,3 +228,33 @@ fn what_does_not_fit_is_refused() {
     // Nothing is no error.
     assert_eq!(tuner.forward(&tail, compute, &[]).unwrap().shape().dims()[0], 0);
 }
+
+#[test]
+fn a_profile_has_every_section_once_and_the_gradients_of_a_step() {
+    let params = drawn(0.35, Padding::Same);
+    let (threads, isa) = (Threads::new(2).unwrap(), Isa::best());
+    let compute = Compute { threads: &threads, isa };
+    for from in [Tap::Image, Tap::Stem, Tap::Block(14), Tap::Block(16)] {
+        let tail = Tail::new(&params, from, [32, 32], Norms::Trained).unwrap();
+        let photos = GROUP + 1;
+        let rows = rows(&tail, from, photos);
+        let mut gradient = Tensor::zeros(Shape::of([photos, tail.features()]));
+        gradient.data_mut().copy_from_slice(&values(photos * tail.features(), -1.0, 1.0));
+        let (mut told, mut untold) = (Tuner::new(&tail, "sgd").unwrap(), Tuner::new(&tail, "sgd").unwrap());
+        let profile = told.profile(&tail, compute, &rows, &gradient).unwrap();
+        let taps = Tap::all().filter(|tap| *tap > from && *tap < Tap::Classes).collect::<Vec<_>>();
+        let forward: Vec<Tap> = profile.forward.iter().map(|section| section.tap).collect();
+        assert_eq!(forward, taps);
+        let backward = profile.backward.iter().rev().map(|section| section.tap);
+        assert!(backward.eq(taps.into_iter().filter(|tap| *tap != Tap::Stem)), "{from}");
+        let sections = profile.forward.iter().chain(&profile.backward);
+        assert!(sections.map(|section| section.took).all(|took| !took.is_zero()), "{profile:?}");
+
+        untold.forward(&tail, compute, &rows).unwrap();
+        untold.backward(&tail, compute, &gradient).unwrap();
+        let all = |tuner: &Tuner| {
+            tuner.gradients(&tail).iter().flat_map(|(_, t)| bits(t.data())).collect::<Vec<_>>()
+        };
+        assert!(all(&told) == all(&untold), "{from}");
+    }
+}

@@ -6,6 +6,7 @@ mod machine;
 mod model;
 mod record;
 mod roofline;
+mod tune;
 
 use clap::Subcommand;
 
@@ -22,6 +23,8 @@ pub(crate) enum Options {
     Kernels(kernels::Options),
     /// Time one forward pass of MobileNetV2 1.0 step by step, against what the multiply-adds allow, in f32 or int8
     Layers(layers::Options),
+    /// Time a step of fine-tuning block by block, forwards and backwards, against what the multiply-adds allow
+    Tune(tune::Options),
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
@@ -30,5 +33,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Options::Roofline(options) => roofline::run(options),
         Options::Kernels(options) => kernels::run(options),
         Options::Layers(options) => layers::run(options),
+        Options::Tune(options) => tune::run(options),
     }
 }

@@ -3,13 +3,14 @@
 use clap::Args;
 use icecap::advanced::graph::int8::IntegerNet;
 use icecap::advanced::graph::{Layer, LayerKind, layers};
-use icecap::model::{Head, Preprocessing};
+use icecap::learn::Unfreeze;
+use icecap::model::{Head, Precision, Preprocessing};
 use serde::Serialize;
 
 use crate::options::input::BackboneOptions;
 use crate::options::input_size::InputSize;
 use crate::options::overridden::Overridden;
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
 use crate::terminal::table::{print, print_json, table};
 use crate::terminal::wording::grouped;
 
@@ -26,6 +27,12 @@ pub(crate) struct Options {
     /// Classes of the head
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2, value_parser = classes)]
     classes: u32,
+    /// Count what learns in a fine-tuning from this block on: block_16 (the last) to block_1, expanded_conv, all, Conv_1
+    #[arg(long, value_name = "BLOCK", value_parser = crate::options::training::block)]
+    unfreeze: Option<Unfreeze>,
+    /// BatchNorm's scale and shift stay as they are in that fine-tuning
+    #[arg(long, requires = "unfreeze")]
+    freeze_norm: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -39,6 +46,9 @@ struct Row {
     output: String,
     parameters: usize,
     trainable: bool,
+    /// How many of the parameters learn: of a BatchNorm at most scale and shift, half of them.
+    #[serde(skip)]
+    learning: usize,
 }
 
 #[derive(Serialize)]
@@ -74,32 +84,51 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let hidden = options.hidden.map(|units| units as usize);
     let head = Head::untrained_with(backbone.features(), hidden, options.classes as usize, 0)?;
-    let row = |layer: &str, kind, output: String, parameters, trainable| Row {
+    if options.unfreeze.is_some() && backbone.precision() != Precision::F32 {
+        let message = "--unfreeze: blocks learn in f32, and this net is in int8; leave --precision out, or name other weights";
+        return Err(Failure::new(Code::Arguments, message));
+    }
+    let row = |layer: &str, kind, output: String, parameters, learning| Row {
         layer: layer.to_owned(),
         kind,
         output,
         parameters,
-        trainable,
+        trainable: learning > 0,
+        learning,
     };
-    let mut rows = vec![row("input", "Input", format!("[1, {height}, {width}, 3]"), 0, false)];
-    rows.extend(all.iter().map(|l| row(&l.name, l.kind.name(), l.output.to_string(), l.parameters, false)));
+    let mut rows = vec![row("input", "Input", format!("[1, {height}, {width}, 3]"), 0, 0)];
+    rows.extend(
+        all.iter()
+            .map(|l| row(&l.name, l.kind.name(), l.output.to_string(), l.parameters, learning(l, options))),
+    );
     rows.extend(head_rows(&head));
-    let sum =
-        |trainable| rows.iter().filter(|row| row.trainable == trainable).map(|row| row.parameters).sum();
+    let learning: usize = rows.iter().map(|row| row.learning).sum();
+    let parameters: usize = rows.iter().map(|row| row.parameters).sum();
     let summary = Summary {
         weights: record.name.clone(),
         width: record.width,
         params_sha256: record.params_sha256.to_string(),
         precision: backbone.precision().name(),
         input: input.to_string(),
-        frozen_parameters: sum(false),
-        trainable_parameters: sum(true),
+        frozen_parameters: parameters - learning,
+        trainable_parameters: learning,
         layers: rows,
     };
     if options.json {
         return print_json(&summary);
     }
     print(&text(&summary))
+}
+
+/// How many parameters of a layer of the net learn.
+fn learning(layer: &Layer, options: &Options) -> usize {
+    let entered = options.unfreeze.and_then(Unfreeze::tap);
+    match layer.kind {
+        _ if entered.is_none_or(|tap| layer.section <= tap) => 0,
+        LayerKind::BatchNorm if options.freeze_norm => 0,
+        LayerKind::BatchNorm => layer.parameters / 2,
+        _ => layer.parameters,
+    }
 }
 
 /// The layers of a head: dropout stands before the last dense one.
@@ -116,6 +145,7 @@ fn head_rows(head: &Head) -> Vec<Row> {
             output: format!("[1, {width}]"),
             parameters,
             trainable: parameters > 0,
+            learning: parameters,
         };
         if index == last {
             rows.push(row("dropout", "Dropout", inputs, 0));

@@ -131,7 +131,7 @@ fn learn(
         report.event(event)
     });
     report.rest();
-    unbroken.map_err(|error| match (report.failure(), error) {
+    unbroken.inspect(tuning::tell).map_err(|error| match (report.failure(), error) {
         (Some(failure), _) => failure,
         (None, Error::Stopped) => unfinished.stopped(),
         (None, error) => error.into(),

@@ -29,6 +29,8 @@ struct Chart {
     before: Option<f64>,
     /// The epoch whose head was kept.
     kept: Option<u32>,
+    /// The first epoch in which the net has learned too.
+    tuned: Option<u32>,
     percent: bool,
 }
 
@@ -46,11 +48,15 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
             Series { name: "validation", class: "s3", of: val },
         ]
     };
+    let last = metrics.history.last().map_or(0, |row| row.epoch);
+    let tuned =
+        metrics.tuned.as_ref().map(|tuned| tuned.first_epoch).filter(|first| (1..=last).contains(first));
     let losses = Chart {
         title: "Loss",
         series: series([|row| row.running_loss, |row| row.train_loss, |row| row.val_loss]),
         before: metrics.loss_0.map(f64::from),
         kept: metrics.epochs_chosen,
+        tuned,
         percent: false,
     };
     let accuracies = Chart {
@@ -58,6 +64,7 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
         series: series([|row| row.running_accuracy, |row| row.train_accuracy, |row| row.val_accuracy]),
         before: metrics.accuracy_0.map(f64::from),
         kept: metrics.epochs_chosen,
+        tuned,
         percent: true,
     };
     let charts = [losses, accuracies].map(|chart| chart.figure(&epochs));
@@ -105,6 +112,18 @@ impl Chart {
                 unit(PLOT.top + 12.0),
                 unit(PLOT.bottom),
                 unit(PLOT.top + 8.0)
+            );
+        }
+        if let Some(tuned) = self.tuned {
+            // From here on; the last epochs of many leave no room to the right.
+            let at = x.at(f64::from(tuned) - 0.5);
+            content += &format!(
+                "<path class=\"kept\" d=\"M{0} {1}V{2}\"/><text class=\"what end\" x=\"{3}\" y=\"{4}\">the net learns too →</text>",
+                unit(at),
+                unit(PLOT.top),
+                unit(PLOT.bottom),
+                unit(at - 6.0),
+                unit(if self.percent { PLOT.bottom - 8.0 } else { PLOT.top + 8.0 })
             );
         }
         for series in &self.series {

@@ -48,7 +48,11 @@ fn trained_on(run: &Run) -> String {
     let weights = run.argument("weights").map(|weights| {
         let file =
             std::path::Path::new(&weights).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        format!(", on a frozen MobileNetV2 (<span class=\"mono\">{}</span>)", escape(&file))
+        let net = format!("MobileNetV2 (<span class=\"mono\">{}</span>)", escape(&file));
+        match run.metrics.tuned.as_ref().and_then(|tuned| tuned.from.as_ref()) {
+            Some(from) => format!(", and with it a {net} from {} on", escape(from)),
+            None => format!(", on a frozen {net}"),
+        }
     });
     let folder =
         run.argument("folder").map(|folder| format!(" from <span class=\"mono\">{}</span>", escape(&folder)));

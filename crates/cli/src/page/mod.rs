@@ -25,6 +25,7 @@ mod scores;
 mod svg;
 mod thumbnail;
 mod timing;
+mod tuning;
 
 use std::path::Path;
 
@@ -38,6 +39,7 @@ use crate::terminal::failure::Failure;
 use escape::escape;
 use gallery::Overlay;
 use thumbnail::Thumbnails;
+use tuning::Changed;
 
 pub(crate) use heat::Heat;
 
@@ -65,6 +67,7 @@ pub(crate) fn html(run: &Run, threads: &Threads, isa: Isa, overlay: Overlay<'_>)
         errors: gallery::errors(run),
         mislabels: gallery::mislabels(run),
         samples: data::samples(run),
+        changed: Changed::of(run),
     };
     let exif = run.argument("exif").and_then(|text| text.parse().ok()).unwrap_or(ExifPolicy::Apply);
     let most = run.argument("max_pixels").and_then(|text| text.parse().ok());
@@ -82,13 +85,15 @@ struct Chosen<'a> {
     errors: Vec<&'a Seen>,
     mislabels: Vec<&'a Seen>,
     samples: Vec<Vec<&'a Seen>>,
+    changed: Changed<'a>,
 }
 
 impl<'a> Chosen<'a> {
     /// Their files, the galleries first: they matter most, should the page's room for pictures end.
     fn paths(&self) -> Vec<&'a Path> {
         let shown = gallery::shown(&self.errors).iter().chain(gallery::shown(&self.mislabels));
-        shown.chain(self.samples.iter().flatten()).map(|seen| seen.path.as_path()).collect()
+        let changed = gallery::shown(&self.changed.won).iter().chain(gallery::shown(&self.changed.lost));
+        shown.chain(changed).chain(self.samples.iter().flatten()).map(|seen| seen.path.as_path()).collect()
     }
 }
 
@@ -100,7 +105,7 @@ fn sections(
     thumbnails: &mut Thumbnails,
     overlay: Overlay<'_>,
 ) -> Vec<Section> {
-    let Chosen { errors, mislabels, samples } = chosen;
+    let Chosen { errors, mislabels, samples, changed } = chosen;
     let mut sections = Vec::new();
     let mut add = |id, nav, title, content: Option<String>| {
         sections.extend(content.map(|content| Section { id, title, nav, content }));
@@ -110,6 +115,8 @@ fn sections(
     let photos = (!run.classes.is_empty()).then(|| data::data(run, samples, thumbnails));
     add("data", "Photos", "The photos", photos);
     add("curves", "Learning", "How it learned", curves::curves(&run.metrics));
+    let tuned = tuning::tuning(run, changed, thumbnails, overlay);
+    add("tuning", "Fine-tuning", "What fine-tuning changed", tuned);
     let matrix = confusion.map(|c| matrix::matrix(c, &run.classes));
     add("confusion", "Confusion", "What is taken for what", matrix);
     add("scores", "Classes", "Class by class", confusion.map(|c| scores::scores(c, &run.classes)));

@@ -47,10 +47,19 @@ pub(super) fn projection(run: &Run) -> Option<String> {
         }
         false => String::new(),
     };
+    let net = match run.metrics.tuned.as_ref().and_then(|tuned| tuned.from.as_ref()) {
+        Some(_) => {
+            "of the tuned net differ most. It has learned from the labels of the training photos, which therefore lie \
+             further apart than new ones do; a mark"
+        }
+        None => {
+            "of the frozen backbone differ most; the head and the labels had no say. Classes that lie apart here are easy; \
+             a mark"
+        }
+    };
     Some(format!(
         "<figure class=\"card\">{svg}{}<figcaption>Each mark is a photo, placed by the two directions in which the features \
-         of the frozen backbone differ most; the head and the labels had no say. Classes that lie apart here are easy; a \
-         mark deep inside another class’s cloud is worth a look. Filled: validation. Outlined: training. \
+         {net} deep inside another class’s cloud is worth a look. Filled: validation. Outlined: training. \
          Ringed: taken for another class.{bound}</figcaption></figure>",
         legend(run, &shown)
     ))

@@ -76,6 +76,8 @@ pub(crate) struct Basis {
     pub(crate) dct: Option<String>,
     /// Units of the head's hidden layer; missing where there is none.
     pub(crate) hidden: Option<u32>,
+    /// What of the net learned, too; missing where nothing did.
+    pub(crate) unfreeze: Option<String>,
     /// Missing in runs of builds that knew f32 alone.
     pub(crate) precision: Option<String>,
     pub(crate) seed: u64,

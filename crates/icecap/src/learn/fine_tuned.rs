@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::judge::mcnemar::mcnemar;
 use crate::judge::metrics::Metrics;
 use crate::learn::unfreeze::Unfreeze;
+use crate::model::classifier::Provenance;
 
 /// A trial: some of the blocks learned from most of the training photos, and were tried on those that were held back.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,10 +110,29 @@ pub struct FineTuned {
     pub moved: Vec<Moved>,
     /// How many values of the net have learned beside those of the head; 0 if the head alone was kept.
     pub trainable: usize,
+    /// Whether the BatchNorm of what learned was folded into its kernels before: what has learned are then kernels and biases,
+    /// with a factor beside each channel that was 1.
+    pub folded: bool,
     /// Why what enters the blocks that learn was not kept; `None` if it was.
     pub warning: Option<String>,
     /// The time that it took, trials included.
     pub time: Duration,
+}
+
+impl FineTuned {
+    /// The provenance of a head with what became of the net beside the options that asked for it.
+    pub(crate) fn told(&self, mut provenance: Provenance) -> Provenance {
+        let training = &mut provenance.training;
+        let epochs = match self.choice.verdict {
+            Verdict::Tuned { from, epochs, .. } => {
+                training.insert("unfreeze".to_owned(), from.to_string());
+                epochs
+            }
+            _ => 0,
+        };
+        training.insert("tuned_epochs".to_owned(), epochs.to_string());
+        provenance
+    }
 }
 
 #[cfg(test)]

@@ -170,3 +170,83 @@ impl Photos<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use icecap_kernels::rng::{Purpose, Stream};
+
+    use super::*;
+    use crate::model::settings::Settings;
+
+    const SIDE: usize = 40;
+
+    fn pixels(photo: u32) -> Vec<u8> {
+        let mut draw = Stream::new(8, Purpose::Test, 0, photo);
+        (0..SIDE * SIDE * 3).map(|_| draw.below(256) as u8).collect()
+    }
+
+    fn seen<'a>(backbone: &'a Backbone, photos: &'a [Vec<u8>]) -> Seen<'a> {
+        Seen {
+            backbone,
+            preprocessing: Preprocessing::for_training(backbone).unwrap(),
+            cache: None,
+            sources: photos.iter().map(|pixels| Source::Rgb { pixels, width: SIDE, height: SIDE }).collect(),
+            views: Views::Mirrored,
+            several: 3,
+        }
+    }
+
+    /// Whether they are kept in memory, in a file or nowhere, computed on the way to the features or again, and whatever the tap
+    /// they are computed behind: the rows are the same bits.
+    #[test]
+    fn rows_are_the_same_wherever_they_are_kept_and_where_they_are_not() {
+        let backbone = Backbone::starter(Settings::threads(2)).unwrap();
+        let photos: Vec<Vec<u8>> = (0..5).map(pixels).collect();
+        // Two views of each of three photos, and two photos as they are.
+        let numbers = [7, 0, 5, 1, 6, 2, 3, 4];
+        let size = Preprocessing::for_training(&backbone).unwrap().size();
+        let read = |rows: &TapRows<'_>| {
+            let mut values = vec![f32::NAN; numbers.len() * rows.store().row_len()];
+            rows.read(&numbers, &mut values).unwrap();
+            values
+        };
+        for tap in [Tap::Image, Tap::Stem, Tap::Block(12)] {
+            let again = TapRows::new(seen(&backbone, &photos), tap, IN_MEMORY).unwrap();
+            let expected = read(&again);
+            assert!(expected.iter().all(|value| value.is_finite()));
+            assert_eq!(read(&again), expected, "kept now");
+            for in_memory in [IN_MEMORY, 0] {
+                let on_the_way = TapRows::new(seen(&backbone, &photos), tap, in_memory).unwrap();
+                let Seen { preprocessing, sources, views, several, .. } = seen(&backbone, &photos);
+                let mut pooled = Vec::new();
+                for (from, to, views) in [(0, several, views), (several, 5, Views::Plain)] {
+                    let mut extractor = Extractor::new(&backbone, preprocessing, Tap::Pooled)
+                        .unwrap()
+                        .with_views(views)
+                        .tapping(tap, on_the_way.store(), from * 2)
+                        .unwrap();
+                    let mut features = vec![0.0; (to - from) * views.count() * extractor.row_len()];
+                    let go_on = |_| ControlFlow::Continue(());
+                    extractor.extract(&sources[from..to], &mut features, &go_on).unwrap();
+                    let mut plain =
+                        Extractor::new(&backbone, preprocessing, Tap::Pooled).unwrap().with_views(views);
+                    let mut direct = vec![0.0; features.len()];
+                    plain.extract(&sources[from..to], &mut direct, &go_on).unwrap();
+                    assert_eq!(features, direct, "by the tap or not, {tap}");
+                    pooled.extend(features);
+                }
+                assert_eq!(read(&on_the_way), expected, "{tap} with {in_memory} bytes");
+            }
+            let lost = Arc::new(Cache::new(&std::env::temp_dir().join("icecap-no-folder\0")));
+            let nowhere = Seen { cache: Some(lost), ..seen(&backbone, &photos) };
+            let nowhere = TapRows::new(nowhere, tap, 0).unwrap();
+            assert_eq!(read(&nowhere), expected, "{tap}, kept nowhere");
+            assert!(nowhere.warning().is_some());
+            let behind = again.behind(&backbone, size, Tap::Block(14)).unwrap();
+            let direct = TapRows::new(seen(&backbone, &photos), Tap::Block(14), IN_MEMORY).unwrap();
+            assert_eq!(read(&behind), read(&direct), "block 14 behind {tap}");
+        }
+    }
+}

@@ -184,7 +184,7 @@ impl Trainer {
             true => None,
             false => Some(Assessment::of(&head, backbone.isa(), &photos.train.features, val, &calibration)?),
         };
-        let provenance = with_tuning(provenance, tuned.as_ref());
+        let provenance = tuned.iter().fold(provenance, |provenance, tuned| tuned.told(provenance));
         let classifier = Classifier::from_head(&backbone, self.preprocessing, head, provenance)?;
         Ok(Trained {
             classifier: classifier.with_temperature(calibration.temperature)?,
@@ -253,12 +253,14 @@ impl Trainer {
                 paired: None,
                 moved: Vec::new(),
                 trainable: 0,
+                folded: false,
                 warning: rows.warning().map(str::to_owned),
                 time: started.elapsed(),
             };
             if let (Some(made), Verdict::Tuned { from, .. }) = (net, outcome.choice.verdict) {
                 let net = TunedNet::new(&phase, head, from, made)?;
-                (outcome.paired, outcome.moved, outcome.trainable) = (net.paired, net.moved, net.trainable);
+                (outcome.paired, outcome.moved) = (net.paired, net.moved);
+                (outcome.trainable, outcome.folded) = (net.trainable, net.folded);
                 fitted.history.extend(
                     net.history.iter().map(|epoch| Epoch { epoch: epoch.epoch + first as u32, ..*epoch }),
                 );
@@ -382,19 +384,4 @@ fn provenance(dataset: &Dataset, photos: &Photos, done: &TrainOptions, kept: u32
     // A solver without epochs in its options has gone through some all the same.
     training.insert("epochs".to_owned(), kept.to_string());
     Provenance { classes: dataset.classes.clone(), data_fingerprint: photos.fingerprint.clone(), training }
-}
-
-/// The same, with what became of the net's last blocks.
-fn with_tuning(mut provenance: Provenance, tuned: Option<&FineTuned>) -> Provenance {
-    if let Some(tuned) = tuned {
-        let epochs = match tuned.choice.verdict {
-            Verdict::Tuned { from, epochs, .. } => {
-                provenance.training.insert("unfreeze".to_owned(), from.to_string());
-                epochs
-            }
-            _ => 0,
-        };
-        provenance.training.insert("tuned_epochs".to_owned(), epochs.to_string());
-    }
-    provenance
 }

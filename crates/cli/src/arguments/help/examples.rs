@@ -33,6 +33,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("bench roofline", BENCH_ROOFLINE),
     ("bench kernels", BENCH_KERNELS),
     ("bench layers", BENCH_LAYERS),
+    ("bench tune", BENCH_TUNE),
     ("completions", COMPLETIONS),
     ("man", MAN),
 ];
@@ -85,6 +86,8 @@ Examples:
       photos from a list; rare classes count more, photos of one cow stay together
   icecap train photos --weights keras-1.0-160 --precision int8
       a model of a quarter of the size, several times as fast; what that costs is told
+  icecap train photos --weights keras-1.0-160 --unfreeze auto
+      after the head the net's last blocks learn too, if photos held back from training say that it helps
   icecap train --resume icecap-run
       goes on with a run that was interrupted";
 
@@ -173,7 +176,9 @@ Examples:
   icecap summary
       the built-in starter with a head for two classes, layer by layer
   icecap summary --weights keras-1.0-160 --size 224 --classes 5
-      other weights, another input, five classes";
+      other weights, another input, five classes
+  icecap summary --unfreeze block_16
+      what learns if the last block does, too";
 
 const WEIGHTS: &str = "\
 Examples:
@@ -263,6 +268,13 @@ Examples:
       where the time of a pass goes
   icecap bench layers --precision int8 --threads 1
       the same in int8, on one thread";
+
+const BENCH_TUNE: &str = "\
+Examples:
+  icecap bench tune
+      milliseconds a photo in each block from block_13 on, forwards and backwards
+  icecap bench tune --from block_16 --size 96 --width 0.35 --batch 8
+      another part of another net";
 
 const COMPLETIONS: &str = "\
 Examples:

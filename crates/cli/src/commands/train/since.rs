@@ -50,12 +50,18 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, ema, size, resize, dct, precision, hidden, .. } = Basis::read(&run)?;
+    let Basis { weights, ema, size, resize, dct, precision, hidden, unfreeze, .. } = Basis::read(&run)?;
     if let (Some(units), None) = (hidden, options.training.hidden) {
         note(&format!(
             "note: the head of {} has a hidden layer of {}, and the new one has none; --hidden {units} gives it one",
             plain_path(&run),
             counted(units as usize, "unit")
+        ));
+    }
+    if let (Some(block), None) = (unfreeze, options.training.tuning.unfreeze) {
+        note(&format!(
+            "note: the net of {} learned, too, and the new one does not; --unfreeze {block} has it learn",
+            plain_path(&run)
         ));
     }
     if options.backbone.weights.is_none() {

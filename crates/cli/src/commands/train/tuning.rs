@@ -9,8 +9,9 @@ use icecap::model::Precision;
 use super::options::Options;
 use crate::run::tuned::{MovedRow, PairedRows, TrialRow, Tuned};
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::note;
 use crate::terminal::table::table;
-use crate::terminal::wording::{counted, grouped};
+use crate::terminal::wording::{chance, counted, grouped};
 
 /// What would fail only after the work, or cannot be meant.
 pub(super) fn check(options: &Options) -> Result<(), Failure> {
@@ -131,15 +132,29 @@ pub(super) fn compared(trained: &Trained) -> String {
     if let (Some(paired), Some(kept)) = (&tuned.paired, trained.kept()) {
         let _ = writeln!(
             text,
-            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar p = {:.2})",
+            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar {})",
             kept.validation.accuracy,
             tuned.head_alone[0].accuracy,
             counted(paired.won.len(), "photo"),
             paired.lost.len(),
-            paired.p_value()
+            chance(paired.p_value())
         );
     }
     text
+}
+
+/// Tells what a person should know of a fine-tuning beside how good it is.
+pub(super) fn tell(trained: &Trained) {
+    let Some(tuned) = &trained.tuned else { return };
+    if let Some(warning) = &tuned.warning {
+        note(&format!("warning: {warning}"));
+    }
+    if tuned.folded {
+        note(
+            "note: BatchNorm of these weights is folded into their kernels: kernels and biases have learned, with a factor \
+             beside each channel that was 1",
+        );
+    }
 }
 
 /// Returns what a run keeps of a fine-tuning.

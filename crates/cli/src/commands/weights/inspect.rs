@@ -83,9 +83,26 @@ struct Net {
     /// Trained values; none of them is in a file in int8.
     parameters: u64,
     params_sha256: String,
+    /// What the net was before it was fine-tuned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuned: Option<TunedFrom>,
     /// What a net in int8 has instead of trained values.
     #[serde(skip_serializing_if = "Option::is_none")]
     int8: Option<Integers>,
+}
+
+#[derive(Serialize)]
+struct TunedFrom {
+    params_sha256: String,
+    block: String,
+    norms: &'static str,
+}
+
+impl TunedFrom {
+    fn text(&self) -> String {
+        let Self { params_sha256, block, norms } = self;
+        format!("{params_sha256}, {block} and all behind it, BatchNorm's scale and shift {norms}")
+    }
 }
 
 #[derive(Serialize)]
@@ -259,6 +276,11 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         dct: record.jpeg_dct().to_string(),
         parameters,
         params_sha256: record.params_sha256.to_string(),
+        tuned: record.tuned.as_ref().map(|tuned| TunedFrom {
+            params_sha256: tuned.from.to_string(),
+            block: tuned.block.clone(),
+            norms: tuned.norms(),
+        }),
         int8: None,
     }
 }
@@ -304,6 +326,7 @@ fn text(report: &Report) -> String {
         }
         let believed = if net.int8.is_some() { ", believed: those tensors are not in the file" } else { "" };
         lines.push(("params sha256", format!("{}{believed}", net.params_sha256)));
+        lines.extend(net.tuned.iter().map(|tuned| ("tuned from", tuned.text())));
         lines.extend(net.head.iter().map(|head| ("head", head.clone())));
         let stated = |stated: &Stated| format!("{} ({}): {}", stated.layer, stated.class, stated.text);
         lines.extend(net.stated.iter().map(|line| ("stated by", stated(line))));

@@ -11,6 +11,7 @@ use icecap::learn::{ClassWeight, Decay, Epochs, Rate, Solver, Steps};
 use crate::terminal::failure::{Code, Failure};
 
 use tuning::TuningOptions;
+pub(crate) use tuning::block;
 use values::{Typed, epochs, l2, patience, rate, share};
 
 /// How the head is trained.

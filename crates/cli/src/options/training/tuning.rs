@@ -80,3 +80,11 @@ fn unfreeze(text: &str) -> Result<Unfreeze, String> {
         other => other.to_string(),
     })
 }
+
+/// Reads what learns where nothing is chosen.
+pub(crate) fn block(text: &str) -> Result<Unfreeze, String> {
+    match unfreeze(text)? {
+        Unfreeze::Auto => Err("auto is chosen by photos; name a block, block_16 for a start".to_owned()),
+        part => Ok(part),
+    }
+}
