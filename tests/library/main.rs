@@ -16,6 +16,7 @@ mod int8_plan;
 mod net;
 mod packed;
 mod tail;
+mod textures;
 mod training;
 mod tuning;
 mod views;

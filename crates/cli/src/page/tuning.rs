@@ -11,7 +11,7 @@ use crate::run::Run;
 use crate::run::figure::Figure;
 use crate::run::predictions::Seen;
 use crate::run::tuned::{MovedRow, TrialRow, Tuned};
-use crate::terminal::wording::{counted, grouped};
+use crate::terminal::wording::{chance, counted, grouped};
 
 /// Units of the chart.
 const WIDTH: f64 = 440.0;
@@ -61,7 +61,7 @@ pub(super) fn tuning(
             counted(paired.photos as usize, "validation photo"),
             counted(paired.won.len(), "photo"),
             counted(paired.lost.len(), "photo"),
-            paired.p_value.map_or_else(String::new, |p| format!(" (McNemar’s test: p = {p:.2})")),
+            paired.p_value.map_or_else(String::new, |p| format!(" (McNemar’s test: {})", escape(&chance(p)))),
         );
         for (title, photos) in [("Won", &changed.won), ("Lost", &changed.lost)] {
             if !photos.is_empty() {

@@ -49,6 +49,11 @@ pub(crate) fn plain_path(path: &Path) -> String {
     plain(&path.to_string_lossy()).into_owned()
 }
 
+/// Returns a probability that chance alone explains what was counted, as in `p = 0.031`; none is told to be nothing.
+pub(crate) fn chance(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
+}
+
 /// Returns a word as one types it in a shell, in quotes if it needs them.
 pub(crate) fn typed(word: &str) -> Cow<'_, str> {
     let simple = |c: char| c.is_alphanumeric() || "-_./+=:@,%".contains(c);
@@ -84,6 +89,7 @@ mod tests {
         assert_eq!(numbers, ["0", "999", "1,281", "2,257,984"]);
         assert_eq!(megabytes(9_406_464), "9.4 MB");
         assert_eq!([1, 17, 21_304, 2_238_329].map(sized), ["1 byte", "17 bytes", "21.3 kB", "2.2 MB"]);
+        assert_eq!([0.0, 0.0012, 1.0].map(chance), ["p < 0.001", "p = 0.001", "p = 1.000"]);
         assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
     }
 }

@@ -8,7 +8,7 @@ use icecap::judge::mcnemar;
 use serde::Serialize;
 
 use crate::run::Run;
-use crate::terminal::wording::{counted, plain};
+use crate::terminal::wording::{chance, counted, plain};
 
 /// The probability from which on a difference is called chance.
 const CHANCE: f64 = 0.05;
@@ -61,12 +61,13 @@ impl Pair {
         let verdict = if p < CHANCE { "more than chance explains" } else { "within chance" };
         format!(
             "{} in both {first} and {this}: both right {}, only {first} {}, only {this} {}, neither {}; \
-             McNemar's exact p = {p:.3}, {verdict}\n",
+             McNemar's exact {}, {verdict}\n",
             counted(self.photos, "validation photo"),
             self.both_right,
             self.only_first,
             self.only_this,
-            self.both_wrong
+            self.both_wrong,
+            chance(p)
         )
     }
 }

@@ -11,7 +11,7 @@ use crate::run::tuned::{MovedRow, PairedRows, TrialRow, Tuned};
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::table;
-use crate::terminal::wording::{counted, grouped};
+use crate::terminal::wording::{chance, counted, grouped};
 
 /// What would fail only after the work, or cannot be meant.
 pub(super) fn check(options: &Options) -> Result<(), Failure> {
@@ -132,15 +132,12 @@ pub(super) fn compared(trained: &Trained) -> String {
     if let (Some(paired), Some(kept)) = (&tuned.paired, trained.kept()) {
         let _ = writeln!(
             text,
-            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar's p {})",
+            "            validation accuracy {:.4}, {:.4} by the head alone: {} won, {} lost (McNemar {})",
             kept.validation.accuracy,
             tuned.head_alone[0].accuracy,
             counted(paired.won.len(), "photo"),
             paired.lost.len(),
-            match paired.p_value() {
-                p if p < 0.001 => "below 0.001".to_owned(),
-                p => format!("{p:.3}"),
-            }
+            chance(paired.p_value())
         );
     }
     text
