@@ -79,7 +79,7 @@ fn lead(tuned: &Tuned) -> String {
     match tuned.outcome.as_str() {
         "tuned" => {
             let why = match tuned.judged {
-                true => format!("{held} that were held back for a trial spoke for it"),
+                true => format!("{held} that were held back for a trial did not speak against it"),
                 false => "there were too few photos to try it on others first".to_owned(),
             };
             let before = tuned.head_val_accuracy.map_or_else(String::new, |accuracy| {
@@ -93,7 +93,7 @@ fn lead(tuned: &Tuned) -> String {
             )
         }
         "no better" => {
-            format!("The head alone is kept: on {held} that were held back, tuning was no better.")
+            format!("The head alone is kept: on {held} that were held back, tuning was worse.")
         }
         "too few photos" => {
             "The head alone is kept: with so few photos a class it cannot be told whether tuning is \

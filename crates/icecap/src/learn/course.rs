@@ -97,8 +97,6 @@ pub(crate) struct Course {
     pub(crate) rates: Rates,
     /// Epochs without a better one after which it ends.
     pub(crate) patience: Option<u32>,
-    /// The loss on the watched photos that an epoch has to be better than; `None` if any is.
-    pub(crate) start: Option<f32>,
     pub(crate) draws: Draws,
 }
 
@@ -113,8 +111,7 @@ pub(crate) struct Draws {
 /// How a course went.
 pub(crate) struct Went {
     pub(crate) history: Vec<Epoch>,
-    /// How many epochs had gone by when it was at its best by the watched photos, 0 if none was better than the start;
-    /// `None` if none are watched.
+    /// How many epochs had gone by when it was at its best by the watched photos; `None` if none are watched.
     pub(crate) best: Option<usize>,
 }
 
@@ -124,7 +121,7 @@ impl Course {
         let photos = learner.photos();
         let steps = photos.div_ceil(self.batch.max(1)) as u64;
         let mut history: Vec<Epoch> = Vec::new();
-        let mut best: Option<(f32, usize)> = self.start.map(|loss| (loss, 0));
+        let mut best: Option<(f32, usize)> = None;
         for epoch in 0..self.epochs {
             let first = u64::from(epoch) * steps;
             let rate = |step: u64| self.rates.at(first + step);

@@ -14,6 +14,8 @@ pub struct Trial {
     pub unfreeze: Unfreeze,
     /// What the photos that were held back say after each epoch. The loss is taken after the temperature that suits it best.
     pub slice: Vec<Metrics>,
+    /// The epoch that it is judged by, counted from 1: the last or, by early stopping, the best; 0 if the trial diverged.
+    pub judged: u32,
     /// The epoch in which the loss was no number any more, and the trial ended.
     pub diverged: Option<u32>,
 }
@@ -31,7 +33,7 @@ pub enum Verdict {
         /// Whether the slice said so; `false` if there were too few photos to tell.
         judged: bool,
     },
-    /// No trial was better than the head alone after any epoch.
+    /// The photos that were held back spoke against every trial.
     NoBetter,
     /// There are too few photos to choose by.
     TooFew,

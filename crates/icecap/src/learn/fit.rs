@@ -145,7 +145,6 @@ impl Problem<'_> {
             batch: stepper.batch(),
             rates: Rates::new(settings.learning_rate(), settings.schedule, epochs, steps, warmup),
             patience: settings.early_stopping,
-            start: None,
             draws: Draws { seed: self.options.seed, first: 0 },
         };
         let mut learner = HeadLearner { problem: self, head, stepper, best: None };

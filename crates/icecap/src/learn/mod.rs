@@ -17,6 +17,7 @@ mod head_training;
 pub(crate) mod learning_rate;
 pub(crate) mod optimizer;
 pub(crate) mod options;
+pub(crate) mod paired_loss;
 pub(crate) mod photo_features;
 pub(crate) mod photo_set;
 mod reading;

@@ -1,9 +1,11 @@
 //! The second phase of a training: the last blocks of the net go on with the head, if that is any good.
 //!
 //! **Whether, which and how long** is chosen by photos that are held back from the training photos: a fifth of each class,
-//! by content. On the others a head is trained, and from there each candidate is tuned; after every epoch the slice says
-//! what it is worth. Epoch 0, the head alone, counts. If none is better, the head alone is kept. Else head and blocks learn
-//! once more from all training photos, for as many epochs as was best, at the rates of the same schedule.
+//! by content. On the others a head is trained, and from there each candidate is tuned through the whole schedule; at its end
+//! the slice says what it is worth, and the best is taken unless the slice speaks against it ([`speaks_against`]): then
+//! the head alone is kept. Else head and blocks learn once more from all training photos, through the same schedule. An epoch
+//! in the middle of it that looks better is not taken: it ends at a high rate, and the same epoch of another training may be
+//! far off. Who asks for early stopping gets it, best epoch and all.
 //!
 //! With fewer than about 50 photos a class the slice cannot tell one from the other: then nothing is tuned, unless somebody
 //! said what, which is done all the same.
@@ -27,6 +29,7 @@ use crate::learn::course::{Course, Draws, Epoch, Learner, Listener, Rates, Went}
 use crate::learn::fine_tuned::{Trial, TuneChoice, Verdict};
 use crate::learn::fit::{self, ClassWeights, fit};
 use crate::learn::options::TrainOptions;
+use crate::learn::paired_loss::speaks_against;
 use crate::learn::photo_features::Photos;
 use crate::learn::tail_learner::{How, Learns, Numbered, On, TailLearner, Watched, slice_metrics};
 use crate::learn::tap_rows::TapRows;
@@ -117,15 +120,23 @@ impl Phase<'_> {
         let mut best: Option<Best> = None;
         if held > 0 {
             let head = self.head_alone(&parts)?;
-            choice.head = self.on_slice(&head, &parts)?;
+            let (labels, said) = (&parts.slice.labels, self.on_slice(&head, &parts)?);
+            choice.head = slice_metrics(&said, labels, self.classes)?;
             let progress = self.progress(&parts);
             for &unfreeze in self.tuning.unfreeze.candidates() {
-                let start = best.as_ref().map_or(choice.head.loss, |best| best.loss);
-                let start = enough.then_some(start);
-                let (trial, found) = self.trial(&head, &parts, (unfreeze, start), &progress)?;
+                let (trial, found) = self.trial(&head, &parts, (unfreeze, enough), &progress)?;
                 self.tell(Event::Tried(&trial))?;
                 choice.trials.push(trial);
-                best = found.or(best);
+                best = match (best, found) {
+                    (Some(best), Some(found)) => Some(if found.loss < best.loss { found } else { best }),
+                    (best, found) => best.or(found),
+                };
+            }
+            if let Some(Best { said: after, .. }) = &best
+                && enough
+                && speaks_against(&said, after, labels, self.classes)?
+            {
+                best = None;
             }
         } else if !auto {
             let (unfreeze, epochs) = (self.tuning.unfreeze, self.tuning.epochs);
@@ -177,18 +188,19 @@ impl Phase<'_> {
         Ok(head)
     }
 
-    fn on_slice(&self, head: &Head, parts: &Parts) -> Result<Metrics, Error> {
+    /// What a head says of the slice.
+    fn on_slice(&self, head: &Head, parts: &Parts) -> Result<Vec<f32>, Error> {
         let slice = self.photos.learned().rows(&parts.places[1])?;
-        slice_metrics(&head.logits_of(self.backbone.isa(), &slice), slice.labels(), self.classes)
+        Ok(head.logits_of(self.backbone.isa(), &slice))
     }
 
-    /// Tunes from a head on, and returns how that went; with the best of it, if it was better than the loss `start` at some
-    /// time, or as it is at the end if there is no start.
+    /// Tunes from a head on, and returns how that went and, unless it diverged, what was made of it; `enough` if the slice can
+    /// tell when to stop.
     fn trial(
         &self,
         head: &Head,
         parts: &Parts,
-        (unfreeze, start): (Unfreeze, Option<f32>),
+        (unfreeze, enough): (Unfreeze, bool),
         progress: &Counting<'_>,
     ) -> Result<(Trial, Option<Best>), Error> {
         let behind = self.rows_of(unfreeze)?;
@@ -200,35 +212,30 @@ impl Phase<'_> {
         let watched = Watched { slice: Some(&parts.slice), ..Watched::default() };
         let learns = Learns { tail: self.tail(unfreeze)?, head: head.clone() };
         let mut learner = TailLearner::new(on, how, &parts.train, watched, learns)?;
-        // What cannot tell which epoch is best cannot say when to stop either.
-        let patience = self.tuning.early_stopping.filter(|_| start.is_some());
-        let course = Course { start, patience, ..self.course(learner.photos(), self.tuning.epochs) };
+        let patience = self.tuning.early_stopping.filter(|_| enough);
+        let course = Course { patience, ..self.course(learner.photos(), self.tuning.epochs) };
         let mut report = |epoch: &Epoch| {
             slices.borrow_mut().extend(epoch.watched);
             ControlFlow::Continue(())
         };
         let went = course.run(&mut learner, &mut Listener::Each(&mut report));
-        let mut trial = Trial { unfreeze, slice: slices.into_inner(), diverged: None };
+        let mut trial = Trial { unfreeze, slice: slices.into_inner(), judged: 0, diverged: None };
         let best = match went {
-            Ok(Went { best, .. }) => best.filter(|_| start.is_some()),
+            Ok(Went { best, .. }) => best.filter(|_| patience.is_some()),
             Err(Error::Diverged { .. }) => {
                 trial.diverged = Some(trial.slice.len() as u32 + 1);
                 return Ok((trial, None));
             }
             Err(error) => return Err(error),
         };
-        let of = |epochs: usize, said: &[f32]| Best {
-            unfreeze,
-            epochs: epochs as u32,
-            loss: trial.slice[epochs - 1].loss,
-            said: said.to_vec(),
+        let (epochs, said) = match best {
+            Some(epochs) => (epochs, &learner.best[..]),
+            None => (trial.slice.len(), learner.said()),
         };
-        let found = match (start, best) {
-            (None, _) => Some(of(trial.slice.len(), learner.said())),
-            (Some(_), None | Some(0)) => None,
-            (Some(_), Some(epochs)) => Some(of(epochs, &learner.best)),
-        };
-        Ok((trial, found))
+        trial.judged = epochs as u32;
+        let (loss, said) = (trial.slice[epochs - 1].loss, said.to_vec());
+        let found = Best { unfreeze, epochs: epochs as u32, loss, said };
+        Ok((trial, Some(found)))
     }
 
     /// Blocks and head learn from all training photos.
@@ -313,7 +320,6 @@ impl Phase<'_> {
             batch,
             rates: Rates::new(rate, schedule, self.tuning.epochs, steps, warmup),
             patience: None,
-            start: None,
             draws: Draws { seed: self.done.seed, first: DRAWS },
         }
     }

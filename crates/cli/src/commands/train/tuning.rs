@@ -72,33 +72,30 @@ pub(super) fn choice(choice: &TuneChoice) -> String {
         ];
         let rows = choice.trials.iter().map(|trial| {
             let name = format!("   {}", trial.unfreeze);
-            match best(trial) {
+            match judged(trial) {
                 Some((epoch, metrics)) => {
                     vec![name, epoch.to_string(), number(metrics.loss), number(metrics.accuracy)]
                 }
                 None => vec![name, "-".to_owned(), "no number".to_owned(), "-".to_owned()],
             }
         });
-        text += &table(
-            &["", "best after epoch", "loss", "accuracy"],
-            &[1, 2, 3],
-            std::iter::once(alone).chain(rows),
-        );
+        text +=
+            &table(&["", "after epoch", "loss", "accuracy"], &[1, 2, 3], std::iter::once(alone).chain(rows));
         text += "\n";
     }
     text + &verdict(choice)
 }
 
-/// The epoch of a trial whose loss was least, and what it was.
-fn best(trial: &Trial) -> Option<(usize, icecap::judge::Metrics)> {
-    let epochs = trial.slice.iter().copied().enumerate();
-    epochs.min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss)).map(|(index, metrics)| (index + 1, metrics))
+/// The epoch that a trial is judged by, and what it was.
+fn judged(trial: &Trial) -> Option<(u32, icecap::judge::Metrics)> {
+    let metrics = trial.slice.get((trial.judged as usize).checked_sub(1)?)?;
+    Some((trial.judged, *metrics))
 }
 
 fn verdict(choice: &TuneChoice) -> String {
     match choice.verdict {
         Verdict::Tuned { from, epochs, judged: true } => format!(
-            "tuning      from {from}, {}: better than the head alone on the photos held back; now from all photos\n",
+            "tuning      from {from}, {}: the photos held back do not speak against it; now from all photos\n",
             counted(epochs as usize, "epoch")
         ),
         Verdict::Tuned { from, epochs, .. } => format!(
@@ -107,7 +104,7 @@ fn verdict(choice: &TuneChoice) -> String {
             counted(epochs as usize, "epoch")
         ),
         Verdict::NoBetter => {
-            "tuning      none: the head alone is the best on the photos held back, and is kept\n".to_owned()
+            "tuning      none: the photos held back say that it is worse than the head alone, which is kept\n".to_owned()
         }
         Verdict::TooFew => "tuning      none: with fewer than 50 photos a class it cannot be told what is better, and the head \
                             alone is kept; --unfreeze block_16 tunes all the same\n"

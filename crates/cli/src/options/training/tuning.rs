@@ -13,8 +13,8 @@ pub(crate) struct TuningOptions {
     /// Fine-tuning: after the head, the net learns too, from this block on: block_16 (the last) to block_1, or auto
     ///
     /// Head and blocks go on together with a small learning rate; BatchNorm's statistics stay as they are. A fifth of the
-    /// training photos is held back first, and head alone and tuned net are tried on it: the head alone is kept unless the net
-    /// is better. `auto` tries block_16, block_15, block_14 and block_13 so. Also: Conv_1 (the last convolution alone),
+    /// training photos is held back first, and head alone and tuned net are tried on it: the head alone is kept where these
+    /// photos speak against the net. `auto` tries block_16, block_15, block_14 and block_13 so. Also: Conv_1 (the last convolution alone),
     /// expanded_conv (the first block), all
     #[arg(long, value_name = "BLOCK", value_parser = unfreeze)]
     pub(crate) unfreeze: Option<Unfreeze>,
