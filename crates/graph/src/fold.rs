@@ -49,6 +49,13 @@ impl Norm {
         1.0 / self.deviation()
     }
 
+    /// Returns whether all it does is to add beta: what readers of weights make of a convolution into which its BatchNorm was
+    /// folded before.
+    #[must_use]
+    pub fn is_folded(&self) -> bool {
+        self.gamma == 1.0 && self.mean == 0.0 && self.variance == 1.0 - self.epsilon
+    }
+
     fn deviation(&self) -> f64 {
         (f64::from(self.variance) + f64::from(self.epsilon)).sqrt()
     }

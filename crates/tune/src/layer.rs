@@ -19,7 +19,7 @@ const PIECES: usize = 2;
 /// What of a BatchNorm is trained. Its mean and variance never are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Norms {
-    /// Gamma and beta.
+    /// Gamma and beta. Of one that was folded into its convolution before, beta alone: it is the bias, and there is no gamma.
     #[default]
     Trained,
     /// Nothing: kernels alone are trained, as in Keras under BatchNorm layers with `trainable = False`.
@@ -27,9 +27,10 @@ pub enum Norms {
 }
 
 impl Norms {
-    /// Tensors of a piece that are trained: the kernel, and gamma and beta.
-    pub(crate) fn tensors(self) -> usize {
+    /// How many of a piece's tensors are trained: the kernel, then beta, then gamma.
+    fn tensors(self, folded: bool) -> usize {
         match self {
+            Self::Trained if folded => 2,
             Self::Trained => 3,
             Self::Frozen => 1,
         }
@@ -40,7 +41,7 @@ impl Norms {
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) panels: Range<usize>,
-    /// Kernel `[panels, inputs, 16]`, gamma and beta `[channels]`.
+    /// Kernel `[panels, inputs, 16]`, beta and gamma `[channels]`: those that are trained come first.
     pub(crate) parameters: [Tensor; 3],
     /// BatchNorm's numbers when training began; of these, mean and variance stay.
     norms: Vec<Norm>,
@@ -49,7 +50,7 @@ pub(crate) struct Piece {
 impl Piece {
     /// BatchNorm of a channel as it is by now.
     fn norm(&self, channel: usize) -> Norm {
-        let [_, gamma, beta] = &self.parameters;
+        let [_, beta, gamma] = &self.parameters;
         Norm { gamma: gamma.data()[channel], beta: beta.data()[channel], ..self.norms[channel] }
     }
 
@@ -85,7 +86,7 @@ impl Piece {
     /// Takes the gradients of the folded weights, which lie in `gradients`' first tensor, and of the folded bias to those of
     /// kernel, gamma and beta, in place.
     pub(crate) fn unfold(&self, d_bias: &[f32], gradients: &mut [Tensor; 3]) {
-        let [d_kernel, d_gamma, d_beta] = gradients;
+        let [d_kernel, d_beta, d_gamma] = gradients;
         let panel_len = d_kernel.data().len() / self.panels.len();
         let kernel = self.parameters[0].data();
         let panels = d_kernel.data_mut().chunks_exact_mut(panel_len).zip(kernel.chunks_exact(panel_len));
@@ -130,18 +131,24 @@ pub(crate) struct Layer {
     pub(crate) outputs: usize,
     pub(crate) pieces: Vec<Piece>,
     pub(crate) packed: Packed,
+    /// How many of each piece's tensors are trained.
+    pub(crate) trained: usize,
+    /// Whether its BatchNorm was folded into it before.
+    pub(crate) is_folded: bool,
     shape: Shape,
 }
 
 impl Layer {
     /// A layer of trained params, folded and packed.
-    pub(crate) fn new(params: &Params, convolution: ConvLayer) -> Self {
+    pub(crate) fn new(params: &Params, convolution: ConvLayer, trained: Norms) -> Self {
         let norms = norms(params, convolution);
         let Some(kernel) = params.tensor(&convolution.kernel()) else {
             unreachable!("checked params have every kernel")
         };
         let (outputs, shape) = (norms.len(), kernel.shape());
         let inputs = kernel.data().len() / outputs;
+        let is_folded = norms.iter().all(Norm::is_folded);
+        let trained = trained.tensors(is_folded);
         let panels = outputs.div_ceil(BLOCK);
         let count = panels.div_ceil(PANELS).max(PIECES.min(panels));
         let pieces = (0..count)
@@ -161,7 +168,7 @@ impl Layer {
                         *value = kernel.data()[at / BLOCK % inputs * outputs + channel];
                     }
                 }
-                let parameters = [packed, vector(|norm| norm.gamma), vector(|norm| norm.beta)];
+                let parameters = [packed, vector(|norm| norm.beta), vector(|norm| norm.gamma)];
                 Piece { panels, parameters, norms }
             })
             .collect();
@@ -173,7 +180,7 @@ impl Layer {
                 backward: PackedPointwise::zeros(outputs, inputs),
             },
         };
-        let mut layer = Self { convolution, inputs, outputs, pieces, packed, shape };
+        let mut layer = Self { convolution, inputs, outputs, pieces, packed, trained, is_folded, shape };
         for (piece, weights, bias) in layer.split() {
             piece.fold(weights, bias);
         }
@@ -230,16 +237,17 @@ impl Layer {
         }
     }
 
+    /// How many numbers are trained.
+    pub(crate) fn trainable(&self) -> usize {
+        self.outputs * (self.inputs + self.trained - 1)
+    }
+
     /// What is trained of the layer, by Keras' names and in Keras' order, taken from tensors in the order of the pieces'.
-    pub(crate) fn named<'a>(
-        &self,
-        of: impl Fn(usize) -> &'a [Tensor; 3],
-        norms: Norms,
-    ) -> Vec<(String, Tensor)> {
+    pub(crate) fn named<'a>(&self, of: impl Fn(usize) -> &'a [Tensor; 3]) -> Vec<(String, Tensor)> {
         let mut kernel = Tensor::zeros(self.shape);
         let mut vectors = [(); 2].map(|()| Tensor::zeros(Shape::of([self.outputs])));
         for (index, piece) in self.pieces.iter().enumerate() {
-            let [packed, gamma, beta] = of(index);
+            let [packed, beta, gamma] = of(index);
             let first = piece.panels.start * BLOCK;
             for (at, &value) in packed.data().iter().enumerate() {
                 let channel = first + at / (self.inputs * BLOCK) * BLOCK + at % BLOCK;
@@ -251,12 +259,11 @@ impl Layer {
                 vector.data_mut()[first..first + part.data().len()].copy_from_slice(part.data());
             }
         }
+        // Gamma and beta are the first two of BatchNorm's vectors.
+        let names = BATCH_NORM.iter().map(|variable| self.convolution.vector(variable));
+        let left_out = vectors.len() + 1 - self.trained;
         let mut named = vec![(self.convolution.kernel(), kernel)];
-        if norms == Norms::Trained {
-            // Gamma and beta are the first two of BatchNorm's vectors.
-            let names = BATCH_NORM.iter().map(|variable| self.convolution.vector(variable));
-            named.extend(names.zip(vectors));
-        }
+        named.extend(names.zip(vectors).skip(left_out));
         named
     }
 }

@@ -17,7 +17,6 @@ use crate::{
 pub struct Tail {
     pub(crate) sections: Sections,
     pub(crate) layers: Vec<Layer>,
-    pub(crate) norms: Norms,
     pub(crate) scaling: Scaling,
     input: Shape,
 }
@@ -34,8 +33,9 @@ impl Tail {
             Tap::Image => Shape::of([size[0], size[1], 3]),
             _ => Shape::of([sections.entry.0, sections.entry.1, sections.input()]),
         };
-        let layers = convolutions.into_iter().map(|convolution| Layer::new(params, convolution)).collect();
-        Ok(Self { sections, layers, norms, scaling: params.numerics().scaling, input })
+        let layer = |convolution| Layer::new(params, convolution, norms);
+        let layers = convolutions.into_iter().map(layer).collect();
+        Ok(Self { sections, layers, scaling: params.numerics().scaling, input })
     }
 
     /// Returns the shape of one photo's row at the tap: [h, w, C], or the pixels from 0 to 255.
@@ -53,15 +53,21 @@ impl Tail {
     /// Returns how many numbers are trained.
     #[must_use]
     pub fn trainable(&self) -> usize {
-        let vectors = self.norms.tensors() - 1;
-        self.layers.iter().map(|layer| layer.outputs * (layer.inputs + vectors)).sum()
+        self.layers.iter().map(Layer::trainable).sum()
+    }
+
+    /// Returns whether the BatchNorm of some layer was folded into its convolution before: what is trained there are kernel and
+    /// bias, which is what beta then is, and there is no gamma.
+    #[must_use]
+    pub fn has_folded(&self) -> bool {
+        self.layers.iter().any(|layer| layer.is_folded)
     }
 
     /// Returns the tensors that are trained as they are by now, by Keras' names, as
     /// [`Params::with_tensors`](icecap_graph::Params::with_tensors) takes them.
     #[must_use]
     pub fn tensors(&self) -> Vec<(String, Tensor)> {
-        let named = |layer: &Layer| layer.named(|piece| &layer.pieces[piece].parameters, self.norms);
+        let named = |layer: &Layer| layer.named(|piece| &layer.pieces[piece].parameters);
         self.layers.iter().flat_map(named).collect()
     }
 

@@ -114,13 +114,15 @@ impl Tuner {
     /// # Errors
     /// [`Error::Autograd`] for a learning rate that is negative or not finite.
     pub fn step(&mut self, tail: &mut Tail, compute: Compute<'_>, rate: f32) -> Result<(), Error> {
-        let trained = tail.norms.tensors();
         let mut outcomes: Vec<Result<(), icecap_autograd::Error>> = Vec::new();
         outcomes.resize_with(self.layers.iter().map(Vec::len).sum(), || Ok(()));
         compute.threads.enter(|| {
             let states = self.layers.iter_mut().flatten().zip(&mut outcomes);
-            let pieces = tail.layers.iter_mut().flat_map(|layer| layer.split()).zip(states);
-            let pieces = pieces.map(|((piece, weights, bias), (state, outcome))| {
+            let pieces = tail.layers.iter_mut().flat_map(|layer| {
+                let trained = layer.trained;
+                layer.split().into_iter().map(move |piece| (piece, trained))
+            });
+            let pieces = pieces.zip(states).map(|(((piece, weights, bias), trained), (state, outcome))| {
                 Box::new(move |(): &mut ()| {
                     let parameters = &mut piece.parameters[..trained];
                     *outcome = state.optimizer.step(parameters, &state.gradients[..trained], rate);
@@ -140,7 +142,7 @@ impl Tuner {
     #[must_use]
     pub fn gradients(&self, tail: &Tail) -> Vec<(String, Tensor)> {
         let layers = tail.layers.iter().zip(&self.layers);
-        layers.flat_map(|(layer, states)| layer.named(|piece| &states[piece].gradients, tail.norms)).collect()
+        layers.flat_map(|(layer, states)| layer.named(|piece| &states[piece].gradients)).collect()
     }
 
     /// Computes the gradient of the rows that entered the last forward pass, [N, h, w, C], after its backward pass; `None` if

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use icecap_graph::{Input, Net, Numerics, Padding, Params, Plan, Spec, Tap, tensor_shapes};
+use icecap_graph::{
+    ConvLayer, Folded, Input, Net, Numerics, Padding, Params, Plan, Spec, Tap, fold, tensor_shapes,
+};
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Isa, Shape, Tensor, Threads};
 use icecap_tune::{Compute, Error, GROUP, Norms, Tail, Tuner};
@@ -188,6 +190,47 @@ fn frozen_norms_stay_and_kernels_move_as_they_do_beside_them() {
             assert_eq!(bits(kernel.data()), bits(tensor.data()), "{name} after one step");
         }
     }
+}
+
+/// The same net as a file with folded BatchNorm gives it: kernels and biases, and a norm that only adds.
+fn folded(params: &Params) -> Params {
+    let epsilon = params.numerics().epsilon;
+    let tensors = ConvLayer::all().flat_map(|layer| {
+        let Folded { weights, bias } = fold(params, layer);
+        let shape = params.tensor(&layer.kernel()).unwrap().shape();
+        let constant = |variable, value| (layer.vector(variable), vec![value; bias.len()]);
+        let vectors = [
+            constant("gamma", 1.0),
+            (layer.vector("beta"), bias.clone()),
+            constant("moving_mean", 0.0),
+            constant("moving_variance", 1.0 - epsilon),
+        ];
+        let tensor = |shape, values: &[f32]| Tensor::from_slice(shape, values).unwrap();
+        let vectors = vectors.map(|(name, values)| (name, tensor(Shape::of([values.len()]), &values)));
+        vectors.into_iter().chain([(layer.kernel(), tensor(shape, &weights))]).collect::<Vec<_>>()
+    });
+    params.clone().with_tensors(tensors).unwrap()
+}
+
+#[test]
+fn of_a_net_with_folded_norms_kernels_and_biases_are_trained() {
+    let params = folded(&drawn(0.35, Padding::Same));
+    let (from, size) = (Tap::Block(14), [64, 64]);
+    let mut tail = Tail::new(&params, from, size, Norms::Trained).unwrap();
+    assert!(
+        tail.has_folded()
+            && !Tail::new(&drawn(0.35, Padding::Same), from, size, Norms::Trained).unwrap().has_folded()
+    );
+    let rows = rows(&tail, from, 4);
+    step(&mut Tuner::new(&tail, "adam").unwrap(), &mut tail, &Threads::serial(), Isa::best(), &rows);
+    let trained = tail.tensors();
+    assert_eq!(trained.iter().map(|(_, tensor)| tensor.data().len()).sum::<usize>(), tail.trainable());
+    for (name, tensor) in &trained {
+        assert!(name.ends_with("/kernel") || name.ends_with("/beta"), "{name}");
+        assert_ne!(bits(tensor.data()), bits(params.tensor(name).unwrap().data()), "{name} has moved");
+    }
+    // Seven convolutions: two blocks and the last.
+    assert_eq!(trained.len(), 2 * 7);
 }
 
 #[test]

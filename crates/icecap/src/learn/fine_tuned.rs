@@ -112,8 +112,7 @@ pub struct FineTuned {
     pub moved: Vec<Moved>,
     /// How many values of the net have learned beside those of the head; 0 if the head alone was kept.
     pub trainable: usize,
-    /// Whether the BatchNorm of what learned was folded into its kernels before: what has learned are then kernels and biases,
-    /// with a factor beside each channel that was 1.
+    /// Whether the BatchNorm of what learned was folded into its kernels before: what has learned are then kernels and biases.
     pub folded: bool,
     /// Why what enters the blocks that learn was not kept; `None` if it was.
     pub warning: Option<String>,

@@ -56,38 +56,13 @@ impl TunedNet {
         let params = phase.backbone.params()?;
         let moved = moved(&params, &tail);
         let trainable = tail.trainable();
-        let folded = is_folded(&params, &tail);
+        let folded = tail.has_folded();
         let backbone = phase.backbone.tuned(tail.tensors(), &from.to_string(), phase.tuning.freeze_norms)?;
         if go_on() == ControlFlow::Break(()) {
             return Err(Error::Stopped);
         }
         Ok(Self { backbone, head, sets, history, calibration, moved, paired, trainable, folded })
     }
-}
-
-/// Whether the BatchNorm of every layer of the tail changes nothing but by its shift: what readers make of a kernel that has
-/// it folded in.
-fn is_folded(params: &Params, tail: &Tail) -> bool {
-    let epsilon = params.numerics().epsilon;
-    let trained = tail.tensors();
-    let all = |name: &str, is: &dyn Fn(f32) -> bool| {
-        params
-            .tensors()
-            .find(|(known, _)| *known == name)
-            .is_some_and(|(_, tensor)| tensor.data().iter().all(|v| is(*v)))
-    };
-    let mut kernels = trained.iter().filter_map(|(name, _)| name.strip_suffix("/kernel")).peekable();
-    let norm_of = |layer: &str| match layer {
-        "Conv1" => "bn_Conv1".to_owned(),
-        "Conv_1" => "Conv_1_bn".to_owned(),
-        layer => format!("{layer}_BN"),
-    };
-    kernels.peek().is_some()
-        && kernels.map(norm_of).all(|norm| {
-            all(&format!("{norm}/gamma"), &|v| v == 1.0)
-                && all(&format!("{norm}/moving_mean"), &|v| v == 0.0)
-                && all(&format!("{norm}/moving_variance"), &|v| v == 1.0 - epsilon)
-        })
 }
 
 /// How far each tensor of the tail is from what it was.

@@ -148,8 +148,8 @@ pub(super) fn tell(trained: &Trained) {
     }
     if tuned.folded {
         note(
-            "note: BatchNorm of these weights is folded into their kernels: kernels and biases have learned, with a factor \
-             beside each channel that was 1",
+            "note: BatchNorm of these weights is folded into their kernels: kernels and biases have learned; there is no \
+             scale that could",
         );
     }
 }
