@@ -65,12 +65,14 @@ def contenders(args, block):
 
 
 def photos_a_second(answer):
-    if "photos_per_second" in answer:
-        return answer["photos_per_second"]
+    """Of the epochs' median, or of `bench tune`'s: forward, backward and the optimizer with its folding."""
+    if "rows" in answer:
+        step = [row for row in answer["rows"] if row["name"] in ("all", "optimizer")]
+        return answer["batch"] / sum(row["median_ns"] for row in step) * 1e9
     return answer["photos"] / statistics.median(answer["epoch_seconds"][1:])
 
 
-def measure(commands, rounds, threads):
+def measure(commands, rounds, threads, batch):
     """Each contender's answers, and the last line of what the failed ones complained about."""
     answers, failures = {name: [] for name in commands}, {}
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
@@ -81,7 +83,7 @@ def measure(commands, rounds, threads):
             if done.returncode:
                 failures[name] = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             else:
-                answers[name].append(json.loads(done.stdout.strip().splitlines()[-1]))
+                answers[name].append({"batch": batch} | json.loads(done.stdout.strip().splitlines()[-1]))
     return {name: found for name, found in answers.items() if found}, failures
 
 
@@ -123,7 +125,7 @@ def main():
     wrong, all_rows, all_answers = [], {}, {}
     for block in map(int, args.blocks.split(",")):
         commands = contenders(args, block)
-        answers, failures = measure(commands, args.rounds, args.threads)
+        answers, failures = measure(commands, args.rounds, args.threads, args.batch)
         wrong += [f"block {block}: {name} failed: {line}" for name, line in failures.items()]
         if not answers:
             continue
