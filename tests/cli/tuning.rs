@@ -71,7 +71,7 @@ fn a_run_keeps_both_phases() {
     assert_eq!(place.text("tuned/metrics.csv").lines().count(), 1 + epochs.len());
     assert!(tuned["moved"].as_array().unwrap().iter().any(|row| row["tensor"] == "block_16_project/kernel"));
     let page = place.text("tuned/report.html");
-    assert!(page.contains("How far each layer moved") && page.contains("How far each layer moved"));
+    assert!(page.contains("How far each layer moved") && page.contains("the net learns too"));
 }
 
 #[test]
