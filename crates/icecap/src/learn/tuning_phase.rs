@@ -7,8 +7,8 @@
 //! in the middle of it that looks better is not taken: it ends at a high rate, and the same epoch of another training may be
 //! far off. Who asks for early stopping gets it, best epoch and all.
 //!
-//! With fewer than about 50 photos a class the slice cannot tell one from the other: then nothing is tuned, unless somebody
-//! said what, which is done all the same.
+//! With fewer than about 50 photos a class, or where groups leave little to hold back, the slice cannot tell one from the other:
+//! then nothing is tuned, unless somebody said what, which is done all the same.
 //!
 //! **The temperature** of a tuned net is the one that suits what the trial said of the slice, which it had not learned from.
 //! Folds of heads on the tuned features would be no judge of it: every one of these photos has made those features.
