@@ -71,7 +71,7 @@ fn a_run_keeps_both_phases() {
     assert_eq!(place.text("tuned/metrics.csv").lines().count(), 1 + epochs.len());
     assert!(tuned["moved"].as_array().unwrap().iter().any(|row| row["tensor"] == "block_16_project/kernel"));
     let page = place.text("tuned/report.html");
-    assert!(page.contains("How far each layer moved") && page.contains("How far each layer moved"));
+    assert!(page.contains("How far each layer moved") && page.contains("the net learns too"));
 }
 
 #[test]
@@ -236,4 +236,14 @@ fn a_summary_counts_what_learns() {
     assert!(line.contains("trainable"), "{line}");
     let line = text.lines().find(|line| line.contains("block_15_project ")).unwrap();
     assert!(!line.contains("trainable"), "{line}");
+    // Of weights whose BatchNorm is folded a bias learns for each output, which is what the training counts, too.
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "plain"]).succeeds();
+    place.icecap(&["export", "plain/model.safetensors", "--onnx", "folded.onnx"]).succeeds();
+    let folded = ["--weights", "folded.onnx", "--unfreeze", "block_16"];
+    let told = place.icecap(&[&["summary", "--json"][..], &folded].concat()).succeeds();
+    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(told["trainable_parameters"].as_u64(), Some(head + kernels + norms / 2));
+    tune(&place, &["--weights", "folded.onnx", "--out", "tuned"]);
+    assert_eq!(place.json("tuned/metrics.json")["tuned"]["trainable"].as_u64(), Some(kernels + norms / 2));
 }

@@ -2,8 +2,8 @@
 //! better came out, refusals before the work.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use icecap::advanced::data::{Augment, Cache, Views};
 use icecap::advanced::graph::{Precision, Tap};
@@ -201,6 +201,23 @@ fn a_rate_that_diverges_leaves_the_head_alone() {
     assert!(matches!(verdict, Verdict::Diverged { epoch: 1 | 2 }), "{verdict:?}");
     assert_eq!(trained.classifier.backbone().net_sha256(), backbone.net_sha256());
     assert!(trained.kept().unwrap().validation.loss.is_finite());
+    // With no photo to try it on it is the training itself that diverges, in an epoch that is counted.
+    let told = Mutex::new(Vec::new());
+    let event = |event: Event<'_>| {
+        if let Event::TuningChosen(choice) = event {
+            told.lock().unwrap().push(choice.verdict);
+        }
+        ControlFlow::Continue(())
+    };
+    let tuning = Tuning { rate: f32::MAX, warmup: 0.0, ..block_16() };
+    let trainer = Trainer::new(&backbone).unwrap().options(options(tuning));
+    let trained = trainer.train(&self::dataset(2), &event).unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(
+        matches!(told[..], [Verdict::Tuned { judged: false, .. }, Verdict::Diverged { epoch: 1.. }]),
+        "{told:?}"
+    );
+    assert_eq!(trained.classifier.backbone().net_sha256(), backbone.net_sha256());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! `icecap summary`: the layers of a net as Keras lists them, the cap on top, frozen and trainable parameters.
 
 use clap::Args;
+use icecap::Backbone;
 use icecap::advanced::graph::int8::IntegerNet;
 use icecap::advanced::graph::{Layer, LayerKind, layers};
+use icecap::advanced::tune::{Norms, Tail};
 use icecap::learn::Unfreeze;
 use icecap::model::{Head, Precision, Preprocessing};
 use serde::Serialize;
@@ -96,10 +98,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         trainable: learning > 0,
         learning,
     };
+    let learned = learned(&backbone, options, [height, width])?;
     let mut rows = vec![row("input", "Input", format!("[1, {height}, {width}, 3]"), 0, 0)];
     rows.extend(
         all.iter()
-            .map(|l| row(&l.name, l.kind.name(), l.output.to_string(), l.parameters, learning(l, options))),
+            .map(|l| row(&l.name, l.kind.name(), l.output.to_string(), l.parameters, learning(l, &learned))),
     );
     rows.extend(head_rows(&head));
     let learning: usize = rows.iter().map(|row| row.learning).sum();
@@ -120,15 +123,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     print(&text(&summary))
 }
 
-/// How many parameters of a layer of the net learn.
-fn learning(layer: &Layer, options: &Options) -> usize {
-    let entered = options.unfreeze.and_then(Unfreeze::tap);
-    match layer.kind {
-        _ if entered.is_none_or(|tap| layer.section <= tap) => 0,
-        LayerKind::BatchNorm if options.freeze_norm => 0,
-        LayerKind::BatchNorm => layer.parameters / 2,
-        _ => layer.parameters,
-    }
+/// The tensors that learn in the fine-tuning that is asked about, by name, each with how many values it has.
+fn learned(
+    backbone: &Backbone,
+    options: &Options,
+    size: [usize; 2],
+) -> Result<Vec<(String, usize)>, Failure> {
+    let Some(from) = options.unfreeze.and_then(Unfreeze::tap) else { return Ok(Vec::new()) };
+    let norms = if options.freeze_norm { Norms::Frozen } else { Norms::Trained };
+    let tail = Tail::new(&*backbone.params()?, from, size, norms).map_err(icecap::Error::from)?;
+    Ok(tail.tensors().into_iter().map(|(name, tensor)| (name, tensor.data().len())).collect())
+}
+
+/// How many parameters of a layer of the net learn: those of the tensors that are named after it.
+fn learning(layer: &Layer, learned: &[(String, usize)]) -> usize {
+    let of = |name: &str| name.rsplit_once('/').is_some_and(|(owner, _)| owner == layer.name);
+    learned.iter().filter(|(name, _)| of(name)).map(|(_, values)| values).sum()
 }
 
 /// The layers of a head: dropout stands before the last dense one.

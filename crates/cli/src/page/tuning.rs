@@ -156,10 +156,12 @@ fn trials(tuned: &Tuned) -> Option<String> {
         }
     }
     let legend = tuned.trials.iter().enumerate().map(|(index, trial)| {
-        let least = lines[index].iter().skip(1).map(|point| point.1).fold(f64::INFINITY, f64::min);
-        let least = if least.is_finite() { loss(least) } else { "–".to_owned() };
+        // What it is judged by, which need not be the least.
+        let at = f64::from(trial.judged);
+        let judged = lines[index].iter().find(|point| at > 0.0 && point.0 == at);
+        let judged = judged.map_or_else(|| "–".to_owned(), |point| loss(point.1));
         format!(
-            "<li><span class=\"swatch t{}\"></span>from {} <b>{least}</b></li>",
+            "<li><span class=\"swatch t{}\"></span>from {} <b>{judged}</b></li>",
             index % COLORS,
             escape(&trial.from)
         )
@@ -195,7 +197,7 @@ fn moved(moved: &[MovedRow]) -> Option<String> {
     });
     let rows: String = rows.collect();
     Some(format!(
-        "<div class=\"card\"><h3>How far each layer moved</h3><div class=\"scroll tall\"><table><thead><tr><th>layer</th>\
+        "<div class=\"card moved\"><h3>How far each layer moved</h3><div class=\"scroll tall\"><table><thead><tr><th>layer</th>\
          <th class=\"num\">kernel</th><th class=\"num\">scale</th><th class=\"num\">shift</th></tr></thead><tbody>{rows}</tbody>\
          </table></div><p class=\"small\">The length of the change, as a share of the length of what was there.</p></div>"
     ))
@@ -211,8 +213,9 @@ mod tests {
 
     #[test]
     fn trials_are_lines_from_the_head_alone_on_and_moves_are_a_row_a_layer() {
-        let trial = |from: &str, values| TrialRow {
+        let trial = |from: &str, values: &[f32]| TrialRow {
             from: from.to_owned(),
+            judged: values.len() as u32,
             loss: figures(values),
             accuracy: Vec::new(),
         };
@@ -221,13 +224,14 @@ mod tests {
             outcome: "tuned".to_owned(),
             from: Some("block_<16>".to_owned()),
             head_loss: Some(0.4.into()),
-            trials: vec![trial("block_16", &[0.3, f32::NAN, 0.2]), trial("block_13", &[])],
+            trials: vec![trial("block_16", &[0.1, f32::NAN, 0.2]), trial("block_13", &[])],
             moved: vec![row("Conv_1/kernel", 0.02), row("Conv_1_bn/gamma", 0.01), row("b/kernel", 0.04)],
             ..Tuned::default()
         };
         let drawn = trials(&tuned).unwrap();
         assert!(!drawn.contains("NaN") && drawn.contains("from block_13 <b>–</b>"), "{drawn}");
         assert_eq!(drawn.matches("<circle").count(), 2, "{drawn}");
+        assert!(drawn.contains("from block_16 <b>0.2000</b>"), "{drawn}");
         let table = moved(&tuned.moved).unwrap();
         assert_eq!(table.matches("<tr><td>").count(), 2);
         assert!(table.contains("--w:50.0%") && table.contains("--w:100.0%"), "{table}");

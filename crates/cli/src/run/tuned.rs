@@ -39,6 +39,8 @@ pub(crate) struct Tuned {
 #[serde(default)]
 pub(crate) struct TrialRow {
     pub(crate) from: String,
+    /// The epoch that it is judged by, counted from 1; 0 if it diverged.
+    pub(crate) judged: u32,
     /// After the temperature that suits it best.
     pub(crate) loss: Vec<Option<Figure>>,
     pub(crate) accuracy: Vec<Option<Figure>>,

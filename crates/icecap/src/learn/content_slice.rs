@@ -26,6 +26,12 @@ impl Sliced<'_> {
         self.labels.len() >= ENOUGH * self.classes
     }
 
+    /// Whether so many photos held back are enough to choose by: half of the share that is wanted. Groups that are too large to
+    /// be held back leave fewer.
+    pub(crate) fn is_held(&self, held: usize) -> bool {
+        held > 0 && held * 2 * SHARE >= self.labels.len()
+    }
+
     /// Returns for each photo whether it is held back: a fifth of each class, or ten photos if a fifth is less, but never
     /// more than half of it. Photos of a group, and of the same content, are held back together or not at all; they go in
     /// the order of their smallest hash.
@@ -123,8 +129,15 @@ mod tests {
         let held = Sliced { hashes: &twins, labels: &labels, groups: None, classes: 2 }.held();
         assert!(held.chunks(4).all(|group| group.iter().all(|held| *held == group[0])));
         // One group of everything leaves nothing to hold back.
-        let one = vec![0; 200];
-        let held = Sliced { hashes: &own, labels: &labels, groups: Some(&one), classes: 2 }.held();
-        assert!(held.iter().all(|held| !held));
+        let count = |groups: &[u32]| {
+            let sliced = Sliced { hashes: &own, labels: &labels, groups: Some(groups), classes: 2 };
+            let held = sliced.held().into_iter().filter(|held| *held).count();
+            (held, sliced.is_held(held))
+        };
+        assert_eq!(count(&[0; 200]), (0, false));
+        // Nor can the few photos choose that stand beside one group of nearly everything.
+        let nearly: Vec<u32> = (0..200_u32).map(|photo| photo.saturating_sub(195)).collect();
+        assert_eq!(count(&nearly), (4, false));
+        assert_eq!(count(&groups), (40, true));
     }
 }

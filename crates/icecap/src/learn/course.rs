@@ -125,7 +125,11 @@ impl Course {
         for epoch in 0..self.epochs {
             let first = u64::from(epoch) * steps;
             let rate = |step: u64| self.rates.at(first + step);
-            let running = Some(self.epoch(learner, epoch, &rate)?);
+            let running = Some(self.epoch(learner, epoch, &rate).map_err(|error| match error {
+                // A step knows no epoch.
+                Error::Diverged { loss, .. } => Error::Diverged { epoch: epoch + 1, loss },
+                other => other,
+            })?);
             let learning_rate = rate(steps.saturating_sub(1));
             let passed = Passed { epoch: epoch + 1, learning_rate, running };
             let measured = learner.measure(passed, listener.hears())?;

@@ -20,7 +20,7 @@ const MOST_EPOCHS: u32 = 10_000;
 pub struct Tuning {
     /// What learns beside the head.
     pub unfreeze: Unfreeze,
-    /// Passes over the training photos, over which the schedule goes; as many are made as a slice of these photos says is best.
+    /// Passes over the training photos, over which the schedule goes; early stopping alone makes fewer.
     pub epochs: u32,
     /// The learning rate at the height of the schedule, the head's included.
     pub rate: f32,

@@ -7,8 +7,8 @@
 //! in the middle of it that looks better is not taken: it ends at a high rate, and the same epoch of another training may be
 //! far off. Who asks for early stopping gets it, best epoch and all.
 //!
-//! With fewer than about 50 photos a class the slice cannot tell one from the other: then nothing is tuned, unless somebody
-//! said what, which is done all the same.
+//! With fewer than about 50 photos a class, or where groups leave little to hold back, the slice cannot tell one from the other:
+//! then nothing is tuned, unless somebody said what, which is done all the same.
 //!
 //! **The temperature** of a tuned net is the one that suits what the trial said of the slice, which it had not learned from.
 //! Folds of heads on the tuned features would be no judge of it: every one of these photos has made those features.
@@ -142,10 +142,12 @@ impl Phase<'_> {
             let (unfreeze, epochs) = (self.tuning.unfreeze, self.tuning.epochs);
             best = Some(Best { unfreeze, epochs, loss: f32::NAN, said: Vec::new() });
         }
-        choice.verdict = match (&best, choice.trials.iter().find_map(|trial| trial.diverged)) {
+        // One that the slice could judge was judged, whatever became of others.
+        let diverged: Option<Vec<u32>> = choice.trials.iter().map(|trial| trial.diverged).collect();
+        choice.verdict = match (&best, diverged.as_deref()) {
             (Some(best), _) => Verdict::Tuned { from: best.unfreeze, epochs: best.epochs, judged: enough },
-            (None, Some(epoch)) => Verdict::Diverged { epoch },
-            (None, None) => Verdict::NoBetter,
+            (None, Some(&[epoch, ..])) => Verdict::Diverged { epoch },
+            (None, _) => Verdict::NoBetter,
         };
         Ok((choice, best))
     }
@@ -165,7 +167,7 @@ impl Phase<'_> {
         let learned: Vec<usize> = of.clone()(false).collect();
         let tried: Vec<usize> = of(true).filter(|row| row % views == 0).collect();
         let parts = Parts { train: all.some(&learned), slice: all.some(&tried), places: [learned, tried] };
-        let enough = sliced.is_enough() && !parts.slice.numbers.is_empty();
+        let enough = sliced.is_enough() && sliced.is_held(parts.slice.numbers.len());
         (parts, enough)
     }
 
@@ -254,9 +256,13 @@ impl Phase<'_> {
         let mut report = |epoch: &Epoch| (self.event)(Event::TunedEpoch(epoch));
         let Went { history, .. } = course.run(&mut learner, &mut Listener::Each(&mut report))?;
         let learns = Learns { tail: learner.tail, head: learner.head };
-        let finite = |(_, tensor): &(String, Tensor)| tensor.data().iter().all(|value| value.is_finite());
-        if !learns.tail.tensors().iter().all(finite) {
-            return Err(Error::Diverged { epoch: best.epochs, loss: f32::NAN });
+        let finite = |tensor: &Tensor| tensor.data().iter().all(|value| value.is_finite());
+        // Numbers that are finite can be such that what they give is not.
+        let loss = history.last().map_or(f32::NAN, |epoch| epoch.train.loss);
+        let head = learns.head.layers().all(|layer| finite(layer.kernel) && finite(layer.bias));
+        let tail = learns.tail.tensors().iter().all(|(_, tensor)| finite(tensor));
+        if !(head && tail && loss.is_finite()) {
+            return Err(Error::Diverged { epoch: best.epochs, loss });
         }
         Ok(Made { learns, history, calibration: self.calibration(best)? })
     }

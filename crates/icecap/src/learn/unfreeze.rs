@@ -74,15 +74,16 @@ impl FromStr for Unfreeze {
         found.ok_or_else(|| {
             let names: Vec<String> = Self::names().collect();
             // A number is what the blocks differ by.
-            let number = text.parse().ok().filter(|block| (1..BLOCKS).contains(block));
+            let number = text.strip_prefix("block_").unwrap_or(text).parse().ok();
+            let number = number.filter(|block| (0..BLOCKS).contains(block));
             let meant = match number {
                 Some(block) => Some(Self::Block(block).to_string()),
                 None => nearest(text, names.iter().map(String::as_str)).map(str::to_owned),
             };
-            let meant = meant.map_or_else(String::new, |meant| format!(", did you mean '{meant}'?"));
+            let then = meant.map_or_else(|| "; use".to_owned(), |meant| format!(", did you mean '{meant}'? Use"));
             let reason = format!(
-                "the net has no block '{text}'{meant} Use block_16 (the last) to block_1, expanded_conv, all, Conv_1 (the \
-                 last convolution alone), or auto"
+                "the net has no block '{text}'{then} block_16 (the last) to block_1, expanded_conv (the first), all, Conv_1 \
+                 (the last convolution alone), or auto"
             );
             Error::Setting { what: "unfreeze", reason }
         })
@@ -112,6 +113,8 @@ mod tests {
             ("block_17", "block_1"),
             ("blok_16", "block_16"),
             ("16", "block_16"),
+            ("0", "expanded_conv"),
+            ("block_0", "expanded_conv"),
             ("conv1", "Conv_1"),
             ("Block 13", "block_13"),
         ] {
@@ -119,6 +122,7 @@ mod tests {
             assert!(error.contains(&format!("did you mean '{meant}")), "{error}");
         }
         let error = "elephant".parse::<Unfreeze>().unwrap_err().to_string();
-        assert!(error.contains("block_16 (the last)") && !error.contains("did you mean"), "{error}");
+        assert!(error.contains("no block 'elephant'; use block_16 (the last)"), "{error}");
+        assert!(!error.contains("did you mean"), "{error}");
     }
 }

@@ -16,9 +16,9 @@ pub(super) fn line(epoch: &Epoch, rate: bool) -> String {
     let Epoch { running, train, validation, .. } = epoch;
     let rate = if rate { format!("  {:>8.2e}", epoch.learning_rate) } else { String::new() };
     format!(
-        "{:>5}  {:>6.4}  {:>8.4}  {:>8}  {:>6}  {:>8}{rate}\n",
+        "{:>5}  {:>6}  {:>8.4}  {:>8}  {:>6}  {:>8}{rate}\n",
         epoch.epoch,
-        running.loss,
+        figure(running.loss),
         running.accuracy,
         figure(train.accuracy),
         figure(validation.loss),
@@ -26,7 +26,23 @@ pub(super) fn line(epoch: &Epoch, rate: bool) -> String {
     )
 }
 
-/// Returns a number with four digits, or a dash if it is not known.
-fn figure(value: f32) -> String {
-    if value.is_nan() { "-".to_owned() } else { format!("{value:.4}") }
+/// Returns a number with four digits, or a dash if it is not known; a huge one, as a loss is at a rate that is too high, with
+/// its power of ten.
+pub(super) fn figure(value: f32) -> String {
+    match value {
+        _ if value.is_nan() => "-".to_owned(),
+        _ if value.abs() >= 1e5 => format!("{value:.1e}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_any_size_fit_into_their_columns() {
+        let figures = [f32::NAN, 0.0, 0.12345, 99_999.0, 1e5, f32::MAX, f32::INFINITY].map(figure);
+        assert_eq!(figures, ["-", "0.0000", "0.1235", "99999.0000", "1.0e5", "3.4e38", "inf"]);
+    }
 }

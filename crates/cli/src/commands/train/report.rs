@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
@@ -52,6 +52,8 @@ pub(super) struct Report<'a> {
     epochs: AtomicU32,
     /// Epochs of the head that have gone by.
     head_epochs: AtomicU32,
+    /// Whether the trials of a fine-tuning were told.
+    chosen: AtomicBool,
     /// Choosing and judging by folds, while that goes on.
     busy: Mutex<Option<Busy>>,
     /// When the first of them began.
@@ -68,6 +70,7 @@ impl<'a> Report<'a> {
             progress: Mutex::new(None),
             epochs: AtomicU32::new(0),
             head_epochs: AtomicU32::new(0),
+            chosen: AtomicBool::new(false),
             busy: Mutex::new(None),
             began: OnceLock::new(),
             failure: Mutex::new(None),
@@ -303,7 +306,9 @@ impl<'a> Report<'a> {
     /// It is chosen what of the net learns.
     fn chosen(&self, choice: &TuneChoice) -> Result<(), Failure> {
         drop(lock(&self.progress).take());
-        self.say(&tuning::choice(choice))?;
+        // Told again if what was chosen then diverges; the trials are known by then.
+        let known = self.chosen.swap(true, Ordering::Relaxed);
+        self.say(&if known { tuning::verdict(choice) } else { tuning::choice(choice) })?;
         match choice.verdict {
             Verdict::Tuned { .. } => self.say(&format!("\n{}", epoch_table::header(true))),
             _ => Ok(()),

@@ -60,7 +60,7 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     }
     if let (Some(block), None) = (unfreeze, options.training.tuning.unfreeze) {
         note(&format!(
-            "note: the net of {} learned, too, and the new one does not; --unfreeze {block} has it learn",
+            "note: {} was trained with --unfreeze {block}, and the net learns no more without it; give it again if it is to",
             plain_path(&run)
         ));
     }

@@ -6,6 +6,7 @@ use icecap::Trained;
 use icecap::learn::{FineTuned, Trial, TuneChoice, Tuning, Verdict};
 use icecap::model::Precision;
 
+use super::epoch_table::figure;
 use super::options::Options;
 use crate::run::tuned::{MovedRow, PairedRows, TrialRow, Tuned};
 use crate::terminal::failure::{Code, Failure};
@@ -63,7 +64,7 @@ pub(super) fn choice(choice: &TuneChoice) -> String {
             counted(choice.learned, "training photo"),
             choice.held
         );
-        let number = |value: f32| format!("{value:.4}");
+        let number = figure;
         let alone = vec![
             "   head alone".to_owned(),
             "-".to_owned(),
@@ -92,7 +93,8 @@ fn judged(trial: &Trial) -> Option<(u32, icecap::judge::Metrics)> {
     Some((trial.judged, *metrics))
 }
 
-fn verdict(choice: &TuneChoice) -> String {
+/// Returns what was made of the trials.
+pub(super) fn verdict(choice: &TuneChoice) -> String {
     match choice.verdict {
         Verdict::Tuned { from, epochs, judged: true } => format!(
             "tuning      from {from}, {}: the photos held back do not speak against it; now from all photos\n",
@@ -106,8 +108,8 @@ fn verdict(choice: &TuneChoice) -> String {
         Verdict::NoBetter => {
             "tuning      none: the photos held back say that it is worse than the head alone, which is kept\n".to_owned()
         }
-        Verdict::TooFew => "tuning      none: with fewer than 50 photos a class it cannot be told what is better, and the head \
-                            alone is kept; --unfreeze block_16 tunes all the same\n"
+        Verdict::TooFew => "tuning      none: with fewer than 50 photos a class, or groups too large to be held back, it cannot \
+                            be told what is better, and the head alone is kept; --unfreeze block_16 tunes all the same\n"
             .to_owned(),
         Verdict::Diverged { epoch } => format!(
             "tuning      none: the loss was no number any more in epoch {epoch}, and the head alone is kept; a smaller \
@@ -163,11 +165,12 @@ pub(super) fn kept(trained: &Trained) -> Option<Tuned> {
         Verdict::Tuned { from, epochs, judged } => ("tuned", Some(from.to_string()), epochs, judged),
         Verdict::NoBetter => ("no better", None, 0, true),
         Verdict::TooFew => ("too few photos", None, 0, false),
-        Verdict::Diverged { .. } => ("diverged", None, 0, true),
+        Verdict::Diverged { .. } => ("diverged", None, 0, !choice.trials.is_empty()),
         _ => ("", None, 0, false),
     };
     let trial = |trial: &Trial| TrialRow {
         from: trial.unfreeze.to_string(),
+        judged: trial.judged,
         loss: trial.slice.iter().map(|metrics| Some(metrics.loss.into())).collect(),
         accuracy: trial.slice.iter().map(|metrics| Some(metrics.accuracy.into())).collect(),
     };
