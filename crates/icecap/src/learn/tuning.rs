@@ -12,6 +12,8 @@ use crate::learn::optimizer::Optimizer;
 use crate::learn::unfreeze::Unfreeze;
 use crate::learn::value::{Texts, Value};
 
+/// The most photos of a step: what the blocks from 13 on keep of so many for the way back is about a gigabyte at 160 pixels.
+const MOST_PHOTOS: usize = 1024;
 /// More epochs than anybody waits for.
 const MOST_EPOCHS: u32 = 10_000;
 
@@ -115,8 +117,8 @@ impl Tuning {
         if !(self.warmup >= 0.0 && self.warmup.is_finite()) {
             return refuse("tuning warm-up", "use a number of epochs from 0 up, 0.5 for a start");
         }
-        if self.batch == 0 {
-            return refuse("tuning batch", "a step needs at least one photo");
+        if !(1..=MOST_PHOTOS).contains(&self.batch) {
+            return refuse("tuning batch", "use 1 to 1024 photos, 32 for a start");
         }
         if self.early_stopping == Some(0) {
             return refuse("tuning early stopping", "use a patience of one epoch or more");
@@ -165,6 +167,7 @@ mod tests {
             (Tuning { rate: f32::NAN, ..of() }, "tuning learning rate: "),
             (Tuning { warmup: -0.5, ..of() }, "tuning warm-up: "),
             (Tuning { batch: 0, ..of() }, "tuning batch: "),
+            (Tuning { batch: 1025, ..of() }, "tuning batch: "),
             (Tuning { early_stopping: Some(0), ..of() }, "tuning early stopping: "),
         ] {
             let error = refused(tuning);

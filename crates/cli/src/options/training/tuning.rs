@@ -40,7 +40,7 @@ pub(crate) struct TuningOptions {
     #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true, default_value_t = 0.5, requires = "unfreeze", hide_short_help = true, value_parser = warmup)]
     tune_warmup: f64,
     /// Photos in a step of fine-tuning
-    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 32, requires = "unfreeze", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 32, requires = "unfreeze", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..=1024))]
     tune_batch: u32,
     /// End a trial after so many epochs that are no better on the photos held back [default: 2]
     #[arg(long, value_name = "PATIENCE", allow_negative_numbers = true, num_args = 0..=1, default_missing_value = "2", requires = "unfreeze", hide_short_help = true, value_parser = patience)]
