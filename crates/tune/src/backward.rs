@@ -19,7 +19,7 @@ use icecap_kernels::{
 use crate::{
     forward::{FEW_PANELS, PANELS, Product, behind},
     gradients::PieceState,
-    group::{BlockMemory, Group, Tall},
+    group::{BlockMemory, Group, Tall, entering},
     layer::{Layer, TAPS},
     scratch::Scratch,
     sections::Block,
@@ -96,7 +96,7 @@ impl Backward<'_> {
         let [_, weights] = layer.pointwise();
         for group in self.groups.iter_mut() {
             let Group { photos, entry, blocks, d_features, d_output, .. } = group;
-            let input: &[f32] = blocks.last().map_or(entry, |block| &block.output);
+            let input = entering(entry, blocks);
             terms.push((*photos, input, d_features));
             if has_blocks {
                 let tall = Tall::compact(*photos, side);
@@ -121,16 +121,12 @@ impl Backward<'_> {
             let d_output: &[f32] = d_output;
             terms.push((*photos, filtered, d_output));
             let convolved: &[f32] = if block.expand.is_some() { expanded } else { entry };
-            let lens = [
-                Tall::compact(*photos, from).block_len(),
-                Tall::compact(*photos, to).block_len(),
-                Tall::compact(*photos, from).block_len(),
-            ]
-            .map(|len| PANELS * len);
-            let d_expanded = &mut d_expanded[..Tall::compact(*photos, from).layout(block.expanded).len()];
+            let [inner, outer] = [from, to].map(|side| Tall::compact(*photos, side));
+            let [entered, left] = [inner, outer].map(|tall| PANELS * tall.block_len());
+            let d_expanded = &mut d_expanded[..inner.layout(block.expanded).len()];
             let added = (block.residual && block.expand.is_none()).then_some(&**entry);
             let images =
-                convolved.chunks(lens[0]).zip(filtered.chunks(lens[1])).zip(d_expanded.chunks_mut(lens[2]));
+                convolved.chunks(entered).zip(filtered.chunks(left)).zip(d_expanded.chunks_mut(entered));
             let sums = d_weights.chunks_mut(PANELS * TAPS * BLOCK).zip(d_bias.chunks_mut(PANELS * BLOCK));
             for (chunk, (((convolved, filtered), d_expanded), sums)) in images.zip(sums).enumerate() {
                 let first = chunk * PANELS;
@@ -174,9 +170,8 @@ impl Backward<'_> {
         for group in self.groups.iter_mut() {
             let Group { photos, patches, entry, blocks, d_input, d_output, d_expanded, .. } = group;
             let d_expanded: &[f32] = d_expanded;
-            let (before, _) = blocks.split_at(index);
             let input: &[f32] = match block.expand {
-                Some(_) => before.last().map_or(entry, |block| &block.output),
+                Some(_) => entering(entry, &blocks[..index]),
                 None => patches,
             };
             terms.push((*photos, input, d_expanded));

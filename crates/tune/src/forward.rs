@@ -7,7 +7,7 @@ use icecap_kernels::{
 };
 
 use crate::{
-    group::{BlockMemory, Group, Tall},
+    group::{BlockMemory, Group, Tall, entering},
     scratch::Scratch,
     sections::Block,
     tail::Tail,
@@ -135,7 +135,7 @@ fn block(tail: &Tail, compute: Compute<'_>, groups: &mut [Group], scratch: &mut 
     for group in groups.iter_mut() {
         let photos = group.photos;
         let (before, memory) = group.blocks.split_at_mut(index);
-        let input: &[f32] = before.last().map_or(&group.entry, |block| &block.output);
+        let input = entering(&group.entry, before);
         let BlockMemory { expanded, filtered, .. } = &mut memory[0];
         let [from, to] = [block.geometry.input(), block.geometry.output()]
             .map(|side| PANELS * Tall::compact(photos, side).block_len());
@@ -155,7 +155,7 @@ fn block(tail: &Tail, compute: Compute<'_>, groups: &mut [Group], scratch: &mut 
     for group in groups.iter_mut() {
         let tall = Tall::compact(group.photos, side);
         let (before, memory) = group.blocks.split_at_mut(index);
-        let input: &[f32] = before.last().map_or(&group.entry, |block| &block.output);
+        let input = entering(&group.entry, before);
         let BlockMemory { filtered, output, .. } = &mut memory[0];
         let product = Product {
             compute,
@@ -176,7 +176,7 @@ fn last(tail: &Tail, compute: Compute<'_>, groups: &mut [Group]) {
     let mut pieces = Vec::new();
     for group in groups {
         let tall = Tall::compact(group.photos, tail.sections.side);
-        let input: &[f32] = group.blocks.last().map_or(&group.entry, |block| &block.output);
+        let input = entering(&group.entry, &group.blocks);
         let [weights, _] = layer.pointwise();
         let product = Product { compute, weights, tall, input, relu6: true, added: None };
         product.pieces(PANELS, &mut group.features, &mut pieces);

@@ -120,6 +120,11 @@ pub(crate) struct BlockMemory {
     pub(crate) d_bias: Buffer,
 }
 
+/// What enters the section behind so many blocks: what left the last of them, or the group's entry.
+pub(crate) fn entering<'a>(entry: &'a [f32], before: &'a [BlockMemory]) -> &'a [f32] {
+    before.last().map_or(entry, |block| &block.output)
+}
+
 /// Everything of one group.
 #[derive(Debug)]
 pub(crate) struct Group {

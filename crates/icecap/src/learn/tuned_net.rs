@@ -70,7 +70,7 @@ fn moved(params: &Params, tail: &Tail) -> Vec<Moved> {
     let length =
         |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
     let distance = |name: String, now: Tensor| {
-        let (_, before) = params.tensors().find(|(known, _)| *known == name)?;
+        let before = params.tensor(&name)?;
         let pairs = before.data().iter().zip(now.data());
         let apart = length(&mut pairs.map(|(&before, &now)| f64::from(now) - f64::from(before)));
         let whole = length(&mut before.data().iter().map(|&value| f64::from(value)));

@@ -92,10 +92,11 @@ struct Parts {
 impl Phase<'_> {
     /// Chooses what learns and, if that is not the head alone, has it learn from all training photos from `head` on.
     pub(crate) fn run(&self, head: &Head) -> Result<(TuneChoice, Option<Made>), Error> {
-        let (mut choice, best) = self.choose()?;
+        let (parts, enough) = self.parts();
+        let (mut choice, best) = self.choose(&parts, enough)?;
         self.tell(Event::TuningChosen(&choice))?;
         let Some(best) = best else { return Ok((choice, None)) };
-        match self.learn(head, &best) {
+        match self.learn(head, &best, &parts.slice.labels) {
             Ok(made) => Ok((choice, Some(made))),
             Err(Error::Diverged { epoch, .. }) => {
                 choice.verdict = Verdict::Diverged { epoch };
@@ -107,8 +108,7 @@ impl Phase<'_> {
     }
 
     /// Tries the candidates.
-    fn choose(&self) -> Result<(TuneChoice, Option<Best>), Error> {
-        let (parts, enough) = self.parts();
+    fn choose(&self, parts: &Parts, enough: bool) -> Result<(TuneChoice, Option<Best>), Error> {
         let (learned, held) =
             (parts.train.numbers.len() / self.photos.views().max(1), parts.slice.numbers.len());
         let auto = self.tuning.unfreeze == Unfreeze::Auto;
@@ -119,12 +119,12 @@ impl Phase<'_> {
         }
         let mut best: Option<Best> = None;
         if held > 0 {
-            let head = self.head_alone(&parts)?;
-            let (labels, said) = (&parts.slice.labels, self.on_slice(&head, &parts)?);
+            let head = self.head_alone(parts)?;
+            let (labels, said) = (&parts.slice.labels, self.on_slice(&head, parts)?);
             choice.head = slice_metrics(&said, labels, self.classes)?;
-            let progress = self.progress(&parts);
+            let progress = self.progress(parts);
             for &unfreeze in self.tuning.unfreeze.candidates() {
-                let (trial, found) = self.trial(&head, &parts, (unfreeze, enough), &progress)?;
+                let (trial, found) = self.trial(&head, parts, (unfreeze, enough), &progress)?;
                 self.tell(Event::Tried(&trial))?;
                 choice.trials.push(trial);
                 best = match (best, found) {
@@ -240,8 +240,8 @@ impl Phase<'_> {
         Ok((trial, Some(found)))
     }
 
-    /// Blocks and head learn from all training photos.
-    fn learn(&self, head: &Head, best: &Best) -> Result<Made, Error> {
+    /// Blocks and head learn from all training photos; `labels` are those of the slice.
+    fn learn(&self, head: &Head, best: &Best, labels: &[u32]) -> Result<Made, Error> {
         let behind = self.rows_of(best.unfreeze)?;
         let on = self.on(behind.as_ref().unwrap_or(self.rows));
         let train = self.learned();
@@ -264,13 +264,11 @@ impl Phase<'_> {
         if !(head && tail && loss.is_finite()) {
             return Err(Error::Diverged { epoch: best.epochs, loss });
         }
-        Ok(Made { learns, history, calibration: self.calibration(best)? })
+        Ok(Made { learns, history, calibration: self.calibration(best, labels)? })
     }
 
     /// The temperature that suits what the trial said of photos that it had not learned from.
-    fn calibration(&self, best: &Best) -> Result<Calibration, Error> {
-        let (parts, _) = self.parts();
-        let labels = &parts.slice.labels;
+    fn calibration(&self, best: &Best, labels: &[u32]) -> Result<Calibration, Error> {
         if best.said.is_empty() {
             return Ok(Calibration::NONE);
         }

@@ -64,18 +64,17 @@ pub(super) fn choice(choice: &TuneChoice) -> String {
             counted(choice.learned, "training photo"),
             choice.held
         );
-        let number = figure;
         let alone = vec![
             "   head alone".to_owned(),
             "-".to_owned(),
-            number(choice.head.loss),
-            number(choice.head.accuracy),
+            figure(choice.head.loss),
+            figure(choice.head.accuracy),
         ];
         let rows = choice.trials.iter().map(|trial| {
             let name = format!("   {}", trial.unfreeze);
             match judged(trial) {
                 Some((epoch, metrics)) => {
-                    vec![name, epoch.to_string(), number(metrics.loss), number(metrics.accuracy)]
+                    vec![name, epoch.to_string(), figure(metrics.loss), figure(metrics.accuracy)]
                 }
                 None => vec![name, "-".to_owned(), "no number".to_owned(), "-".to_owned()],
             }
