@@ -3,6 +3,7 @@
 mod arguments;
 mod augment;
 mod epoch_table;
+mod leads;
 mod metrics;
 mod options;
 mod predictions;
@@ -94,13 +95,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let metrics =
         metrics(&dataset, &trained, &folder.file(MODEL), seconds, since).with_net_of(inherited.as_deref());
     folder.write(METRICS, &metrics.file()?)?;
-    write_page(options, &folder, &trained)?;
+    let run = written(&folder);
+    write_page(options, &folder, &trained, run.as_ref())?;
     unfinished.end();
     if options.json {
         return print(&metrics.line()?);
     }
     quantize::tell(options, inherited.as_deref(), &trained)?;
-    report.footer(&inventory, &trained, &folder, metrics.since.as_ref())
+    report.footer(&inventory, &trained, &folder, metrics.since.as_ref())?;
+    report.say(&leads::text(run.as_ref()))
 }
 
 /// Returns the seconds since `start`, as the run keeps them.
@@ -244,24 +247,26 @@ fn save(
     trained.classifier.backbone().threads().map(files, |file| file()).into_iter().collect()
 }
 
-/// Writes the run's page from what stands in its folder, or takes an earlier run's away.
-fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Result<(), Failure> {
-    if options.no_report {
-        return folder.remove(REPORT);
-    }
-    let run = match Run::open(folder.path()) {
-        Ok(run) => run,
-        // A run too large for a page is a run all the same.
-        Err(failure) => {
-            note(&format!("note: no {} was written: {}", REPORT, failure.message()));
-            return folder.remove(REPORT);
-        }
-    };
+/// Reads back what now stands in the run's folder. A run that is too large to be looked at is a run all the same.
+fn written(folder: &RunFolder) -> Option<Run> {
+    Run::open(folder.path())
+        .inspect_err(|failure| note(&format!("note: the run cannot be shown: {}", failure.message())))
+        .ok()
+}
+
+/// Writes the run's page, or takes an earlier run's away.
+fn write_page(
+    options: &Options,
+    folder: &RunFolder,
+    trained: &Trained,
+    run: Option<&Run>,
+) -> Result<(), Failure> {
+    let Some(run) = run.filter(|_| !options.no_report) else { return folder.remove(REPORT) };
     let mut heat = Heat::of(Some(&trained.classifier));
     let backbone = trained.classifier.backbone();
     folder.write(
         REPORT,
-        &page::html(&run, backbone.threads(), backbone.isa(), &mut |seen| {
+        &page::html(run, backbone.threads(), backbone.isa(), &mut |seen| {
             heat.jpeg(&seen.path, seen.predicted)
         })?,
     )

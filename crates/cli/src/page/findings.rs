@@ -1,10 +1,11 @@
 //! What stands out, in a few sentences: where somebody who has a minute should look.
 
-use super::escape::name;
+use super::escape::{escape, name};
 use super::figure::percent;
 use crate::run::Run;
 use crate::run::confusion::Confusion;
 use crate::run::figure::Figure;
+use crate::run::leads::{Lead, leads};
 use crate::run::metrics::Int8;
 use crate::terminal::wording::counted;
 
@@ -14,6 +15,8 @@ const UNEVEN: u64 = 3;
 const GAP: f64 = 0.05;
 /// Fewer validation photos than this leave an accuracy uncertain.
 const FEW: usize = 100;
+/// Ways to better results that are told: more are not tried.
+const MOST_LEADS: usize = 4;
 
 /// Returns the section's content; `None` if nothing stands out.
 pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabels: usize) -> Option<String> {
@@ -38,7 +41,22 @@ pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabel
         skipped(run),
     ];
     let items: String = found.into_iter().flatten().map(|text| format!("<li>{text}</li>")).collect();
-    (!items.is_empty()).then(|| format!("<ul class=\"card findings\">{items}</ul>"))
+    let found = (!items.is_empty()).then(|| format!("<ul class=\"card findings\">{items}</ul>"));
+    let helps = helps(run);
+    (found.is_some() || helps.is_some()).then(|| found.unwrap_or_default() + &helps.unwrap_or_default())
+}
+
+/// What would help most, with the commands to type.
+fn helps(run: &Run) -> Option<String> {
+    let item = |lead: &Lead| {
+        let command = lead.command.as_ref();
+        let command = command
+            .map_or_else(String::new, |command| format!("<pre><code>{}</code></pre>", escape(command)));
+        format!("<li>{}{command}</li>", escape(&lead.text))
+    };
+    let items: String = leads(run).iter().take(MOST_LEADS).map(item).collect();
+    (!items.is_empty())
+        .then(|| format!("<h3>What would help most</h3><ol class=\"card findings\">{items}</ol>"))
 }
 
 fn weakest(run: &Run, confusion: &Confusion) -> Option<String> {
@@ -69,7 +87,7 @@ fn gap(run: &Run, confusion: &Confusion) -> Option<String> {
     let val = confusion.right() as f64 / confusion.photos().max(1) as f64;
     let train = run.metrics.train_accuracy.map(f64::from).filter(|train| train - val > GAP)?;
     Some(format!(
-        "Training accuracy is {}, {:.0} points above validation: more photos help more than more epochs.",
+        "Training accuracy is {}, {:.0} points above validation.",
         percent(train),
         100.0 * (train - val)
     ))

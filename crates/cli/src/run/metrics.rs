@@ -183,6 +183,11 @@ pub(crate) struct Photos {
     pub(crate) cached: u64,
     #[serde(deserialize_with = "spare")]
     pub(crate) skipped: u64,
+    /// Photos whose file is there more than once, and those of them of which one is learned from and one is not.
+    #[serde(deserialize_with = "spare")]
+    pub(crate) copies: u64,
+    #[serde(deserialize_with = "spare")]
+    pub(crate) copies_apart: u64,
 }
 
 /// A photo that was left out, and why.

@@ -2,12 +2,14 @@
 
 pub(crate) mod arguments;
 pub(crate) mod begun;
+mod command_line;
 pub(crate) mod confusion;
 pub(crate) mod figure;
 pub(crate) mod files;
 pub(crate) mod finished;
 pub(crate) mod folder;
 pub(crate) mod history;
+pub(crate) mod leads;
 pub(crate) mod left_out;
 pub(crate) mod metrics;
 pub(crate) mod predictions;

@@ -63,6 +63,8 @@ pub(super) fn metrics(
             read: photos.read as u64,
             cached: photos.cached as u64,
             skipped: photos.skipped.len() as u64,
+            copies: photos.twins.len() as u64,
+            copies_apart: photos.twins.iter().filter(|twin| twin.other_part).count() as u64,
         },
         skipped: photos.skipped.len() as u64,
         skipped_photos: photos.skipped.iter().map(skipped_row).collect(),

@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn say(&self, text: &str) -> Result<(), Failure> {
+    pub(super) fn say(&self, text: &str) -> Result<(), Failure> {
         if self.options.json { Ok(()) } else { print(text) }
     }
 

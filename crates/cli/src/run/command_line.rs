@@ -1,0 +1,110 @@
+//! A run's command line as it was typed, and the same with other options.
+
+use crate::terminal::wording::typed;
+
+/// Options that name what the run was written to or begun from; another run has its own.
+const OF_THE_RUN: [&str; 4] = ["--out", "-o", "--output", "--resume"];
+/// Options without a value.
+const FLAGS: [&str; 9] = [
+    "--strict",
+    "--no-cache",
+    "--head-only",
+    "--no-report",
+    "--json",
+    "--ema",
+    "--freeze-norm",
+    "--quiet",
+    "-q",
+];
+
+/// Words of a command line, each as one types it in a shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CommandLine(Vec<String>);
+
+impl CommandLine {
+    /// Takes the words of a command, which quotes hold together.
+    pub(crate) fn of(command: &str) -> Self {
+        let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+        for letter in command.chars() {
+            match letter {
+                ' ' if !quoted => words.push(std::mem::take(&mut word)),
+                '\'' => {
+                    quoted = !quoted;
+                    word.push(letter);
+                }
+                _ => word.push(letter),
+            }
+        }
+        words.push(word);
+        words.retain(|word| !word.is_empty());
+        Self(words)
+    }
+
+    /// Whether an option is among the words.
+    pub(crate) fn has(&self, option: &str) -> bool {
+        self.place(option).is_some()
+    }
+
+    /// The command with an option that has this value instead of its own, and no folder of an earlier run.
+    pub(crate) fn with(mut self, option: &str, value: Option<&str>) -> Self {
+        OF_THE_RUN.into_iter().chain([option]).for_each(|option| self.remove(option));
+        self.0.push(option.to_owned());
+        self.0.extend(value.map(|value| typed(value).into_owned()));
+        self
+    }
+
+    /// The command without an option.
+    pub(crate) fn without(mut self, option: &str) -> Self {
+        self.remove(option);
+        self
+    }
+
+    fn place(&self, option: &str) -> Option<usize> {
+        let is = |word: &String| {
+            word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        self.0.iter().position(is)
+    }
+
+    fn remove(&mut self, option: &str) {
+        while let Some(place) = self.place(option) {
+            let joined = self.0.remove(place).len() > option.len();
+            let value = self.0.get(place).is_some_and(|word| !word.starts_with('-'));
+            if !joined && value && !FLAGS.contains(&option) {
+                self.0.remove(place);
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_put_in_the_place_of_its_own() {
+        let line = CommandLine::of("icecap train 'my photos' --size 160 --out=run --seed 3 -q");
+        let with = |option, value| line.clone().with(option, Some(value)).to_string();
+        assert_eq!(with("--size", "224"), "icecap train 'my photos' --seed 3 -q --size 224");
+        assert_eq!(
+            with("--weights", "a b"),
+            "icecap train 'my photos' --size 160 --seed 3 -q --weights 'a b'"
+        );
+        assert!(line.has("--out") && line.has("--size") && !line.has("--si"));
+        assert_eq!(
+            line.clone().without("--size").to_string(),
+            "icecap train 'my photos' --out=run --seed 3 -q"
+        );
+        let quoted = CommandLine::of(r"icecap train 'it'\''s here' -o x");
+        assert_eq!(
+            quoted.with("--early-stop", None).to_string(),
+            r"icecap train 'it'\''s here' --early-stop"
+        );
+    }
+}
