@@ -2,6 +2,7 @@
 
 mod arguments;
 mod augment;
+mod copies;
 mod epoch_table;
 mod metrics;
 mod options;
@@ -148,9 +149,14 @@ struct Photos {
 
 /// Finds the photos and deals them out to training and validation.
 fn photos(options: &Options) -> Result<Photos, Failure> {
-    let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
+    let by_copies = options.group.as_deref() == Some(copies::DUPLICATES);
+    let rule = options.group.as_deref().filter(|_| !by_copies);
+    let rule: Option<GroupRule> = rule.map(str::parse).transpose()?;
     let inventory = options.dataset.scan(options.folder(), options.val.as_deref());
-    let inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
+    let mut inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
+    if by_copies {
+        inventory.groups = copies::groups(options, &inventory)?;
+    }
     if options.val_split.is_some() && inventory.val.is_some() {
         note("note: --val-split is not used: there are validation photos, and no others are held back");
     }

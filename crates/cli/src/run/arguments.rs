@@ -80,6 +80,8 @@ pub(crate) struct Basis {
     pub(crate) unfreeze: Option<String>,
     /// Missing in runs of builds that knew f32 alone.
     pub(crate) precision: Option<String>,
+    /// What kept photos together; missing where nothing did.
+    pub(crate) group: Option<String>,
     pub(crate) seed: u64,
     pub(crate) val_split: f64,
 }

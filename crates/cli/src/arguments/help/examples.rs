@@ -66,7 +66,9 @@ Examples:
 const CHECK: &str = "\
 Examples:
   icecap check photos
-      what cannot be read, is odd, is there twice, or stands in training and in validation
+      what cannot be read, is odd, is there twice or mislabeled, or stands in training and in validation
+  icecap check photos --write-exclude leave.csv
+      of copies all but one, as a list that `icecap train photos --exclude leave.csv` leaves out
   icecap check photos --json --strict
       the same for a program, with exit code 3 if something is an error";
 

@@ -27,7 +27,7 @@ pub(crate) struct Options {
     pub(super) begun: Option<Begun>,
     /// Earlier run to go on from: photos keep the part that they had in it, and its model is tried beside the new one. Its
     /// weights, size and resize rule are taken if none are named
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["folds", "group"])]
+    #[arg(long, value_name = "RUN", conflicts_with = "folds")]
     pub(super) since: Option<PathBuf>,
     #[command(flatten)]
     pub(super) dataset: DatasetOptions,
@@ -46,9 +46,9 @@ pub(crate) struct Options {
     /// validation photos
     #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = folds)]
     pub(super) folds: Option<u32>,
-    /// Keep photos together that are not independent: those whose path below the class folder gives the same first
-    /// capture group (or match), as in '^(cow-[0-9]+)_'
-    #[arg(long, value_name = "REGEX")]
+    /// Keep photos together that are not independent, on one side of every split: those whose path below the class folder
+    /// gives the same first capture group (or match), as in '^(cow-[0-9]+)_', or `duplicates`: copies, as `check` finds them
+    #[arg(long, value_name = "REGEX|duplicates")]
     pub(super) group: Option<String>,
     /// Folder for the model and everything else about the run [default: icecap-run, icecap-run-2, …]
     #[arg(short, long, alias = "output", value_name = "RUN")]

@@ -19,6 +19,7 @@ use icecap::advanced::graph::UnknownPrecision;
 use icecap::advanced::kernels::jpeg::Dct;
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 
+use super::copies::DUPLICATES;
 use super::options::Options;
 use crate::options::input_size::InputSize;
 use crate::run::arguments::Basis;
@@ -50,7 +51,9 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, ema, size, resize, dct, precision, hidden, unfreeze, .. } = Basis::read(&run)?;
+    let Basis { weights, ema, size, resize, dct, precision, hidden, unfreeze, group, .. } =
+        Basis::read(&run)?;
+    group_of(&mut options, group)?;
     if let (Some(units), None) = (hidden, options.training.hidden) {
         note(&format!(
             "note: the head of {} has a hidden layer of {}, and the new one has none; --hidden {units} gives it one",
@@ -83,6 +86,20 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
         options.input.dct = Some(dct.map_err(Error::from)?);
     }
     Ok(options)
+}
+
+/// Takes over that copies stay together. A rule on paths is of no use here: the photos have their parts.
+fn group_of(options: &mut Options, group: Option<String>) -> Result<(), Failure> {
+    match options.group.as_deref() {
+        Some(rule) if rule != DUPLICATES => {
+            let message = "--group cannot be a rule where --since names a run: its photos keep the part that they had; \
+                           only --group duplicates can be given";
+            return Err(Failure::new(Code::Arguments, message));
+        }
+        Some(_) => {}
+        None => options.group = group.filter(|group| group == DUPLICATES),
+    }
+    Ok(())
 }
 
 /// Returns the folder of the run that is named, by itself or by its model.
