@@ -232,8 +232,8 @@ fn drawn_photos_of_one_kind_are_no_copies_and_their_copies_are_found() {
     let mut copies = Copies::new();
     for (class, name) in textures::CLASSES.iter().enumerate() {
         for index in 0..40 {
-            let rgb = textures::draw(7, class, index, 128);
-            copies.add(name, &Image { rgb, width: 128, height: 128 }, 4);
+            let rgb = textures::draw(7, class, index, 224);
+            copies.add(name, &Image { rgb, width: 224, height: 224 }, 4);
         }
     }
     let outcome = copies.checked(&Backbone::starter(Settings::default()).unwrap(), None);

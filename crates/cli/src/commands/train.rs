@@ -26,10 +26,10 @@ use crate::page::{self, Heat};
 use crate::photos::skipped;
 use crate::run::Run;
 use crate::run::arguments::Arguments;
-use crate::run::files::{ARGUMENTS, HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
+use crate::run::files::{ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
 use crate::run::folder::RunFolder;
 use crate::run::metrics::Seconds;
-use crate::run::{history, left_out};
+use crate::run::{history, labels, left_out};
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
@@ -237,6 +237,12 @@ fn save(
         true => folder.remove(SKIPPED),
         false => folder.write(SKIPPED, &left_out::csv(skipped_photos)),
     };
+    let labels = || match &trained.doubted {
+        Some(doubted) => {
+            folder.write(LABELS, &labels::csv(&trained.train_set, doubted, trained.classifier.classes()))
+        }
+        None => folder.remove(LABELS),
+    };
     // For the first prediction. A cache that cannot be written is none.
     let packed = || {
         let store = cache_folder::packed().filter(|_| !options.no_cache && !options.head_only);
@@ -245,8 +251,8 @@ fn save(
         }
         Ok(())
     };
-    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 7] =
-        [&model, &split, &history, &arguments, &predictions, &skipped, &packed];
+    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 8] =
+        [&model, &split, &history, &arguments, &predictions, &skipped, &labels, &packed];
     trained.classifier.backbone().threads().map(files, |file| file()).into_iter().collect()
 }
 

@@ -38,6 +38,6 @@ pub(super) fn doubted(
     let judged = judge(compute, &some, classes, &options, Folds { fold_of: &fold_of, count })?;
     let labels: Vec<u32> = judged.rows.iter().map(|&row| some.labels()[row]).collect();
     let temperature = temperature(&judged.logits, &labels, classes)?;
-    let doubted = doubted_labels(&judged, some.labels(), classes, temperature);
+    let doubted = doubted_labels(&judged.rows, &judged.logits, some.labels(), classes, temperature);
     Ok(doubted.into_iter().map(|label| DoubtedLabel { row: kept[label.row], ..label }).collect())
 }

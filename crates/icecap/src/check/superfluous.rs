@@ -2,7 +2,8 @@
 //! can be believed.
 //!
 //! Photos are gone through by their worth: those of test first, then validation, then training, since what was tried stays
-//! comparable while what is learned from can spare a photo; within a part the largest first, then by path. A photo stays
+//! comparable while what is learned from can spare a photo; within a part the largest first, then those of shorter
+//! paths, since a copy is named `7 (1).jpg`, then by path. A photo stays
 //! unless one that is the same, or nearly the same, has stayed. So no two photos that stay are told as copies again.
 
 use std::collections::HashMap;
@@ -105,7 +106,7 @@ impl Checkup {
     }
 
     /// What photos are sorted by, the worthiest first.
-    fn worth(&self, photo: usize) -> (u8, std::cmp::Reverse<u64>, usize) {
+    fn worth(&self, photo: usize) -> (u8, std::cmp::Reverse<u64>, usize, usize) {
         let part = match self.survey.photos[photo].0 {
             Part::Test => 0,
             Part::Val => 1,
@@ -113,7 +114,8 @@ impl Checkup {
         };
         let size = |seen: &Seen| u64::from(seen.about.width) * u64::from(seen.about.height);
         let pixels = self.photos[photo].as_ref().map_or(0, size);
-        (part, std::cmp::Reverse(pixels), photo)
+        let path = &self.survey.photos[photo].1.path;
+        (part, std::cmp::Reverse(pixels), path.as_os_str().len(), photo)
     }
 }
 

@@ -63,17 +63,21 @@ impl Calibration {
         Ok(Self { temperature, photos: labels.len(), folds })
     }
 
-    /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that.
+    /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that; returns
+    /// what was said of them, too.
     pub(crate) fn by_folds(
         compute: Compute<'_>,
         set: &FeatureSet,
         classes: usize,
         options: &TrainOptions,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Unseen), Error> {
         let Some((k, fold_of)) = usable_folds(set, classes, FOLDS, EACH, options.seed) else {
-            return Ok(Self::NONE);
+            return Ok((Self::NONE, Unseen { rows: Vec::new(), logits: Vec::new(), folds: 0 }));
         };
         let some = Folds { fold_of: &fold_of, count: enough(set.photos(classes).iter().sum(), k) };
-        Self::of(&judge(compute, set, classes, options, some)?, set, classes)
+        let judged = judge(compute, set, classes, options, some)?;
+        let calibration = Self::of(&judged, set, classes)?;
+        let CrossValidation { folds, rows, logits } = judged;
+        Ok((calibration, Unseen { rows, logits, folds: folds.len() }))
     }
 }

@@ -8,7 +8,6 @@
 //! Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 70, 2021: the thresholds.
 //! The floor of 0.8 is ours; without it a weak net doubts a fifth of all labels.
 
-use crate::judge::cross_validation::CrossValidation;
 use crate::judge::metrics::probabilities;
 
 /// The least probability of another class for which a label is doubted.
@@ -39,34 +38,35 @@ impl DoubtedLabel {
     }
 }
 
-/// Returns the labels that are doubted by what heads on other folds say, the most doubted first. `labels` has the class of
-/// each row that the folds were made of, `temperature` is that of their logits.
+/// Returns the labels that are doubted by what heads on other folds say, the most doubted first. `rows` are the photos that
+/// were judged and `logits` what was said of them, `[rows, logits]`, whose temperature is `temperature`; `labels` has the class
+/// of every row, not only of these.
 ///
 /// # Panics
 /// If a row that was judged has no label, or one that is none of `classes`.
 #[must_use]
 pub fn doubted_labels(
-    judged: &CrossValidation,
+    rows: &[usize],
+    logits: &[f32],
     labels: &[u32],
     classes: usize,
     temperature: f32,
 ) -> Vec<DoubtedLabel> {
     let width = if classes == 2 { 1 } else { classes };
-    let said: Vec<Vec<f32>> = judged
-        .logits
+    let said: Vec<Vec<f32>> = logits
         .chunks_exact(width)
         .map(|logits| probabilities(&logits.iter().map(|logit| logit / temperature).collect::<Vec<_>>()))
         .collect();
     let given = |row: usize| labels[row] as usize;
     let (mut sums, mut counts) = (vec![0.0f64; classes], vec![0usize; classes]);
-    for (&row, said) in judged.rows.iter().zip(&said) {
+    for (&row, said) in rows.iter().zip(&said) {
         sums[given(row)] += f64::from(said[given(row)]);
         counts[given(row)] += 1;
     }
     let sure: Vec<f32> =
         sums.iter().zip(counts).map(|(sum, count)| (sum / count.max(1) as f64) as f32).collect();
     let mut doubted: Vec<DoubtedLabel> = Vec::new();
-    for (&row, said) in judged.rows.iter().zip(&said) {
+    for (&row, said) in rows.iter().zip(&said) {
         // Above one half there is one such class at most.
         let other = |&class: &usize| class != given(row) && said[class] >= sure[class].max(POSSIBLE);
         doubted.extend((0..classes).find(other).map(|likely| DoubtedLabel {
@@ -86,33 +86,33 @@ pub fn doubted_labels(
 mod tests {
     use super::*;
 
-    fn judged(logits: &[f32], width: usize) -> CrossValidation {
-        let rows = (0..logits.len() / width).collect();
-        CrossValidation { folds: Vec::new(), rows, logits: logits.to_vec() }
+    fn doubted(logits: &[f32], labels: &[u32], classes: usize, temperature: f32) -> Vec<DoubtedLabel> {
+        let rows: Vec<usize> = (0..labels.len()).collect();
+        doubted_labels(&rows, logits, labels, classes, temperature)
     }
 
     #[test]
     fn a_label_is_doubted_where_another_class_is_as_sure_as_its_own_photos() {
         // One logit, for class 1: 0.98, 0.95, 0.88, 0.02 and 0.62.
-        let said = judged(&[4.0, 3.0, 2.0, -4.0, 0.5], 1);
-        let doubted = doubted_labels(&said, &[0, 1, 0, 1, 0], 2, 1.0);
+        let said = [4.0, 3.0, 2.0, -4.0, 0.5];
+        let labels = doubted(&said, &[0, 1, 0, 1, 0], 2, 1.0);
         // Photos of class 1 are given it with 0.49 on the mean, those of class 0 theirs with 0.17: the floor decides.
-        assert_eq!(doubted.iter().map(|label| label.row).collect::<Vec<_>>(), [0, 3, 2]);
-        assert!(doubted[0].is_likely_wrong() && !doubted[2].is_likely_wrong());
-        assert_eq!((doubted[1].given, doubted[1].likely), (1, 0));
+        assert_eq!(labels.iter().map(|label| label.row).collect::<Vec<_>>(), [0, 3, 2]);
+        assert!(labels[0].is_likely_wrong() && !labels[2].is_likely_wrong());
+        assert_eq!((labels[1].given, labels[1].likely), (1, 0));
         // Tempered, nobody is so sure.
-        assert!(doubted_labels(&said, &[0, 1, 0, 1, 0], 2, 4.0).is_empty());
+        assert!(doubted(&said, &[0, 1, 0, 1, 0], 2, 4.0).is_empty());
     }
 
     #[test]
     fn what_is_sure_is_measured_class_by_class() {
         // Photos of class 2 are given it with 0.99 each, so 0.9 for it does not make a photo of class 0 one of them.
         let logits = [0.0, 0.0, 6.0, 0.0, 0.0, 6.0, 0.0, -9.0, 2.2, 6.0, 0.0, 0.0];
-        let doubted = doubted_labels(&judged(&logits, 3), &[2, 2, 0, 0], 3, 1.0);
-        assert!(doubted.is_empty(), "{doubted:?}");
+        let labels = doubted(&logits, &[2, 2, 0, 0], 3, 1.0);
+        assert!(labels.is_empty(), "{labels:?}");
         // Those of class 1 are given it with 0.5.
         let logits = [0.0, 0.7, 0.0, 0.0, 0.7, 0.0, 0.0, 2.9, -9.0];
-        let doubted = doubted_labels(&judged(&logits, 3), &[1, 1, 0], 3, 1.0);
-        assert_eq!((doubted.len(), doubted[0].likely), (1, 1));
+        let labels = doubted(&logits, &[1, 1, 0], 3, 1.0);
+        assert_eq!((labels.len(), labels[0].likely), (1, 1));
     }
 }

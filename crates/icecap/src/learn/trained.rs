@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::judge::assessment::Assessment;
 use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::CrossValidation;
+use crate::judge::doubted_labels::DoubtedLabel;
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::Settled;
 use crate::learn::course::Epoch;
@@ -69,6 +70,10 @@ pub struct Trained {
     pub validation: Option<Assessment>,
     /// The cross-validation on the training photos; `None` if it was not asked for.
     pub folds: Option<CrossValidation>,
+    /// Labels of training photos that are probably wrong, by heads on other folds that have not learned from them: the row is
+    /// the photo's place in `train_set`. Of many photos some are judged; `None` if none were, for want of photos or since
+    /// the net was tuned.
+    pub doubted: Option<Vec<DoubtedLabel>>,
     /// Loss and accuracy on the test photos, which had no part in the training; `None` if there are none.
     pub test: Option<Metrics>,
     /// The photos that were learned from.

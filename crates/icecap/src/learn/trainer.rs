@@ -10,15 +10,17 @@ use icecap_graph::Precision;
 use crate::error::Error;
 use crate::judge::assessment::Assessment;
 use crate::judge::calibration::Calibration;
-use crate::judge::cross_validation::{CrossValidation, cross_validate};
+use crate::judge::cross_validation::CrossValidation;
+use crate::judge::doubted_labels::DoubtedLabel;
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::{Settled, settle};
-use crate::learn::compute::{Compute, Pulse};
+use crate::learn::compute::Compute;
 use crate::learn::course::{Epoch, Listener};
 use crate::learn::dataset::{Dataset, by_groups};
 use crate::learn::fine_tuned::{FineTuned, Verdict};
 use crate::learn::fit::{self, Fit, fit};
-use crate::learn::options::{Solver, TrainOptions};
+use crate::learn::judged::{By, Judged};
+use crate::learn::options::TrainOptions;
 use crate::learn::photo_features::Photos;
 use crate::learn::reading::Reading;
 use crate::learn::tap_rows::TapRows;
@@ -158,8 +160,7 @@ impl Trainer {
         let photos = reading.photos(dataset, rows.as_ref(), event)?;
         let features_time = started.elapsed();
 
-        let started = Instant::now();
-        let classes = dataset.classes.len();
+        let (started, classes) = (Instant::now(), dataset.classes.len());
         let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, classes, event)?;
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
@@ -175,7 +176,7 @@ impl Trainer {
             // It is stopped anyway, whatever the answer.
             let _ = event(Event::Unfinished(&alone()?));
         }
-        let Ended { photos, fitted, tuned, last, folds, calibration, folds_time } = ended?;
+        let Ended { photos, fitted, tuned, last, folds, calibration, doubted, folds_time } = ended?;
         let (backbone, head) = last.unwrap_or((self.backbone.clone(), head));
         let (val, test) = (&photos.val.features, &photos.test.features);
         let test = if test.is_empty() { None } else { Some(head.evaluate(backbone.isa(), test)?) };
@@ -195,6 +196,7 @@ impl Trainer {
             calibration,
             validation,
             folds,
+            doubted,
             test,
             train_set: photos.train,
             val_set: photos.val,
@@ -272,12 +274,19 @@ impl Trainer {
         }
         let started = Instant::now();
         let pulse = || event(Event::Pulse);
-        let (last, (folds, calibration)) = match last {
-            Some((backbone, head, calibration)) => (Some((backbone, head)), (None, calibration)),
-            None => (None, self.judged(&photos, second, &pulse)?),
+        let (last, judged) = match last {
+            Some((backbone, head, calibration)) => (Some((backbone, head)), Judged::tuned(calibration)),
+            None => {
+                let compute =
+                    Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse: &pulse };
+                let Second { classes, settled, done, .. } = *second;
+                let by = By { options: &self.options, folds: self.folds, settled, done };
+                (None, Judged::of(compute, &photos, classes, &by)?)
+            }
         };
+        let Judged { folds, calibration, doubted } = judged;
         let folds_time = started.elapsed();
-        Ok(Ended { photos, fitted, tuned, last, folds, calibration, folds_time })
+        Ok(Ended { photos, fitted, tuned, last, folds, calibration, doubted, folds_time })
     }
 
     /// What cannot be tuned is said before the work.
@@ -317,39 +326,6 @@ impl Trainer {
         }
     }
 
-    /// The training photos by folds, if that was asked for, and the temperature that they ask for.
-    fn judged(
-        &self,
-        photos: &Photos,
-        second: &Second<'_>,
-        pulse: Pulse<'_>,
-    ) -> Result<(Option<CrossValidation>, Calibration), Error> {
-        let (train, classes) = (photos.learned(), second.classes);
-        let compute = Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse };
-        // Each fold settles for itself what was left open: what is reported of it had no part in that.
-        let folds = self.folds.map(|k| cross_validate(compute, train, classes, &self.options, k));
-        let folds = folds.transpose()?;
-        if let Some(unseen) = &second.settled.unseen
-            && let Some(calibration) = Calibration::of_unseen(unseen, train, classes)?
-        {
-            return Ok((folds, calibration));
-        }
-        let chosen = match &self.options.solver {
-            Solver::Steps(steps) => steps.early_stopping.is_some() || second.settled.course.is_some(),
-            Solver::Lbfgs { l2 } => l2.is_none(),
-        };
-        let calibration = match &folds {
-            // Where nothing was chosen, their heads are like the one that was trained; else their logits can be of
-            // another size, and say nothing of its temperature.
-            Some(folds) if !chosen => Calibration::of(folds, train, classes)?,
-            _ => {
-                let same = second.done.clone().with_steps(|steps| steps.early_stopping = None);
-                Calibration::by_folds(compute, train, classes, &same)?
-            }
-        };
-        Ok((folds, calibration))
-    }
-
     /// How the photos are read.
     fn reading(&self) -> Reading<'_> {
         Reading {
@@ -374,6 +350,7 @@ struct Ended {
     last: Option<(Backbone, Head)>,
     folds: Option<CrossValidation>,
     calibration: Calibration,
+    doubted: Option<Vec<DoubtedLabel>>,
     folds_time: Duration,
 }
 

@@ -60,9 +60,11 @@ fn row(checkup: &Checkup, names: &Names, leave: &Superfluous) -> [String; 3] {
     match leave.why {
         Why::Copy { kept, identical } => {
             let what = if identical { "the same file" } else { "nearly the same photo" };
+            let shorter = name(kept).len() < name(photo).len();
             let why = match (part(photo) == part(kept), larger(checkup, kept, photo)) {
                 (false, _) => format!("stays, since it is in {}", part(kept)),
                 (true, true) => "stays, since it is larger".to_owned(),
+                (true, false) if shorter => "stays, since its name is shorter".to_owned(),
                 (true, false) => "stays, since it comes first".to_owned(),
             };
             [name(photo), name(kept), format!("{what}; the other {why}")]
