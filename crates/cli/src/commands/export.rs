@@ -219,8 +219,8 @@ impl Options {
             }
             taken.push(place);
         }
-        let named = outputs.iter().filter(|output| output.named);
-        named.map(|output| self.overwrite.check(&output.path)).collect()
+        let mut named = outputs.iter().filter(|output| output.named);
+        named.try_for_each(|output| self.overwrite.check(&output.path))
     }
 }
 
