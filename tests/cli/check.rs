@@ -308,7 +308,6 @@ fn copies_leave_by_a_list_that_is_read_back_and_no_file_is_replaced_unasked() {
     assert_eq!(fs::read_to_string(place.path("more.csv")).unwrap().lines().count(), 12);
     place.each_fails(&[
         (&["check", "photos", "--write-exclude", "leave.csv"], 5, "leave.csv: is there already"),
-        (&["check", "photos", "--force"], 2, "--write-exclude"),
         (&["check", "photos", "--similar", "7"], 2, "use a likeness from 0.4 to 1"),
         (&["check", "photos", "--similar", "much"], 2, "use a likeness from 0.4 to 1"),
     ]);

@@ -33,12 +33,7 @@ impl Image {
     }
 
     /// Another image, whose pixel at a place is that of this one at another.
-    fn from_places(
-        &self,
-        width: usize,
-        height: usize,
-        from: impl Fn(usize, usize) -> (usize, usize),
-    ) -> Self {
+    fn rearranged(&self, width: usize, height: usize, from: impl Fn(usize, usize) -> (usize, usize)) -> Self {
         let at = |place: usize| {
             let (x, y) = from(place % width, place / width);
             self.rgb[(y * self.width + x) * 3..][..3].to_vec()
@@ -47,21 +42,21 @@ impl Image {
     }
 
     fn mirrored(&self) -> Self {
-        self.from_places(self.width, self.height, |x, y| (self.width - 1 - x, y))
+        self.rearranged(self.width, self.height, |x, y| (self.width - 1 - x, y))
     }
 
     /// Without a tenth of its columns and rows, taken off where the stream says.
     fn cropped(&self, stream: &mut Stream) -> Self {
         let off = [self.width / 10, self.height / 10];
         let [left, top] = off.map(|most| stream.below(most as u32 + 1) as usize);
-        self.from_places(self.width - off[0], self.height - off[1], |x, y| (x + left, y + top))
+        self.rearranged(self.width - off[0], self.height - off[1], |x, y| (x + left, y + top))
     }
 
     fn halved(&self) -> Self {
         let quarters = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| {
             let last = (self.width - 1, self.height - 1);
             let from = |x: usize, y: usize| ((2 * x + dx).min(last.0), (2 * y + dy).min(last.1));
-            self.from_places((self.width / 2).max(1), (self.height / 2).max(1), from)
+            self.rearranged((self.width / 2).max(1), (self.height / 2).max(1), from)
         });
         let mean =
             |at: usize| (quarters.iter().map(|quarter| u32::from(quarter.rgb[at])).sum::<u32>() / 4) as u8;

@@ -14,9 +14,11 @@ use icecap::model::Columns;
 use icecap::{Predictor, Source};
 
 use crate::options::model::ModelOptions;
+use crate::options::overwrite::OverwriteOption;
 use crate::options::photo::PhotoOptions;
 use crate::options::row_format::Format;
 use crate::photos::skipped;
+use crate::run::learned::Learned;
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
@@ -56,6 +58,8 @@ pub(crate) struct Options {
     /// File for the rows, instead of standard output
     #[arg(short, long, alias = "output", value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
     /// Take features from the cache and keep them there
     #[arg(long)]
     cache: bool,
@@ -72,6 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Some(format) => format,
         None => Format::of_file(options.out.as_deref())?,
     };
+    options.out.iter().try_for_each(|file| options.overwrite.check(file))?;
     let photos = Photos::new(&options.paths)?;
     let classifier = options.model.within(options.photo.limits()).open()?;
     let columns = Columns {
@@ -81,11 +86,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         labels: classifier.head().is_multi_label(),
     };
     let views = if options.tta { Views::Mirrored } else { Views::Plain };
-    let heatmaps = options.heatmaps.open(&classifier)?;
+    let heatmaps = options.heatmaps.open(&classifier, options.overwrite)?;
     let cache = if options.cache { cache_folder::open() } else { None };
     let work = Work {
         predictor: classifier.predictor()?.with_cache(cache.clone()).with_views(views),
         rows: Rows::new(format, classifier.classes(), columns),
+        learned: Learned::beside(&options.model.model),
         heatmaps,
         // Rows on a terminal are progress enough.
         progress: photos
@@ -99,6 +105,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => work.into_standard_output()?,
     };
     cache_folder::tell(cache.as_ref());
+    if tally.learned > 0 {
+        note(&format!(
+            "note: the model has learned from {} of these {}, by the split.csv beside it; it does better on them than on others",
+            tally.learned,
+            counted(tally.photos, "photo")
+        ));
+    }
     if let Some(least) = options.reject_below {
         let (rejected, photos) = (tally.rejected, counted(tally.photos - tally.unreadable, "photo"));
         note(&format!("none of the classes: {rejected} of {photos}, whose best guess has less than {least}"));
@@ -119,8 +132,17 @@ fn probability(text: &str) -> Result<f32, String> {
 }
 
 fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
-    let Tally { photos, unreadable, labeled, right, rejected: _, over_limit, first_error, not_scanned } =
-        tally;
+    let Tally {
+        photos,
+        unreadable,
+        labeled,
+        right,
+        rejected: _,
+        learned: _,
+        over_limit,
+        first_error,
+        not_scanned,
+    } = tally;
     if photos == 0 {
         return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
     }
@@ -153,6 +175,7 @@ struct Work<'a> {
     photos: Photos,
     predictor: Predictor,
     rows: Rows<'a>,
+    learned: Learned,
     heatmaps: Option<Drawn<'a>>,
     progress: Option<Progress>,
 }
@@ -213,6 +236,7 @@ impl Work<'_> {
                 Some(heatmaps) => heatmaps.window(&paths, &predictions)?,
                 None => Vec::new(),
             };
+            tally.learned += paths.iter().filter(|path| self.learned.has(path)).count();
             let text = self.rows.window(&paths, &predictions, &drawn, &mut tally);
             if !write(&text)? {
                 return Ok(tally);

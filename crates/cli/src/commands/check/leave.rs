@@ -9,19 +9,13 @@ use icecap::check::{Checkup, Superfluous, Why};
 
 use super::names::Names;
 use super::options::Options;
-use crate::terminal::failure::{Code, Failure};
+use crate::terminal::failure::Failure;
 use crate::terminal::stderr::note;
 use crate::terminal::wording::{counted, plain_path};
 
 /// Refuses a file that is there, before the work rather than after it.
 pub(super) fn may_write(options: &Options) -> Result<(), Failure> {
-    match &options.write_exclude {
-        Some(file) if !options.force && file.symlink_metadata().is_ok() => Err(Failure::new(
-            Code::Path,
-            format!("{}: is there already; name another file, or replace it with --force", plain_path(file)),
-        )),
-        _ => Ok(()),
-    }
+    options.write_exclude.as_deref().map_or(Ok(()), |file| options.overwrite.check(file))
 }
 
 /// Writes the list, and tells how many photos stand on it. What `--exclude` left out stands on it, too, so that this one

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::options::dataset::DatasetOptions;
 use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::overwrite::OverwriteOption;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -28,9 +29,8 @@ pub(crate) struct Options {
     /// Write the photos that can leave, since a copy of them stays or has another label, to a CSV that --exclude takes
     #[arg(long, value_name = "FILE")]
     pub(super) write_exclude: Option<PathBuf>,
-    /// Replace the file of --write-exclude if it is there
-    #[arg(long, requires = "write_exclude")]
-    pub(super) force: bool,
+    #[command(flatten)]
+    pub(super) overwrite: OverwriteOption,
     /// Neither take features from the cache nor keep them there
     #[arg(long)]
     pub(super) no_cache: bool,

@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub(super) right: usize,
     /// Photos whose best guess is too improbable to be told as their class.
     pub(super) rejected: usize,
+    /// Photos that the model has learned from.
+    pub(super) learned: usize,
     /// Why the first unreadable photo is so, its path included.
     pub(super) first_error: Option<String>,
     /// Why a file or folder could not be looked into.
