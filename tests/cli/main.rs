@@ -28,6 +28,7 @@ mod int8;
 mod int8_told;
 mod network;
 mod opens;
+mod operating;
 mod people;
 mod predict;
 mod report;

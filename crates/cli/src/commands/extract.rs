@@ -34,7 +34,7 @@ pub(crate) struct Options {
     #[arg(required = true, value_name = "PATH")]
     photos: Vec<PathBuf>,
     /// The file to write, in the safetensors format
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
     /// Write whole feature maps [N, h, w, C] instead of pooled features [N, C]
     #[arg(long)]

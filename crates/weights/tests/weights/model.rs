@@ -59,6 +59,8 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
         },
         tool_version: "0.1.0".to_owned(),
         temperature: 1.0,
+        threshold: icecap_weights::DEFAULT_THRESHOLD,
+        novelty: None,
         data_fingerprint: "0123456789abcdef".to_owned(),
         training: BTreeMap::from([
             ("epochs".to_owned(), "10".to_owned()),

@@ -15,6 +15,7 @@ use icecap::{Backbone, Dataset, Event, Trained};
 use super::epoch_table;
 use super::options::Options;
 use super::since;
+use super::threshold;
 use super::tuning;
 use super::twins;
 use super::verdict;
@@ -339,7 +340,12 @@ impl<'a> Report<'a> {
             () => WHY,
         };
         let line = if why.is_empty() { "" } else { "\n" };
-        let mut text = format!("{line}{why}\n{}{}", verdict::text(trained), tuning::compared(trained));
+        let mut text = format!(
+            "{line}{why}\n{}{}{}",
+            verdict::text(trained),
+            threshold::text(trained),
+            tuning::compared(trained)
+        );
         text.extend(since.map(since::text));
         if let Some(test) = trained.test {
             text += &format!(

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE|NAME")]
     weights: PathBuf,
     /// The file to write
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
     /// The classes of its head, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line, as
     /// Teachable Machine's labels.txt; `@` takes the names that the file of weights states itself
