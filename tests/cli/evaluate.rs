@@ -51,7 +51,7 @@ fn what_was_trained_is_evaluated_and_predicts() {
         fs::rename(place.path(from), place.path(to)).unwrap();
     }
     place.draw("parts/test/red", "red", 2);
-    let run = place.icecap(&["train", "parts", "--out", "run"]).succeeds();
+    let run = place.icecap(&["train", "parts", "--out", "run", "--force"]).succeeds();
     assert!(run.stdout.contains("on 2 photos that had no part in the training"), "{}", run.stdout);
     assert!(run.stderr.contains("no photo of class 'blue' in test"), "{}", run.stderr);
     assert!(place.json("run/metrics.json")["test_accuracy"].is_number());

@@ -187,7 +187,7 @@ fn named_in_every_format(place: &Place) {
     assert!(csv.ends_with(",red,m/1.png,\n"), "{csv}");
     assert!(
         place
-            .icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--heatmap", "m"])
+            .icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--heatmap", "m", "--force"])
             .succeeds()
             .stdout
             .contains("m/1.png")

@@ -175,7 +175,7 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
         (
             &["predict", model, "photos", "--out", "rows.xlsx"],
             2,
-            ".xlsx; name a file with .csv, .jsonl or .txt",
+            ".xlsx; name a file with .csv, .json, .jsonl or .txt",
         ),
         (&["predict", "garbage", "photos"], 3, "garbage"),
         (&["predict", model, "nothing"], 3, "no photo"),
@@ -215,4 +215,24 @@ fn damage_to_a_model_is_told_also_where_its_net_is_in_the_cache() {
     std::fs::write(place.path("other.safetensors"), file).unwrap();
     let line = place.icecap(&["predict", "other.safetensors", "photos"]).fails(3).to_owned();
     assert!(line.contains("head_sha256"), "{line}");
+}
+
+#[test]
+fn photos_that_were_learned_from_are_told() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run"]).succeeds();
+    let told =
+        |model: &str, words: &[&str]| place.icecap(&[&["predict", model], words].concat()).succeeds().stderr;
+    let all = told("run/model.safetensors", &["photos"]);
+    assert!(
+        all.contains("note: the model has learned from 16 of these 20 photos, by the split.csv beside it"),
+        "{all}"
+    );
+    let heard = told("run/model.safetensors", &["photos", "--progress-json"]);
+    assert!(heard.contains("{\"note\":\"note: the model has learned from 16 of these 20 photos"), "{heard}");
+    place.draw("new", "red", 3);
+    assert!(!told("run/model.safetensors", &["new"]).contains("learned from"));
+    // A model that stands alone knows nothing of it.
+    fs::copy(place.path("run/model.safetensors"), place.path("alone.safetensors")).unwrap();
+    assert!(!told("alone.safetensors", &["photos"]).contains("learned from"));
 }

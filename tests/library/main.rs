@@ -14,6 +14,7 @@ mod int8;
 mod int8_golden;
 mod int8_plan;
 mod net;
+mod open_options;
 mod packed;
 mod tail;
 mod textures;

@@ -15,9 +15,11 @@ use icecap::model::Columns;
 use icecap::{Classifier, Predictor, Source};
 
 use crate::options::model::ModelOptions;
+use crate::options::overwrite::OverwriteOption;
 use crate::options::photo::PhotoOptions;
 use crate::options::row_format::Format;
 use crate::photos::skipped;
+use crate::run::learned::Learned;
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
@@ -73,6 +75,8 @@ pub(crate) struct Options {
     /// File for the rows, instead of standard output
     #[arg(short, long, alias = "output", value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
     /// Take features from the cache and keep them there
     #[arg(long)]
     cache: bool,
@@ -91,16 +95,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None if options.csv => Format::Csv,
         None => Format::of_file(options.out.as_deref())?,
     };
+    options.out.iter().try_for_each(|file| options.overwrite.check(file))?;
     let photos = Photos::new(&options.paths, options.files_from.as_deref())?;
     let classifier = options.model.within(options.photo.limits()).open()?;
-    if options.reject_novel.is_some() && classifier.novelty().is_none() {
-        let message = format!(
-            "{}: --reject-novel: the model keeps nothing that tells new photos, as those of older builds, of an import and of \
-             very few photos; train it anew, or leave the option out",
-            plain_path(&options.model.model)
-        );
-        return Err(Failure::new(Code::Content, message));
-    }
+    check_novelty(options, &classifier)?;
     let columns = Columns {
         top: usize::from(options.top),
         reject_below: options.reject_below,
@@ -111,11 +109,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         labels: classifier.head().is_multi_label(),
     };
     let views = if options.tta { Views::Mirrored } else { Views::Plain };
-    let heatmaps = options.heatmaps.open(&classifier)?;
+    let heatmaps = options.heatmaps.open(&classifier, options.overwrite)?;
     let cache = if options.cache { cache_folder::open() } else { None };
     let work = Work {
         predictor: classifier.predictor()?.with_cache(cache.clone()).with_views(views),
         rows: Rows::new(format, classifier.classes(), columns),
+        learned: Learned::beside(&options.model.model),
         heatmaps,
         // Rows on a terminal are progress enough.
         progress: photos
@@ -129,8 +128,28 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => work.into_standard_output()?,
     };
     cache_folder::tell(cache.as_ref());
+    if tally.learned > 0 {
+        note(&format!(
+            "note: the model has learned from {} of these {}, by the split.csv beside it; it does better on them than on others",
+            tally.learned,
+            counted(tally.photos, "photo")
+        ));
+    }
     tell_rejected(options, &classifier, &tally);
     judge(tally, options.strict)
+}
+
+/// Refuses to ask a model for what it does not keep.
+fn check_novelty(options: &Options, classifier: &Classifier) -> Result<(), Failure> {
+    if options.reject_novel.is_some() && classifier.novelty().is_none() {
+        let message = format!(
+            "{}: --reject-novel: the model keeps nothing that tells new photos, as those of older builds, of an import and of \
+             very few photos; train it anew, or leave the option out",
+            plain_path(&options.model.model)
+        );
+        return Err(Failure::new(Code::Content, message));
+    }
+    Ok(())
 }
 
 /// Says how many photos are none of the classes, and why.
@@ -202,6 +221,7 @@ struct Work<'a> {
     photos: Photos,
     predictor: Predictor,
     rows: Rows<'a>,
+    learned: Learned,
     heatmaps: Option<Drawn<'a>>,
     progress: Option<Progress>,
 }
@@ -263,6 +283,7 @@ impl Work<'_> {
                 Some(heatmaps) => heatmaps.window(&photos, &predictions)?,
                 None => Vec::new(),
             };
+            tally.learned += photos.iter().filter(|photo| self.learned.has(photo.path())).count();
             let text = self.rows.window(&photos, &predictions, &drawn, &mut tally);
             if !write(&text)? {
                 return Ok(tally);

@@ -2,7 +2,9 @@
 
 mod arguments;
 mod augment;
+mod config;
 mod epoch_table;
+mod heard;
 mod metrics;
 mod options;
 mod predictions;
@@ -57,10 +59,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let preprocessing = options.input.over(Preprocessing::for_training(&opened)?);
     seconds.weights = since_start(opening);
     let since = since.map(|since| since.open(&opened)).transpose()?;
-    let folder = RunFolder::create(options.out.as_deref())?;
-    if folder.file(MODEL).exists() {
-        note(&format!("note: replacing the run in {}", plain_path(folder.path())));
-    }
+    let folder = match (&options.begun, &options.out) {
+        (Some(_), Some(run)) => RunFolder::take_up(run)?,
+        (_, out) => RunFolder::create(out.as_deref(), options.overwrite)?,
+    };
     let cache = if options.no_cache { None } else { cache_folder::open() };
 
     let unfinished = Unfinished::begin(&folder, options, &dataset, &opened)?;
@@ -175,7 +177,7 @@ fn photos(options: &Options) -> Result<Photos, Failure> {
 
 /// `options`, completed by the runs that they name.
 pub(crate) fn taking_up(options: Options) -> Result<Options, Failure> {
-    since::taking_up(resume::taking_up(options)?)
+    since::taking_up(resume::taking_up(config::taking_up(options)?)?)
 }
 
 /// Returns which photos belong together, by the rule that is given or by a list's own column. A rule that is about no

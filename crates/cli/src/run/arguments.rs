@@ -13,7 +13,7 @@ use crate::terminal::did_you_mean;
 use crate::terminal::failure::Failure;
 
 /// The longest file that is read, in bytes: nobody's arguments come to that.
-pub(super) const MOST_BYTES: u64 = 1 << 20;
+pub(crate) const MOST_BYTES: u64 = 1 << 20;
 
 /// Everything that a run depends on, as three parts of one table.
 pub(crate) struct Arguments {

@@ -9,6 +9,7 @@ pub(crate) mod files;
 pub(crate) mod finished;
 pub(crate) mod folder;
 pub(crate) mod history;
+pub(crate) mod learned;
 pub(crate) mod left_out;
 pub(crate) mod metrics;
 pub(crate) mod novelty;

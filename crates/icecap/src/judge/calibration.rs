@@ -6,7 +6,7 @@ use crate::judge::cross_validation::{CrossValidation, Folds, judge};
 use crate::judge::temperature::temperature;
 use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::folds::{enough, usable_folds};
+use crate::learn::folds::{Unseen, enough, usable_folds};
 use crate::learn::options::TrainOptions;
 
 /// Folds to judge the training photos by.
@@ -39,10 +39,33 @@ impl Calibration {
     /// # Errors
     /// [`Error::Autograd`] if logits and labels do not fit.
     pub fn of(judged: &CrossValidation, set: &FeatureSet, classes: usize) -> Result<Self, Error> {
-        let labels: Vec<u32> = judged.rows.iter().map(|&row| set.labels()[row]).collect();
-        let temperature = temperature(&judged.logits, &labels, classes)?;
-        let (photos, folds) = (labels.len(), judged.folds.len());
-        Ok(Self { temperature, photos, folds, logits: judged.logits.clone(), labels })
+        Self::fitted(&judged.rows, &judged.logits, judged.folds.len(), set, classes)
+    }
+
+    /// Fits a temperature to the logits of some rows of `set` by heads that have not seen these; `None` if a fold of them may
+    /// have fewer photos of a class than it takes.
+    pub(crate) fn of_unseen(
+        unseen: &Unseen,
+        set: &FeatureSet,
+        classes: usize,
+    ) -> Result<Option<Self>, Error> {
+        let photos = set.photos(classes);
+        if photos.iter().any(|&photos| photos > 0 && photos < FOLDS * EACH) {
+            return Ok(None);
+        }
+        Self::fitted(&unseen.rows, &unseen.logits, unseen.folds, set, classes).map(Some)
+    }
+
+    fn fitted(
+        rows: &[usize],
+        logits: &[f32],
+        folds: usize,
+        set: &FeatureSet,
+        classes: usize,
+    ) -> Result<Self, Error> {
+        let labels: Vec<u32> = rows.iter().map(|&row| set.labels()[row]).collect();
+        let temperature = temperature(logits, &labels, classes)?;
+        Ok(Self { temperature, photos: labels.len(), folds, logits: logits.to_vec(), labels })
     }
 
     /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that.

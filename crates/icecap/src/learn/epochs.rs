@@ -17,6 +17,15 @@ impl Epochs {
     /// Fewer passes than this waste photos that there are.
     const LEAST: u32 = 10;
 
+    /// Returns the number, if it is not left to the photos.
+    #[must_use]
+    pub fn fixed(self) -> Option<u32> {
+        match self {
+            Self::Fixed(epochs) => Some(epochs),
+            Self::Auto => None,
+        }
+    }
+
     /// Returns how often a training goes over so many photos in steps of `batch` photos: if that is left to the photos, 10
     /// times, or as often as makes 300 steps.
     #[must_use]

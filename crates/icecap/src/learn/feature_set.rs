@@ -69,6 +69,11 @@ impl FeatureSet {
         self.plain.as_ref().is_none_or(|plain| plain[row])
     }
 
+    /// Whether there are further views of photos.
+    pub(crate) fn has_views(&self) -> bool {
+        self.plain.as_ref().is_some_and(|plain| !plain.iter().all(|plain| *plain))
+    }
+
     /// Those of `rows` that are photos as they are.
     pub(crate) fn plain_of(&self, rows: impl IntoIterator<Item = usize>) -> Vec<usize> {
         rows.into_iter().filter(|&row| self.is_plain(row)).collect()

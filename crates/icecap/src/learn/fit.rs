@@ -6,6 +6,7 @@ use icecap_kernels::{Isa, Tensor};
 
 use crate::error::Error;
 use crate::judge::metrics::Metrics;
+use crate::learn::compute::Compute;
 use crate::learn::course::{Course, Draws, Epoch, Learner, Listener, Passed, Rates, Step, Went};
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::options::{Solver, TrainOptions};
@@ -71,6 +72,23 @@ pub(crate) fn fit(
             problem.epochs(head, steps, listener)
         }
     }
+}
+
+/// Trains `head` in steps and returns how good it is on `held` after each epoch; early stopping goes by that, too.
+pub(crate) fn held_metrics(
+    head: &mut Head,
+    compute: Compute<'_>,
+    train: &FeatureSet,
+    held: &FeatureSet,
+    options: &TrainOptions,
+) -> Result<Vec<Metrics>, Error> {
+    let Some(steps) = options.steps() else { return Ok(Vec::new()) };
+    let targets = ClassWeights::of(options, train, head);
+    let photos = Photos { train, validation: held };
+    let problem =
+        Problem { isa: compute.isa, photos, slice: Some(held), options, targets: targets.targets() };
+    let fit = problem.epochs(head, steps, Listener::Pulse(compute.pulse))?;
+    Ok(fit.history.iter().filter_map(|epoch| epoch.watched).collect())
 }
 
 /// The photos without the slice that early stopping goes by, and that slice.

@@ -27,6 +27,51 @@ pub(crate) fn enough(photos: usize, k: usize) -> usize {
     ENOUGH.div_ceil((photos / k).max(1)).min(k)
 }
 
+/// What heads said of photos that they had not seen.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unseen {
+    /// The photos, by their row in the training set.
+    pub(crate) rows: Vec<usize>,
+    /// The logits of these photos, `[rows, logits]`.
+    pub(crate) logits: Vec<f32>,
+    /// How many folds the photos are of.
+    pub(crate) folds: usize,
+}
+
+/// Losses of several candidates on the same folds, beside each other.
+pub(crate) struct Spread {
+    /// The mean loss of each candidate.
+    pub(crate) means: Vec<f64>,
+    /// The standard error of how much each is worse than the best.
+    pub(crate) errors: Vec<f64>,
+    /// The candidate of the least mean.
+    pub(crate) best: usize,
+}
+
+impl Spread {
+    /// Compares candidates, of which each has a loss on each fold. An infinite loss makes an infinite mean.
+    pub(crate) fn of(losses: &[Vec<f64>]) -> Self {
+        let folds = losses.first().map_or(1, Vec::len) as f64;
+        let means: Vec<f64> = losses.iter().map(|of| of.iter().sum::<f64>() / folds).collect();
+        let best = (0..means.len()).fold(0, |best, next| if means[next] < means[best] { next } else { best });
+        let error = |index: usize| {
+            let worse = means[index] - means[best];
+            if !worse.is_finite() {
+                return 0.0;
+            }
+            let fold = losses[index].iter().zip(&losses[best]).map(|(of, best)| of - best - worse);
+            (fold.map(|away| away * away).sum::<f64>() / (folds - 1.0) / folds).sqrt()
+        };
+        let errors = (0..means.len()).map(error).collect();
+        Self { means, errors, best }
+    }
+
+    /// Whether folds cannot tell a candidate from the best one.
+    pub(crate) fn is_as_good(&self, index: usize) -> bool {
+        self.means[index] <= self.means[self.best] + self.errors[index]
+    }
+}
+
 /// Does each task on a thread; the results in the order of the tasks. Once the pulse breaks, none is begun any more: what
 /// a task does before it first asks would add up over many.
 pub(crate) fn each<R: Send>(
@@ -50,6 +95,14 @@ mod tests {
     #[test]
     fn many_photos_need_not_all_be_judged() {
         assert_eq!([10, 245, 2500, 5000, 20_000].map(|photos| enough(photos, 5)), [5, 5, 4, 2, 1]);
+    }
+
+    #[test]
+    fn the_best_is_told_from_others_by_the_folds_that_they_share() {
+        let spread = Spread::of(&[vec![1.0, 2.0], vec![0.9, 1.9], vec![0.5, 2.4], vec![f64::INFINITY, 1.0]]);
+        assert_eq!(spread.best, 1);
+        assert!([false, true, true, false].into_iter().eq((0..4).map(|index| spread.is_as_good(index))));
+        assert!(spread.errors[0] < 1e-12 && (spread.errors[2] - 0.45).abs() < 1e-12);
     }
 
     #[test]

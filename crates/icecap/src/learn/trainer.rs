@@ -15,14 +15,12 @@ use crate::learn::auto_options::{Settled, settle};
 use crate::learn::compute::{Compute, Pulse};
 use crate::learn::course::{Epoch, Listener};
 use crate::learn::dataset::{Dataset, by_groups};
-use crate::learn::feature_set::FeatureSet;
 use crate::learn::fine_tuned::{FineTuned, Verdict};
 use crate::learn::finishing::{Finished, Finishing, Sought};
 use crate::learn::fit::{self, Fit, fit};
 use crate::learn::options::{Solver, TrainOptions};
 use crate::learn::photo_features::Photos;
 use crate::learn::reading::Reading;
-use crate::learn::steps::Rate;
 use crate::learn::tap_rows::TapRows;
 use crate::learn::trained::{Event, Trained};
 use crate::learn::tuned_net::TunedNet;
@@ -54,6 +52,7 @@ struct Second<'a> {
     rows: Option<&'a TapRows<'a>>,
     classes: usize,
     done: &'a TrainOptions,
+    settled: &'a Settled,
     event: Listening<'a>,
 }
 
@@ -180,7 +179,7 @@ impl Trainer {
         let provenance = provenance(dataset, &photos, &done, kept);
         let alone =
             || Classifier::from_head(&self.backbone, self.preprocessing, head.clone(), provenance.clone());
-        let phase = Second { rows: rows.as_ref(), classes, done: &done, event };
+        let phase = Second { rows: rows.as_ref(), classes, done: &done, settled: &settled, event };
         let ended = fitted.and_then(|fitted| self.end(photos, &head, fitted, &phase));
         if let (Err(Error::Stopped), true) = (&ended, epochs > 0) {
             // It is stopped anyway, whatever the answer.
@@ -245,7 +244,7 @@ impl Trainer {
         mut fitted: Fit,
         second: &Second<'_>,
     ) -> Result<Ended, Error> {
-        let &Second { rows, classes, done, event } = second;
+        let &Second { rows, classes, done, event, .. } = second;
         let started = Instant::now();
         let (mut last, mut tuned) = (None, None);
         if let (Some(rows), Some(tuning)) = (rows, &done.tuning) {
@@ -285,7 +284,7 @@ impl Trainer {
         let pulse = || event(Event::Pulse);
         let (last, (folds, calibration)) = match last {
             Some((backbone, head, calibration)) => (Some((backbone, head)), (None, calibration)),
-            None => (None, self.judged(photos.learned(), classes, done, &pulse)?),
+            None => (None, self.judged(&photos, second, &pulse)?),
         };
         let folds_time = started.elapsed();
         Ok(Ended { photos, fitted, tuned, last, folds, calibration, folds_time })
@@ -329,21 +328,25 @@ impl Trainer {
         }
     }
 
-    /// The training photos by folds, if that was asked for, and the temperature that they ask for. `done` are the
-    /// options of the head that was trained.
+    /// The training photos by folds, if that was asked for, and the temperature that they ask for.
     fn judged(
         &self,
-        train: &FeatureSet,
-        classes: usize,
-        done: &TrainOptions,
+        photos: &Photos,
+        second: &Second<'_>,
         pulse: Pulse<'_>,
     ) -> Result<(Option<CrossValidation>, Calibration), Error> {
+        let (train, classes) = (photos.learned(), second.classes);
         let compute = Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse };
         // Each fold settles for itself what was left open: what is reported of it had no part in that.
         let folds = self.folds.map(|k| cross_validate(compute, train, classes, &self.options, k));
         let folds = folds.transpose()?;
+        if let Some(unseen) = &second.settled.unseen
+            && let Some(calibration) = Calibration::of_unseen(unseen, train, classes)?
+        {
+            return Ok((folds, calibration));
+        }
         let chosen = match &self.options.solver {
-            Solver::Steps(steps) => steps.rate == Rate::Find || steps.early_stopping.is_some(),
+            Solver::Steps(steps) => steps.early_stopping.is_some() || second.settled.course.is_some(),
             Solver::Lbfgs { l2 } => l2.is_none(),
         };
         let calibration = match &folds {
@@ -351,7 +354,7 @@ impl Trainer {
             // another size, and say nothing of its temperature.
             Some(folds) if !chosen => Calibration::of(folds, train, classes)?,
             _ => {
-                let same = done.clone().with_steps(|steps| steps.early_stopping = None);
+                let same = second.done.clone().with_steps(|steps| steps.early_stopping = None);
                 Calibration::by_folds(compute, train, classes, &same)?
             }
         };

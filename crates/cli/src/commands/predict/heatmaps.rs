@@ -14,6 +14,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::photos::Photo;
+use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::stderr::note;
@@ -42,7 +43,11 @@ impl HeatmapOptions {
     }
 
     /// Makes the folder, and what draws into it.
-    pub(super) fn open<'a>(&self, classifier: &'a Classifier) -> Result<Option<Drawn<'a>>, Failure> {
+    pub(super) fn open<'a>(
+        &self,
+        classifier: &'a Classifier,
+        overwrite: OverwriteOption,
+    ) -> Result<Option<Drawn<'a>>, Failure> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let class = match &self.class {
             Some(name) => Some(class_named(name, classifier.classes())?),
@@ -52,6 +57,7 @@ impl HeatmapOptions {
             let reason = "a file stands where the folder should be; name another with --heatmap";
             return Err(Failure::path(folder, reason));
         }
+        overwrite.check_folder(folder)?;
         std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
         let heatmaps = Heatmaps::new(classifier)?;
         if MapKind::of(classifier.head()) == MapKind::GradientWeighted {

@@ -26,6 +26,8 @@ pub(super) struct Tally {
     /// unlike those of the training.
     pub(super) rejected: usize,
     pub(super) novel: usize,
+    /// Photos that the model has learned from.
+    pub(super) learned: usize,
     /// Why the first unreadable photo is so, its path included.
     pub(super) first_error: Option<String>,
     /// Why a file or folder could not be looked into.

@@ -8,6 +8,7 @@ use icecap::judge::Wish;
 use super::augment::AugmentOptions;
 use crate::options::dataset::DatasetOptions;
 use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::overwrite::OverwriteOption;
 use crate::options::training::TrainingOptions;
 use crate::run::begun::Begun;
 
@@ -15,7 +16,7 @@ use crate::run::begun::Begun;
 pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
     /// with columns path and label, and perhaps split and group
-    #[arg(value_name = "DIR|CSV", required_unless_present = "resume")]
+    #[arg(value_name = "DIR|CSV", required_unless_present_any = ["resume", "config"])]
     pub(super) folder: Option<PathBuf>,
     /// Folder with the validation photos, a folder for each class, or a .csv file of them
     #[arg(long, value_name = "DIR|CSV")]
@@ -23,6 +24,13 @@ pub(crate) struct Options {
     /// Go on with a run that was interrupted, with the options that began it; the model is that of an unbroken run
     #[arg(long, value_name = "RUN")]
     pub(super) resume: Option<PathBuf>,
+    /// File with the arguments of an earlier run, its args.toml: what is not typed is taken from there, but for --out. Paths
+    /// in it are relative to the folder where the earlier run was typed
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The words that stand for the run, where they are others than those of this process.
+    #[arg(skip)]
+    pub(super) words: Option<Vec<String>>,
     /// What began the run that is gone on with.
     #[arg(skip)]
     pub(super) begun: Option<Begun>,
@@ -64,6 +72,8 @@ pub(crate) struct Options {
     /// Folder for the model and everything else about the run [default: icecap-run, icecap-run-2, …]
     #[arg(short, long, alias = "output", value_name = "RUN")]
     pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) overwrite: OverwriteOption,
     /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     pub(super) strict: bool,

@@ -111,12 +111,9 @@ impl Since {
             keep_parts(dataset, inventory, &known, val_split, seed)?;
         }
         let changes = Changes {
-            photos_then: rows.len(),
-            photos_now: before.len(),
-            new: before.len() - known.parts.len(),
-            gone: rows.len() - known.same,
             new_classes: without(dataset.classes.iter(), rows.iter().map(|row| &row.class)),
             gone_classes: without(rows.iter().map(|row| &row.class), dataset.classes.iter()),
+            ..known.changes(rows.len(), &before)
         };
         let learned = known.parts.into_iter().filter(|(_, part)| *part == Part::Train).map(|(path, _)| path);
         Ok(Some(Self { run, changes, learned: learned.collect() }))

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use icecap::Trained;
 use icecap::judge::Assessment;
-use icecap::learn::{Epochs, L2Choice, Settled, Steps};
+use icecap::learn::{CourseChoice, Epochs, L2Choice, Settled, Steps};
 
 use crate::terminal::wording::{counted, plain};
 
@@ -25,11 +25,13 @@ pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
         let most = if steps.early_stopping.is_some() { "at most " } else { "" };
         let _ = write!(text, ", {most}{}", counted(epochs as usize, "epoch"));
         if settled.epochs_by_photos {
-            let steps = epochs as usize * (photos * views as usize).div_ceil(steps.batch);
+            let taken = epochs as usize * (photos * views as usize).div_ceil(steps.batch);
             let each = if views > 1 { format!(" in {views} views each") } else { String::new() };
-            let _ = write!(text, " (auto: {steps} steps for {}{each})", counted(photos, "photo"));
+            let by = settled.course.as_ref().filter(|_| views > 1 && steps.early_stopping.is_none());
+            let by = by.map_or_else(String::new, |choice| format!(", by {}", counted(choice.folds, "fold")));
+            let _ = write!(text, " (auto: {taken} steps for {}{each}{by})", counted(photos, "photo"));
         }
-        let found = if settled.rate_found { " (found by a range test)" } else { "" };
+        let found = if settled.rate_found { found(settled.course.as_ref()) } else { String::new() };
         let _ = write!(text, ", learning rate {:.2e}{found}", steps.learning_rate());
     }
     let l2 = options.l2().unwrap_or(0.0);
@@ -39,6 +41,15 @@ pub(super) fn settings(settled: &Settled, photos: usize, views: u32) -> String {
         let _ = write!(text, ", L2 {l2}{}", settled.l2.as_ref().map_or_else(String::new, chosen));
     }
     text + "\n"
+}
+
+/// How a learning rate was found.
+fn found(choice: Option<&CourseChoice>) -> String {
+    let Some(choice) = choice else {
+        return " (below what a range test found; too few photos to choose by folds)".to_owned();
+    };
+    let rates: Vec<String> = choice.tried.iter().map(|trial| format!("{:.1e}", trial.rate)).collect();
+    format!(" (of {}, by {} of the training photos)", rates.join(", "), counted(choice.folds, "fold"))
 }
 
 fn chosen(choice: &L2Choice) -> String {

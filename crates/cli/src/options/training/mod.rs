@@ -17,10 +17,10 @@ use values::{Typed, epochs, l2, patience, rate, share};
 /// How the head is trained.
 #[derive(Args)]
 pub(crate) struct TrainingOptions {
-    /// Passes over the training photos; auto: 10, or as many as make 300 steps
+    /// Passes over the training photos; auto: 10, or as many as make 300 steps, and on several views as many as folds ask for
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "auto", value_parser = epochs)]
     epochs: Epochs,
-    /// Learning rate; find: by a range test on the training photos
+    /// Learning rate; find: by a range test and folds of the training photos
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, default_value = "1e-3", value_parser = rate)]
     lr: Typed,
     /// Epochs over which the learning rate rises to its value
