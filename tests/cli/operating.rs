@@ -140,7 +140,11 @@ fn a_threshold_is_chosen_kept_and_followed() {
     let threshold = &place.json("first/metrics.json")["threshold"];
     assert!(threshold["recall"].as_f64().unwrap() >= 0.9, "{threshold}");
     assert!(place.text("first/args.toml").contains("threshold = \"recall=0.9\"\npositive = \"blue\""));
+}
 
+#[test]
+fn a_threshold_that_is_none_is_refused_before_the_work() {
+    let place = Place::two_classes();
     place.draw("three/a", "red", 3);
     place.draw("three/b", "blue", 3);
     place.draw("three/c", "red", 3);

@@ -1,6 +1,8 @@
 //! What stands at the end of a training: the classifier with its temperature, its threshold and what tells it new photos,
 //! and how good it is.
 
+use std::ops::ControlFlow;
+
 use crate::error::Error;
 use crate::judge::assessment::Assessment;
 use crate::judge::calibration::Calibration;
@@ -11,6 +13,7 @@ use crate::judge::temperature::tempered;
 use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::photo_features::Photos;
+use crate::learn::trained::Event;
 use crate::model::classifier::Classifier;
 use crate::model::novelty::Novelty;
 
@@ -36,12 +39,13 @@ impl Sought {
 
 /// What the end is made of.
 pub(crate) struct Finishing<'a> {
-    pub(crate) compute: Compute<'a>,
     /// With the features of the net that is kept.
     pub(crate) photos: &'a Photos,
     pub(crate) calibration: &'a Calibration,
     pub(crate) sought: Option<Sought>,
     pub(crate) seed: u64,
+    /// Hears that work goes on, and can stop it.
+    pub(crate) event: &'a (dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
 }
 
 /// A finished classifier, and how good it is.
@@ -66,7 +70,9 @@ impl Finishing<'_> {
             OperatingPoint::choose(sought.wish, sought.class, &photos)
         });
         let train = &self.photos.train.features;
-        let novelty = novelty(self.compute, train, classifier.classes().len(), self.seed)?;
+        let (backbone, pulse) = (classifier.backbone().clone(), || (self.event)(Event::Pulse));
+        let compute = Compute { threads: backbone.threads(), isa: backbone.isa(), pulse: &pulse };
+        let novelty = novelty(compute, train, classifier.classes().len(), self.seed)?;
         let classifier =
             classifier.with_temperature(temperature)?.with_novelty(novelty.map(Novelty::of_stored));
         let classifier = match point {

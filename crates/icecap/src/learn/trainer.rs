@@ -189,10 +189,8 @@ impl Trainer {
         let (backbone, head) = last.unwrap_or((self.backbone.clone(), head));
         let provenance = tuned.iter().fold(provenance, |provenance, tuned| tuned.told(provenance));
         let classifier = Classifier::from_head(&backbone, self.preprocessing, head, provenance)?;
-        let pulse = || event(Event::Pulse);
-        let compute = Compute { threads: backbone.threads(), isa: backbone.isa(), pulse: &pulse };
-        let (calibrated, seed) = (&calibration, self.options.seed);
-        let end = Finishing { compute, photos: &photos, calibration: calibrated, sought: self.sought, seed };
+        let (calibrated, sought, seed) = (&calibration, self.sought, self.options.seed);
+        let end = Finishing { photos: &photos, calibration: calibrated, sought, seed, event };
         let Finished { classifier, point, validation, test } = end.finish(classifier)?;
         Ok(Trained {
             classifier,
