@@ -48,7 +48,7 @@ impl Judged {
         // Each fold settles for itself what was left open: what is reported of it had no part in that.
         let folds = by.folds.map(|k| cross_validate(compute, train, classes, by.options, k));
         let folds = folds.transpose()?;
-        let doubted = |rows: &[usize], logits: &[f32], calibration: Calibration| {
+        let doubted = |rows: &[usize], logits: &[f32], calibration: &Calibration| {
             let doubted = doubted_labels(rows, logits, train.labels(), classes, calibration.temperature);
             // Only the plain view of a photo is judged.
             let photo = |label: DoubtedLabel| DoubtedLabel { row: label.row / photos.views(), ..label };
@@ -57,7 +57,7 @@ impl Judged {
         if let Some(unseen) = &by.settled.unseen
             && let Some(calibration) = Calibration::of_unseen(unseen, train, classes)?
         {
-            let doubted = doubted(&unseen.rows, &unseen.logits, calibration);
+            let doubted = doubted(&unseen.rows, &unseen.logits, &calibration);
             return Ok(Self { folds, calibration, doubted });
         }
         let chosen = match &by.options.solver {
@@ -69,13 +69,15 @@ impl Judged {
             // another size, and say nothing of its temperature.
             Some(folds) if !chosen => {
                 let calibration = Calibration::of(folds, train, classes)?;
-                (calibration, doubted(&folds.rows, &folds.logits, calibration))
+                let doubted = doubted(&folds.rows, &folds.logits, &calibration);
+                (calibration, doubted)
             }
             _ => {
                 let same = by.done.clone().with_steps(|steps| steps.early_stopping = None);
                 let (calibration, said) = Calibration::by_folds(compute, train, classes, &same)?;
                 let Unseen { rows, logits, .. } = said;
-                (calibration, doubted(&rows, &logits, calibration))
+                let doubted = doubted(&rows, &logits, &calibration);
+                (calibration, doubted)
             }
         };
         Ok(Self { folds, calibration, doubted })
