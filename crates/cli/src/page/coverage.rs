@@ -39,7 +39,7 @@ pub(super) fn coverage(run: &Run) -> Option<String> {
         "<div class=\"beside\"><figure class=\"card\">{}</figure><div class=\"card\"><h3>How to read it</h3><p>Validation photos \
          from the surest answer on: the further to the right, the more are answered, and the less sure answers are among them. \
          <span class=\"mono\">predict --reject-below</span> takes a number of the first column; photos below it are told as \
-         none of the classes.</p><div class=\"scroll\"><table class=\"scores\"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>\
+         none of the classes.</p><div class=\"scroll\"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>\
          </div></div></div>{}{}",
         draw(&answers, &told),
         header.concat(),

@@ -14,9 +14,8 @@ pub(super) fn scores(confusion: &Confusion, run: &Run) -> String {
     };
     // Runs of older builds know neither.
     let is_ranked = (0..classes.len()).any(|index| ranked(index).iter().any(Option::is_some));
-    let mut header = vec!["precision", "recall", "F1"];
+    let mut header = vec!["precision", "recall", "F1", "photos"];
     header.extend(is_ranked.then_some(["ROC-AUC", "AP"]).into_iter().flatten());
-    header.push("photos");
     let number = |title: &&str| format!("<th class=\"num\" scope=\"col\" data-sort>{title}</th>");
     let header: String = std::iter::once("<th class=\"\" scope=\"col\" data-sort>class</th>".to_owned())
         .chain(header.iter().map(number))
@@ -32,7 +31,7 @@ pub(super) fn scores(confusion: &Confusion, run: &Run) -> String {
         };
         let photos = confusion.of_class(index);
         format!(
-            "<tr><td data-value=\"{}\">{}</td>{}{}{}{}<td class=\"num\" data-value=\"{photos}\">{photos}</td></tr>",
+            "<tr><td data-value=\"{}\">{}</td>{}{}{}<td class=\"num\" data-value=\"{photos}\">{photos}</td>{}</tr>",
             escape(class),
             name(class),
             share(confusion.precision(index)),
@@ -49,7 +48,7 @@ pub(super) fn scores(confusion: &Confusion, run: &Run) -> String {
     format!(
         "<div class=\"card\"><div class=\"scroll tall\"><table class=\"scores\"><thead><tr>{}</tr></thead><tbody>{rows}</tbody>\
          <tfoot><tr><td>mean</td><td class=\"num\">{}</td><td class=\"num\">{}</td>\
-         <td class=\"num\">{}</td>{}<td class=\"num\">{}</td></tr></tfoot></table></div></div>\
+         <td class=\"num\">{}</td><td class=\"num\">{}</td>{}</tr></tfoot></table></div></div>\
          <p class=\"note\"><b>Precision</b>: of the photos taken for the class, the share that shows it. \
          <b>Recall</b>: of the photos that show it, the share that was found. <b>F1</b>: their harmonic mean. The mean of \
          the recalls is the balanced accuracy.{}</p>",
@@ -57,8 +56,8 @@ pub(super) fn scores(confusion: &Confusion, run: &Run) -> String {
         mean(&|class| confusion.precision(class)),
         mean(&|class| confusion.recall(class)),
         mean(&|class| confusion.f1(class)),
-        ranks(is_ranked.then_some([run.metrics.roc_auc, run.metrics.average_precision])),
         confusion.photos(),
+        ranks(is_ranked.then_some([run.metrics.roc_auc, run.metrics.average_precision])),
         if is_ranked { RANKS } else { "" }
     )
 }
