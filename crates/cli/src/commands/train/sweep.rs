@@ -3,7 +3,6 @@
 //! Photos that become the same features are read once for all combinations that share them, and lie in the cache for the run
 //! that follows. It is trained with the combination that is chosen, as if that had been typed.
 
-use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -123,20 +122,18 @@ impl Plan {
             counted(photos, "training photo")
         );
         let name = |index: usize| told(&self.combinations[index].settings);
-        let _ = match (taken, best_other(judged)) {
-            (0, Some((other, Gain { mean, error }))) if mean > 0.0 => write!(
-                text,
+        text += &match (taken, best_other(judged)) {
+            (0, Some((other, Gain { mean, error }))) if mean > 0.0 => format!(
                 "chosen      {}: the first, for {} is better by {mean:.4} ± {error:.4}, which may be chance\n",
                 name(0),
                 name(other)
             ),
-            (0, _) => write!(text, "chosen      {}: the first, and none has a smaller loss\n", name(0)),
-            (_, Some((_, Gain { mean, error }))) => write!(
-                text,
+            (0, _) => format!("chosen      {}: the first, and none has a smaller loss\n", name(0)),
+            (_, Some((_, Gain { mean, error }))) => format!(
                 "chosen      {}: its loss is {mean:.4} ± {error:.4} less than that of the first\n",
                 name(taken)
             ),
-            (_, None) => write!(text, "chosen      {}: the training diverged by the first\n", name(taken)),
+            (_, None) => format!("chosen      {}: the training diverged by the first\n", name(taken)),
         };
         text
     }
