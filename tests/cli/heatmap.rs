@@ -183,7 +183,7 @@ fn named_in_every_format(place: &Place) {
         "m",
     ]);
     let csv = csv.succeeds().stdout;
-    assert!(csv.starts_with("path,label,probability,true_label,heatmap,error\n"), "{csv}");
+    assert!(csv.starts_with("path,label,probability,novelty,true_label,heatmap,error\n"), "{csv}");
     assert!(csv.ends_with(",red,m/1.png,\n"), "{csv}");
     assert!(
         place

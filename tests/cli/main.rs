@@ -30,6 +30,7 @@ mod int8;
 mod int8_told;
 mod network;
 mod opens;
+mod operating;
 mod overwrite;
 mod people;
 mod predict;

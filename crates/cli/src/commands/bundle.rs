@@ -20,7 +20,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     model: ModelOptions,
     /// The program to write
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
     overwrite: OverwriteOption,

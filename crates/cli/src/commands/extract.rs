@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(required = true, value_name = "PATH")]
     photos: Vec<PathBuf>,
     /// The file to write, in the safetensors format
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
     overwrite: OverwriteOption,

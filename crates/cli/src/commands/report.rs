@@ -24,7 +24,7 @@ pub(crate) struct Options {
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// File to write [default: report.html in the run's folder]
-    #[arg(short, long, alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
     overwrite: OverwriteOption,

@@ -12,6 +12,7 @@ mod quantize;
 mod report;
 mod resume;
 mod since;
+mod threshold;
 mod tuning;
 mod twins;
 mod unfinished;
@@ -20,6 +21,7 @@ mod verdict;
 use std::time::Instant;
 
 use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
+use icecap::learn::Sought;
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, TrainOptions, Trained, Trainer};
 
@@ -49,7 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let training = options.training.options()?;
     tuning::check(options)?;
-    let Photos { inventory, groups, dataset, since } = photos(options)?;
+    let Photos { inventory, groups, dataset, since, sought } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
     let opening = Instant::now();
@@ -74,7 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let trainer = trainer(options, training, &backbone)?
         .preprocessing(preprocessing)
         .cache(cache.clone())
-        .groups(groups);
+        .groups(groups)
+        .sought(sought);
     report.reading();
     let trained = learn(&trainer, &dataset, &report, &unfinished);
     cache_folder::tell(cache.as_ref());
@@ -146,6 +149,7 @@ struct Photos {
     groups: Option<Groups>,
     dataset: Dataset,
     since: Option<Since>,
+    sought: Option<Sought>,
 }
 
 /// Finds the photos and deals them out to training and validation.
@@ -167,7 +171,8 @@ fn photos(options: &Options) -> Result<Photos, Failure> {
         dataset = begun.dataset(run, &inventory)?;
     }
     check_photos(&inventory, &dataset, options.strict)?;
-    Ok(Photos { inventory, groups, dataset, since })
+    let sought = threshold::sought(options, &dataset.classes)?;
+    Ok(Photos { inventory, groups, dataset, since, sought })
 }
 
 /// `options`, completed by the runs that they name.

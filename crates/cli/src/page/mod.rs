@@ -9,6 +9,7 @@
 //! A room holds one section: it takes the [`Run`] and gives its content, or `None` if the run lacks what it shows.
 
 mod base64;
+mod coverage;
 mod curves;
 mod data;
 mod escape;
@@ -119,8 +120,9 @@ fn sections(
     add("tuning", "Fine-tuning", "What fine-tuning changed", tuned);
     let matrix = confusion.map(|c| matrix::matrix(c, &run.classes));
     add("confusion", "Confusion", "What is taken for what", matrix);
-    add("scores", "Classes", "Class by class", confusion.map(|c| scores::scores(c, &run.classes)));
+    add("scores", "Classes", "Class by class", confusion.map(|c| scores::scores(c, run)));
     add("reliability", "Confidence", "Does confidence mean something?", reliability::reliability(run));
+    add("coverage", "Coverage", "What leaving unsure answers out wins", coverage::coverage(run));
     if confusion.is_some() {
         let none = "No validation photo was taken for another class.";
         let shown = gallery::gallery(run, errors, thumbnails, overlay, none);

@@ -54,6 +54,9 @@ pub(crate) struct RunArguments {
     pub(crate) group: Option<String>,
     pub(crate) augment: Option<String>,
     pub(crate) views: u32,
+    /// What the threshold of two classes is to do, and for which of them.
+    pub(crate) threshold: Option<String>,
+    pub(crate) positive: Option<String>,
     pub(crate) threads: usize,
     pub(crate) isa: &'static str,
     pub(crate) precision: &'static str,

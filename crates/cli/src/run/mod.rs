@@ -3,6 +3,7 @@
 pub(crate) mod arguments;
 pub(crate) mod begun;
 pub(crate) mod confusion;
+pub(crate) mod coverage;
 pub(crate) mod figure;
 pub(crate) mod files;
 pub(crate) mod finished;
@@ -11,6 +12,8 @@ pub(crate) mod history;
 pub(crate) mod learned;
 pub(crate) mod left_out;
 pub(crate) mod metrics;
+pub(crate) mod novelty;
+pub(crate) mod operating_point;
 pub(crate) mod predictions;
 pub(crate) mod since;
 mod spare;

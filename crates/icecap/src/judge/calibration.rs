@@ -15,7 +15,7 @@ const FOLDS: usize = 5;
 const EACH: usize = 2;
 
 /// A temperature that makes a head's confidence mean something, and what it was fitted to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// The number by which logits are divided before they become probabilities; 1 if there were too few photos.
     pub temperature: f32,
@@ -23,11 +23,16 @@ pub struct Calibration {
     pub photos: usize,
     /// How many folds of these photos there were.
     pub folds: usize,
+    /// The logits of these photos, `[photos, logits]`, each by a head that has not seen it.
+    pub logits: Vec<f32>,
+    /// The classes of these photos.
+    pub labels: Vec<u32>,
 }
 
 impl Calibration {
     /// No calibration: confidence as the head has it.
-    pub const NONE: Self = Self { temperature: 1.0, photos: 0, folds: 0 };
+    pub const NONE: Self =
+        Self { temperature: 1.0, photos: 0, folds: 0, logits: Vec::new(), labels: Vec::new() };
 
     /// Fits a temperature to what cross-validation said of the photos of `set`.
     ///
@@ -60,7 +65,7 @@ impl Calibration {
     ) -> Result<Self, Error> {
         let labels: Vec<u32> = rows.iter().map(|&row| set.labels()[row]).collect();
         let temperature = temperature(logits, &labels, classes)?;
-        Ok(Self { temperature, photos: labels.len(), folds })
+        Ok(Self { temperature, photos: labels.len(), folds, logits: logits.to_vec(), labels })
     }
 
     /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that.

@@ -6,6 +6,7 @@ use crate::judge::assessment::Assessment;
 use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::CrossValidation;
 use crate::judge::metrics::Metrics;
+use crate::judge::operating_point::OperatingPoint;
 use crate::learn::auto_options::Settled;
 use crate::learn::course::Epoch;
 use crate::learn::fine_tuned::{FineTuned, Trial, TuneChoice};
@@ -65,11 +66,14 @@ pub struct Trained {
     pub tuned: Option<FineTuned>,
     /// The temperature of the classifier.
     pub calibration: Calibration,
+    /// The threshold of the classifier, and what it does on the photos that chose it; `None` if none was sought.
+    pub point: Option<OperatingPoint>,
     /// How good the classifier is on the validation photos; `None` if there are none.
     pub validation: Option<Assessment>,
     /// The cross-validation on the training photos; `None` if it was not asked for.
     pub folds: Option<CrossValidation>,
-    /// Loss and accuracy on the test photos, which had no part in the training; `None` if there are none.
+    /// Loss and accuracy of the classifier's answers on the test photos, its temperature and threshold included; these photos
+    /// had no part in the training. `None` if there are none.
     pub test: Option<Metrics>,
     /// The photos that were learned from.
     pub train_set: PhotoSet,

@@ -8,7 +8,6 @@ use icecap_data::{Cache, Groups, Part, Views};
 use icecap_graph::Precision;
 
 use crate::error::Error;
-use crate::judge::assessment::Assessment;
 use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::{CrossValidation, cross_validate};
 use crate::judge::metrics::Metrics;
@@ -17,6 +16,7 @@ use crate::learn::compute::{Compute, Pulse};
 use crate::learn::course::{Epoch, Listener};
 use crate::learn::dataset::{Dataset, by_groups};
 use crate::learn::fine_tuned::{FineTuned, Verdict};
+use crate::learn::finishing::{Finished, Finishing, Sought};
 use crate::learn::fit::{self, Fit, fit};
 use crate::learn::options::{Solver, TrainOptions};
 use crate::learn::photo_features::Photos;
@@ -66,6 +66,7 @@ pub struct Trainer {
     groups: Option<Groups>,
     folds: Option<usize>,
     views: Views,
+    sought: Option<Sought>,
     strict: bool,
 }
 
@@ -83,6 +84,7 @@ impl Trainer {
             groups: None,
             folds: None,
             views: Views::Plain,
+            sought: None,
             strict: false,
         })
     }
@@ -132,6 +134,14 @@ impl Trainer {
         self
     }
 
+    /// Sets which of two classes is looked for, and what its threshold is to do: chosen by training photos, each judged by a
+    /// head that has not seen it. Without it the second class is told from a half on.
+    #[must_use]
+    pub fn sought(mut self, sought: Option<Sought>) -> Self {
+        self.sought = sought;
+        self
+    }
+
     /// Sets whether a photo that cannot be read is an error; by default it is left out.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
@@ -177,22 +187,20 @@ impl Trainer {
         }
         let Ended { photos, fitted, tuned, last, folds, calibration, folds_time } = ended?;
         let (backbone, head) = last.unwrap_or((self.backbone.clone(), head));
-        let (val, test) = (&photos.val.features, &photos.test.features);
-        let test = if test.is_empty() { None } else { Some(head.evaluate(backbone.isa(), test)?) };
-        let validation = match val.is_empty() {
-            true => None,
-            false => Some(Assessment::of(&head, backbone.isa(), &photos.train.features, val, &calibration)?),
-        };
         let provenance = tuned.iter().fold(provenance, |provenance, tuned| tuned.told(provenance));
         let classifier = Classifier::from_head(&backbone, self.preprocessing, head, provenance)?;
+        let (calibrated, sought, seed) = (&calibration, self.sought, self.options.seed);
+        let end = Finishing { photos: &photos, calibration: calibrated, sought, seed, event };
+        let Finished { classifier, point, validation, test } = end.finish(classifier)?;
         Ok(Trained {
-            classifier: classifier.with_temperature(calibration.temperature)?,
+            classifier,
             before,
             history: fitted.history,
             kept: fitted.kept,
             settled,
             tuned,
             calibration,
+            point,
             validation,
             folds,
             test,
@@ -301,8 +309,9 @@ impl Trainer {
         Ok(())
     }
 
-    /// Whether the folds can be made, before the work rather than after it.
+    /// Whether a threshold can be sought and the folds be made, before the work rather than after it.
     fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
+        self.sought.iter().try_for_each(|sought| sought.check(dataset.classes.len()))?;
         let Some(folds) = self.folds else { return Ok(()) };
         if let Some(groups) = &self.groups {
             let labels: Vec<usize> = dataset.train.iter().map(|sample| sample.class).collect();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::judge::Wish;
 
 use super::augment::AugmentOptions;
 use crate::options::dataset::DatasetOptions;
@@ -54,6 +55,16 @@ pub(crate) struct Options {
     /// validation photos
     #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = folds)]
     pub(super) folds: Option<u32>,
+    /// Of two classes, from which probability on the one that is looked for is told: a number, or what it is to do on the
+    /// training photos: precision=0.95, recall=0.9, or cost=FP:FN for the prices of a false alarm and of a miss
+    ///
+    /// It is chosen by training photos, each judged by a head that has not seen it, and saved in the model: predict, evaluate
+    /// and bundles go by it.
+    #[arg(long, value_name = "WISH", allow_negative_numbers = true)]
+    pub(super) threshold: Option<Wish>,
+    /// The class that --threshold looks for [default: the second]
+    #[arg(long, value_name = "CLASS", requires = "threshold")]
+    pub(super) positive: Option<String>,
     /// Keep photos together that are not independent: those whose path below the class folder gives the same first
     /// capture group (or match), as in '^(cow-[0-9]+)_'
     #[arg(long, value_name = "REGEX")]

@@ -16,6 +16,7 @@ use super::epoch_table;
 use super::heard::{self, Phase};
 use super::options::Options;
 use super::since;
+use super::threshold;
 use super::tuning;
 use super::twins;
 use super::verdict;
@@ -341,7 +342,12 @@ impl<'a> Report<'a> {
             () => WHY,
         };
         let line = if why.is_empty() { "" } else { "\n" };
-        let mut text = format!("{line}{why}\n{}{}", verdict::text(trained), tuning::compared(trained));
+        let mut text = format!(
+            "{line}{why}\n{}{}{}",
+            verdict::text(trained),
+            threshold::text(trained),
+            tuning::compared(trained)
+        );
         text.extend(since.map(since::text));
         if let Some(test) = trained.test {
             text += &format!(

@@ -31,7 +31,7 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE|NAME")]
     weights: PathBuf,
     /// The file to write
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
     overwrite: OverwriteOption,

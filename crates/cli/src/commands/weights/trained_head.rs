@@ -6,7 +6,7 @@ use icecap::advanced::weights::{DenseHead, DenseLayer, HeadOutput, Model, Prepro
 use serde::Serialize;
 
 use crate::terminal::date::day_of;
-use crate::terminal::wording::{counted, grouped};
+use crate::terminal::wording::{counted, grouped, plain};
 
 /// What a model file says of its head.
 #[derive(Serialize)]
@@ -25,6 +25,12 @@ pub(super) struct TrainedHead {
     epochs: Option<String>,
     /// What logits are divided by before they are probabilities.
     temperature: f32,
+    /// The probability from which the second of two classes is told; null of more.
+    threshold: Option<f32>,
+    /// Directions of features by which photos unlike those of the training are told; 0 where the model keeps none.
+    novelty_centers: usize,
+    #[serde(skip)]
+    second: Option<String>,
     /// The version of the program that wrote the model.
     tool_version: String,
     /// The day on which the file was written; a model itself says nothing of time, so that the same training gives the same
@@ -50,13 +56,16 @@ impl TrainedHead {
             optimizer: training("optimizer"),
             epochs: training("epochs"),
             temperature: model.temperature,
+            threshold: (model.classes.len() == 2 && !model.multi_label).then_some(model.threshold),
+            novelty_centers: model.novelty.as_ref().map_or(0, |novelty| novelty.centers.len()),
+            second: model.classes.get(1).cloned(),
             tool_version: model.tool_version.clone(),
             written: written(file),
         }
     }
 
     /// Returns what is told of it to people, line by line.
-    pub(super) fn lines(&self) -> [(&'static str, String); 3] {
+    pub(super) fn lines(&self) -> [(&'static str, String); 4] {
         let learned = match (&self.optimizer, &self.epochs) {
             (Some(optimizer), Some(epochs)) => {
                 let dropout =
@@ -77,9 +86,28 @@ impl TrainedHead {
                     self.temperature
                 ),
             ),
+            ("head tells", self.told()),
             ("head learned", learned),
             ("made by", format!("icecap {}{day}", self.tool_version)),
         ]
+    }
+}
+
+impl TrainedHead {
+    /// Returns from where on a class is told, and whether photos of something else are.
+    fn told(&self) -> String {
+        let from = match (self.threshold, &self.second) {
+            (Some(threshold), Some(second)) => {
+                format!("{} from a probability of {threshold} on", plain(second))
+            }
+            _ => "the most probable class".to_owned(),
+        };
+        match self.novelty_centers {
+            0 => format!("{from}; nothing of photos unlike those of the training"),
+            centers => {
+                format!("{from}; photos unlike those of the training by {}", counted(centers, "center"))
+            }
+        }
     }
 }
 
