@@ -122,7 +122,7 @@ fn classes_are_numbered_as_a_file_says() {
         place.icecap(&["predict", "run/model.safetensors", "photos", "--format", "csv"]).succeeds();
     let right = predicted.stdout.lines().skip(1).filter(|line| {
         let fields: Vec<&str> = line.split(',').collect();
-        fields[1] == fields[3]
+        fields[1] == fields[4]
     });
     assert!(right.count() >= 18, "{}", predicted.stdout);
     fs::write(place.path("typo.txt"), "redd\nblue\n").unwrap();

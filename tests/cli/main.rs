@@ -39,6 +39,7 @@ mod report;
 mod resume;
 mod similar;
 mod since;
+mod sweep;
 mod tools;
 mod train;
 mod tuning;

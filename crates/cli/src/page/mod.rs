@@ -27,6 +27,7 @@ mod scores;
 mod svg;
 mod thumbnail;
 mod timing;
+mod tried;
 mod tuning;
 
 use std::path::Path;
@@ -138,6 +139,7 @@ fn sections(
     }
     add("map", "Map", "The photos as the backbone sees them", projection::projection(run));
     let metrics = &run.metrics;
+    add("tried", "Settings", "Settings that were tried", tried::tried(metrics.tried.as_ref()));
     add("timing", "Time", "Where the time went", timing::timing(&metrics.seconds, &metrics.photos));
     add("repeat", "Repeat", "To do it again", Some(repeat::repeat(run)));
     sections

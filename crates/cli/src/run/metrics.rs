@@ -17,6 +17,7 @@ use super::operating_point::OperatingRow;
 use super::since::Comparison;
 use super::spare::{spare, spare_each};
 use super::text_file::unwritable;
+use super::tried::Tried;
 use super::tuned::Tuned;
 use crate::terminal::failure::Failure;
 
@@ -36,6 +37,9 @@ pub(crate) struct Metrics {
     /// What became of the last blocks of the net, if they were to learn.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
     pub(crate) tuned: Option<Tuned>,
+    /// The settings that folds were asked to choose among, if any.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) tried: Option<Tried>,
     pub(crate) classes: Vec<ClassCounts>,
     /// Loss and accuracy on the validation photos before training.
     pub(crate) loss_0: Option<Figure>,
@@ -188,6 +192,9 @@ pub(crate) struct Seconds {
     pub(crate) weights: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) quantize: Option<f64>,
+    /// Trying combinations of settings, photos read for that included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tried: Option<f64>,
     pub(crate) features: Option<f64>,
     pub(crate) head: Option<f64>,
     /// Fine-tuning, its trials included.
@@ -227,6 +234,12 @@ impl Metrics {
         if let Some(int8) = &mut self.int8 {
             int8.net_of = model.map(|model| model.to_string_lossy().into_owned());
         }
+        self
+    }
+
+    /// Says which settings were tried before the training, if any were.
+    pub(crate) fn with_tried(mut self, tried: Option<&Tried>) -> Self {
+        self.tried = tried.cloned();
         self
     }
 

@@ -19,6 +19,7 @@ pub(crate) mod predictions;
 pub(crate) mod since;
 mod spare;
 pub(crate) mod text_file;
+pub(crate) mod tried;
 pub(crate) mod tuned;
 
 pub(crate) use finished::Run;

@@ -98,6 +98,8 @@ fn pace(done: u64, all: Option<u64>, elapsed: Duration) -> String {
 /// The progress of one step over photos. Finished when it is dropped.
 pub(crate) struct Progress {
     what: &'static str,
+    /// What is counted.
+    unit: &'static str,
     total: usize,
     bar: Option<ProgressBar>,
     started: Instant,
@@ -108,12 +110,17 @@ pub(crate) struct Progress {
 impl Progress {
     /// A step called `what` over `total` photos.
     pub(crate) fn new(what: &'static str, total: usize) -> Self {
+        Self::over(what, total, "photos")
+    }
+
+    /// A step called `what` over `total` of what `unit` names.
+    pub(crate) fn over(what: &'static str, total: usize, unit: &'static str) -> Self {
         let now = Instant::now();
         let bar = is_shown().then(|| {
             let bar = ProgressBar::new(total as u64);
-            if let Ok(style) =
-                ProgressStyle::with_template("{msg:10} {wide_bar:.cyan} {pos}/{len} photos{pace}")
-            {
+            if let Ok(style) = ProgressStyle::with_template(&format!(
+                "{{msg:10}} {{wide_bar:.cyan}} {{pos}}/{{len}} {unit}{{pace}}"
+            )) {
                 let pace = |state: &ProgressState, out: &mut dyn Write| {
                     // A line that cannot be drawn is no reason to stop.
                     let _ = out.write_str(&pace(state.pos(), state.len(), state.elapsed()));
@@ -123,7 +130,7 @@ impl Progress {
             bar.set_message(what);
             bar
         });
-        Self { what, total, bar, started: now, last_line: Mutex::new(now), done: AtomicUsize::new(0) }
+        Self { what, unit, total, bar, started: now, last_line: Mutex::new(now), done: AtomicUsize::new(0) }
     }
 
     /// Time since its start.
@@ -162,8 +169,8 @@ impl Progress {
             let rate = done as f64 / self.started.elapsed().as_secs_f64();
             let left = (self.total - done) as f64 / rate.max(1e-9);
             note(&format!(
-                "{}: {done} of {} photos, {rate:.0} a second, {left:.0} s left",
-                self.what, self.total
+                "{}: {done} of {} {}, {rate:.0} a second, {left:.0} s left",
+                self.what, self.total, self.unit
             ));
         }
     }

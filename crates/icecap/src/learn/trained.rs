@@ -43,6 +43,11 @@ pub enum Event<'a> {
     TuningChosen(&'a TuneChoice),
     /// An epoch of blocks and head together has ended, counted from 1.
     TunedEpoch(&'a Epoch),
+    /// So many of several ways to train are judged by folds; see [`Trainer::judge`](crate::Trainer::judge).
+    Judged {
+        /// How many.
+        ways: usize,
+    },
     /// Work goes on, on several threads, and there is nothing to tell of it: this is an occasion to stop it.
     Pulse,
     /// The training is stopped after an epoch: the classifier as it is by then, without a temperature.

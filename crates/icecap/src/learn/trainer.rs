@@ -61,12 +61,12 @@ struct Second<'a> {
 /// Trains heads on a frozen backbone. Its setters say how; [`Trainer::train`] does it.
 #[derive(Clone, Debug)]
 pub struct Trainer {
-    backbone: Backbone,
+    pub(crate) backbone: Backbone,
     preprocessing: Preprocessing,
-    options: TrainOptions,
+    pub(crate) options: TrainOptions,
     cache: Option<Arc<Cache>>,
     groups: Option<Groups>,
-    folds: Option<usize>,
+    pub(crate) folds: Option<usize>,
     views: Views,
     sought: Option<Sought>,
     strict: bool,
@@ -319,7 +319,7 @@ impl Trainer {
     }
 
     /// Whether a threshold can be sought and the folds be made, before the work rather than after it.
-    fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
+    pub(crate) fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
         self.sought.iter().try_for_each(|sought| sought.check(dataset.classes.len()))?;
         let Some(folds) = self.folds else { return Ok(()) };
         if let Some(groups) = &self.groups {
@@ -336,7 +336,7 @@ impl Trainer {
     }
 
     /// How the photos are read.
-    fn reading(&self) -> Reading<'_> {
+    pub(crate) fn reading(&self) -> Reading<'_> {
         Reading {
             backbone: &self.backbone,
             preprocessing: self.preprocessing,

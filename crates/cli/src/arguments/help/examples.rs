@@ -82,6 +82,8 @@ Examples:
       photos or classes came later: only new photos are looked at, and the old and the new model are compared
   icecap train photos --optimizer lbfgs --folds 5
       the head solved in one go, and judged by cross-validation
+  icecap train photos --try size=160,224 --try l2=0.01,0.1,1
+      which of the six is best, by folds of the training photos; the run is trained with it
   icecap train photos --augment flip,crop:0.8 --views 4
       learns from four views of each photo, computed once
   icecap train list.csv --class-weight balanced --group '^(cow-[0-9]+)_'

@@ -12,6 +12,7 @@ use clap::{ArgMatches, Command};
 use icecap::advanced::foundation::did_you_mean::nearest;
 use toml::{Table, Value};
 
+use super::axis::Axis;
 use super::options::Options;
 use super::resume;
 use crate::run::arguments::MOST_BYTES;
@@ -25,7 +26,8 @@ const TOLD: [&str; 5] = ["version", "command", "params_sha256", "isa", "out"];
 /// Keys whose options have another name.
 const RENAMED: [(&str, &str); 1] = [("class_order", "classes")];
 /// Options of steps, which a solver in one go takes none of.
-const STEPS: [&str; 8] = ["epochs", "lr", "warmup", "batch", "dropout", "hidden", "schedule", "early_stop"];
+pub(super) const STEPS: [&str; 8] =
+    ["epochs", "lr", "warmup", "batch", "dropout", "hidden", "schedule", "early_stop"];
 
 /// Returns `options` with what they leave open taken from the file that `--config` names, or `options` themselves.
 pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
@@ -74,7 +76,9 @@ impl<'a> Words<'a> {
             None => return Err(refuse("has no version; name the args.toml of a run".to_owned())),
         }
         let matches = resume::matches(typed);
-        let typed = typed_options(&matches);
+        let mut typed = typed_options(&matches);
+        let tried = matches.try_get_many::<Axis>("tries").ok().flatten();
+        typed.extend(tried.into_iter().flatten().map(Axis::id));
         let named = |value: Option<&str>| value == Some("lbfgs");
         let at_once = named(table.get("optimizer").and_then(Value::as_str))
             || (typed.contains("optimizer")

@@ -39,6 +39,7 @@ pub(super) fn metrics(
         precision: trained.classifier.precision().name().to_owned(),
         int8: trained.classifier.quantization().map(int8),
         tuned: tuning::kept(trained),
+        tried: None,
         classes: classes(dataset, trained),
         loss_0: Some(trained.before.loss.into()),
         accuracy_0: Some(trained.before.accuracy.into()),

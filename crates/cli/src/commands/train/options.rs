@@ -6,13 +6,14 @@ use clap::Args;
 use icecap::judge::Wish;
 
 use super::augment::AugmentOptions;
+use super::axis::Axis;
 use crate::options::dataset::DatasetOptions;
 use crate::options::input::{BackboneOptions, InputOptions};
 use crate::options::overwrite::OverwriteOption;
 use crate::options::training::TrainingOptions;
 use crate::run::begun::Begun;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
     /// with columns path and label, and perhaps split and group
@@ -48,6 +49,15 @@ pub(crate) struct Options {
     pub(super) augment: AugmentOptions,
     #[command(flatten)]
     pub(super) training: TrainingOptions,
+    /// Values of a setting to try, as in l2=0.01,0.1,1; given for several settings, every combination. Folds of the training
+    /// photos choose one, and the run is trained with it
+    ///
+    /// Validation photos have no part in the choice. May vary: size, resize, augment, views, optimizer, lr, l2, epochs, warmup,
+    /// batch, dropout, hidden, label-smoothing, class-weight, schedule, early-stop. The changes of one value of augment are
+    /// joined by +, as in augment=none,flip+crop:0.8; none leaves augment, hidden or early-stop off. The first combination is
+    /// kept unless another has a loss that is smaller by more than the standard error of the difference
+    #[arg(long = "try", value_name = "NAME=VALUES")]
+    pub(super) tries: Vec<Axis>,
     /// Share of each class that is held back for validation if the folder has no validation photos [default: 0.2]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
     pub(super) val_split: Option<f64>,
