@@ -126,10 +126,11 @@ fn many_photos_take_little_memory_and_are_learned_from_at_once_the_second_time()
     println!("{photos} photos: first epoch after {quick:?} s");
     assert!(quick.is_some(), "never within {SECONDS} s to the first epoch");
 
-    let predict = |paths: &str| {
-        place.command(&["predict", "run/model.safetensors", paths, "--cache", "--out", "rows.csv"])
+    let predict = |photos: &[&str]| {
+        let words = ["predict", "run/model.safetensors", "--cache", "--out", "rows.csv"];
+        place.command(&[&words, photos].concat())
     };
-    is_bounded("predict", watched(predict("many"), b"").1);
+    is_bounded("predict", watched(predict(&["many"]), b"").1);
     let in_folder = place.text("rows.csv");
     assert_eq!(in_folder.lines().count(), 1 + photos as usize);
 
@@ -142,7 +143,7 @@ fn many_photos_take_little_memory_and_are_learned_from_at_once_the_second_time()
             rows += 1;
         }
     }
-    is_bounded("predict of a list", watched(predict("-"), list.as_bytes()).1);
+    is_bounded("predict of a list", watched(predict(&["--files-from", "-"]), list.as_bytes()).1);
     assert_eq!(place.text("rows.csv").lines().count(), 1 + rows);
 
     // What the cache knows of photos does not outlive them: content and length are others, the time is the old one.

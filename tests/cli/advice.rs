@@ -94,7 +94,8 @@ fn whatever_is_given_as_a_model_is_named_as_it_is_where_weights_are_asked_for() 
 fn what_an_option_puts_in_the_place_of_what_a_file_states_is_told() {
     let place = with_graph();
     let import = |more: &[&str]| {
-        let words = [&["weights", "import", "net.onnx", "--classes", "@", "-o", "m"][..], more].concat();
+        let words =
+            [&["weights", "import", "net.onnx", "--classes", "@", "-o", "m", "--force"][..], more].concat();
         place.icecap(&words).succeeds().stderr
     };
     let told = import(&["--size", "64", "--scaling", "0..1", "--resize", "center-crop"]);
@@ -133,10 +134,10 @@ fn names_of_classes_come_from_a_file_only_by_its_sign_and_without_their_numbers(
     let inspected = place.icecap(&["weights", "inspect", "m"]).succeeds().stdout;
     assert!(inspected.contains("classes        2: Class 1, Class 2\n"), "{inspected}");
     assert!(inspected.contains("head           dense 8 relu, dense 1, sigmoid\n"), "{inspected}");
-    let arguments = ["weights", "import", "net.onnx", "--classes", "@", "--activation", "none", "-o", "m"];
+    let arguments = ["weights", "import", "net.onnx", "--classes", "@", "--activation", "none", "-o", "m2"];
     let run = place.icecap(&arguments);
     assert!(run.fails(2).contains("--activation: net.onnx leaves nothing open"), "{}", run.stderr);
-    let run = place.icecap(&["weights", "import", "starter", "--classes", "a,b", "-o", "m"]);
+    let run = place.icecap(&["weights", "import", "starter", "--classes", "a,b", "-o", "m2"]);
     assert!(run.fails(3).contains("starter: no head is in it"), "{}", run.stderr);
 }
 

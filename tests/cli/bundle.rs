@@ -70,7 +70,7 @@ fn a_bundle_alone_in_a_folder_answers_as_predict_does() {
     for (own, predicts) in [
         (&[][..], &[][..]),
         (&["--csv"], &["--format", "csv"]),
-        (&["--json"], &["--format", "jsonl"]),
+        (&["--json"], &["--json"]),
         (&["--jsonl", "--top", "2"], &["--format", "jsonl", "--top", "2"]),
         (&["--format", "csv", "--threads", "1"], &["--format", "csv", "--threads", "2"]),
     ] {
@@ -81,8 +81,10 @@ fn a_bundle_alone_in_a_folder_answers_as_predict_does() {
         assert!(said.lines().count() >= 21, "{said}");
     }
     let list = format!("{photos}/red/0.png\nmissing.jpg\n{photos}/blue\n");
-    let said = alone.run_with(&["-", "--csv"], list.as_bytes()).succeeds().stdout;
-    let expected = place.icecap_with(&["predict", MODEL, "-", "--format", "csv"], list.as_bytes()).succeeds();
+    let said = alone.run_with(&["--files-from", "-", "--csv"], list.as_bytes()).succeeds().stdout;
+    let expected = place
+        .icecap_with(&["predict", MODEL, "--files-from", "-", "--format", "csv"], list.as_bytes())
+        .succeeds();
     assert_eq!(said, expected.stdout);
     // Nothing was left behind.
     assert_eq!(fs::read_dir(alone.folder.path()).unwrap().count(), 1);

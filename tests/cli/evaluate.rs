@@ -31,16 +31,19 @@ fn what_was_trained_is_evaluated_and_predicts() {
     };
     assert_eq!(sum(&evaluated["confusion"]), 7);
     let text = place.icecap(&["evaluate", model, "val"]).succeeds().stdout;
-    assert!(text.contains("true \\ predicted  blue  red") && text.contains("recall  precision"), "{text}");
+    assert!(
+        text.contains("true \\ predicted  blue  red") && text.contains("recall  precision  ROC-AUC"),
+        "{text}"
+    );
 
     let predicted = place.icecap(&["predict", model, "val", "--format", "csv"]).succeeds();
     let right = evaluated["right"].as_u64().unwrap();
     assert!(right >= 6, "red and blue are told apart: {right} of 7");
     assert!(predicted.stderr.contains(&format!("{right} of 7 right")), "{}", predicted.stderr);
     let rows: Vec<Vec<&str>> = predicted.stdout.lines().map(|line| line.split(',').collect()).collect();
-    assert_eq!(rows[0], ["path", "label", "probability", "true_label", "error"]);
+    assert_eq!(rows[0], ["path", "label", "probability", "novelty", "true_label", "error"]);
     assert_eq!(rows.len(), 8);
-    assert_eq!(rows[1..].iter().filter(|row| row[1] == row[3]).count() as u64, right);
+    assert_eq!(rows[1..].iter().filter(|row| row[1] == row[4]).count() as u64, right);
 
     // Three parts in one folder: test is tried at the end, and what evaluate takes.
     fs::create_dir(place.path("parts")).unwrap();
@@ -48,7 +51,7 @@ fn what_was_trained_is_evaluated_and_predicts() {
         fs::rename(place.path(from), place.path(to)).unwrap();
     }
     place.draw("parts/test/red", "red", 2);
-    let run = place.icecap(&["train", "parts", "--out", "run"]).succeeds();
+    let run = place.icecap(&["train", "parts", "--out", "run", "--force"]).succeeds();
     assert!(run.stdout.contains("on 2 photos that had no part in the training"), "{}", run.stdout);
     assert!(run.stderr.contains("no photo of class 'blue' in test"), "{}", run.stderr);
     assert!(place.json("run/metrics.json")["test_accuracy"].is_number());

@@ -53,7 +53,7 @@ fn a_model_becomes_the_files_that_were_asked_for() {
     assert_eq!(read("k"), classifier.head_to_bytes(HeadLayout::Keras).unwrap());
     assert_eq!(read("t"), classifier.head_to_bytes(HeadLayout::Torchvision).unwrap());
     let before = all.map(|name| fs::read(place.path(name)).ok());
-    let run = place.icecap(&[&["export", model, "--json"], &all[..]].concat()).succeeds();
+    let run = place.icecap(&[&["export", model, "--json", "--force"], &all[..]].concat()).succeeds();
     assert_eq!(all.map(|name| fs::read(place.path(name)).ok()), before);
 
     let report: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -103,7 +103,7 @@ fn a_backbone_alone_is_weights_of_the_same_net() {
 }
 
 #[test]
-fn no_file_is_replaced_that_nobody_named() {
+fn no_file_is_replaced_unless_somebody_says_so() {
     let place = Place::with_bad_input();
     let model = "run/model.safetensors";
     let bytes = fs::read(place.path(model)).unwrap();
@@ -123,8 +123,10 @@ fn no_file_is_replaced_that_nobody_named() {
     assert!(!place.path("x.onnx").exists() && !place.path("x").exists());
     assert_eq!(fs::read(place.path(model)).unwrap(), bytes);
     assert_eq!(place.text("labels.txt"), "something of mine\n");
-    // What is named is replaced.
-    place.icecap(&["export", model, "--onnx", "x.onnx", "--labels", "labels.txt"]).succeeds();
+    let named = ["export", model, "--onnx", "x.onnx", "--labels", "labels.txt"];
+    assert!(place.icecap(&named).fails(5).contains("labels.txt: is there already"));
+    assert!(!place.path("x.onnx").exists());
+    place.icecap(&["export", model, "--onnx", "x.onnx", "--force"]).succeeds();
     assert_eq!(place.text("labels.txt"), "blue\nred\n");
 }
 

@@ -183,11 +183,11 @@ fn named_in_every_format(place: &Place) {
         "m",
     ]);
     let csv = csv.succeeds().stdout;
-    assert!(csv.starts_with("path,label,probability,true_label,heatmap,error\n"), "{csv}");
+    assert!(csv.starts_with("path,label,probability,novelty,true_label,heatmap,error\n"), "{csv}");
     assert!(csv.ends_with(",red,m/1.png,\n"), "{csv}");
     assert!(
         place
-            .icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--heatmap", "m"])
+            .icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--heatmap", "m", "--force"])
             .succeeds()
             .stdout
             .contains("m/1.png")

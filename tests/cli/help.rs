@@ -123,16 +123,45 @@ fn help_that_cannot_be_written_is_told() {
 }
 
 #[test]
-fn quiet_says_nothing_but_why_it_failed() {
+fn quiet_says_nothing_but_the_result_and_why_it_failed() {
     let place = Place::two_classes();
     fs::write(place.path("photos/red/broken.jpg"), "no photo").unwrap();
     let loud = place.icecap(&["train", "photos", "--out", "run"]).succeeds();
     assert!(loud.stderr.contains("note: ") && loud.stderr.contains("skipped "), "{}", loud.stderr);
-    for words in [&["train", "photos", "--out", "run", "--quiet"], &["-q", "train", "photos", "--out", "run"]]
-    {
+    let model = "run/model.safetensors";
+    // What ends in files says nothing.
+    for words in [
+        &["train", "photos", "--out", "run", "--force", "--quiet"][..],
+        &["-q", "train", "photos", "--out", "run", "--force"],
+        &["-q", "demo", "--out", "demo"],
+        &["-q", "report", "run"],
+        &["-q", "export", model, "--onnx", "x.onnx"],
+        &["-q", "bundle", model, "-o", "program"],
+        &["-q", "extract", "photos", "-o", "features"],
+        &["-q", "weights", "import", "starter", "-o", "weights"],
+        &["-q", "weights", "prepack", "starter"],
+        &["-q", "weights", "pull", "starter"],
+        &["-q", "man", "-o", "pages"],
+        &["-q", "predict", model, "photos", "-o", "rows.csv"],
+    ] {
         let quiet = place.icecap(words).succeeds();
-        assert_eq!(quiet.stderr, "");
-        assert!(quiet.stdout.contains("model "));
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""), "{words:?}");
+    }
+    // What was asked for is told, and nothing beside it.
+    for words in [
+        &["train", "photos", "--out", "run", "--force", "--json"][..],
+        &["evaluate", model, "photos"],
+        &["predict", model, "photos"],
+        &["check", "photos"],
+        &["compare", "run", "run"],
+        &["similar", "photos/red/0.png", "--in", "photos"],
+        &["summary"],
+        &["weights", "inspect", model],
+        &["weights", "list"],
+        &["completions", "bash"],
+    ] {
+        let quiet = place.icecap(&[&["-q"], words].concat()).succeeds();
+        assert!(!quiet.stdout.is_empty() && quiet.stderr.is_empty(), "{words:?}: {}", quiet.stderr);
     }
     let failed = place.icecap(&["-q", "train", "photos", "--strict"]);
     failed.fails(3);

@@ -62,3 +62,31 @@ fn a_hidden_layer_is_trained_told_and_kept() {
     }
     assert_eq!(place.icecap(&["train", "photos", "--hidden", "0"]).code, Some(2));
 }
+
+#[test]
+fn inspect_names_the_head_of_a_model_and_what_it_learned_by() {
+    let place = Place::two_classes();
+    let train = ["train", "photos", "--out", "run", "--size", "64x96", "--epochs", "7", "--dropout", "0.3"];
+    place.icecap(&[&train[..], &["--hidden", "8"]].concat()).succeeds();
+    let inspected = place.icecap(&["weights", "inspect", "run/model.safetensors"]).succeeds().stdout;
+    let values = 1280 * 8 + 8 + 8 + 1;
+    let version = env!("CARGO_PKG_VERSION");
+    for line in [
+        "classes        2: blue, red".to_owned(),
+        "head           dense 8 relu, dense 1, sigmoid".to_owned(),
+        "head takes     1280 pooled features of a photo at 64x96 squash, exif apply, accurate DCT; 10,257 trained values".to_owned(),
+        "head learned   binary cross-entropy by adam, 7 epochs, dropout 0.3".to_owned(),
+        format!("made by        icecap {version}, file of 20"),
+    ] {
+        assert!(inspected.lines().any(|told| told.starts_with(&line)), "{line}: {inspected}");
+    }
+    assert_eq!(values, 10_257);
+    place.icecap(&["train", "photos", "--out", "solved", "--optimizer", "lbfgs"]).succeeds();
+    let json = place.icecap(&["weights", "inspect", "solved/model.safetensors", "--json"]).succeeds().stdout;
+    let trained = serde_json::from_str::<serde_json::Value>(&json).unwrap()["net"]["trained"].clone();
+    assert_eq!((&trained["features"], &trained["parameters"]), (&1280.into(), &1281.into()), "{trained}");
+    assert!(trained["dropout"].is_null() && trained["optimizer"] == "lbfgs", "{trained}");
+    // Weights without a head of ours have none.
+    let starter = place.icecap(&["weights", "inspect", "starter"]).succeeds().stdout;
+    assert!(!starter.contains("head takes"), "{starter}");
+}

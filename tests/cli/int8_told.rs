@@ -39,8 +39,8 @@ fn stating(place: &Place, model: &str, to: &str, texts: &[(&str, Option<&str>)])
 #[test]
 fn f32_of_a_model_in_int8_is_had_from_the_weights_that_it_names() {
     let place = trained(10);
-    let train = ["train", "photos", "--epochs", "3", "--out", "other"];
-    let extract = ["extract", "photos", "-o", "features.safetensors"];
+    let train = ["train", "photos", "--epochs", "3", "--out", "other", "--force"];
+    let extract = ["extract", "photos", "-o", "features.safetensors", "--force"];
     let f32 = ["--precision", "f32"];
     for words in [&train[..], &extract] {
         let line = place.icecap(&[words, &f32, &["--weights", MODEL]].concat()).fails(2).to_owned();

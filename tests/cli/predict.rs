@@ -14,19 +14,19 @@ fn rows_come_in_the_order_of_a_list_and_fields_are_quoted() {
     fs::rename(place.path("photos/red/0.png"), place.path("photos/red/a, \"b\".png")).unwrap();
     let list = "photos/red/a, \"b\".png\n\nmissing.jpg\nphotos/blue\nphotos/red/1.jpg\n";
     let predict = |options: &[&str]| {
-        let arguments = [&["predict", "run/model.safetensors", "-"], options].concat();
+        let arguments = [&["predict", "run/model.safetensors", "--files-from", "-"], options].concat();
         place.icecap_with(&arguments, list.as_bytes()).succeeds()
     };
     let csv = predict(&["--format", "csv", "--top", "5"]);
     let lines: Vec<&str> = csv.stdout.lines().collect();
-    assert_eq!(lines[0], "path,label,probability,label_2,probability_2,true_label,error");
+    assert_eq!(lines[0], "path,label,probability,label_2,probability_2,novelty,true_label,error");
     assert_eq!(lines.len(), 1 + 3 + EACH as usize);
     assert!(
         lines[1].starts_with("\"photos/red/a, \"\"b\"\".png\",") && lines[1].ends_with(",red,"),
         "{}",
         lines[1]
     );
-    assert!(lines[2].starts_with("missing.jpg,,,,,,could not be read"), "{}", lines[2]);
+    assert!(lines[2].starts_with("missing.jpg,,,,,,,could not be read"), "{}", lines[2]);
     assert!(lines[3].starts_with("photos/blue/0.png,"), "{}", lines[3]);
     assert!(lines[3 + EACH as usize].starts_with("photos/red/1.jpg,"), "{}", lines[3 + EACH as usize]);
 
@@ -59,7 +59,7 @@ fn a_list_is_answered_as_it_comes_and_a_line_without_end_is_refused() {
     use std::io::{BufRead, BufReader, Write};
     let place = Place::two_classes();
     place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
-    let arguments = ["predict", "run/model.safetensors", "-", "--format", "jsonl"];
+    let arguments = ["predict", "run/model.safetensors", "--files-from", "-", "--format", "jsonl"];
     let mut command = place.command(&arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -79,7 +79,7 @@ fn a_list_is_answered_as_it_comes_and_a_line_without_end_is_refused() {
     let run = place.icecap_with(&arguments, format!("{longest}\nphotos/red/0.png\n").as_bytes()).succeeds();
     assert_eq!(run.stdout.lines().count(), 2);
     let run = place.icecap_with(&arguments, format!("{longest}x").as_bytes());
-    assert!(run.fails(4).contains("standard input"));
+    assert!(run.fails(4).contains("the list of photos"));
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn every_kind_of_bad_input_has_its_exit_code_and_one_line() {
         (
             &["predict", model, "photos", "--out", "rows.xlsx"],
             2,
-            ".xlsx; name a file with .csv, .jsonl or .txt",
+            ".xlsx; name a file with .csv, .json, .jsonl or .txt",
         ),
         (&["predict", "garbage", "photos"], 3, "garbage"),
         (&["predict", model, "nothing"], 3, "no photo"),
@@ -215,4 +215,24 @@ fn damage_to_a_model_is_told_also_where_its_net_is_in_the_cache() {
     std::fs::write(place.path("other.safetensors"), file).unwrap();
     let line = place.icecap(&["predict", "other.safetensors", "photos"]).fails(3).to_owned();
     assert!(line.contains("head_sha256"), "{line}");
+}
+
+#[test]
+fn photos_that_were_learned_from_are_told() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run"]).succeeds();
+    let told =
+        |model: &str, words: &[&str]| place.icecap(&[&["predict", model], words].concat()).succeeds().stderr;
+    let all = told("run/model.safetensors", &["photos"]);
+    assert!(
+        all.contains("note: the model has learned from 16 of these 20 photos, by the split.csv beside it"),
+        "{all}"
+    );
+    let heard = told("run/model.safetensors", &["photos", "--progress-json"]);
+    assert!(heard.contains("{\"note\":\"note: the model has learned from 16 of these 20 photos"), "{heard}");
+    place.draw("new", "red", 3);
+    assert!(!told("run/model.safetensors", &["new"]).contains("learned from"));
+    // A model that stands alone knows nothing of it.
+    fs::copy(place.path("run/model.safetensors"), place.path("alone.safetensors")).unwrap();
+    assert!(!told("alone.safetensors", &["photos"]).contains("learned from"));
 }

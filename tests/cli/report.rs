@@ -180,7 +180,7 @@ fn a_page_is_made_again_also_of_an_older_run_whose_photos_have_moved() {
     assert!(place.text("run/report.html").contains("mean accuracy over 2 folds of the training photos"));
     // Training again without a page takes the old one away.
     fs::rename(place.path("elsewhere"), place.path("photos")).unwrap();
-    place.icecap(&["train", "photos", "--out", "run", "--no-report"]).succeeds();
+    place.icecap(&["train", "photos", "--out", "run", "--no-report", "--force"]).succeeds();
     assert!(!place.path("run/report.html").exists());
 }
 

@@ -19,7 +19,7 @@ fn split(place: &Place, run: &str) -> BTreeMap<String, String> {
 }
 
 fn since(place: &Place, words: &[&str]) -> (Value, Value) {
-    let run = place.icecap(&[&["train", "--json", "--epochs", "5"], words].concat()).succeeds();
+    let run = place.icecap(&[&["train", "--json", "--epochs", "5", "--force"], words].concat()).succeeds();
     let metrics: Value = serde_json::from_str(&run.stdout).unwrap();
     (metrics["since"].clone(), metrics)
 }

@@ -139,7 +139,7 @@ fn extracted_features_are_those_of_the_facade_in_the_order_of_the_photos() {
     assert_eq!(metadata["tap"], Tap::Pooled.to_string());
 
     // Out of the cache and on another number of threads: the same bytes.
-    let again = place.icecap(&[&arguments[..], &["--threads", "1"]].concat()).succeeds().stdout;
+    let again = place.icecap(&[&arguments[..], &["--threads", "1", "--force"]].concat()).succeeds().stdout;
     assert!(again.contains("300 photos from the cache"), "{again}");
     assert!(std::fs::read(place.path("f.safetensors")).unwrap() == bytes);
 }
@@ -174,8 +174,9 @@ fn extract_says_what_is_wrong_and_leaves_nothing_half_written() {
     std::fs::write(at("bad/1.png"), "no photo").unwrap();
     std::fs::write(at("mixed/2.png"), "no photo").unwrap();
     std::fs::write(at("old"), "old").unwrap();
-    let run =
-        |arguments: &[&str]| place.icecap(&[&["extract", "--size", "32", "--no-cache"], arguments].concat());
+    let run = |arguments: &[&str]| {
+        place.icecap(&[&["extract", "--size", "32", "--no-cache", "--force"], arguments].concat())
+    };
     fails(&run(&["good", "-o", "none/f"]), 5, "none/f: no such folder");
     fails(&run(&["good", "-o", "empty"]), 5, "is a folder");
     fails(&run(&["missing", "-o", "f"]), 5, "missing: no such file or folder");

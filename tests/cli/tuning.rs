@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::place::{Place, Run};
 
 /// Two epochs from block 16 on, whatever the slice says of so few photos.
-const TUNE: [&str; 8] =
-    ["train", "photos", "--unfreeze", "block_16", "--tune-epochs", "2", "--tune-lr", "1e-3"];
+const TUNE: [&str; 9] =
+    ["train", "photos", "--force", "--unfreeze", "block_16", "--tune-epochs", "2", "--tune-lr", "1e-3"];
 
 fn tune(place: &Place, more: &[&str]) -> Run {
     place.icecap(&[&TUNE[..], more].concat()).succeeds()
@@ -91,7 +91,7 @@ fn whatever_takes_a_model_or_a_run_takes_a_tuned_one() {
         &["report", "tuned"][..],
         &["predict", "tuned/model.safetensors", "photos/blue/0.png", "--heatmap", "heat"],
         &["similar", "photos/blue/0.png", "--in", "photos", as_weights[0], as_weights[1]],
-        &["train", "photos", "--since", "tuned", "--out", "later"],
+        &["train", "photos", "--since", "tuned", "--force", "--out", "later"],
         &["train", "photos", "--out", "int8", "--precision", "int8", as_weights[0], as_weights[1]],
         &[
             "train",
@@ -110,7 +110,8 @@ fn whatever_takes_a_model_or_a_run_takes_a_tuned_one() {
         let run = place.icecap(command);
         assert_eq!(run.code, Some(0), "{command:?}: {}", run.stderr);
     }
-    let since = place.icecap(&["train", "photos", "--since", "tuned", "--out", "later"]).succeeds();
+    let since =
+        place.icecap(&["train", "photos", "--since", "tuned", "--force", "--out", "later"]).succeeds();
     assert!(since.stderr.contains("--unfreeze block_16"), "{}", since.stderr);
 }
 
@@ -122,7 +123,8 @@ fn the_head_is_kept_where_nothing_can_be_told_or_the_loss_is_no_number() {
         (&["--unfreeze", "auto"][..], "fewer than 50 photos a class"),
         (&["--unfreeze", "block_15", "--tune-lr", "1e30", "--tune-warmup", "0"], "no number any more"),
     ] {
-        let told = place.icecap(&[&["train", "photos", "--out", "kept"][..], more].concat()).succeeds();
+        let told =
+            place.icecap(&[&["train", "photos", "--force", "--out", "kept"][..], more].concat()).succeeds();
         assert!(told.stdout.contains(words), "{}", told.stdout);
         assert_eq!(place.text("kept/predictions.csv"), place.text("plain/predictions.csv"));
         let metrics = place.json("kept/metrics.json");

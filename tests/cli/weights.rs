@@ -139,7 +139,7 @@ fn an_import_opens_with_the_same_net_and_record() {
         (metadata["weights_file_sha256"].clone(), metadata["params_sha256"].clone())
     };
     assert_eq!(told("first.safetensors"), (sha256(&file()), first.record.params_sha256.to_string()));
-    run(&place, &["weights", "import", "own", "-o", "first.safetensors"]).succeeds();
+    run(&place, &["weights", "import", "own", "-o", "first.safetensors", "--force"]).succeeds();
     assert_eq!(
         fs::read(place.path("first.safetensors")).unwrap().len(),
         fs::metadata(place.path("second.safetensors")).unwrap().len() as usize
@@ -170,7 +170,8 @@ fn an_import_of_another_layout_keeps_what_that_layout_brings() {
     let mut written = Vec::new();
     for ending in [".safetensors", ".pth", "_legacy.pth"] {
         let source = assets.join(format!("weights/torchvision_mobilenet_v2_0.35_scrambled{ending}"));
-        let run = run(&place, &["weights", "import", source.to_str().unwrap(), "-o", "import"]).succeeds();
+        let run = run(&place, &["weights", "import", source.to_str().unwrap(), "-o", "import", "--force"])
+            .succeeds();
         assert!(
             run.stdout.contains("262 tensors from the layout torchvision, width 0.35, 10 classes"),
             "{run:?}"
@@ -320,6 +321,7 @@ fn a_net_with_a_trained_top_becomes_a_model() {
     place.draw("photos/red", "red", 3);
     let import = |classes: &str, more: &[&str]| {
         let mut arguments = vec!["weights", "import", &top, "--classes", classes, "-o", "model.safetensors"];
+        arguments.push("--force");
         arguments.extend(more);
         run(&place, &arguments)
     };

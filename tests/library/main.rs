@@ -8,6 +8,7 @@ mod accuracy;
 mod assets;
 
 mod determinism;
+mod duplicates;
 mod golden;
 mod in_memory;
 mod int8;

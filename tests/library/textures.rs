@@ -15,7 +15,7 @@ use icecap::advanced::kernels::rng::{Purpose, Stream};
 use icecap::learn::{Tuning, Unfreeze};
 use icecap::{Backbone, Dataset, OwnedSource, Settings, TrainOptions, Trainer};
 
-const CLASSES: [&str; 12] = [
+pub(crate) const CLASSES: [&str; 12] = [
     "bands",
     "bricks",
     "cells",
@@ -35,7 +35,7 @@ const SIDE: usize = 96;
 const EACH: usize = 360;
 
 /// The pixels of picture `index` of a class, RGB, `side` rows of `side`: a function of the arguments.
-fn draw(seed: u64, class: usize, index: usize, side: usize) -> Vec<u8> {
+pub(crate) fn draw(seed: u64, class: usize, index: usize, side: usize) -> Vec<u8> {
     let mut stream = Stream::new(seed, Purpose::Test, class as u32, index as u32);
     let picture = Picture::random(&mut stream, class);
     let mut bytes = Vec::with_capacity(side * side * 3);

@@ -90,6 +90,11 @@ impl Exclusions {
         self.lines.iter().filter(|(.., used)| !used).map(|(line, text, _)| (*line, text.as_str()))
     }
 
+    /// The paths on the list, as they stand there.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|(_, text, _)| text.as_str())
+    }
+
     /// The file that the list was read from.
     #[must_use]
     pub fn file(&self) -> &Path {

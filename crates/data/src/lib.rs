@@ -26,6 +26,7 @@ mod exif;
 mod format;
 mod frames;
 mod framing;
+mod grid;
 mod group;
 mod inventory;
 mod jpeg;

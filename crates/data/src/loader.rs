@@ -11,6 +11,7 @@ use crate::about::{contrast, layout};
 use crate::buffers::Buffers;
 use crate::decode::{decode, decode_into};
 use crate::frames::is_animated;
+use crate::grid::gray_grid;
 use crate::orient::Orientation;
 use crate::photo::{Header, Stored};
 use crate::resize::resample;
@@ -221,6 +222,18 @@ impl<'a> OpenPhoto<'a> {
             layout: layout(out, spec.height, spec.width),
         };
         Ok((about, open.warnings))
+    }
+
+    /// Decodes into the mean gray levels of `side` x `side` cells over the whole upright photo, row by row.
+    ///
+    /// # Errors
+    /// Those of [`OpenPhoto::pixels`].
+    ///
+    /// # Panics
+    /// If `out` is not `[side, side]`.
+    pub fn gray_grid(self, side: usize, out: &mut [u8]) -> Result<()> {
+        gray_grid(self.decoded()?.pixels.stored(), side, out);
+        Ok(())
     }
 
     /// Decodes once and calls `each` with the pixels of every view, by its place in `views`; returns what is odd about

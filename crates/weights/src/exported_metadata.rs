@@ -5,13 +5,23 @@ use std::collections::BTreeMap;
 
 use icecap_graph::{INPUT_CHANNELS, Precision, Scaling};
 
-use crate::bundle::Model;
+use crate::bundle::{Model, NOVELTY};
 use crate::record::key as record_key;
 
 /// Keys of a model file that are left out: BatchNorm is folded into the graph, and other keys say what becomes of
-/// pixels.
-const NOT_TOLD: [&str; 9] =
-    ["format", "backbone", "layout", "size", "resize", "dct", "bn_epsilon", "padding", record_key::SCALING];
+/// pixels. The graph gives no features, so nobody could tell by them what is new.
+const NOT_TOLD: [&str; 10] = [
+    "format",
+    "backbone",
+    "layout",
+    "size",
+    "resize",
+    "dct",
+    "bn_epsilon",
+    "padding",
+    record_key::SCALING,
+    NOVELTY,
+];
 
 /// Returns the model's metadata as an exported net of this precision has it.
 pub(crate) fn metadata(model: &Model, precision: Precision) -> BTreeMap<String, String> {

@@ -58,8 +58,8 @@ mod traced;
 mod vocabulary;
 
 pub use bundle::{
-    BackbonePart, DCT_FORMAT, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, Preprocessing,
-    check_classes,
+    BackbonePart, DCT_FORMAT, DEFAULT_THRESHOLD, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, MAX_CENTERS, Model,
+    OpenedModel, Preprocessing, StoredCenter, StoredNovelty, THRESHOLD_FORMAT, check_classes,
 };
 pub use choices::{
     Choices, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES, NOTE_OF_CHOICE, NOTES_OF_SCALING, NOTES_OF_SIZE,

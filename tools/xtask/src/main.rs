@@ -1,8 +1,10 @@
-//! The project's own chores: the one check, the house check, and the record of the benches.
+//! The project's own chores: the one check, the house check, the record of the benches, and the archive of a release.
 #![forbid(unsafe_code)]
 
+mod archive;
 mod bench;
 mod date;
+mod dist;
 mod house;
 mod machine;
 mod outcome;
@@ -21,7 +23,9 @@ usage: cargo run -p xtask -- COMMAND
   check                  run .ci/run: format, lints, tests, docs, and the rules of the house
   house                  only the shape of the source: circles of files, long files and functions, wide parameter lists
   bench [-- ARGUMENT…]   run the benches and keep their medians in benches/record/<cpu>/<date>.csv;
-                         arguments go to criterion, a filter for example";
+                         arguments go to criterion, a filter for example
+  dist [TARGET]          build the binary, for another system if one is named, and put it with completions, manual and
+                         licenses into dist/icecap-VERSION-TARGET.tar.gz: the same bytes from the same binary";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["house"] => house::check(root()),
         ["bench"] => bench::run_all(root(), &[]),
+        ["dist"] => dist::make(root(), None),
+        ["dist", target] => dist::make(root(), Some(target)),
         ["bench", "--", ..] => bench::run_all(root(), &arguments[2..]),
         _ => {
             eprintln!("{USAGE}");

@@ -58,25 +58,22 @@ fn classify(program: &Path, payload: Payload) -> Result<(), Failure> {
     predict::run(&options)
 }
 
-/// Returns the arguments of `predict`, without those that say which model, and with short words for its formats.
+/// Returns the arguments of `predict`, without those that say which model, and with a short word for JSON lines.
 fn command(name: &str) -> Command {
-    let short = |id: &'static str, help: &'static str, others: [&'static str; 3]| {
-        Arg::new(id).long(id).help(help).action(ArgAction::SetTrue).conflicts_with_all(others)
-    };
-    let formats = [("json", "true", "jsonl"), ("jsonl", "true", "jsonl"), ("csv", "true", "csv")];
+    let jsonl =
+        Arg::new("jsonl").long("jsonl").help("A JSON object for each photo, one a line: --format jsonl");
+    let jsonl = jsonl.action(ArgAction::SetTrue).conflicts_with_all(["format", "csv", "json"]);
     let command = predict::Options::augment_args(Command::new(name.to_owned())).mut_args(|arg| {
         match arg.get_id().as_str() {
             "model" | "weights" | "precision" | "ema" => arg.hide(true),
             "paths" => arg.value_name("PHOTO"),
-            "format" => arg.default_value_ifs(formats),
+            "format" => arg.default_value_if("jsonl", "true", "jsonl"),
             _ => arg,
         }
     });
     Verbosity::augment_args(command)
         .override_usage(format!("{name} [OPTIONS] <PHOTO>..."))
-        .arg(short("json", "A JSON object for each photo, one a line", ["format", "csv", "jsonl"]))
-        .arg(short("jsonl", "Another name for --json", ["format", "csv", "json"]))
-        .arg(short("csv", "Comma-separated values with a header", ["format", "json", "jsonl"]))
+        .arg(jsonl)
         .version(env!("CARGO_PKG_VERSION"))
 }
 
@@ -95,7 +92,7 @@ fn described(command: Command, name: &str, classifier: &Classifier, payload: Pay
     let training = if training.is_empty() { "not said".to_owned() } else { training.join(", ") };
     let more = format!(
         "Classes:\n  {}\n\nModel:\n  MobileNetV2{width}{weights}\n  photos become {}\n  training: {training}\n  sha256 {}\n\n\
-         Examples:\n  {name} photo.jpg\n  {name} photos/ --csv > seen.csv\n  find photos -name '*.jpg' | {name} - --json --top 2\n\n\
+         Examples:\n  {name} photo.jpg\n  {name} photos/ --csv > seen.csv\n  find photos -name '*.jpg' | {name} --files-from - --jsonl --top 2\n\n\
          Exit codes: 0 done, 2 arguments, 3 unusable content, 4 over a limit, 5 missing path, 130 interrupted.",
         names.join(", "),
         classifier.preprocessing(),

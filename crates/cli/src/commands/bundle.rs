@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use crate::bundle::payload;
 use crate::options::model::ModelOptions;
+use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
-use crate::terminal::table::{print, print_json};
+use crate::terminal::table::{narrate, print_json};
 use crate::terminal::wording::{megabytes, plain_path, typed_path};
 
 #[derive(Args)]
@@ -19,8 +20,10 @@ pub(crate) struct Options {
     #[command(flatten)]
     model: ModelOptions,
     /// The program to write
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -43,6 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(Code::Path, format!("cannot find this program's own file: {error}")))?;
     check_output(file, [source, &program])?;
+    options.overwrite.check(file)?;
     let (classifier, model) = read(&options.model)?;
     let bytes = payload::write(&program, &model, &classifier.backbone().to_packed_bytes(), file)?;
     let classes = classifier.classes();
@@ -53,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     // What a shell looks for in its path without a folder in front.
     let here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
     let typed = if here { typed_path(&Path::new(".").join(file)) } else { typed_path(file) };
-    print(&format!(
+    narrate(&format!(
         "program     {} ({}, {} of them the model), for {} classes; needs nothing beside it\n\
          next        {typed} PHOTO…\n            {typed} --help\n",
         plain_path(file),

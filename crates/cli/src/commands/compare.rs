@@ -82,7 +82,7 @@ impl Figures {
             run: run.folder.to_string_lossy().into_owned(),
             val_accuracy: counted.map(share).or(metrics.val_accuracy.map(f64::from)),
             val_accuracy_interval: counted.map(|(right, photos)| interval(right, photos)),
-            val_loss: metrics.val_loss.map(f64::from),
+            val_loss: metrics.val_loss_calibrated.or(metrics.val_loss).map(f64::from),
             balanced_accuracy: confusion.as_ref().and_then(Confusion::balanced_accuracy),
             calibration_error: run.reliability(Part::Val).map(|of| of.ece),
             val_photos: counted.map_or(0, |(_, photos)| photos),

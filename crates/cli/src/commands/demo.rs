@@ -20,7 +20,7 @@ use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::Progress;
-use crate::terminal::table::{print, table};
+use crate::terminal::table::{narrate, table};
 use crate::terminal::wording::{plain_path, program, typed_path};
 
 #[derive(Args)]
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let folder = DemoFolder::claim(&options.out, options.seed).map_err(failure)?;
     let backbone = Backbone::starter(options.threads.settings())?;
     folder.draw(options.seed, backbone.threads(), &interrupt::flow).map_err(failure)?;
-    print(&format!(
+    narrate(&format!(
         "photos      {} drawn into {}: {PHOTOS} of each class, {}\n",
         CLASSES.len() * PHOTOS,
         plain_path(&folder.photos()),
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     ))?;
 
     let dataset = Dataset::new(&scan(&folder.photos(), None)?, VALIDATION, options.seed)?;
-    print(&format!(
+    narrate(&format!(
         "split       {} photos to learn from, {} to validate with\n\
          weights     the built-in starter, MobileNetV2 width 0.35; frozen, only the head on top is trained\n",
         dataset.train.len(),
@@ -71,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let picture = folder.file("predictions.png");
     draw_sheet(&dataset.classes, &seen, &picture)?;
     let after = trained.history.last().map_or(trained.before, |epoch| epoch.validation);
-    print(&format!(
+    narrate(&format!(
         "\n{}\n\nbefore      {}\nafter       {}\nlook at     {} (all {} validation photos)\nmodel       {}\n\
          time        {:.1} s\n\n{}",
         shown(&dataset.classes, &seen),
@@ -116,7 +116,7 @@ fn train(backbone: &Backbone, dataset: &Dataset, seed: u64) -> Result<Trained, F
             return interrupt::flow();
         }
         lock(&progress).take();
-        match print(&line(event)) {
+        match narrate(&line(event)) {
             Ok(()) => interrupt::flow(),
             Err(error) => {
                 lock(&failure).get_or_insert(error);

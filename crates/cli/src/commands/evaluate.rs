@@ -1,5 +1,8 @@
 //! `icecap evaluate`: how good a trained model is on photos whose classes are known.
 
+mod evaluation;
+mod json;
+mod scores;
 mod seen_in_training;
 
 use std::fs::{DirEntry, read_dir};
@@ -9,10 +12,9 @@ use clap::Args;
 use icecap::Classifier;
 use icecap::advanced::data::{self, Inventory, Sample, scan_known_listed};
 use icecap::advanced::graph::Tap;
-use icecap::judge::{Metrics, tempered};
+use icecap::judge::{Metrics, Ranking, THRESHOLD, tempered};
 use icecap::learn::SkippedPhoto;
 use icecap::model::Extractor;
-use serde::Serialize;
 
 use crate::options::dataset::{ExcludeOptions, ListedOptions, check_listed, roots};
 use crate::options::model::ModelOptions;
@@ -21,11 +23,15 @@ use crate::photos::batches::for_each_photo;
 use crate::photos::class_folder::parent_of_class;
 use crate::photos::skipped;
 use crate::run::confusion::Confusion;
+use crate::run::coverage::curve;
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::{print, table};
 use crate::terminal::wording::{counted, plain, plain_path, typed_path};
+
+use evaluation::Evaluation;
+use scores::share;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -103,7 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let classes = classifier.classes();
     if options.json {
-        return print(&json(options, &evaluation, classes)?);
+        return print(&json::json([&options.model.model, &options.folder], &evaluation, classes)?);
     }
     print(&text(options, &evaluation, classes, &samples, &inventory))
 }
@@ -119,15 +125,6 @@ fn no_classes(error: data::Error) -> data::Error {
     }
 }
 
-/// What came out.
-struct Evaluation {
-    metrics: Metrics,
-    /// What the logits were divided by; 1 leaves them as they are.
-    temperature: f32,
-    confusion: Confusion,
-    skipped: Vec<SkippedPhoto>,
-}
-
 fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> Result<Evaluation, Failure> {
     let cache = if options.no_cache { None } else { cache_folder::open() };
     let backbone = classifier.backbone();
@@ -136,6 +133,7 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
     let photos: Vec<PathBuf> = samples.iter().map(|sample| sample.path.clone()).collect();
     let mut confusion = Confusion::new(classifier.classes().len());
     let (mut logits, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut probabilities, mut answers) = (Vec::new(), Vec::new());
     let mut warnings = Vec::new();
     for_each_photo(&mut extractor, backbone.threads().count(), &photos, |index, outcome| {
         let Sample { path, class } = &samples[index];
@@ -146,6 +144,8 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
                 // The loss is that of the probabilities that are given.
                 logits.extend(tempered(&prediction.logits, classifier.temperature()));
                 labels.push(*class as u32);
+                answers.push((prediction.probability, prediction.class == *class));
+                probabilities.extend(prediction.probabilities);
                 warnings.extend(photo.warnings.iter().map(|warning| (path.clone(), *warning)));
             }
             Err(error) => skipped.push(SkippedPhoto { path: path.clone(), reason: error.to_string() }),
@@ -160,8 +160,16 @@ fn evaluate(options: &Options, classifier: &Classifier, samples: &[Sample]) -> R
         let message = format!("none of {} can be read, the first: {first}", counted(photos.len(), "photo"));
         return Err(Failure::new(Code::Content, format!("{}: {message}", options.folder.display())));
     }
-    let metrics = Metrics::of(&logits, &labels, classifier.classes().len())?;
-    Ok(Evaluation { metrics, temperature: classifier.temperature(), confusion, skipped })
+    let (classes, threshold) = (classifier.classes().len(), classifier.threshold());
+    Ok(Evaluation {
+        metrics: Metrics::at(&logits, &labels, classes, threshold)?,
+        temperature: classifier.temperature(),
+        threshold,
+        confusion,
+        ranking: Ranking::of(&probabilities, &labels, classes),
+        coverage: curve(&answers),
+        skipped,
+    })
 }
 
 /// More classes than this make a matrix that nobody reads; the worst of it is told instead.
@@ -176,7 +184,7 @@ fn text(
     samples: &[Sample],
     inventory: &Inventory,
 ) -> String {
-    let Evaluation { metrics, temperature, confusion, skipped } = evaluation;
+    let Evaluation { metrics, temperature, threshold, confusion, ranking, coverage, skipped } = evaluation;
     let root = match options.folder.is_dir() {
         true => {
             samples.first().and_then(|first| parent_of_class(&first.path, &inventory.classes[first.class]))
@@ -184,7 +192,6 @@ fn text(
         false => Some(options.folder.as_path()),
     };
     let left_out = if skipped.is_empty() { String::new() } else { format!(", {} skipped", skipped.len()) };
-    // Training tells the loss of the logits as they are; whoever compares shall not wonder.
     let divided = match temperature {
         1.0 => String::new(),
         _ => format!(", logits divided by the model's temperature of {temperature:.3}"),
@@ -200,7 +207,24 @@ fn text(
     if let Some(balanced) = confusion.balanced_accuracy().filter(|_| classes.len() > 1) {
         text += &format!("balanced  {balanced:.4}, the mean of the recalls\n");
     }
+    if *threshold != THRESHOLD {
+        let class = plain(&classes[1]);
+        text += &format!("threshold {threshold:.4}: {class} is told from this probability of it on\n");
+    }
+    text += &scores::ranking(ranking);
     text += "\n";
+    text += &by_class(confusion, ranking, classes);
+    text += "\n\n";
+    if classes.len() <= MATRIX_CLASSES {
+        text += &matrix(confusion, classes);
+    } else {
+        text += &worst(confusion, classes);
+    }
+    text + "\n" + &scores::coverage(coverage)
+}
+
+/// Returns a line for each class.
+fn by_class(confusion: &Confusion, ranking: &Ranking, classes: &[String]) -> String {
     let rows = classes.iter().enumerate().map(|(index, name)| {
         vec![
             index.to_string(),
@@ -209,16 +233,15 @@ fn text(
             confusion.cell(index, index).to_string(),
             share(confusion.recall(index)),
             share(confusion.precision(index)),
+            share(ranking.classes.get(index).and_then(|class| class.roc_auc)),
+            share(ranking.classes.get(index).and_then(|class| class.average_precision)),
         ]
     });
-    text += &table(&["", "class", "photos", "right", "recall", "precision"], &[0, 2, 3, 4, 5], rows);
-    text += "\n\n";
-    if classes.len() <= MATRIX_CLASSES {
-        text += &matrix(confusion, classes);
-    } else {
-        text += &worst(confusion, classes);
-    }
-    text
+    table(
+        &["", "class", "photos", "right", "recall", "precision", "ROC-AUC", "AP"],
+        &[0, 2, 3, 4, 5, 6, 7],
+        rows,
+    )
 }
 
 fn matrix(confusion: &Confusion, classes: &[String]) -> String {
@@ -242,72 +265,4 @@ fn worst(confusion: &Confusion, classes: &[String]) -> String {
         vec![plain(&classes[of]).into_owned(), plain(&classes[taken_for]).into_owned(), count.to_string()]
     });
     table(&["true", "taken for", "photos"], &[2], rows) + "\nthe whole matrix: --json\n"
-}
-
-fn share(share: Option<f64>) -> String {
-    share.map_or("-".to_owned(), |share| format!("{share:.4}"))
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    model: String,
-    folder: String,
-    photos: usize,
-    right: usize,
-    loss: f32,
-    temperature: f32,
-    accuracy: f32,
-    balanced_accuracy: Option<f64>,
-    classes: Vec<Class<'a>>,
-    /// A row for each true class, a column for each predicted one.
-    confusion: Vec<Vec<usize>>,
-    skipped: usize,
-    skipped_photos: Vec<Skipped<'a>>,
-}
-
-#[derive(Serialize)]
-struct Class<'a> {
-    name: &'a str,
-    photos: usize,
-    right: usize,
-    recall: Option<f64>,
-    precision: Option<f64>,
-}
-
-#[derive(Serialize)]
-struct Skipped<'a> {
-    path: String,
-    reason: &'a str,
-}
-
-fn json<'a>(options: &Options, evaluation: &'a Evaluation, classes: &'a [String]) -> Result<String, Failure> {
-    let Evaluation { metrics, temperature, confusion, skipped } = evaluation;
-    let class = |(index, name): (usize, &'a String)| Class {
-        name,
-        photos: confusion.of_class(index),
-        right: confusion.cell(index, index),
-        recall: confusion.recall(index),
-        precision: confusion.precision(index),
-    };
-    let row = |of| (0..classes.len()).map(|taken_for| confusion.cell(of, taken_for)).collect();
-    let left_out = |photo: &'a SkippedPhoto| Skipped {
-        path: photo.path.to_string_lossy().into_owned(),
-        reason: skipped::bare(photo),
-    };
-    let report = Report {
-        model: options.model.model.to_string_lossy().into_owned(),
-        folder: options.folder.to_string_lossy().into_owned(),
-        photos: confusion.photos(),
-        right: confusion.right(),
-        loss: metrics.loss,
-        temperature: *temperature,
-        accuracy: metrics.accuracy,
-        balanced_accuracy: confusion.balanced_accuracy(),
-        classes: classes.iter().enumerate().map(class).collect(),
-        confusion: (0..classes.len()).map(row).collect(),
-        skipped: skipped.len(),
-        skipped_photos: skipped.iter().map(left_out).collect(),
-    };
-    let text = serde_json::to_string(&report);
-    text.map(|text| text + "\n").map_err(|error| Failure::new(Code::Content, error.to_string()))
 }

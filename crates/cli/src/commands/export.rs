@@ -15,9 +15,10 @@ use icecap::advanced::weights::{HeadLayout, OnnxPixels};
 use serde::Serialize;
 
 use crate::options::model::ModelOptions;
+use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
-use crate::terminal::table::print;
+use crate::terminal::table::{narrate, print};
 use crate::terminal::wording::{counted, plain_path, sized};
 
 #[derive(Args)]
@@ -52,6 +53,8 @@ pub(crate) struct Options {
     /// File for the head alone, with torchvision's names and shapes
     #[arg(long, value_name = "FILE", group = "formats")]
     safetensors_torchvision: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -71,7 +74,7 @@ enum Content {
 struct Output {
     path: PathBuf,
     content: Content,
-    /// Whether somebody named it: a file that stands there may then be replaced.
+    /// Whether somebody named it, and not only the file beside it.
     named: bool,
 }
 
@@ -147,7 +150,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut files = Vec::new();
     for output in outputs {
         let bytes = bytes(&classifier, output.content)?;
-        if !output.named {
+        if !output.named && !options.overwrite.is_given() {
             keep_others(&output.path, &bytes)?;
         }
         files.push((output, bytes));
@@ -216,7 +219,8 @@ impl Options {
             }
             taken.push(place);
         }
-        Ok(())
+        let mut named = outputs.iter().filter(|output| output.named);
+        named.try_for_each(|output| self.overwrite.check(&output.path))
     }
 }
 
@@ -251,8 +255,8 @@ fn keep_others(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     match fs::metadata(path) {
         Ok(about) if !same(&about) => Err(Failure::path(
             path,
-            "holds something else and is left as it is; name a file for the class names with --labels, or this one to \
-             replace it",
+            "holds something else and is left as it is; name a file for the class names with --labels, or replace this one with \
+             --force",
         )),
         _ => Ok(()),
     }
@@ -294,7 +298,7 @@ fn tell(options: &Options, classifier: &Classifier, files: &[(Output, Vec<u8>)])
         let about = output.content.about(classifier);
         text += &format!("{} ({}): {}\n", plain_path(&output.path), sized(bytes.len() as u64), about);
     }
-    print(&text)
+    narrate(&text)
 }
 
 impl Content {

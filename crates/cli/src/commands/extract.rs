@@ -18,12 +18,13 @@ use icecap::model::{Extractor, Preprocessing};
 
 use crate::options::dataset::{ExcludeOptions, ListedOptions, labeled, roots};
 use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::overwrite::OverwriteOption;
 use crate::photos::batches::for_each_photo;
 use crate::photos::skipped;
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;
-use crate::terminal::table::print;
+use crate::terminal::table::narrate;
 use crate::terminal::wording::{counted, plain_path};
 
 use feature_file::FeatureFile;
@@ -34,8 +35,10 @@ pub(crate) struct Options {
     #[arg(required = true, value_name = "PATH")]
     photos: Vec<PathBuf>,
     /// The file to write, in the safetensors format
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
     /// Write whole feature maps [N, h, w, C] instead of pooled features [N, C]
     #[arg(long)]
     maps: bool,
@@ -74,6 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
+    options.overwrite.check(&options.output)?;
     let backbone = options.backbone.open_for(&options.input)?;
     let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
     // Maps are fifty times as large as what is pooled of them, too large to be kept for a later run.
@@ -97,7 +101,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     };
     let dims: Vec<String> = row.dims().iter().map(usize::to_string).collect();
     let skipped = found.photos.len() - rows;
-    print(&format!(
+    narrate(&format!(
         "{}: features [{rows}, {}], {}; {} from the cache, {skipped} skipped, {seconds:.1} s, {:.0} photos/s\n",
         plain_path(&options.output),
         dims.join(", "),

@@ -7,8 +7,9 @@ use clap::{Args, Command};
 use clap_mangen::Man;
 use icecap::advanced::foundation::atomic_file::replace_file;
 
+use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::Failure;
-use crate::terminal::table::print;
+use crate::terminal::table::narrate;
 use crate::terminal::wording::{counted, plain_path, typed_path};
 
 #[derive(Args)]
@@ -16,6 +17,8 @@ pub(crate) struct Options {
     /// Folder for the pages, made if it is missing
     #[arg(short, long = "output", alias = "out", value_name = "DIR")]
     output: PathBuf,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
 }
 
 /// Writes the pages of `program`, the whole command line as clap knows it.
@@ -23,10 +26,11 @@ pub(crate) fn run(options: &Options, program: Command) -> Result<(), Failure> {
     let folder = &options.output;
     std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
     let pages = pages(program);
+    pages.iter().try_for_each(|(name, _)| options.overwrite.check(&folder.join(name)))?;
     for (name, page) in &pages {
         replace_file(&folder.join(name), |out| out.write_all(page))?;
     }
-    print(&format!(
+    narrate(&format!(
         "{} in {}\nnext        man {}\n",
         counted(pages.len(), "page"),
         plain_path(folder),

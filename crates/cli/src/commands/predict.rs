@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::data::Views;
 use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::judge::THRESHOLD;
 use icecap::model::Columns;
-use icecap::{Predictor, Source};
+use icecap::{Classifier, Predictor, Source};
 
 use crate::options::model::ModelOptions;
+use crate::options::overwrite::OverwriteOption;
 use crate::options::photo::PhotoOptions;
 use crate::options::row_format::Format;
 use crate::photos::skipped;
+use crate::run::learned::Learned;
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
@@ -26,7 +29,7 @@ use crate::terminal::stderr::note;
 use crate::terminal::wording::{counted, plain_path};
 
 use heatmaps::{Drawn, HeatmapOptions};
-use photos::Photos;
+use photos::{Photo, Photos};
 use rows::{Rows, Tally};
 
 #[derive(Args)]
@@ -35,19 +38,35 @@ pub(crate) struct Options {
     model: ModelOptions,
     #[command(flatten)]
     photo: PhotoOptions,
-    /// Photos, folders of photos, or - for a list on standard input, one path a line
-    #[arg(value_name = "PATH", required = true)]
+    /// Photos, folders of photos, or - for the bytes of a photo on standard input
+    #[arg(value_name = "PATH", required_unless_present = "files_from")]
     paths: Vec<PathBuf>,
+    /// File with more photos and folders, one path a line; - for standard input, answered as it comes
+    #[arg(long, value_name = "FILE")]
+    files_from: Option<PathBuf>,
     /// How rows are written [default: by the name of --out, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Print a JSON array with an object for each photo: --format json
+    #[arg(long, conflicts_with_all = ["format", "csv"])]
+    json: bool,
+    /// Print comma-separated values with a header: --format csv
+    #[arg(long, conflicts_with = "format")]
+    csv: bool,
     /// Classes to list for each photo, the most probable first
     #[arg(long, value_name = "K", allow_negative_numbers = true, default_value_t = 1, value_parser = crate::options::count::at_least_one)]
     top: u16,
+    /// Tell the probability of every class: `probabilities` by name in JSON, a column `probability:CLASS` each in CSV
+    #[arg(long)]
+    all: bool,
     /// 'None of these': the label is 'none' where the most probable class is less probable than P, from 0 up to 1; the
     /// class is told beside it as the best guess
     #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = probability)]
     reject_below: Option<f32>,
+    /// 'None of these', too, for photos that are unlike those of the training: their novelty is above LIMIT [default: 1, as of 2
+    /// of 100 photos of the classes]
+    #[arg(long, value_name = "LIMIT", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = novelty)]
+    reject_novel: Option<f32>,
     /// Look at each photo and at its mirror image, and take the mean (test-time augmentation): twice the time
     #[arg(long)]
     tta: bool,
@@ -56,6 +75,8 @@ pub(crate) struct Options {
     /// File for the rows, instead of standard output
     #[arg(short, long, alias = "output", value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
     /// Take features from the cache and keep them there
     #[arg(long)]
     cache: bool,
@@ -70,22 +91,30 @@ const WINDOW: usize = 256;
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let format = match options.format {
         Some(format) => format,
+        None if options.json => Format::Json,
+        None if options.csv => Format::Csv,
         None => Format::of_file(options.out.as_deref())?,
     };
-    let photos = Photos::new(&options.paths)?;
+    options.out.iter().try_for_each(|file| options.overwrite.check(file))?;
+    let photos = Photos::new(&options.paths, options.files_from.as_deref())?;
     let classifier = options.model.within(options.photo.limits()).open()?;
+    check_novelty(options, &classifier)?;
     let columns = Columns {
         top: usize::from(options.top),
         reject_below: options.reject_below,
+        all: options.all,
+        novelty: classifier.novelty().is_some(),
+        reject_novel: options.reject_novel,
         heatmap: options.heatmaps.is_some(),
         labels: classifier.head().is_multi_label(),
     };
     let views = if options.tta { Views::Mirrored } else { Views::Plain };
-    let heatmaps = options.heatmaps.open(&classifier)?;
+    let heatmaps = options.heatmaps.open(&classifier, options.overwrite)?;
     let cache = if options.cache { cache_folder::open() } else { None };
     let work = Work {
         predictor: classifier.predictor()?.with_cache(cache.clone()).with_views(views),
         rows: Rows::new(format, classifier.classes(), columns),
+        learned: Learned::beside(&options.model.model),
         heatmaps,
         // Rows on a terminal are progress enough.
         progress: photos
@@ -99,18 +128,58 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => work.into_standard_output()?,
     };
     cache_folder::tell(cache.as_ref());
-    if let Some(least) = options.reject_below {
-        let (rejected, photos) = (tally.rejected, counted(tally.photos - tally.unreadable, "photo"));
-        note(&format!("none of the classes: {rejected} of {photos}, whose best guess has less than {least}"));
-        let classes = classifier.classes().len();
-        if least <= 1.0 / classes as f32 && !classifier.head().is_multi_label() {
-            note(&format!(
-                "note: --reject-below {least} rejects nothing: the best of {classes} classes never has less than {:.2}",
-                1.0 / classes as f32
-            ));
-        }
+    if tally.learned > 0 {
+        note(&format!(
+            "note: the model has learned from {} of these {}, by the split.csv beside it; it does better on them than on others",
+            tally.learned,
+            counted(tally.photos, "photo")
+        ));
     }
+    tell_rejected(options, &classifier, &tally);
     judge(tally, options.strict)
+}
+
+/// Refuses to ask a model for what it does not keep.
+fn check_novelty(options: &Options, classifier: &Classifier) -> Result<(), Failure> {
+    if options.reject_novel.is_some() && classifier.novelty().is_none() {
+        let message = format!(
+            "{}: --reject-novel: the model keeps nothing that tells new photos, as those of older builds, of an import and of \
+             very few photos; train it anew, or leave the option out",
+            plain_path(&options.model.model)
+        );
+        return Err(Failure::new(Code::Content, message));
+    }
+    Ok(())
+}
+
+/// Says how many photos are none of the classes, and why.
+fn tell_rejected(options: &Options, classifier: &Classifier, tally: &Tally) {
+    let photos = counted(tally.photos - tally.unreadable, "photo");
+    if let Some(limit) = options.reject_novel {
+        let novel = tally.novel;
+        note(&format!(
+            "unlike the photos of the training: {novel} of {photos}, whose novelty is above {limit}"
+        ));
+    }
+    let Some(least) = options.reject_below else { return };
+    let also = if options.reject_novel.is_some() { ", these among them" } else { "" };
+    let rejected = tally.rejected;
+    note(&format!(
+        "none of the classes: {rejected} of {photos}, whose best guess has less than {least}{also}"
+    ));
+    let (classes, multi) = (classifier.classes().len(), classifier.head().is_multi_label());
+    // With a threshold of its own the class that is told can have less than the other.
+    if least <= 1.0 / classes as f32 && !multi && classifier.threshold() == THRESHOLD {
+        note(&format!(
+            "note: --reject-below {least} rejects nothing: the best of {classes} classes never has less than {:.2}",
+            1.0 / classes as f32
+        ));
+    }
+}
+
+fn novelty(text: &str) -> Result<f32, String> {
+    let limit = text.parse().ok().filter(|limit: &f32| *limit > 0.0 && limit.is_finite());
+    limit.ok_or_else(|| "use a number above 0, as in --reject-novel=1.2, or leave it out".to_owned())
 }
 
 fn probability(text: &str) -> Result<f32, String> {
@@ -119,8 +188,7 @@ fn probability(text: &str) -> Result<f32, String> {
 }
 
 fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
-    let Tally { photos, unreadable, labeled, right, rejected: _, over_limit, first_error, not_scanned } =
-        tally;
+    let Tally { photos, unreadable, labeled, right, over_limit, first_error, not_scanned, .. } = tally;
     if photos == 0 {
         return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
     }
@@ -153,6 +221,7 @@ struct Work<'a> {
     photos: Photos,
     predictor: Predictor,
     rows: Rows<'a>,
+    learned: Learned,
     heatmaps: Option<Drawn<'a>>,
     progress: Option<Progress>,
 }
@@ -195,13 +264,14 @@ impl Work<'_> {
         let mut tally = Tally::default();
         let mut warnings = Lines::default();
         loop {
-            let paths = self.photos.window(WINDOW)?;
-            if paths.is_empty() {
+            let photos = self.photos.window(WINDOW)?;
+            if photos.is_empty() {
+                write(self.rows.end())?;
                 tally.not_scanned = self.photos.unreadable();
                 warnings.end("such warnings");
                 return Ok(tally);
             }
-            let sources: Vec<Source<'_>> = paths.iter().map(|path| Source::Path(path)).collect();
+            let sources: Vec<Source<'_>> = photos.iter().map(Photo::source).collect();
             let before = tally.photos;
             let predictions = self.predictor.predict(&sources, &|now| {
                 if let Some(progress) = &self.progress {
@@ -210,16 +280,17 @@ impl Work<'_> {
                 interrupt::flow()
             })?;
             let drawn = match &mut self.heatmaps {
-                Some(heatmaps) => heatmaps.window(&paths, &predictions)?,
+                Some(heatmaps) => heatmaps.window(&photos, &predictions)?,
                 None => Vec::new(),
             };
-            let text = self.rows.window(&paths, &predictions, &drawn, &mut tally);
+            tally.learned += photos.iter().filter(|photo| self.learned.has(photo.path())).count();
+            let text = self.rows.window(&photos, &predictions, &drawn, &mut tally);
             if !write(&text)? {
                 return Ok(tally);
             }
-            for (path, prediction) in paths.iter().zip(&predictions) {
+            for (photo, prediction) in photos.iter().zip(&predictions) {
                 for warning in prediction.iter().flat_map(|prediction| &prediction.warnings) {
-                    warnings.tell(|| format!("warning: {}: {warning}", plain_path(path)));
+                    warnings.tell(|| format!("warning: {}: {warning}", plain_path(photo.path())));
                 }
             }
         }

@@ -8,13 +8,14 @@ use icecap::Classifier;
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::kernels::{Isa, Threads};
 
+use crate::options::overwrite::OverwriteOption;
 use crate::options::runner::ThreadOptions;
 use crate::page;
 use crate::page::Heat;
 use crate::run::Run;
 use crate::run::files::{MODEL, REPORT};
 use crate::terminal::failure::Failure;
-use crate::terminal::table::print;
+use crate::terminal::table::narrate;
 use crate::terminal::wording::{megabytes, plain_path};
 
 #[derive(Args)]
@@ -23,11 +24,15 @@ pub(crate) struct Options {
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// File to write [default: report.html in the run's folder]
-    #[arg(short, long, alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    // The run's own page is what is made again.
+    options.output.iter().try_for_each(|file| options.overwrite.check(file))?;
     let run = Run::open(&options.run)?;
     let threads = Threads::new(ThreadOptions { threads: 0 }.count())?;
     let isa = Isa::from_env().unwrap_or_else(|_| Isa::best());
@@ -37,7 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let html = page::html(&run, &threads, isa, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?;
     let file = options.output.clone().unwrap_or_else(|| options.run.join(REPORT));
     replace_file(&file, |out| out.write_all(html.as_bytes()))?;
-    print(&format!(
+    narrate(&format!(
         "report      {} ({}), opens in any browser\n",
         plain_path(&file),
         megabytes(html.len() as u64)

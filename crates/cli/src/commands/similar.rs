@@ -179,6 +179,7 @@ fn show(options: &Options, report: &Report) -> Result<(), Failure> {
         return print_json(report);
     }
     match options.format {
+        Format::Json => print_json(&report.images),
         Format::Jsonl => report.images.iter().try_for_each(print_json),
         Format::Csv => print(&csv_text(report)),
         Format::Table => {

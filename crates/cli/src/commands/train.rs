@@ -2,15 +2,22 @@
 
 mod arguments;
 mod augment;
+mod axis;
+mod config;
+mod copies;
 mod epoch_table;
+mod heard;
 mod leads;
 mod metrics;
 mod options;
+mod plan;
 mod predictions;
 mod quantize;
 mod report;
 mod resume;
 mod since;
+mod sweep;
+mod threshold;
 mod tuning;
 mod twins;
 mod unfinished;
@@ -19,6 +26,7 @@ mod verdict;
 use std::time::Instant;
 
 use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
+use icecap::learn::Sought;
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, TrainOptions, Trained, Trainer};
 
@@ -26,10 +34,10 @@ use crate::page::{self, Heat};
 use crate::photos::skipped;
 use crate::run::Run;
 use crate::run::arguments::Arguments;
-use crate::run::files::{ARGUMENTS, HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
+use crate::run::files::{ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
 use crate::run::folder::RunFolder;
 use crate::run::metrics::Seconds;
-use crate::run::{history, left_out};
+use crate::run::{history, labels, left_out};
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
@@ -38,52 +46,53 @@ use crate::terminal::wording::plain_path;
 
 use arguments::arguments;
 use metrics::metrics;
+use plan::Plan;
 use report::Report;
 use since::Since;
+use sweep::Ground;
 use unfinished::Unfinished;
 
 pub(crate) use options::Options;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    let training = options.training.options()?;
+    let plan = Plan::of(options)?;
+    let first = plan.as_ref().map(|plan| plan.combinations[0].over(options));
+    let options = first.as_ref().unwrap_or(options);
+    options.training.options()?;
     tuning::check(options)?;
-    let Photos { inventory, groups, dataset, since } = photos(options)?;
+    let Photos { inventory, groups, dataset, since, sought } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
     let opening = Instant::now();
     let opened = quantize::open(options)?;
-    let preprocessing = options.input.over(Preprocessing::for_training(&opened)?);
     seconds.weights = since_start(opening);
     let since = since.map(|since| since.open(&opened)).transpose()?;
-    let folder = RunFolder::create(options.out.as_deref())?;
-    if folder.file(MODEL).exists() {
-        note(&format!("note: replacing the run in {}", plain_path(folder.path())));
-    }
+    let folder = run_folder(options)?;
     let cache = if options.no_cache { None } else { cache_folder::open() };
 
     let unfinished = Unfinished::begin(&folder, options, &dataset, &opened)?;
-    let report = Report::new(options, &dataset);
     skipped::passed_over(&inventory);
+    let (cached, grouped) = (cache.as_ref(), groups.as_ref());
+    let ground = Ground {
+        options,
+        dataset: &dataset,
+        opened: &opened,
+        cache: cached,
+        groups: grouped,
+        unfinished: &unfinished,
+    };
+    let swept = plan.map(|plan| plan.sweep(&ground)).transpose()?;
+    let options = swept.as_ref().map_or(options, |swept| &swept.options);
+    seconds.tried = swept.as_ref().map(|swept| swept.seconds);
+    let preprocessing = options.input.over(Preprocessing::for_training(&opened)?);
+    let report = Report::new(options, &dataset);
     report.header(&inventory, &opened, &preprocessing)?;
-    let quantizing = Instant::now();
-    let backbone = quantize::quantized(options, &opened, &dataset, preprocessing, &unfinished)?;
-    seconds.quantize =
-        (backbone.precision() != opened.precision()).then(|| quantizing.elapsed().as_secs_f64());
-    let trainer = trainer(options, training, &backbone)?
-        .preprocessing(preprocessing)
-        .cache(cache.clone())
-        .groups(groups);
-    report.reading();
-    let trained = learn(&trainer, &dataset, &report, &unfinished);
-    cache_folder::tell(cache.as_ref());
-    let trained = quantize::compared(trained?, &opened, &dataset, cache.as_ref(), &unfinished)?;
+    let (backbone, trained) =
+        fitted(&Ground { options, ..ground }, preprocessing, sought, &report, &mut seconds)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
-    seconds.features = Some(trained.features_time.as_secs_f64());
-    seconds.head = Some(trained.head_time.as_secs_f64());
-    seconds.tune = trained.tuned.as_ref().map(|tuned| tuned.time.as_secs_f64());
-    seconds.folds = Some(trained.folds_time.as_secs_f64());
+    take_times(&mut seconds, &trained);
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
@@ -92,8 +101,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     seconds.save = since_start(saving);
     seconds.total = since_start(started);
     let inherited = quantize::inherited(options, &opened);
+    let metrics = metrics(&dataset, &trained, &folder.file(MODEL), seconds, since);
     let metrics =
-        metrics(&dataset, &trained, &folder.file(MODEL), seconds, since).with_net_of(inherited.as_deref());
+        metrics.with_net_of(inherited.as_deref()).with_tried(swept.as_ref().map(|swept| &swept.tried));
     folder.write(METRICS, &metrics.file()?)?;
     let run = written(&folder);
     write_page(options, &folder, &trained, run.as_ref())?;
@@ -104,6 +114,47 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     quantize::tell(options, inherited.as_deref(), &trained)?;
     report.footer(&inventory, &trained, &folder, metrics.since.as_ref())?;
     report.say(&leads::text(run.as_ref()))
+}
+
+/// Makes features of the photos and trains on them; with the net that made them, in int8 if that is asked for.
+fn fitted(
+    ground: &Ground<'_>,
+    preprocessing: Preprocessing,
+    sought: Option<Sought>,
+    report: &Report<'_>,
+    seconds: &mut Seconds,
+) -> Result<(Backbone, Trained), Failure> {
+    let &Ground { options, dataset, opened, cache, groups, unfinished } = ground;
+    let quantizing = Instant::now();
+    let backbone = quantize::quantized(options, opened, dataset, preprocessing, unfinished)?;
+    seconds.quantize =
+        (backbone.precision() != opened.precision()).then(|| quantizing.elapsed().as_secs_f64());
+    let trainer = trainer(options, options.training.options()?, &backbone)?
+        .preprocessing(preprocessing)
+        .cache(cache.cloned())
+        .groups(groups.cloned())
+        .sought(sought);
+    report.reading();
+    let trained = learn(&trainer, dataset, report, unfinished);
+    cache_folder::tell(cache);
+    let trained = quantize::compared(trained?, opened, dataset, cache, unfinished)?;
+    Ok((backbone, trained))
+}
+
+/// Returns the folder of the run that `options` ask for, ready to be written to.
+fn run_folder(options: &Options) -> Result<RunFolder, Failure> {
+    match (&options.begun, &options.out) {
+        (Some(_), Some(run)) => RunFolder::take_up(run),
+        (_, out) => RunFolder::create(out.as_deref(), options.overwrite),
+    }
+}
+
+/// Takes over what the training has measured of its own phases.
+fn take_times(seconds: &mut Seconds, trained: &Trained) {
+    seconds.features = Some(trained.features_time.as_secs_f64());
+    seconds.head = Some(trained.head_time.as_secs_f64());
+    seconds.tune = trained.tuned.as_ref().map(|tuned| tuned.time.as_secs_f64());
+    seconds.folds = Some(trained.folds_time.as_secs_f64());
 }
 
 /// Returns the seconds since `start`, as the run keeps them.
@@ -147,13 +198,19 @@ struct Photos {
     groups: Option<Groups>,
     dataset: Dataset,
     since: Option<Since>,
+    sought: Option<Sought>,
 }
 
 /// Finds the photos and deals them out to training and validation.
 fn photos(options: &Options) -> Result<Photos, Failure> {
-    let rule: Option<GroupRule> = options.group.as_deref().map(str::parse).transpose()?;
+    let by_copies = options.group.as_deref() == Some(copies::DUPLICATES);
+    let rule = options.group.as_deref().filter(|_| !by_copies);
+    let rule: Option<GroupRule> = rule.map(str::parse).transpose()?;
     let inventory = options.dataset.scan(options.folder(), options.val.as_deref());
-    let inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
+    let mut inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
+    if by_copies {
+        inventory.groups = copies::groups(options, &inventory)?;
+    }
     if options.val_split.is_some() && inventory.val.is_some() {
         note("note: --val-split is not used: there are validation photos, and no others are held back");
     }
@@ -168,12 +225,13 @@ fn photos(options: &Options) -> Result<Photos, Failure> {
         dataset = begun.dataset(run, &inventory)?;
     }
     check_photos(&inventory, &dataset, options.strict)?;
-    Ok(Photos { inventory, groups, dataset, since })
+    let sought = threshold::sought(options, &dataset.classes)?;
+    Ok(Photos { inventory, groups, dataset, since, sought })
 }
 
 /// `options`, completed by the runs that they name.
 pub(crate) fn taking_up(options: Options) -> Result<Options, Failure> {
-    since::taking_up(resume::taking_up(options)?)
+    since::taking_up(resume::taking_up(config::taking_up(options)?)?)
 }
 
 /// Returns which photos belong together, by the rule that is given or by a list's own column. A rule that is about no
@@ -234,6 +292,12 @@ fn save(
         true => folder.remove(SKIPPED),
         false => folder.write(SKIPPED, &left_out::csv(skipped_photos)),
     };
+    let labels = || match &trained.doubted {
+        Some(doubted) => {
+            folder.write(LABELS, &labels::csv(&trained.train_set, doubted, trained.classifier.classes()))
+        }
+        None => folder.remove(LABELS),
+    };
     // For the first prediction. A cache that cannot be written is none.
     let packed = || {
         let store = cache_folder::packed().filter(|_| !options.no_cache && !options.head_only);
@@ -242,8 +306,8 @@ fn save(
         }
         Ok(())
     };
-    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 7] =
-        [&model, &split, &history, &arguments, &predictions, &skipped, &packed];
+    let files: [&(dyn Fn() -> Result<(), Failure> + Sync); 8] =
+        [&model, &split, &history, &arguments, &predictions, &skipped, &labels, &packed];
     trained.classifier.backbone().threads().map(files, |file| file()).into_iter().collect()
 }
 

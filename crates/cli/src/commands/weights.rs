@@ -6,6 +6,7 @@ mod integers;
 mod list;
 mod prepack;
 mod pull;
+mod trained_head;
 mod verify;
 
 use clap::Subcommand;

@@ -10,6 +10,7 @@ pub(crate) mod measuring_time;
 pub(crate) mod model;
 pub(crate) mod no_model;
 pub(crate) mod overridden;
+pub(crate) mod overwrite;
 pub(crate) mod photo;
 pub(crate) mod row_format;
 pub(crate) mod runner;

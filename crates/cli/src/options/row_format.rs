@@ -1,4 +1,4 @@
-//! The formats of rows: a table for people, CSV and JSON lines for programs.
+//! The formats of rows: a table for people, CSV, JSON and JSON lines for programs.
 
 use std::path::Path;
 
@@ -13,7 +13,9 @@ pub(crate) enum Format {
     Table,
     /// Comma-separated values with a header
     Csv,
-    /// A JSON object for each photo
+    /// A JSON array with an object for each photo
+    Json,
+    /// A JSON object for each photo, one a line
     Jsonl,
 }
 
@@ -23,14 +25,30 @@ impl Format {
         let extension = file.and_then(Path::extension).and_then(|e| e.to_str()).unwrap_or_default();
         match extension.to_ascii_lowercase().as_str() {
             "csv" => Ok(Self::Csv),
-            "jsonl" | "ndjson" | "json" => Ok(Self::Jsonl),
+            "json" => Ok(Self::Json),
+            "jsonl" | "ndjson" => Ok(Self::Jsonl),
             "txt" | "" => Ok(Self::Table),
             other => Err(Failure::new(
                 Code::Arguments,
                 format!(
-                    "no format goes by .{other}; name a file with .csv, .jsonl or .txt, or give --format"
+                    "no format goes by .{other}; name a file with .csv, .json, .jsonl or .txt, or give --format"
                 ),
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_file_tells_the_format() {
+        let of = |name: &str| Format::of_file(Some(Path::new(name))).ok();
+        assert_eq!(
+            ["a.csv", "a.JSON", "a.jsonl", "a.ndjson", "a.txt", "a"].map(of),
+            [Format::Csv, Format::Json, Format::Jsonl, Format::Jsonl, Format::Table, Format::Table].map(Some)
+        );
+        assert_eq!((of("a.xlsx"), Format::of_file(None).ok()), (None, Some(Format::Table)));
     }
 }

@@ -19,7 +19,12 @@ const FEW: usize = 100;
 const MOST_LEADS: usize = 4;
 
 /// Returns the section's content; `None` if nothing stands out.
-pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabels: usize) -> Option<String> {
+pub(super) fn findings(
+    run: &Run,
+    confusion: &Confusion,
+    errors: usize,
+    doubted: Option<String>,
+) -> Option<String> {
     let found = [
         weakest(run, confusion),
         confused(run, confusion),
@@ -28,16 +33,12 @@ pub(super) fn findings(run: &Run, confusion: &Confusion, errors: usize, mislabel
         int8(run),
         few(confusion),
         (errors > 0).then(|| {
-            format!("<a href=\"#errors\">{} wrong</a>, the surest mistakes first.", counted(errors, "validation photo"))
-        }),
-        (mislabels > 0).then(|| {
-            let verb = if mislabels == 1 { "is" } else { "are" };
             format!(
-                "<a href=\"#mislabels\">{}</a> {verb} still taken for another class after the training: look whether the \
-                 label is right.",
-                counted(mislabels, "training photo")
+                "<a href=\"#errors\">{} wrong</a>, the surest mistakes first.",
+                counted(errors, "validation photo")
             )
         }),
+        doubted,
         skipped(run),
     ];
     let items: String = found.into_iter().flatten().map(|text| format!("<li>{text}</li>")).collect();

@@ -133,7 +133,8 @@ fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
     let size = std::fs::metadata(run.folder.join(MODEL)).ok().map(|about| megabytes(about.len()));
     let time = metrics.seconds.total;
     let tiles = [
-        ("validation loss", metrics.val_loss.map(|of| loss(of.into()))),
+        ("validation loss", metrics.val_loss_calibrated.or(metrics.val_loss).map(|of| loss(of.into()))),
+        ("ROC-AUC", metrics.roc_auc.map(|of| format!("{of:.3}"))),
         ("balanced accuracy", confusion.and_then(Confusion::balanced_accuracy).map(percent)),
         ("calibration error", run.reliability(Part::Val).map(|of| percent(of.ece))),
         ("training accuracy", metrics.train_accuracy.map(|of| percent(of.into()))),

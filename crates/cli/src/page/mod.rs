@@ -9,8 +9,10 @@
 //! A room holds one section: it takes the [`Run`] and gives its content, or `None` if the run lacks what it shows.
 
 mod base64;
+mod coverage;
 mod curves;
 mod data;
+mod doubts;
 mod escape;
 mod figure;
 mod findings;
@@ -25,6 +27,7 @@ mod scores;
 mod svg;
 mod thumbnail;
 mod timing;
+mod tried;
 mod tuning;
 
 use std::path::Path;
@@ -36,6 +39,7 @@ use crate::run::Run;
 use crate::run::confusion::Confusion;
 use crate::run::predictions::Seen;
 use crate::terminal::failure::Failure;
+use doubts::Doubted;
 use escape::escape;
 use gallery::Overlay;
 use thumbnail::Thumbnails;
@@ -65,7 +69,7 @@ struct Section {
 pub(crate) fn html(run: &Run, threads: &Threads, isa: Isa, overlay: Overlay<'_>) -> Result<String, Failure> {
     let chosen = Chosen {
         errors: gallery::errors(run),
-        mislabels: gallery::mislabels(run),
+        doubted: Doubted::of(run)?,
         samples: data::samples(run),
         changed: Changed::of(run),
     };
@@ -83,17 +87,19 @@ pub(crate) fn html(run: &Run, threads: &Threads, isa: Isa, overlay: Overlay<'_>)
 /// The photos that the page shows.
 struct Chosen<'a> {
     errors: Vec<&'a Seen>,
-    mislabels: Vec<&'a Seen>,
+    doubted: Doubted,
     samples: Vec<Vec<&'a Seen>>,
     changed: Changed<'a>,
 }
 
 impl<'a> Chosen<'a> {
     /// Their files, the galleries first: they matter most, should the page's room for pictures end.
-    fn paths(&self) -> Vec<&'a Path> {
-        let shown = gallery::shown(&self.errors).iter().chain(gallery::shown(&self.mislabels));
+    fn paths(&self) -> Vec<&Path> {
+        let doubted: Vec<&Seen> = self.doubted.photos.iter().collect();
+        let shown = gallery::shown(&self.errors).iter().chain(gallery::shown(&doubted)).copied();
         let changed = gallery::shown(&self.changed.won).iter().chain(gallery::shown(&self.changed.lost));
-        shown.chain(changed).chain(self.samples.iter().flatten()).map(|seen| seen.path.as_path()).collect()
+        let others = changed.chain(self.samples.iter().flatten()).copied();
+        shown.chain(others).map(|seen| seen.path.as_path()).collect()
     }
 }
 
@@ -105,12 +111,12 @@ fn sections(
     thumbnails: &mut Thumbnails,
     overlay: Overlay<'_>,
 ) -> Vec<Section> {
-    let Chosen { errors, mislabels, samples, changed } = chosen;
+    let Chosen { errors, doubted, samples, changed } = chosen;
     let mut sections = Vec::new();
     let mut add = |id, nav, title, content: Option<String>| {
         sections.extend(content.map(|content| Section { id, title, nav, content }));
     };
-    let found = confusion.and_then(|c| findings::findings(run, c, errors.len(), mislabels.len()));
+    let found = confusion.and_then(|c| findings::findings(run, c, errors.len(), doubted.finding()));
     add("findings", "Findings", "What stands out", found);
     let photos = (!run.classes.is_empty()).then(|| data::data(run, samples, thumbnails));
     add("data", "Photos", "The photos", photos);
@@ -119,21 +125,21 @@ fn sections(
     add("tuning", "Fine-tuning", "What fine-tuning changed", tuned);
     let matrix = confusion.map(|c| matrix::matrix(c, &run.classes));
     add("confusion", "Confusion", "What is taken for what", matrix);
-    add("scores", "Classes", "Class by class", confusion.map(|c| scores::scores(c, &run.classes)));
+    add("scores", "Classes", "Class by class", confusion.map(|c| scores::scores(c, run)));
     add("reliability", "Confidence", "Does confidence mean something?", reliability::reliability(run));
+    add("coverage", "Coverage", "What leaving unsure answers out wins", coverage::coverage(run));
     if confusion.is_some() {
         let none = "No validation photo was taken for another class.";
         let shown = gallery::gallery(run, errors, thumbnails, overlay, none);
         add("errors", "Errors", "The worst errors", Some(format!("<p class=\"lead\">{ERRORS}</p>{shown}")));
     }
     if run.part(Part::Train).next().is_some() {
-        let none = "The trained model agrees with the label of every training photo.";
-        let shown = gallery::gallery(run, mislabels, thumbnails, overlay, none);
-        let content = format!("<p class=\"lead\">{MISLABELS}</p>{shown}");
+        let content = doubted.section(run, thumbnails, overlay);
         add("mislabels", "Labels", "Labels worth a second look", Some(content));
     }
     add("map", "Map", "The photos as the backbone sees them", projection::projection(run));
     let metrics = &run.metrics;
+    add("tried", "Settings", "Settings that were tried", tried::tried(metrics.tried.as_ref()));
     add("timing", "Time", "Where the time went", timing::timing(&metrics.seconds, &metrics.photos));
     add("repeat", "Repeat", "To do it again", Some(repeat::repeat(run)));
     sections
@@ -141,8 +147,6 @@ fn sections(
 
 const ERRORS: &str =
     "Validation photos that were taken for another class, those first that the model was surest of.";
-const MISLABELS: &str = "Training photos that the model takes for another class although it has learned from them: \
-                         odd photos, or labels that are wrong.";
 
 fn page(run: &Run, headline: &str, sections: &[Section]) -> String {
     let links = sections.iter().map(|Section { id, nav, .. }| format!("<a href=\"#{id}\">{nav}</a>"));

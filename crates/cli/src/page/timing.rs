@@ -15,6 +15,7 @@ pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
         ("finding the photos", times.scan),
         ("opening the weights", times.weights),
         ("quantizing", times.quantize),
+        ("trying settings", times.tried),
         ("photos to features", times.features),
         ("cross-validating", times.folds),
         ("training the head", times.head),

@@ -2,4 +2,5 @@
 
 pub(crate) mod batches;
 pub(crate) mod class_folder;
+pub(crate) mod looking;
 pub(crate) mod skipped;

@@ -13,7 +13,7 @@ use crate::terminal::did_you_mean;
 use crate::terminal::failure::Failure;
 
 /// The longest file that is read, in bytes: nobody's arguments come to that.
-pub(super) const MOST_BYTES: u64 = 1 << 20;
+pub(crate) const MOST_BYTES: u64 = 1 << 20;
 
 /// Everything that a run depends on, as three parts of one table.
 pub(crate) struct Arguments {
@@ -54,6 +54,9 @@ pub(crate) struct RunArguments {
     pub(crate) group: Option<String>,
     pub(crate) augment: Option<String>,
     pub(crate) views: u32,
+    /// What the threshold of two classes is to do, and for which of them.
+    pub(crate) threshold: Option<String>,
+    pub(crate) positive: Option<String>,
     pub(crate) threads: usize,
     pub(crate) isa: &'static str,
     pub(crate) precision: &'static str,
@@ -80,6 +83,8 @@ pub(crate) struct Basis {
     pub(crate) unfreeze: Option<String>,
     /// Missing in runs of builds that knew f32 alone.
     pub(crate) precision: Option<String>,
+    /// What kept photos together; missing where nothing did.
+    pub(crate) group: Option<String>,
     pub(crate) seed: u64,
     pub(crate) val_split: f64,
 }

@@ -3,9 +3,10 @@
 use crate::terminal::wording::typed;
 
 /// Options that name what the run was written to or begun from; another run has its own.
-const OF_THE_RUN: [&str; 4] = ["--out", "-o", "--output", "--resume"];
+const OF_THE_RUN: [&str; 5] = ["--out", "-o", "--output", "--resume", "--force"];
 /// Options without a value.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 10] = [
+    "--force",
     "--strict",
     "--no-cache",
     "--head-only",
@@ -96,6 +97,8 @@ mod tests {
             with("--weights", "a b"),
             "icecap train 'my photos' --size 160 --seed 3 -q --weights 'a b'"
         );
+        let forced = CommandLine::of("icecap train --force photos --size=160");
+        assert_eq!(forced.with("--size", Some("224")).to_string(), "icecap train photos --size 224");
         assert!(line.has("--out") && line.has("--size") && !line.has("--si"));
         assert_eq!(
             line.clone().without("--size").to_string(),

@@ -15,6 +15,8 @@ pub(crate) const PREDICTIONS: &str = "predictions.csv";
 pub(crate) const SPLIT: &str = "split.csv";
 /// The photos that cannot be read; there is no such file if all can.
 pub(crate) const SKIPPED: &str = "skipped.csv";
+/// Training photos whose labels are probably wrong; there is no such file if no photo was judged.
+pub(crate) const LABELS: &str = "labels.csv";
 /// The page for people.
 pub(crate) const REPORT: &str = "report.html";
 /// While the run is under way: the words that began it.

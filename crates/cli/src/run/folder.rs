@@ -1,12 +1,20 @@
 //! The folder of a run: found or made before the work begins, filled file by file at its end.
 
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use icecap::advanced::foundation::atomic_file::replace_file;
 
+use super::files::{
+    ARGUMENTS, HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT, UNFINISHED, UNFINISHED_MODEL,
+    UNFINISHED_SPLIT,
+};
+use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::stderr::{failure, note};
+use crate::terminal::wording::plain_path;
 
 /// The name of a run's folder if the user names none; later runs get a number behind it.
 const NAME: &str = "icecap-run";
@@ -16,6 +24,21 @@ const MOST: usize = 10_000;
 /// Stands in a folder while a run is under way that will fill it, and holds the number of the run's process. It keeps the
 /// folder from being empty, so that no other run takes it.
 const MARK: &str = ".icecap-run.lock";
+
+/// What a run leaves in its folder, and would take the place of.
+const FILES: [&str; 11] = [
+    MODEL,
+    METRICS,
+    HISTORY,
+    ARGUMENTS,
+    PREDICTIONS,
+    SPLIT,
+    SKIPPED,
+    REPORT,
+    UNFINISHED,
+    UNFINISHED_SPLIT,
+    UNFINISHED_MODEL,
+];
 
 /// A folder that can be written to, marked as taken. When dropped, the mark goes, and the folder, too, if it was made
 /// here and nothing was put into it.
@@ -27,11 +50,23 @@ pub(crate) struct RunFolder {
 impl RunFolder {
     /// Returns the folder `asked`, made if it is missing; else the first of `icecap-run`, `icecap-run-2`, … that is
     /// missing or empty.
-    pub(crate) fn create(asked: Option<&Path>) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// Also if `asked` holds files of a run and nobody allows to replace them: by `overwrite`, or, on a terminal, by the answer
+    /// to a question.
+    pub(crate) fn create(asked: Option<&Path>, overwrite: OverwriteOption) -> Result<Self, Failure> {
         match asked {
-            Some(path) => Self::asked(path),
+            Some(path) => {
+                replaceable(path, overwrite)?;
+                Self::asked(path)
+            }
             None => Self::next(Path::new("")),
         }
+    }
+
+    /// Takes the folder of a run that is gone on with.
+    pub(crate) fn take_up(path: &Path) -> Result<Self, Failure> {
+        Self::asked(path)
     }
 
     /// Takes the folder at `path`, whatever is in it: also one whose mark a run that was killed has left.
@@ -127,6 +162,39 @@ impl Drop for RunFolder {
     }
 }
 
+/// Fails where `folder` holds files of a run that must stay.
+fn replaceable(folder: &Path, overwrite: OverwriteOption) -> Result<(), Failure> {
+    let Some(first) = FILES.iter().find(|name| folder.join(name).exists()) else { return Ok(()) };
+    let shown = plain_path(folder);
+    if overwrite.is_given() {
+        note(&format!("note: replacing the run in {shown}"));
+        return Ok(());
+    }
+    let (what, other) = match folder.join(MODEL).exists() || !folder.join(UNFINISHED).exists() {
+        true => ("a run is there already", ""),
+        false => ("a run was interrupted there", ", go on with that one with --resume"),
+    };
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        failure(&format!("{shown}: {what} ({first}). Replace it? Type yes or no:"));
+        let mut answer = String::new();
+        std::io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Failure::path(Path::new("standard input"), error))?;
+        interrupt::check()?;
+        if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+            return Ok(());
+        }
+        return Err(Failure::new(
+            Code::Path,
+            format!("{shown}: left as it is; name another folder with --out"),
+        ));
+    }
+    let message = format!(
+        "{shown}: {what} ({first}), and is left as it is; name another folder with --out{other}, or replace it with --force"
+    );
+    Err(Failure::new(Code::Path, message))
+}
+
 fn own_number() -> String {
     std::process::id().to_string()
 }
@@ -168,7 +236,7 @@ mod tests {
         fs::write(one.join(MARK), "x").unwrap();
         let next = RunFolder::next(place.path()).unwrap_or_else(|failure| panic!("{failure:?}"));
         assert_eq!(next.path(), place.path().join(format!("{NAME}-2")));
-        let asked = RunFolder::create(Some(&one)).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let asked = RunFolder::take_up(&one).unwrap_or_else(|failure| panic!("{failure:?}"));
         // Another run takes it over in turn, and keeps its mark when this one ends.
         fs::write(one.join(MARK), "another").unwrap();
         drop(asked);

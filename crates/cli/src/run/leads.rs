@@ -96,7 +96,12 @@ impl Known<'_> {
     /// Whether the head, which has gone through steps, could be solved at once.
     fn is_solvable(&self) -> bool {
         let in_steps = self.run.argument("optimizer").is_some_and(|optimizer| optimizer != "lbfgs");
-        in_steps && self.number("hidden").is_none()
+        in_steps && self.number("hidden").is_none() && !self.is_swept()
+    }
+
+    /// Whether settings were tried: what else could be set may have been among them.
+    fn is_swept(&self) -> bool {
+        self.line.has("--try")
     }
 
     /// The command with a head that is solved at once.
@@ -136,8 +141,8 @@ fn weights(known: &Known<'_>) -> Option<Lead> {
 }
 
 fn size(known: &Known<'_>) -> Option<Lead> {
-    let side = known.side().filter(|&side| side > 0 && side < LARGE && !known.is_starter())?;
-    (known.accuracy < GOOD + 0.01).then(|| {
+    let side = known.side().filter(|&side| side > 0 && side < LARGE)?;
+    (known.accuracy < GOOD + 0.01 && !known.is_starter() && !known.is_swept()).then(|| {
         let times = (LARGE as f64 / side as f64).powi(2);
         let text = format!(
             "larger photos, {times:.1} times the time for each: from 160 to 224 ants and bees went from 0.897 to 0.943, \
@@ -260,7 +265,12 @@ mod tests {
     /// A run of two classes by `arguments`, of whose photos so many of each class were given the right and the wrong one.
     fn run(arguments: &str, counts: [[usize; 2]; 2], losses: &[(f32, f32)]) -> Run {
         let names = ["ants", "bees"];
-        let classes = names.map(|name| ClassCounts { name: name.to_owned(), train: 60, val: 40, test: 0 });
+        let classes = names.map(|name| ClassCounts {
+            name: name.to_owned(),
+            train: 60,
+            val: 40,
+            ..ClassCounts::default()
+        });
         let row = |(index, &(train, val)): (usize, &(f32, f32))| EpochRow {
             epoch: index as u32 + 1,
             train_loss: Some(train.into()),
@@ -269,9 +279,12 @@ mod tests {
         };
         let seen = |class: usize, right: bool| Seen {
             part: Part::Val,
+            path: "photo.jpg".into(),
             class,
             predicted: if right { class } else { 1 - class },
-            ..Seen::default()
+            probability: 0.8,
+            true_probability: 0.5,
+            place: None,
         };
         let photos = counts.iter().enumerate().flat_map(|(class, [right, wrong])| {
             let right = (0..*right).map(move |_| seen(class, true));

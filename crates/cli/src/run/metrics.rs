@@ -9,11 +9,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::coverage::CoverageRow;
 use super::figure::Figure;
 use super::history::EpochRow;
+use super::novelty::NoveltyRow;
+use super::operating_point::OperatingRow;
 use super::since::Comparison;
 use super::spare::{spare, spare_each};
 use super::text_file::unwritable;
+use super::tried::Tried;
 use super::tuned::Tuned;
 use crate::terminal::failure::Failure;
 
@@ -33,6 +37,9 @@ pub(crate) struct Metrics {
     /// What became of the last blocks of the net, if they were to learn.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
     pub(crate) tuned: Option<Tuned>,
+    /// The settings that folds were asked to choose among, if any.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) tried: Option<Tried>,
     pub(crate) classes: Vec<ClassCounts>,
     /// Loss and accuracy on the validation photos before training.
     pub(crate) loss_0: Option<Figure>,
@@ -40,7 +47,9 @@ pub(crate) struct Metrics {
     /// After the epoch whose head was kept, with dropout off.
     pub(crate) train_loss: Option<Figure>,
     pub(crate) train_accuracy: Option<Figure>,
+    /// The validation loss of the logits as the head has them, as each epoch is told.
     pub(crate) val_loss: Option<Figure>,
+    /// The share of the answers on the validation photos that is right, whatever the threshold.
     pub(crate) val_accuracy: Option<Figure>,
     pub(crate) test_loss: Option<Figure>,
     pub(crate) test_accuracy: Option<Figure>,
@@ -54,6 +63,24 @@ pub(crate) struct Metrics {
     pub(crate) centroid_accuracy: Option<Figure>,
     #[serde(deserialize_with = "spare")]
     pub(crate) balanced_accuracy: Option<f64>,
+    /// How well the validation probabilities put the photos in order: means over the classes, each against the rest.
+    #[serde(deserialize_with = "spare")]
+    pub(crate) roc_auc: Option<f64>,
+    #[serde(deserialize_with = "spare")]
+    pub(crate) average_precision: Option<f64>,
+    /// The share of validation photos whose class is among the `top_k` most probable; of more than two classes.
+    #[serde(deserialize_with = "spare")]
+    pub(crate) top_k: Option<u64>,
+    #[serde(deserialize_with = "spare")]
+    pub(crate) top_k_accuracy: Option<f64>,
+    /// What comes of rejecting answers on the validation photos.
+    #[serde(deserialize_with = "spare_each")]
+    pub(crate) coverage: Vec<CoverageRow>,
+    /// The threshold, if one was sought.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) threshold: Option<OperatingRow>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) novelty: Option<NoveltyRow>,
     /// The number by which logits are divided before they become probabilities.
     pub(crate) temperature: Option<Figure>,
     /// The expected calibration error on the validation photos, with the temperature and without.
@@ -114,6 +141,11 @@ pub(crate) struct ClassCounts {
     pub(crate) train: u64,
     pub(crate) val: u64,
     pub(crate) test: u64,
+    /// How well the class' probability parts its validation photos from others.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) roc_auc: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "spare")]
+    pub(crate) average_precision: Option<f64>,
 }
 
 /// The validation predictions of one range of confidence.
@@ -160,6 +192,9 @@ pub(crate) struct Seconds {
     pub(crate) weights: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) quantize: Option<f64>,
+    /// Trying combinations of settings, photos read for that included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tried: Option<f64>,
     pub(crate) features: Option<f64>,
     pub(crate) head: Option<f64>,
     /// Fine-tuning, its trials included.
@@ -204,6 +239,12 @@ impl Metrics {
         if let Some(int8) = &mut self.int8 {
             int8.net_of = model.map(|model| model.to_string_lossy().into_owned());
         }
+        self
+    }
+
+    /// Says which settings were tried before the training, if any were.
+    pub(crate) fn with_tried(mut self, tried: Option<&Tried>) -> Self {
+        self.tried = tried.cloned();
         self
     }
 

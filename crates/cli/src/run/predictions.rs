@@ -1,20 +1,33 @@
 //! `predictions.csv`: a line for each photo that was read, with what the trained model says of it.
 //!
 //! ```text
-//! part,path,true,predicted,probability,true_probability,logits,map_x,map_y
-//! val,photos/val/bees/7.jpg,bees,bees,0.98,0.98,3.9,-4.1,2.2
+//! part,path,true,predicted,probability,true_probability,logits,map_x,map_y,novelty,probability:ants,probability:bees
+//! val,photos/val/bees/7.jpg,bees,bees,0.98,0.98,3.9,-4.1,2.2,0.61,0.02,0.98
 //! ```
-//! `probability` is the predicted class's, `logits` has the head's numbers separated by spaces (left empty if all
-//! photos together have too many), `map_x` and `map_y` the photo's place on the map of features.
+//! `probability` is the predicted class's, `logits` has the head's numbers separated by spaces, `map_x` and `map_y` the
+//! photo's place on the map of features; `novelty` tells how unlike the photos of the training it is. A column for each class has
+//! its probability: that which `predict` gives, the temperature included. Logits and these are left out if all photos together
+//! have too many.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use icecap::advanced::data::{CsvRecords, OpenQuote, Part, csv_record};
+use icecap::model::OF_CLASS;
 
 /// The columns of the file.
-const COLUMNS: [&str; 9] =
-    ["part", "path", "true", "predicted", "probability", "true_probability", "logits", "map_x", "map_y"];
+const COLUMNS: [&str; 10] = [
+    "part",
+    "path",
+    "true",
+    "predicted",
+    "probability",
+    "true_probability",
+    "logits",
+    "map_x",
+    "map_y",
+    "novelty",
+];
 /// The most photos.
 const MAX_ROWS: usize = 4_000_000;
 
@@ -39,27 +52,38 @@ impl Seen {
     }
 }
 
-/// Returns the first line of the file.
-pub(crate) fn header() -> String {
-    csv_record(COLUMNS)
+/// What the model says of a photo beside its class.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Said {
+    /// The numbers of the head, and the probability of each class; empty if there are too many.
+    pub(crate) logits: Vec<f32>,
+    pub(crate) probabilities: Vec<f32>,
+    pub(crate) novelty: Option<f32>,
 }
 
-/// Returns the line of a photo. `classes` are the names of the classes by index, `logits` the numbers of the head, which may
-/// be left out.
-pub(crate) fn line(seen: &Seen, classes: &[String], logits: &[f32]) -> String {
-    let logits: Vec<String> = logits.iter().map(f32::to_string).collect();
+/// Returns the first line of the file, with a column for each of `classes`, if their probabilities are told.
+pub(crate) fn header(classes: &[String]) -> String {
+    let columns = COLUMNS.map(str::to_owned).into_iter();
+    csv_record(columns.chain(classes.iter().map(|class| format!("{OF_CLASS}{class}"))))
+}
+
+/// Returns the line of a photo. `classes` are the names of the classes by index.
+pub(crate) fn line(seen: &Seen, classes: &[String], said: &Said) -> String {
+    let logits: Vec<String> = said.logits.iter().map(f32::to_string).collect();
     let [x, y] = seen.place.map_or([String::new(), String::new()], |place| place.map(|at| at.to_string()));
-    csv_record([
-        seen.part.name(),
-        &seen.path.to_string_lossy(),
-        &classes[seen.class],
-        &classes[seen.predicted],
-        &seen.probability.to_string(),
-        &seen.true_probability.to_string(),
-        &logits.join(" "),
-        &x,
-        &y,
-    ])
+    let fields = [
+        seen.part.name().to_owned(),
+        seen.path.to_string_lossy().into_owned(),
+        classes[seen.class].clone(),
+        classes[seen.predicted].clone(),
+        seen.probability.to_string(),
+        seen.true_probability.to_string(),
+        logits.join(" "),
+        x,
+        y,
+        said.novelty.map_or(String::new(), |novelty| novelty.to_string()),
+    ];
+    csv_record(fields.into_iter().chain(said.probabilities.iter().map(f32::to_string)))
 }
 
 /// Reads the file's text. If `classes` is empty, it is filled with the classes that the file names; if not, a class that
@@ -186,9 +210,11 @@ mod tests {
                 }
             })
             .collect();
-        let logits = [0.1, -2.5e-9];
-        let text: String = photos.iter().map(|seen| line(seen, &classes, &logits)).collect();
-        assert_eq!(parse(&(header() + &text), &mut classes.to_vec()).unwrap(), photos);
+        let said = Said { logits: vec![0.1, -2.5e-9], probabilities: vec![0.5, 1e-7], novelty: Some(0.25) };
+        let text: String = photos.iter().map(|seen| line(seen, &classes, &said)).collect();
+        let header = header(&classes);
+        assert!(header.ends_with(",novelty,probability:a,\"probability:b,\"\"c\"\"\"\n"), "{header}");
+        assert_eq!(parse(&(header + &text), &mut classes.to_vec()).unwrap(), photos);
     }
 
     #[test]

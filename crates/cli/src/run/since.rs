@@ -9,6 +9,8 @@ pub(crate) struct Changes {
     pub(crate) photos_then: usize,
     pub(crate) photos_now: usize,
     pub(crate) new: usize,
+    /// Photos that are another one once more, whose content or name was there: then - gone + copies + new are now.
+    pub(crate) copies: usize,
     pub(crate) gone: usize,
     pub(crate) new_classes: Vec<String>,
     pub(crate) gone_classes: Vec<String>,

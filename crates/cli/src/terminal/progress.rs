@@ -4,7 +4,7 @@
 //! ```text
 //! {"step":"features","done":120,"of":398,"seconds":1.31,"seconds_left":3.03}
 //! {"note":"warning: cat/7.jpg: a GIF of several frames, the first is taken"}
-//! {"step":"epoch","done":3,"of":38,"seconds":1.9,"seconds_left":22.4}
+//! {"step":"epoch","done":3,"of":38,"seconds":1.9,"seconds_left":22.4,"phase":"head","running_loss":0.6466,…}
 //! ```
 
 use std::cell::Cell;
@@ -36,7 +36,7 @@ fn is_shown() -> bool {
 
 /// A line for a program.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, M> {
     step: &'a str,
     done: u64,
     /// How much there is in all, if that is known.
@@ -44,16 +44,36 @@ struct Line<'a> {
     seconds: f64,
     /// The seconds that the rest will take, if that can be told.
     seconds_left: Option<f64>,
+    #[serde(flatten)]
+    measured: &'a M,
 }
+
+/// A step of which nothing is measured.
+#[derive(Serialize)]
+struct Nothing {}
 
 /// Tells a program, if one listens, how far a step is that began at `started`.
 pub(crate) fn tell_program(step: &str, done: u64, of: Option<u64>, started: Instant) {
+    tell_program_measured(Step { step, done, of, started }, &Nothing {});
+}
+
+/// How far a step is.
+pub(crate) struct Step<'a> {
+    pub(crate) step: &'a str,
+    pub(crate) done: u64,
+    pub(crate) of: Option<u64>,
+    pub(crate) started: Instant,
+}
+
+/// Tells a program, if one listens, how far a step is, and what was measured by then.
+pub(crate) fn tell_program_measured(step: Step<'_>, measured: &impl Serialize) {
     if !is_progress_json() {
         return;
     }
+    let Step { step, done, of, started } = step;
     let seconds = started.elapsed().as_secs_f64();
     let left = of.filter(|_| done > 0).map(|of| seconds / done as f64 * of.saturating_sub(done) as f64);
-    let line = Line { step, done, of, seconds, seconds_left: left };
+    let line = Line { step, done, of, seconds, seconds_left: left, measured };
     if let Ok(text) = serde_json::to_string(&line) {
         failure(&text);
     }
@@ -78,6 +98,8 @@ fn pace(done: u64, all: Option<u64>, elapsed: Duration) -> String {
 /// The progress of one step over photos. Finished when it is dropped.
 pub(crate) struct Progress {
     what: &'static str,
+    /// What is counted.
+    unit: &'static str,
     total: usize,
     bar: Option<ProgressBar>,
     started: Instant,
@@ -88,12 +110,17 @@ pub(crate) struct Progress {
 impl Progress {
     /// A step called `what` over `total` photos.
     pub(crate) fn new(what: &'static str, total: usize) -> Self {
+        Self::over(what, total, "photos")
+    }
+
+    /// A step called `what` over `total` of what `unit` names.
+    pub(crate) fn over(what: &'static str, total: usize, unit: &'static str) -> Self {
         let now = Instant::now();
         let bar = is_shown().then(|| {
             let bar = ProgressBar::new(total as u64);
-            if let Ok(style) =
-                ProgressStyle::with_template("{msg:10} {wide_bar:.cyan} {pos}/{len} photos{pace}")
-            {
+            if let Ok(style) = ProgressStyle::with_template(&format!(
+                "{{msg:10}} {{wide_bar:.cyan}} {{pos}}/{{len}} {unit}{{pace}}"
+            )) {
                 let pace = |state: &ProgressState, out: &mut dyn Write| {
                     // A line that cannot be drawn is no reason to stop.
                     let _ = out.write_str(&pace(state.pos(), state.len(), state.elapsed()));
@@ -103,7 +130,7 @@ impl Progress {
             bar.set_message(what);
             bar
         });
-        Self { what, total, bar, started: now, last_line: Mutex::new(now), done: AtomicUsize::new(0) }
+        Self { what, unit, total, bar, started: now, last_line: Mutex::new(now), done: AtomicUsize::new(0) }
     }
 
     /// Time since its start.
@@ -142,8 +169,8 @@ impl Progress {
             let rate = done as f64 / self.started.elapsed().as_secs_f64();
             let left = (self.total - done) as f64 / rate.max(1e-9);
             note(&format!(
-                "{}: {done} of {} photos, {rate:.0} a second, {left:.0} s left",
-                self.what, self.total
+                "{}: {done} of {} {}, {rate:.0} a second, {left:.0} s left",
+                self.what, self.total, self.unit
             ));
         }
     }

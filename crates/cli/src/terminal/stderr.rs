@@ -19,7 +19,7 @@ const COLORS: [(&str, &str); 3] = [("icecap:", "1;31"), ("warning:", "33"), ("no
 /// What to say on standard error.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Verbosity {
-    /// Print nothing on standard error but failures: no progress, no notes, no warnings
+    /// Print the result alone, and failures: no progress, no notes, no warnings; nothing where the result is a file
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Report progress, once a second, and notes on standard error as JSON objects, one a line, for programs

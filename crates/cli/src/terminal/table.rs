@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::stderr::is_quiet;
 
 /// Returns a table with a header. The columns with an index in `right` hold numbers and are aligned to the right.
 pub(crate) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
@@ -30,7 +31,12 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&format!("{text}\n"))
 }
 
-/// Writes `text` to standard output. A reader that went away, as `head` does, is no failure.
+/// Writes what a command has to say of its work, whose result is in files, to standard output, unless it should be quiet.
+pub(crate) fn narrate(text: &str) -> Result<(), Failure> {
+    if is_quiet() { Ok(()) } else { print(text) }
+}
+
+/// Writes `text`, a command's result, to standard output. A reader that went away, as `head` does, is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -4,36 +4,32 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use icecap_data::{About, Cache, Digest, Survey};
+use icecap_data::{Cache, Digest, Survey};
 use icecap_graph::Tap;
+use icecap_kernels::{Shape, Tensor};
 
 use crate::check::checkup::{Checkup, Group};
+use crate::check::components::components;
+use crate::check::duplicates::{Compare, Found, SIMILAR, Search, Stage};
 use crate::check::seen::Seen;
-use crate::check::{near, oddity};
+use crate::check::{labels, oddity};
 use crate::error::Error;
+use crate::judge::doubted_labels::DoubtedLabel;
+use crate::learn::compute::Compute;
+use crate::learn::feature_set::FeatureSet;
 use crate::model::backbone::Backbone;
 use crate::model::extractor::{Extracted, Extractor};
 use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
 
-/// The cosine of centered features from which two photos are told as near duplicates, if their layouts are alike, too.
-///
-/// Measured on 398 photos of ants and bees and copies of each, with this and [`ALIKE`]: with ImageNet weights of width
-/// 1.0 every copy in JPEG quality 75 and 40 is found, 98 % of those of half the size, 99 % and 95 % of those that lost
-/// 5 and 10 % of width and height, 60 % of those of a third of the size; with the starter 99 % and more, and 94 % of
-/// those that lost 10 %. Of the 79,003 pairs of different photos none is told. Mirrored copies and those that lost 20 %
-/// are mostly missed.
-pub const NEAR: f32 = 0.65;
-
-/// The correlation of two photos' layouts ([`About::layout_direction`]) from which they are alike. Features of a weak
-/// net take photos of one kind for copies, which this tells apart; layouts alone take whatever has its subject in the
-/// middle.
-pub const ALIKE: f32 = 0.85;
-
 /// The most photos that are compared with each other. Their rows take 5 KB each; of more, every second, third, … is
 /// compared, and [`Checkup::compared`] says how many were.
 pub const COMPARED: usize = 32_768;
+
+/// The most photos whose labels are judged: their features are held once more for each thread. Of more, every second,
+/// third, … is.
+const JUDGED: usize = 16_384;
 
 /// Photos whose features are in memory before they are put to the others.
 const WINDOW: usize = 256;
@@ -44,6 +40,7 @@ pub struct Checker {
     backbone: Backbone,
     preprocessing: Preprocessing,
     cache: Option<Arc<Cache>>,
+    similar: f32,
 }
 
 /// How far a check is.
@@ -52,8 +49,12 @@ pub struct Checker {
 pub enum Step {
     /// Photos are read. Told by several threads.
     Looking(Progress),
-    /// Photos are compared with each other.
+    /// Photos are compared with each other by their features.
     Comparing(Progress),
+    /// Those that are near each other are compared by their pixels. Told by several threads.
+    Confirming(Progress),
+    /// Labels are judged by heads that have not learned from them. Told by several threads, without a measure.
+    Judging,
 }
 
 impl Checker {
@@ -63,7 +64,7 @@ impl Checker {
     /// [`Error::Data`] if the record's resize rule is not known.
     pub fn new(backbone: &Backbone) -> Result<Self, Error> {
         let preprocessing = Preprocessing::for_training(backbone)?;
-        Ok(Self { backbone: backbone.clone(), preprocessing, cache: None })
+        Ok(Self { backbone: backbone.clone(), preprocessing, cache: None, similar: SIMILAR })
     }
 
     /// Sets the size, the resize rule and the EXIF policy, in place of the record's.
@@ -80,6 +81,14 @@ impl Checker {
         self
     }
 
+    /// Sets the likeness from which two photos are told as nearly the same, [`SIMILAR`] by default. Strangers are near 0, the
+    /// same pixels 1.
+    #[must_use]
+    pub fn similar(mut self, similar: f32) -> Self {
+        self.similar = similar;
+        self
+    }
+
     /// Looks at every photo of `survey`. `step` hears how far that is and can stop it.
     ///
     /// # Errors
@@ -89,6 +98,65 @@ impl Checker {
         survey: Survey,
         step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
     ) -> Result<Checkup, Error> {
+        let mut looked = self.look(&survey, step)?;
+        let len = self.backbone.features();
+        // Before the features are normalized, and again only as many as can be judged.
+        let judged = looked.judged(&survey, len)?;
+        let found = self.alike(&survey, &mut looked, len, step)?;
+        let doubted = self.doubted(judged, &found, survey.classes.len(), step)?;
+        let Looked { photos, copies, compared, cached, .. } = looked;
+        let at = |row: u32| compared[row as usize];
+        let group = |rows: &[u32], similarity| Group {
+            photos: rows.iter().map(|&row| at(row)).collect(),
+            similarity,
+        };
+        Ok(Checkup {
+            identical: identical(&copies),
+            similar: found.groups.iter().map(|clique| group(&clique.members, clique.weakest)).collect(),
+            perhaps: found
+                .perhaps
+                .iter()
+                .map(|pair| group(&[pair.first, pair.second], pair.likeness))
+                .collect(),
+            pairs: found.pairs.iter().map(|pair| [at(pair.first), at(pair.second)]).collect(),
+            doubted: doubted
+                .into_iter()
+                .map(|label| DoubtedLabel { row: compared[label.row], ..label })
+                .collect(),
+            compared: compared.len(),
+            threshold: self.similar,
+            survey,
+            photos,
+            cached,
+        })
+    }
+
+    /// Finds the photos of `survey` that are copies, and returns the group of each: photos of a group are the same, or are or
+    /// may be nearly the same, also by way of others of it, and so are those that stand `together` already. A photo that cannot
+    /// be read, or is not compared, is alone.
+    ///
+    /// # Errors
+    /// Those of [`Checker::check`].
+    pub fn copies(
+        &self,
+        survey: &Survey,
+        together: &[[usize; 2]],
+        step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<u32>, Error> {
+        let mut looked = self.look(survey, step)?;
+        let found = self.alike(survey, &mut looked, self.backbone.features(), step)?;
+        let at = |row: u32| looked.compared[row as usize];
+        let near = found.pairs.iter().chain(&found.perhaps).map(|pair| [at(pair.first), at(pair.second)]);
+        let same = looked.copies.values().flat_map(|same| same.windows(2).map(|pair| [pair[0], pair[1]]));
+        Ok(components(survey.photos.len(), near.chain(same).chain(together.iter().copied())))
+    }
+
+    /// Reads every photo.
+    fn look(
+        &self,
+        survey: &Survey,
+        step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
+    ) -> Result<Looked, Error> {
         let extractor = Extractor::new(&self.backbone, self.preprocessing, Tap::Pooled)?;
         let mut extractor = extractor.with_cache(self.cache.clone()).describing();
         let len = extractor.row_len();
@@ -107,11 +175,61 @@ impl Checker {
                 looked.add(outcome, row);
             }
         }
-        let similar = looked.similar(len, &self.backbone, step)?;
-        let Looked { photos, copies, compared, cached, .. } = looked;
-        let identical = identical(&copies);
-        Ok(Checkup { survey, photos, identical, similar, compared: compared.len(), cached })
+        Ok(looked)
     }
+
+    /// Photos that are nearly the same, by their place among those that are compared.
+    fn alike(
+        &self,
+        survey: &Survey,
+        looked: &mut Looked,
+        len: usize,
+        step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
+    ) -> Result<Found, Error> {
+        let mut rows = std::mem::take(&mut looked.rows);
+        let compare = |&photo: &usize| {
+            let about = &looked.photos[photo].as_ref().ok()?.about;
+            let (_, sample) = &survey.photos[photo];
+            Some(Compare { source: Source::Path(&sample.path), about, class: sample.class })
+        };
+        let photos: Vec<Compare<'_>> = looked.compared.iter().filter_map(compare).collect();
+        let all = photos.len();
+        let (backbone, decoding, similar) = (&self.backbone, self.preprocessing.decoding(), self.similar);
+        let search = Search { backbone, decoding, similar, len, photos };
+        search.find(&mut rows, &|stage| {
+            step(match stage {
+                Stage::Comparing(done) => Step::Comparing(Progress { done, photos: all }),
+                Stage::Confirming { done, photos } => Step::Confirming(Progress { done, photos }),
+            })
+        })
+    }
+
+    /// Labels that are probably wrong, by the place of their photos among those that are compared.
+    fn doubted(
+        &self,
+        judged: Judged,
+        found: &Found,
+        classes: usize,
+        step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<DoubtedLabel>, Error> {
+        let pulse = || step(Step::Judging);
+        let (threads, isa) = (self.backbone.threads(), self.backbone.isa());
+        let compute = Compute { threads, isa, pulse: &pulse };
+        let pairs = found.pairs.iter().chain(&found.perhaps);
+        let groups = components(judged.photos, pairs.map(|pair| [pair.first as usize, pair.second as usize]));
+        // A copy would tell the label that is asked for.
+        let groups = judged.rows.iter().map(|&row| groups[row]).collect();
+        let doubted = labels::doubted(compute, &judged.set.with_groups(groups)?, classes)?;
+        Ok(doubted.into_iter().map(|label| DoubtedLabel { row: judged.rows[label.row], ..label }).collect())
+    }
+}
+
+/// Photos whose labels are judged.
+struct Judged {
+    set: FeatureSet,
+    /// Their places among those that are compared, of which there are so many.
+    rows: Vec<usize>,
+    photos: usize,
 }
 
 /// What was found so far, photo by photo.
@@ -156,28 +274,17 @@ impl Looked {
         }));
     }
 
-    /// Groups of photos that are alike, those whose weakest link is strongest first.
-    fn similar(
-        &mut self,
-        len: usize,
-        backbone: &Backbone,
-        step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
-    ) -> Result<Vec<Group>, Error> {
-        near::normalize(&mut self.rows, len);
+    /// The photos whose labels are judged, with their features.
+    fn judged(&self, survey: &Survey, len: usize) -> Result<Judged, Error> {
         let photos = self.compared.len();
-        let progress = |done| step(Step::Comparing(Progress { done, photos }));
-        let abouts = self.compared.iter().filter_map(|&photo| Some(self.photos[photo].as_ref().ok()?.about));
-        let layouts: Vec<f32> = abouts.flat_map(|about| about.layout_direction()).collect();
-        let rows = near::Rows { features: &self.rows, len, layouts: &layouts, side: About::CELLS };
-        let rule = near::Rule { features: NEAR, layouts: ALIKE };
-        let links = near::forest(rows, rule, backbone.threads(), &progress)?;
-        let groups = near::groups(&links, photos).into_iter().map(|(rows, similarity)| Group {
-            photos: rows.into_iter().map(|row| self.compared[row]).collect(),
-            similarity,
-        });
-        let mut groups: Vec<Group> = groups.collect();
-        groups.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then_with(|| a.photos.cmp(&b.photos)));
-        Ok(groups)
+        let rows: Vec<usize> = (0..photos).step_by(photos.div_ceil(JUDGED).max(1)).collect();
+        let mut features = Tensor::zeros(Shape::new(&[rows.len(), len])?);
+        for (to, &row) in features.data_mut().chunks_exact_mut(len).zip(&rows) {
+            to.copy_from_slice(&self.rows[row * len..][..len]);
+        }
+        let label = |&row: &usize| survey.photos[self.compared[row]].1.class as u32;
+        let labels = rows.iter().map(label).collect();
+        Ok(Judged { set: FeatureSet::new(features, labels)?, rows, photos })
     }
 }
 

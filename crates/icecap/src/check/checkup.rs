@@ -4,13 +4,14 @@ use icecap_data::{Part, Survey};
 
 use crate::check::oddity::{self, Oddity};
 use crate::check::seen::Seen;
+use crate::judge::doubted_labels::DoubtedLabel;
 
 /// Photos that belong together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     /// Indices into the photos of the survey, in ascending order.
     pub photos: Vec<usize>,
-    /// The weakest of the cosines that join them; 1 if they are identical.
+    /// The least likeness of two of them: 1 if they are identical.
     pub similarity: f32,
 }
 
@@ -23,10 +24,19 @@ pub struct Checkup {
     pub photos: Vec<Result<Seen, icecap_data::Error>>,
     /// Photos whose files are the same, byte for byte.
     pub identical: Vec<Group>,
-    /// Photos that are nearly the same. The first of identical ones stands for all of them.
+    /// Photos of which every two are nearly the same. The first of identical ones stands for all of them. A photo may be in
+    /// several groups.
     pub similar: Vec<Group>,
+    /// Two photos each that may be the same, the likeliest first.
+    pub perhaps: Vec<Group>,
+    /// Every two photos that are nearly the same.
+    pub pairs: Vec<[usize; 2]>,
+    /// Labels that are probably wrong, the most doubted first; the row is the photo's index into those of the survey.
+    pub doubted: Vec<DoubtedLabel>,
     /// How many photos were compared with each other for near duplicates.
     pub compared: usize,
+    /// The likeness from which photos are told as nearly the same.
+    pub threshold: f32,
     /// How many photos the cache knew.
     pub cached: usize,
 }

@@ -7,16 +7,17 @@ use icecap_data::{Error, Part, SkipReason};
 use crate::check::checkup::{Checkup, Group};
 use crate::check::level::Level;
 use crate::check::oddity::wrong_extension;
+use crate::judge::doubted_labels::DoubtedLabel;
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// How much it matters.
     pub level: Level,
-    /// What it is about, a word for programs: `classes`, `unreadable`, `name`, `identical`, `similar`, `odd`,
-    /// `extension`, `imbalance`, `few` or `stray`.
+    /// What it is about, a word for programs: `classes`, `unreadable`, `name`, `identical`, `similar`,
+    /// `perhaps`, `label`, `odd`, `extension`, `imbalance`, `few` or `stray`.
     pub kind: &'static str,
-    /// What it says. Where it is about one photo, without that photo's path.
+    /// What it says. Where it is about photos, without their paths.
     pub message: String,
     /// The photos that it is about, as indices into those of the survey.
     pub photos: Vec<usize>,
@@ -35,8 +36,10 @@ impl Checkup {
         found.extend(self.unreadable());
         found.extend(self.identical.iter().map(|group| self.copies(group)));
         found.extend(self.similar.iter().map(|group| self.alike(group)));
+        found.extend(self.doubted.iter().map(|label| self.doubt(label)));
         found.extend(self.imbalance());
         found.extend(self.few());
+        found.extend(self.perhaps.iter().map(|group| self.maybe(group)));
         found.extend(self.odd());
         found.extend(self.stray());
         // A stable sort: within a level the order above.
@@ -96,25 +99,48 @@ impl Checkup {
     }
 
     fn alike(&self, group: &Group) -> Finding {
-        let likeness = format!("similarity {:.3}", group.similarity);
+        let likeness = format!("likeness {:.2}", group.similarity);
         let (level, message) = match (self.across_classes(group), self.across_parts(group)) {
             (Some(classes), _) => (
                 Level::Warning,
-                format!(
-                    "nearly the same photo in the classes {classes}: look whether a label is wrong ({likeness})"
-                ),
+                format!("nearly the same photo in the classes {classes}, so a label is wrong ({likeness})"),
             ),
             (None, Some(parts)) => (
                 Level::Warning,
                 format!(
-                    "nearly the same photo in {parts}: accuracy will look better than it is ({likeness})"
+                    "nearly the same photo in {parts}, so accuracy will look better than it is ({likeness})"
                 ),
             ),
-            (None, None) => {
-                (Level::Note, format!("{} nearly the same photos ({likeness})", group.photos.len()))
-            }
+            (None, None) => (Level::Note, format!("nearly the same photo ({likeness})")),
         };
         Finding { level, kind: "similar", message, photos: group.photos.clone() }
+    }
+
+    fn maybe(&self, group: &Group) -> Finding {
+        let place = match (self.across_classes(group), self.across_parts(group)) {
+            (Some(classes), _) => format!(" in the classes {classes}"),
+            (None, Some(parts)) => format!(" in {parts}"),
+            (None, None) => String::new(),
+        };
+        let message =
+            format!("may be the same photo{place}; look at them (likeness {:.2})", group.similarity);
+        Finding { level: Level::Note, kind: "perhaps", message, photos: group.photos.clone() }
+    }
+
+    fn doubt(&self, label: &DoubtedLabel) -> Finding {
+        let class = |class: usize| &self.survey.classes[class];
+        let (level, words) = match label.is_likely_wrong() {
+            true => (Level::Warning, "likely mislabeled"),
+            false => (Level::Note, "label worth a second look"),
+        };
+        let message = format!(
+            "{words}: labeled '{}', looks like '{}' to a model that has not learned from it ({:.2} against {:.2})",
+            class(label.given),
+            class(label.likely),
+            label.likely_probability,
+            label.given_probability
+        );
+        Finding { level, kind: "label", message, photos: vec![label.row] }
     }
 
     /// The names of a group's classes, if there are several.

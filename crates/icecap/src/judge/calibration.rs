@@ -15,7 +15,7 @@ const FOLDS: usize = 5;
 const EACH: usize = 2;
 
 /// A temperature that makes a head's confidence mean something, and what it was fitted to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// The number by which logits are divided before they become probabilities; 1 if there were too few photos.
     pub temperature: f32,
@@ -23,11 +23,16 @@ pub struct Calibration {
     pub photos: usize,
     /// How many folds of these photos there were.
     pub folds: usize,
+    /// The logits of these photos, `[photos, logits]`, each by a head that has not seen it.
+    pub logits: Vec<f32>,
+    /// The classes of these photos.
+    pub labels: Vec<u32>,
 }
 
 impl Calibration {
     /// No calibration: confidence as the head has it.
-    pub const NONE: Self = Self { temperature: 1.0, photos: 0, folds: 0 };
+    pub const NONE: Self =
+        Self { temperature: 1.0, photos: 0, folds: 0, logits: Vec::new(), labels: Vec::new() };
 
     /// Fits a temperature to what cross-validation said of the photos of `set`.
     ///
@@ -60,20 +65,24 @@ impl Calibration {
     ) -> Result<Self, Error> {
         let labels: Vec<u32> = rows.iter().map(|&row| set.labels()[row]).collect();
         let temperature = temperature(logits, &labels, classes)?;
-        Ok(Self { temperature, photos: labels.len(), folds })
+        Ok(Self { temperature, photos: labels.len(), folds, logits: logits.to_vec(), labels })
     }
 
-    /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that.
+    /// Judges the photos of `set` by folds, with options in which nothing is left open, and fits a temperature to that; returns
+    /// what was said of them, too.
     pub(crate) fn by_folds(
         compute: Compute<'_>,
         set: &FeatureSet,
         classes: usize,
         options: &TrainOptions,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Unseen), Error> {
         let Some((k, fold_of)) = usable_folds(set, classes, FOLDS, EACH, options.seed) else {
-            return Ok(Self::NONE);
+            return Ok((Self::NONE, Unseen { rows: Vec::new(), logits: Vec::new(), folds: 0 }));
         };
         let some = Folds { fold_of: &fold_of, count: enough(set.photos(classes).iter().sum(), k) };
-        Self::of(&judge(compute, set, classes, options, some)?, set, classes)
+        let judged = judge(compute, set, classes, options, some)?;
+        let calibration = Self::of(&judged, set, classes)?;
+        let CrossValidation { folds, rows, logits } = judged;
+        Ok((calibration, Unseen { rows, logits, folds: folds.len() }))
     }
 }

@@ -26,6 +26,14 @@ impl Metrics {
     /// # Errors
     /// [`Error::Autograd`] if logits and labels do not fit.
     pub fn of(logits: &[f32], labels: &[u32], classes: usize) -> Result<Self, Error> {
+        Self::at(logits, labels, classes, THRESHOLD)
+    }
+
+    /// Measures logits as [`Metrics::of`] does, with the second of two classes told from the probability `threshold` on.
+    ///
+    /// # Errors
+    /// [`Error::Autograd`] if logits and labels do not fit.
+    pub fn at(logits: &[f32], labels: &[u32], classes: usize, threshold: f32) -> Result<Self, Error> {
         if labels.is_empty() && logits.is_empty() {
             return Ok(Self::NONE);
         }
@@ -33,8 +41,10 @@ impl Metrics {
         let width = loss.logits(classes);
         let shape = Shape::of([labels.len(), width]);
         let mean = loss.mean(TensorRef::new(shape, logits)?, labels)?;
-        let right =
-            logits.chunks_exact(width).zip(labels).filter(|(row, label)| predicted(row) == **label as usize);
+        let right = logits
+            .chunks_exact(width)
+            .zip(labels)
+            .filter(|(row, label)| predicted_at(row, threshold) == **label as usize);
         Ok(Self { loss: mean, accuracy: right.count() as f32 / labels.len().max(1) as f32 })
     }
 }
@@ -42,8 +52,15 @@ impl Metrics {
 /// Returns the class that a row of logits predicts: sigmoid at [`THRESHOLD`] for one logit, the largest of several.
 #[must_use]
 pub fn predicted(logits: &[f32]) -> usize {
+    predicted_at(logits, THRESHOLD)
+}
+
+/// Returns the class that a row of logits predicts, the second of two from the probability `threshold` on. Several classes
+/// know no threshold.
+#[must_use]
+pub fn predicted_at(logits: &[f32], threshold: f32) -> usize {
     match logits {
-        [logit] => usize::from(sigmoid(*logit) >= THRESHOLD),
+        [logit] => usize::from(sigmoid(*logit) >= threshold),
         _ => predicted_of_several(logits),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn speaks_against(
 }
 
 /// The loss of each photo, after the temperature that suits all of them best.
-fn losses(logits: &[f32], labels: &[u32], classes: usize) -> Result<Vec<f64>, Error> {
+pub(crate) fn losses(logits: &[f32], labels: &[u32], classes: usize) -> Result<Vec<f64>, Error> {
     let by = temperature(logits, labels, classes)?;
     let loss = Loss::for_classes(classes);
     let shape = Shape::new(&[1, loss.logits(classes)])?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::judge::assessment::Assessment;
 use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::CrossValidation;
+use crate::judge::doubted_labels::DoubtedLabel;
 use crate::judge::metrics::Metrics;
+use crate::judge::operating_point::OperatingPoint;
 use crate::learn::auto_options::Settled;
 use crate::learn::course::Epoch;
 use crate::learn::fine_tuned::{FineTuned, Trial, TuneChoice};
@@ -41,6 +43,11 @@ pub enum Event<'a> {
     TuningChosen(&'a TuneChoice),
     /// An epoch of blocks and head together has ended, counted from 1.
     TunedEpoch(&'a Epoch),
+    /// So many of several ways to train are judged by folds; see [`Trainer::judge`](crate::Trainer::judge).
+    Judged {
+        /// How many.
+        ways: usize,
+    },
     /// Work goes on, on several threads, and there is nothing to tell of it: this is an occasion to stop it.
     Pulse,
     /// The training is stopped after an epoch: the classifier as it is by then, without a temperature.
@@ -65,11 +72,18 @@ pub struct Trained {
     pub tuned: Option<FineTuned>,
     /// The temperature of the classifier.
     pub calibration: Calibration,
+    /// The threshold of the classifier, and what it does on the photos that chose it; `None` if none was sought.
+    pub point: Option<OperatingPoint>,
     /// How good the classifier is on the validation photos; `None` if there are none.
     pub validation: Option<Assessment>,
     /// The cross-validation on the training photos; `None` if it was not asked for.
     pub folds: Option<CrossValidation>,
-    /// Loss and accuracy on the test photos, which had no part in the training; `None` if there are none.
+    /// Labels of training photos that are probably wrong, by heads on other folds that have not learned from them: the row is
+    /// the photo's place in `train_set`. Of many photos some are judged; `None` if none were, for want of photos or since
+    /// the net was tuned.
+    pub doubted: Option<Vec<DoubtedLabel>>,
+    /// Loss and accuracy of the classifier's answers on the test photos, its temperature and threshold included; these photos
+    /// had no part in the training. `None` if there are none.
     pub test: Option<Metrics>,
     /// The photos that were learned from.
     pub train_set: PhotoSet,

@@ -8,17 +8,19 @@ use icecap_data::{Cache, Groups, Part, Views};
 use icecap_graph::Precision;
 
 use crate::error::Error;
-use crate::judge::assessment::Assessment;
 use crate::judge::calibration::Calibration;
-use crate::judge::cross_validation::{CrossValidation, cross_validate};
+use crate::judge::cross_validation::CrossValidation;
+use crate::judge::doubted_labels::DoubtedLabel;
 use crate::judge::metrics::Metrics;
 use crate::learn::auto_options::{Settled, settle};
-use crate::learn::compute::{Compute, Pulse};
+use crate::learn::compute::Compute;
 use crate::learn::course::{Epoch, Listener};
 use crate::learn::dataset::{Dataset, by_groups};
 use crate::learn::fine_tuned::{FineTuned, Verdict};
+use crate::learn::finishing::{Finished, Finishing, Sought};
 use crate::learn::fit::{self, Fit, fit};
-use crate::learn::options::{Solver, TrainOptions};
+use crate::learn::judged::{By, Judged};
+use crate::learn::options::TrainOptions;
 use crate::learn::photo_features::Photos;
 use crate::learn::reading::Reading;
 use crate::learn::tap_rows::TapRows;
@@ -59,13 +61,14 @@ struct Second<'a> {
 /// Trains heads on a frozen backbone. Its setters say how; [`Trainer::train`] does it.
 #[derive(Clone, Debug)]
 pub struct Trainer {
-    backbone: Backbone,
+    pub(crate) backbone: Backbone,
     preprocessing: Preprocessing,
-    options: TrainOptions,
+    pub(crate) options: TrainOptions,
     cache: Option<Arc<Cache>>,
     groups: Option<Groups>,
-    folds: Option<usize>,
+    pub(crate) folds: Option<usize>,
     views: Views,
+    sought: Option<Sought>,
     strict: bool,
 }
 
@@ -83,6 +86,7 @@ impl Trainer {
             groups: None,
             folds: None,
             views: Views::Plain,
+            sought: None,
             strict: false,
         })
     }
@@ -132,6 +136,14 @@ impl Trainer {
         self
     }
 
+    /// Sets which of two classes is looked for, and what its threshold is to do: chosen by training photos, each judged by a
+    /// head that has not seen it. Without it the second class is told from a half on.
+    #[must_use]
+    pub fn sought(mut self, sought: Option<Sought>) -> Self {
+        self.sought = sought;
+        self
+    }
+
     /// Sets whether a photo that cannot be read is an error; by default it is left out.
     #[must_use]
     pub fn strict(mut self, strict: bool) -> Self {
@@ -158,8 +170,7 @@ impl Trainer {
         let photos = reading.photos(dataset, rows.as_ref(), event)?;
         let features_time = started.elapsed();
 
-        let started = Instant::now();
-        let classes = dataset.classes.len();
+        let (started, classes) = (Instant::now(), dataset.classes.len());
         let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, classes, event)?;
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
@@ -175,26 +186,25 @@ impl Trainer {
             // It is stopped anyway, whatever the answer.
             let _ = event(Event::Unfinished(&alone()?));
         }
-        let Ended { photos, fitted, tuned, last, folds, calibration, folds_time } = ended?;
+        let Ended { photos, fitted, tuned, last, folds, calibration, doubted, folds_time } = ended?;
         let (backbone, head) = last.unwrap_or((self.backbone.clone(), head));
-        let (val, test) = (&photos.val.features, &photos.test.features);
-        let test = if test.is_empty() { None } else { Some(head.evaluate(backbone.isa(), test)?) };
-        let validation = match val.is_empty() {
-            true => None,
-            false => Some(Assessment::of(&head, backbone.isa(), &photos.train.features, val, &calibration)?),
-        };
         let provenance = tuned.iter().fold(provenance, |provenance, tuned| tuned.told(provenance));
         let classifier = Classifier::from_head(&backbone, self.preprocessing, head, provenance)?;
+        let (calibrated, sought, seed) = (&calibration, self.sought, self.options.seed);
+        let end = Finishing { photos: &photos, calibration: calibrated, sought, seed, event };
+        let Finished { classifier, point, validation, test } = end.finish(classifier)?;
         Ok(Trained {
-            classifier: classifier.with_temperature(calibration.temperature)?,
+            classifier,
             before,
             history: fitted.history,
             kept: fitted.kept,
             settled,
             tuned,
             calibration,
+            point,
             validation,
             folds,
+            doubted,
             test,
             train_set: photos.train,
             val_set: photos.val,
@@ -272,12 +282,19 @@ impl Trainer {
         }
         let started = Instant::now();
         let pulse = || event(Event::Pulse);
-        let (last, (folds, calibration)) = match last {
-            Some((backbone, head, calibration)) => (Some((backbone, head)), (None, calibration)),
-            None => (None, self.judged(&photos, second, &pulse)?),
+        let (last, judged) = match last {
+            Some((backbone, head, calibration)) => (Some((backbone, head)), Judged::tuned(calibration)),
+            None => {
+                let compute =
+                    Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse: &pulse };
+                let Second { classes, settled, done, .. } = *second;
+                let by = By { options: &self.options, folds: self.folds, settled, done };
+                (None, Judged::of(compute, &photos, classes, &by)?)
+            }
         };
+        let Judged { folds, calibration, doubted } = judged;
         let folds_time = started.elapsed();
-        Ok(Ended { photos, fitted, tuned, last, folds, calibration, folds_time })
+        Ok(Ended { photos, fitted, tuned, last, folds, calibration, doubted, folds_time })
     }
 
     /// What cannot be tuned is said before the work.
@@ -301,8 +318,9 @@ impl Trainer {
         Ok(())
     }
 
-    /// Whether the folds can be made, before the work rather than after it.
-    fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
+    /// Whether a threshold can be sought and the folds be made, before the work rather than after it.
+    pub(crate) fn check_folds(&self, dataset: &Dataset) -> Result<(), Error> {
+        self.sought.iter().try_for_each(|sought| sought.check(dataset.classes.len()))?;
         let Some(folds) = self.folds else { return Ok(()) };
         if let Some(groups) = &self.groups {
             let labels: Vec<usize> = dataset.train.iter().map(|sample| sample.class).collect();
@@ -317,41 +335,8 @@ impl Trainer {
         }
     }
 
-    /// The training photos by folds, if that was asked for, and the temperature that they ask for.
-    fn judged(
-        &self,
-        photos: &Photos,
-        second: &Second<'_>,
-        pulse: Pulse<'_>,
-    ) -> Result<(Option<CrossValidation>, Calibration), Error> {
-        let (train, classes) = (photos.learned(), second.classes);
-        let compute = Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse };
-        // Each fold settles for itself what was left open: what is reported of it had no part in that.
-        let folds = self.folds.map(|k| cross_validate(compute, train, classes, &self.options, k));
-        let folds = folds.transpose()?;
-        if let Some(unseen) = &second.settled.unseen
-            && let Some(calibration) = Calibration::of_unseen(unseen, train, classes)?
-        {
-            return Ok((folds, calibration));
-        }
-        let chosen = match &self.options.solver {
-            Solver::Steps(steps) => steps.early_stopping.is_some() || second.settled.course.is_some(),
-            Solver::Lbfgs { l2 } => l2.is_none(),
-        };
-        let calibration = match &folds {
-            // Where nothing was chosen, their heads are like the one that was trained; else their logits can be of
-            // another size, and say nothing of its temperature.
-            Some(folds) if !chosen => Calibration::of(folds, train, classes)?,
-            _ => {
-                let same = second.done.clone().with_steps(|steps| steps.early_stopping = None);
-                Calibration::by_folds(compute, train, classes, &same)?
-            }
-        };
-        Ok((folds, calibration))
-    }
-
     /// How the photos are read.
-    fn reading(&self) -> Reading<'_> {
+    pub(crate) fn reading(&self) -> Reading<'_> {
         Reading {
             backbone: &self.backbone,
             preprocessing: self.preprocessing,
@@ -374,6 +359,7 @@ struct Ended {
     last: Option<(Backbone, Head)>,
     folds: Option<CrossValidation>,
     calibration: Calibration,
+    doubted: Option<Vec<DoubtedLabel>>,
     folds_time: Duration,
 }
 

@@ -273,7 +273,8 @@ impl Phase<'_> {
             return Ok(Calibration::NONE);
         }
         let temperature = temperature(&best.said, labels, self.classes)?;
-        Ok(Calibration { temperature, photos: labels.len(), folds: 1 })
+        let (photos, logits, labels) = (labels.len(), best.said.clone(), labels.to_vec());
+        Ok(Calibration { temperature, photos, folds: 1, logits, labels })
     }
 
     /// The photos of a part, by number: 1 for validation, 2 for test.

@@ -9,10 +9,11 @@ use icecap_graph::Precision;
 use icecap_weights::{BackbonePart, Model, Quantization, Record};
 
 use crate::error::Error;
-use crate::judge::metrics::{THRESHOLD, predicted, predicted_of_several, probabilities, sigmoid};
+use crate::judge::metrics::{THRESHOLD, predicted_at, predicted_of_several, probabilities, sigmoid};
 use crate::judge::temperature::tempered;
 use crate::model::backbone::Backbone;
 use crate::model::head::Head;
+use crate::model::novelty::Novelty;
 use crate::model::packed_head::PackedHead;
 use crate::model::prediction::Prediction;
 use crate::model::preprocessing::Preprocessing;
@@ -34,6 +35,9 @@ struct Inner {
     preprocessing: Preprocessing,
     record: Record,
     temperature: f32,
+    /// The probability from which the second of two classes is told.
+    threshold: f32,
+    novelty: Option<Novelty>,
     /// The share of photos of which the head says the same class in f32, where that was looked at.
     agreement: Option<f32>,
     provenance: Provenance,
@@ -84,6 +88,8 @@ impl Classifier {
             },
             record: model.record,
             temperature: model.temperature,
+            threshold: model.threshold,
+            novelty: model.novelty.map(Novelty::of_stored),
             agreement,
             provenance: Provenance {
                 classes: model.classes,
@@ -120,6 +126,8 @@ impl Classifier {
             record: backbone.record().clone(),
             backbone: backbone.clone(),
             temperature: 1.0,
+            threshold: THRESHOLD,
+            novelty: None,
             agreement: None,
             provenance,
         };
@@ -139,6 +147,32 @@ impl Classifier {
         let reason =
             format!("{temperature} is not one; use a positive number, 1 to leave confidence as it is");
         Err(Error::Setting { what: "temperature", reason })
+    }
+
+    /// Returns the classifier with another threshold: the second of its two classes is told from this probability on. See
+    /// [`OperatingPoint`](crate::judge::OperatingPoint).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `threshold` is not between 0 and 1, or there are other than two classes of which one is true.
+    pub fn with_threshold(self, threshold: f32) -> Result<Self, Error> {
+        let refuse = |reason: String| Err(Error::Setting { what: "threshold", reason });
+        if !(threshold > 0.0 && threshold < 1.0) {
+            return refuse(format!("{threshold} is not one; use a probability between 0 and 1, as 0.8"));
+        }
+        if self.inner.head.logits() != 1 {
+            let classes = self.classes().len();
+            return refuse(format!(
+                "only two classes, of which one is true, have one, and there are {classes}"
+            ));
+        }
+        let inner = Inner { threshold, ..Arc::unwrap_or_clone(self.inner) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Returns the classifier with what tells photos that are unlike those of its training.
+    pub(crate) fn with_novelty(self, novelty: Option<Novelty>) -> Self {
+        let inner = Inner { novelty, ..Arc::unwrap_or_clone(self.inner) };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Saves the classifier, in one step: the old file or the whole new one is seen at `path`, never a part.
@@ -200,6 +234,8 @@ impl Classifier {
             },
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             temperature: self.inner.temperature,
+            threshold: self.inner.threshold,
+            novelty: self.inner.novelty.as_ref().map(|novelty| novelty.stored().clone()),
             data_fingerprint: self.inner.provenance.data_fingerprint.clone(),
             training: self.inner.provenance.training.clone(),
         })
@@ -228,6 +264,19 @@ impl Classifier {
     #[must_use]
     pub fn temperature(&self) -> f32 {
         self.inner.temperature
+    }
+
+    /// Returns the probability from which the second of two classes is told; a half where nobody chose another.
+    #[must_use]
+    pub fn threshold(&self) -> f32 {
+        self.inner.threshold
+    }
+
+    /// Returns what tells photos that are unlike those of the training; `None` in models that do not keep that: those of older
+    /// builds, those that were imported, and those of too few photos.
+    #[must_use]
+    pub fn novelty(&self) -> Option<&Novelty> {
+        self.inner.novelty.as_ref()
     }
 
     /// Returns the precision of the features that the head was trained on.
@@ -267,7 +316,7 @@ impl Classifier {
     pub fn of_features(&self, row: &[f32]) -> Prediction {
         let mut logits = vec![0.0; self.inner.head.logits()];
         self.inner.packed.run(self.inner.backbone.isa(), row, &mut logits);
-        self.of_logits(logits)
+        self.of_logits(logits, row)
     }
 
     /// What the head says of a photo seen in several ways: the mean of its logits over the rows of pooled features.
@@ -276,10 +325,16 @@ impl Classifier {
         let mut all = vec![0.0; views * width];
         self.inner.packed.run(self.inner.backbone.isa(), rows, &mut all);
         let sum = |logit| all.iter().skip(logit).step_by(width).map(|&value| f64::from(value)).sum::<f64>();
-        self.of_logits((0..width).map(|logit| (sum(logit) / views as f64) as f32).collect())
+        let mean = |feature| {
+            let sum: f64 = rows.iter().skip(feature).step_by(len).map(|&value| f64::from(value)).sum();
+            (sum / views as f64) as f32
+        };
+        let row: Vec<f32> = (0..len).map(mean).collect();
+        self.of_logits((0..width).map(|logit| (sum(logit) / views as f64) as f32).collect(), &row)
     }
 
-    fn of_logits(&self, logits: Vec<f32>) -> Prediction {
+    /// What these logits say of a photo with these pooled features.
+    fn of_logits(&self, logits: Vec<f32>, row: &[f32]) -> Prediction {
         let scaled = tempered(&logits, self.inner.temperature);
         let of = |class, probabilities: Vec<f32>, labels| Prediction {
             class,
@@ -288,6 +343,7 @@ impl Classifier {
             probabilities,
             labels,
             logits,
+            novelty: self.inner.novelty.as_ref().map(|novelty| novelty.of(row)),
             warnings: Vec::new(),
         };
         if self.inner.head.is_multi_label() {
@@ -297,6 +353,6 @@ impl Classifier {
             let labels = Some(Prediction::labels_from(&probabilities, THRESHOLD));
             return of(best, probabilities, labels);
         }
-        of(predicted(&scaled), probabilities(&scaled), None)
+        of(predicted_at(&scaled, self.inner.threshold), probabilities(&scaled), None)
     }
 }

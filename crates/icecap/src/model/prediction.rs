@@ -5,7 +5,7 @@ use icecap_data::Warning;
 /// What a classifier says of one photo.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The index of the predicted class.
+    /// The index of the predicted class: the most probable one or, of two, the one that the model's threshold asks for.
     pub class: usize,
     /// The name of the predicted class.
     pub label: String,
@@ -18,6 +18,9 @@ pub struct Prediction {
     pub labels: Option<Vec<usize>>,
     /// The head's logits as they are, before the temperature: one for two classes, else one per class.
     pub logits: Vec<f32>,
+    /// How unlike the photos of the training the photo is: above 1 are 2 of 100 photos of the classes, and most others. `None` if
+    /// the model does not keep what tells ([`Classifier::novelty`](crate::Classifier::novelty)).
+    pub novelty: Option<f32>,
     /// What is odd about the photo's file.
     pub warnings: Vec<Warning>,
 }
@@ -53,8 +56,9 @@ mod tests {
 
     fn prediction(class: usize, probabilities: &[f32]) -> Prediction {
         let (probability, probabilities) = (probabilities[class], probabilities.to_vec());
-        let (logits, warnings) = (Vec::new(), Vec::new());
-        Prediction { class, label: String::new(), probability, probabilities, labels: None, logits, warnings }
+        let (logits, warnings, labels, novelty) = (Vec::new(), Vec::new(), None, None);
+        let label = String::new();
+        Prediction { class, label, probability, probabilities, labels, logits, novelty, warnings }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! probability of the most probable class                    label_2, …    the next classes, with their probabilities
 //! best_guess  the most probable class, if rejecting         true_label    the class whose folder the photo lies in
 //! heatmap     the file of its heatmap, if drawn             error         why it cannot be read
+//! novelty     how unlike the training's photos it is, if the model can tell
+//! probability:CLASS, … of every class, if all are told; in an object `probabilities`, by name
 //! labels      if any photo may have several or none: all that reach the threshold, the most probable first
 //! ```
 //!
@@ -25,6 +27,12 @@ pub struct Columns {
     pub top: usize,
     /// The probability below which the most probable class is not taken for the label; `None` to take it always.
     pub reject_below: Option<f32>,
+    /// Whether the probability of every class is told.
+    pub all: bool,
+    /// Whether it is told how unlike the photos of the training the photo is; for a model that can tell.
+    pub novelty: bool,
+    /// The novelty above which the most probable class is not taken for the label; `None` to take it always.
+    pub reject_novel: Option<f32>,
     /// Whether the rows name a file with the photo's heatmap.
     pub heatmap: bool,
     /// Whether the classifier gives labels, of which a photo may have several or none. Those are told whose probability is a
@@ -34,7 +42,15 @@ pub struct Columns {
 
 impl Default for Columns {
     fn default() -> Self {
-        Self { top: 1, reject_below: None, heatmap: false, labels: false }
+        Self {
+            top: 1,
+            reject_below: None,
+            all: false,
+            novelty: false,
+            reject_novel: None,
+            heatmap: false,
+            labels: false,
+        }
     }
 }
 
@@ -51,15 +67,20 @@ pub struct Choice {
 ///
 /// [`Row::fields`] are its fields for CSV, below the names of [`Columns::names`]; as an object (`Serialize`) it has the keys
 /// `path`, `label`, `probability`, `top` (if there are several classes to tell), `labels` (if a photo may have several),
-/// `best_guess` (if guesses can be rejected), `true_label`, `heatmap` (if there are such) and `error`.
+/// `probabilities` (by class, if all are told), `best_guess` (if guesses can be rejected), `novelty` (if the model can tell),
+/// `true_label`, `heatmap` (if there are such) and `error`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The photo.
     pub path: PathBuf,
     /// The most probable classes, the predicted one first; empty if the photo cannot be read.
     pub choices: Vec<Choice>,
-    /// Whether the most probable class is too improbable to be the label.
+    /// Whether the most probable class is too improbable to be the label, or the photo too unlike those of the training.
     pub is_rejected: bool,
+    /// The probability of every class, in the order of the classes; empty if these are not told, or the photo cannot be read.
+    pub all: Vec<Choice>,
+    /// How unlike the photos of the training the photo is; `None` if the model cannot tell.
+    pub novelty: Option<f32>,
     /// The labels that reach the threshold, the most probable first; `None` if one class of each photo is true.
     pub labels: Option<Vec<Choice>>,
     /// The class whose folder the photo lies in, if it lies in one.
@@ -74,6 +95,9 @@ pub struct Row {
 /// What stands between the labels of a photo in a CSV field.
 const BETWEEN_LABELS: &str = "|";
 
+/// What stands before the name of a class, where that names a column with its probability.
+pub const OF_CLASS: &str = "probability:";
+
 /// The label of a photo that is taken for none of the classes.
 pub const NO_LABEL: &str = "none";
 
@@ -84,15 +108,25 @@ impl Columns {
         Self { top: self.top.min(classes), ..self }
     }
 
-    /// Returns the names of the columns in the order of [`Row::fields`].
+    /// Returns whether guesses can be rejected.
     #[must_use]
-    pub fn names(&self) -> Vec<String> {
+    pub fn rejects(&self) -> bool {
+        self.reject_below.is_some() || self.reject_novel.is_some()
+    }
+
+    /// Returns the names of the columns in the order of [`Row::fields`], for a model with these `classes`.
+    #[must_use]
+    pub fn names(&self, classes: &[String]) -> Vec<String> {
         let mut names = vec!["path".to_owned(), "label".to_owned(), "probability".to_owned()];
         for place in 2..=self.top {
             names.extend([format!("label_{place}"), format!("probability_{place}")]);
         }
         names.extend(self.labels.then(|| "labels".to_owned()));
-        names.extend(self.reject_below.map(|_| "best_guess".to_owned()));
+        if self.all {
+            names.extend(classes.iter().map(|class| format!("{OF_CLASS}{class}")));
+        }
+        names.extend(self.rejects().then(|| "best_guess".to_owned()));
+        names.extend(self.novelty.then(|| "novelty".to_owned()));
         names.push("true_label".to_owned());
         names.extend(self.heatmap.then(|| "heatmap".to_owned()));
         names.push("error".to_owned());
@@ -124,20 +158,30 @@ impl Columns {
                     let reached = Prediction::labels_from(&prediction.probabilities, least).into_iter();
                     reached.map(|class| choice((class, prediction.probabilities[class]))).collect::<Vec<_>>()
                 });
-                let is_rejected = match &labels {
-                    Some(labels) => labels.is_empty(),
-                    None => self.reject_below.is_some_and(|least| prediction.probability < least),
-                };
+                let novelty = prediction.novelty.filter(|_| self.novelty);
+                let is_novel =
+                    prediction.novelty.zip(self.reject_novel).is_some_and(|(own, most)| own > most);
+                let is_rejected = is_novel
+                    || match &labels {
+                        Some(labels) => labels.is_empty(),
+                        None => self.reject_below.is_some_and(|least| prediction.probability < least),
+                    };
                 let choices = ranked.map(choice).collect();
-                Row { path, choices, is_rejected, labels, true_label, heatmap, error: None, columns }
+                let all = match self.all {
+                    true => prediction.probabilities.iter().copied().enumerate().map(choice).collect(),
+                    false => Vec::new(),
+                };
+                let error = None;
+                Row { path, choices, is_rejected, all, novelty, labels, true_label, heatmap, error, columns }
             }
             Err(error) => {
                 let error = match error {
                     icecap_data::Error::Photo { source, .. } => source.to_string(),
                     other => other.to_string(),
                 };
-                let (choices, is_rejected, labels) = (Vec::new(), false, self.labels.then(Vec::new));
-                Row { path, choices, is_rejected, labels, true_label, heatmap, error: Some(error), columns }
+                let (choices, all, is_rejected) = (Vec::new(), Vec::new(), false);
+                let (novelty, labels, error) = (None, self.labels.then(Vec::new), Some(error));
+                Row { path, choices, is_rejected, all, novelty, labels, true_label, heatmap, error, columns }
             }
         }
     }
@@ -169,9 +213,9 @@ impl Row {
             }
     }
 
-    /// Returns the fields of the row as text, one for each name of [`Columns::names`].
+    /// Returns the fields of the row as text, one for each name of [`Columns::names`] for as many `classes`.
     #[must_use]
-    pub fn fields(&self) -> Vec<String> {
+    pub fn fields(&self, classes: usize) -> Vec<String> {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let mut fields = vec![self.path.to_string_lossy().into_owned()];
         for place in 0..self.columns.top.max(1) {
@@ -184,7 +228,15 @@ impl Row {
             let names: Vec<&str> = labels.iter().map(|choice| choice.label.as_str()).collect();
             names.join(BETWEEN_LABELS)
         }));
-        fields.extend(self.columns.reject_below.map(|_| text(self.best_guess())));
+        if self.columns.all {
+            let of = |class: usize| {
+                self.all.get(class).map_or(String::new(), |choice| choice.probability.to_string())
+            };
+            fields.extend((0..classes).map(of));
+        }
+        fields.extend(self.columns.rejects().then(|| text(self.best_guess())));
+        let novelty = || self.novelty.map_or(String::new(), |novelty| novelty.to_string());
+        fields.extend(self.columns.novelty.then(novelty));
         fields.push(text(self.true_label.as_deref()));
         fields.extend(self.columns.heatmap.then(|| self.heatmap_text().unwrap_or_default()));
         fields.push(text(self.error.as_deref()));
@@ -193,6 +245,15 @@ impl Row {
 
     fn heatmap_text(&self) -> Option<String> {
         self.heatmap.as_ref().map(|file| file.to_string_lossy().into_owned())
+    }
+}
+
+/// Probabilities as an object whose keys are the classes, in their order.
+struct ByName<'a>(&'a [Choice]);
+
+impl Serialize for ByName<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|choice| (&choice.label, choice.probability)))
     }
 }
 
@@ -208,8 +269,14 @@ impl Serialize for Row {
         if let Some(labels) = &self.labels {
             object.serialize_entry("labels", labels)?;
         }
-        if self.columns.reject_below.is_some() {
+        if self.columns.all {
+            object.serialize_entry("probabilities", &self.error.is_none().then_some(ByName(&self.all)))?;
+        }
+        if self.columns.rejects() {
             object.serialize_entry("best_guess", &self.best_guess())?;
+        }
+        if self.columns.novelty {
+            object.serialize_entry("novelty", &self.novelty)?;
         }
         object.serialize_entry("true_label", &self.true_label)?;
         if self.columns.heatmap {
@@ -228,20 +295,20 @@ mod tests {
     fn a_row_has_a_field_for_each_name_whatever_the_columns() {
         let classes = ["ant", "bee", "wasp"].map(str::to_owned);
         let probabilities = vec![0.125, 0.5, 0.375];
-        let (labels, logits, warnings) = (None, Vec::new(), Vec::new());
+        let (labels, logits, warnings, novelty) = (None, Vec::new(), Vec::new(), Some(1.5));
         let (class, label, probability) = (1, "bee".into(), 0.5);
-        let seen = Prediction { class, label, probability, probabilities, labels, logits, warnings };
+        let seen = Prediction { class, label, probability, probabilities, labels, logits, novelty, warnings };
         for top in 0..=3 {
             for reject_below in [None, Some(0.25), Some(0.75)] {
                 for heatmap in [false, true] {
-                    let columns = Columns { top, reject_below, heatmap, labels: false };
+                    let columns = Columns { top, reject_below, heatmap, ..Columns::default() };
                     let row = columns.row(Path::new("ant/1.jpg"), &classes, &Ok(seen.clone()));
                     let lost = columns.row(Path::new("x.jpg"), &classes, &Err(icecap_data::Error::Empty));
-                    let names = columns.names();
+                    let names = columns.names(&classes);
                     let field = |row: &Row, name: &str| {
-                        names.iter().position(|n| n == name).map(|place| row.fields()[place].clone())
+                        names.iter().position(|n| n == name).map(|place| row.fields(3)[place].clone())
                     };
-                    assert_eq!((row.fields().len(), lost.fields().len()), (names.len(), names.len()));
+                    assert_eq!((row.fields(3).len(), lost.fields(3).len()), (names.len(), names.len()));
                     let is_rejected = reject_below == Some(0.75);
                     assert_eq!(field(&row, "label").unwrap(), if is_rejected { "none" } else { "bee" });
                     assert_eq!(field(&row, "best_guess").is_some(), reject_below.is_some());
@@ -256,6 +323,37 @@ mod tests {
     }
 
     #[test]
+    fn every_class_has_a_column_by_its_name_and_what_is_novel_is_none_of_them() {
+        let classes = ["ant, red", "bee \"x\""].map(str::to_owned);
+        let seen = |novelty| Prediction {
+            class: 0,
+            label: classes[0].clone(),
+            probability: 0.75,
+            probabilities: vec![0.75, 0.25],
+            labels: None,
+            logits: Vec::new(),
+            novelty,
+            warnings: Vec::new(),
+        };
+        let columns = Columns { all: true, novelty: true, reject_novel: Some(1.0), ..Columns::default() };
+        let names = columns.names(&classes);
+        assert_eq!(names[3..7], ["probability:ant, red", "probability:bee \"x\"", "best_guess", "novelty"]);
+        let row = |novelty| columns.row(Path::new("1.jpg"), &classes, &Ok(seen(novelty)));
+        // At the limit a photo still is one of the classes.
+        for (novelty, label) in [(0.5, "ant, red"), (1.0, "ant, red"), (1.25, NO_LABEL)] {
+            let row = row(Some(novelty));
+            assert_eq!(
+                (row.label(), row.novelty, row.fields(2).len()),
+                (Some(label), Some(novelty), names.len())
+            );
+            assert_eq!(row.fields(2)[3..7], ["0.75", "0.25", "ant, red", novelty.to_string().as_str()]);
+        }
+        assert_eq!((row(None).label(), row(None).novelty), (Some("ant, red"), None));
+        let lost = columns.row(Path::new("x.jpg"), &classes, &Err(icecap_data::Error::Empty));
+        assert_eq!(lost.fields(2).len(), names.len());
+    }
+
+    #[test]
     fn a_photo_may_have_several_labels_or_none() {
         let classes = ["cat", "dog", "tree"].map(str::to_owned);
         let seen = |probabilities: [f32; 3]| Prediction {
@@ -265,19 +363,23 @@ mod tests {
             labels: Some(Prediction::labels_from(&probabilities, THRESHOLD)),
             probabilities: probabilities.to_vec(),
             logits: Vec::new(),
+            novelty: None,
             warnings: Vec::new(),
         };
         let columns = Columns { labels: true, ..Columns::default() };
         let row = |columns: &Columns, seen| columns.row(Path::new("p/tree/1.jpg"), &classes, &Ok(seen));
         let two = row(&columns, seen([0.25, 0.75, 0.5]));
-        assert_eq!(columns.names(), ["path", "label", "probability", "labels", "true_label", "error"]);
-        assert_eq!(two.fields(), ["p/tree/1.jpg", "dog", "0.75", "dog|tree", "tree", ""]);
+        assert_eq!(
+            columns.names(&classes),
+            ["path", "label", "probability", "labels", "true_label", "error"]
+        );
+        assert_eq!(two.fields(3), ["p/tree/1.jpg", "dog", "0.75", "dog|tree", "tree", ""]);
         assert!(!two.is_wrong());
         let none = row(&columns, seen([0.25, 0.375, 0.25]));
         assert_eq!((none.label(), none.is_wrong()), (Some(NO_LABEL), false));
-        assert_eq!(none.fields()[3], "");
+        assert_eq!(none.fields(3)[3], "");
         let strict = Columns { reject_below: Some(0.7), ..columns };
         let one = row(&strict, seen([0.25, 0.75, 0.5]));
-        assert_eq!((one.fields()[3].as_str(), one.is_wrong()), ("dog", true));
+        assert_eq!((one.fields(3)[3].as_str(), one.is_wrong()), ("dog", true));
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Head, backbone (or the hash of the one it needs), class names, preprocessing and provenance. The formats are
 //! specified in `docs/model-file.md`: 1 for a backbone in f32, 2 for one in int8, 3 for a head of several layers or of
-//! several labels on either, 4 for a classifier that has JPEGs decoded otherwise than accurately. All are read forever.
+//! several labels on either, 4 for a classifier that has JPEGs decoded otherwise than accurately, 5 for one of two classes
+//! that has a threshold of its own. All are read forever.
 
 mod head;
 mod integers;
+mod novelty;
 mod read;
 mod seal;
 mod write;
@@ -15,6 +17,9 @@ use std::sync::Arc;
 
 use icecap_graph::{Net, Params, Precision, Spec};
 use icecap_kernels::jpeg::Dct;
+
+pub(crate) use novelty::NOVELTY;
+pub use novelty::{MAX_CENTERS, StoredCenter, StoredNovelty};
 
 use crate::{
     Activation, DenseHead, DenseLayer, Digest, HeadOutput, IntegerBackbone, MAX_HEAD_LAYERS, Quantization,
@@ -30,9 +35,13 @@ pub const INTEGER_FORMAT: u64 = 2;
 /// The number of the model format that is written for a head of several layers or of several labels.
 pub const LAYERED_FORMAT: u64 = 3;
 
-/// The number of the model format that is written where JPEGs are to be decoded by another transform than the accurate one,
-/// and of the latest that is read. Its head may be as in [`LAYERED_FORMAT`].
+/// The number of the model format that is written where JPEGs are to be decoded by another transform than the accurate one.
+/// Its head may be as in [`LAYERED_FORMAT`].
 pub const DCT_FORMAT: u64 = 4;
+
+/// The number of the model format that is written where the second of two classes is told from another probability on than
+/// a half, and of the latest that is read. Its head and its way to decode may be as in the formats before.
+pub const THRESHOLD_FORMAT: u64 = 5;
 
 /// The metadata keys of a model file beside its record's.
 mod key {
@@ -45,6 +54,7 @@ mod key {
     pub(super) const INPUT_DCT: &str = "input_dct";
     pub(super) const WEIGHTS_FILE_SHA256: &str = "weights_file_sha256";
     pub(super) const TEMPERATURE: &str = "temperature";
+    pub(super) const THRESHOLD: &str = "threshold";
     pub(super) const TOOL_VERSION: &str = "tool_version";
     pub(super) const DATA_FINGERPRINT: &str = "data_fingerprint";
     pub(super) const TRAINING_PREFIX: &str = "training.";
@@ -72,6 +82,10 @@ pub struct Model {
     pub preprocessing: Preprocessing,
     /// The number that logits are divided by before they become probabilities; 1 leaves them as they are.
     pub temperature: f32,
+    /// The probability from which the second of two classes is told; [`DEFAULT_THRESHOLD`] where nobody chose another.
+    pub threshold: f32,
+    /// What tells photos that are unlike those of the training, if the model keeps that.
+    pub novelty: Option<StoredNovelty>,
     /// The version of the program that wrote the model.
     pub tool_version: String,
     /// A text that tells the photos of the training from others, a hash of them for instance.
@@ -188,6 +202,16 @@ impl Model {
             }
         }
         check_temperature(self.temperature)?;
+        check_threshold(self.threshold)?;
+        if self.threshold != DEFAULT_THRESHOLD && (self.multi_label || self.logits() != 1) {
+            return Err(format!(
+                "a threshold for {} classes; only two of which one is true have one",
+                self.classes.len()
+            ));
+        }
+        if let Some(novelty) = &self.novelty {
+            novelty.check(self.features())?;
+        }
         if let Some(spec) = self.backbone.spec() {
             let (features, channels) = (self.features(), spec.feature_channels());
             if features != channels {
@@ -234,6 +258,16 @@ fn check_temperature(temperature: f32) -> Result<(), String> {
     Err(format!(
         "a temperature of {temperature}; expected a number from 0.001 to 1000, 1 to leave confidence as it is"
     ))
+}
+
+/// The probability from which the second of two classes is told where nobody chose another.
+pub const DEFAULT_THRESHOLD: f32 = 0.5;
+
+fn check_threshold(threshold: f32) -> Result<(), String> {
+    if threshold > 0.0 && threshold < 1.0 {
+        return Ok(());
+    }
+    Err(format!("a threshold of {threshold}; expected a probability between 0 and 1"))
 }
 
 /// Checks the names of a classifier's classes: at least two, none empty, none twice.

@@ -8,8 +8,9 @@ use icecap_kernels::Threads;
 use icecap_kernels::jpeg::Dct;
 
 use super::{
-    BackbonePart, DCT_FORMAT, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, OpenedModel, PINNED,
-    Preprocessing, check_classes, check_temperature, head, integers, key, seal,
+    BackbonePart, DCT_FORMAT, DEFAULT_THRESHOLD, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model,
+    OpenedModel, PINNED, Preprocessing, THRESHOLD_FORMAT, check_classes, check_temperature, check_threshold,
+    head, integers, key, novelty, seal,
 };
 use crate::container::{Container, ContainerKind, foreign_file, safetensors};
 #[cfg(feature = "files")]
@@ -190,6 +191,8 @@ fn model(file: &Container<'_>, backbone: BackbonePart, record: Record) -> Result
         record,
         preprocessing: preprocessing(&metadata)?,
         temperature: metadata.get(key::TEMPERATURE, temperature)?.unwrap_or(1.0),
+        threshold: stated_threshold(&metadata)?,
+        novelty: novelty::read(&metadata)?,
         tool_version: metadata.need(key::TOOL_VERSION, any)?,
         data_fingerprint: metadata.need(key::DATA_FINGERPRINT, any)?,
         training: training.collect(),
@@ -214,17 +217,19 @@ fn format(metadata: &Metadata<'_>) -> Result<u64, Error> {
             )),
             None => Ok(FORMAT),
         },
-        Ok(known @ (INTEGER_FORMAT | LAYERED_FORMAT | DCT_FORMAT)) => Ok(known),
-        Ok(got) if got > DCT_FORMAT => Err(Error::NewerFormat { path: path.into(), got, known: DCT_FORMAT }),
+        Ok(known @ (INTEGER_FORMAT | LAYERED_FORMAT | DCT_FORMAT | THRESHOLD_FORMAT)) => Ok(known),
+        Ok(got) if got > THRESHOLD_FORMAT => {
+            Err(Error::NewerFormat { path: path.into(), got, known: THRESHOLD_FORMAT })
+        }
         _ => refuse(format!("its metadata 'format' is '{}'", shown(text))),
     }
 }
 
-/// Whether the file has words about its head, which the latest format says by their keys.
+/// Whether the file has words about its head, which later formats say by their keys.
 fn is_layered(metadata: &Metadata<'_>) -> Result<bool, Error> {
     Ok(match format(metadata)? {
         LAYERED_FORMAT => true,
-        DCT_FORMAT => head::is_stated(metadata),
+        DCT_FORMAT | THRESHOLD_FORMAT => head::is_stated(metadata),
         _ => false,
     })
 }
@@ -292,12 +297,22 @@ pub(super) fn preprocessing(metadata: &Metadata<'_>) -> Result<Preprocessing, Er
     })
 }
 
-/// How JPEGs are decoded, which the latest format states and no other does.
+/// How JPEGs are decoded, which one format states, a later one may, and no other does.
 fn dct(metadata: &Metadata<'_>) -> Result<Dct, Error> {
     match format(metadata)? {
         DCT_FORMAT => metadata.need(key::INPUT_DCT, vocabulary::dct),
+        THRESHOLD_FORMAT => Ok(metadata.get(key::INPUT_DCT, vocabulary::dct)?.unwrap_or_default()),
         _ if !metadata.map.contains_key(key::INPUT_DCT) => Ok(Dct::Accurate),
         other => Err(metadata.refuse(key::INPUT_DCT, format!("format {other} has no such key"))),
+    }
+}
+
+/// From which probability on the second of two classes is told, which the latest format states and no other does.
+fn stated_threshold(metadata: &Metadata<'_>) -> Result<f32, Error> {
+    match format(metadata)? {
+        THRESHOLD_FORMAT => metadata.need(key::THRESHOLD, threshold),
+        _ if !metadata.map.contains_key(key::THRESHOLD) => Ok(DEFAULT_THRESHOLD),
+        other => Err(metadata.refuse(key::THRESHOLD, format!("format {other} has no such key"))),
     }
 }
 
@@ -312,6 +327,12 @@ fn temperature(text: &str) -> Result<f32, String> {
     let temperature = text.parse().map_err(|_| "expected a number".to_owned())?;
     check_temperature(temperature)?;
     Ok(temperature)
+}
+
+fn threshold(text: &str) -> Result<f32, String> {
+    let threshold = text.parse().map_err(|_| "expected a number".to_owned())?;
+    check_threshold(threshold)?;
+    Ok(threshold)
 }
 
 fn any(text: &str) -> Result<String, String> {

@@ -16,7 +16,7 @@ pub(super) const HEAD_SHA256: &str = "head_sha256";
 pub(super) const VALUES_CRC32: &str = "values_crc32";
 
 /// The metadata that the hash covers, in byte order.
-const COVERED: [&str; 15] = [
+const COVERED: [&str; 16] = [
     key::BACKBONE,
     record_key::EPSILON,
     key::CLASSES,
@@ -32,6 +32,7 @@ const COVERED: [&str; 15] = [
     record_key::PARAMS_SHA256,
     record_key::SCALING,
     key::TEMPERATURE,
+    key::THRESHOLD,
 ];
 
 /// The tensors of a head by name.

@@ -11,8 +11,8 @@ use icecap_kernels::jpeg::Dct;
 
 use super::read::preprocessing;
 use super::{
-    BackbonePart, DCT_FORMAT, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model, PINNED, head,
-    integers, key, seal,
+    BackbonePart, DCT_FORMAT, DEFAULT_THRESHOLD, EMBEDDED, FORMAT, INTEGER_FORMAT, LAYERED_FORMAT, Model,
+    PINNED, THRESHOLD_FORMAT, head, integers, key, seal,
 };
 use crate::integers::{Payload, tensors as integer_tensors};
 use crate::params_digest::for_each_le_chunk;
@@ -143,6 +143,7 @@ impl Model {
         };
         let layered = head::is_layered(&self.layers, self.multi_label);
         let format = match self.backbone {
+            _ if self.threshold != DEFAULT_THRESHOLD => THRESHOLD_FORMAT,
             _ if self.preprocessing.dct != Dct::default() => DCT_FORMAT,
             _ if layered => LAYERED_FORMAT,
             BackbonePart::Integers(_) => INTEGER_FORMAT,
@@ -175,6 +176,12 @@ impl Model {
         }
         if self.temperature != 1.0 {
             metadata.insert(key::TEMPERATURE.to_owned(), self.temperature.to_string());
+        }
+        if self.threshold != DEFAULT_THRESHOLD {
+            metadata.insert(key::THRESHOLD.to_owned(), self.threshold.to_string());
+        }
+        if let Some(novelty) = &self.novelty {
+            novelty.state(&mut metadata);
         }
         for (name, value) in &self.training {
             metadata.insert(format!("{}{name}", key::TRAINING_PREFIX), value.clone());

@@ -58,6 +58,8 @@ pub(crate) fn model_with(width: f32, classes: usize, numerics: Numerics, size: [
             dct: Dct::Accurate,
         },
         temperature: 1.0,
+        threshold: crate::DEFAULT_THRESHOLD,
+        novelty: None,
         tool_version: "1.2.3".to_owned(),
         data_fingerprint: "photos".to_owned(),
         training: BTreeMap::from([("epochs".to_owned(), "10".to_owned())]),

@@ -22,6 +22,7 @@ mod layered;
 mod layouts;
 mod model;
 mod mutants;
+mod operating;
 mod packed;
 mod saving;
 mod seal;

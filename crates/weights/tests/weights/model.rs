@@ -59,6 +59,8 @@ pub(crate) fn model(classes: &[&str], embedded: bool) -> Model {
         },
         tool_version: "0.1.0".to_owned(),
         temperature: 1.0,
+        threshold: icecap_weights::DEFAULT_THRESHOLD,
+        novelty: None,
         data_fingerprint: "0123456789abcdef".to_owned(),
         training: BTreeMap::from([
             ("epochs".to_owned(), "10".to_owned()),
@@ -276,8 +278,8 @@ fn a_model_of_another_format_says_what_to_do() {
             metadata.insert("format".to_owned(), text.to_owned());
         })
     };
-    let newer = with_format("5").unwrap_err();
-    assert!(matches!(newer, Error::NewerFormat { got: 5, known: 4, .. }));
+    let newer = with_format("6").unwrap_err();
+    assert!(matches!(newer, Error::NewerFormat { got: 6, known: 5, .. }));
     assert!(newer.to_string().contains("update icecap"), "{newer}");
     for foreign in ["pt", "0", "-1", "1.0", ""] {
         assert!(matches!(with_format(foreign), Err(Error::NotAModel { .. })), "{foreign}");

@@ -66,7 +66,9 @@ Examples:
 const CHECK: &str = "\
 Examples:
   icecap check photos
-      what cannot be read, is odd, is there twice, or stands in training and in validation
+      what cannot be read, is odd, is there twice or mislabeled, or stands in training and in validation
+  icecap check photos --write-exclude leave.csv
+      of copies all but one, as a list that `icecap train photos --exclude leave.csv` leaves out
   icecap check photos --json --strict
       the same for a program, with exit code 3 if something is an error";
 
@@ -80,6 +82,8 @@ Examples:
       photos or classes came later: only new photos are looked at, and the old and the new model are compared
   icecap train photos --optimizer lbfgs --folds 5
       the head solved in one go, and judged by cross-validation
+  icecap train photos --try size=160,224 --try l2=0.01,0.1,1
+      which of the six is best, by folds of the training photos; the run is trained with it
   icecap train photos --augment flip,crop:0.8 --views 4
       learns from four views of each photo, computed once
   icecap train list.csv --class-weight balanced --group '^(cow-[0-9]+)_'
@@ -88,13 +92,15 @@ Examples:
       a model of a quarter of the size, several times as fast; what that costs is told
   icecap train photos --weights keras-1.0-160 --unfreeze auto
       after the head the net's last blocks learn too, if photos held back from training say that it helps
+  icecap train photos --threshold recall=0.95 --positive cracked
+      of two classes, so many photos of the one that is looked for are found
   icecap train --resume icecap-run
       goes on with a run that was interrupted";
 
 const EVALUATE: &str = "\
 Examples:
   icecap evaluate icecap-run/model.safetensors photos/test
-      accuracy, recall and precision of each class, and what is taken for what
+      accuracy, recall, precision and ROC-AUC of each class, what is taken for what, what --reject-below would win
   icecap evaluate icecap-run/model.safetensors photos/test --json
       the same for a program";
 
@@ -125,10 +131,16 @@ Examples:
       a table of labels, for files and for all that is in folders
   icecap predict icecap-run/model.safetensors holiday/ --top 3 --out seen.csv
       the three most probable classes of each photo, as CSV
-  find . -name '*.jpg' | icecap predict icecap-run/model.safetensors - --format jsonl
+  cat photo.jpg | icecap predict icecap-run/model.safetensors - --json
+      the bytes of a photo on standard input
+  find . -name '*.jpg' | icecap predict icecap-run/model.safetensors --files-from - --format jsonl
       a list on standard input; rows come as it comes
+  icecap predict icecap-run/model.safetensors holiday/ --all --out seen.json
+      the probability of every class, as a JSON array
   icecap predict icecap-run/model.safetensors holiday/ --heatmap maps --reject-below 0.6
-      where the model looked, as pictures; 'none' for what is none of the classes";
+      where the model looked, as pictures; 'none' for what is none of the classes
+  icecap predict icecap-run/model.safetensors holiday/ --reject-novel
+      'none' for photos that are unlike those of the training";
 
 const CLASSIFY: &str = "\
 Examples:

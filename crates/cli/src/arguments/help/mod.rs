@@ -36,9 +36,8 @@ fn grouped(arg: Arg, command: &str) -> Arg {
             "Weights and input"
         }
         "threads" | "no_cache" | "cache" | "strict" => "How it runs",
-        "out" | "output" | "format" | "top" | "json" | "jsonl" | "csv" | "record" | "head_only" | "maps" => {
-            "Output"
-        }
+        "out" | "output" | "write_exclude" | "format" | "top" | "json" | "jsonl" | "csv" | "record"
+        | "force" | "head_only" | "maps" => "Output",
         "val" | "val_split" | "seed" | "since" | "group" | "exclude" | "classes" | "root" | "extension"
             if command == "train" =>
         {

@@ -55,6 +55,7 @@ impl Section {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    options.output.check("kernels")?;
     let precisions = precisions(options)?;
     let isas = if options.only.is_empty() { isas()? } else { isas_to_name()? };
     let mut jobs = jobs(options, &isas, &precisions)?;

@@ -32,6 +32,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    options.output.check("layers")?;
     let precision = options.precision;
     let net = drawn_net(1.0, precision)?;
     let threads = Threads::new(options.threads.count())?;

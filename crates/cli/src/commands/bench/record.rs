@@ -10,6 +10,7 @@ use icecap::advanced::graph::Precision;
 use serde::Serialize;
 
 use super::machine;
+use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::Failure;
 use crate::terminal::table::print;
 use crate::terminal::wording::plain_path;
@@ -23,6 +24,8 @@ pub(super) struct Output {
     /// Keep the rows in a CSV file; in a folder it is called CPU-TABLE.csv
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
 }
 
 /// Returns the unit of rates of products in `precision`; a product and its addition are two operations.
@@ -118,6 +121,11 @@ struct Report<'a> {
 }
 
 impl Output {
+    /// Refuses, before anything is measured, a file for the rows of `table` that is there already.
+    pub(super) fn check(&self, table: &str) -> Result<(), Failure> {
+        self.csv.iter().try_for_each(|path| self.overwrite.check(&file_at(path, table, &machine::cpu())))
+    }
+
     /// Tells the rows of `table`, for a person as `text`.
     pub(super) fn tell(&self, table: &str, rows: &[Row], text: &str) -> Result<(), Failure> {
         let (date, cpu) = (machine::today(), machine::cpu());
@@ -136,13 +144,18 @@ impl Output {
 
 /// Puts the rows into the file at `path`, or into one of that folder; returns which.
 fn write(path: &Path, table: &str, rows: &[Row], date: &str, cpu: &str) -> Result<PathBuf, Failure> {
-    let path = match path.is_dir() {
-        true => path.join(format!("{}-{table}.csv", machine::slug(cpu))),
-        false => path.to_owned(),
-    };
+    let path = file_at(path, table, cpu);
     let lines: String = rows.iter().map(|row| row.record(date, cpu, table)).collect();
     replace_file(&path, |out| out.write_all((csv_record(HEADER) + &lines).as_bytes()))?;
     Ok(path)
+}
+
+/// Returns the file for the rows of `table` that `path` means, itself or one in that folder.
+fn file_at(path: &Path, table: &str, cpu: &str) -> PathBuf {
+    match path.is_dir() {
+        true => path.join(format!("{}-{table}.csv", machine::slug(cpu))),
+        false => path.to_owned(),
+    }
 }
 
 /// Returns a number with `digits` behind the point, or nothing.

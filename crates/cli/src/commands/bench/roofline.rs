@@ -29,6 +29,7 @@ const MOST_KIB: i64 = 4 << 20;
 const MOST_MEMORY_KIB: u64 = 16 << 20;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    options.output.check("roofline")?;
     let most = options.threads.count();
     let largest = u64::from(options.read.iter().copied().max().unwrap_or(0)) * most as u64;
     if largest > MOST_MEMORY_KIB {

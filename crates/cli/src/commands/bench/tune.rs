@@ -50,6 +50,7 @@ fn entered(name: &str) -> Result<Tap, String> {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    options.output.check("tune")?;
     let params = params(options)?;
     let (isa, threads) = (Isa::from_env()?, Threads::new(options.threads.count())?);
     let case =

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use icecap::advanced::data::Part;
-use icecap::check::{ALIKE, Checkup, Finding, Level, NEAR, Seen};
+use icecap::check::{Checkup, Finding, Level, Seen};
 use serde::Serialize;
 
+use super::names::Names;
 use super::options::Options;
 use super::text;
 use crate::photos::skipped;
@@ -27,11 +28,9 @@ pub(super) struct Report<'a> {
     sizes: Option<Sizes>,
     formats: BTreeMap<String, usize>,
     turned: usize,
-    /// Photos that were compared with each other, and the cosine of features and the correlation of layouts from which
-    /// they are told.
+    /// Photos that were compared with each other, and the likeness from which they are told.
     compared: usize,
     similarity_threshold: f32,
-    layout_threshold: f32,
     findings: Vec<Found<'a>>,
     files: Vec<File<'a>>,
 }
@@ -59,6 +58,7 @@ struct Found<'a> {
     level: String,
     kind: &'a str,
     message: &'a str,
+    /// Relative to the dataset, as `--exclude` takes them.
     photos: Vec<String>,
     /// The classes and parts of a group of photos.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +82,7 @@ struct File<'a> {
 }
 
 pub(super) fn report<'a>(options: &Options, checkup: &'a Checkup, findings: &'a [Finding]) -> Report<'a> {
+    let names = Names::of(options);
     let of = |level| findings.iter().filter(|finding| finding.level == level).count();
     let seen: Vec<&Seen> = checkup.seen().map(|(_, seen)| seen).collect();
     let verdict = match (of(Level::Error), of(Level::Warning)) {
@@ -104,10 +105,9 @@ pub(super) fn report<'a>(options: &Options, checkup: &'a Checkup, findings: &'a 
         formats: text::formats(&seen),
         turned: seen.iter().filter(|seen| seen.about.turned).count(),
         compared: checkup.compared,
-        similarity_threshold: NEAR,
-        layout_threshold: ALIKE,
-        findings: findings.iter().map(|finding| found(checkup, finding)).collect(),
-        files: (0..checkup.photos.len()).map(|photo| file(checkup, photo)).collect(),
+        similarity_threshold: checkup.threshold,
+        findings: findings.iter().map(|finding| found(checkup, &names, finding)).collect(),
+        files: (0..checkup.photos.len()).map(|photo| file(checkup, &names, photo)).collect(),
     }
 }
 
@@ -125,7 +125,7 @@ fn classes(checkup: &Checkup) -> Vec<Class<'_>> {
     classes
 }
 
-fn found<'a>(checkup: &'a Checkup, finding: &'a Finding) -> Found<'a> {
+fn found<'a>(checkup: &'a Checkup, names: &Names, finding: &'a Finding) -> Found<'a> {
     let of = |photo: &usize| &checkup.survey.photos[*photo];
     let mut classes: Vec<usize> = finding.photos.iter().map(|photo| of(photo).1.class).collect();
     classes.sort_unstable();
@@ -137,20 +137,20 @@ fn found<'a>(checkup: &'a Checkup, finding: &'a Finding) -> Found<'a> {
         level: finding.level.to_string(),
         kind: finding.kind,
         message: &finding.message,
-        photos: finding.photos.iter().map(|photo| of(photo).1.path.to_string_lossy().into_owned()).collect(),
+        photos: finding.photos.iter().map(|photo| names.name(&of(photo).1.path)).collect(),
         classes: classes.into_iter().map(|class| checkup.survey.classes[class].as_str()).collect(),
         parts: parts.into_iter().map(Part::name).collect(),
     }
 }
 
-fn file(checkup: &Checkup, photo: usize) -> File<'_> {
+fn file<'a>(checkup: &'a Checkup, names: &Names, photo: usize) -> File<'a> {
     let (part, sample) = &checkup.survey.photos[photo];
     let (seen, error) = match &checkup.photos[photo] {
         Ok(seen) => (Some(seen), None),
         Err(error) => (None, Some(skipped::reason(error))),
     };
     File {
-        path: sample.path.to_string_lossy().into_owned(),
+        path: names.name(&sample.path),
         part: part.name(),
         class: &checkup.survey.classes[sample.class],
         format: seen.map(|seen| seen.about.format.to_string()),

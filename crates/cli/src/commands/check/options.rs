@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::options::dataset::DatasetOptions;
 use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::overwrite::OverwriteOption;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -22,6 +23,14 @@ pub(crate) struct Options {
     pub(super) backbone: BackboneOptions,
     #[command(flatten)]
     pub(super) input: InputOptions,
+    /// Likeness from which photos are told as nearly the same: 1 for the same pixels, near 0 for strangers [default: 0.75]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = likeness)]
+    pub(super) similar: Option<f32>,
+    /// Write the photos that can leave, since a copy of them stays or has another label, to a CSV that --exclude takes
+    #[arg(long, value_name = "FILE")]
+    pub(super) write_exclude: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) overwrite: OverwriteOption,
     /// Neither take features from the cache nor keep them there
     #[arg(long)]
     pub(super) no_cache: bool,
@@ -31,4 +40,9 @@ pub(crate) struct Options {
     /// Exit with code 3 if an error is found
     #[arg(long)]
     pub(super) strict: bool,
+}
+
+fn likeness(text: &str) -> Result<f32, String> {
+    let likeness = text.parse().ok().filter(|likeness: &f32| (0.4..=1.0).contains(likeness));
+    likeness.ok_or_else(|| "use a likeness from 0.4 to 1, as in 0.75".to_owned())
 }

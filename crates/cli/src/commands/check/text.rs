@@ -7,6 +7,7 @@ use icecap::advanced::data::{ExifPolicy, Part, Problem};
 use icecap::advanced::weights::format_scaling;
 use icecap::check::{COMPARED, Checkup, Finding, Level, Seen};
 
+use super::names::Names;
 use super::options::Options;
 use crate::terminal::table::table;
 use crate::terminal::wording::{counted, plain, plain_path, program, typed, typed_path};
@@ -21,13 +22,18 @@ pub(super) fn report(options: &Options, checkup: &Checkup, findings: &[Finding])
     text += "\n";
     text += &classes(checkup);
     text += "\n\n";
+    let names = Names::of(options);
     for level in [Level::Error, Level::Warning, Level::Note] {
         let of_level: Vec<&Finding> = findings.iter().filter(|finding| finding.level == level).collect();
         if !of_level.is_empty() {
-            text +=
-                &format!("{}\n{}\n", counted(of_level.len(), &level.to_string()), told(checkup, &of_level));
+            text += &format!(
+                "{}\n{}\n",
+                counted(of_level.len(), &level.to_string()),
+                told(checkup, &names, &of_level)
+            );
         }
     }
+    text += &remedy(options, checkup);
     text + &verdict(options, checkup, findings)
 }
 
@@ -115,15 +121,15 @@ fn classes(checkup: &Checkup) -> String {
     table(&header, &right, rows)
 }
 
-/// Findings of one level: a photo's on a line, a group's with its photos below it.
-fn told(checkup: &Checkup, findings: &[&Finding]) -> String {
+/// Findings of one level, each on a line.
+fn told(checkup: &Checkup, names: &Names, findings: &[&Finding]) -> String {
     let mut text = String::new();
     let mut of_kind: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in findings {
         let told = of_kind.entry(finding.kind).or_insert(0);
         *told += 1;
         if *told <= LINES {
-            text += &one(checkup, finding);
+            text += &one(checkup, names, finding);
         }
     }
     for (kind, count) in of_kind.into_iter().filter(|(_, count)| *count > LINES) {
@@ -132,20 +138,27 @@ fn told(checkup: &Checkup, findings: &[&Finding]) -> String {
     text
 }
 
-fn one(checkup: &Checkup, finding: &Finding) -> String {
-    let path = |photo: &usize| plain_path(&checkup.survey.photos[*photo].1.path);
+fn one(checkup: &Checkup, names: &Names, finding: &Finding) -> String {
+    let path = |photo: &usize| plain(&names.name(&checkup.survey.photos[*photo].1.path)).into_owned();
     let message = plain(&finding.message);
-    if let [photo] = &finding.photos[..] {
-        return format!("  {}: {message}\n", path(photo));
-    }
-    let mut text = format!("  {message}\n");
-    for photo in finding.photos.iter().take(NAMED) {
-        text += &format!("    {}\n", path(photo));
-    }
+    let mut photos: Vec<String> = finding.photos.iter().take(NAMED).map(path).collect();
     if finding.photos.len() > NAMED {
-        text += &format!("    … and {} more\n", finding.photos.len() - NAMED);
+        photos.push(format!("{} more", finding.photos.len() - NAMED));
     }
-    text
+    match photos.is_empty() {
+        true => format!("  {message}\n"),
+        false => format!("  {}: {message}\n", photos.join(" = ")),
+    }
+}
+
+/// What can be done about copies, if there are some.
+fn remedy(options: &Options, checkup: &Checkup) -> String {
+    if checkup.identical.is_empty() && checkup.pairs.is_empty() || options.write_exclude.is_some() {
+        return String::new();
+    }
+    "copies: --write-exclude FILE lists those that can leave, and `train --group duplicates` keeps copies on one side of a \
+     split\n"
+        .to_owned()
 }
 
 fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String {
@@ -183,12 +196,12 @@ fn training(options: &Options, problems: &[Problem]) -> String {
     let backbone = &options.backbone;
     let scaling = backbone.scaling.map(|scaling| typed(&format_scaling(&scaling)).into_owned());
     let exif = (options.input.exif != ExifPolicy::default()).then(|| options.input.exif.to_string());
-    let listed = &options.dataset.listed;
+    let (listed, excluded) = (&options.dataset.listed, &options.dataset.excluded.exclude);
     let all = [
         ("--val", path(&options.val)),
         ("--root", path(&listed.root)),
         ("--extension", listed.extension.clone()),
-        ("--exclude", path(&options.dataset.excluded.exclude)),
+        ("--exclude", path(if options.write_exclude.is_some() { &options.write_exclude } else { excluded })),
         ("--classes", path(&options.dataset.classes)),
         ("--weights", path(&backbone.weights)),
         ("--scaling", scaling),

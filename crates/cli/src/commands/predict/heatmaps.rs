@@ -13,6 +13,8 @@ use icecap::{Classifier, Error, Prediction, Source};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
+use super::photos::Photo;
+use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::stderr::note;
@@ -41,7 +43,11 @@ impl HeatmapOptions {
     }
 
     /// Makes the folder, and what draws into it.
-    pub(super) fn open<'a>(&self, classifier: &'a Classifier) -> Result<Option<Drawn<'a>>, Failure> {
+    pub(super) fn open<'a>(
+        &self,
+        classifier: &'a Classifier,
+        overwrite: OverwriteOption,
+    ) -> Result<Option<Drawn<'a>>, Failure> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let class = match &self.class {
             Some(name) => Some(class_named(name, classifier.classes())?),
@@ -51,6 +57,7 @@ impl HeatmapOptions {
             let reason = "a file stands where the folder should be; name another with --heatmap";
             return Err(Failure::path(folder, reason));
         }
+        overwrite.check_folder(folder)?;
         std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
         let heatmaps = Heatmaps::new(classifier)?;
         if MapKind::of(classifier.head()) == MapKind::GradientWeighted {
@@ -89,7 +96,7 @@ pub(super) struct Drawn<'a> {
 
 /// One photo's heatmap to be drawn.
 struct Job<'a> {
-    photo: &'a Path,
+    photo: Source<'a>,
     map: Heatmap,
     class: usize,
     file: PathBuf,
@@ -99,26 +106,24 @@ impl Drawn<'_> {
     /// Draws the photos that were predicted; gives the file of each.
     pub(super) fn window(
         &mut self,
-        paths: &[PathBuf],
+        photos: &[Photo],
         predictions: &[Result<Prediction, data::Error>],
     ) -> Result<Vec<Option<PathBuf>>, Failure> {
-        let mut files = vec![None; paths.len()];
-        let readable: Vec<(usize, &Path, usize)> = paths
+        let mut files = vec![None; photos.len()];
+        let readable: Vec<(usize, &Photo, usize)> = photos
             .iter()
             .zip(predictions)
             .enumerate()
-            .filter_map(|(index, (path, prediction))| {
-                Some((index, path.as_path(), prediction.as_ref().ok()?.class))
-            })
+            .filter_map(|(index, (photo, prediction))| Some((index, photo, prediction.as_ref().ok()?.class)))
             .collect();
         for part in readable.chunks(AT_ONCE) {
-            let sources: Vec<Source<'_>> = part.iter().map(|(_, path, _)| Source::Path(path)).collect();
+            let sources: Vec<Source<'_>> = part.iter().map(|(_, photo, _)| photo.source()).collect();
             let maps = self.heatmaps.of(&sources, &|_| interrupt::flow())?;
             let mut jobs: Vec<(usize, Job<'_>)> = Vec::with_capacity(part.len());
             for (&(index, photo, predicted), map) in part.iter().zip(maps) {
                 let Ok(map) = map else { continue };
                 let (class, file) = (self.class.unwrap_or(predicted), self.file(photo));
-                jobs.push((index, Job { photo, map, class, file }));
+                jobs.push((index, Job { photo: photo.source(), map, class, file }));
             }
             let threads = self.classifier.backbone().threads();
             let drawn = threads.map_until(&interrupt::flow, jobs, |(index, job)| {
@@ -135,8 +140,12 @@ impl Drawn<'_> {
     }
 
     /// Returns the file of a photo: its name, with a number if that is taken.
-    fn file(&mut self, photo: &Path) -> PathBuf {
-        let stem = photo.file_stem().unwrap_or_default().to_string_lossy();
+    fn file(&mut self, photo: &Photo) -> PathBuf {
+        let path = match photo {
+            Photo::File(path) => path,
+            Photo::Bytes(_) => Path::new("stdin"),
+        };
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let mut end = stem.len().min(LONGEST_NAME);
         while !stem.is_char_boundary(end) {
             end -= 1;
@@ -156,8 +165,7 @@ impl Drawn<'_> {
 
 /// Draws a heatmap into its file. Returns whether it was drawn: a photo that cannot be read any more is not.
 fn draw(classifier: &Classifier, job: &Job<'_>) -> Result<bool, Failure> {
-    let photo = Source::Path(job.photo);
-    let Ok(overlay) = Overlay::of(classifier, photo, &job.map, job.class, LONGEST_SIDE) else {
+    let Ok(overlay) = Overlay::of(classifier, job.photo, &job.map, job.class, LONGEST_SIDE) else {
         return Ok(false);
     };
     replace_file(&job.file, |out| write_png(out, &overlay))?;

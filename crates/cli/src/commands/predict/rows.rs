@@ -1,11 +1,12 @@
-//! Rows of predictions: a table for people, CSV and JSON lines for programs.
+//! Rows of predictions: a table for people, CSV, JSON and JSON lines for programs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use icecap::Prediction;
 use icecap::advanced::data::{self, csv_record};
 use icecap::model::{Choice, Columns, NO_LABEL, Row};
 
+use super::photos::Photo;
 use crate::options::row_format::Format;
 use crate::photos::skipped::is_limit;
 use crate::terminal::failure::Failure;
@@ -21,8 +22,12 @@ pub(super) struct Tally {
     /// Photos that have a label and lie in a folder with a class's name, and those of them that were labeled so.
     pub(super) labeled: usize,
     pub(super) right: usize,
-    /// Photos whose best guess is too improbable to be told as their class.
+    /// Photos whose best guess is too improbable to be told as their class, and those among them, or beside them, that are too
+    /// unlike those of the training.
     pub(super) rejected: usize,
+    pub(super) novel: usize,
+    /// Photos that the model has learned from.
+    pub(super) learned: usize,
     /// Why the first unreadable photo is so, its path included.
     pub(super) first_error: Option<String>,
     /// Why a file or folder could not be looked into.
@@ -41,7 +46,12 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub(super) fn new(format: Format, classes: &'a [String], columns: Columns) -> Self {
-        let columns = columns.within(classes.len());
+        let mut columns = columns.within(classes.len());
+        if format == Format::Table {
+            // A number that is not asked about takes room, and every class is one of the most probable.
+            columns.novelty &= columns.reject_novel.is_some();
+            columns.top = if std::mem::take(&mut columns.all) { classes.len() } else { columns.top };
+        }
         Self { format, classes, columns, widths: Vec::new(), begun: false }
     }
 
@@ -49,18 +59,18 @@ impl<'a> Rows<'a> {
     /// photos' heatmaps; empty if none are drawn.
     pub(super) fn window(
         &mut self,
-        paths: &[PathBuf],
+        photos: &[Photo],
         predictions: &[Result<Prediction, data::Error>],
         heatmaps: &[Option<PathBuf>],
         tally: &mut Tally,
     ) -> String {
-        let rows: Vec<Row> = paths
+        let rows: Vec<Row> = photos
             .iter()
             .zip(predictions)
             .enumerate()
-            .map(|(index, (path, prediction))| {
+            .map(|(index, (photo, prediction))| {
                 let heatmap = heatmaps.get(index).cloned().flatten();
-                let mut row = self.row(path, prediction, tally);
+                let mut row = self.row(photo, prediction, tally);
                 row.heatmap = heatmap;
                 row
             })
@@ -69,15 +79,31 @@ impl<'a> Rows<'a> {
         match self.format {
             Format::Table => self.table(&rows, first),
             Format::Csv => self.csv(&rows, first),
-            Format::Jsonl => rows.iter().map(json).collect(),
+            Format::Jsonl => rows.iter().map(|row| json(row) + "\n").collect(),
+            Format::Json => {
+                let before = |index| if first && index == 0 { "[\n" } else { ",\n" };
+                rows.iter().enumerate().map(|(index, row)| before(index).to_owned() + &json(row)).collect()
+            }
         }
     }
 
-    fn row(&self, path: &Path, prediction: &Result<Prediction, data::Error>, tally: &mut Tally) -> Row {
-        let row = self.columns.row(path, self.classes, prediction);
+    /// Returns what stands behind the last row.
+    pub(super) fn end(&self) -> &'static str {
+        match (self.format, self.begun) {
+            (Format::Json, true) => "\n]\n",
+            (Format::Json, false) => "[]\n",
+            _ => "",
+        }
+    }
+
+    fn row(&self, photo: &Photo, prediction: &Result<Prediction, data::Error>, tally: &mut Tally) -> Row {
+        let row = self.columns.row(photo.path(), self.classes, prediction);
         tally.photos += 1;
         match prediction {
-            Ok(_) => {
+            Ok(said) => {
+                let is_novel =
+                    said.novelty.zip(self.columns.reject_novel).is_some_and(|(own, most)| own > most);
+                tally.novel += usize::from(is_novel);
                 let is_labeled = row.true_label.is_some() && !row.is_rejected;
                 tally.rejected += usize::from(row.is_rejected);
                 tally.labeled += usize::from(is_labeled);
@@ -86,20 +112,23 @@ impl<'a> Rows<'a> {
             Err(error) => {
                 tally.unreadable += 1;
                 tally.over_limit += usize::from(is_limit(error));
-                tally.first_error.get_or_insert_with(|| error.to_string());
+                tally.first_error.get_or_insert_with(|| match photo {
+                    Photo::File(_) => error.to_string(),
+                    Photo::Bytes(_) => format!("standard input: {error}"),
+                });
             }
         }
         row
     }
 
     fn csv(&self, rows: &[Row], first: bool) -> String {
-        let mut text = if first { csv_record(self.columns.names()) } else { String::new() };
-        text.extend(rows.iter().map(|row| csv_record(row.fields())));
+        let mut text = if first { csv_record(self.columns.names(self.classes)) } else { String::new() };
+        text.extend(rows.iter().map(|row| csv_record(row.fields(self.classes.len()))));
         text
     }
 
     /// Columns: photo, then class and probability as often as asked for, the labels if there may be several, the best guess if
-    /// it may be rejected, the true class, the heatmap's file if there are such, what is to be said.
+    /// it may be rejected, the novelty if it is asked about, the true class, the heatmap's file if there are such, what is to be said.
     fn table(&mut self, rows: &[Row], first: bool) -> String {
         let mut lines: Vec<Vec<String>> = Vec::with_capacity(rows.len() + 1);
         if first {
@@ -108,7 +137,8 @@ impl<'a> Rows<'a> {
                 header.extend([ordinal(place), "probability".to_owned()]);
             }
             header.extend(self.columns.labels.then(|| "labels".to_owned()));
-            header.extend(self.columns.reject_below.map(|_| "best guess".to_owned()));
+            header.extend(self.columns.rejects().then(|| "best guess".to_owned()));
+            header.extend(self.columns.novelty.then(|| "novelty".to_owned()));
             header.push("true".to_owned());
             header.extend(self.columns.heatmap.then(|| "heatmap".to_owned()));
             header.push(String::new());
@@ -150,7 +180,9 @@ impl<'a> Rows<'a> {
             let label = |choice: &Choice| format!("{} {:.4}", plain(&choice.label), choice.probability);
             labels.iter().map(label).collect::<Vec<_>>().join(", ")
         }));
-        cells.extend(self.columns.reject_below.map(|_| told(row.best_guess())));
+        cells.extend(self.columns.rejects().then(|| told(row.best_guess())));
+        let novelty = || row.novelty.map_or(String::new(), |novelty| format!("{novelty:.3}"));
+        cells.extend(self.columns.novelty.then(novelty));
         cells.push(told(row.true_label.as_deref()));
         if self.columns.heatmap {
             cells.push(row.heatmap.as_deref().map_or(String::new(), plain_path));
@@ -167,7 +199,7 @@ impl<'a> Rows<'a> {
 
 fn json(row: &Row) -> String {
     match serde_json::to_string(row) {
-        Ok(text) => text + "\n",
+        Ok(text) => text,
         Err(error) => unreachable!("texts and numbers become JSON: {error}"),
     }
 }
@@ -195,6 +227,7 @@ mod tests {
             probabilities,
             labels: None,
             logits: Vec::new(),
+            novelty: None,
             warnings: Vec::new(),
         }
     }
@@ -202,10 +235,10 @@ mod tests {
     #[test]
     fn a_table_lines_up_and_tells_what_is_wrong() {
         let classes = ["ant".to_owned(), "wasp".to_owned()];
-        let columns = Columns { top: 1, reject_below: None, heatmap: false, labels: false };
+        let columns = Columns::default();
         let mut rows = Rows::new(Format::Table, &classes, columns);
         let mut tally = Tally::default();
-        let paths = ["p/ant/1", "p/wasp/a/long", "x"].map(PathBuf::from);
+        let paths = ["p/ant/1", "p/wasp/a/long", "x"].map(|path| Photo::File(path.into()));
         let predictions =
             [Ok(prediction(0, &[0.75, 0.25])), Ok(prediction(0, &[1.0, 0.0])), Err(data::Error::Empty)];
         let text = rows.window(&paths, &predictions, &[], &mut tally);
@@ -222,15 +255,16 @@ mod tests {
     #[test]
     fn what_is_rejected_is_neither_right_nor_wrong_and_its_best_guess_is_told() {
         let classes = ["ant".to_owned(), "wasp".to_owned()];
-        let columns = Columns { top: 2, reject_below: Some(0.75), heatmap: true, labels: false };
+        let columns = Columns { top: 2, reject_below: Some(0.75), heatmap: true, ..Columns::default() };
         let rows = |format, tally: &mut Tally| {
-            let paths = ["p/ant/1", "p/ant/2", "x"].map(PathBuf::from);
+            let paths = ["p/ant/1", "p/ant/2", "x"].map(|path| Photo::File(path.into()));
             let predictions = [
                 Ok(prediction(0, &[0.75, 0.25])),
                 Ok(prediction(1, &[0.375, 0.625])),
                 Err(data::Error::Empty),
             ];
-            let heatmaps = [Some(PathBuf::from("h/1.png")), Some(PathBuf::from("h/2.png")), None];
+            let heatmaps =
+                ["h/1.png", "h/2.png", ""].map(|path| (!path.is_empty()).then(|| PathBuf::from(path)));
             Rows::new(format, &classes, columns).window(&paths, &predictions, &heatmaps, tally)
         };
         let mut tally = Tally::default();
@@ -255,13 +289,51 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_one_over_all_windows_and_names_every_class() {
+        let classes = ["a, b".to_owned(), "c".to_owned()];
+        let columns = Columns { all: true, novelty: true, reject_novel: Some(1.0), ..Columns::default() };
+        let mut rows = Rows::new(Format::Json, &classes, columns);
+        let mut tally = Tally::default();
+        assert_eq!(rows.end(), "[]\n");
+        let near = Prediction { novelty: Some(0.5), ..prediction(0, &[0.75, 0.25]) };
+        let far = Prediction { novelty: Some(2.0), ..prediction(0, &[0.75, 0.25]) };
+        let mut text = rows.window(&[Photo::File("1".into())], &[Ok(near)], &[], &mut tally);
+        let photos = [Photo::Bytes(vec![1]), Photo::File("3".into())];
+        text += &rows.window(&photos, &[Ok(far), Err(data::Error::Empty)], &[], &mut tally);
+        text += rows.end();
+        let array: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let all = array.as_array().unwrap();
+        assert_eq!(
+            (all.len(), &all[0]["probabilities"]["a, b"], &all[0]["label"]),
+            (3, &0.75.into(), &"a, b".into())
+        );
+        assert_eq!(
+            (&all[1]["label"], &all[1]["novelty"], &all[1]["path"]),
+            (&"none".into(), &2.0.into(), &"-".into())
+        );
+        assert!(all[2]["probabilities"].is_null());
+        assert_eq!((tally.novel, tally.rejected, tally.unreadable), (1, 1, 1));
+        let csv = Rows::new(Format::Csv, &classes, columns).window(&[], &[], &[], &mut tally);
+        assert_eq!(
+            csv,
+            "path,label,probability,\"probability:a, b\",probability:c,best_guess,novelty,true_label,error\n"
+        );
+        // The table has the classes by their probability, as far down as all.
+        let table = Rows::new(Format::Table, &classes, columns).window(&[], &[], &[], &mut tally);
+        assert!(
+            table.starts_with("photo  predicted  probability  2nd  probability  best guess  novelty"),
+            "{table}"
+        );
+    }
+
+    #[test]
     fn several_labels_of_a_photo_stand_in_one_cell() {
         let classes = ["cat", "dog", "tree"].map(str::to_owned);
         let columns = Columns { labels: true, ..Columns::default() };
         let rows = |format| {
             let several = Prediction { labels: Some(vec![1, 2]), ..prediction(1, &[0.25, 0.75, 0.5]) };
             let none = Prediction { labels: Some(Vec::new()), ..prediction(1, &[0.125, 0.25, 0.125]) };
-            let paths = ["p/tree/1", "2", "3"].map(PathBuf::from);
+            let paths = ["p/tree/1", "2", "3"].map(|path| Photo::File(path.into()));
             let predictions = [Ok(several), Ok(none), Err(data::Error::Empty)];
             Rows::new(format, &classes, columns).window(&paths, &predictions, &[], &mut Tally::default())
         };

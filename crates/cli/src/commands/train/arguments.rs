@@ -46,6 +46,8 @@ pub(super) fn arguments(
         group: options.group.clone(),
         augment: options.augment.augment.map(|augment| augment.to_string()),
         views: options.augment.count(),
+        threshold: options.threshold.map(|wish| wish.to_string()),
+        positive: options.positive.clone(),
         threads: backbone.threads().count(),
         isa: backbone.isa().name(),
         precision: backbone.precision().name(),

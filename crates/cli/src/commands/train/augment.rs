@@ -8,7 +8,7 @@ use crate::terminal::failure::Failure;
 /// Views of a training photo if a list of changes is given and no number.
 const VIEWS: u32 = 4;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct AugmentOptions {
     /// Learn from views of each training photo as well, which differ by flip, crop:SHARE, rotate:DEGREES,
     /// color:STRENGTH, as in flip,crop:0.8; each is computed once and kept in the cache

@@ -4,17 +4,20 @@ use std::path::Path;
 
 use icecap::advanced::data::Part;
 use icecap::judge::{Bin, CrossValidation, Fold};
-use icecap::learn::{Epoch, SkippedPhoto};
-use icecap::model::Quantization;
+use icecap::learn::{Epoch, PhotoSet, SkippedPhoto};
+use icecap::model::{Novelty, Quantization};
 use icecap::{Dataset, Trained};
 
 use super::tuning;
 use crate::photos::skipped;
+use crate::run::coverage::{CoverageRow, curve};
 use crate::run::figure::Figure;
 use crate::run::history::EpochRow;
 use crate::run::metrics::{
     ClassCounts, ConfidenceRange, FoldRow, Folds, Int8, Metrics, Photos, Seconds, SkippedRow,
 };
+use crate::run::novelty::NoveltyRow;
+use crate::run::operating_point::OperatingRow;
 use crate::run::since::Comparison;
 
 /// Returns what `metrics.json` says of a training whose model is in the file `model`. It compares with an earlier run by
@@ -27,7 +30,6 @@ pub(super) fn metrics(
     since: Option<Comparison>,
 ) -> Metrics {
     let last = trained.kept();
-    let validation = trained.validation.as_ref();
     // A solver without steps is recorded with the defaults of these.
     let steps = trained.settled.options.steps().cloned().unwrap_or_default();
     let photos = &trained.photos;
@@ -37,23 +39,16 @@ pub(super) fn metrics(
         precision: trained.classifier.precision().name().to_owned(),
         int8: trained.classifier.quantization().map(int8),
         tuned: tuning::kept(trained),
-        classes: classes(dataset),
+        tried: None,
+        classes: classes(dataset, trained),
         loss_0: Some(trained.before.loss.into()),
         accuracy_0: Some(trained.before.accuracy.into()),
         train_loss: last.map(|epoch| epoch.train.loss.into()),
         train_accuracy: last.map(|epoch| epoch.train.accuracy.into()),
         val_loss: last.map(|epoch| epoch.validation.loss.into()),
-        val_accuracy: last.map(|epoch| epoch.validation.accuracy.into()),
         test_loss: trained.test.map(|test| test.loss.into()),
         test_accuracy: trained.test.map(|test| test.accuracy.into()),
-        val_loss_calibrated: validation.map(|of| of.loss.into()),
-        val_interval: validation.map(|of| of.interval),
-        centroid_accuracy: validation.map(|of| of.centroid_accuracy.into()),
-        balanced_accuracy: validation.map(|of| of.balanced_accuracy),
         temperature: Some(trained.calibration.temperature.into()),
-        ece: validation.map(|of| of.calibrated.ece),
-        ece_uncalibrated: validation.map(|of| of.uncalibrated.ece),
-        reliability: validation.map_or(Vec::new(), |of| of.calibrated.bins.iter().map(range).collect()),
         folds: trained.folds.as_ref().map(folds),
         epochs_chosen: Some(trained.kept as u32 + 1),
         l2_chosen: Some(trained.settled.options.l2().unwrap_or(0.0).into()),
@@ -70,6 +65,46 @@ pub(super) fn metrics(
         skipped_photos: photos.skipped.iter().map(skipped_row).collect(),
         history: history(&trained.history),
         since,
+        ..validated(trained)
+    }
+}
+
+/// Returns what is known by the validation photos, of the classifier as it is saved, and what it goes by.
+fn validated(trained: &Trained) -> Metrics {
+    let classifier = &trained.classifier;
+    let beyond = |set: &PhotoSet, novelty: &Novelty| {
+        let width = set.features.features().shape().dims()[1];
+        let rows = set.features.features().data().chunks_exact(width.max(1));
+        rows.filter(|row| novelty.of(row) > Novelty::LIMIT).count() as u64
+    };
+    let known = Metrics {
+        // Without validation photos it is the NaN of none.
+        val_accuracy: trained.kept().map(|epoch| epoch.validation.accuracy.into()),
+        threshold: trained.point.map(|point| OperatingRow::of(&point, classifier.classes())),
+        novelty: classifier.novelty().map(|novelty| NoveltyRow {
+            centers: novelty.centers() as u64,
+            photos: novelty.photos() as u64,
+            val: trained.val_set.samples.len() as u64,
+            val_novel: beyond(&trained.val_set, novelty),
+        }),
+        ..Metrics::default()
+    };
+    let Some(of) = &trained.validation else { return known };
+    Metrics {
+        val_accuracy: Some((of.accuracy() as f32).into()),
+        val_loss_calibrated: Some(of.loss.into()),
+        val_interval: Some(of.interval),
+        centroid_accuracy: Some(of.centroid_accuracy.into()),
+        balanced_accuracy: Some(of.balanced_accuracy),
+        roc_auc: of.ranking.roc_auc(),
+        average_precision: of.ranking.average_precision(),
+        top_k: of.ranking.top.map(|top| top as u64),
+        top_k_accuracy: of.ranking.top_accuracy,
+        coverage: curve(&of.answers).iter().map(CoverageRow::from).collect(),
+        ece: Some(of.calibrated.ece),
+        ece_uncalibrated: Some(of.uncalibrated.ece),
+        reliability: of.calibrated.bins.iter().map(range).collect(),
+        ..known
     }
 }
 
@@ -88,13 +123,16 @@ pub(super) fn history(epochs: &[Epoch]) -> Vec<EpochRow> {
     epochs.iter().map(row).collect()
 }
 
-fn classes(dataset: &Dataset) -> Vec<ClassCounts> {
+fn classes(dataset: &Dataset, trained: &Trained) -> Vec<ClassCounts> {
+    let ranked = |index: usize| trained.validation.as_ref()?.ranking.classes.get(index);
     let [train, val, test] = [Part::Train, Part::Val, Part::Test].map(|part| dataset.counts(part));
     let class = |(index, name): (usize, &String)| ClassCounts {
         name: name.clone(),
         train: train[index] as u64,
         val: val[index] as u64,
         test: test[index] as u64,
+        roc_auc: ranked(index).and_then(|class| class.roc_auc),
+        average_precision: ranked(index).and_then(|class| class.average_precision),
     };
     dataset.classes.iter().enumerate().map(class).collect()
 }

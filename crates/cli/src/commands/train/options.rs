@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::judge::Wish;
 
 use super::augment::AugmentOptions;
+use super::axis::Axis;
 use crate::options::dataset::DatasetOptions;
 use crate::options::input::{BackboneOptions, InputOptions};
+use crate::options::overwrite::OverwriteOption;
 use crate::options::training::TrainingOptions;
 use crate::run::begun::Begun;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .csv file
     /// with columns path and label, and perhaps split and group
-    #[arg(value_name = "DIR|CSV", required_unless_present = "resume")]
+    #[arg(value_name = "DIR|CSV", required_unless_present_any = ["resume", "config"])]
     pub(super) folder: Option<PathBuf>,
     /// Folder with the validation photos, a folder for each class, or a .csv file of them
     #[arg(long, value_name = "DIR|CSV")]
@@ -22,12 +25,19 @@ pub(crate) struct Options {
     /// Go on with a run that was interrupted, with the options that began it; the model is that of an unbroken run
     #[arg(long, value_name = "RUN")]
     pub(super) resume: Option<PathBuf>,
+    /// File with the arguments of an earlier run, its args.toml: what is not typed is taken from there, but for --out. Paths
+    /// in it are relative to the folder where the earlier run was typed
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The words that stand for the run, where they are others than those of this process.
+    #[arg(skip)]
+    pub(super) words: Option<Vec<String>>,
     /// What began the run that is gone on with.
     #[arg(skip)]
     pub(super) begun: Option<Begun>,
     /// Earlier run to go on from: photos keep the part that they had in it, and its model is tried beside the new one. Its
     /// weights, size and resize rule are taken if none are named
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["folds", "group"])]
+    #[arg(long, value_name = "RUN", conflicts_with = "folds")]
     pub(super) since: Option<PathBuf>,
     #[command(flatten)]
     pub(super) dataset: DatasetOptions,
@@ -39,6 +49,15 @@ pub(crate) struct Options {
     pub(super) augment: AugmentOptions,
     #[command(flatten)]
     pub(super) training: TrainingOptions,
+    /// Values of a setting to try, as in l2=0.01,0.1,1; given for several settings, every combination. Folds of the training
+    /// photos choose one, and the run is trained with it
+    ///
+    /// Validation photos have no part in the choice. May vary: size, resize, augment, views, optimizer, lr, l2, epochs, warmup,
+    /// batch, dropout, hidden, label-smoothing, class-weight, schedule, early-stop. The changes of one value of augment are
+    /// joined by +, as in augment=none,flip+crop:0.8; none leaves augment, hidden or early-stop off. The first combination is
+    /// kept unless another has a loss that is smaller by more than the standard error of the difference
+    #[arg(long = "try", value_name = "NAME=VALUES")]
+    pub(super) tries: Vec<Axis>,
     /// Share of each class that is held back for validation if the folder has no validation photos [default: 0.2]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, value_parser = held_back, conflicts_with_all = ["val", "folds"])]
     pub(super) val_split: Option<f64>,
@@ -46,13 +65,25 @@ pub(crate) struct Options {
     /// validation photos
     #[arg(long, value_name = "K", allow_negative_numbers = true, value_parser = folds)]
     pub(super) folds: Option<u32>,
-    /// Keep photos together that are not independent: those whose path below the class folder gives the same first
-    /// capture group (or match), as in '^(cow-[0-9]+)_'
-    #[arg(long, value_name = "REGEX")]
+    /// Of two classes, from which probability on the one that is looked for is told: a number, or what it is to do on the
+    /// training photos: precision=0.95, recall=0.9, or cost=FP:FN for the prices of a false alarm and of a miss
+    ///
+    /// It is chosen by training photos, each judged by a head that has not seen it, and saved in the model: predict, evaluate
+    /// and bundles go by it.
+    #[arg(long, value_name = "WISH", allow_negative_numbers = true)]
+    pub(super) threshold: Option<Wish>,
+    /// The class that --threshold looks for [default: the second]
+    #[arg(long, value_name = "CLASS", requires = "threshold")]
+    pub(super) positive: Option<String>,
+    /// Keep photos together that are not independent, on one side of every split: those whose path below the class folder
+    /// gives the same first capture group (or match), as in '^(cow-[0-9]+)_', or `duplicates`: copies, as `check` finds them
+    #[arg(long, value_name = "REGEX|duplicates")]
     pub(super) group: Option<String>,
     /// Folder for the model and everything else about the run [default: icecap-run, icecap-run-2, …]
     #[arg(short, long, alias = "output", value_name = "RUN")]
     pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) overwrite: OverwriteOption,
     /// Fail if a photo or a folder cannot be read, instead of leaving it out
     #[arg(long)]
     pub(super) strict: bool,

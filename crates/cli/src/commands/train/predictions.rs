@@ -4,7 +4,7 @@ use icecap::Trained;
 use icecap::advanced::data::Part;
 use icecap::explain::FeatureMap;
 
-use crate::run::predictions::{Seen, header, line};
+use crate::run::predictions::{Said, Seen, header, line};
 use crate::terminal::failure::Failure;
 
 /// More logits than this in all are left out: the file would have more than some fifty megabytes of them.
@@ -19,7 +19,7 @@ pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
     let classes = classifier.classes();
     let photos: usize = parts.iter().map(|(_, set)| set.samples.len()).sum();
     let with_logits = photos.saturating_mul(classes.len()) <= MAX_LOGITS;
-    let mut text = header();
+    let mut text = header(if with_logits { classes } else { &[] });
     for (part, set) in parts {
         let data = set.features.features().data();
         let width = data.len() / set.samples.len().max(1);
@@ -34,7 +34,11 @@ pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
                 true_probability: said.probabilities[sample.class],
                 place: Some(map.place(row)),
             };
-            text += &line(&seen, classes, if with_logits { &said.logits } else { &[] });
+            let (logits, probabilities) = match with_logits {
+                true => (said.logits, said.probabilities),
+                false => Default::default(),
+            };
+            text += &line(&seen, classes, &Said { logits, probabilities, novelty: said.novelty });
         }
     }
     Ok(text)

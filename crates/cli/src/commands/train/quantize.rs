@@ -15,7 +15,7 @@ use crate::terminal::interrupt;
 use crate::terminal::progress::Progress;
 use crate::terminal::quantized;
 use crate::terminal::stderr::note;
-use crate::terminal::table::print;
+use crate::terminal::table::narrate;
 use crate::terminal::wording::plain_path;
 
 /// Opens the backbone, in f32 unless its file is a model in int8, which then is trained on as it is.
@@ -115,5 +115,5 @@ pub(super) fn tell(options: &Options, inherited: Option<&Path>, trained: &Traine
         ),
         None => told,
     };
-    print(&format!("int8        {told}\n"))
+    narrate(&format!("int8        {told}\n"))
 }

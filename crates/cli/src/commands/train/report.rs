@@ -13,8 +13,10 @@ use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Dataset, Event, Trained};
 
 use super::epoch_table;
+use super::heard::{self, Phase};
 use super::options::Options;
 use super::since;
+use super::threshold;
 use super::tuning;
 use super::twins;
 use super::verdict;
@@ -26,9 +28,9 @@ use crate::run::since::Comparison;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
-use crate::terminal::progress::{Busy, Progress, tell_program};
+use crate::terminal::progress::{Busy, Progress};
 use crate::terminal::stderr::note;
-use crate::terminal::table::{print, table};
+use crate::terminal::table::{narrate, table};
 use crate::terminal::wording::{counted, plain, plain_path, program, typed_path};
 
 /// Why validation can look better than the running numbers, which makes everybody wonder once.
@@ -78,7 +80,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn say(&self, text: &str) -> Result<(), Failure> {
-        if self.options.json { Ok(()) } else { print(text) }
+        if self.options.json { Ok(()) } else { narrate(text) }
     }
 
     /// What is trained on, and what with.
@@ -294,12 +296,11 @@ impl<'a> Report<'a> {
     }
 
     fn epoch(&self, epoch: &Epoch) -> Result<(), Failure> {
+        let all = Some(self.epochs.load(Ordering::Relaxed)).filter(|all| *all > 0);
+        heard::epoch(epoch, Phase::Head, all, *self.began.get_or_init(Instant::now));
         if !self.is_shown(epoch.epoch) {
             return Ok(());
         }
-        let all = Some(self.epochs.load(Ordering::Relaxed)).filter(|all| *all > 0).map(u64::from);
-        let began = *self.began.get_or_init(Instant::now);
-        tell_program("epoch", epoch.epoch.into(), all, began);
         self.say(&epoch_table::line(epoch, self.rate_changes()))
     }
 
@@ -318,7 +319,9 @@ impl<'a> Report<'a> {
     /// An epoch of blocks and head, counted on from those of the head.
     fn tuned_epoch(&self, epoch: &Epoch) -> Result<(), Failure> {
         let number = self.head_epochs.load(Ordering::Relaxed) + epoch.epoch;
-        let line = epoch_table::line(&Epoch { epoch: number, ..*epoch }, true);
+        let epoch = Epoch { epoch: number, ..*epoch };
+        heard::epoch(&epoch, Phase::Tuning, None, *self.began.get_or_init(Instant::now));
+        let line = epoch_table::line(&epoch, true);
         match &*lock(&self.progress) {
             Some(bar) => bar.paused(|| self.say(&line)),
             None => self.say(&line),
@@ -339,7 +342,12 @@ impl<'a> Report<'a> {
             () => WHY,
         };
         let line = if why.is_empty() { "" } else { "\n" };
-        let mut text = format!("{line}{why}\n{}{}", verdict::text(trained), tuning::compared(trained));
+        let mut text = format!(
+            "{line}{why}\n{}{}{}",
+            verdict::text(trained),
+            threshold::text(trained),
+            tuning::compared(trained)
+        );
         text.extend(since.map(since::text));
         if let Some(test) = trained.test {
             text += &format!(

@@ -1,6 +1,6 @@
 //! `train --resume RUN`: the words that began an interrupted run, taken up again.
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, Parser, Subcommand};
 
 use super::options::Options;
 use crate::run::begun::{BEGIN_ANEW, Begun};
@@ -44,12 +44,32 @@ pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
     };
     // Relative paths among the words mean what they meant then.
     std::env::set_current_dir(&begun.directory).map_err(|error| Failure::path(&begun.directory, error))?;
-    let words = std::iter::once("icecap").chain(begun.words.iter().map(String::as_str));
-    let Words { command: Training::Train(taken), .. } = Words::try_parse_from(words).map_err(|_| wrong())?;
+    let taken = options_of(&begun.words).map_err(|_| wrong())?;
     if taken.resume.is_some() {
         return Err(wrong());
     }
-    Ok(Options { out: Some(run), begun: Some(begun), ..*taken })
+    Ok(Options { out: Some(run), begun: Some(begun), ..taken })
+}
+
+/// Returns the options that words behind the program's name stand for.
+pub(super) fn options_of(words: &[String]) -> Result<Options, clap::Error> {
+    let words = std::iter::once("icecap").chain(words.iter().map(String::as_str));
+    let Words { command: Training::Train(options), .. } = Words::try_parse_from(words)?;
+    Ok(*options)
+}
+
+/// Returns what clap found in words that begin a training; nothing if they do not.
+pub(super) fn matches(words: &[String]) -> ArgMatches {
+    let words = std::iter::once("icecap").chain(words.iter().map(String::as_str));
+    let found = Words::command().try_get_matches_from(words).ok();
+    found.and_then(|mut found| Some(found.remove_subcommand()?.1)).unwrap_or_default()
+}
+
+/// Returns `icecap train`, as clap knows it.
+pub(super) fn command() -> clap::Command {
+    let mut all = Words::command();
+    all.build();
+    all.find_subcommand("train").cloned().unwrap_or_default()
 }
 
 /// Returns a failure to find the photos, in the words of a run that is gone on with if it is one.
@@ -63,11 +83,12 @@ pub(super) fn elsewhere(options: &Options, failure: Failure) -> Failure {
     }
 }
 
-/// Returns the words behind the program's name that began the run: those of this process, or of the one that is gone on
-/// with.
+/// Returns the words behind the program's name that began the run: those of this process with what a file added to them, or
+/// of the one that is gone on with.
 pub(super) fn words(options: &Options) -> Vec<String> {
-    match &options.begun {
-        Some(begun) => begun.words.clone(),
-        None => std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
+    match (&options.begun, &options.words) {
+        (Some(begun), _) => begun.words.clone(),
+        (None, Some(words)) => words.clone(),
+        (None, None) => std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
     }
 }

@@ -19,6 +19,7 @@ use icecap::advanced::graph::UnknownPrecision;
 use icecap::advanced::kernels::jpeg::Dct;
 use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 
+use super::copies::DUPLICATES;
 use super::options::Options;
 use crate::options::input_size::InputSize;
 use crate::run::arguments::Basis;
@@ -50,7 +51,9 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, ema, size, resize, dct, precision, hidden, unfreeze, .. } = Basis::read(&run)?;
+    let Basis { weights, ema, size, resize, dct, precision, hidden, unfreeze, group, .. } =
+        Basis::read(&run)?;
+    group_of(&mut options, group)?;
     if let (Some(units), None) = (hidden, options.training.hidden) {
         note(&format!(
             "note: the head of {} has a hidden layer of {}, and the new one has none; --hidden {units} gives it one",
@@ -85,6 +88,20 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     Ok(options)
 }
 
+/// Takes over that copies stay together. A rule on paths is of no use here: the photos have their parts.
+fn group_of(options: &mut Options, group: Option<String>) -> Result<(), Failure> {
+    match options.group.as_deref() {
+        Some(rule) if rule != DUPLICATES => {
+            let message = "--group cannot be a rule where --since names a run: its photos keep the part that they had; \
+                           only --group duplicates can be given";
+            return Err(Failure::new(Code::Arguments, message));
+        }
+        Some(_) => {}
+        None => options.group = group.filter(|group| group == DUPLICATES),
+    }
+    Ok(())
+}
+
 /// Returns the folder of the run that is named, by itself or by its model.
 fn folder(options: &Options) -> Option<PathBuf> {
     let named = options.since.as_deref()?;
@@ -111,12 +128,9 @@ impl Since {
             keep_parts(dataset, inventory, &known, val_split, seed)?;
         }
         let changes = Changes {
-            photos_then: rows.len(),
-            photos_now: before.len(),
-            new: before.len() - known.parts.len(),
-            gone: rows.len() - known.same,
             new_classes: without(dataset.classes.iter(), rows.iter().map(|row| &row.class)),
             gone_classes: without(rows.iter().map(|row| &row.class), dataset.classes.iter()),
+            ..known.changes(rows.len(), &before)
         };
         let learned = known.parts.into_iter().filter(|(_, part)| *part == Part::Train).map(|(path, _)| path);
         Ok(Some(Self { run, changes, learned: learned.collect() }))

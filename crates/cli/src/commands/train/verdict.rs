@@ -97,20 +97,25 @@ pub(super) fn text(trained: &Trained) -> String {
         let _ =
             writeln!(text, "kept        epoch {kept} of {all}: the best on a slice of the training photos");
     }
-    if let (Some(validation), Some(kept)) = (&trained.validation, trained.kept()) {
-        text += &validated(validation, kept.validation.accuracy);
-    }
+    text.extend(trained.validation.as_ref().map(validated));
     text += &folds(trained);
     text += &confidence(trained);
     text
 }
 
-fn validated(of: &Assessment, accuracy: f32) -> String {
+fn validated(of: &Assessment) -> String {
     let [low, high] = of.interval;
+    let auc = of.ranking.roc_auc().map_or(String::new(), |auc| format!(", ROC-AUC {auc:.4}"));
     format!(
-        "validation  accuracy {accuracy:.4}, {} of {} right; 95 % interval {low:.3} to {high:.3}\n            balanced \
-         accuracy {:.4}; nearest centroid, the baseline, {:.4}\n",
-        of.right, of.photos, of.balanced_accuracy, of.centroid_accuracy
+        "validation  accuracy {:.4}, {} of {} right; 95 % interval {low:.3} to {high:.3}\n            loss {:.4}, of the \
+         probabilities that the model gives{auc}\n            balanced accuracy {:.4}; nearest centroid, the baseline, \
+         {:.4}\n",
+        of.accuracy(),
+        of.right,
+        of.photos,
+        of.loss,
+        of.balanced_accuracy,
+        of.centroid_accuracy
     )
 }
 
@@ -136,7 +141,7 @@ fn folds(trained: &Trained) -> String {
 }
 
 fn confidence(trained: &Trained) -> String {
-    let of = trained.calibration;
+    let of = &trained.calibration;
     let mut text = match of.folds {
         0 => "confidence  as the head has it: too few photos to fit a temperature to".to_owned(),
         _ if trained.tuned.as_ref().is_some_and(|tuned| tuned.trainable > 0) => format!(

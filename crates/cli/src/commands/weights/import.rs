@@ -15,10 +15,11 @@ use crate::options::input::{AveragesOption, tell};
 use crate::options::input_size::InputSize;
 use crate::options::manifest::ManifestOptions;
 use crate::options::overridden::Overridden;
+use crate::options::overwrite::OverwriteOption;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
-use crate::terminal::table::print;
+use crate::terminal::table::{narrate, print};
 use crate::terminal::wording::{plain, plain_path, typed_path};
 
 /// What stands for the names that the file of weights states.
@@ -30,8 +31,10 @@ pub(crate) struct Options {
     #[arg(value_name = "FILE|NAME")]
     weights: PathBuf,
     /// The file to write
-    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
+    #[arg(short, long = "out", alias = "output", value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    overwrite: OverwriteOption,
     /// The classes of its head, in the order of the outputs: writes a model. `@FILE` reads them from a file, one a line, as
     /// Teachable Machine's labels.txt; `@` takes the names that the file of weights states itself
     #[arg(long, value_name = "A,B,…")]
@@ -68,6 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
     }
+    options.overwrite.check(&options.output)?;
     let asked = options.classes.as_deref();
     let classes = asked.filter(|text| *text != OWN_CLASSES).map(class_names).transpose()?;
     let choices = Choices { activation: options.activation, ..options.averages.choices() };
@@ -177,7 +181,7 @@ fn import_model(options: &Options, weights: Weights, classes: Vec<String>) -> Re
         });
         return print(&format!("{report}\n"));
     }
-    print(&format!(
+    narrate(&format!(
         "{0}: a model with {1} classes from the layout {layout}, input {input}\ntry it: icecap predict {0} PHOTO\n",
         plain_path(&options.output),
         classifier.classes().len(),
@@ -207,7 +211,7 @@ fn import_weights(options: &Options, weights: &Weights) -> Result<(), Failure> {
         return print(&format!("{report}\n"));
     }
     let top = classes.map_or("no classification top".to_owned(), |classes| format!("{classes} classes"));
-    print(&format!(
+    narrate(&format!(
         "{}: {tensors} tensors from the layout {}, width {width}, {}, params_sha256 {}\n",
         plain_path(&options.output),
         record.layout,

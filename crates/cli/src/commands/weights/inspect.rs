@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::kernels::Threads;
 use icecap::advanced::weights::{
-    BackbonePart, Choices, Container, DenseHead, Digest, Error, FileHead, HeadOutput, Inside, MAX_FILE,
-    Model, Record, STARTER, Weights, parse_scaling, read_with,
+    BackbonePart, Choices, Container, Digest, Error, FileHead, Inside, MAX_FILE, Model, Record, STARTER,
+    Weights, parse_scaling, read_with,
 };
 use serde::Serialize;
 
 use super::integers::Integers;
+use super::trained_head::{TrainedHead, head_of};
 use crate::options::input::AveragesOption;
 use crate::options::manifest::ManifestOptions;
 use crate::store::weights_source::{WeightsSource, provide};
@@ -71,6 +72,9 @@ struct Net {
     class_names: Option<Vec<String>>,
     /// The layers on the features, or why they cannot be read; `None` if there are none.
     head: Option<String>,
+    /// What else a model of ours says of its head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained: Option<TrainedHead>,
     notes: Vec<String>,
     /// What the layers of the file's model state.
     stated: Vec<Stated>,
@@ -220,25 +224,17 @@ fn with_model(net: Net, file: &Container<'_>, bytes: &[u8], path: &Path) -> Net 
         return net;
     }
     match Model::from_bytes(bytes, &path.to_string_lossy()) {
-        Ok(model) => Net { head: model_head(&model), ..net.of_classes(model.classes) },
+        Ok(model) => net.of_model(&model, path),
         Err(_) => net,
     }
 }
 
 impl Net {
-    fn of_classes(self, names: Vec<String>) -> Self {
-        Self { classes: Some(names.len()), class_names: Some(names), ..self }
+    fn of_model(self, model: &Model, path: &Path) -> Self {
+        let (head, trained) = (head_of(model), Some(TrainedHead::of(model, path)));
+        let names = model.classes.clone();
+        Self { classes: Some(names.len()), class_names: Some(names), head, trained, ..self }
     }
-}
-
-/// The head of a model, in the words of a weight file's.
-fn model_head(model: &Model) -> Option<String> {
-    let output = match (model.multi_label, model.classes.len()) {
-        (true, _) => HeadOutput::Sigmoids,
-        (false, 2) => HeadOutput::Sigmoid,
-        (false, _) => HeadOutput::Softmax,
-    };
-    Some(DenseHead::new(model.layers.clone(), output).ok()?.to_string())
 }
 
 /// The net of a model file in int8, whose integers are all looked at.
@@ -247,8 +243,7 @@ fn in_int8(bytes: &[u8], path: &Path) -> Result<Net, Error> {
     match &model.backbone {
         BackbonePart::Integers(backbone) => {
             let integers = Integers::of(backbone);
-            let net = Net { int8: Some(integers), head: model_head(&model), ..of_record(&model.record, 0) };
-            Ok(net.of_classes(model.classes.clone()))
+            Ok(Net { int8: Some(integers), ..of_record(&model.record, 0) }.of_model(&model, path))
         }
         _ => Err(Error::IntegersOnly { path: path.to_owned() }),
     }
@@ -266,6 +261,7 @@ fn of_record(record: &Record, parameters: u64) -> Net {
         classes: None,
         class_names: None,
         head: None,
+        trained: None,
         notes: Vec::new(),
         stated: Vec::new(),
         bn_epsilon: record.numerics.epsilon,
@@ -328,6 +324,7 @@ fn text(report: &Report) -> String {
         lines.push(("params sha256", format!("{}{believed}", net.params_sha256)));
         lines.extend(net.tuned.iter().map(|tuned| ("tuned from", tuned.text())));
         lines.extend(net.head.iter().map(|head| ("head", head.clone())));
+        lines.extend(net.trained.iter().flat_map(TrainedHead::lines));
         let stated = |stated: &Stated| format!("{} ({}): {}", stated.layer, stated.class, stated.text);
         lines.extend(net.stated.iter().map(|line| ("stated by", stated(line))));
         lines.extend(net.notes.iter().map(|text| ("note", text.clone())));

@@ -11,7 +11,7 @@ use crate::options::manifest::ManifestOptions;
 use crate::store::cache_folder;
 use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::Failure;
-use crate::terminal::table::print;
+use crate::terminal::table::{narrate, print};
 use crate::terminal::wording::{megabytes, plain_path};
 
 #[derive(Args)]
@@ -43,5 +43,5 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         });
         return print(&format!("{report}\n"));
     }
-    print(&format!("{}: {}, params_sha256 {params_sha256}\n", plain_path(&path), megabytes(bytes)))
+    narrate(&format!("{}: {}, params_sha256 {params_sha256}\n", plain_path(&path), megabytes(bytes)))
 }

@@ -14,7 +14,7 @@ use crate::store::fetch::fetch;
 use crate::store::weights_source::entry;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
-use crate::terminal::table::{print, print_json};
+use crate::terminal::table::{narrate, print_json};
 use crate::terminal::wording::{megabytes, plain_path};
 
 #[derive(Args)]
@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             Some(_) => Row::of(entry.name.clone(), &fetch(&store, &entry, &network, wish)?),
         };
         if !options.json {
-            print(&row.line())?;
+            narrate(&row.line())?;
         }
         rows.push(row);
     }

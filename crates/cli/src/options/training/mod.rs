@@ -15,7 +15,7 @@ pub(crate) use tuning::block;
 use values::{Typed, epochs, l2, patience, rate, share};
 
 /// How the head is trained.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct TrainingOptions {
     /// Passes over the training photos; auto: 10, or as many as make 300 steps, and on several views as many as folds ask for
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value = "auto", value_parser = epochs)]

@@ -8,7 +8,7 @@ use super::values::{Typed, patience, tuned_epochs, tuned_rate, warmup};
 use crate::terminal::failure::Failure;
 
 /// How the last blocks of the net learn.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct TuningOptions {
     /// Fine-tuning: after the head, the net learns too, from this block on: block_16 (the last) to block_1, or auto
     ///

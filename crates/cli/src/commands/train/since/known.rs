@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use icecap::advanced::data::{Digest, Limits, Part, SplitRow};
 
+use crate::run::since::Changes;
+
 /// The largest photo that is read to be compared, in bytes: by default larger ones are not used as photos either.
 fn largest() -> u64 {
     Limits::default().file_bytes
@@ -38,6 +40,20 @@ impl Known {
         let rest = old.by_content(rest, &mut parts);
         old.by_name(rest, &mut parts);
         Self { parts, same: old.met.into_iter().filter(|met| *met).count() }
+    }
+
+    /// Counts what came and went between a run of `then` photos and `photos`: a photo of then is gone where none of now is it,
+    /// and where several are it, all but one of them are copies.
+    pub(super) fn changes(&self, then: usize, photos: &[(PathBuf, String)]) -> Changes {
+        let known = photos.iter().filter(|(path, _)| self.parts.contains_key(path)).count();
+        Changes {
+            photos_then: then,
+            photos_now: photos.len(),
+            new: photos.len() - known,
+            copies: known - self.same,
+            gone: then - self.same,
+            ..Changes::default()
+        }
     }
 }
 
@@ -143,10 +159,40 @@ fn hash(file: &Path) -> Option<Digest> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn row(part: Part, class: &str, path: &Path) -> SplitRow {
         SplitRow { part, class: class.to_owned(), path: path.to_owned() }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_there_less_what_went_and_more_what_came_is_what_is_there(
+            then in proptest::collection::vec(0u8..12, 0..16), now in proptest::collection::vec(0u8..12, 0..16),
+        ) {
+            let place = tempfile::tempdir().unwrap();
+            // Photos of twelve contents, of which there are any number of copies on either side; every third old file is gone.
+            let file = |side: &str, number: usize, content: u8| {
+                let path = place.path().join(side).join("cat").join(number.to_string());
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(&path, [content; 3]).unwrap();
+                path
+            };
+            let rows: Vec<SplitRow> = (then.iter().enumerate())
+                .map(|(number, content)| row(Part::Train, "cat", &file("then", number, *content)))
+                .collect();
+            let photos: Vec<(PathBuf, String)> = (now.iter().enumerate())
+                .map(|(number, content)| (file("now", number, *content), "cat".to_owned()))
+                .collect();
+            rows.iter().step_by(3).for_each(|row| std::fs::remove_file(&row.path).unwrap());
+            let known = Known::find(&rows, &photos);
+            let Changes { photos_then, photos_now, new, copies, gone, .. } = known.changes(rows.len(), &photos);
+            prop_assert_eq!((photos_then, photos_now), (then.len(), now.len()));
+            prop_assert_eq!(then.len() - gone + copies + new, now.len());
+            prop_assert!(new <= now.len() && gone <= then.len());
+        }
     }
 
     #[test]

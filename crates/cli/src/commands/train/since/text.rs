@@ -9,9 +9,11 @@ use crate::terminal::wording::{counted, plain, plain_path};
 
 /// Returns the comparison as lines and a table for people.
 pub(crate) fn text(comparison: &Comparison) -> String {
-    let Changes { photos_then, photos_now, new, gone, new_classes, gone_classes } = &comparison.changes;
+    let Changes { photos_then, photos_now, new, copies, gone, new_classes, gone_classes } =
+        &comparison.changes;
+    let copies = if *copies > 0 { format!(", {copies} there once more as copies") } else { String::new() };
     let mut text = format!(
-        "since       {}: {photos_then} photos then, {photos_now} now; {new} new, {gone} gone\n",
+        "since       {}: {photos_then} photos then, {photos_now} now; {gone} gone, {new} new{copies}\n",
         plain_path(Path::new(&comparison.run)),
     );
     for (what, classes) in [("new", new_classes), ("gone", gone_classes)] {

@@ -1,0 +1,124 @@
+//! `labels.csv`: training photos whose labels are probably wrong, the most doubted first.
+//!
+//! ```text
+//! path,given,likely,given_probability,likely_probability
+//! photos/ants/3.jpg,ants,bees,0.02,0.97
+//! ```
+//! Probabilities are of heads that have not learned from the photo. A file without photos says that none is doubted; there is
+//! no file where no photo was judged.
+
+use std::path::{Path, PathBuf};
+
+use icecap::advanced::data::{CsvRecords, csv_record};
+use icecap::judge::DoubtedLabel;
+use icecap::learn::PhotoSet;
+
+use super::files::LABELS;
+use super::text_file::{read, unusable};
+use crate::terminal::failure::Failure;
+
+const COLUMNS: [&str; 5] = ["path", "given", "likely", "given_probability", "likely_probability"];
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A photo whose label is doubted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Doubt {
+    pub(crate) path: PathBuf,
+    pub(crate) given: usize,
+    pub(crate) likely: usize,
+    pub(crate) given_probability: f32,
+    pub(crate) likely_probability: f32,
+}
+
+/// Returns the text of the file: the labels that are doubted among the photos of `set`.
+pub(crate) fn csv(set: &PhotoSet, doubted: &[DoubtedLabel], classes: &[String]) -> String {
+    let mut text = csv_record(COLUMNS);
+    for label in doubted {
+        text += &csv_record([
+            &set.samples[label.row].path.to_string_lossy(),
+            classes[label.given].as_str(),
+            &classes[label.likely],
+            &label.given_probability.to_string(),
+            &label.likely_probability.to_string(),
+        ]);
+    }
+    text
+}
+
+/// Reads the file in the folder of a run with these classes; `None` if there is none.
+pub(crate) fn read_labels(folder: &Path, classes: &[String]) -> Result<Option<Vec<Doubt>>, Failure> {
+    let file = folder.join(LABELS);
+    let Some(text) = read(&file, MOST_BYTES)? else { return Ok(None) };
+    let wrong = |(line, reason): (usize, String)| unusable(&file, &format!("line {line}: {reason}"));
+    parse(&text, classes).map(Some).map_err(wrong)
+}
+
+/// An error is a line number and a reason.
+fn parse(text: &str, classes: &[String]) -> Result<Vec<Doubt>, (usize, String)> {
+    let mut doubts = Vec::new();
+    for (index, record) in CsvRecords::new(text).enumerate() {
+        let (line, fields) = record.map_err(|open| (open.0, "a quote that is not closed".to_owned()))?;
+        let Ok([path, given, likely, given_probability, likely_probability]) =
+            <[String; 5]>::try_from(fields)
+        else {
+            return Err((line, "not five columns".to_owned()));
+        };
+        if index == 0 {
+            continue;
+        }
+        let class = |name: &str| {
+            let known = classes.iter().position(|class| class == name);
+            known.ok_or_else(|| (line, format!("the class '{name}' is none of the run's")))
+        };
+        let share = |text: &str| {
+            let share = text.parse().ok().filter(|share: &f32| (0.0..=1.0).contains(share));
+            share.ok_or_else(|| (line, format!("'{text}' is no probability")))
+        };
+        doubts.push(Doubt {
+            path: path.into(),
+            given: class(&given)?,
+            likely: class(&likely)?,
+            given_probability: share(&given_probability)?,
+            likely_probability: share(&likely_probability)?,
+        });
+    }
+    Ok(doubts)
+}
+
+#[cfg(test)]
+mod tests {
+    use icecap::advanced::data::Sample;
+    use icecap::advanced::kernels::{Shape, Tensor};
+    use icecap::learn::FeatureSet;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_and_a_wrong_line_is_named() {
+        let classes = ["a".to_owned(), "b,\"c\"".to_owned()];
+        let sample = |path: &str, class| Sample { path: path.into(), class };
+        let features = FeatureSet::new(Tensor::zeros(Shape::of([2, 1])), vec![0, 1]).unwrap();
+        let set = PhotoSet { samples: vec![sample("x", 0), sample("y\n,\"z", 1)], features };
+        let doubted = DoubtedLabel {
+            row: 1,
+            given: 1,
+            likely: 0,
+            given_probability: 0.0625,
+            likely_probability: 0.9375,
+        };
+        let text = csv(&set, &[doubted], &classes);
+        let read = parse(&text, &classes).unwrap();
+        assert_eq!((read.len(), read[0].path.to_str()), (1, Some("y\n,\"z")));
+        assert_eq!((read[0].given, read[0].likely, read[0].likely_probability), (1, 0, 0.9375));
+        assert!(parse(&csv(&set, &[], &classes), &classes).unwrap().is_empty());
+        for (row, said) in [
+            ("x,a,d,0.1,0.9", "class 'd'"),
+            ("x,a,a,0.1,2", "'2' is no probability"),
+            ("x,a,a,0.1", "five columns"),
+            ("\"x,a,a,0.1,0.9", "quote"),
+        ] {
+            let (line, reason) = parse(&format!("{text}{row}\n"), &classes).unwrap_err();
+            assert!(line == 4 && reason.contains(said), "{row}: {line} {reason}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Photos that can leave a dataset because another stays: of copies one is enough, and of copies with different labels none
+//! can be believed.
+//!
+//! Photos are gone through by their worth: those of test first, then validation, then training, since what was tried stays
+//! comparable while what is learned from can spare a photo; within a part the largest first, then those of shorter
+//! paths, since a copy is named `7 (1).jpg`, then by path. A photo stays
+//! unless one that is the same, or nearly the same, has stayed. So no two photos that stay are told as copies again.
+
+use std::collections::HashMap;
+
+use icecap_data::Part;
+
+use crate::check::checkup::Checkup;
+use crate::check::seen::Seen;
+
+/// A photo that can leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superfluous {
+    /// The photo, as an index into those of the survey.
+    pub photo: usize,
+    /// Why it leaves.
+    pub why: Why,
+}
+
+/// Why a photo can leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// Another stays, whose file is the same if `identical`.
+    Copy {
+        /// The photo that stays.
+        kept: usize,
+        /// Whether the files are the same.
+        identical: bool,
+    },
+    /// A photo that is the same, or nearly so, has another label, and leaves, too.
+    OtherLabel {
+        /// That photo.
+        other: usize,
+    },
+}
+
+impl Checkup {
+    /// Returns the photos that can leave so that none of those that stay are the same or nearly the same, in the order of the
+    /// survey.
+    #[must_use]
+    pub fn superfluous(&self) -> Vec<Superfluous> {
+        let contents = self.contents();
+        // What stays of each content, once that is settled.
+        let mut stays: HashMap<usize, Option<usize>> = HashMap::new();
+        let mut leaving = Vec::new();
+        for &first in &contents.order {
+            let members = &contents.members[&first];
+            let near = contents.near.get(&first).map_or(&[][..], Vec::as_slice);
+            let class = |photo: usize| self.survey.photos[photo].1.class;
+            let all_near = || near.iter().flat_map(|other| &contents.members[other]);
+            // Labels that differ, within the content or from what is near it.
+            let other = |photo: usize| {
+                members.iter().chain(all_near()).copied().find(|&other| class(other) != class(photo))
+            };
+            if members.iter().any(|&photo| other(photo).is_some()) {
+                let leave = |&photo: &usize| {
+                    // One whose own label nobody denies leaves as a copy of one that is denied.
+                    let denied = other(photo).or_else(|| members.iter().copied().find(|&m| m != photo));
+                    denied.map(|other| Superfluous { photo, why: Why::OtherLabel { other } })
+                };
+                leaving.extend(members.iter().filter_map(leave));
+                stays.insert(first, None);
+                continue;
+            }
+            let kept = near.iter().find_map(|other| *stays.get(other)?);
+            let (kept, identical) = kept.map_or((members[0], true), |kept| (kept, false));
+            let leave = members.iter().filter(|&&photo| photo != kept);
+            leaving.extend(leave.map(|&photo| Superfluous { photo, why: Why::Copy { kept, identical } }));
+            stays.insert(first, identical.then_some(kept));
+        }
+        leaving.sort_by_key(|leaving| leaving.photo);
+        leaving
+    }
+
+    /// The photos that are there more than once or near others, by content.
+    fn contents(&self) -> Contents {
+        let mut first_of: HashMap<usize, usize> = HashMap::new();
+        let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
+        for group in &self.identical {
+            first_of.extend(group.photos.iter().map(|&photo| (photo, group.photos[0])));
+            members.insert(group.photos[0], group.photos.clone());
+        }
+        let mut near: HashMap<usize, Vec<usize>> = HashMap::new();
+        for pair in &self.pairs {
+            let [a, b] = pair.map(|photo| first_of.get(&photo).copied().unwrap_or(photo));
+            for (one, other) in [(a, b), (b, a)] {
+                members.entry(one).or_insert_with(|| vec![one]);
+                near.entry(one).or_default().push(other);
+            }
+        }
+        for photos in members.values_mut() {
+            photos.sort_by_key(|&photo| self.worth(photo));
+        }
+        let mut order: Vec<usize> = members.keys().copied().collect();
+        order.sort_by_key(|first| self.worth(members[first][0]));
+        for others in near.values_mut() {
+            others.sort_by_key(|first| self.worth(members[first][0]));
+        }
+        Contents { order, members, near }
+    }
+
+    /// What photos are sorted by, the worthiest first.
+    fn worth(&self, photo: usize) -> (u8, std::cmp::Reverse<u64>, usize, usize) {
+        let part = match self.survey.photos[photo].0 {
+            Part::Test => 0,
+            Part::Val => 1,
+            Part::Train => 2,
+        };
+        let size = |seen: &Seen| u64::from(seen.about.width) * u64::from(seen.about.height);
+        let pixels = self.photos[photo].as_ref().map_or(0, size);
+        let path = &self.survey.photos[photo].1.path;
+        (part, std::cmp::Reverse(pixels), path.as_os_str().len(), photo)
+    }
+}
+
+/// Photos by the content of their files.
+struct Contents {
+    /// The first photo of each content, in the order of the worthiest of each.
+    order: Vec<usize>,
+    /// By the first photo: those of the content, the worthiest first.
+    members: HashMap<usize, Vec<usize>>,
+    /// By the first photo: the first photos of what is near.
+    near: HashMap<usize, Vec<usize>>,
+}
