@@ -147,7 +147,8 @@ fn a_listed_group_in_training_and_in_validation_is_told() {
         fs::write(place.path("list.csv"), format!("path,label,split,group\n{}", rows.collect::<String>()))
             .unwrap();
     };
-    let train = || place.icecap(&["train", "list.csv", "--out", "run", "--epochs", "1"]).succeeds().stderr;
+    let train =
+        || place.icecap(&["train", "list.csv", "--out", "run", "--epochs", "1", "--force"]).succeeds().stderr;
     // The last photo of training and the first of validation.
     write(&|at| if at == 7 || at == 8 { "one".to_owned() } else { at.to_string() });
     let said = train();

@@ -272,7 +272,7 @@ fn what_is_left_open_is_settled_told_and_written_down() {
 
     let found =
         place.icecap(&["train", "photos", "--lr", "find", "--early-stop", "3", "--out", "c"]).succeeds();
-    assert!(found.stdout.contains("(found by a range test)"), "{}", found.stdout);
+    assert!(found.stdout.contains(" folds of the training photos), L2 "), "{}", found.stdout);
     let kept = place.json("c/metrics.json");
     let history = kept["history"].as_array().unwrap();
     let chosen = kept["epochs_chosen"].as_u64().unwrap() as usize;
