@@ -306,11 +306,16 @@ fn copies_leave_by_a_list_that_is_read_back_and_no_file_is_replaced_unasked() {
     let words = ["check", "photos", "--exclude", "leave.csv", "--write-exclude", "more.csv"];
     place.icecap(&words).succeeds();
     assert_eq!(fs::read_to_string(place.path("more.csv")).unwrap().lines().count(), 12);
-    place.each_fails(&[
-        (&["check", "photos", "--write-exclude", "leave.csv"], 5, "leave.csv: is there already"),
-        (&["check", "photos", "--similar", "7"], 2, "use a likeness from 0.4 to 1"),
-        (&["check", "photos", "--similar", "much"], 2, "use a likeness from 0.4 to 1"),
-    ]);
+    place.each_fails(&[(
+        &["check", "photos", "--write-exclude", "leave.csv"],
+        5,
+        "leave.csv: is there already",
+    )]);
+    for likeness in ["7", "0.1", "much", "NaN"] {
+        let run = place.icecap(&["check", "photos", "--similar", likeness]);
+        let said = run.stderr.contains("use a likeness from 0.4 to 1, as in 0.75");
+        assert!(run.code == Some(2) && said, "{run:?}");
+    }
     assert_eq!(fs::read_to_string(place.path("leave.csv")).unwrap(), list);
     place.icecap(&["check", "photos", "--write-exclude", "leave.csv", "--force"]).succeeds();
     let strict = report(&place.icecap(&["check", "photos", "--json", "--similar", "1"]).succeeds());

@@ -22,7 +22,10 @@ impl Doubted {
     /// Looks for the doubted labels of a run: those that its folds have told or, in a run that was not judged so, those that the
     /// trained model itself denies.
     pub(super) fn of(run: &Run) -> Result<Self, Failure> {
-        let Some(doubts) = read_labels(&run.folder, &run.classes)? else {
+        // The section is about training photos, and is not shown where none is known.
+        let known = run.part(Part::Train).next().is_some();
+        let doubts = if known { read_labels(&run.folder, &run.classes)? } else { None };
+        let Some(doubts) = doubts else {
             let photos = gallery::mislabels(run).into_iter().cloned().collect();
             return Ok(Self { photos, unseen: false });
         };
@@ -115,5 +118,7 @@ mod tests {
         assert_eq!(of().finding(), None);
         fs::write(&file, "x").unwrap();
         assert!(Doubted::of(&run).is_err());
+        let without_photos = Run { photos: Vec::new(), ..run };
+        assert!(Doubted::of(&without_photos).is_ok_and(|doubted| doubted.photos.is_empty()));
     }
 }
