@@ -28,6 +28,7 @@ fn a_run_tells_what_it_does_and_leaves_its_record() {
         place.names("icecap-run"),
         [
             "args.toml",
+            "labels.csv",
             "metrics.csv",
             "metrics.json",
             "model.safetensors",

@@ -10,7 +10,7 @@ use crate::place::{Place, Run};
 
 /// Two epochs from block 16 on, whatever the slice says of so few photos.
 const TUNE: [&str; 9] =
-    ["train", "photos", "--force", "--unfreeze", "block_16", "--tune-epochs", "2", "--tune-lr", "1e-3"];
+    ["train", "photos", "--unfreeze", "block_16", "--tune-epochs", "2", "--tune-lr", "1e-3", "--force"];
 
 fn tune(place: &Place, more: &[&str]) -> Run {
     place.icecap(&[&TUNE[..], more].concat()).succeeds()

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use icecap::advanced::foundation::atomic_file::replace_file;
 
 use super::files::{
-    ARGUMENTS, HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT, UNFINISHED, UNFINISHED_MODEL,
-    UNFINISHED_SPLIT,
+    ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT, UNFINISHED,
+    UNFINISHED_MODEL, UNFINISHED_SPLIT,
 };
 use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
@@ -26,7 +26,7 @@ const MOST: usize = 10_000;
 const MARK: &str = ".icecap-run.lock";
 
 /// What a run leaves in its folder, and would take the place of.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     MODEL,
     METRICS,
     HISTORY,
@@ -34,6 +34,7 @@ const FILES: [&str; 11] = [
     PREDICTIONS,
     SPLIT,
     SKIPPED,
+    LABELS,
     REPORT,
     UNFINISHED,
     UNFINISHED_SPLIT,
