@@ -105,8 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let metrics =
         metrics.with_net_of(inherited.as_deref()).with_tried(swept.as_ref().map(|swept| &swept.tried));
     folder.write(METRICS, &metrics.file()?)?;
-    let run = written(&folder);
-    write_page(options, &folder, &trained, run.as_ref())?;
+    let run = write_page(options, &folder, &trained)?;
     unfinished.end();
     if options.json {
         return print(&metrics.line()?);
@@ -318,20 +317,18 @@ fn written(folder: &RunFolder) -> Option<Run> {
         .ok()
 }
 
-/// Writes the run's page, or takes an earlier run's away.
-fn write_page(
-    options: &Options,
-    folder: &RunFolder,
-    trained: &Trained,
-    run: Option<&Run>,
-) -> Result<(), Failure> {
-    let Some(run) = run.filter(|_| !options.no_report) else { return folder.remove(REPORT) };
+/// Writes the run's page, or takes an earlier run's away. Returns what now stands in the run's folder, if it can be shown.
+fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Result<Option<Run>, Failure> {
+    let run = written(folder);
+    let Some(shown) = run.as_ref().filter(|_| !options.no_report) else {
+        folder.remove(REPORT)?;
+        return Ok(run);
+    };
     let mut heat = Heat::of(Some(&trained.classifier));
     let backbone = trained.classifier.backbone();
-    folder.write(
-        REPORT,
-        &page::html(run, backbone.threads(), backbone.isa(), &mut |seen| {
-            heat.jpeg(&seen.path, seen.predicted)
-        })?,
-    )
+    let page = page::html(shown, backbone.threads(), backbone.isa(), &mut |seen| {
+        heat.jpeg(&seen.path, seen.predicted)
+    })?;
+    folder.write(REPORT, &page)?;
+    Ok(run)
 }

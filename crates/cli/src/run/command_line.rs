@@ -26,9 +26,14 @@ impl CommandLine {
     /// Takes the words of a command, which quotes hold together.
     pub(crate) fn of(command: &str) -> Self {
         let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
-        for letter in command.chars() {
+        let mut letters = command.chars();
+        while let Some(letter) = letters.next() {
             match letter {
                 ' ' if !quoted => words.push(std::mem::take(&mut word)),
+                '\\' if !quoted => {
+                    word.push(letter);
+                    word.extend(letters.next());
+                }
                 '\'' => {
                     quoted = !quoted;
                     word.push(letter);
