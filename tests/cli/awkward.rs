@@ -84,7 +84,7 @@ fn folder() -> Place {
 fn by_name(entries: impl Iterator<Item = Value>) -> HashMap<String, Value> {
     let name = |entry: &Value| entry["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
     entries
-        .filter(|entry| entry["path"].as_str().unwrap().contains("/odd/"))
+        .filter(|entry| entry["path"].as_str().unwrap().contains("odd/"))
         .map(|entry| (name(&entry), entry))
         .collect()
 }

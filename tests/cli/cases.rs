@@ -12,7 +12,7 @@ fn seen(place: &Place, weights: &Path, classes: usize, photo: &Path) -> Vec<f64>
     let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
     fs::write(place.path("names.txt"), names.join("\n")).unwrap();
     let weights = weights.to_str().unwrap();
-    let import = ["weights", "import", weights, "--classes", "@names.txt", "-o", "m.safetensors"];
+    let import = ["weights", "import", weights, "--classes", "@names.txt", "-o", "m.safetensors", "--force"];
     place.icecap(&import).succeeds();
     let top = classes.to_string();
     let arguments = ["predict", "m.safetensors", photo.to_str().unwrap(), "--top", &top, "--format", "jsonl"];

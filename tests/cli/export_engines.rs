@@ -24,7 +24,7 @@ fn files_in_int8_and_for_tflite_are_written_and_told_of() {
     let place = Place::two_classes();
     place.icecap(&["train", "photos", "--out", "run", "--size", "64x96", "--epochs", "1"]).succeeds();
     let model = "run/model.safetensors";
-    let files = ["--onnx", "a.onnx", "--onnx-u8", "b.onnx", "--tflite", "c.tflite"];
+    let files = ["--force", "--onnx", "a.onnx", "--onnx-u8", "b.onnx", "--tflite", "c.tflite"];
     let report = |extra: &[&str]| -> Value {
         let arguments = [&["export", model, "--json"], &files[..], extra].concat();
         serde_json::from_str(&place.icecap(&arguments).succeeds().stdout).unwrap()
@@ -61,7 +61,7 @@ fn files_in_int8_and_for_tflite_are_written_and_told_of() {
     }
     // The class names are inside: no file comes beside it.
     fs::remove_file(place.path("labels.txt")).unwrap();
-    place.icecap(&["export", model, "--tflite", "c.tflite"]).succeeds();
+    place.icecap(&["export", model, "--force", "--tflite", "c.tflite"]).succeeds();
     assert!(!place.path("labels.txt").exists());
     place.each_fails(&[
         (&["export", model, "--tflite", model], 2, model),

@@ -78,7 +78,9 @@ fn a_model_runs_in_its_own_precision_and_in_no_other() {
     let (place, _) = trained(10, &[]);
     place.icecap(&["train", "photos", "--out", "f32", "--epochs", "3"]).succeeds();
     let f32_model = "f32/model.safetensors";
-    for words in [&["predict"][..], &["evaluate"], &["predict", "--format", "csv", "--heatmap", "maps"]] {
+    for words in
+        [&["predict"][..], &["evaluate"], &["predict", "--format", "csv", "--heatmap", "maps", "--force"]]
+    {
         let run = |model: &str, more: &[&str]| {
             place.icecap(&[&words[..1], &[model, "photos"], &words[1..], more].concat())
         };
@@ -99,7 +101,7 @@ fn a_model_runs_in_its_own_precision_and_in_no_other() {
     assert!(line.fails(2).contains("its net is in int8, and inside"), "{line:?}");
     // As weights the file gives the net that it has.
     let cut = |model: &str, precision: &[&str]| {
-        let words = ["extract", "photos", "-o", "features.safetensors", "--weights", model];
+        let words = ["extract", "photos", "-o", "features.safetensors", "--force", "--weights", model];
         place.icecap(&[&words[..], precision].concat())
     };
     cut(MODEL, &[]).succeeds();
@@ -122,7 +124,7 @@ fn features_of_two_precisions_are_never_taken_for_each_other() {
             fs::read(place.path(out).join("model.safetensors")).unwrap(),
         )
     };
-    let alone = ["f32", "int8"].map(|precision| train("alone", precision, &["--no-cache"]).1);
+    let alone = ["f32", "int8"].map(|precision| train("alone", precision, &["--no-cache", "--force"]).1);
     // Each after the other, in both orders, on one cache.
     let (cached, model) = train("first", "f32", &[]);
     assert!(cached == Some(0) && model == alone[0]);

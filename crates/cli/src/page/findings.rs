@@ -2,6 +2,7 @@
 
 use super::escape::{escape, name};
 use super::figure::percent;
+use super::repeat::words;
 use crate::run::Run;
 use crate::run::confusion::Confusion;
 use crate::run::figure::Figure;
@@ -51,8 +52,7 @@ pub(super) fn findings(
 fn helps(run: &Run) -> Option<String> {
     let item = |lead: &Lead| {
         let command = lead.command.as_ref();
-        let command = command
-            .map_or_else(String::new, |command| format!("<pre><code>{}</code></pre>", escape(command)));
+        let command = command.map_or_else(String::new, |command| words(command));
         format!("<li>{}{command}</li>", escape(&lead.text))
     };
     let items: String = leads(run).iter().take(MOST_LEADS).map(item).collect();

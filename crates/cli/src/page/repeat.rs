@@ -16,10 +16,14 @@ const FIRST: [(&str, &str); 5] = [
 
 /// Returns the command line of the run, for a shell.
 pub(super) fn command(run: &Run) -> Option<String> {
-    let command = run.argument("command")?;
+    Some(words(&run.argument("command")?))
+}
+
+/// Returns a command line, for a shell.
+pub(super) fn words(command: &str) -> String {
     // A line breaks between words, not behind the hyphen of an option.
     let words: Vec<_> = command.split(' ').map(|word| format!("<span>{}</span>", escape(word))).collect();
-    Some(format!("<pre class=\"command\"><code>{}</code></pre>", words.join(" ")))
+    format!("<pre class=\"command\"><code>{}</code></pre>", words.join(" "))
 }
 
 /// Returns the section's content.
