@@ -111,7 +111,7 @@ fn many_photos_take_little_memory_and_are_learned_from_at_once_the_second_time()
     assert!(fs::metadata(place.path("features.safetensors")).unwrap().len() > u64::from(photos) * 4 * 1280);
 
     // All is in the cache now, as after a first training.
-    let train = ["train", "many", "--out", "run", "--size", "32", "--epochs", "1"];
+    let train = ["train", "many", "--out", "run", "--force", "--size", "32", "--epochs", "1"];
     let mut seconds = std::iter::repeat_with(|| {
         place.icecap(&train).succeeds();
         let metrics = place.json("run/metrics.json");
@@ -127,7 +127,7 @@ fn many_photos_take_little_memory_and_are_learned_from_at_once_the_second_time()
     assert!(quick.is_some(), "never within {SECONDS} s to the first epoch");
 
     let predict = |photos: &[&str]| {
-        let words = ["predict", "run/model.safetensors", "--cache", "--out", "rows.csv"];
+        let words = ["predict", "run/model.safetensors", "--cache", "--force", "--out", "rows.csv"];
         place.command(&[&words, photos].concat())
     };
     is_bounded("predict", watched(predict(&["many"]), b"").1);

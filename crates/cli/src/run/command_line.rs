@@ -51,6 +51,15 @@ impl CommandLine {
         self.place(option).is_some()
     }
 
+    /// Whether several values of a setting are tried.
+    pub(crate) fn tries(&self, setting: &str) -> bool {
+        let is = |word: &String| {
+            let tried = word.strip_prefix("--try=").unwrap_or(word);
+            tried.split_once('=').is_some_and(|(name, _)| name == setting)
+        };
+        self.has("--try") && self.0.iter().any(is)
+    }
+
     /// The command with an option that has this value instead of its own, and no folder of an earlier run.
     pub(crate) fn with(mut self, option: &str, value: Option<&str>) -> Self {
         OF_THE_RUN.into_iter().chain([option]).for_each(|option| self.remove(option));
@@ -108,6 +117,11 @@ mod tests {
         assert_eq!(
             line.clone().without("--size").to_string(),
             "icecap train 'my photos' --out=run --seed 3 -q"
+        );
+        let swept = CommandLine::of("icecap train photos --try size=160,224 --try=l2=1,2 --seed=3");
+        assert_eq!(
+            ["size", "l2", "seed", "lr"].map(|setting| swept.tries(setting)),
+            [true, true, false, false]
         );
         let quoted = CommandLine::of(r"icecap train 'it'\''s here' -o x");
         assert_eq!(

@@ -142,7 +142,7 @@ fn weights(known: &Known<'_>) -> Option<Lead> {
 
 fn size(known: &Known<'_>) -> Option<Lead> {
     let side = known.side().filter(|&side| side > 0 && side < LARGE)?;
-    (known.accuracy < GOOD + 0.01 && !known.is_starter() && !known.is_swept()).then(|| {
+    (known.accuracy < GOOD + 0.01 && !known.is_starter() && !known.line.tries("size")).then(|| {
         let times = (LARGE as f64 / side as f64).powi(2);
         let text = format!(
             "larger photos, {times:.1} times the time for each: from 160 to 224 ants and bees went from 0.897 to 0.943, \
