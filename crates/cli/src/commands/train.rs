@@ -28,7 +28,7 @@ use std::time::Instant;
 use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
 use icecap::learn::Sought;
 use icecap::model::Preprocessing;
-use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, TrainOptions, Trained, Trainer};
+use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, Trained, Trainer};
 
 use crate::page::{self, Heat};
 use crate::photos::skipped;
@@ -128,7 +128,8 @@ fn fitted(
     let backbone = quantize::quantized(options, opened, dataset, preprocessing, unfinished)?;
     seconds.quantize =
         (backbone.precision() != opened.precision()).then(|| quantizing.elapsed().as_secs_f64());
-    let trainer = trainer(options, options.training.options()?, &backbone)?
+    let trainer = options
+        .trainer(options.training.options()?, &backbone)?
         .preprocessing(preprocessing)
         .cache(cache.cloned())
         .groups(groups.cloned())
@@ -159,15 +160,6 @@ fn take_times(seconds: &mut Seconds, trained: &Trained) {
 /// Returns the seconds since `start`, as the run keeps them.
 fn since_start(start: Instant) -> Option<f64> {
     Some(start.elapsed().as_secs_f64())
-}
-
-/// Returns a trainer with all options but those about the photos' features.
-fn trainer(options: &Options, training: TrainOptions, backbone: &Backbone) -> Result<Trainer, Failure> {
-    Ok(Trainer::new(backbone)?
-        .options(training)
-        .folds(options.folds.map(|folds| folds as usize))
-        .views(options.augment.views(options.training.seed)?)
-        .strict(options.strict))
 }
 
 /// Trains, and tells of it. A training that is stopped between its epochs leaves its classifier in `unfinished`.
@@ -319,6 +311,11 @@ fn written(folder: &RunFolder) -> Option<Run> {
 
 /// Writes the run's page, or takes an earlier run's away. Returns what now stands in the run's folder, if it can be shown.
 fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Result<Option<Run>, Failure> {
+    // Nobody is told of it.
+    if options.no_report && options.json {
+        folder.remove(REPORT)?;
+        return Ok(None);
+    }
     let run = written(folder);
     let Some(shown) = run.as_ref().filter(|_| !options.no_report) else {
         folder.remove(REPORT)?;

@@ -6,16 +6,12 @@ use super::repeat::words;
 use crate::run::Run;
 use crate::run::confusion::Confusion;
 use crate::run::figure::Figure;
-use crate::run::leads::{Lead, leads};
+use crate::run::leads::{FEW, GAP, Lead, leads};
 use crate::run::metrics::Int8;
 use crate::terminal::wording::counted;
 
 /// Photos of the largest class to those of the smallest from which that is worth a word.
 const UNEVEN: u64 = 3;
-/// How far training accuracy may be above validation.
-const GAP: f64 = 0.05;
-/// Fewer validation photos than this leave an accuracy uncertain.
-const FEW: usize = 100;
 /// Ways to better results that are told: more are not tried.
 const MOST_LEADS: usize = 4;
 

@@ -3,20 +3,9 @@
 use crate::terminal::wording::typed;
 
 /// Options that name what the run was written to or begun from; another run has its own.
-const OF_THE_RUN: [&str; 5] = ["--out", "-o", "--output", "--resume", "--force"];
-/// Options without a value.
-const FLAGS: [&str; 10] = [
-    "--force",
-    "--strict",
-    "--no-cache",
-    "--head-only",
-    "--no-report",
-    "--json",
-    "--ema",
-    "--freeze-norm",
-    "--quiet",
-    "-q",
-];
+const OF_THE_RUN: [&str; 5] = ["--out", "-o", "--output", "--resume", FLAG];
+/// The one of the options that are taken out that has no value.
+const FLAG: &str = "--force";
 
 /// Words of a command line, each as one types it in a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +74,7 @@ impl CommandLine {
         while let Some(place) = self.place(option) {
             let joined = self.0.remove(place).len() > option.len();
             let value = self.0.get(place).is_some_and(|word| !word.starts_with('-'));
-            if !joined && value && !FLAGS.contains(&option) {
+            if !joined && value && option != FLAG {
                 self.0.remove(place);
             }
         }

@@ -8,6 +8,7 @@ use icecap::judge::interval;
 use super::Run;
 use super::command_line::CommandLine;
 use super::confusion::Confusion;
+use crate::options::training::STEPS;
 use crate::terminal::wording::{counted, plain, typed};
 
 /// A way to better results.
@@ -28,7 +29,7 @@ const GOOD: f64 = 0.98;
 /// Above this accuracy frozen features tell the classes apart already.
 const APART: f64 = 0.95;
 /// How far training accuracy may be above validation.
-const GAP: f64 = 0.05;
+pub(crate) const GAP: f64 = 0.05;
 /// By how much of itself a loss must have changed to be worth a word.
 const CHANGED: f64 = 0.05;
 /// Fewer epochs than this show no direction.
@@ -38,7 +39,7 @@ const TUNABLE: u64 = 50;
 /// Photos of the largest class to those of the smallest from which on the small one may be overlooked.
 const UNEVEN: u64 = 10;
 /// Fewer validation photos than this leave an accuracy uncertain.
-const FEW: usize = 100;
+pub(crate) const FEW: usize = 100;
 
 /// What is known of a run, as the rules need it.
 struct Known<'a> {
@@ -63,8 +64,9 @@ pub(crate) fn leads(run: &Run) -> Vec<Lead> {
 }
 
 impl Known<'_> {
-    fn lead(&self, text: String, option: &str, value: Option<&str>) -> Option<Lead> {
-        Some(Lead { text, command: Some(self.line.clone().with(option, value).to_string()) })
+    /// A lead to the same command with another value of an option.
+    fn lead(&self, text: String, option: &str, value: &str) -> Lead {
+        Lead { text, command: Some(self.line.clone().with(option, Some(value)).to_string()) }
     }
 
     fn is_starter(&self) -> bool {
@@ -106,9 +108,8 @@ impl Known<'_> {
 
     /// The command with a head that is solved at once.
     fn solved(&self) -> CommandLine {
-        let steps = ["--epochs", "--lr", "--batch", "--dropout", "--schedule", "--warmup", "--early-stop"];
-        let line = steps.iter().fold(self.line.clone(), |line, option| line.without(option));
-        line.with("--optimizer", Some("lbfgs"))
+        let without = |line: CommandLine, name: &&str| line.without(&format!("--{}", name.replace('_', "-")));
+        STEPS.iter().fold(self.line.clone(), without).with("--optimizer", Some("lbfgs"))
     }
 }
 
@@ -125,19 +126,11 @@ fn copies(known: &Known<'_>) -> Option<Lead> {
 }
 
 fn weights(known: &Known<'_>) -> Option<Lead> {
-    let lead = |text: &str| {
-        let line = known.line.clone().without("--size");
-        Some(Lead {
-            text: text.to_owned(),
-            command: Some(line.with("--weights", Some(IMAGENET)).to_string()),
-        })
-    };
-    (known.is_starter() && known.accuracy < GOOD).then(|| {
-        lead(
-            "ImageNet weights (a download of 9.4 MB, once) know far more than the built-in starter: ants and bees 0.90 where \
-             the starter has 0.70",
-        )
-    })?
+    let text = "ImageNet weights (a download of 9.4 MB, once) know far more than the built-in starter: ants and bees 0.90 where \
+                the starter has 0.70";
+    let line = || known.line.clone().without("--size").with("--weights", Some(IMAGENET));
+    (known.is_starter() && known.accuracy < GOOD)
+        .then(|| Lead { text: text.to_owned(), command: Some(line().to_string()) })
 }
 
 fn size(known: &Known<'_>) -> Option<Lead> {
@@ -148,8 +141,8 @@ fn size(known: &Known<'_>) -> Option<Lead> {
             "larger photos, {times:.1} times the time for each: from 160 to 224 ants and bees went from 0.897 to 0.943, \
              five kinds of flowers from 0.874 to 0.893"
         );
-        known.lead(text, "--size", Some("224"))
-    })?
+        known.lead(text, "--size", "224")
+    })
 }
 
 fn rising(known: &Known<'_>) -> Option<Lead> {
@@ -164,8 +157,8 @@ fn rising(known: &Known<'_>) -> Option<Lead> {
              right. Four views of each photo, solved at once under a penalty that folds choose: ants and bees from 0.897 to 0.910"
         );
         let line = known.solved().with("--augment", Some("flip,crop")).with("--views", Some("4"));
-        Some(Lead { text, command: Some(line.to_string()) })
-    })?
+        Lead { text, command: Some(line.to_string()) }
+    })
 }
 
 fn unsolved(known: &Known<'_>) -> Option<Lead> {
@@ -178,8 +171,8 @@ fn unsolved(known: &Known<'_>) -> Option<Lead> {
              to the end: twelve textures from 0.801 to 0.833",
             100.0 * fell
         );
-        Some(Lead { text, command: Some(known.solved().to_string()) })
-    })?
+        Lead { text, command: Some(known.solved().to_string()) }
+    })
 }
 
 /// The class that photos are missing of, if one stands out; else photos of all, where those that were learned from are known
@@ -222,8 +215,8 @@ fn unfreeze(known: &Known<'_>) -> Option<Lead> {
     (least >= TUNABLE && f32 && open && !known.is_starter() && known.accuracy < APART).then(|| {
         let text = "the net's last blocks can learn too, and a slice of the training photos says whether that is better: \
                     textures went from 0.821 to 0.852, ants and bees from 0.897 to 0.899";
-        known.lead(text.to_owned(), "--unfreeze", Some("auto"))
-    })?
+        known.lead(text.to_owned(), "--unfreeze", "auto")
+    })
 }
 
 fn uneven(known: &Known<'_>) -> Option<Lead> {
@@ -239,8 +232,8 @@ fn uneven(known: &Known<'_>) -> Option<Lead> {
             least.train,
             plain(&least.name)
         );
-        known.lead(text, "--class-weight", Some("balanced"))
-    })?
+        known.lead(text, "--class-weight", "balanced")
+    })
 }
 
 fn few(known: &Known<'_>) -> Option<Lead> {
@@ -251,8 +244,8 @@ fn few(known: &Known<'_>) -> Option<Lead> {
             "{} to judge by leave the accuracy uncertain: folds judge by all training photos",
             counted(photos, "photo")
         );
-        known.lead(text, "--folds", Some("5"))
-    })?
+        known.lead(text, "--folds", "5")
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Labels that are probably wrong, by folds of all photos of a dataset, whatever part they are in.
 
 use crate::error::Error;
+use crate::judge::calibration::Calibration;
 use crate::judge::cross_validation::{Folds, judge};
 use crate::judge::doubted_labels::{DoubtedLabel, doubted_labels};
-use crate::judge::temperature::temperature;
 use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::folds::usable_folds;
@@ -36,8 +36,7 @@ pub(super) fn doubted(
         return Ok(Vec::new());
     };
     let judged = judge(compute, &some, classes, &options, Folds { fold_of: &fold_of, count })?;
-    let labels: Vec<u32> = judged.rows.iter().map(|&row| some.labels()[row]).collect();
-    let temperature = temperature(&judged.logits, &labels, classes)?;
+    let Calibration { temperature, .. } = Calibration::of(&judged, &some, classes)?;
     let doubted = doubted_labels(&judged.rows, &judged.logits, some.labels(), classes, temperature);
     Ok(doubted.into_iter().map(|label| DoubtedLabel { row: kept[label.row], ..label }).collect())
 }

@@ -12,3 +12,11 @@ pub struct Seen {
     /// What is odd about the file.
     pub warnings: Vec<Warning>,
 }
+
+impl Seen {
+    /// Returns how many pixels the photo has.
+    #[must_use]
+    pub fn pixels(&self) -> u64 {
+        u64::from(self.about.width) * u64::from(self.about.height)
+    }
+}

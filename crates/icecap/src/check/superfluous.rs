@@ -112,8 +112,7 @@ impl Checkup {
             Part::Val => 1,
             Part::Train => 2,
         };
-        let size = |seen: &Seen| u64::from(seen.about.width) * u64::from(seen.about.height);
-        let pixels = self.photos[photo].as_ref().map_or(0, size);
+        let pixels = self.photos[photo].as_ref().map_or(0, Seen::pixels);
         let path = &self.survey.photos[photo].1.path;
         (part, std::cmp::Reverse(pixels), path.as_os_str().len(), photo)
     }

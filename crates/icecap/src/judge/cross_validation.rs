@@ -10,7 +10,7 @@ use crate::learn::compute::Compute;
 use crate::learn::course::Listener;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::fit::{Photos, fit};
-use crate::learn::folds::each;
+use crate::learn::folds::{each, parted};
 use crate::learn::options::TrainOptions;
 use crate::model::head::Head;
 
@@ -103,11 +103,8 @@ pub(crate) fn judge(
 ) -> Result<CrossValidation, Error> {
     let isa = compute.isa;
     let judged = each(compute, folds.count, |fold| {
-        let of = |held: bool| {
-            (0..set.len()).filter(|&row| (folds.fold_of[row] == fold) == held).collect::<Vec<_>>()
-        };
-        let held = set.plain_of(of(true));
-        let (train, tried) = (set.rows(&of(false))?, set.rows(&held)?);
+        let (held, others) = parted(set, folds.fold_of, fold);
+        let (train, tried) = (set.rows(&others)?, set.rows(&held)?);
         let alone = Compute { threads: &Threads::serial(), ..compute };
         let settled = settle(alone, &train, classes, options)?;
         if compute.is_stopped() {

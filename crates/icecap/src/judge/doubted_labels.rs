@@ -8,7 +8,10 @@
 //! Northcutt, Jiang, Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 70, 2021: the thresholds.
 //! The floor of 0.8 is ours; without it a weak net doubts a fifth of all labels.
 
+use icecap_autograd::Loss;
+
 use crate::judge::metrics::probabilities;
+use crate::judge::temperature::tempered;
 
 /// The least probability of another class for which a label is doubted.
 const POSSIBLE: f32 = 0.8;
@@ -52,11 +55,8 @@ pub fn doubted_labels(
     classes: usize,
     temperature: f32,
 ) -> Vec<DoubtedLabel> {
-    let width = if classes == 2 { 1 } else { classes };
-    let said: Vec<Vec<f32>> = logits
-        .chunks_exact(width)
-        .map(|logits| probabilities(&logits.iter().map(|logit| logit / temperature).collect::<Vec<_>>()))
-        .collect();
+    let width = Loss::for_classes(classes).logits(classes);
+    let said: Vec<Vec<f32>> = tempered(logits, temperature).chunks_exact(width).map(probabilities).collect();
     let given = |row: usize| labels[row] as usize;
     let (mut sums, mut counts) = (vec![0.0f64; classes], vec![0usize; classes]);
     for (&row, said) in rows.iter().zip(&said) {

@@ -6,7 +6,7 @@ use icecap_weights::{MAX_CENTERS, StoredCenter, StoredNovelty};
 use crate::error::Error;
 use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::folds::{each, enough, usable_folds};
+use crate::learn::folds::{each, enough, parted, usable_folds};
 use crate::model::novelty::{distance, length};
 
 /// Folds by which it is seen how far photos lie from others of their classes.
@@ -116,13 +116,12 @@ pub(crate) fn novelty(
         if compute.is_stopped() {
             return Err(Error::Stopped);
         }
-        let of =
-            |held: bool| (0..set.len()).filter(|&row| (fold_of[row] == fold) == held).collect::<Vec<_>>();
-        let others = Directions::of(set, &of(false), classes);
+        let (held, others) = parted(set, &fold_of, fold);
+        let others = Directions::of(set, &others, classes);
         let far = |row: usize| {
             distance(&set.features().data()[row * width..][..width], &others.weights, &others.centers)
         };
-        Ok(of(true).into_iter().map(far).collect::<Vec<f64>>())
+        Ok(held.into_iter().map(far).collect::<Vec<f64>>())
     })?;
     let mut distances: Vec<f64> = judged.into_iter().flatten().collect();
     distances.sort_by(f64::total_cmp);

@@ -16,7 +16,7 @@ use crate::judge::metrics::Metrics;
 use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::fit::held_metrics;
-use crate::learn::folds::{Spread, each, enough, usable_folds};
+use crate::learn::folds::{Spread, each, enough, parted, usable_folds};
 use crate::learn::options::TrainOptions;
 use crate::learn::steps::{Rate, Steps};
 use crate::model::head::Head;
@@ -85,9 +85,8 @@ pub(crate) fn choose_course(
     let folds = enough(train.photos(classes).iter().sum(), all).max(2);
     let curves = each(compute, open.rates.len() * folds, |task| {
         let (rate, fold) = (open.rates[task / folds], task % folds);
-        let (held, others): (Vec<usize>, Vec<usize>) =
-            (0..train.len()).partition(|&row| fold_of[row] == fold);
-        let (others, held) = (train.rows(&others)?, train.rows(&train.plain_of(held))?);
+        let (held, others) = parted(train, &fold_of, fold);
+        let (others, held) = (train.rows(&others)?, train.rows(&held)?);
         let options = options.clone().with_steps(|steps| steps.rate = Rate::Fixed(rate));
         let mut head = Head::for_training(train.features().shape().dims()[1], classes, &options)?;
         match held_metrics(&mut head, compute, &others, &held, &options) {

@@ -27,6 +27,13 @@ pub(crate) fn enough(photos: usize, k: usize) -> usize {
     ENOUGH.div_ceil((photos / k).max(1)).min(k)
 }
 
+/// The rows of `set` in a fold and in the others: what is held back, photos as they are, and what is learned from, views
+/// among them.
+pub(crate) fn parted(set: &FeatureSet, fold_of: &[usize], fold: usize) -> (Vec<usize>, Vec<usize>) {
+    let (held, others): (Vec<usize>, Vec<usize>) = (0..set.len()).partition(|&row| fold_of[row] == fold);
+    (set.plain_of(held), others)
+}
+
 /// What heads said of photos that they had not seen.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Unseen {

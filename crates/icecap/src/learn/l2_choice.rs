@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::judge::temperature::{temperature, tempered};
 use crate::learn::compute::Compute;
 use crate::learn::feature_set::FeatureSet;
-use crate::learn::folds::{Spread, Unseen, each, enough, usable_folds};
+use crate::learn::folds::{Spread, Unseen, each, enough, parted, usable_folds};
 use crate::learn::options::TrainOptions;
 use crate::model::head::Head;
 
@@ -92,7 +92,7 @@ pub(crate) fn choose(
     let losses: Vec<(f32, f64, f64)> = losses.map(|(&l2, (&mean, &error))| (l2, mean, error)).collect();
     // The grid goes from the largest down, so the first that is good enough is the one.
     let index = (0..losses.len()).find(|&index| spread.is_as_good(index)).unwrap_or(spread.best);
-    let rows = (0..folds).flat_map(|fold| search.held(fold)).collect();
+    let rows = (0..folds).flat_map(|fold| parted(train, &fold_of, fold).0).collect();
     let unseen = Unseen { rows, logits: said.swap_remove(index), folds };
     Ok((L2Choice { l2: losses[index].0, folds, losses }, Some(unseen)))
 }
@@ -129,18 +129,13 @@ impl Search<'_> {
         Ok([Tensor::zeros(Shape::new(&[width, logits])?), Tensor::zeros(Shape::new(&[logits])?)])
     }
 
-    /// The photos of a fold, as they are.
-    fn held(&self, fold: usize) -> Vec<usize> {
-        self.train.plain_of((0..self.train.len()).filter(|&row| self.fold_of[row] == fold))
-    }
-
     /// Fits a layer to the other folds, from `start`.
     fn fit(&self, compute: Compute<'_>, fold: usize, start: &[Tensor; 2], l2: f32) -> Result<Fitted, Error> {
         if compute.is_stopped() {
             return Err(Error::Stopped);
         }
-        let others: Vec<usize> = (0..self.train.len()).filter(|&row| self.fold_of[row] != fold).collect();
-        let (train, held) = (self.train.rows(&others)?, self.train.rows(&self.held(fold))?);
+        let (held, others) = parted(self.train, self.fold_of, fold);
+        let (train, held) = (self.train.rows(&others)?, self.train.rows(&held)?);
         let (classes, smoothing) = (self.classes, self.options.label_smoothing);
         let weights = self.options.class_weight.of(&train.counts(classes));
         let targets = Targets { class_weights: weights.as_deref(), smoothing };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use icecap::advanced::data::{Exclusions, csv_record};
 use icecap::advanced::foundation::atomic_file::replace_file;
-use icecap::check::{Checkup, Superfluous, Why};
+use icecap::check::{Checkup, Seen, Superfluous, Why};
 
 use super::names::Names;
 use super::options::Options;
@@ -76,9 +76,6 @@ fn row(checkup: &Checkup, names: &Names, leave: &Superfluous) -> [String; 3] {
 
 /// Whether one photo has more pixels than another.
 fn larger(checkup: &Checkup, one: usize, other: usize) -> bool {
-    let pixels = |photo: usize| {
-        let seen = checkup.photos[photo].as_ref();
-        seen.map_or(0, |seen| u64::from(seen.about.width) * u64::from(seen.about.height))
-    };
+    let pixels = |photo: usize| checkup.photos[photo].as_ref().map_or(0, Seen::pixels);
     pixels(one) > pixels(other)
 }

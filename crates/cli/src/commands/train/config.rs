@@ -15,6 +15,7 @@ use toml::{Table, Value};
 use super::axis::Axis;
 use super::options::Options;
 use super::resume;
+use crate::options::training::STEPS;
 use crate::run::arguments::MOST_BYTES;
 use crate::run::files::ARGUMENTS;
 use crate::run::text_file::toml_file;
@@ -25,9 +26,6 @@ use crate::terminal::wording::plain_path;
 const TOLD: [&str; 5] = ["version", "command", "params_sha256", "isa", "out"];
 /// Keys whose options have another name.
 const RENAMED: [(&str, &str); 1] = [("class_order", "classes")];
-/// Options of steps, which a solver in one go takes none of.
-pub(super) const STEPS: [&str; 8] =
-    ["epochs", "lr", "warmup", "batch", "dropout", "hidden", "schedule", "early_stop"];
 
 /// Returns `options` with what they leave open taken from the file that `--config` names, or `options` themselves.
 pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::judge::Wish;
+use icecap::{Backbone, TrainOptions, Trainer};
 
 use super::augment::AugmentOptions;
 use super::axis::Axis;
@@ -12,6 +13,8 @@ use crate::options::input::{BackboneOptions, InputOptions};
 use crate::options::overwrite::OverwriteOption;
 use crate::options::training::TrainingOptions;
 use crate::run::begun::Begun;
+use crate::terminal::failure::Failure;
+use crate::terminal::table::narrate;
 
 #[derive(Args, Clone)]
 pub(crate) struct Options {
@@ -105,6 +108,20 @@ impl Options {
     /// Returns the share of each class that is held back for validation.
     pub(super) fn held_back(&self) -> f64 {
         self.val_split.unwrap_or(0.2)
+    }
+
+    /// Returns a trainer with all options but those about the photos' features.
+    pub(super) fn trainer(&self, training: TrainOptions, backbone: &Backbone) -> Result<Trainer, Failure> {
+        Ok(Trainer::new(backbone)?
+            .options(training)
+            .folds(self.folds.map(|folds| folds as usize))
+            .views(self.augment.views(self.training.seed)?)
+            .strict(self.strict))
+    }
+
+    /// Tells people what happens; programs that asked for JSON hear of the end alone.
+    pub(super) fn say(&self, text: &str) -> Result<(), Failure> {
+        if self.json { Ok(()) } else { narrate(text) }
     }
 
     /// Returns what is trained on.

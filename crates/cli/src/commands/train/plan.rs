@@ -10,11 +10,10 @@ use icecap::TrainOptions;
 
 use super::augment::AugmentOptions;
 use super::axis::{Axis, word};
-use super::config::STEPS;
 use super::options::Options;
 use super::resume;
 use crate::options::input::InputOptions;
-use crate::options::training::TrainingOptions;
+use crate::options::training::{STEPS, TrainingOptions};
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::wording::plain;
 

@@ -30,7 +30,7 @@ use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::{Busy, Progress};
 use crate::terminal::stderr::note;
-use crate::terminal::table::{narrate, table};
+use crate::terminal::table::table;
 use crate::terminal::wording::{counted, plain, plain_path, program, typed_path};
 
 /// Why validation can look better than the running numbers, which makes everybody wonder once.
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn say(&self, text: &str) -> Result<(), Failure> {
-        if self.options.json { Ok(()) } else { narrate(text) }
+        self.options.say(text)
     }
 
     /// What is trained on, and what with.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use icecap::advanced::data::{Cache, Groups};
 use icecap::learn::{Gain, Judged, choose};
 use icecap::model::Preprocessing;
-use icecap::{Backbone, Dataset, Error, Event, TrainOptions, Trainer};
+use icecap::{Backbone, Dataset, Error, Event, TrainOptions};
 
 use super::epoch_table::figure;
 use super::options::Options;
@@ -24,7 +24,7 @@ use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::Progress;
 use crate::terminal::stderr::note;
-use crate::terminal::table::{narrate, table};
+use crate::terminal::table::table;
 use crate::terminal::wording::counted;
 
 /// What a training is on, and what the combinations are tried on.
@@ -51,7 +51,7 @@ impl Plan {
     pub(super) fn sweep(&self, ground: &Ground<'_>) -> Result<Swept, Failure> {
         let started = Instant::now();
         let options = ground.options;
-        ground.say(&format!(
+        ground.options.say(&format!(
             "trying      {} of {}, by folds of the training photos\n",
             counted(self.combinations.len(), "combination"),
             self.names.join(", ")
@@ -67,7 +67,7 @@ impl Plan {
         }
         let judged: Vec<Judged> = judged.into_iter().flatten().collect();
         let taken = choose(&judged);
-        ground.say(&self.text(&judged, taken))?;
+        ground.options.say(&self.text(&judged, taken))?;
         Ok(Swept {
             options: self.combinations[taken].over(options),
             tried: self.tried(&judged, taken),
@@ -179,21 +179,14 @@ fn best_other(judged: &[Judged]) -> Option<(usize, Gain)> {
 }
 
 impl Ground<'_> {
-    fn say(&self, text: &str) -> Result<(), Failure> {
-        if self.options.json { Ok(()) } else { narrate(text) }
-    }
-
     /// Judges heads on photos that are read as `combination` says.
     fn judged(&self, combination: &Combination, heads: &[TrainOptions]) -> Result<Vec<Judged>, Failure> {
         let options = combination.over(self.options);
         let preprocessing = options.input.over(Preprocessing::for_training(self.opened)?);
         let backbone =
             quantize::quantized(&options, self.opened, self.dataset, preprocessing, self.unfinished)?;
-        let trainer = Trainer::new(&backbone)?
-            .options(combination.head.clone())
-            .folds(options.folds.map(|folds| folds as usize))
-            .views(options.augment.views(options.training.seed)?)
-            .strict(options.strict)
+        let trainer = options
+            .trainer(combination.head.clone(), &backbone)?
             .preprocessing(preprocessing)
             .cache(self.cache.cloned())
             .groups(self.groups.cloned());
@@ -210,7 +203,7 @@ impl Ground<'_> {
                     if options.strict {
                         skipped::photos(&photos.skipped);
                     }
-                    let outcome = self.say(&format!(
+                    let outcome = self.options.say(&format!(
                         "features    of {} for {preprocessing} in {seconds:.2} s, {} of them from the cache\n",
                         counted(photos.read, "training photo"),
                         photos.cached
