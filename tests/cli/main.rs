@@ -32,6 +32,7 @@ mod network;
 mod opens;
 mod operating;
 mod overwrite;
+mod page;
 mod people;
 mod predict;
 mod report;

@@ -85,6 +85,15 @@ fn demo_learns_its_sample_set_and_leaves_a_model_that_predicts() {
         .unwrap_or_else(|| panic!("no accuracy in:\n{output}"));
     assert!(accuracy > 0.9, "{output}");
     assert!(output.contains("predict run/model.safetensors run/photos/"), "{output}");
+    assert!(output.contains("report      run/report.html, opens in any browser"), "{output}");
+    let page = place.text("run/report.html");
+    for shown in
+        ["id=\"curves\"", "id=\"confusion\"", "data:image/jpeg", "<span>icecap</span> <span>demo</span>"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+    place.icecap(&["report", "run", "-o", "again.html"]).succeeds();
+    assert_eq!(place.text("again.html"), page);
 
     let classifier = Classifier::open(place.path("run/model.safetensors")).unwrap();
     assert!(classifier.classes().len() >= 4);

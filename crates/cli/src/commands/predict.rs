@@ -26,7 +26,7 @@ use crate::terminal::interrupt;
 use crate::terminal::lines::Lines;
 use crate::terminal::progress::Progress;
 use crate::terminal::stderr::note;
-use crate::terminal::wording::{counted, plain_path};
+use crate::terminal::wording::{counted, plain_path, some_of};
 
 use heatmaps::{Drawn, HeatmapOptions};
 use photos::{Photo, Photos};
@@ -130,9 +130,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     cache_folder::tell(cache.as_ref());
     if tally.learned > 0 {
         note(&format!(
-            "note: the model has learned from {} of these {}, by the split.csv beside it; it does better on them than on others",
-            tally.learned,
-            counted(tally.photos, "photo")
+            "note: the model has learned from {}, by the split.csv beside it; it does better on what it has learned from",
+            some_of(tally.learned, tally.photos, "photo")
         ));
     }
     tell_rejected(options, &classifier, &tally);

@@ -8,10 +8,10 @@ mod copies;
 mod epoch_table;
 mod heard;
 mod leads;
-mod metrics;
+pub(super) mod metrics;
 mod options;
 mod plan;
-mod predictions;
+pub(super) mod predictions;
 mod quantize;
 mod report;
 mod resume;
@@ -37,12 +37,13 @@ use crate::run::arguments::Arguments;
 use crate::run::files::{ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
 use crate::run::folder::RunFolder;
 use crate::run::metrics::Seconds;
+use crate::run::photo_names::PhotoNames;
 use crate::run::{history, labels, left_out};
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
-use crate::terminal::wording::plain_path;
+use crate::terminal::wording::{agreeing, counted, plain_path};
 
 use arguments::arguments;
 use metrics::metrics;
@@ -70,7 +71,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let since = since.map(|since| since.open(&opened)).transpose()?;
     let folder = run_folder(options)?;
     let cache = if options.no_cache { None } else { cache_folder::open() };
-
     let unfinished = Unfinished::begin(&folder, options, &dataset, &opened)?;
     skipped::passed_over(&inventory);
     let (cached, grouped) = (cache.as_ref(), groups.as_ref());
@@ -96,14 +96,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
-    let arguments = arguments(options, &backbone, &preprocessing, &folder, &trained);
-    save(options, &folder, &dataset, &trained, &arguments)?;
+    let names = PhotoNames::of(&dataset, &options.roots());
+    let saved = Saved { options, dataset: &dataset, trained: &trained, names: &names };
+    save(&saved, &folder, &arguments(options, &backbone, &preprocessing, &folder, &trained))?;
     seconds.save = since_start(saving);
     seconds.total = since_start(started);
     let inherited = quantize::inherited(options, &opened);
-    let metrics = metrics(&dataset, &trained, &folder.file(MODEL), seconds, since);
-    let metrics =
-        metrics.with_net_of(inherited.as_deref()).with_tried(swept.as_ref().map(|swept| &swept.tried));
+    let tried = swept.as_ref().map(|swept| &swept.tried);
+    let metrics = metrics(&dataset, &trained, &names, seconds, since).with_tried(tried);
+    let metrics = metrics.with_model(&folder.file(MODEL)).with_net_of(inherited.as_deref());
     folder.write(METRICS, &metrics.file()?)?;
     let run = write_page(options, &folder, &trained)?;
     unfinished.end();
@@ -245,8 +246,9 @@ fn groups(inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Grou
     match groups.shared(&inventory.train, val) {
         0 => {}
         shared => note(&format!(
-            "warning: {} photos in training and in validation, which then looks better than it is",
-            if shared == 1 { "1 group has".to_owned() } else { format!("{shared} groups have") }
+            "warning: {} {} photos in training and in validation, which then looks better than it is",
+            counted(shared, "group"),
+            agreeing(shared, "has", "have")
         )),
     }
     Ok(Some(groups))
@@ -264,28 +266,32 @@ fn check_photos(inventory: &Inventory, dataset: &Dataset, strict: bool) -> Resul
     }
 }
 
+/// What a run leaves.
+struct Saved<'a> {
+    options: &'a Options,
+    dataset: &'a Dataset,
+    trained: &'a Trained,
+    names: &'a PhotoNames,
+}
+
 /// Writes all files of the run but the metrics, which tell how long that took. At once, since each waits for the disk.
-fn save(
-    options: &Options,
-    folder: &RunFolder,
-    dataset: &Dataset,
-    trained: &Trained,
-    arguments: &Arguments,
-) -> Result<(), Failure> {
+fn save(saved: &Saved<'_>, folder: &RunFolder, arguments: &Arguments) -> Result<(), Failure> {
+    let &Saved { options, dataset, trained, names } = saved;
     let backbone = if options.head_only { SaveBackbone::Pinned } else { SaveBackbone::Embedded };
     let skipped_photos = &trained.photos.skipped;
     let model = || Ok(trained.classifier.save(folder.file(MODEL), backbone)?);
     let split = || Ok(dataset.write_split(&folder.file(SPLIT))?);
     let history = || folder.write(HISTORY, &history::csv(&metrics::history(&trained.history)));
     let arguments = || folder.write(ARGUMENTS, &arguments.toml()?);
-    let predictions = || folder.write(PREDICTIONS, &predictions::csv(trained)?);
+    let predictions = || folder.write(PREDICTIONS, &predictions::csv(trained, names)?);
     let skipped = || match skipped_photos.is_empty() {
         true => folder.remove(SKIPPED),
-        false => folder.write(SKIPPED, &left_out::csv(skipped_photos)),
+        false => folder.write(SKIPPED, &left_out::csv(skipped_photos, names)),
     };
     let labels = || match &trained.doubted {
         Some(doubted) => {
-            folder.write(LABELS, &labels::csv(&trained.train_set, doubted, trained.classifier.classes()))
+            let classes = trained.classifier.classes();
+            folder.write(LABELS, &labels::csv(&trained.train_set, doubted, classes, names))
         }
         None => folder.remove(LABELS),
     };
@@ -323,9 +329,8 @@ fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Resul
     };
     let mut heat = Heat::of(Some(&trained.classifier));
     let backbone = trained.classifier.backbone();
-    let page = page::html(shown, backbone.threads(), backbone.isa(), &mut |seen| {
-        heat.jpeg(&seen.path, seen.predicted)
-    })?;
+    let page =
+        page::html(shown, backbone.threads(), backbone.isa(), &mut |photo, class| heat.jpeg(photo, class))?;
     folder.write(REPORT, &page)?;
     Ok(run)
 }

@@ -4,15 +4,16 @@ use icecap::advanced::data::Part;
 
 use super::escape::{escape, name, short};
 use super::figure::percent;
+use super::photo_files::plain_name;
 use super::svg::{Scale, drawing, unit};
 use crate::run::Run;
 use crate::run::predictions::Seen;
 use crate::terminal::wording::{counted, grouped};
 
 /// The most photos on the map; of more, evenly spaced ones.
-const MARKS: usize = 3000;
+const MARKS: usize = 2000;
 /// The most letters of a path.
-const LETTERS: usize = 160;
+const LETTERS: usize = 80;
 /// Colors in `style.css`.
 const COLORS: usize = 8;
 /// Shapes: classes beyond the colors take the next one.
@@ -91,7 +92,7 @@ fn marks(run: &Run, shown: &[&Seen]) -> String {
             seen.class,
             seen.class % COLORS,
             shape(seen.class, x, y),
-            short(&seen.path.to_string_lossy(), LETTERS),
+            short(&plain_name(run, &seen.path), LETTERS),
             seen.part.name(),
             escape(&run.classes[seen.predicted]),
             percent(f64::from(seen.probability)),

@@ -1,11 +1,14 @@
 //! A run's command line as it was typed, and the same with other options.
 
-use crate::terminal::wording::typed;
+use crate::terminal::wording::{portable, typed};
 
 /// Options that name what the run was written to or begun from; another run has its own.
 const OF_THE_RUN: [&str; 5] = ["--out", "-o", "--output", "--resume", FLAG];
 /// The one of the options that are taken out that has no value.
 const FLAG: &str = "--force";
+
+/// The option whose value is a pattern of paths.
+const PATTERN: &str = "--group";
 
 /// Words of a command line, each as one types it in a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,20 @@ impl CommandLine {
         self
     }
 
+    /// The command as somebody on another machine may read it: of a path from the root on, only its last part.
+    pub(crate) fn portable(mut self) -> Self {
+        let mut pattern = false;
+        for word in &mut self.0 {
+            // What begins with a slash there is a pattern.
+            let is_pattern =
+                std::mem::replace(&mut pattern, word == PATTERN) || word.starts_with(&format!("{PATTERN}="));
+            if !is_pattern {
+                *word = portable_word(word);
+            }
+        }
+        self
+    }
+
     fn place(&self, option: &str) -> Option<usize> {
         let is = |word: &String| {
             word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
@@ -78,6 +95,23 @@ impl CommandLine {
                 self.0.remove(place);
             }
         }
+    }
+}
+
+/// Returns a word, or the value behind an option's `=`, without the folders of this machine.
+fn portable_word(word: &str) -> String {
+    let (option, value) = match word.split_once('=').filter(|(option, _)| option.starts_with("--")) {
+        Some((option, value)) => (format!("{option}="), value),
+        // A word in quotes has them around the option, too.
+        None => (String::new(), word),
+    };
+    let plain = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    let plain = plain.map_or(value.to_owned(), |inner| inner.replace(r"'\''", "'"));
+    match (option.is_empty(), plain.split_once('=')) {
+        (true, Some((option, path))) if option.starts_with("--") => {
+            typed(&format!("{option}={}", portable(path))).into_owned()
+        }
+        _ => option + &typed(portable(&plain)),
     }
 }
 
@@ -116,6 +150,18 @@ mod tests {
         assert_eq!(
             quoted.with("--early-stop", None).to_string(),
             r"icecap train 'it'\''s here' --early-stop"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_for_others_names_no_folder_of_this_machine() {
+        let line = "icecap train '/home/me/my photos' --weights=/home/me/w.h5 '--val=/home/me/it'\\''s here' --exclude \
+                    ../home.txt --group '/(nest)/' --out /home/me/run --lr 0.1";
+        assert_eq!(
+            CommandLine::of(line).portable().to_string(),
+            "icecap train 'my photos' --weights=w.h5 '--val=it'\\''s here' --exclude ../home.txt --group '/(nest)/' --out run \
+             --lr 0.1"
         );
     }
 }

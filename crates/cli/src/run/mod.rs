@@ -2,7 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod begun;
-mod command_line;
+pub(crate) mod command_line;
 pub(crate) mod confusion;
 pub(crate) mod coverage;
 pub(crate) mod figure;
@@ -17,6 +17,7 @@ pub(crate) mod left_out;
 pub(crate) mod metrics;
 pub(crate) mod novelty;
 pub(crate) mod operating_point;
+pub(crate) mod photo_names;
 pub(crate) mod predictions;
 pub(crate) mod since;
 mod spare;

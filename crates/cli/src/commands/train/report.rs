@@ -101,9 +101,9 @@ impl<'a> Report<'a> {
         let width = record.width.map_or("of its own".to_owned(), |width| format!("{width:?}"));
         let photos = self.dataset.samples().count();
         self.say(&format!(
-            "photos      {photos} of {} classes in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
+            "photos      {photos} of {} in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
              input       {preprocessing}\nruns on     {}, {}{}\n",
-            self.dataset.classes.len(),
+            counted(self.dataset.classes.len(), "class"),
             plain_path(self.options.folder()),
             self.classes(&HashSet::new()),
             self.validation(inventory),
