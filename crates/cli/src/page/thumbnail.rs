@@ -18,7 +18,7 @@ use crate::terminal::interrupt;
 
 /// The most bytes of pictures in a page: with the marks of a full map, every chart and the tables of a hundred classes a page
 /// stays below three megabytes.
-const BUDGET: usize = 1_900_000;
+const BUDGET: usize = 1_500_000;
 /// Pixels of the longer side.
 pub(super) const SIDE: u32 = 160;
 /// JPEG quality: at this size more is not seen.

@@ -38,6 +38,8 @@ const EPOCHS: usize = 5;
 const TUNABLE: u64 = 50;
 /// Photos of the largest class to those of the smallest from which on the small one may be overlooked.
 const UNEVEN: u64 = 10;
+/// Folds to judge by, where each class has a photo for each.
+const FOLDS: u64 = 5;
 /// Fewer validation photos than this leave an accuracy uncertain.
 pub(crate) const FEW: usize = 100;
 
@@ -249,13 +251,16 @@ fn uneven(known: &Known<'_>) -> Option<Lead> {
 fn few(known: &Known<'_>) -> Option<Lead> {
     let photos = known.confusion.as_ref()?.photos();
     let free = known.run.metrics.folds.is_none() && known.run.metrics.tuned.is_none();
-    (photos < FEW && free && !known.line.has("--val-split") && !known.line.has("--since")).then(|| {
+    // Each fold needs a photo of each class.
+    let folds = known.run.metrics.classes.iter().map(|class| class.train).min()?.min(FOLDS);
+    let open = free && !known.line.has("--val-split") && !known.line.has("--since");
+    (photos < FEW && open && folds > 1).then(|| {
         let text = format!(
             "Judge by folds, which try every training photo: {} to judge by {} the accuracy uncertain.",
             counted(photos, "photo"),
             agreeing(photos, "leaves", "leave")
         );
-        known.lead(text, "--folds", "5")
+        known.lead(text, "--folds", &folds.to_string())
     })
 }
 
@@ -331,6 +336,18 @@ mod tests {
         assert_eq!(run_of(IMAGENET_160, 58), [larger]);
         assert_eq!(run_of(IMAGENET_160, 60), [""; 0]);
         assert_eq!(run_of(&IMAGENET_160.replace("160", "224"), 58), [""; 0]);
+    }
+
+    #[test]
+    fn folds_are_no_more_than_the_photos_of_the_smallest_class() {
+        for (photos, folds) in [(1, None), (2, Some("2")), (4, Some("4")), (5, Some("5")), (60, Some("5"))] {
+            let mut run = run(IMAGENET_160, [[9, 1], [9, 1]], &[]);
+            run.metrics.classes[1].train = photos;
+            let told = commands(&run)
+                .into_iter()
+                .find_map(|command| Some(command.split_once("--folds ")?.1.to_owned()));
+            assert_eq!(told.as_deref(), folds, "{photos} photos");
+        }
     }
 
     #[test]
