@@ -14,11 +14,11 @@ use crate::terminal::wording::{counted, grouped};
 
 /// The most samples of a class, and the classes that have some.
 const SAMPLES: usize = 8;
-const SAMPLED: usize = 48;
+const SAMPLED: usize = 40;
 /// More classes than this stand in a box that scrolls.
 const TALL: usize = 12;
 /// The most samples in all.
-const SAMPLES_IN_ALL: usize = 160;
+const SAMPLES_IN_ALL: usize = 120;
 
 /// Returns the training photos that stand for each class: evenly spaced ones.
 pub(super) fn samples(run: &Run) -> Vec<Vec<&Seen>> {

@@ -43,6 +43,11 @@ impl Thumbnails {
         threads: &Threads,
     ) -> Result<Self, Failure> {
         let mut known = HashSet::new();
+        // One that is shown in two places stands in the page twice.
+        let mut times: HashMap<PathBuf, usize> = HashMap::new();
+        for seen in photos {
+            *times.entry(files.file(seen).to_owned()).or_default() += 1;
+        }
         let paths = photos.iter().map(|seen| files.file(seen).to_owned());
         let once: Vec<PathBuf> = paths.filter(|photo| known.insert(photo.clone())).collect();
         let mut loaders: Vec<Loader> = (0..threads.count()).map(|_| loader()).collect();
@@ -53,7 +58,7 @@ impl Thumbnails {
         interrupt::check()?;
         let mut thumbnails = Self { files, pictures: HashMap::new(), left: BUDGET };
         for (photo, picture) in once.into_iter().zip(made) {
-            if let Some(address) = picture.and_then(|jpeg| thumbnails.admit(&jpeg)) {
+            if let Some(address) = picture.and_then(|jpeg| thumbnails.admitted(&jpeg, times[&photo])) {
                 thumbnails.pictures.insert(photo, address);
             }
         }
@@ -72,7 +77,12 @@ impl Thumbnails {
 
     /// Returns the address of a JPEG's bytes; `None` if the page has no room for it.
     pub(super) fn admit(&mut self, jpeg: &[u8]) -> Option<String> {
-        let size = jpeg.len().div_ceil(3) * 4;
+        self.admitted(jpeg, 1)
+    }
+
+    /// The same for one that is shown so many times.
+    fn admitted(&mut self, jpeg: &[u8], times: usize) -> Option<String> {
+        let size = jpeg.len().div_ceil(3) * 4 * times;
         self.left = self.left.checked_sub(size)?;
         Some(format!("data:image/jpeg;base64,{}", base64(jpeg)))
     }
@@ -148,5 +158,7 @@ mod tests {
         let mut thumbnails = Thumbnails { files: PhotoFiles::default(), pictures: HashMap::new(), left: 16 };
         assert!(thumbnails.admit(&[0; 12]).is_some());
         assert!(thumbnails.admit(&[0]).is_none());
+        let mut thumbnails = Thumbnails { left: 16, ..thumbnails };
+        assert!(thumbnails.admitted(&[0; 9], 2).is_none() && thumbnails.admitted(&[0; 6], 2).is_some());
     }
 }

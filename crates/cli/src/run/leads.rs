@@ -381,7 +381,7 @@ mod tests {
             for counts in [[[58, 2], [0, 1]], [[58, 2], [1, 1]], [[40, 20], [0, 9]]] {
                 let run = Run { metrics: run.metrics.clone(), ..self::run(IMAGENET_160, counts, &[]) };
                 for lead in leads(&run) {
-                    let sentence = lead.text.starts_with(char::is_uppercase) && lead.text.ends_with('.');
+                    let sentence = !lead.text.starts_with(char::is_lowercase) && lead.text.ends_with('.');
                     assert!(sentence && !lead.text.contains(" 1 photos"), "{}", lead.text);
                 }
             }
