@@ -103,7 +103,7 @@ fn write_page(
     options: &Options,
     started: Instant,
 ) -> Result<PathBuf, Failure> {
-    let names = PhotoNames::of(dataset, &[&folder.photos()]);
+    let names = PhotoNames::of(dataset, &[folder.photos()]);
     let seconds = Seconds {
         features: Some(trained.features_time.as_secs_f64()),
         head: Some(trained.head_time.as_secs_f64()),

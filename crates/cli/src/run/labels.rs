@@ -107,7 +107,7 @@ mod tests {
         let features = FeatureSet::new(Tensor::zeros(Shape::of([2, 1])), vec![0, 1]).unwrap();
         let mut dataset = Dataset::default();
         dataset.train = vec![sample("p/x", 0), sample("p/y\n,\"z", 1)];
-        let names = PhotoNames::of(&dataset, &[Path::new("p")]);
+        let names = PhotoNames::of(&dataset, &["p".into()]);
         let set = PhotoSet { samples: dataset.train, features };
         let doubted = DoubtedLabel {
             row: 1,

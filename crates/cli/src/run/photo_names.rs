@@ -27,7 +27,7 @@ const PARTS: [Part; 3] = [Part::Train, Part::Val, Part::Test];
 
 impl PhotoNames {
     /// The names of the photos of `dataset`, whose folders are `roots`.
-    pub(crate) fn of(dataset: &Dataset, roots: &[&Path]) -> Self {
+    pub(crate) fn of(dataset: &Dataset, roots: &[PathBuf]) -> Self {
         Self([&dataset.train, &dataset.val, &dataset.test].map(|photos| Rule::of(photos, roots)))
     }
 
@@ -45,11 +45,11 @@ impl PhotoNames {
 }
 
 impl Rule {
-    fn of(photos: &[Sample], roots: &[&Path]) -> Self {
-        let holds = |root: &&&Path| photos.iter().all(|photo| photo.path.strip_prefix(root).is_ok());
+    fn of(photos: &[Sample], roots: &[PathBuf]) -> Self {
+        let holds = |root: &&PathBuf| photos.iter().all(|photo| photo.path.strip_prefix(root).is_ok());
         // The last folder is that of the validation photos, which may lie below the first.
         match roots.iter().rev().find(holds) {
-            Some(root) => Self::Below(root.to_path_buf()),
+            Some(root) => Self::Below(root.clone()),
             None => Self::Last(distinct(photos)),
         }
     }
@@ -130,7 +130,7 @@ mod tests {
         ) {
             let names = PhotoNames::of(
                 &dataset(&train, &val),
-                &[Path::new("/home/me/photos"), Path::new("/home/me/photos/val")],
+                &["/home/me/photos".into(), "/home/me/photos/val".into()],
             );
             let told = |part: Part, paths: &[String]| {
                 paths.iter().map(|path| (part, PathBuf::from(names.name(part, Path::new(path))))).collect::<Vec<_>>()
@@ -156,7 +156,7 @@ mod tests {
         let list = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>();
         let train = list(&["/data/photos/ants/1.jpg", "/data/photos/bees/1.jpg"]);
         let val = list(&["/mnt/x/ants/1.jpg", "/data/y/ants/2.jpg"]);
-        let names = PhotoNames::of(&dataset(&train, &val), &[Path::new("/data/photos")]);
+        let names = PhotoNames::of(&dataset(&train, &val), &["/data/photos".into()]);
         assert_eq!(names.name(Part::Train, Path::new(&train[1])), "bees/1.jpg");
         assert_eq!(names.name(Part::Val, Path::new(&val[0])), "1.jpg");
         assert_eq!(names.below(Path::new(&train[0])).as_deref(), Some("ants/1.jpg"));

@@ -125,9 +125,9 @@ impl Options {
     }
 
     /// Returns the folders of the photos.
-    pub(super) fn roots(&self) -> Vec<&Path> {
+    pub(super) fn roots(&self) -> Vec<PathBuf> {
         let mut roots = roots(self.folder(), self.val.as_deref());
-        roots.extend(self.dataset.listed.root.as_deref());
+        roots.extend(self.dataset.listed.root.clone());
         roots
     }
 
