@@ -39,6 +39,7 @@ mod report;
 mod resume;
 mod similar;
 mod since;
+mod split;
 mod sweep;
 mod tools;
 mod train;

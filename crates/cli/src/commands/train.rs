@@ -3,6 +3,7 @@
 mod arguments;
 mod augment;
 mod axis;
+mod class_table;
 mod config;
 mod copies;
 mod epoch_table;
@@ -26,7 +27,7 @@ mod verdict;
 use std::time::Instant;
 
 use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
-use icecap::learn::Sought;
+use icecap::learn::{Sought, SplitRule};
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, Trained, Trainer};
 
@@ -61,17 +62,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let options = first.as_ref().unwrap_or(options);
     options.training.options()?;
     tuning::check(options)?;
-    let Photos { inventory, groups, dataset, since, sought } = photos(options)?;
+    let Photos { inventory, groups, dataset, since, sought, opened } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
     let opening = Instant::now();
-    let opened = quantize::open(options)?;
+    let opened = opened.map_or_else(|| quantize::open(options), Ok)?;
     seconds.weights = since_start(opening);
     let since = since.map(|since| since.open(&opened)).transpose()?;
     let folder = run_folder(options)?;
     let cache = if options.no_cache { None } else { cache_folder::open() };
 
-    let unfinished = Unfinished::begin(&folder, options, &dataset, &opened)?;
+    let unfinished = Unfinished::begin(&folder, options, &inventory, &opened)?;
     skipped::passed_over(&inventory);
     let (cached, grouped) = (cache.as_ref(), groups.as_ref());
     let ground = Ground {
@@ -83,13 +84,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         unfinished: &unfinished,
     };
     let swept = plan.map(|plan| plan.sweep(&ground)).transpose()?;
-    let options = swept.as_ref().map_or(options, |swept| &swept.options);
+    let (options, dataset) =
+        swept.as_ref().map_or((options, &dataset), |swept| (&swept.options, &swept.dataset));
     seconds.tried = swept.as_ref().map(|swept| swept.seconds);
     let preprocessing = options.input.over(Preprocessing::for_training(&opened)?);
-    let report = Report::new(options, &dataset);
+    let report = Report::new(options, dataset);
     report.header(&inventory, &opened, &preprocessing)?;
     let (backbone, trained) =
-        fitted(&Ground { options, ..ground }, preprocessing, sought, &report, &mut seconds)?;
+        fitted(&Ground { options, dataset, ..ground }, preprocessing, sought, &report, &mut seconds)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
     take_times(&mut seconds, &trained);
@@ -97,11 +99,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
     let arguments = arguments(options, &backbone, &preprocessing, &folder, &trained);
-    save(options, &folder, &dataset, &trained, &arguments)?;
+    save(options, &folder, &trained, &arguments)?;
     seconds.save = since_start(saving);
     seconds.total = since_start(started);
     let inherited = quantize::inherited(options, &opened);
-    let metrics = metrics(&dataset, &trained, &folder.file(MODEL), seconds, since);
+    let metrics = metrics(&trained, &folder.file(MODEL), seconds, since);
     let metrics =
         metrics.with_net_of(inherited.as_deref()).with_tried(swept.as_ref().map(|swept| &swept.tried));
     folder.write(METRICS, &metrics.file()?)?;
@@ -123,21 +125,27 @@ fn fitted(
     report: &Report<'_>,
     seconds: &mut Seconds,
 ) -> Result<(Backbone, Trained), Failure> {
-    let &Ground { options, dataset, opened, cache, groups, unfinished } = ground;
-    let quantizing = Instant::now();
-    let backbone = quantize::quantized(options, opened, dataset, preprocessing, unfinished)?;
-    seconds.quantize =
-        (backbone.precision() != opened.precision()).then(|| quantizing.elapsed().as_secs_f64());
-    let trainer = options
-        .trainer(options.training.options()?, &backbone)?
-        .preprocessing(preprocessing)
-        .cache(cache.cloned())
-        .groups(groups.cloned())
-        .sought(sought);
-    report.reading();
-    let trained = learn(&trainer, dataset, report, unfinished);
+    let &Ground { options, opened, cache, groups, unfinished, .. } = ground;
+    let mut dataset = ground.dataset.clone();
+    let (backbone, trained) = loop {
+        let quantizing = Instant::now();
+        let backbone = quantize::quantized(options, opened, &dataset, preprocessing, unfinished)?;
+        let is_calibrated = backbone.precision() != opened.precision();
+        seconds.quantize = is_calibrated.then(|| quantizing.elapsed().as_secs_f64());
+        let trainer = options
+            .trainer(options.training.options()?, &backbone)?
+            .preprocessing(preprocessing)
+            .cache(cache.cloned())
+            .groups(groups.cloned())
+            .sought(sought);
+        report.reading(is_calibrated);
+        match learn(&trainer, &dataset, report, unfinished)? {
+            Learned::Done(trained) => break (backbone, *trained),
+            Learned::Readable(readable) => dataset = readable,
+        }
+    };
     cache_folder::tell(cache);
-    let trained = quantize::compared(trained?, opened, dataset, cache, unfinished)?;
+    let trained = quantize::compared(trained, opened, cache, unfinished)?;
     Ok((backbone, trained))
 }
 
@@ -162,13 +170,20 @@ fn since_start(start: Instant) -> Option<f64> {
     Some(start.elapsed().as_secs_f64())
 }
 
+/// What came of a training.
+enum Learned {
+    Done(Box<Trained>),
+    /// Photos cannot be read, among those by which the net may have been calibrated; these are the others.
+    Readable(Dataset),
+}
+
 /// Trains, and tells of it. A training that is stopped between its epochs leaves its classifier in `unfinished`.
 fn learn(
     trainer: &Trainer,
     dataset: &Dataset,
     report: &Report<'_>,
     unfinished: &Unfinished,
-) -> Result<Trained, Failure> {
+) -> Result<Learned, Failure> {
     let unbroken = trainer.train(dataset, &|event| {
         if let Event::Unfinished(classifier) = event {
             unfinished.model(classifier);
@@ -176,11 +191,15 @@ fn learn(
         report.event(event)
     });
     report.rest();
-    unbroken.inspect(tuning::tell).map_err(|error| match (report.failure(), error) {
+    if let (Some(readable), Err(Error::Stopped)) = (report.take_readable(), &unbroken) {
+        return Ok(Learned::Readable(readable));
+    }
+    let told = unbroken.inspect(tuning::tell).map_err(|error| match (report.failure(), error) {
         (Some(failure), _) => failure,
         (None, Error::Stopped) => unfinished.stopped(),
         (None, error) => error.into(),
-    })
+    });
+    Ok(Learned::Done(Box::new(told?)))
 }
 
 /// What is trained on.
@@ -190,6 +209,8 @@ struct Photos {
     dataset: Dataset,
     since: Option<Since>,
     sought: Option<Sought>,
+    /// The backbone, if it had to be opened to find copies.
+    opened: Option<Backbone>,
 }
 
 /// Finds the photos and deals them out to training and validation.
@@ -199,25 +220,26 @@ fn photos(options: &Options) -> Result<Photos, Failure> {
     let rule: Option<GroupRule> = rule.map(str::parse).transpose()?;
     let inventory = options.dataset.scan(options.folder(), options.val.as_deref());
     let mut inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
-    if by_copies {
-        inventory.groups = copies::groups(options, &inventory)?;
+    if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
+        inventory = begun.inventory(run, inventory)?;
+    }
+    let opened = by_copies.then(|| quantize::open(options)).transpose()?;
+    if let Some(opened) = &opened {
+        inventory.groups = copies::groups(options, &inventory, opened)?;
     }
     if options.val_split.is_some() && inventory.val.is_some() {
         note("note: --val-split is not used: there are validation photos, and no others are held back");
     }
     let groups = groups(&inventory, rule.as_ref())?;
-    let mut dataset = match &groups {
-        _ if options.folds.is_some() => Dataset::whole(&inventory),
-        Some(groups) => Dataset::grouped(&inventory, options.held_back(), options.training.seed, groups)?,
-        None => Dataset::new(&inventory, options.held_back(), options.training.seed)?,
+    let (since, rule) = Since::begin(options, &inventory)?.unzip();
+    let rule = rule.unwrap_or_else(|| SplitRule::new(options.held_back(), options.training.seed));
+    let dataset = match options.folds {
+        Some(_) => Dataset::whole(&inventory),
+        None => Dataset::drawn(&inventory, rule.groups(groups.clone()))?,
     };
-    let since = Since::begin(options, &inventory, &mut dataset)?;
-    if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
-        dataset = begun.dataset(run, &inventory)?;
-    }
     check_photos(&inventory, &dataset, options.strict)?;
     let sought = threshold::sought(options, &dataset.classes)?;
-    Ok(Photos { inventory, groups, dataset, since, sought })
+    Ok(Photos { inventory, groups, dataset, since, sought, opened })
 }
 
 /// `options`, completed by the runs that they name.
@@ -268,14 +290,13 @@ fn check_photos(inventory: &Inventory, dataset: &Dataset, strict: bool) -> Resul
 fn save(
     options: &Options,
     folder: &RunFolder,
-    dataset: &Dataset,
     trained: &Trained,
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let backbone = if options.head_only { SaveBackbone::Pinned } else { SaveBackbone::Embedded };
     let skipped_photos = &trained.photos.skipped;
     let model = || Ok(trained.classifier.save(folder.file(MODEL), backbone)?);
-    let split = || Ok(dataset.write_split(&folder.file(SPLIT))?);
+    let split = || Ok(trained.dataset.write_split(&folder.file(SPLIT))?);
     let history = || folder.write(HISTORY, &history::csv(&metrics::history(&trained.history)));
     let arguments = || folder.write(ARGUMENTS, &arguments.toml()?);
     let predictions = || folder.write(PREDICTIONS, &predictions::csv(trained)?);

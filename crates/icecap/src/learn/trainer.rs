@@ -1,5 +1,6 @@
 //! Training: photos to features once, then a head on those features.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -166,8 +167,14 @@ impl Trainer {
         self.check_folds(dataset)?;
         let started = Instant::now();
         let (reading, tap) = (self.reading(), self.options.tuning.as_ref().and_then(Tuning::deepest));
-        let rows = tap.map(|tap| reading.rows(dataset, tap)).transpose()?;
-        let photos = reading.photos(dataset, rows.as_ref(), event)?;
+        let kept = tap.map(|tap| reading.rows(dataset, tap)).transpose()?;
+        let (photos, drawn) = reading.photos(dataset, kept.as_ref(), event)?;
+        let rows = match (&kept, &drawn) {
+            (Some(kept), Cow::Owned(drawn)) => Some(reading.rows_of(drawn, kept, dataset)?),
+            _ => None,
+        };
+        let (rows, dataset) = (rows.as_ref().or(kept.as_ref()), &*drawn);
+        self.check_folds(dataset)?;
         let features_time = started.elapsed();
 
         let (started, classes) = (Instant::now(), dataset.classes.len());
@@ -180,7 +187,7 @@ impl Trainer {
         let provenance = provenance(dataset, &photos, &done, kept);
         let alone =
             || Classifier::from_head(&self.backbone, self.preprocessing, head.clone(), provenance.clone());
-        let phase = Second { rows: rows.as_ref(), classes, done: &done, settled: &settled, event };
+        let phase = Second { rows, classes, done: &done, settled: &settled, event };
         let ended = fitted.and_then(|fitted| self.end(photos, &head, fitted, &phase));
         if let (Err(Error::Stopped), true) = (&ended, epochs > 0) {
             // It is stopped anyway, whatever the answer.
@@ -206,6 +213,7 @@ impl Trainer {
             folds,
             doubted,
             test,
+            dataset: dataset.clone(),
             train_set: photos.train,
             val_set: photos.val,
             test_set: photos.test,
@@ -214,6 +222,21 @@ impl Trainer {
             head_time,
             folds_time,
         })
+    }
+
+    /// Reads the photos of `dataset` as [`Trainer::train`] does, and returns those that can be read. Where a split was drawn, it
+    /// was drawn from them alone. For what has to know the split before the training, as [`Trainer::judge`] and the photos
+    /// that calibrate a net in int8 do; features come from the cache after it, if there is one.
+    ///
+    /// # Errors
+    /// What [`Trainer::train`] returns of photos.
+    pub fn readable(
+        &self,
+        dataset: &Dataset,
+        event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<Dataset, Error> {
+        let (_, drawn) = self.reading().photos(dataset, None, event)?;
+        Ok(drawn.into_owned())
     }
 
     /// Settles the options and trains a head by them.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use icecap::Trained;
 use icecap::advanced::data::Part;
 use icecap::judge::{Bin, CrossValidation, Fold};
 use icecap::learn::{Epoch, PhotoSet, SkippedPhoto};
 use icecap::model::{Novelty, Quantization};
-use icecap::{Dataset, Trained};
 
 use super::tuning;
 use crate::photos::skipped;
@@ -23,7 +23,6 @@ use crate::run::since::Comparison;
 /// Returns what `metrics.json` says of a training whose model is in the file `model`. It compares with an earlier run by
 /// `since`, and took `seconds`.
 pub(super) fn metrics(
-    dataset: &Dataset,
     trained: &Trained,
     model: &Path,
     seconds: Seconds,
@@ -40,7 +39,7 @@ pub(super) fn metrics(
         int8: trained.classifier.quantization().map(int8),
         tuned: tuning::kept(trained),
         tried: None,
-        classes: classes(dataset, trained),
+        classes: classes(trained),
         loss_0: Some(trained.before.loss.into()),
         accuracy_0: Some(trained.before.accuracy.into()),
         train_loss: last.map(|epoch| epoch.train.loss.into()),
@@ -123,7 +122,8 @@ pub(super) fn history(epochs: &[Epoch]) -> Vec<EpochRow> {
     epochs.iter().map(row).collect()
 }
 
-fn classes(dataset: &Dataset, trained: &Trained) -> Vec<ClassCounts> {
+fn classes(trained: &Trained) -> Vec<ClassCounts> {
+    let dataset = &trained.dataset;
     let ranked = |index: usize| trained.validation.as_ref()?.ranking.classes.get(index);
     let [train, val, test] = [Part::Train, Part::Val, Part::Test].map(|part| dataset.counts(part));
     let class = |(index, name): (usize, &String)| ClassCounts {
