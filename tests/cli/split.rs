@@ -103,7 +103,7 @@ fn broken_files_that_came_later_change_nothing_either_and_strict_refuses_them() 
     is_same(&place, "a", "b", &["--since"]);
     for more in [&[][..], &["--try", "l2=0,1"], &["--precision", "int8"]] {
         let strict = place.icecap(&[&["train", "mixed", "--strict", "--out", "strict"], more].concat());
-        assert!(strict.fails(3).contains("6 of 36 photos"), "{more:?}: {}", strict.stderr);
+        assert!(strict.fails(3).contains("6 of 42 photos"), "{more:?}: {}", strict.stderr);
         let named = strict.stderr.lines().filter(|line| line.starts_with("skipped mixed/")).count();
         assert_eq!(named, BROKEN.len(), "{more:?}: {}", strict.stderr);
     }

@@ -74,13 +74,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
     let unfinished = Unfinished::begin(&folder, options, &inventory, &opened)?;
     skipped::passed_over(&inventory);
-    let (cached, grouped) = (cache.as_ref(), groups.as_ref());
     let ground = Ground {
         options,
         dataset: &dataset,
         opened: &opened,
-        cache: cached,
-        groups: grouped,
+        cache: cache.as_ref(),
+        groups: groups.as_ref(),
         unfinished: &unfinished,
     };
     let swept = plan.map(|plan| plan.sweep(&ground)).transpose()?;

@@ -16,7 +16,7 @@ pub(crate) mod fit;
 pub(crate) mod folds;
 mod head_on_tape;
 mod head_training;
-pub(crate) mod judged;
+pub(crate) mod held_out;
 pub(crate) mod l2_choice;
 pub(crate) mod learning_rate;
 pub(crate) mod optimizer;

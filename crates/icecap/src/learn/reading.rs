@@ -53,13 +53,15 @@ impl Reading<'_> {
         TapRows::new(seen, tap, IN_MEMORY)
     }
 
-    /// The rows of the photos of `drawn`, those among them that were kept for the photos of `dataset`.
+    /// The rows of the photos of `drawn`, those among them that were kept for the photos of `dataset`; `None` if these are the
+    /// same photos, or none are kept.
     pub(crate) fn rows_of<'a>(
         &'a self,
-        drawn: &'a Dataset,
-        kept: &TapRows<'_>,
+        drawn: &'a Cow<'_, Dataset>,
+        kept: Option<&TapRows<'_>>,
         dataset: &Dataset,
-    ) -> Result<TapRows<'a>, Error> {
+    ) -> Result<Option<TapRows<'a>>, Error> {
+        let (Cow::Owned(drawn), Some(kept)) = (drawn, kept) else { return Ok(None) };
         let rows = self.rows(drawn, kept.tap())?;
         let before: HashMap<&Path, Range<usize>> = self.numbers(dataset).collect();
         let mut row = vec![0.0; rows.store().row_len()];
@@ -70,7 +72,7 @@ impl Reading<'_> {
                 }
             }
         }
-        Ok(rows)
+        Ok(Some(rows))
     }
 
     /// The numbers of each photo's rows, as its views are numbered.

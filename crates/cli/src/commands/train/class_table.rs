@@ -2,7 +2,9 @@
 
 use icecap::Dataset;
 use icecap::advanced::data::Part;
+use icecap::learn::ClassWeight;
 
+use super::verdict;
 use crate::terminal::table::table;
 use crate::terminal::wording::plain;
 
@@ -26,4 +28,14 @@ pub(super) fn text(dataset: &Dataset) -> String {
     let header: Vec<&str> = ["", "class"].into_iter().chain(parts.iter().map(|part| part.name())).collect();
     let right: Vec<usize> = std::iter::once(0).chain(2..header.len()).collect();
     table(&header, &right, rows)
+}
+
+/// Returns what is odd about the numbers of photos, for a training that weighs classes so.
+pub(super) fn warnings(dataset: &Dataset, weight: ClassWeight) -> Vec<String> {
+    let counts = [Part::Train, Part::Val].map(|part| dataset.counts(part));
+    let uneven = verdict::uneven(&dataset.classes, &counts[0]).filter(|_| weight == ClassWeight::None);
+    // Of a folder's own part that is told already.
+    let unwatched =
+        verdict::unwatched(&dataset.classes, &counts[0], &counts[1]).filter(|_| dataset.is_drawn());
+    uneven.into_iter().chain(unwatched).collect()
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use icecap::advanced::data::{Inventory, Part};
-use icecap::learn::{ClassWeight, Decay, Epoch, Epochs, PhotoReport, Settled, Steps, TuneChoice, Verdict};
+use icecap::advanced::data::Inventory;
+use icecap::learn::{Decay, Epoch, Epochs, PhotoReport, Settled, Steps, TuneChoice, Verdict};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Dataset, Event, Trained};
 
@@ -120,19 +120,10 @@ impl<'a> Report<'a> {
                 Precision::Int8 => ", in int8",
             }
         ))?;
-        self.warnings(&dataset).iter().for_each(|warning| note(warning));
+        class_table::warnings(&dataset, self.options.training.class_weight)
+            .iter()
+            .for_each(|text| note(text));
         Ok(())
-    }
-
-    /// What is odd about the numbers of photos.
-    fn warnings(&self, dataset: &Dataset) -> Vec<String> {
-        let counts = [Part::Train, Part::Val].map(|part| dataset.counts(part));
-        let uneven = verdict::uneven(&dataset.classes, &counts[0])
-            .filter(|_| self.options.training.class_weight == ClassWeight::None);
-        // Of a folder's own part that is told already.
-        let unwatched =
-            verdict::unwatched(&dataset.classes, &counts[0], &counts[1]).filter(|_| dataset.is_drawn());
-        uneven.into_iter().chain(unwatched).collect()
     }
 
     /// The photos that are trained on, as far as is known.
@@ -264,16 +255,15 @@ impl<'a> Report<'a> {
 
     /// These are the photos that can be read.
     fn readable(&self, dataset: &Dataset) -> Result<(), Failure> {
-        let known = self.warnings(&self.dataset());
+        let weight = self.options.training.class_weight;
+        let known = class_table::warnings(&self.dataset(), weight);
         *lock(&self.dataset) = Arc::new(dataset.clone());
         if dataset.is_drawn() {
             self.say("The split is drawn from the photos that can be read:\n")?;
         }
         self.say(&format!("{}\n", class_table::text(dataset)))?;
-        self.warnings(dataset)
-            .iter()
-            .filter(|warning| !known.contains(warning))
-            .for_each(|warning| note(warning));
+        let now = class_table::warnings(dataset, weight);
+        now.iter().filter(|text| !known.contains(text)).for_each(|text| note(text));
         Ok(())
     }
 
@@ -298,7 +288,7 @@ impl<'a> Report<'a> {
         match self.epochs.load(Ordering::Relaxed) {
             0 => epoch <= 20 || epoch.is_multiple_of(10),
             all if all <= 50 => true,
-            all => epoch == 1 || epoch == all || epoch.is_multiple_of(stride(all)),
+            all => epoch == 1 || epoch == all || epoch.is_multiple_of(epoch_table::stride(all)),
         }
     }
 
@@ -398,16 +388,5 @@ impl<'a> Report<'a> {
             "next        {program} predict {model} {one}{weights}\n            {program} evaluate {model} {all}{weights}\n"
         );
         self.say(&text)
-    }
-}
-
-/// Every how many epochs of `all` a line is shown: a round number that makes 25 to 60 lines.
-fn stride(all: u32) -> u32 {
-    let mut ten = 1;
-    loop {
-        if let Some(round) = [1, 2, 5].map(|digit| digit * ten).into_iter().find(|round| all / round <= 50) {
-            return round;
-        }
-        ten *= 10;
     }
 }
