@@ -8,8 +8,11 @@ mod browser;
 mod engines;
 mod file_server;
 mod place;
+#[path = "../zip_writer.rs"]
+mod zip_writer;
 
 mod advice;
+mod archive;
 mod augment;
 mod awkward;
 mod bench;

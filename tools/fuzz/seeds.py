@@ -167,6 +167,10 @@ def main():
             with zipfile.ZipFile(target, "w", method) as archive:
                 archive.writestr("config.json", text)
                 archive.write(path, "model.weights.h5")
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        with zipfile.ZipFile(folder("photo_zip") / f"{method}.zip", "w", method) as archive:
+            for name in ("top/train/a/1.jpg", "top/train/b/2.jpg", "top/val/a/3.jpg", "top/list.csv", "__MACOSX/._x"):
+                archive.writestr(name, f"path,label of {name}\n" * 3)
     for name, state in dicts():
         save(state, folder("torch_zip") / f"{name}.pth")
         save_legacy(state, folder("torch_pickle") / f"{name}.pth")

@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::stamps::Stamps;
+use crate::tree::stamp_of;
 use crate::{Digest, Stamp};
 
 const MAGIC: &[u8; 8] = b"icecapF1";
@@ -88,7 +89,7 @@ impl Cache {
     /// the file system says that the file has changed since.
     #[must_use]
     pub fn known(&self, path: &Path) -> Option<Digest> {
-        self.stamps.known(path)
+        self.stamps.known(|| stamp_of(path))
     }
 
     /// Remembers the hash of a photo by its stamp (see [`OpenPhoto::stamp`](crate::OpenPhoto::stamp)).

@@ -28,6 +28,22 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A zip archive that cannot be used, or not safely.
+    #[error("{}: byte {offset}: {reason}", path.display())]
+    Archive {
+        /// The archive.
+        path: PathBuf,
+        /// Where in the file.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A file in a zip archive that cannot be taken out of it.
+    #[error("{reason}")]
+    Member {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A photo's file that could not be read.
     #[error("could not be read: {0}")]
     Read(std::io::Error),
@@ -134,7 +150,8 @@ pub enum Error {
     },
     /// A file where a folder should be.
     #[error(
-        "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv",
+        "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv, or a zip \
+         file of them whose name ends in .zip",
         path.display()
     )]
     NotAFolder {

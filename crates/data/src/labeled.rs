@@ -7,7 +7,8 @@ use crate::class::class_below;
 use crate::listed::{is_listing, read_listing};
 use crate::listed_files::ListedFiles;
 use crate::parts::{Parts, parts_of};
-use crate::too_high::dataset_in;
+use crate::too_high::{dataset_folder, dataset_in};
+use crate::tree::is_folder;
 use crate::walk::{natural, visible_folders};
 use crate::{Result, Skipped, scan_photos};
 
@@ -51,7 +52,7 @@ pub fn scan_labeled_listed(inputs: &[PathBuf], listed: &ListedFiles) -> Result<L
         }
         let (photos, passed) = scan_photos(input)?;
         skipped.extend(passed);
-        let roots = if input.is_dir() { roots(input)? } else { Vec::new() };
+        let roots = if is_folder(input) { roots(input)? } else { Vec::new() };
         if let [root] = &roots[..]
             && let [only] = &visible_folders(root, &mut Vec::new())?[..]
             && photos.iter().all(|photo| photo.starts_with(only))
@@ -74,9 +75,10 @@ pub fn scan_labeled_listed(inputs: &[PathBuf], listed: &ListedFiles) -> Result<L
 
 /// The folders whose folders are classes.
 fn roots(folder: &Path) -> Result<Vec<PathBuf>> {
-    Ok(match parts_of(folder)? {
+    let folder = dataset_folder(folder);
+    Ok(match parts_of(&folder)? {
         Some(Parts { train, val, test }) => [Some(train), val, test].into_iter().flatten().collect(),
-        None => vec![folder.to_owned()],
+        None => vec![folder],
     })
 }
 

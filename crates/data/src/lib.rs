@@ -1,4 +1,4 @@
-//! Folders of photos: scan, decode, orient, resize, split, feature cache.
+//! Folders and zip archives of photos: scan, decode, orient, resize, split, feature cache.
 //!
 //! ```text
 //! folder --scan--> samples --split--> parts
@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod about;
+mod archive;
 mod augment;
 mod buffers;
 mod cache;
@@ -52,6 +53,7 @@ mod text_file;
 mod thumbnail;
 mod tiff;
 mod too_high;
+mod tree;
 mod turn;
 mod views;
 mod walk;
@@ -83,5 +85,7 @@ pub use split_file::{SplitRow, read_split, write_split};
 pub use stamps::Stamp;
 pub use survey::{Problem, Survey, survey, survey_listed};
 pub use thumbnail::{encode_jpeg, thumbnail};
+pub use too_high::dataset_folder;
+pub use tree::{file_digest, file_length, is_file, is_folder, is_there, names_in, real_path};
 pub use turn::Turn;
 pub use views::{MAX_VIEWS, Views};

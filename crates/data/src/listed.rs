@@ -12,7 +12,7 @@
 //! as any photo that cannot be.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use icecap_foundation::did_you_mean::nearest;
@@ -22,6 +22,7 @@ use crate::inventory::{Inventory, PART_NAMES, Part, Sample};
 use crate::listed_files::{ListedFiles, Places};
 use crate::split_file::SPLIT_COLUMNS;
 use crate::text_file::{read_text, wrong};
+use crate::tree::{entries, first_bytes, is_file};
 use crate::walk::natural;
 use crate::{Error, Result};
 
@@ -44,12 +45,12 @@ pub(crate) struct Listing {
 
 /// Whether `path` is a file that lists a dataset, and no folder of photos.
 pub(crate) fn is_listing(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) && path.is_file()
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) && is_file(path)
 }
 
 /// A `.csv` file in `folder` whose header names a path and a class, the first by its name; `None` where there is none.
 pub(crate) fn listing_in(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let entries = entries(folder).ok()?.into_iter().map(|entry| entry.path);
     let mut lists: Vec<PathBuf> = entries.filter(|path| is_listing(path)).collect();
     lists.sort_by(|a, b| natural(a, b));
     lists.into_iter().find(|list| lists_photos(list).is_some())
@@ -58,8 +59,8 @@ pub(crate) fn listing_in(folder: &Path) -> Option<PathBuf> {
 /// Whether the first line of a file is a header that names a path and a class.
 fn lists_photos(file: &Path) -> Option<()> {
     let mut line = String::new();
-    let start = std::fs::File::open(file).ok()?.take(HEADER_BYTES);
-    std::io::BufReader::new(start).read_line(&mut line).ok()?;
+    let start = first_bytes(file, &mut [0; HEADER_BYTES]).ok()?;
+    start.as_slice().read_line(&mut line).ok()?;
     let (_, header) = CsvRecords::of_spreadsheet(&line).next()?.ok()?;
     Columns::of(file, &header).ok().map(|_| ())
 }
@@ -115,7 +116,7 @@ const ELSEWHERE: [(usize, &[&str]); 3] = [
 ];
 
 /// The most bytes of a file that are read to find its header.
-const HEADER_BYTES: u64 = 1 << 16;
+const HEADER_BYTES: usize = 1 << 16;
 /// Letters of a header that a message shows.
 const HEADER: usize = 60;
 

@@ -10,6 +10,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use crate::tree::{entries, is_file, is_there};
+
 /// How the paths in a CSV file are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedFiles {
@@ -57,15 +59,18 @@ impl<'a> Places<'a> {
     fn look_beside(&mut self, text: &str) {
         let root = self.root.clone();
         let is_there = |places: &mut Self, folder: &Path| {
-            places.found(folder, text).unwrap_or_else(|| folder.join(places.whole(text))).exists()
+            is_there(&places.found(folder, text).unwrap_or_else(|| folder.join(places.whole(text))))
         };
         if is_there(self, &root) {
             return;
         }
         let here = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
-        let entries = std::fs::read_dir(here).into_iter().flatten().flatten();
-        let folders: Vec<PathBuf> =
-            entries.filter(|entry| entry.path().is_dir()).map(|entry| root.join(entry.file_name())).collect();
+        let folders: Vec<PathBuf> = entries(here)
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.is_folder == Ok(true))
+            .filter_map(|entry| Some(root.join(entry.path.file_name()?)))
+            .collect();
         let having: Vec<PathBuf> = folders.into_iter().filter(|folder| is_there(self, folder)).collect();
         if let [only] = &having[..] {
             self.root = only.clone();
@@ -84,7 +89,7 @@ impl<'a> Places<'a> {
     /// none is there.
     fn found(&mut self, folder: &Path, text: &str) -> Option<PathBuf> {
         let turned;
-        let text = match text.contains('\\') && !folder.join(self.whole(text)).exists() {
+        let text = match text.contains('\\') && !is_there(&folder.join(self.whole(text))) {
             true => {
                 turned = text.replace('\\', "/");
                 turned.as_str()
@@ -93,7 +98,7 @@ impl<'a> Places<'a> {
             false => text,
         };
         let path = folder.join(self.whole(text));
-        if has_ending(text) || self.listed.extension.is_some() || path.is_file() {
+        if has_ending(text) || self.listed.extension.is_some() || is_file(&path) {
             return Some(path);
         }
         let inside = path.parent()?.to_owned();
@@ -107,9 +112,9 @@ impl<'a> Places<'a> {
 fn names_in(folder: &Path) -> HashMap<String, Option<PathBuf>> {
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut names = HashMap::new();
-    for entry in std::fs::read_dir(here).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let Some(name) = name.to_str().filter(|name| has_ending(name)) else { continue };
+    for entry in entries(here).into_iter().flatten() {
+        let name = entry.path.file_name().and_then(|name| name.to_str());
+        let Some(name) = name.filter(|name| has_ending(name)) else { continue };
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned();
         let found = names.entry(stem).or_insert_with(|| Some(folder.join(name)));
         if found.as_deref() != Some(&folder.join(name)) {

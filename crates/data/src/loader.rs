@@ -1,7 +1,5 @@
 //! One thread's way from a file to pixels, with buffers that are kept from photo to photo.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::MutexGuard;
 
@@ -15,6 +13,7 @@ use crate::grid::gray_grid;
 use crate::orient::Orientation;
 use crate::photo::{Header, Stored};
 use crate::resize::resample;
+use crate::tree::read_file;
 use crate::{
     About, Augment, Decoding, Digest, Error, ErrorKind, Format, Limits, Photo, ResizeBuffers, ResizeSpec,
     Result, Stamp, Turn, View, Warning,
@@ -370,30 +369,4 @@ impl Pixels<'_> {
             Self::Large { header, rgb, .. } => header.stored(rgb),
         }
     }
-}
-
-/// What a loader keeps of its buffer for files.
-const KEPT_BYTES: usize = 64 << 20;
-
-/// Reads a regular file of at most the limit's size into `bytes`; gives its stamp, where that had settled before and is
-/// the same afterwards.
-fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Result<Option<Stamp>> {
-    // Before opening: a named pipe would block the open until somebody writes to it.
-    let about = std::fs::metadata(path).map_err(Error::Read)?;
-    if !about.is_file() {
-        return Err(Error::NotAFile);
-    }
-    limits.check_file(about.len())?;
-    bytes.clear();
-    // What a large file took is not kept for small ones.
-    bytes.shrink_to(KEPT_BYTES.max(about.len() as usize));
-    let stamp = Stamp::of(&about).filter(Stamp::is_settled);
-    let mut file = File::open(path).map_err(Error::Read)?;
-    // One byte more than the limit, in case the file grows under our hands.
-    let read = (&mut file).take(limits.file_bytes + 1).read_to_end(bytes).map_err(Error::Read)?;
-    limits.check_file(read as u64)?;
-    if bytes.is_empty() {
-        return Err(Error::Empty);
-    }
-    Ok(stamp.filter(|before| file.metadata().ok().and_then(|after| Stamp::of(&after)) == Some(*before)))
 }

@@ -18,7 +18,8 @@ use crate::inventory::{Inventory, Part, Sample, SkipReason, Skipped};
 use crate::listed::{inventory_of, is_listing, known_samples, listing_in};
 use crate::listed_files::ListedFiles;
 use crate::parts::{Parts, parts_of};
-use crate::too_high::dataset_in;
+use crate::too_high::{dataset_folder, dataset_in};
+use crate::tree::{is_folder, look_at};
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
 
@@ -47,9 +48,10 @@ pub fn scan_listed(folder: &Path, val: Option<&Path>, listed: &ListedFiles) -> R
         }
         return Ok(inventory);
     }
-    let parts = parts_of(folder)?;
+    let folder = dataset_folder(folder);
+    let parts = parts_of(&folder)?;
     let mut inventory = Inventory::default();
-    let train = parts.as_ref().map_or(folder, |parts| &parts.train);
+    let train = parts.as_ref().map_or(&folder, |parts| &parts.train);
     inventory.train = training_samples(train, &mut inventory)?;
     if let Some(val) = val.or(parts.as_ref().and_then(|parts| parts.val.as_deref())) {
         inventory.val = Some(other_samples(val, Part::Val, listed, &mut inventory)?);
@@ -84,12 +86,13 @@ pub fn scan_known_listed(
         inventory.tell_missing(part, &samples);
         return Ok((samples, inventory));
     }
-    let (folder, part) = match parts_of(folder)? {
+    let folder = dataset_folder(folder);
+    let (folder, part) = match parts_of(&folder)? {
         Some(Parts { test: Some(test), .. }) => (test, Part::Test),
         Some(Parts { val: Some(val), .. }) => (val, Part::Val),
         // Photos of the model's class `train`, of vehicles, say, may lie in folders of their own.
         Some(Parts { train, .. }) if !classes.iter().any(|class| class == "train") => (train, Part::Train),
-        _ => (folder.to_owned(), Part::Test),
+        _ => (folder, Part::Test),
     };
     let samples = other_samples(&folder, part, listed, &mut inventory)?;
     Ok((samples, inventory))
@@ -100,11 +103,8 @@ pub fn scan_known_listed(
 /// # Errors
 /// [`Error::MissingFolder`], [`Error::Io`].
 pub fn scan_photos(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Skipped>)> {
-    let about = std::fs::metadata(folder).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => Error::MissingFolder { path: folder.to_owned() },
-        _ => Error::Io { path: folder.to_owned(), source },
-    })?;
-    if !about.is_dir() {
+    if !is_folder(folder) {
+        look_at(folder)?;
         return Ok((vec![folder.to_owned()], Vec::new()));
     }
     let mut skipped = Vec::new();
@@ -153,7 +153,7 @@ fn other_samples(
 ) -> Result<Vec<Sample>> {
     let samples = match is_listing(folder) {
         true => known_samples(folder, listed, &inventory.classes, part)?.0,
-        false => samples_below(folder, inventory)?,
+        false => samples_below(&dataset_folder(folder), inventory)?,
     };
     inventory.tell_missing(part, &samples);
     Ok(samples)

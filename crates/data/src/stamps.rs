@@ -8,6 +8,8 @@
 //! FOLDER/stamps: magic "icecapS1" | count u64 | count x (stamp 7 x u64, SHA-256 of the content) | SHA-256 of all before
 //! ```
 //!
+//! A photo in a zip archive has the stamp of the archive, with the place of its entry instead of the number of bytes.
+//!
 //! This is what Git's index does to see whether a file has changed, and a little stricter. The kernel sets ctime at
 //! every write, rename over, chmod or restored mtime, and no call sets it to another value; so a file with the stamp
 //! that it had has the content that it had, but for one case: written twice within one tick of the clock, and hashed in
@@ -32,6 +34,8 @@ use crate::Digest;
 
 const MAGIC: &[u8; 8] = b"icecapS1";
 const STAMP_WORDS: usize = 7;
+/// Which word of a stamp is the length.
+const LENGTH: usize = 2;
 const RECORD_BYTES: usize = STAMP_WORDS * 8 + 32;
 /// The most files that are remembered: 23 MB of file.
 const MOST: usize = 1 << 18;
@@ -58,6 +62,14 @@ impl Stamp {
     #[cfg(not(unix))]
     pub(crate) fn of(_about: &Metadata) -> Option<Self> {
         None
+    }
+
+    /// The stamp of a file in the archive that has this one, whose entry starts at `offset`. No file is of such a length, so it
+    /// is that of no other.
+    pub(crate) fn of_member(self, offset: u64) -> Self {
+        let mut words = self.0;
+        words[LENGTH] = offset | 1 << 63;
+        Self(words)
     }
 
     /// Whether the file's last change lies so far back that another would show.
@@ -98,13 +110,13 @@ impl Stamps {
         Self { file, table: OnceLock::new() }
     }
 
-    /// The hash of the file at `path`, where it has the stamp that it had when it was hashed.
-    pub(crate) fn known(&self, path: &Path) -> Option<Digest> {
+    /// The hash of the file that has this stamp, which is asked for where any are known.
+    pub(crate) fn known(&self, stamp: impl FnOnce() -> Option<Stamp>) -> Option<Digest> {
         let table = self.table().read().ok()?;
         if table.known.is_empty() {
             return None;
         }
-        let known = table.known.get(&Stamp::of(&std::fs::metadata(path).ok()?)?)?;
+        let known = table.known.get(&stamp()?)?;
         known.used.store(true, Ordering::Relaxed);
         Some(known.sha256)
     }

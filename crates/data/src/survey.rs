@@ -11,7 +11,7 @@ use crate::listed::{is_listing, known_samples, listing_in, read_listing};
 use crate::listed_files::ListedFiles;
 use crate::parts::{Parts, parts_of};
 use crate::scan::class_folder;
-use crate::too_high::dataset_in;
+use crate::too_high::{dataset_folder, dataset_in};
 use crate::walk::{natural, photos_below, visible_folders};
 use crate::{Error, Result};
 
@@ -176,6 +176,7 @@ pub fn survey_listed(folder: &Path, val: Option<&Path>, listed: &ListedFiles) ->
         return Ok(survey);
     }
     let mut survey = Survey::default();
+    let folder = &*dataset_folder(folder);
     let parts = parts_of(folder)?;
     let train = parts.as_ref().map_or(folder, |parts| &parts.train);
     survey.training(train)?;
@@ -240,7 +241,7 @@ impl Survey {
             return self.listed(folder, listed, part);
         }
         let before = self.photos.len();
-        for (class, path) in self.class_folders(folder)? {
+        for (class, path) in self.class_folders(&dataset_folder(folder))? {
             let photos = photos_below(&path, &mut self.skipped)?;
             let known = self.classes.iter().position(|known| *known == class);
             if known.is_none() && photos.is_empty() {

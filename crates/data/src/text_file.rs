@@ -1,10 +1,8 @@
 //! Lists that people write: read whole, up to a limit, as UTF-8.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use crate::limits::check;
+use crate::tree::read_up_to;
 use crate::{Error, Result};
 
 /// A line for each of a million photos with long paths.
@@ -20,11 +18,7 @@ pub(crate) fn read_text(file: &Path) -> Result<String> {
 
 /// Reads a text file of at most `most` bytes.
 fn read_text_up_to(file: &Path, most: u64) -> Result<String> {
-    let opened = File::open(file).map_err(Error::io(file))?;
-    let mut bytes = Vec::new();
-    // What a file's length says is not asked: a pipe has none, and may never end.
-    let read = opened.take(most + 1).read_to_end(&mut bytes).map_err(Error::io(file))?;
-    check("the list's size in bytes", read as u64, most).map_err(|error| error.of(file))?;
+    let mut bytes = read_up_to(file, most, "the list's size in bytes")?;
     // Spreadsheets and some editors begin a text with a byte order mark.
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         bytes.drain(..3);

@@ -2,12 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::archive::inside as inside_archive;
 use crate::inventory::{SkipReason, Skipped};
 use crate::parts::parts_of;
 use crate::walk::visible_folders;
 
 /// Folders within each other that are looked into.
 const DEEPEST: usize = 4;
+
+/// Returns the folder with the dataset that `path` is: `path`, but of a zip archive in which a single folder, beside which no
+/// photo lies, holds the dataset, that folder. Such is what packing a folder makes.
+#[must_use]
+pub fn dataset_folder(path: &Path) -> PathBuf {
+    let is_archive = inside_archive(path).is_some_and(|(_, name)| name.is_empty());
+    let found = || {
+        let (folders, photos) = inside(path)?;
+        let [only] = &folders[..] else { return None };
+        if photos > 0 || parts_of(path).ok()?.is_some() {
+            return None;
+        }
+        dataset_in(only)
+    };
+    is_archive.then(found).flatten().unwrap_or_else(|| path.to_owned())
+}
 
 /// The folder at or below `only`, the single folder of a dataset, that has class folders or parts; `None` if photos lie in
 /// `only` itself, or no such folder is there.

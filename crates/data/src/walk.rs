@@ -3,12 +3,12 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::fs::{DirEntry, File, FileType};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::archive::inside;
 use crate::inventory::{SkipReason, Skipped};
-use crate::{Error, Format, Result};
+use crate::tree::{Entry, entries, starts_as_photo};
+use crate::{Error, Result};
 
 /// Folders inside folders beyond this are taken for a circle that hides from us.
 const DEEPEST: usize = 64;
@@ -115,8 +115,12 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<()> {
-        let real = std::fs::canonicalize(folder).map_err(Error::io(folder))?;
-        if depth > DEEPEST || !self.visited.insert(real) {
+        // In an archive there are no links, so no circles.
+        let is_new = match inside(folder) {
+            Some(_) => true,
+            None => self.visited.insert(std::fs::canonicalize(folder).map_err(Error::io(folder))?),
+        };
+        if depth > DEEPEST || !is_new {
             self.skipped.push(Skipped { path: folder.to_owned(), reason: SkipReason::Link });
             return Ok(());
         }
@@ -141,19 +145,13 @@ fn cause(error: Error) -> String {
 }
 
 fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing> {
-    let entries = std::fs::read_dir(folder).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => Error::MissingFolder { path: folder.to_owned() },
-        std::io::ErrorKind::NotADirectory => Error::NotAFolder { path: folder.to_owned() },
-        _ => Error::Io { path: folder.to_owned(), source },
-    })?;
     let mut listing = Listing { folders: Vec::new(), files: Vec::new() };
     let mut passed = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(Error::io(folder))?;
+    for entry in entries(folder)? {
         match sort_in(&entry) {
-            Ok(kind) if kind.is_dir() => listing.folders.push(entry.path()),
-            Ok(_) => listing.files.push(entry.path()),
-            Err(reason) => passed.push(Skipped { path: entry.path(), reason }),
+            Ok(true) => listing.folders.push(entry.path),
+            Ok(false) => listing.files.push(entry.path),
+            Err(reason) => passed.push(Skipped { path: entry.path, reason }),
         }
     }
     listing.folders.sort_by(|a, b| natural(a, b));
@@ -164,47 +162,24 @@ fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing> {
 }
 
 /// Whether an entry is a folder or a file that may be a photo, or why it is passed over.
-fn sort_in(entry: &DirEntry) -> std::result::Result<FileType, SkipReason> {
-    let unreadable = |error: std::io::Error| SkipReason::Unreadable(error.to_string());
-    let name = entry.file_name();
-    let name = name.to_string_lossy();
+fn sort_in(entry: &Entry) -> std::result::Result<bool, SkipReason> {
+    let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with('.') || CLUTTER.iter().any(|clutter| name.eq_ignore_ascii_case(clutter)) {
         return Err(SkipReason::Hidden);
     }
-    let mut kind = entry.file_type().map_err(unreadable)?;
-    if kind.is_symlink() {
-        kind = match std::fs::metadata(entry.path()) {
-            Ok(target) => target.file_type(),
-            // A link to nothing, or to itself.
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(unreadable(error));
-            }
-            Err(_) => return Err(SkipReason::Link),
-        };
-    }
-    if kind.is_dir() {
-        return Ok(kind);
-    }
-    if !kind.is_file() {
-        return Err(SkipReason::NotAFile);
+    if entry.is_folder.clone()? {
+        return Ok(true);
     }
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     if let Some(sidecar) = extension.as_ref().filter(|extension| SIDECARS.contains(&extension.as_str())) {
         return Err(SkipReason::Foreign(sidecar.clone()));
     }
     match extension.filter(|extension| FOREIGN.contains(&extension.as_str())) {
-        Some(extension) if !starts_as_photo(&entry.path()).map_err(unreadable)? => {
+        Some(extension) if !starts_as_photo(&entry.path).map_err(SkipReason::Unreadable)? => {
             Err(SkipReason::Foreign(extension))
         }
-        _ => Ok(kind),
+        _ => Ok(false),
     }
-}
-
-/// Whether the first bytes of a regular file are those of a format that is read.
-fn starts_as_photo(path: &Path) -> std::io::Result<bool> {
-    let mut start = Vec::with_capacity(16);
-    File::open(path)?.take(16).read_to_end(&mut start)?;
-    Ok(Format::of(&start).is_ok())
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! - [`Digest`]: the SHA-256 of a file, of a photo's content or of a net, with [`Hasher`] for bytes that come in pieces.
 //! - `atomic_file` (feature `files`): files that are replaced in one step, so that a reader finds the old one or the
 //!   whole new one, whatever happens in between.
+//! - [`zip`]: the entries of zip archives, read from memory or from a file.
+//! - [`shown`]: text from a file, fit for a line of an error.
 //! - [`did_you_mean`]: which of the names that exist a mistyped one was meant to be.
 #![forbid(unsafe_code)]
 
@@ -10,5 +12,7 @@
 pub mod atomic_file;
 pub mod did_you_mean;
 mod digest;
+pub mod shown;
+pub mod zip;
 
 pub use digest::{Digest, Hasher, NotADigest};

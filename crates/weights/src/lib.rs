@@ -50,7 +50,6 @@ mod reading;
 mod record;
 mod save;
 mod shard;
-mod shown;
 #[cfg(feature = "files")]
 mod store;
 mod tflite;
@@ -72,6 +71,7 @@ pub use dense_head::{
 pub use error::Error;
 pub use hash_remedy::HashRemedy;
 pub use heads::HeadLayout;
+use icecap_foundation::shown;
 pub use icecap_foundation::{Digest, NotADigest};
 pub use inside::Inside;
 pub use integers::{IntegerBackbone, Quantization, integers_digest};

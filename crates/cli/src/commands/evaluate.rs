@@ -5,7 +5,6 @@ mod json;
 mod scores;
 mod seen_in_training;
 
-use std::fs::{DirEntry, read_dir};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -40,8 +39,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     photo: PhotoOptions,
     /// Folder with a folder of photos for each class; one with train/ and val/ or test/ gives its test/, else its val/.
-    /// Or a .csv file with columns path and label, and perhaps split
-    #[arg(value_name = "DIR|CSV")]
+    /// Or a .zip file of such a folder, or a .csv file with columns path and label, and perhaps split
+    #[arg(value_name = "DIR|ZIP|CSV")]
     folder: PathBuf,
     #[command(flatten)]
     excluded: ExcludeOptions,
@@ -66,7 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
              --format csv` tells each photo's labels",
             plain_path(&options.model.model),
             typed_path(&options.model.model),
-            if options.folder.is_dir() { typed_path(&options.folder) } else { "PHOTOS".to_owned() },
+            if data::is_folder(&options.folder) { typed_path(&options.folder) } else { "PHOTOS".to_owned() },
         );
         return Err(Failure::new(Code::Content, message));
     }
@@ -76,6 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     check_listed(&options.folder, samples.iter().map(|sample| sample.path.as_path()))?;
     options.excluded.apply(|list| {
         let roots = roots(&options.folder, None);
+        let roots: Vec<&Path> = roots.iter().map(PathBuf::as_path).collect();
         samples.retain(|sample| !list.covers(&sample.path, &roots));
         Ok(())
     })?;
@@ -116,9 +116,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Turns the error of a folder without class folders into the words that `icecap train` has for it.
 fn no_classes(error: data::Error) -> data::Error {
-    let folder = |entry: std::io::Result<DirEntry>| entry.is_ok_and(|entry| entry.path().is_dir());
     match error {
-        data::Error::NoPhotos { path } if read_dir(&path).is_ok_and(|mut entries| !entries.any(folder)) => {
+        data::Error::NoPhotos { path } if !data::names_in(&path).iter().any(|(_, is_folder)| *is_folder) => {
             data::Error::NoClasses { path, list: None }
         }
         other => other,
@@ -185,7 +184,7 @@ fn text(
     inventory: &Inventory,
 ) -> String {
     let Evaluation { metrics, temperature, threshold, confusion, ranking, coverage, skipped } = evaluation;
-    let root = match options.folder.is_dir() {
+    let root = match data::is_folder(&options.folder) {
         true => {
             samples.first().and_then(|first| parent_of_class(&first.path, &inventory.classes[first.class]))
         }

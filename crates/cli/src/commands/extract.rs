@@ -31,7 +31,7 @@ use feature_file::FeatureFile;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folders of photos, photos, or .csv files with columns path and label
+    /// Folders of photos, .zip files of such, photos, or .csv files with columns path and label
     #[arg(required = true, value_name = "PATH")]
     photos: Vec<PathBuf>,
     /// The file to write, in the safetensors format
@@ -119,7 +119,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 fn find(options: &Options) -> Result<Labeled, Failure> {
     let mut found = labeled(&options.photos, &options.listed)?;
     options.excluded.apply(|list| {
-        let roots: Vec<&Path> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
+        let roots: Vec<PathBuf> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
+        let roots: Vec<&Path> = roots.iter().map(PathBuf::as_path).collect();
         found.photos.retain(|(path, _)| !list.covers(path, &roots));
         Ok(())
     })?;

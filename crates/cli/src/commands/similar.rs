@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::data::{Labeled, csv_record};
+use icecap::advanced::data::{Labeled, csv_record, real_path};
 use icecap::advanced::graph::Tap;
 use icecap::explain::{Nearest, Similar};
 use icecap::model::{Extractor, Preprocessing};
@@ -29,9 +29,9 @@ pub(crate) struct Options {
     /// Images to look for
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Folder of photos to look through, photos in folders of their class or not, or a .csv file that lists some; may be
-    /// given several times
-    #[arg(long = "in", value_name = "DIR|CSV", required = true)]
+    /// Folder of photos to look through, photos in folders of their class or not, a .zip file of such a folder, or a .csv
+    /// file that lists some; may be given several times
+    #[arg(long = "in", value_name = "DIR|ZIP|CSV", required = true)]
     folders: Vec<PathBuf>,
     #[command(flatten)]
     listed: ListedOptions,
@@ -193,8 +193,8 @@ fn show(options: &Options, report: &Report) -> Result<(), Failure> {
 
 /// Tells of copies, which are not among the similar photos; the image itself in the folder is no surprise.
 fn tell_copies(image: &Image) {
-    let own = Path::new(&image.image).canonicalize().ok();
-    let is_other = |copy: &&String| own.is_none() || Path::new(copy).canonicalize().ok() != own;
+    let own = real_path(Path::new(&image.image));
+    let is_other = |copy: &&String| own.is_none() || real_path(Path::new(copy)) != own;
     let others: Vec<&String> = image.copies.iter().filter(is_other).collect();
     if let [first, more @ ..] = &others[..] {
         let and = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };

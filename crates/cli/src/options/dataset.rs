@@ -49,8 +49,8 @@ impl ListedOptions {
             return Err(Failure::new(Code::Arguments, message));
         }
         match &root {
-            Some(folder) if !folder.is_dir() => {
-                let missing = if folder.exists() { "is no folder" } else { "no such folder" };
+            Some(folder) if !data::is_folder(folder) => {
+                let missing = if data::is_there(folder) { "is no folder" } else { "no such folder" };
                 Err(Failure::new(Code::Path, format!("--root: {}: {missing}", plain_path(folder))))
             }
             _ => Ok(ListedFiles { root, extension }),
@@ -65,7 +65,7 @@ pub(crate) fn check_listed<'a>(
     paths: impl Iterator<Item = &'a Path> + Clone,
 ) -> Result<(), Failure> {
     let Some(first) = paths.clone().next() else { return Ok(()) };
-    if !list.is_file() || paths.clone().any(Path::exists) {
+    if !data::is_file(list) || paths.clone().any(data::is_there) {
         return Ok(());
     }
     let message = format!(
@@ -133,7 +133,10 @@ impl DatasetOptions {
         let listed = self.listed.of([Some(folder), val].into_iter().flatten())?;
         let mut inventory = data::scan_listed(folder, val, &listed)?;
         check_listed(folder, inventory.train.iter().map(|sample| sample.path.as_path()))?;
-        self.excluded.apply(|list| inventory.exclude(list, &roots(folder, val)))?;
+        self.excluded.apply(|list| {
+            let roots = roots(folder, val);
+            inventory.exclude(list, &roots.iter().map(PathBuf::as_path).collect::<Vec<_>>())
+        })?;
         if let Some(file) = &self.classes {
             inventory.order_classes(file, &read_classes(file)?)?;
         }
@@ -146,7 +149,8 @@ impl DatasetOptions {
         let mut survey = data::survey_listed(folder, val, &listed)?;
         check_listed(folder, survey.photos.iter().map(|(_, sample)| sample.path.as_path()))?;
         self.excluded.apply(|list| {
-            survey.exclude(list, &roots(folder, val));
+            let roots = roots(folder, val);
+            survey.exclude(list, &roots.iter().map(PathBuf::as_path).collect::<Vec<_>>());
             Ok(())
         })?;
         if let Some(file) = &self.classes {
@@ -157,7 +161,18 @@ impl DatasetOptions {
 }
 
 /// Returns the folders that paths may be relative to: those of the dataset, or in which the files that list it lie.
-pub(crate) fn roots<'a>(folder: &'a Path, val: Option<&'a Path>) -> Vec<&'a Path> {
-    let root = |path: &'a Path| if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
-    [Some(folder), val].into_iter().flatten().map(root).collect()
+pub(crate) fn roots(folder: &Path, val: Option<&Path>) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for path in [Some(folder), val].into_iter().flatten() {
+        if data::is_folder(path) {
+            // In an archive the dataset may lie further down.
+            let inside = data::dataset_folder(path);
+            roots.extend(
+                [Some(inside.clone()), (inside != path).then(|| path.to_owned())].into_iter().flatten(),
+            );
+        } else {
+            roots.push(path.parent().unwrap_or(Path::new("")).to_owned());
+        }
+    }
+    roots
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use icecap::advanced::data::{Part, read_split};
+use icecap::advanced::data::{Part, read_split, real_path};
 
 use super::files::SPLIT;
 
@@ -32,8 +32,8 @@ impl Learned {
     /// Whether the model has learned from the photo at `path`: from that very file, whatever leads to it.
     pub(crate) fn has(&self, path: &Path) -> bool {
         let Some(alike) = path.file_name().and_then(|name| self.by_name.get(name)) else { return false };
-        let own = path.canonicalize().ok();
-        own.is_some() && alike.iter().any(|learned| learned.canonicalize().ok() == own)
+        let own = real_path(path);
+        own.is_some() && alike.iter().any(|learned| real_path(learned) == own)
     }
 }
 

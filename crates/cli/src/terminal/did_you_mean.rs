@@ -43,19 +43,18 @@ fn path(asked: &Path) -> Option<PathBuf> {
     if asked.is_dir() {
         return Some(asked.join(MODEL)).filter(|model| model.is_file());
     }
-    if asked.exists() {
+    if data::is_there(asked) {
         return None;
     }
-    let folder = asked.ancestors().skip(1).find(|folder| listed(folder).is_dir())?;
+    let folder = asked.ancestors().skip(1).find(|folder| data::is_folder(listed(folder)))?;
     let mut below = asked.strip_prefix(folder).ok()?.components();
     let wrong = below.next()?.as_os_str().to_str()?;
-    let entries = std::fs::read_dir(listed(folder)).ok()?.take(MOST);
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names = data::names_in(listed(folder)).into_iter().take(MOST).map(|(name, _)| name);
     let right = nearest(wrong, names.filter(|name| !name.starts_with('.')))?;
     let found = folder.join(right).join(below.as_path());
     // Without anything below it, a folder keeps no slash at its end.
     let found: PathBuf = found.components().collect();
-    if found.exists() { Some(found) } else { path(&found) }
+    if data::is_there(&found) { Some(found) } else { path(&found) }
 }
 
 /// Returns a path for `folder` that can be listed: "." for the empty one.

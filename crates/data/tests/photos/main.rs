@@ -4,6 +4,7 @@
 //! `ICECAP_TEST_ASSETS` names a folder with large assets; tests that need it say so and return without it.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod archive;
 mod awkward;
 mod cache;
 mod cuts;
@@ -15,6 +16,8 @@ mod make;
 mod resize;
 mod scan;
 mod tiff;
+#[path = "../../../../tests/zip_writer.rs"]
+mod zip_writer;
 
 use std::io::Write;
 use std::path::PathBuf;

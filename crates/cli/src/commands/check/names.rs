@@ -13,7 +13,7 @@ impl Names {
     /// validation, a path below one could be in either: then they are as they were found.
     pub(super) fn of(options: &Options) -> Self {
         let roots = roots(&options.folder, options.val.as_deref());
-        Self(roots.first().filter(|_| options.val.is_none()).map(|root| root.to_path_buf()))
+        Self(roots.into_iter().next().filter(|_| options.val.is_none()))
     }
 
     /// Returns what the photo at `path` is called, by which `--exclude` finds it.

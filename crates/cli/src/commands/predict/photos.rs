@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use icecap::Source;
-use icecap::advanced::data::scan_photos;
+use icecap::advanced::data::{is_file, is_folder, scan_photos};
 
 use crate::photos::skipped;
 use crate::terminal::failure::{Code, Failure};
@@ -62,7 +62,7 @@ impl Photo {
 
 /// Refuses a list that is named as if it were a photo.
 fn refuse_list(path: &Path) -> Result<(), Failure> {
-    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) && path.is_file() {
+    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) && is_file(path) {
         let message = "a list and no photo; `icecap evaluate MODEL LIST.csv` takes one with classes, and `icecap predict MODEL \
                        --files-from LIST` one of paths alone, one a line";
         return Err(Failure::new(Code::Content, format!("{}: {message}", plain_path(path))));
@@ -167,7 +167,7 @@ impl Photos {
                     break;
                 }
                 Some(Named::List(list)) => match next_line(list)? {
-                    Some(path) if path.is_dir() => {
+                    Some(path) if is_folder(&path) => {
                         let photos = self.below(&path)?;
                         self.parts.push_front(Named::Photos(photos.into_iter()));
                     }

@@ -8,13 +8,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use icecap::advanced::data::{Digest, Limits, Part, SplitRow};
+use icecap::advanced::data::{Digest, Limits, Part, SplitRow, file_digest, file_length, is_there, real_path};
 
 use crate::run::since::Changes;
 
-/// The largest photo that is read to be compared, in bytes: by default larger ones are not used as photos either.
-fn largest() -> u64 {
-    Limits::default().file_bytes
+/// The largest photo that is read to be compared: by default larger ones are not used as photos either.
+fn largest() -> Limits {
+    Limits::default()
 }
 
 /// Photos with the parts that they had.
@@ -99,7 +99,7 @@ impl Old<'_> {
         let (rows, met) = (self.rows, self.met.clone());
         self.keep(photos, parts, |path, class| {
             match names.get(&(class, below_class(path, class)?))?.as_slice() {
-                [only] if !met[*only] && !rows[*only].path.exists() => Some(*only),
+                [only] if !met[*only] && !is_there(&rows[*only].path) => Some(*only),
                 _ => None,
             }
         })
@@ -135,7 +135,8 @@ impl Folders {
         let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return file.to_owned() };
         let look = || {
             let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            here.canonicalize().or_else(|_| std::path::absolute(here)).unwrap_or_else(|_| folder.to_owned())
+            let absolute = || std::path::absolute(here).unwrap_or_else(|_| folder.to_owned());
+            real_path(here).unwrap_or_else(absolute)
         };
         self.0.entry(folder.to_owned()).or_insert_with(look).join(name)
     }
@@ -149,12 +150,11 @@ fn below_class<'a>(photo: &'a Path, class: &str) -> Option<&'a Path> {
 }
 
 fn length(file: &Path) -> Option<u64> {
-    let about = std::fs::metadata(file).ok()?;
-    (about.is_file() && about.len() <= largest()).then_some(about.len())
+    file_length(file).filter(|length| *length <= largest().file_bytes)
 }
 
 fn hash(file: &Path) -> Option<Digest> {
-    icecap::advanced::kernels::with_mapped_file(file, largest(), Digest::of).ok()
+    file_digest(file, &largest())
 }
 
 #[cfg(test)]

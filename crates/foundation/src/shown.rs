@@ -3,8 +3,9 @@
 /// The longest piece of a file's text that an error repeats, in characters.
 const SHOWN: usize = 100;
 
-/// `text` from a file, fit for one line of an error: what does not print is escaped, what is long is cut.
-pub(crate) fn shown(text: &str) -> String {
+/// Returns `text` from a file, fit for one line of an error: what does not print is escaped, what is long is cut.
+#[must_use]
+pub fn shown(text: &str) -> String {
     let mut chars = text.chars();
     let mut line = String::new();
     for char in chars.by_ref().take(SHOWN) {

@@ -1,0 +1,142 @@
+//! Zip archives of photos in the place of folders.
+
+use std::fs;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use crate::place::Place;
+use crate::zip_writer::{Packed, Writing, archive};
+
+/// Packs everything in `folder` with `prefix` before its name, as well as what macOS adds.
+fn pack(place: &Place, folder: &str, prefix: &str, to: &str, how: Writing) {
+    fn collect(folder: &Path, prefix: &str, files: &mut Vec<Packed>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                collect(&path, &format!("{name}/"), files);
+            } else {
+                files.push(Packed::new(&name, &fs::read(&path).unwrap()));
+            }
+        }
+    }
+    let mut files = Vec::new();
+    collect(&place.path(folder), prefix, &mut files);
+    files.iter_mut().step_by(2).for_each(|file| file.method = 0);
+    files.push(Packed::new(&format!("__MACOSX/{prefix}._1.jpg"), b"notes"));
+    fs::write(place.path(to), archive(&files, how)).unwrap();
+}
+
+#[test]
+fn an_archive_gives_what_its_folder_gives_in_every_command() {
+    let place = Place::two_classes();
+    pack(&place, "photos", "", "flat.zip", Writing { wide: true, behind: true });
+    pack(&place, "photos", "photos/", "around.zip", Writing::default());
+    let run = |arguments: &[&str]| place.icecap(arguments).succeeds().stdout;
+    let model = "run-photos/model.safetensors";
+    for dataset in ["photos", "flat.zip", "around.zip"] {
+        let out = format!("run-{dataset}");
+        run(&["train", dataset, "--out", &out, "--epochs", "3"]);
+        let same = |name: &str| fs::read(place.path(&out).join(name)).unwrap();
+        assert_eq!(same("model.safetensors"), fs::read(place.path(model)).unwrap(), "{dataset}");
+        let inside = if dataset == "around.zip" { "around.zip/photos" } else { dataset };
+        let as_folder = |text: String| text.replace(inside, "photos");
+        for file in ["split.csv", "labels.csv", "skipped.csv"] {
+            let text = |out: &str| fs::read_to_string(place.path(out).join(file)).ok();
+            assert_eq!(text(&out).map(as_folder), text("run-photos"), "{file} of {dataset}");
+        }
+        let page = place.text(&format!("{out}/report.html"));
+        assert!(page.contains("data:image") && !page.contains("photo not found"), "{dataset}");
+        for command in [
+            &["predict", model, dataset, "--format", "csv"][..],
+            &["similar", "photos/red/1.jpg", "--in", dataset, "--format", "csv"],
+        ] {
+            let of_folder: Vec<&str> =
+                command.iter().map(|word| if *word == dataset { "photos" } else { word }).collect();
+            assert_eq!(as_folder(run(command)), run(&of_folder), "{command:?}");
+        }
+        let extracted = |dataset: &str| {
+            run(&["extract", dataset, "--no-cache", "--force", "-o", "features"]);
+            let bytes = fs::read(place.path("features")).unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            file.tensor("features").unwrap().data().to_vec()
+        };
+        assert_eq!(extracted(dataset), extracted("photos"));
+        let json = |arguments: &[&str]| -> Value { serde_json::from_str(&run(arguments)).unwrap() };
+        let evaluated = |dataset| json(&["evaluate", model, dataset, "--json"]);
+        let (one, other) = (evaluated(dataset), evaluated("photos"));
+        assert_eq!((&one["loss"], &one["confusion"]), (&other["loss"], &other["confusion"]));
+        let checked = |dataset| json(&["check", dataset, "--json"])["photos"].clone();
+        assert_eq!(checked(dataset), checked("photos"));
+        // What a run wrote trains again, and the model knows what it has learned from.
+        run(&["train", &format!("{out}/split.csv"), "--out", "again", "--epochs", "3", "--force"]);
+        assert_eq!(fs::read(place.path("again/model.safetensors")).unwrap(), same("model.safetensors"));
+        let model = format!("{out}/model.safetensors");
+        let told = place.icecap(&["evaluate", &model, dataset]).succeeds().stderr;
+        assert!(told.contains("the model has learned from"), "{told}");
+    }
+}
+
+#[test]
+fn photos_of_an_archive_are_left_out_and_told_of_by_their_paths() {
+    let place = Place::two_classes();
+    fs::write(place.path("photos/red/broken.jpg"), "no photo").unwrap();
+    pack(&place, "photos", "top/", "photos.zip", Writing::default());
+    let run = ["train", "photos.zip", "--out", "run", "--epochs", "1", "--no-report"];
+    place.icecap(&run).succeeds();
+    assert!(place.text("run/skipped.csv").contains("photos.zip/top/red/broken.jpg,"));
+    fs::write(place.path("not.txt"), "red/0.png\nphotos.zip/top/blue/1.jpg\ntop/blue/3.jpg\nred/none.png\n")
+        .unwrap();
+    let excluding =
+        |list| [&run[..3], &["run2", "--force", "--epochs", "1", "--no-report", "--exclude", list]].concat();
+    let told = place.icecap(&excluding("not.txt")).succeeds().stderr;
+    assert!(told.contains("excluded 3 photos by not.txt") && told.contains("'red/none.png'"), "{told}");
+    let told = place.icecap(&excluding("run/skipped.csv")).succeeds().stderr;
+    assert!(told.contains("excluded 1 photo"), "{told}");
+    // More photos in the next archive.
+    place.draw("photos/red", "red", 13);
+    pack(&place, "photos", "", "more.zip", Writing::default());
+    let told =
+        place.icecap(&["train", "more.zip", "--since", "run", "--out", "run3", "--no-report"]).succeeds();
+    let changes = &place.json("run3/metrics.json")["since"];
+    assert_eq!((&changes["new"], &changes["gone"]), (&3.into(), &0.into()), "{told:?}");
+}
+
+/// Refuses: lists and folders | a zip file that is cut, encrypted, split, unsafe, or compressed by another method than deflate | the entry, and to unzip it
+#[test]
+fn what_is_no_good_archive_is_refused_in_a_line() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1", "--no-report"]).succeeds();
+    pack(&place, "photos", "", "good.zip", Writing::default());
+    let whole = fs::read(place.path("good.zip")).unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(place.path(name), bytes).unwrap();
+    write("cut.zip", &whole[..whole.len() - 9]);
+    write("empty.zip", b"");
+    write("none.zip", b"no archive");
+    write("bare.zip", &archive(&[], Writing::default()));
+    write("renamed.bin", &whole);
+    let locked = Packed { flags: 1, ..Packed::new("red/1.jpg", b"x") };
+    write("locked.zip", &archive(&[locked], Writing::default()));
+    let climbing = Packed::new("../red/1.jpg", b"x");
+    write("climbing.zip", &archive(&[climbing], Writing::default()));
+    // Of a split archive the last part says that there are others.
+    let mut part = whole;
+    let end = part.len() - 22;
+    part[end + 4] = 1;
+    write("part.zip", &part);
+    let model = "run/model.safetensors";
+    place.each_fails(&[
+        (&["train", "cut.zip"], 3, "cut.zip: byte "),
+        (&["check", "empty.zip"], 3, "no zip directory stands at the end"),
+        (&["predict", model, "none.zip"], 3, "no zip directory stands at the end"),
+        (&["train", "bare.zip"], 3, "bare.zip: no class folders"),
+        (&["evaluate", model, "locked.zip"], 3, "'red/1.jpg' is encrypted; unzip it"),
+        (&["extract", "climbing.zip", "-o", "f"], 3, "'../red/1.jpg' leads out of the archive"),
+        (&["train", "part.zip"], 3, "part of an archive is missing"),
+        (&["train", "renamed.bin"], 5, "or a zip file of them whose name ends in .zip"),
+        (&["train", "missing.zip"], 5, "missing.zip: no such file or folder"),
+        (&["train", "good.zip/rde"], 5, "good.zip/rde: no such file or folder; did you mean good.zip/red?"),
+    ]);
+}
