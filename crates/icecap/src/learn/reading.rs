@@ -57,11 +57,11 @@ impl Reading<'_> {
     /// same photos, or none are kept.
     pub(crate) fn rows_of<'a>(
         &'a self,
-        drawn: &'a Cow<'_, Dataset>,
+        drawn: &'a Dataset,
         kept: Option<&TapRows<'_>>,
         dataset: &Dataset,
     ) -> Result<Option<TapRows<'a>>, Error> {
-        let (Cow::Owned(drawn), Some(kept)) = (drawn, kept) else { return Ok(None) };
+        let Some(kept) = kept.filter(|_| !std::ptr::eq(drawn, dataset)) else { return Ok(None) };
         let rows = self.rows(drawn, kept.tap())?;
         let before: HashMap<&Path, Range<usize>> = self.numbers(dataset).collect();
         let mut row = vec![0.0; rows.store().row_len()];
