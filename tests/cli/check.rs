@@ -354,6 +354,15 @@ fn no_split_parts_copies_that_are_kept_together() {
     let arguments = fs::read_to_string(place.path("run/args.toml")).unwrap();
     assert!(arguments.contains("group = \"duplicates\"\n"), "{arguments}");
     train("folds", &["--group", "duplicates", "--folds", "3"]);
+    // Whatever the size, they are the same copies: what was chosen of several is what would have been typed.
+    let swept = train("swept", &["--group", "duplicates", "--try", "size=32,96"]);
+    assert_eq!(
+        swept.stderr.matches("note: using the built-in starter weights").count(),
+        1,
+        "{}",
+        swept.stderr
+    );
+    assert_eq!(parts(&place, "swept"), first);
 
     // Copies that came later go where their photo is, without a word.
     for number in 7..12 {

@@ -143,3 +143,45 @@ fn a_file_that_cannot_be_followed_says_what_to_do() {
     assert_eq!(place.icecap(&["train", "--config", "run", "--resume", "run"]).code, Some(2));
     assert!(!place.path("icecap-run").exists());
 }
+
+#[test]
+fn an_earlier_run_and_the_root_of_a_list_are_repeated_too() {
+    let place = Place::two_classes();
+    place
+        .icecap(&[
+            "train",
+            "photos",
+            "--out",
+            "earlier",
+            "--epochs",
+            "2",
+            "--val-split",
+            "0.3",
+            "--seed",
+            "5",
+        ])
+        .succeeds();
+    place.draw("photos/blue", "blue", 14);
+    place.icecap(&["train", "photos", "--out", "later", "--epochs", "2", "--since", "earlier"]).succeeds();
+    let rows: String = ["red", "blue"]
+        .iter()
+        .flat_map(|class| {
+            place
+                .names(&format!("photos/{class}"))
+                .into_iter()
+                .map(move |name| format!("{class}/{name},{class}\n"))
+        })
+        .collect();
+    fs::create_dir(place.path("lists")).unwrap();
+    fs::write(place.path("lists/photos.csv"), format!("path,label\n{rows}")).unwrap();
+    let list = ["train", "lists/photos.csv", "--root", "photos", "--epochs", "2", "--out", "listed"];
+    place.icecap(&list).succeeds();
+    for run in ["later", "listed"] {
+        let (config, again) = (format!("{run}/args.toml"), format!("{run}-again"));
+        place.icecap(&["train", "--config", &config, "--out", &again]).succeeds();
+        for file in ["model.safetensors", "split.csv"] {
+            let of = |run: &str| fs::read(place.path(run).join(file)).unwrap();
+            assert!(of(run) == of(&again), "{run}: {file}");
+        }
+    }
+}

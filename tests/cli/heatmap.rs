@@ -37,7 +37,7 @@ fn sums_are_logits(model: &Path, photos: &Path) -> usize {
             assert!((map.logits()[logit] - expected).abs() < 1e-4);
             logits += 1;
         }
-        assert_eq!(map.predicted(), prediction.class, "{}", photo.display());
+        assert_eq!(classifier.decide(&map.logits()), prediction.class, "{}", photo.display());
         // The map of the predicted class speaks for it.
         let of_class = map.of_class(prediction.class);
         let sign = if prediction.logits.len() == 1 && prediction.class == 0 { -1.0 } else { 1.0 };
@@ -82,7 +82,7 @@ fn the_maps_of_a_hidden_layer_sum_to_its_logits_and_say_what_they_are() {
             map.logits(),
             prediction.logits
         );
-        assert_eq!(map.predicted(), prediction.class);
+        assert_eq!(classifier.decide(&map.logits()), prediction.class);
         assert!(map.of_logit(0).iter().any(|cell| cell.abs() > 1e-3));
     }
     let run = place.icecap(&["predict", "deep/model.safetensors", "photos", "--heatmap", "maps"]).succeeds();
@@ -126,7 +126,7 @@ fn maps_have_the_same_bits_for_any_batch_and_number_of_threads() {
         assert_eq!(one, *expected, "{}", photo.display());
         // The short way to an overlay is the long one.
         let overlay = heatmaps.overlay(Source::Path(photo), None, 24).unwrap();
-        let class = one.predicted();
+        let class = alone.decide(&one.logits());
         assert_eq!(overlay, Overlay::of(&alone, Source::Path(photo), &one, class, 24).unwrap());
         assert_eq!(overlay.width.max(overlay.height), 24);
         assert_eq!(overlay.rgb.len(), overlay.width * overlay.height * 3);

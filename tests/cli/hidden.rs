@@ -74,7 +74,7 @@ fn inspect_names_the_head_of_a_model_and_what_it_learned_by() {
     for line in [
         "classes        2: blue, red".to_owned(),
         "head           dense 8 relu, dense 1, sigmoid".to_owned(),
-        "head takes     1280 pooled features of a photo at 64x96 squash, exif apply, accurate DCT; 10,257 trained values".to_owned(),
+        "head takes     1,280 pooled features of a photo at 64x96 squash, exif apply, accurate DCT; 10,257 trained values".to_owned(),
         "head learned   binary cross-entropy by adam, 7 epochs, dropout 0.3".to_owned(),
         format!("made by        icecap {version}, file of 20"),
     ] {

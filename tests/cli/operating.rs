@@ -3,6 +3,9 @@
 
 use std::fs;
 
+use icecap::advanced::data::scan_photos;
+use icecap::explain::Heatmaps;
+use icecap::{Classifier, Source};
 use serde_json::Value;
 
 use crate::place::{EACH, Place};
@@ -74,7 +77,8 @@ fn a_file_of_json_is_an_array_and_each_format_has_a_word() {
     };
     for line in csv.lines().skip(1) {
         let path = line.split(',').next().unwrap();
-        let own = kept.lines().find(|line| line.contains(&format!("{path},"))).unwrap();
+        let below = path.strip_prefix("photos/").unwrap();
+        let own = kept.lines().find(|line| line.contains(&format!(",{below},"))).unwrap();
         let fields = own.split(',').count();
         assert_eq!(of(line, 3, 2), of(own, fields - 2, 2), "{path}");
         assert_eq!(of(line, 5, 1), of(own, fields - 3, 1), "{path}");
@@ -130,9 +134,11 @@ fn a_threshold_is_chosen_kept_and_followed() {
     assert!(said.contains("red is told from this probability"), "{said}");
     let page = place.text("run/report.html");
     assert!(
-        page.contains("What leaving unsure answers out wins") && page.contains("Threshold"),
+        page.contains("Accuracy where unsure answers are left out") && page.contains("Threshold"),
         "no coverage"
     );
+
+    is_stated_everywhere(&place, MODEL, metrics["threshold"]["probability"].as_f64().unwrap());
 
     // The other class, from its own probability on: what is left of the second's.
     let run = train("first", &["--threshold", "recall=0.9", "--positive", "blue"]).succeeds();
@@ -140,6 +146,36 @@ fn a_threshold_is_chosen_kept_and_followed() {
     let threshold = &place.json("first/metrics.json")["threshold"];
     assert!(threshold["recall"].as_f64().unwrap() >= 0.9, "{threshold}");
     assert!(place.text("first/args.toml").contains("threshold = \"recall=0.9\"\npositive = \"blue\""));
+}
+
+/// Whatever is made of a model with a threshold of its own states it, as does what tells of the model.
+fn is_stated_everywhere(place: &Place, model: &str, threshold: f64) {
+    let inspected = place.icecap(&["weights", "inspect", model, "--json"]).succeeds().stdout;
+    let inspected: Value = serde_json::from_str(&inspected).unwrap();
+    let stated = inspected["net"]["trained"]["threshold"].as_f64().unwrap();
+    assert!((stated - threshold).abs() < 1e-6, "{inspected}");
+    let text = (stated as f32).to_string();
+    for (option, file) in [
+        ("--onnx", "net.onnx"),
+        ("--onnx-u8", "pixels.onnx"),
+        ("--tflite", "net.tflite"),
+        ("--safetensors-keras", "keras.safetensors"),
+        ("--safetensors-torchvision", "torchvision.safetensors"),
+    ] {
+        place.icecap(&["export", model, option, file]).succeeds();
+        let bytes = fs::read(place.path(file)).unwrap();
+        let held = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(held("threshold") && held(&text), "{file} has no threshold of {text}");
+    }
+    // What is drawn without a class is what is told: on either side of the threshold.
+    let classifier = Classifier::open(place.path(model)).unwrap();
+    let mut maps = Heatmaps::new(&classifier).unwrap();
+    for photo in &scan_photos(&place.path("val")).unwrap().0 {
+        let told = classifier.predict_file(photo).unwrap();
+        assert_eq!(classifier.decide(&told.logits), told.class);
+        let drawn = |maps: &mut Heatmaps, class| maps.overlay(Source::Path(photo), class, 24).unwrap();
+        assert_eq!(drawn(&mut maps, None), drawn(&mut maps, Some(told.class)), "{}", photo.display());
+    }
 }
 
 #[test]
@@ -183,6 +219,18 @@ fn photos_unlike_the_training_are_none_of_the_classes() {
         run.stderr.contains(&format!("{rejected} of {} photos, whose novelty", 2 * EACH)),
         "{}",
         run.stderr
+    );
+    // Both reasons, each counted by itself: every guess is below 1.
+    let both =
+        place.icecap(&["predict", MODEL, "photos", "--json", &option, "--reject-below", "1"]).succeeds();
+    let none = rows(&both.stdout).iter().filter(|row| row["label"] == "none").count();
+    let said =
+        format!("none of the classes: {none} of {} photos; the novelty of {rejected} is above", 2 * EACH);
+    assert!(both.stderr.contains(&said), "{}", both.stderr);
+    assert!(
+        both.stderr.contains(&format!("of {} others the best guess", none - rejected)),
+        "{}",
+        both.stderr
     );
     for (row, before) in rows(&run.stdout).iter().zip(&told) {
         assert_eq!((&row["best_guess"], &row["novelty"]), (&before["label"], &before["novelty"]));

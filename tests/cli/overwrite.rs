@@ -33,6 +33,53 @@ fn a_run_is_overwritten_only_where_that_was_asked_for() {
     assert!(!place.path("icecap-run/skipped.csv").exists());
 }
 
+#[test]
+fn a_folder_that_another_run_is_filling_is_left_to_it() {
+    let place = Place::two_classes();
+    fs::create_dir(place.path("run")).unwrap();
+    let mark = place.path("run/.icecap-run.lock");
+    let train = |options: &[&str]| {
+        place.icecap(&[&["train", "photos", "--epochs", "1", "--out", "run"], options].concat())
+    };
+    fs::write(&mark, "4242").unwrap();
+    let held = fs::File::open(&mark).unwrap();
+    held.lock().unwrap();
+    for options in [&[][..], &["--force"]] {
+        let refused = train(options);
+        let line = refused.fails(5);
+        assert!(line.contains("another run (process 4242) is filling this folder"), "{line}");
+    }
+    assert_eq!(
+        (place.names("run"), place.text("run/.icecap-run.lock")),
+        (vec![".icecap-run.lock".into()], "4242".into())
+    );
+    // Its process is gone, and the lock with it.
+    drop(held);
+    train(&[]).succeeds();
+    assert!(!mark.exists());
+    // Several at once: each is right, or says why not; none is a mixture.
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..4)
+            .map(|seed| {
+                let train = &train;
+                scope.spawn(move || (seed, train(&["--force", "--seed", &seed.to_string()]).code))
+            })
+            .collect();
+        started.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    assert!(runs.iter().all(|(_, code)| [Some(0), Some(5)].contains(code)), "{runs:?}");
+    assert!(runs.iter().any(|(_, code)| *code == Some(0)), "{runs:?}");
+    #[cfg(unix)]
+    {
+        fs::write(place.path("thesis"), "years").unwrap();
+        std::os::unix::fs::symlink(place.path("thesis"), &mark).unwrap();
+        let refused = train(&["--force"]);
+        let line = refused.fails(5);
+        assert!(line.contains(".icecap-run.lock") && line.contains("remove it"), "{line}");
+        assert_eq!(place.text("thesis"), "years");
+    }
+}
+
 /// Every command that writes, with what it writes to behind `-o` or an option of its own.
 const WRITERS: [(&[&str], &str); 18] = [
     (&["export", MODEL, "--onnx"], "mine.onnx"),

@@ -42,6 +42,8 @@ fn interrupted_with(place: &Place, words: &[&str], run: &str, moment: Duration) 
 #[test]
 fn a_run_that_is_interrupted_goes_on_to_the_same_model() {
     let place = Place::two_classes();
+    // Of which the split must know each time.
+    fs::write(place.path("photos/red/3b.png"), "no photo").unwrap();
     let started = Instant::now();
     let unbroken = place.icecap(&[&TRAIN[..], &["unbroken"]].concat()).succeeds();
     let whole = started.elapsed();
@@ -85,6 +87,7 @@ fn a_run_that_is_interrupted_goes_on_to_the_same_model() {
 #[test]
 fn a_run_that_was_killed_goes_on_with_the_photos_and_options_that_it_began_with() {
     let place = Place::two_classes();
+    fs::write(place.path("photos/blue/3b.png"), "no photo").unwrap();
     place.icecap(&["train", "photos", "--out", "unbroken", "--epochs", "7", "--lr", "0.01"]).succeeds();
     // As a run leaves its folder that is killed at its first photo.
     let mut command = place.command(&["train", "photos", "--out", "killed", "--epochs", "7", "--lr", "0.01"]);

@@ -123,7 +123,10 @@ fn what_cannot_be_tried_is_refused_by_name_before_any_work() {
         (&["--try", "l2=1,2", "--try", "l2=3"], "l2 is named twice"),
         (&["--try", "l2=1,1.0"], "one combination alone"),
         (&["--try", "views=2,4"], "--augment"),
-        (&["--try", "optimizer=adam,lbfgs", "--batch", "8"], "--batch: --optimizer lbfgs has no use for it"),
+        (
+            &["--try", "optimizer=lbfgs", "--try", "l2=1,2", "--batch", "8"],
+            "--batch: --optimizer lbfgs has no use",
+        ),
         (&["--try", &l2, "--try", &seeds], "225 combinations, and 200 are the most"),
     ] {
         let run = place.icecap(&[&["train", "photos", "--out", "run"], words].concat());
@@ -136,4 +139,48 @@ fn what_cannot_be_tried_is_refused_by_name_before_any_work() {
     place.draw("few/blue", "blue", 4);
     let run = place.icecap(&["train", "few", "--val", "photos", "--try", "l2=0,1"]);
     assert!(run.code == Some(2) && run.stderr.contains("'red' has 1 training photo"), "{}", run.stderr);
+}
+
+#[test]
+fn options_of_steps_are_passed_over_by_a_solver_that_takes_none_and_obeyed_by_the_others() {
+    let place = Place::two_classes();
+    let begin = ["train", "photos", "--size", "64", "--threads", "1"];
+    let steps = ["--epochs", "3", "--lr", "0.01", "--dropout", "0.4"];
+    place.icecap(&[&begin[..], &steps, &["--out", "steps"]].concat()).succeeds();
+    let typed = [&begin[..], &steps, &["--try", "optimizer=adam,lbfgs", "--out", "typed"]].concat();
+    place.icecap(&typed).succeeds();
+    let of_file = ["train", "--config", "steps/args.toml", "--try", "optimizer=adam,lbfgs", "--out", "file"];
+    place.icecap(&of_file).succeeds();
+    // What is chosen is trained as if it had been typed, alone.
+    let chosen = |run: &str| {
+        let rows = tried(&place, run);
+        rows.iter().find(|row| row["chosen"] == true).unwrap()["settings"]["optimizer"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    place.icecap(&[&begin[..], &["--optimizer", "lbfgs", "--out", "lbfgs"]].concat()).succeeds();
+    for run in ["typed", "file"] {
+        let alone = if chosen(run) == "adam" { "steps" } else { "lbfgs" };
+        // The file has the penalty that was settled, which lbfgs would have chosen itself.
+        if (run, alone) != ("file", "lbfgs") {
+            assert!(model(&place, run) == model(&place, alone), "{run}: {alone}");
+        }
+    }
+}
+
+#[test]
+fn what_is_chosen_in_int8_is_trained_as_if_it_had_been_typed() {
+    let place = Place::two_classes();
+    let begin = ["train", "photos", "--precision", "int8", "--optimizer", "lbfgs"];
+    place
+        .icecap(&[&begin[..], &["--out", "swept", "--try", "size=32,64", "--try", "l2=0.01,1"]].concat())
+        .succeeds();
+    let rows = tried(&place, "swept");
+    assert_eq!(rows.len(), 4);
+    let chosen = &rows.iter().find(|row| row["chosen"] == true).unwrap()["settings"];
+    let (size, l2) = (chosen["size"].as_str().unwrap(), chosen["l2"].as_str().unwrap());
+    place.icecap(&[&begin[..], &["--out", "alone", "--size", size, "--l2", l2]].concat()).succeeds();
+    assert!(model(&place, "swept") == model(&place, "alone"));
+    assert_eq!(place.json("swept/metrics.json")["precision"], "int8");
 }

@@ -85,6 +85,15 @@ fn demo_learns_its_sample_set_and_leaves_a_model_that_predicts() {
         .unwrap_or_else(|| panic!("no accuracy in:\n{output}"));
     assert!(accuracy > 0.9, "{output}");
     assert!(output.contains("predict run/model.safetensors run/photos/"), "{output}");
+    assert!(output.contains("report      run/report.html, opens in any browser"), "{output}");
+    let page = place.text("run/report.html");
+    for shown in
+        ["id=\"curves\"", "id=\"confusion\"", "data:image/jpeg", "<span>icecap</span> <span>demo</span>"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+    place.icecap(&["report", "run", "-o", "again.html"]).succeeds();
+    assert_eq!(place.text("again.html"), page);
 
     let classifier = Classifier::open(place.path("run/model.safetensors")).unwrap();
     assert!(classifier.classes().len() >= 4);
@@ -181,7 +190,7 @@ fn extract_says_what_is_wrong_and_leaves_nothing_half_written() {
     fails(&run(&["good", "-o", "empty"]), 5, "is a folder");
     fails(&run(&["missing", "-o", "f"]), 5, "missing: no such file or folder");
     fails(&run(&["empty", "-o", "f"]), 3, "no photo found");
-    fails(&run(&["bad", "-o", "old"]), 3, "none of 1 photos could be used");
+    fails(&run(&["bad", "-o", "old"]), 3, "none of 1 photo could be used");
     fails(&run(&["mixed", "-o", "old", "--strict"]), 3, "mixed/2.png");
     assert_eq!(std::fs::read(at("old")).unwrap(), b"old");
     let mut left: Vec<_> =
@@ -240,7 +249,7 @@ fn classify_names_what_is_on_the_photos() {
     assert!(output.stderr.contains("skipped "), "{output:?}");
 
     let only_broken = ["classify", "--weights", weights.to_str().unwrap(), "broken.jpg"];
-    fails(&place.icecap(&only_broken), 3, "none of 1 photos could be used");
+    fails(&place.icecap(&only_broken), 3, "none of 1 photo could be used");
     arguments.push("--strict");
     fails(&place.icecap(&arguments), 3, "broken.jpg");
 }

@@ -236,6 +236,40 @@ fn a_dataset_from_memory_says_what_is_wrong_with_it() {
 }
 
 #[test]
+fn photos_that_cannot_be_read_have_no_say_and_no_photo_is_read_twice() {
+    let photos: Vec<OwnedSource> = (0..24).map(|number| Drawn::new(number).owned()).collect();
+    let broken = || OwnedSource::Bytes(b"no photo".to_vec());
+    let classes = || vec!["dark".to_owned(), "light".to_owned()];
+    let clean = photos.iter().cloned().enumerate().map(|(number, photo)| (photo, number % 2));
+    let clean = Dataset::from_sources(classes(), clean, 0.25, 5).unwrap();
+    let mixed = photos.iter().cloned().enumerate().flat_map(|(number, photo)| {
+        let before = if number % 5 == 0 { vec![(broken(), number % 2)] } else { Vec::new() };
+        before.into_iter().chain([(photo, number % 2)])
+    });
+    let mixed = Dataset::from_sources(classes(), mixed, 0.25, 5).unwrap();
+    let reads = std::sync::atomic::AtomicUsize::new(0);
+    let options = TrainOptions { seed: 5, ..TrainOptions::default() };
+    let trainer = Trainer::new(&backbone()).unwrap().options(options);
+    let mixed = trainer
+        .train(&mixed, &|event| {
+            if matches!(event, icecap::Event::Extracting(_)) {
+                reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(reads.into_inner(), 24 + 5);
+    let clean = train(&clean);
+    assert!(head(&clean.classifier) == head(&mixed.classifier));
+    for (clean, mixed) in [(&clean.train_set, &mixed.train_set), (&clean.val_set, &mixed.val_set)] {
+        assert!(bits(clean.features.features().data()) == bits(mixed.features.features().data()));
+        assert_eq!(clean.features.labels(), mixed.features.labels());
+    }
+    assert_eq!((mixed.dataset.unreadable().len(), mixed.photos.skipped.len()), (5, 5));
+    assert_eq!(mixed.dataset.val, mixed.val_set.samples);
+}
+
+#[test]
 fn a_predictor_goes_to_another_thread_and_a_clone_shares_its_backbone() {
     let photos: Vec<Drawn> = (0..12).map(Drawn::new).collect();
     let labeled = photos.iter().enumerate().map(|(number, photo)| (photo.owned(), number % 2));

@@ -89,10 +89,22 @@ impl Groups {
         Self { of, named: numbers.len() }
     }
 
-    /// Returns the number of the group of each of `samples`, which must be among those that the groups were made of.
+    /// Returns the number of the group of each of `samples`, which must be among those that the groups were made of. Groups
+    /// are numbered in the order in which they come for the first time, so that what else lies in the folder, or came since,
+    /// has no say in how they are dealt.
     #[must_use]
     pub fn numbers(&self, samples: &[Sample]) -> Vec<u32> {
-        samples.iter().map(|sample| self.of.get(&sample.path).copied().unwrap_or(u32::MAX)).collect()
+        let mut numbers = HashMap::new();
+        self.known(samples)
+            .map(|group| {
+                let next = numbers.len() as u32;
+                *numbers.entry(group).or_insert(next)
+            })
+            .collect()
+    }
+
+    fn known<'a>(&'a self, samples: &'a [Sample]) -> impl Iterator<Item = Option<u32>> + 'a {
+        samples.iter().map(|sample| self.of.get(&sample.path).copied())
     }
 
     /// How many groups have a name; photos that are alone have none.
@@ -104,8 +116,8 @@ impl Groups {
     /// How many groups have photos both among `some` and among `others`.
     #[must_use]
     pub fn shared(&self, some: &[Sample], others: &[Sample]) -> usize {
-        let mut both: Vec<u32> = self.numbers(some);
-        let others: std::collections::HashSet<u32> = self.numbers(others).into_iter().collect();
+        let mut both: Vec<Option<u32>> = self.known(some).collect();
+        let others: std::collections::HashSet<Option<u32>> = self.known(others).collect();
         both.sort_unstable();
         both.dedup();
         both.into_iter().filter(|group| others.contains(group)).count()
@@ -137,6 +149,8 @@ mod tests {
         let photos = [sample("a/x1_1", 0), sample("b/x1_2", 1), sample("a/loose", 0), sample("b/loose2", 1)];
         let groups = Groups::new(&"^(x[0-9])_".parse().unwrap(), photos.iter(), &classes);
         assert_eq!((groups.numbers(&photos), groups.named()), (vec![0, 0, 1, 2], 1));
+        // Whatever is left of them.
+        assert_eq!(groups.numbers(&[photos[3].clone(), photos[1].clone(), photos[0].clone()]), [0, 1, 1]);
         assert_eq!(
             (groups.shared(&photos[..1], &photos[1..]), groups.shared(&photos[2..3], &photos[3..])),
             (1, 0)

@@ -1,4 +1,4 @@
-//! The archive of a release: the binary, what shells complete, the manual, licenses and README.
+//! The archive of a release: the binary, what shells complete, the manual, licenses (also of what it is made of) and README.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::process::Command;
 use crate::archive::{Entry, tar_gz};
 use crate::outcome::Outcome;
 use crate::process::{output, run};
+use crate::third_party::licenses;
 
 /// Each shell with the name under which it looks for a script.
 const SHELLS: [(&str, &str); 5] = [
@@ -44,7 +45,11 @@ pub(crate) fn make(root: &Path, target: Option<&str>) -> Outcome {
     let binary = folder.join("release").join(format!("icecap{end}"));
     let time = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok()).unwrap_or(TIME);
     let name = format!("icecap-{}-{}", env!("CARGO_PKG_VERSION"), target.unwrap_or(&host));
-    let archive = tar_gz(&name, &entries(root, &binary)?, time)?;
+    let mut entries = entries(root, &binary)?;
+    for (name, bytes) in of_others(root, target.unwrap_or(&host))? {
+        entries.insert(name.to_owned(), Entry { bytes, is_program: false });
+    }
+    let archive = tar_gz(&name, &entries, time)?;
     let place = root.join("dist");
     let file = place.join(format!("{name}.tar.gz"));
     let failed = |error: std::io::Error| format!("{}: {error}", file.display());
@@ -77,6 +82,17 @@ fn entries(root: &Path, binary: &Path) -> Outcome<BTreeMap<String, Entry>> {
         entries.insert(format!("man/man1/{name}"), text(read(&page.path())?));
     }
     Ok(entries)
+}
+
+/// The licenses of all that the binary is made of: crates, and the standard library where the toolchain brings its notices.
+fn of_others(root: &Path, target: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
+    let mut files = vec![("LICENSES-THIRD-PARTY.txt", licenses(root, target)?.into_bytes())];
+    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    match std::fs::read(Path::new(&sysroot).join("share/doc/rust/COPYRIGHT-library.html")) {
+        Ok(bytes) => files.push(("LICENSES-STANDARD-LIBRARY.html", bytes)),
+        Err(_) => println!("this toolchain brings no notices of the standard library: they are left out"),
+    }
+    Ok(files)
 }
 
 /// The system that this compiler builds for by itself.

@@ -10,6 +10,7 @@ mod machine;
 mod outcome;
 mod process;
 mod record;
+mod third_party;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};

@@ -15,7 +15,7 @@ use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::stderr;
 use crate::terminal::stderr::Verbosity;
-use crate::terminal::wording::plain;
+use crate::terminal::wording::{counted, plain};
 
 /// The most classes that a help text names one by one.
 const NAMED: usize = 100;
@@ -99,7 +99,7 @@ fn described(command: Command, name: &str, classifier: &Classifier, payload: Pay
         payload.sha256(),
     );
     command
-        .about(format!("Says which of {} classes a photo shows", classes.len()))
+        .about(format!("Says which of {} a photo shows", counted(classes.len(), "class")))
         .after_help(more)
         .version(format!("(icecap {}), model sha256 {}", env!("CARGO_PKG_VERSION"), payload.sha256()))
 }

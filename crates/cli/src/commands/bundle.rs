@@ -13,7 +13,7 @@ use crate::options::model::ModelOptions;
 use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::table::{narrate, print_json};
-use crate::terminal::wording::{megabytes, plain_path, typed_path};
+use crate::terminal::wording::{counted, megabytes, plain_path, typed_path};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -58,12 +58,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
     let typed = if here { typed_path(&Path::new(".").join(file)) } else { typed_path(file) };
     narrate(&format!(
-        "program     {} ({}, {} of them the model), for {} classes; needs nothing beside it\n\
+        "program     {} ({}, {} of them the model), for {}; needs nothing beside it\n\
          next        {typed} PHOTO…\n            {typed} --help\n",
         plain_path(file),
         megabytes(bytes),
         megabytes(model.len() as u64),
-        classes.len(),
+        counted(classes.len(), "class"),
     ))
 }
 

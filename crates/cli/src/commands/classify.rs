@@ -19,7 +19,7 @@ use crate::photos::skipped;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::lines::Lines;
 use crate::terminal::table::{print, table};
-use crate::terminal::wording::{plain, plain_path};
+use crate::terminal::wording::{counted, plain, plain_path};
 
 use imagenet::{COUNT, label};
 
@@ -87,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     skipped::larger(report.skipped.iter().map(|photo| photo.reason.as_str()));
     if report.photos.is_empty() {
         let code = if report.over_limit == photos.len() { Code::Limit } else { Code::Content };
-        return Err(Failure::new(code, format!("none of {} photos could be used", photos.len())));
+        return Err(Failure::new(code, format!("none of {} could be used", counted(photos.len(), "photo"))));
     }
     if options.json {
         return print(&format!("{}\n", serde_json::json!(report)));

@@ -1,5 +1,6 @@
 //! `icecap demo`: the whole way through on photos drawn by code. The first thing a newcomer runs.
 
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -15,7 +16,13 @@ use icecap::{
 };
 use icecap_demo::{CLASSES, DemoFolder, PHOTOS, SIDE, Tile, sheet, write_png};
 
+use super::train::{metrics, predictions};
 use crate::options::runner::ThreadOptions;
+use crate::page::{self, Heat};
+use crate::run::Run;
+use crate::run::files::{ARGUMENTS, METRICS, MODEL, PREDICTIONS, REPORT, SPLIT};
+use crate::run::metrics::Seconds;
+use crate::run::photo_names::PhotoNames;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
@@ -64,8 +71,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         dataset.val.len()
     ))?;
     let trained = train(&backbone, &dataset, options.seed)?;
-    let model = folder.file("model.safetensors");
+    let model = folder.file(MODEL);
     trained.classifier.save(&model, SaveBackbone::Embedded)?;
+
+    let page = write_page(&folder, &dataset, &trained, options, started)?;
 
     let seen = predict(&trained.classifier, &dataset.val)?;
     let picture = folder.file("predictions.png");
@@ -73,16 +82,62 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let after = trained.history.last().map_or(trained.before, |epoch| epoch.validation);
     narrate(&format!(
         "\n{}\n\nbefore      {}\nafter       {}\nlook at     {} (all {} validation photos)\nmodel       {}\n\
-         time        {:.1} s\n\n{}",
+         report      {}, opens in any browser\ntime        {:.1} s\n\n{}",
         shown(&dataset.classes, &seen),
         metrics(trained.before),
         metrics(after),
         plain_path(&picture),
         seen.len(),
         plain_path(&model),
+        plain_path(&page),
         started.elapsed().as_secs_f64(),
         next(&folder, &dataset)
     ))
+}
+
+/// Leaves what a run leaves that its page is made of, and the page. Returns the file of the page.
+fn write_page(
+    folder: &DemoFolder,
+    dataset: &Dataset,
+    trained: &Trained,
+    options: &Options,
+    started: Instant,
+) -> Result<PathBuf, Failure> {
+    let names = PhotoNames::of(dataset, &[folder.photos()]);
+    let seconds = Seconds {
+        features: Some(trained.features_time.as_secs_f64()),
+        head: Some(trained.head_time.as_secs_f64()),
+        folds: Some(trained.folds_time.as_secs_f64()),
+        total: Some(started.elapsed().as_secs_f64()),
+        ..Seconds::default()
+    };
+    let metrics = metrics::metrics(trained, &names, seconds, None);
+    let write =
+        |name: &str, text: String| replace_file(&folder.file(name), |out| out.write_all(text.as_bytes()));
+    dataset.write_split(&folder.file(SPLIT))?;
+    write(PREDICTIONS, predictions::csv(trained, &names)?)?;
+    write(ARGUMENTS, arguments(folder, options))?;
+    write(METRICS, metrics.file()?)?;
+    let run = Run::open(&options.out)?;
+    let mut heat = Heat::of(Some(&trained.classifier));
+    let backbone = trained.classifier.backbone();
+    let page =
+        page::html(&run, backbone.threads(), backbone.isa(), &mut |photo, class| heat.jpeg(photo, class))?;
+    write(REPORT, page)?;
+    Ok(folder.file(REPORT))
+}
+
+/// Returns what the demo depends on.
+fn arguments(folder: &DemoFolder, options: &Options) -> String {
+    let text = |text: &Path| toml::Value::String(text.to_string_lossy().into_owned());
+    let seed = if options.seed == 0 { String::new() } else { format!(" --seed {}", options.seed) };
+    format!(
+        "version = \"{}\"\ncommand = \"icecap demo{seed}\"\nfolder = {}\nweights = \"starter\"\nepochs = {EPOCHS}\nseed = {}\n\
+         val_split = {VALIDATION}\n",
+        env!("CARGO_PKG_VERSION"),
+        text(&folder.photos()),
+        options.seed
+    )
 }
 
 /// Returns the failure of a demo's folder, with what helps.
@@ -196,7 +251,7 @@ fn draw_sheet(classes: &[String], seen: &[Seen<'_>], file: &Path) -> Result<(), 
 
 /// Returns what to type next.
 fn next(folder: &DemoFolder, dataset: &Dataset) -> String {
-    let (program, model) = (program(), typed_path(&folder.file("model.safetensors")));
+    let (program, model) = (program(), typed_path(&folder.file(MODEL)));
     let photo = dataset.val.first().map_or(String::new(), |photo| typed_path(&photo.path));
     format!(
         "next        {program} predict {model} {photo}\n            {program} train PHOTOS\n\

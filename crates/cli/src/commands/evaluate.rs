@@ -27,7 +27,7 @@ use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::{print, table};
-use crate::terminal::wording::{counted, plain, plain_path, typed_path};
+use crate::terminal::wording::{counted, plain, plain_path, some_of, typed_path};
 
 use evaluation::Evaluation;
 use scores::share;
@@ -89,9 +89,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     if let Some(known) = seen_in_training::known(&options.model.model, &samples) {
         note(&format!(
-            "warning: the model has learned from {known} of these {}, by the split.csv beside it; it does better on \
-             them than on others",
-            counted(samples.len(), "photo")
+            "warning: the model has learned from {}, by the split.csv beside it; it does better on what it has learned \
+             from",
+            some_of(known, samples.len(), "photo")
         ));
     }
     let evaluation = evaluate(options, &classifier, &samples)?;

@@ -108,7 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         match found.classes.len() {
             0 => "no classes".to_owned(),
             1 => "1 class".to_owned(),
-            classes => format!("{classes} classes"),
+            classes => counted(classes, "class"),
         },
         counted(cached, "photo"),
         rows as f64 / seconds.max(1e-9)
@@ -220,7 +220,10 @@ fn write(
     left_out.end("skipped photos");
     let rows = file.rows();
     if rows == 0 {
-        return Err(Failure::new(Code::Content, format!("none of {} photos could be used", photos.len())));
+        return Err(Failure::new(
+            Code::Content,
+            format!("none of {} could be used", counted(photos.len(), "photo")),
+        ));
     }
     file.finish().map_err(failed)?;
     Ok(Written { rows, cached, row, seconds: started.elapsed().as_secs_f64() })

@@ -26,7 +26,7 @@ use crate::terminal::interrupt;
 use crate::terminal::lines::Lines;
 use crate::terminal::progress::Progress;
 use crate::terminal::stderr::note;
-use crate::terminal::wording::{counted, plain_path};
+use crate::terminal::wording::{counted, plain_path, some_of};
 
 use heatmaps::{Drawn, HeatmapOptions};
 use photos::{Photo, Photos};
@@ -130,9 +130,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     cache_folder::tell(cache.as_ref());
     if tally.learned > 0 {
         note(&format!(
-            "note: the model has learned from {} of these {}, by the split.csv beside it; it does better on them than on others",
-            tally.learned,
-            counted(tally.photos, "photo")
+            "note: the model has learned from {}, by the split.csv beside it; it does better on what it has learned from",
+            some_of(tally.learned, tally.photos, "photo")
         ));
     }
     tell_rejected(options, &classifier, &tally);
@@ -155,18 +154,24 @@ fn check_novelty(options: &Options, classifier: &Classifier) -> Result<(), Failu
 /// Says how many photos are none of the classes, and why.
 fn tell_rejected(options: &Options, classifier: &Classifier, tally: &Tally) {
     let photos = counted(tally.photos - tally.unreadable, "photo");
-    if let Some(limit) = options.reject_novel {
-        let novel = tally.novel;
-        note(&format!(
+    let (rejected, novel) = (tally.rejected, tally.novel);
+    match (options.reject_novel, options.reject_below) {
+        (None, None) => return,
+        (Some(limit), None) => note(&format!(
             "unlike the photos of the training: {novel} of {photos}, whose novelty is above {limit}"
-        ));
+        )),
+        (None, Some(least)) => {
+            note(&format!(
+                "none of the classes: {rejected} of {photos}, whose best guess has less than {least}"
+            ));
+        }
+        (Some(limit), Some(least)) => note(&format!(
+            "none of the classes: {rejected} of {photos}; the novelty of {novel} is above {limit}, and of {} others the best guess has \
+             less than {least}",
+            rejected - novel
+        )),
     }
     let Some(least) = options.reject_below else { return };
-    let also = if options.reject_novel.is_some() { ", these among them" } else { "" };
-    let rejected = tally.rejected;
-    note(&format!(
-        "none of the classes: {rejected} of {photos}, whose best guess has less than {least}{also}"
-    ));
     let (classes, multi) = (classifier.classes().len(), classifier.head().is_multi_label());
     // With a threshold of its own the class that is told can have less than the other.
     if least <= 1.0 / classes as f32 && !multi && classifier.threshold() == THRESHOLD {

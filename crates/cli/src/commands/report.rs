@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     // A page without maps is a page: a model that needs its weights beside it is not asked.
     let classifier = Classifier::open(options.run.join(MODEL)).ok();
     let mut heat = Heat::of(classifier.as_ref());
-    let html = page::html(&run, &threads, isa, &mut |seen| heat.jpeg(&seen.path, seen.predicted))?;
+    let html = page::html(&run, &threads, isa, &mut |photo, class| heat.jpeg(photo, class))?;
     let file = options.output.clone().unwrap_or_else(|| options.run.join(REPORT));
     replace_file(&file, |out| out.write_all(html.as_bytes()))?;
     narrate(&format!(

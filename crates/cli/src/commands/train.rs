@@ -3,15 +3,16 @@
 mod arguments;
 mod augment;
 mod axis;
+mod class_table;
 mod config;
 mod copies;
 mod epoch_table;
 mod heard;
 mod leads;
-mod metrics;
+pub(super) mod metrics;
 mod options;
 mod plan;
-mod predictions;
+pub(super) mod predictions;
 mod quantize;
 mod report;
 mod resume;
@@ -26,7 +27,7 @@ mod verdict;
 use std::time::Instant;
 
 use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
-use icecap::learn::Sought;
+use icecap::learn::{Sought, SplitRule};
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, Trained, Trainer};
 
@@ -37,12 +38,13 @@ use crate::run::arguments::Arguments;
 use crate::run::files::{ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
 use crate::run::folder::RunFolder;
 use crate::run::metrics::Seconds;
+use crate::run::photo_names::PhotoNames;
 use crate::run::{history, labels, left_out};
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
-use crate::terminal::wording::plain_path;
+use crate::terminal::wording::{agreeing, counted, plain_path};
 
 use arguments::arguments;
 use metrics::metrics;
@@ -61,49 +63,50 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let options = first.as_ref().unwrap_or(options);
     options.training.options()?;
     tuning::check(options)?;
-    let Photos { inventory, groups, dataset, since, sought } = photos(options)?;
+    let Photos { inventory, groups, dataset, since, sought, opened } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
     let opening = Instant::now();
-    let opened = quantize::open(options)?;
+    let opened = opened.map_or_else(|| quantize::open(options), Ok)?;
     seconds.weights = since_start(opening);
     let since = since.map(|since| since.open(&opened)).transpose()?;
     let folder = run_folder(options)?;
     let cache = if options.no_cache { None } else { cache_folder::open() };
 
-    let unfinished = Unfinished::begin(&folder, options, &dataset, &opened)?;
+    let unfinished = Unfinished::begin(&folder, options, &inventory, &opened)?;
     skipped::passed_over(&inventory);
-    let (cached, grouped) = (cache.as_ref(), groups.as_ref());
     let ground = Ground {
         options,
         dataset: &dataset,
         opened: &opened,
-        cache: cached,
-        groups: grouped,
+        cache: cache.as_ref(),
+        groups: groups.as_ref(),
         unfinished: &unfinished,
     };
     let swept = plan.map(|plan| plan.sweep(&ground)).transpose()?;
-    let options = swept.as_ref().map_or(options, |swept| &swept.options);
+    let (options, dataset) =
+        swept.as_ref().map_or((options, &dataset), |swept| (&swept.options, &swept.dataset));
     seconds.tried = swept.as_ref().map(|swept| swept.seconds);
     let preprocessing = options.input.over(Preprocessing::for_training(&opened)?);
-    let report = Report::new(options, &dataset);
+    let report = Report::new(options, dataset);
     report.header(&inventory, &opened, &preprocessing)?;
     let (backbone, trained) =
-        fitted(&Ground { options, ..ground }, preprocessing, sought, &report, &mut seconds)?;
+        fitted(&Ground { options, dataset, ..ground }, preprocessing, sought, &report, &mut seconds)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
     take_times(&mut seconds, &trained);
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
-    let arguments = arguments(options, &backbone, &preprocessing, &folder, &trained);
-    save(options, &folder, &dataset, &trained, &arguments)?;
+    let names = PhotoNames::of(&trained.dataset, &options.roots());
+    let saved = Saved { options, trained: &trained, names: &names };
+    save(&saved, &folder, &arguments(options, &backbone, &preprocessing, &folder, &trained))?;
     seconds.save = since_start(saving);
     seconds.total = since_start(started);
     let inherited = quantize::inherited(options, &opened);
-    let metrics = metrics(&dataset, &trained, &folder.file(MODEL), seconds, since);
-    let metrics =
-        metrics.with_net_of(inherited.as_deref()).with_tried(swept.as_ref().map(|swept| &swept.tried));
+    let tried = swept.as_ref().map(|swept| &swept.tried);
+    let metrics = metrics(&trained, &names, seconds, since).with_tried(tried);
+    let metrics = metrics.with_model(&folder.file(MODEL)).with_net_of(inherited.as_deref());
     folder.write(METRICS, &metrics.file()?)?;
     let run = write_page(options, &folder, &trained)?;
     unfinished.end();
@@ -112,7 +115,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     quantize::tell(options, inherited.as_deref(), &trained)?;
     report.footer(&inventory, &trained, &folder, metrics.since.as_ref())?;
-    report.say(&leads::text(run.as_ref()))
+    let begun = options.begun.as_ref().map(|begun| begun.directory.as_path());
+    report.say(&leads::text(run.as_ref(), begun))
 }
 
 /// Makes features of the photos and trains on them; with the net that made them, in int8 if that is asked for.
@@ -123,21 +127,27 @@ fn fitted(
     report: &Report<'_>,
     seconds: &mut Seconds,
 ) -> Result<(Backbone, Trained), Failure> {
-    let &Ground { options, dataset, opened, cache, groups, unfinished } = ground;
-    let quantizing = Instant::now();
-    let backbone = quantize::quantized(options, opened, dataset, preprocessing, unfinished)?;
-    seconds.quantize =
-        (backbone.precision() != opened.precision()).then(|| quantizing.elapsed().as_secs_f64());
-    let trainer = options
-        .trainer(options.training.options()?, &backbone)?
-        .preprocessing(preprocessing)
-        .cache(cache.cloned())
-        .groups(groups.cloned())
-        .sought(sought);
-    report.reading();
-    let trained = learn(&trainer, dataset, report, unfinished);
+    let &Ground { options, opened, cache, groups, unfinished, .. } = ground;
+    let mut dataset = ground.dataset.clone();
+    let (backbone, trained) = loop {
+        let quantizing = Instant::now();
+        let backbone = quantize::quantized(options, opened, &dataset, preprocessing, unfinished)?;
+        let is_calibrated = backbone.precision() != opened.precision();
+        seconds.quantize = is_calibrated.then(|| quantizing.elapsed().as_secs_f64());
+        let trainer = options
+            .trainer(options.training.options()?, &backbone)?
+            .preprocessing(preprocessing)
+            .cache(cache.cloned())
+            .groups(groups.cloned())
+            .sought(sought);
+        report.reading(is_calibrated);
+        match learn(&trainer, &dataset, report, unfinished)? {
+            Learned::Done(trained) => break (backbone, *trained),
+            Learned::Readable(readable) => dataset = readable,
+        }
+    };
     cache_folder::tell(cache);
-    let trained = quantize::compared(trained?, opened, dataset, cache, unfinished)?;
+    let trained = quantize::compared(trained, opened, cache, unfinished)?;
     Ok((backbone, trained))
 }
 
@@ -162,13 +172,20 @@ fn since_start(start: Instant) -> Option<f64> {
     Some(start.elapsed().as_secs_f64())
 }
 
+/// What came of a training.
+enum Learned {
+    Done(Box<Trained>),
+    /// Photos cannot be read, among those by which the net may have been calibrated; these are the others.
+    Readable(Dataset),
+}
+
 /// Trains, and tells of it. A training that is stopped between its epochs leaves its classifier in `unfinished`.
 fn learn(
     trainer: &Trainer,
     dataset: &Dataset,
     report: &Report<'_>,
     unfinished: &Unfinished,
-) -> Result<Trained, Failure> {
+) -> Result<Learned, Failure> {
     let unbroken = trainer.train(dataset, &|event| {
         if let Event::Unfinished(classifier) = event {
             unfinished.model(classifier);
@@ -176,11 +193,15 @@ fn learn(
         report.event(event)
     });
     report.rest();
-    unbroken.inspect(tuning::tell).map_err(|error| match (report.failure(), error) {
+    if let (Some(readable), Err(Error::Stopped)) = (report.take_readable(), &unbroken) {
+        return Ok(Learned::Readable(readable));
+    }
+    let told = unbroken.inspect(tuning::tell).map_err(|error| match (report.failure(), error) {
         (Some(failure), _) => failure,
         (None, Error::Stopped) => unfinished.stopped(),
         (None, error) => error.into(),
-    })
+    });
+    Ok(Learned::Done(Box::new(told?)))
 }
 
 /// What is trained on.
@@ -190,6 +211,8 @@ struct Photos {
     dataset: Dataset,
     since: Option<Since>,
     sought: Option<Sought>,
+    /// The backbone, if it had to be opened to find copies.
+    opened: Option<Backbone>,
 }
 
 /// Finds the photos and deals them out to training and validation.
@@ -199,25 +222,26 @@ fn photos(options: &Options) -> Result<Photos, Failure> {
     let rule: Option<GroupRule> = rule.map(str::parse).transpose()?;
     let inventory = options.dataset.scan(options.folder(), options.val.as_deref());
     let mut inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
-    if by_copies {
-        inventory.groups = copies::groups(options, &inventory)?;
+    if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
+        inventory = begun.inventory(run, inventory)?;
+    }
+    let opened = by_copies.then(|| quantize::open(options)).transpose()?;
+    if let Some(opened) = &opened {
+        inventory.groups = copies::groups(options, &inventory, opened)?;
     }
     if options.val_split.is_some() && inventory.val.is_some() {
         note("note: --val-split is not used: there are validation photos, and no others are held back");
     }
     let groups = groups(&inventory, rule.as_ref())?;
-    let mut dataset = match &groups {
-        _ if options.folds.is_some() => Dataset::whole(&inventory),
-        Some(groups) => Dataset::grouped(&inventory, options.held_back(), options.training.seed, groups)?,
-        None => Dataset::new(&inventory, options.held_back(), options.training.seed)?,
+    let (since, rule) = Since::begin(options, &inventory)?.unzip();
+    let rule = rule.unwrap_or_else(|| SplitRule::new(options.held_back(), options.training.seed));
+    let dataset = match options.folds {
+        Some(_) => Dataset::whole(&inventory),
+        None => Dataset::drawn(&inventory, rule.groups(groups.clone()))?,
     };
-    let since = Since::begin(options, &inventory, &mut dataset)?;
-    if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
-        dataset = begun.dataset(run, &inventory)?;
-    }
     check_photos(&inventory, &dataset, options.strict)?;
     let sought = threshold::sought(options, &dataset.classes)?;
-    Ok(Photos { inventory, groups, dataset, since, sought })
+    Ok(Photos { inventory, groups, dataset, since, sought, opened })
 }
 
 /// `options`, completed by the runs that they name.
@@ -245,8 +269,9 @@ fn groups(inventory: &Inventory, rule: Option<&GroupRule>) -> Result<Option<Grou
     match groups.shared(&inventory.train, val) {
         0 => {}
         shared => note(&format!(
-            "warning: {} photos in training and in validation, which then looks better than it is",
-            if shared == 1 { "1 group has".to_owned() } else { format!("{shared} groups have") }
+            "warning: {} {} photos in training and in validation, which then looks better than it is",
+            counted(shared, "group"),
+            agreeing(shared, "has", "have")
         )),
     }
     Ok(Some(groups))
@@ -264,28 +289,31 @@ fn check_photos(inventory: &Inventory, dataset: &Dataset, strict: bool) -> Resul
     }
 }
 
+/// What a run leaves.
+struct Saved<'a> {
+    options: &'a Options,
+    trained: &'a Trained,
+    names: &'a PhotoNames,
+}
+
 /// Writes all files of the run but the metrics, which tell how long that took. At once, since each waits for the disk.
-fn save(
-    options: &Options,
-    folder: &RunFolder,
-    dataset: &Dataset,
-    trained: &Trained,
-    arguments: &Arguments,
-) -> Result<(), Failure> {
+fn save(saved: &Saved<'_>, folder: &RunFolder, arguments: &Arguments) -> Result<(), Failure> {
+    let &Saved { options, trained, names } = saved;
     let backbone = if options.head_only { SaveBackbone::Pinned } else { SaveBackbone::Embedded };
     let skipped_photos = &trained.photos.skipped;
     let model = || Ok(trained.classifier.save(folder.file(MODEL), backbone)?);
-    let split = || Ok(dataset.write_split(&folder.file(SPLIT))?);
+    let split = || Ok(trained.dataset.write_split(&folder.file(SPLIT))?);
     let history = || folder.write(HISTORY, &history::csv(&metrics::history(&trained.history)));
     let arguments = || folder.write(ARGUMENTS, &arguments.toml()?);
-    let predictions = || folder.write(PREDICTIONS, &predictions::csv(trained)?);
+    let predictions = || folder.write(PREDICTIONS, &predictions::csv(trained, names)?);
     let skipped = || match skipped_photos.is_empty() {
         true => folder.remove(SKIPPED),
-        false => folder.write(SKIPPED, &left_out::csv(skipped_photos)),
+        false => folder.write(SKIPPED, &left_out::csv(skipped_photos, names)),
     };
     let labels = || match &trained.doubted {
         Some(doubted) => {
-            folder.write(LABELS, &labels::csv(&trained.train_set, doubted, trained.classifier.classes()))
+            let classes = trained.classifier.classes();
+            folder.write(LABELS, &labels::csv(&trained.train_set, doubted, classes, names))
         }
         None => folder.remove(LABELS),
     };
@@ -323,9 +351,8 @@ fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Resul
     };
     let mut heat = Heat::of(Some(&trained.classifier));
     let backbone = trained.classifier.backbone();
-    let page = page::html(shown, backbone.threads(), backbone.isa(), &mut |seen| {
-        heat.jpeg(&seen.path, seen.predicted)
-    })?;
+    let page =
+        page::html(shown, backbone.threads(), backbone.isa(), &mut |photo, class| heat.jpeg(photo, class))?;
     folder.write(REPORT, &page)?;
     Ok(run)
 }

@@ -55,7 +55,7 @@ fn way(path: &Path, weights: &Weights) -> String {
         );
     }
     let (classes, noun) = if labels { (outputs, "label") } else { (outputs.max(2), "class") };
-    let classes = if noun == "class" { format!("{classes} classes") } else { counted(classes, noun) };
+    let classes = counted(classes, noun);
     let names = if weights.classes.is_some() { "@" } else { "A,B,…" };
     format!(
         " with a head for {classes}: `icecap weights import {file} --classes {names} -o MODEL` makes a model of it"

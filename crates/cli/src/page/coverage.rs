@@ -9,6 +9,7 @@ use super::svg::{Plot, drawing, ticks, unit};
 use crate::run::Run;
 use crate::run::coverage::curve;
 use crate::run::operating_point::OperatingRow;
+use crate::terminal::wording::{counted, grouped};
 
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 330.0;
@@ -58,12 +59,14 @@ fn threshold(of: &OperatingRow) -> String {
     let text = match (of.reached, of.photos) {
         (_, 0) => "there were too few training photos to choose one by; it stays at a half.".to_owned(),
         (true, photos) => format!(
-            "<b>{class}</b> is told from a probability of {probability:.4} on; on {photos} training photos, each judged by a head \
-             that has not seen it: {figures}."
+            "<b>{class}</b> is told from a probability of {probability:.4} on; on {}, each judged by a head \
+             that has not seen it: {figures}.",
+            counted(photos as usize, "training photo")
         ),
         (false, photos) => format!(
-            "no threshold does that for <b>{class}</b> on {photos} training photos; the nearest, {probability:.4}, has {figures}. It \
-             stays at a half."
+            "no threshold does that for <b>{class}</b> on {}; the nearest, {probability:.4}, has {figures}. It \
+             stays at a half.",
+            counted(photos as usize, "training photo")
         ),
     };
     format!("<p class=\"note\">Threshold <span class=\"mono\">{wish}</span>: {text}</p>")
@@ -75,8 +78,9 @@ fn novelty(run: &Run) -> String {
     format!(
         "<p class=\"note\">Photos of something else altogether can be answered surely, too. <span class=\"mono\">predict \
          --reject-novel</span> looks at how far a photo is from those of the training, and takes far ones for none of the \
-         classes: here {} of {} validation photos, all of which are of the classes.</p>",
-        of.val_novel, of.val
+         classes: here {} of {}, all of which are of the classes.</p>",
+        grouped(of.val_novel),
+        counted(of.val as usize, "validation photo")
     )
 }
 

@@ -1,7 +1,7 @@
 //! Loss and accuracy over the epochs: running, training with dropout off, validation.
 
 use super::figure::{loss, percent};
-use super::svg::{Plot, Scale, drawing, ticks, unit};
+use super::svg::{Plot, Scale, drawing, steps, ticks, unit};
 use crate::run::figure::Figure;
 use crate::run::history::EpochRow;
 use crate::run::metrics::Metrics;
@@ -54,7 +54,7 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
     let losses = Chart {
         title: "Loss",
         series: series([|row| row.running_loss, |row| row.train_loss, |row| row.val_loss]),
-        before: metrics.loss_0.map(f64::from),
+        before: metrics.loss_0.map(f64::from).filter(|loss| loss.is_finite()),
         kept: metrics.epochs_chosen,
         tuned,
         percent: false,
@@ -62,21 +62,21 @@ pub(super) fn curves(metrics: &Metrics) -> Option<String> {
     let accuracies = Chart {
         title: "Accuracy",
         series: series([|row| row.running_accuracy, |row| row.train_accuracy, |row| row.val_accuracy]),
-        before: metrics.accuracy_0.map(f64::from),
+        before: metrics.accuracy_0.map(f64::from).filter(|accuracy| accuracy.is_finite()),
         kept: metrics.epochs_chosen,
         tuned,
         percent: true,
     };
+    let watched = metrics.history.iter().any(|row| losses.series[2].at(row).is_some());
+    let why = if watched { WHY } else { "" };
     let charts = [losses, accuracies].map(|chart| chart.figure(&epochs));
-    Some(format!(
-        "<div class=\"two\">{}</div>\
-         <p class=\"note\"><b>Why validation can look better than training.</b> The running numbers are means over an \
+    Some(format!("<div class=\"two\">{}</div>{why}", charts.concat()))
+}
+
+const WHY: &str = "<p class=\"note\"><b>Why validation can look better than training.</b> The running numbers are means over an \
          epoch in which dropout hides a share of the features and the head is still learning, while validation is \
          measured at the epoch’s end with every feature there. The line to hold validation against is therefore \
-         training with dropout off, which is measured at the same moment and in the same way.</p>",
-        charts.concat()
-    ))
-}
+         training with dropout off, which is measured at the same moment and in the same way.</p>";
 
 /// Returns at most [`DRAWN`] epochs, evenly spaced, the last among them.
 fn thinned(history: &[EpochRow]) -> Vec<&EpochRow> {
@@ -91,19 +91,12 @@ impl Chart {
         let (x, y) = (self.x(epochs), self.y(epochs));
         let [low, high] = self.range(epochs);
         let last = epochs.last().map_or(1, |row| row.epoch);
-        let first = self.first(epochs);
-        let count = |row: &f64| row.fract() == 0.0;
-        let along: Vec<f64> = ticks(first, f64::from(last), 6).into_iter().filter(count).collect();
+        let first = f64::from(epochs.first().map_or(1, |row| row.epoch));
         let mut content = PLOT.across(&y, &ticks(low, high, 5), self.percent);
-        content += &PLOT.along(&x, &along, false, "epoch");
+        content += &self.plot().along(&x, &steps(first, f64::from(last), 6), false, "epoch");
         if let Some(before) = self.before {
-            content += &format!(
-                "<path class=\"before\" d=\"M{0} {1}h10\"/><circle class=\"before\" cx=\"{0}\" cy=\"{1}\" r=\"3.4\">\
-                 <title>before training\nvalidation {2}</title></circle>",
-                unit(x.at(0.0)),
-                unit(y.at(before)),
-                self.number(before)
-            );
+            let told = format!("before training\nvalidation {}", self.number(before));
+            content += &PLOT.before(y.at(before), "before", &told);
         }
         if let Some(kept) = self.kept.filter(|kept| *kept != last) {
             let at = unit(x.at(f64::from(kept)));
@@ -139,14 +132,14 @@ impl Chart {
         )
     }
 
-    /// Epoch 0 stands for the head before training.
-    fn first(&self, epochs: &[&EpochRow]) -> f64 {
-        let first = epochs.first().map_or(1, |row| row.epoch);
-        if self.before.is_some() { 0.0 } else { f64::from(first) }
+    /// Where the epochs are drawn: the head before training has a place of its own.
+    fn plot(&self) -> Plot {
+        if self.before.is_some() { PLOT.behind_start() } else { PLOT }
     }
 
     fn x(&self, epochs: &[&EpochRow]) -> Scale {
-        PLOT.x([self.first(epochs), f64::from(epochs.last().map_or(1, |row| row.epoch))])
+        let number = |row: Option<&&EpochRow>| f64::from(row.map_or(1, |row| row.epoch));
+        self.plot().x([number(epochs.first()), number(epochs.last())])
     }
 
     fn y(&self, epochs: &[&EpochRow]) -> Scale {
@@ -201,7 +194,9 @@ impl Chart {
     }
 
     fn legend(&self, epochs: &[&EpochRow]) -> String {
-        let items = self.series.iter().map(|series| {
+        // Without validation photos there is no such line.
+        let drawn = |series: &&Series| epochs.iter().any(|row| series.at(row).is_some());
+        let items = self.series.iter().filter(drawn).map(|series| {
             let last = epochs.last().and_then(|row| series.at(row));
             format!(
                 "<li><svg class=\"key\" viewBox=\"0 0 26 10\" aria-hidden=\"true\"><path class=\"line {}\" d=\"M1 5H25\"/>\
@@ -223,16 +218,16 @@ impl Chart {
 }
 
 impl Series {
-    /// Returns the number of an epoch; `None` if it is not known.
+    /// Returns the number of an epoch; `None` if it is not known, or none.
     fn at(&self, row: &EpochRow) -> Option<f64> {
-        (self.of)(row).map(f64::from)
+        (self.of)(row).map(f64::from).filter(|value| value.is_finite())
     }
 
     fn line(&self, epochs: &[&EpochRow], x: &Scale, y: &Scale) -> String {
         let mut path = String::new();
         let mut dots = String::new();
         for row in epochs {
-            let Some(value) = self.at(row).filter(|value| value.is_finite()) else { continue };
+            let Some(value) = self.at(row) else { continue };
             let (x, y) = (unit(x.at(f64::from(row.epoch))), unit(y.at(value)));
             path += &format!("{}{x} {y}", if path.is_empty() { 'M' } else { 'L' });
             if epochs.len() <= DOTS {
@@ -255,6 +250,7 @@ mod tests {
         let row = |epoch| EpochRow {
             epoch,
             running_loss: Some((1.0 / epoch as f32).into()),
+            val_loss: Some((0.5 + 1.0 / epoch as f32).into()),
             val_accuracy: Some(0.9.into()),
             ..EpochRow::default()
         };
@@ -262,9 +258,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_is_neither_drawn_nor_explained() {
+        let mut metrics = history(6);
+        assert!(curves(&metrics).unwrap().contains("<b>Why validation"));
+        metrics.history.iter_mut().for_each(|row| row.val_loss = None);
+        metrics.history.iter_mut().for_each(|row| row.val_accuracy = Some(f32::NAN.into()));
+        metrics.loss_0 = Some(f32::NAN.into());
+        let page = curves(&metrics).unwrap();
+        for absent in ["Why validation", "NaN", "validation", "before"] {
+            assert!(!page.contains(absent), "{absent}: {page}");
+        }
+    }
+
+    #[test]
     fn one_epoch_has_dots_many_have_a_line_of_bounded_length_and_none_have_no_chart() {
         assert!(curves(&history(0)).is_none());
         let one = curves(&history(1)).unwrap();
+        assert!(
+            one.contains(">before</text>")
+                && one.contains(">1</text>")
+                && !one.contains(">0</text><text class=\"tick mid")
+        );
         assert!(one.contains("class=\"dot s1\"") && !one.contains("NaN") && !one.contains("inf"), "{one}");
         let many = curves(&history(100_000)).unwrap();
         assert!(many.len() < 300_000 && many.contains("<title>epoch 100000\n"), "{}", many.len());

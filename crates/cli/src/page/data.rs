@@ -6,6 +6,7 @@ use icecap::advanced::data::Part;
 
 use super::escape::{escape, name};
 use super::gallery::picture;
+use super::photo_files::shown;
 use super::thumbnail::Thumbnails;
 use crate::run::Run;
 use crate::run::predictions::Seen;
@@ -13,11 +14,11 @@ use crate::terminal::wording::{counted, grouped};
 
 /// The most samples of a class, and the classes that have some.
 const SAMPLES: usize = 8;
-const SAMPLED: usize = 48;
+const SAMPLED: usize = 40;
 /// More classes than this stand in a box that scrolls.
 const TALL: usize = 12;
 /// The most samples in all.
-const SAMPLES_IN_ALL: usize = 160;
+const SAMPLES_IN_ALL: usize = 120;
 
 /// Returns the training photos that stand for each class: evenly spaced ones.
 pub(super) fn samples(run: &Run) -> Vec<Vec<&Seen>> {
@@ -39,6 +40,7 @@ pub(super) fn samples(run: &Run) -> Vec<Vec<&Seen>> {
 pub(super) fn data(run: &Run, samples: &[Vec<&Seen>], thumbnails: &Thumbnails) -> String {
     let classes = &run.metrics.classes;
     let most = classes.iter().map(|class| class.all()).max().unwrap_or(0).max(1);
+    let with_val = classes.iter().any(|class| class.val > 0);
     let with_test = classes.iter().any(|class| class.test > 0);
     let mut rows = String::new();
     for (index, class) in classes.iter().enumerate() {
@@ -50,41 +52,43 @@ pub(super) fn data(run: &Run, samples: &[Vec<&Seen>], thumbnails: &Thumbnails) -
                 grouped(photos)
             ),
         };
-        let test = if with_test { format!(" + {}", grouped(class.test)) } else { String::new() };
+        let more =
+            |shown: bool, photos: u64| if shown { format!(" + {}", grouped(photos)) } else { String::new() };
         rows += &format!(
             "<div class=\"class\"><div class=\"count\"><span class=\"who\">{}</span><span class=\"stack\">{}{}{}</span>\
-             <span class=\"num\">{} + {}{test}</span></div>{}</div>",
+             <span class=\"num\">{}{}{}</span></div>{}</div>",
             name(&class.name),
             segment(class.train, "train"),
             segment(class.val, "val"),
             segment(class.test, "test"),
             grouped(class.train),
-            grouped(class.val),
-            samples.get(index).map_or(String::new(), |photos| strip(photos, thumbnails)),
+            more(with_val, class.val),
+            more(with_test, class.test),
+            samples.get(index).map_or(String::new(), |photos| strip(run, photos, thumbnails)),
         );
     }
+    let val = if with_val { "<li><span class=\"swatch val\"></span>validation</li>" } else { "" };
     let test = if with_test { "<li><span class=\"swatch test\"></span>test</li>" } else { "" };
     let left = match classes.len().saturating_sub(SAMPLED) {
         0 => String::new(),
         _ => format!("<p class=\"small\">Samples of the first {SAMPLED} classes.</p>"),
     };
     format!(
-        "<div class=\"card classes\"><ul class=\"legend\"><li><span class=\"swatch train\"></span>training</li><li>\
-         <span class=\"swatch val\"></span>validation</li>{test}</ul><div class=\"{}\">{rows}</div>{left}</div>{}",
+        "<div class=\"card classes\"><ul class=\"legend\"><li><span class=\"swatch train\"></span>training</li>{val}{test}</ul><div class=\"{}\">{rows}</div>{left}</div>{}",
         if classes.len() > TALL { "scroll tall" } else { "" },
         skipped(run)
     )
 }
 
-fn strip(photos: &[&Seen], thumbnails: &Thumbnails) -> String {
+fn strip(run: &Run, photos: &[&Seen], thumbnails: &Thumbnails) -> String {
     if photos.is_empty() {
         return String::new();
     }
     let pictures = photos.iter().map(|seen| {
         format!(
             "<span class=\"sample\" title=\"{}\">{}</span>",
-            escape(&seen.path.to_string_lossy()),
-            picture(thumbnails.get(&seen.path), &file_name(&seen.path))
+            shown(run, &seen.path),
+            picture(thumbnails.get(seen), &file_name(&seen.path))
         )
     });
     format!("<div class=\"strip\">{}</div>", pictures.collect::<String>())
@@ -104,7 +108,8 @@ fn skipped(run: &Run) -> String {
         return String::new();
     }
     let rows = skipped.iter().take(NAMED).map(|photo| {
-        format!("<tr><td class=\"path\">{}</td><td>{}</td></tr>", escape(&photo.path), escape(&photo.reason))
+        let path = shown(run, Path::new(&photo.path));
+        format!("<tr><td class=\"path\">{path}</td><td>{}</td></tr>", escape(&photo.reason))
     });
     let more = match skipped.len().saturating_sub(NAMED) {
         0 => String::new(),
@@ -112,7 +117,8 @@ fn skipped(run: &Run) -> String {
     };
     format!(
         "<details class=\"card\"><summary>{} could not be read and had no part in this</summary><div class=\"scroll\">\
-         <table><tbody>{}</tbody></table></div>{more}</details>",
+         <table><thead><tr><th scope=\"col\">photo</th><th scope=\"col\">why</th></tr></thead><tbody>{}</tbody></table>\
+         </div>{more}</details>",
         counted(skipped.len(), "photo"),
         rows.collect::<String>()
     )

@@ -8,7 +8,7 @@ use crate::run::Run;
 use crate::run::labels::read_labels;
 use crate::run::predictions::Seen;
 use crate::terminal::failure::Failure;
-use crate::terminal::wording::counted;
+use crate::terminal::wording::{agreeing, counted};
 
 /// The photos of the section.
 pub(super) struct Doubted {
@@ -44,13 +44,13 @@ impl Doubted {
     /// Returns what the page's findings say of them; `None` if there are none.
     pub(super) fn finding(&self) -> Option<String> {
         let photos = self.photos.len();
-        let (verb, whose) = if photos == 1 { ("is", "its") } else { ("are", "their") };
+        let (verb, whose) = (agreeing(photos, "is", "are"), agreeing(photos, "its", "their"));
         let told = counted(photos, "training photo");
         (photos > 0).then(|| match self.unseen {
             true => format!(
                 "<a href=\"#mislabels\">{told}</a> {verb} probably mislabeled: models that have not learned from {} are \
                  sure of another class.",
-                if photos == 1 { "it" } else { "them" }
+                agreeing(photos, "it", "them")
             ),
             false => format!(
                 "<a href=\"#mislabels\">{told}</a> {verb} still taken for another class after the training: look whether \

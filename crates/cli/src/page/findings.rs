@@ -8,7 +8,7 @@ use crate::run::confusion::Confusion;
 use crate::run::figure::Figure;
 use crate::run::leads::{FEW, GAP, Lead, leads};
 use crate::run::metrics::Int8;
-use crate::terminal::wording::counted;
+use crate::terminal::wording::{agreeing, counted, grouped};
 
 /// Photos of the largest class to those of the smallest from which that is worth a word.
 const UNEVEN: u64 = 3;
@@ -18,21 +18,24 @@ const MOST_LEADS: usize = 4;
 /// Returns the section's content; `None` if nothing stands out.
 pub(super) fn findings(
     run: &Run,
-    confusion: &Confusion,
+    confusion: Option<&Confusion>,
     errors: usize,
     doubted: Option<String>,
 ) -> Option<String> {
+    let judged = |finding: fn(&Run, &Confusion) -> Option<String>| finding(run, confusion?);
     let found = [
-        weakest(run, confusion),
-        confused(run, confusion),
-        gap(run, confusion),
+        judged(weakest),
+        judged(confused),
+        judged(gap),
         uneven(run),
         int8(run),
-        few(confusion),
-        (errors > 0).then(|| {
+        judged(few),
+        confusion.filter(|_| errors > 0).map(|confusion| {
             format!(
-                "<a href=\"#errors\">{} wrong</a>, the surest mistakes first.",
-                counted(errors, "validation photo")
+                "<a href=\"#errors\">{} of {}</a> {} taken for another class; the surest mistakes come first.",
+                grouped(errors as u64),
+                counted(confusion.photos(), "validation photo"),
+                agreeing(errors, "was", "were")
             )
         }),
         doubted,
@@ -59,12 +62,13 @@ fn helps(run: &Run) -> Option<String> {
 fn weakest(run: &Run, confusion: &Confusion) -> Option<String> {
     let recalls = (0..run.classes.len()).filter_map(|class| Some((class, confusion.recall(class)?)));
     let (class, recall) = recalls.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let found = confusion.cell(class, class);
     (recall < 1.0).then(|| {
         format!(
-            "<b>{}</b> has the lowest recall: {} of {} were found, {}.",
+            "Recognized least often: <b>{}</b>, in {} of {} ({}).",
             name(&run.classes[class]),
-            confusion.cell(class, class),
-            counted(confusion.of_class(class), "photo"),
+            grouped(found as u64),
+            counted(confusion.of_class(class), "validation photo"),
             percent(recall)
         )
     })
@@ -72,11 +76,11 @@ fn weakest(run: &Run, confusion: &Confusion) -> Option<String> {
 
 fn confused(run: &Run, confusion: &Confusion) -> Option<String> {
     let (of, taken_for, photos) = *confusion.worst().first().filter(|_| run.classes.len() > 2)?;
+    let times = if photos == 1 { "once".to_owned() } else { counted(photos, "time") };
     Some(format!(
-        "The most frequent confusion: <b>{}</b> taken for <b>{}</b>, {}.",
+        "Confused most often: <b>{}</b>, taken for <b>{}</b> {times}.",
         name(&run.classes[of]),
         name(&run.classes[taken_for]),
-        counted(photos, "time")
     ))
 }
 
@@ -84,9 +88,10 @@ fn gap(run: &Run, confusion: &Confusion) -> Option<String> {
     let val = confusion.right() as f64 / confusion.photos().max(1) as f64;
     let train = run.metrics.train_accuracy.map(f64::from).filter(|train| train - val > GAP)?;
     Some(format!(
-        "Training accuracy is {}, {:.0} points above validation.",
+        "The model recognizes {} of the photos that it has learned from, and {} of others: part of what it has learned holds \
+         for its own photos alone.",
         percent(train),
-        100.0 * (train - val)
+        percent(val)
     ))
 }
 
@@ -95,9 +100,9 @@ fn uneven(run: &Run) -> Option<String> {
     let least = run.metrics.classes.iter().min_by_key(|class| class.train)?;
     (most.train >= UNEVEN.saturating_mul(least.train.max(1))).then(|| {
         format!(
-            "<b>{}</b> has {:.1} times as many training photos as <b>{}</b>.",
-            name(&most.name),
+            "There are {:.1} times as many training photos of <b>{}</b> as of <b>{}</b>.",
             most.train as f64 / least.train.max(1) as f64,
+            name(&most.name),
             name(&least.name)
         )
     })
@@ -113,10 +118,10 @@ fn int8(run: &Run) -> Option<String> {
     })
 }
 
-fn few(confusion: &Confusion) -> Option<String> {
+fn few(_: &Run, confusion: &Confusion) -> Option<String> {
     (confusion.photos() < FEW).then(|| {
         format!(
-            "With {} to validate on the accuracy is uncertain; the interval beside it says how much.",
+            "With {} to validate on, the accuracy is uncertain; the interval below it says how much.",
             counted(confusion.photos(), "photo")
         )
     })
@@ -126,7 +131,7 @@ fn skipped(run: &Run) -> Option<String> {
     let skipped = run.metrics.skipped_photos.len();
     (skipped > 0).then(|| {
         format!(
-            "{} could not be read; the <a href=\"#data\">data</a> section says why.",
+            "<a href=\"#data\">{}</a> could not be read and had no part in this.",
             counted(skipped, "photo")
         )
     })

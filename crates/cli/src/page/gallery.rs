@@ -6,6 +6,7 @@ use icecap::advanced::data::Part;
 
 use super::escape::{escape, name};
 use super::figure::percent;
+use super::photo_files;
 use super::thumbnail::Thumbnails;
 use crate::run::Run;
 use crate::run::predictions::Seen;
@@ -14,9 +15,9 @@ use crate::terminal::wording::counted;
 /// The most photos in a gallery.
 const SHOWN: usize = 24;
 
-/// Draws a picture to stand beside a photo, as a JPEG of the same proportions: where the model looked. Returns `None` if
-/// there is no such picture.
-pub(crate) type Overlay<'a> = &'a mut dyn FnMut(&Seen) -> Option<Vec<u8>>;
+/// Draws a picture to stand beside the photo of a file, as a JPEG of the same proportions: what spoke for a class. Returns
+/// `None` if there is no such picture.
+pub(crate) type Overlay<'a> = &'a mut dyn FnMut(&Path, usize) -> Option<Vec<u8>>;
 
 /// Validation photos that were taken for another class, those first that the model was surest of.
 pub(super) fn errors(run: &Run) -> Vec<&Seen> {
@@ -36,11 +37,20 @@ pub(super) fn mislabels(run: &Run) -> Vec<&Seen> {
 /// The words in place of a heatmap.
 const LOOKED: &str = "where the model looked";
 /// What a heatmap shows.
-const HEAT: &str = "Beside each, where the model looked: orange speaks for the class that the photo was taken for, blue \
-                    against it.";
+const HEAT: &str = "Beside each photo stands the same in gray, with a color where a place had a say: orange places spoke for \
+                    the class that the photo was taken for, blue ones against it. The place that said most has the full color.";
 /// What else is to be said of one behind several layers.
 const BY_GRADIENT: &str =
-    " Behind a hidden layer that is weighted by the gradient: a place's share depends on the others.";
+    " Behind a hidden layer that is weighted by the gradient: a place’s share depends on the others.";
+
+/// Returns the words and the scale of colors that explain heatmaps.
+fn heat_legend(run: &Run) -> String {
+    let by = if run.argument("hidden").is_some() { BY_GRADIENT } else { "" };
+    format!(
+        "<p class=\"lead\">{HEAT}{by}</p><p class=\"heat\"><span>spoke against it</span><span class=\"ramp\" role=\"img\" \
+         aria-label=\"blue over gray to orange\"></span><span>spoke for it</span></p>"
+    )
+}
 
 /// Returns the photos of a gallery that the page has room for.
 pub(super) fn shown<'a, 'b>(photos: &'b [&'a Seen]) -> &'b [&'a Seen] {
@@ -66,39 +76,48 @@ pub(super) fn gallery(
         0 => String::new(),
         more => format!("<p class=\"small\">and {} more, in predictions.csv</p>", counted(more, "photo")),
     };
-    let by = if run.argument("hidden").is_some() { BY_GRADIENT } else { "" };
     match cards.contains(LOOKED) {
-        true => format!("<p class=\"lead\">{HEAT}{by}</p><div class=\"gallery pairs\">{cards}</div>{more}"),
+        true => format!("{}<div class=\"gallery pairs\">{cards}</div>{more}", heat_legend(run)),
         false => format!("<div class=\"gallery\">{cards}</div>{more}"),
     }
 }
 
 fn card(run: &Run, seen: &Seen, thumbnails: &mut Thumbnails, overlay: Overlay<'_>) -> String {
-    let photo = picture(thumbnails.get(&seen.path), "");
-    let heat = overlay(seen).and_then(|jpeg| thumbnails.admit(&jpeg));
+    let words = format!("photo labeled {}", escape(&run.classes[seen.class]));
+    let photo = picture(thumbnails.get(seen), &words);
+    let heat = overlay(thumbnails.file(seen), seen.predicted).and_then(|jpeg| thumbnails.admit(&jpeg));
     let (heat, wide) = match heat {
         Some(address) => (picture(Some(&address), LOOKED), " pair"),
         None => (String::new(), ""),
     };
+    let path = photo_files::shown(run, &seen.path);
     format!(
-        "<figure class=\"photo{wide}\"><div class=\"frame\">{photo}{heat}</div><figcaption><p class=\"verdict\">\
-         <span class=\"true\">{}</span><span class=\"arrow\" title=\"taken for\">→</span><span class=\"taken\">{}</span></p>\
-         <p class=\"odds\"><span class=\"bar\" style=\"--w:{:.1}%\"></span><span>{} sure</span><span>truth {}</span></p>\
-         <p class=\"path\" title=\"{}\">{}</p></figcaption></figure>",
-        name(&run.classes[seen.class]),
-        name(&run.classes[seen.predicted]),
-        100.0 * seen.probability,
-        percent(f64::from(seen.probability)),
-        percent(f64::from(seen.true_probability)),
-        escape(&seen.path.to_string_lossy()),
-        escape(&below(run, &seen.path).to_string_lossy())
+        "<figure class=\"photo{wide}\"><div class=\"frame\">{photo}{heat}</div><figcaption>{}<p class=\"path\" \
+         title=\"{path}\">{path}</p></figcaption></figure>",
+        verdict(run, seen)
     )
 }
 
-/// Returns the path below the run's folder of photos, which the page names above; the whole path if it is elsewhere.
-fn below<'a>(run: &Run, path: &'a Path) -> &'a Path {
-    let folder = run.argument("folder");
-    folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path)
+/// Returns what a photo is and what it was taken for, with the probabilities.
+fn verdict(run: &Run, seen: &Seen) -> String {
+    let (truth, taken) = (name(&run.classes[seen.class]), name(&run.classes[seen.predicted]));
+    let (classes, kind, second) = match seen.is_right() {
+        true => (format!("<span class=\"true\">{truth}</span>"), " right", String::new()),
+        false => (
+            format!(
+                "<span class=\"true\">{truth}</span><span class=\"arrow\">taken for</span><span class=\"taken\">{taken}\
+                 </span>"
+            ),
+            "",
+            format!("<span>{} for the truth</span>", percent(f64::from(seen.true_probability))),
+        ),
+    };
+    format!(
+        "<p class=\"verdict\">{classes}</p><p class=\"odds{kind}\"><span class=\"bar\" style=\"--w:{:.1}%\"></span>\
+         <span>{} sure</span>{second}</p>",
+        100.0 * seen.probability,
+        percent(f64::from(seen.probability)),
+    )
 }
 
 /// Returns a picture, or what stands in its place.
@@ -114,6 +133,7 @@ mod tests {
     use icecap::advanced::data::{ExifPolicy, Limits, Loader};
     use icecap::advanced::kernels::{Isa, Threads};
 
+    use super::super::photo_files::PhotoFiles;
     use super::*;
     use crate::run::metrics::Metrics;
 
@@ -149,20 +169,28 @@ mod tests {
         assert_eq!(paths, ["photos/a/2.jpg", "photos/a/1.jpg"]);
         assert_eq!(mislabels.len(), 1);
         let threads = Threads::new(1).unwrap();
-        let none =
-            Thumbnails::of(&[], &|| Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply), &threads);
+        let none = Thumbnails::of(
+            &[],
+            PhotoFiles::of(&run, &[]),
+            &|| Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply),
+            &threads,
+        );
         let mut none = none.unwrap_or_else(|failure| panic!("{failure:?}"));
-        let mut overlay = |seen: &Seen| seen.path.ends_with("2.jpg").then(|| vec![1, 2, 3]);
+        let mut overlay =
+            |file: &Path, class: usize| (class == 1 && file.ends_with("2.jpg")).then(|| vec![1, 2, 3]);
         let html = gallery(&run, &errors, &mut none, &mut overlay, "none");
         assert_eq!(html.matches("<figure class=\"photo pair\">").count(), 1);
         assert_eq!(html.matches("data:image/jpeg;base64,AQID").count(), 1);
-        assert!(html.contains("orange speaks for the class"), "{html}");
+        assert!(html.contains("orange places spoke for the class"), "{html}");
         assert!(
-            html.contains(">a/2.jpg</p>") && html.contains("&lt;a&gt;") && !html.contains("<a>"),
+            html.contains(">photos/a/2.jpg</p>") && html.contains("&lt;a&gt;") && !html.contains("<a>"),
             "{html}"
         );
-        let alone = gallery(&run, &mislabels, &mut none, &mut |_| None, "none");
+        // A photo that is right has one name.
+        let right = verdict(&run, &run.photos[2]);
+        assert!(right.contains("odds right") && !right.contains("taken for"), "{right}");
+        let alone = gallery(&run, &mislabels, &mut none, &mut |_, _| None, "none");
         assert!(alone.contains(">elsewhere/4.jpg</p>") && !alone.contains("orange"), "{alone}");
-        assert_eq!(gallery(&run, &[], &mut none, &mut |_| None, "none"), "<p class=\"lead\">none</p>");
+        assert_eq!(gallery(&run, &[], &mut none, &mut |_, _| None, "none"), "<p class=\"lead\">none</p>");
     }
 }

@@ -8,8 +8,9 @@ use super::figure::{loss, percent, seconds};
 use super::repeat::command;
 use crate::run::Run;
 use crate::run::confusion::Confusion;
+use crate::run::figure::Figure;
 use crate::run::files::MODEL;
-use crate::terminal::wording::{grouped, megabytes};
+use crate::terminal::wording::{counted, grouped, megabytes, portable};
 
 /// The most class names in the title.
 const NAMED: usize = 6;
@@ -33,7 +34,9 @@ fn title(classes: &[String]) -> String {
         classes.iter().take(NAMED).map(|class| format!("<bdi>{}</bdi>", short(class, LETTERS))).collect();
     match classes.len().saturating_sub(NAMED) {
         0 => names.join(", "),
-        more => format!("{} <span class=\"more\">and {}</span>", names.join(", "), more_classes(more)),
+        more => {
+            format!("{} <span class=\"more\">and {}</span>", names.join(", "), counted(more, "more class"))
+        }
     }
 }
 
@@ -54,33 +57,32 @@ fn trained_on(run: &Run) -> String {
             None => format!(", on a frozen {net}"),
         }
     });
-    let folder =
-        run.argument("folder").map(|folder| format!(" from <span class=\"mono\">{}</span>", escape(&folder)));
+    let folder = run
+        .argument("folder")
+        .map(|folder| format!(" from <span class=\"mono\">{}</span>", escape(portable(&folder))));
     format!(
-        "A head trained on {} of {} classes{}{watched}{test}{}.",
-        counted_photos(train),
-        run.classes.len(),
+        "A head trained on {} of {}{}{watched}{test}{}.",
+        counted(train as usize, "photo"),
+        counted(run.classes.len(), "class"),
         folder.unwrap_or_default(),
         weights.unwrap_or_default()
     )
 }
 
-fn counted_photos(photos: u64) -> String {
-    if photos == 1 { "1 photo".to_owned() } else { format!("{} photos", grouped(photos)) }
-}
-
 /// Returns the accuracy with its interval, as a number and on a scale from 0 to 100 %.
 fn figure(run: &Run, confusion: Option<&Confusion>) -> String {
-    let counted = confusion.map(|confusion| (confusion.right(), confusion.photos()));
-    let known = counted.map(|(right, photos)| right as f64 / photos.max(1) as f64);
+    let judged = confusion.map(|confusion| (confusion.right(), confusion.photos()));
+    let known = judged.map(|(right, photos)| right as f64 / photos.max(1) as f64);
     let Some(accuracy) = known.or(run.metrics.val_accuracy.map(f64::from)) else {
         return folds(run);
     };
-    let said = match counted {
-        Some((right, photos)) => format!("{right} of {photos} validation photos right"),
+    let said = match judged {
+        Some((right, photos)) => {
+            format!("{} of {} right", grouped(right as u64), counted(photos, "validation photo"))
+        }
         None => "of the validation photos right".to_owned(),
     };
-    let range = counted.map(|(right, photos)| interval(right, photos));
+    let range = judged.map(|(right, photos)| interval(right, photos));
     let range_text = range.map_or(String::new(), |[low, high]| {
         format!("<p class=\"range\">95&nbsp;% interval {} to {}</p>", percent(low), percent(high))
     });
@@ -120,7 +122,10 @@ fn folds(run: &Run) -> String {
                 folds.spread.map_or(String::new(), |spread| format!(", give or take {}", percent(spread)));
             (
                 percent(accuracy),
-                format!("mean accuracy over {} folds of the training photos{spread}", folds.each.len()),
+                format!(
+                    "mean accuracy over {} of the training photos{spread}",
+                    counted(folds.each.len(), "fold")
+                ),
             )
         }
         None => ("–".to_owned(), "no validation accuracy was written down".to_owned()),
@@ -128,43 +133,48 @@ fn folds(run: &Run) -> String {
     format!("<div class=\"figure\"><p class=\"big\">{big}</p><p>{said}</p></div>")
 }
 
+/// A figure beside the accuracy: its name, where it is shown or what it means, its value.
+type Tile = (&'static str, &'static str, Option<String>);
+
 fn tiles(run: &Run, confusion: Option<&Confusion>) -> String {
     let metrics = &run.metrics;
     let size = std::fs::metadata(run.folder.join(MODEL)).ok().map(|about| megabytes(about.len()));
-    let time = metrics.seconds.total;
-    let tiles = [
-        ("validation loss", metrics.val_loss_calibrated.or(metrics.val_loss).map(|of| loss(of.into()))),
-        ("ROC-AUC", metrics.roc_auc.map(|of| format!("{of:.3}"))),
-        ("balanced accuracy", confusion.and_then(Confusion::balanced_accuracy).map(percent)),
-        ("calibration error", run.reliability(Part::Val).map(|of| percent(of.ece))),
-        ("training accuracy", metrics.train_accuracy.map(|of| percent(of.into()))),
-        ("nearest centroid, for comparison", metrics.centroid_accuracy.map(|of| percent(of.into()))),
-        ("test accuracy", tested(run)),
-        ("model file", size),
-        (
-            match metrics.int8.as_ref().and_then(|int8| int8.net_of.as_ref()) {
-                Some(_) => "off f32, by computing in int8, as the training found that made this net",
-                None => "off f32, by computing in int8",
-            },
-            metrics.int8.as_ref().and_then(|int8| int8.feature_error).map(|of| percent(of.into())),
-        ),
-        (
-            "the same class as in f32",
-            metrics.int8.as_ref().and_then(|int8| int8.agreement).map(|of| percent(of.into())),
-        ),
-        ("time in all", time.map(seconds)),
+    let share = |figure: Option<Figure>| figure.map(|of| percent(of.into()));
+    let int8 = metrics.int8.as_ref();
+    let off = match int8.and_then(|int8| int8.net_of.as_ref()) {
+        Some(_) => "off f32, by computing in int8, as the training found that made this net",
+        None => "off f32, by computing in int8",
+    };
+    let tiles: [Tile; 11] = [
+        ("validation loss", LOSS, metrics.val_loss_calibrated.or(metrics.val_loss).map(|of| loss(of.into()))),
+        ("ROC-AUC", AUC, metrics.roc_auc.map(|of| format!("{of:.3}"))),
+        ("balanced accuracy", BALANCED, confusion.and_then(Confusion::balanced_accuracy).map(percent)),
+        ("calibration error", ECE, run.reliability(Part::Val).map(|of| percent(of.ece))),
+        ("training accuracy", TRAINING, share(metrics.train_accuracy)),
+        ("nearest centroid, for comparison", CENTROID, share(metrics.centroid_accuracy)),
+        ("test accuracy", "on photos that had no part in the training", tested(run)),
+        ("model file", "", size),
+        (off, "", share(int8.and_then(|int8| int8.feature_error))),
+        ("the same class as in f32", "", share(int8.and_then(|int8| int8.agreement))),
+        ("time in all", "", metrics.seconds.total.map(seconds)),
     ];
-    let tile = |(what, value): (&str, Option<String>)| {
-        value.map(|value| format!("<div class=\"tile\"><b>{value}</b><span>{what}</span></div>"))
+    let tile = |(what, why, value): Tile| {
+        value.map(|value| {
+            let why = if why.is_empty() { String::new() } else { format!("<small>{why}</small>") };
+            format!("<div class=\"tile\"><b>{value}</b><span>{what}</span>{why}</div>")
+        })
     };
     tiles.into_iter().filter_map(tile).collect()
 }
 
+const LOSS: &str = "how unsure of the right class; 0 is best";
+const AUC: &str = "how well the classes are ranked; 1 is best";
+const BALANCED: &str = "every class counts alike";
+const ECE: &str = "how far probabilities are off";
+const TRAINING: &str = "on photos that it has learned from";
+const CENTROID: &str = "without any training";
+
 fn tested(run: &Run) -> Option<String> {
     let known = run.confusion(Part::Test).map(|test| test.right() as f64 / test.photos().max(1) as f64);
     known.or(run.metrics.test_accuracy.map(f64::from)).map(percent)
-}
-
-fn more_classes(more: usize) -> String {
-    if more == 1 { "1 more class".to_owned() } else { format!("{more} more classes") }
 }

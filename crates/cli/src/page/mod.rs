@@ -20,6 +20,7 @@ mod gallery;
 mod headline;
 mod heat;
 mod matrix;
+mod photo_files;
 mod projection;
 mod reliability;
 mod repeat;
@@ -29,8 +30,6 @@ mod thumbnail;
 mod timing;
 mod tried;
 mod tuning;
-
-use std::path::Path;
 
 use icecap::advanced::data::{Decoding, ExifPolicy, Limits, Loader, Part};
 use icecap::advanced::kernels::{Isa, Threads};
@@ -42,6 +41,7 @@ use crate::terminal::failure::Failure;
 use doubts::Doubted;
 use escape::escape;
 use gallery::Overlay;
+use photo_files::PhotoFiles;
 use thumbnail::Thumbnails;
 use tuning::Changed;
 
@@ -78,7 +78,8 @@ pub(crate) fn html(run: &Run, threads: &Threads, isa: Isa, overlay: Overlay<'_>)
     let limits = most.map_or_else(Limits::default, Limits::of_pixels);
     let dct = run.argument("dct").and_then(|text| text.parse().ok()).unwrap_or_default();
     let loader = || Loader::new(isa, limits, Decoding { exif, dct });
-    let mut thumbnails = Thumbnails::of(&chosen.paths(), &loader, threads)?;
+    let photos = chosen.photos();
+    let mut thumbnails = Thumbnails::of(&photos, PhotoFiles::of(run, &photos), &loader, threads)?;
     let confusion = run.confusion(Part::Val);
     let sections = sections(run, confusion.as_ref(), &chosen, &mut thumbnails, overlay);
     Ok(page(run, &headline::headline(run, confusion.as_ref()), &sections))
@@ -93,13 +94,13 @@ struct Chosen<'a> {
 }
 
 impl<'a> Chosen<'a> {
-    /// Their files, the galleries first: they matter most, should the page's room for pictures end.
-    fn paths(&self) -> Vec<&Path> {
+    /// All of them, the galleries first: they matter most, should the page's room for pictures end.
+    fn photos(&self) -> Vec<&Seen> {
         let doubted: Vec<&Seen> = self.doubted.photos.iter().collect();
         let shown = gallery::shown(&self.errors).iter().chain(gallery::shown(&doubted)).copied();
         let changed = gallery::shown(&self.changed.won).iter().chain(gallery::shown(&self.changed.lost));
         let others = changed.chain(self.samples.iter().flatten()).copied();
-        shown.chain(others).map(|seen| seen.path.as_path()).collect()
+        shown.chain(others).collect()
     }
 }
 
@@ -116,7 +117,7 @@ fn sections(
     let mut add = |id, nav, title, content: Option<String>| {
         sections.extend(content.map(|content| Section { id, title, nav, content }));
     };
-    let found = confusion.and_then(|c| findings::findings(run, c, errors.len(), doubted.finding()));
+    let found = findings::findings(run, confusion, errors.len(), doubted.finding());
     add("findings", "Findings", "What stands out", found);
     let photos = (!run.classes.is_empty()).then(|| data::data(run, samples, thumbnails));
     add("data", "Photos", "The photos", photos);
@@ -127,7 +128,7 @@ fn sections(
     add("confusion", "Confusion", "What is taken for what", matrix);
     add("scores", "Classes", "Class by class", confusion.map(|c| scores::scores(c, run)));
     add("reliability", "Confidence", "Does confidence mean something?", reliability::reliability(run));
-    add("coverage", "Coverage", "What leaving unsure answers out wins", coverage::coverage(run));
+    add("coverage", "Coverage", "Accuracy where unsure answers are left out", coverage::coverage(run));
     if confusion.is_some() {
         let none = "No validation photo was taken for another class.";
         let shown = gallery::gallery(run, errors, thumbnails, overlay, none);

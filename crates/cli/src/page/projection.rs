@@ -2,17 +2,20 @@
 
 use icecap::advanced::data::Part;
 
-use super::escape::{escape, name, short};
+use super::escape::{name, short};
 use super::figure::percent;
+use super::photo_files::plain_name;
 use super::svg::{Scale, drawing, unit};
 use crate::run::Run;
 use crate::run::predictions::Seen;
 use crate::terminal::wording::{counted, grouped};
 
 /// The most photos on the map; of more, evenly spaced ones.
-const MARKS: usize = 3000;
+const MARKS: usize = 1200;
 /// The most letters of a path.
-const LETTERS: usize = 160;
+const LETTERS: usize = 80;
+/// The most letters of a class under the pointer.
+const NAME: usize = 40;
 /// Colors in `style.css`.
 const COLORS: usize = 8;
 /// Shapes: classes beyond the colors take the next one.
@@ -84,16 +87,16 @@ fn marks(run: &Run, shown: &[&Seen]) -> String {
         let part = if seen.part == Part::Train { "open" } else { "full" };
         let wrong = match seen.is_right() {
             true => String::new(),
-            false => format!("\nwrong: {} is the truth", escape(&run.classes[seen.class])),
+            false => format!("\nwrong: {} is the truth", short(&run.classes[seen.class], NAME)),
         };
         out += &format!(
             "<g data-class=\"{}\">{ring}<path class=\"k{} {part}\" d=\"{}\"/><title>{}\n{}, predicted {} with {}{wrong}</title></g>",
             seen.class,
             seen.class % COLORS,
             shape(seen.class, x, y),
-            short(&seen.path.to_string_lossy(), LETTERS),
+            short(&plain_name(run, &seen.path), LETTERS),
             seen.part.name(),
-            escape(&run.classes[seen.predicted]),
+            short(&run.classes[seen.predicted], NAME),
             percent(f64::from(seen.probability)),
         );
     }

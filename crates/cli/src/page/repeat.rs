@@ -2,8 +2,9 @@
 
 use super::escape::escape;
 use crate::run::Run;
-use crate::run::files::SPLIT;
+use crate::run::command_line::CommandLine;
 use crate::run::finished::plain_value;
+use crate::terminal::wording::portable;
 
 /// Arguments that are shown first, with what they are; the others follow by their names.
 const FIRST: [(&str, &str); 5] = [
@@ -22,6 +23,7 @@ pub(super) fn command(run: &Run) -> Option<String> {
 /// Returns a command line, for a shell.
 pub(super) fn words(command: &str) -> String {
     // A line breaks between words, not behind the hyphen of an option.
+    let command = CommandLine::of(command).portable().to_string();
     let words: Vec<_> = command.split(' ').map(|word| format!("<span>{}</span>", escape(word))).collect();
     format!("<pre class=\"command\"><code>{}</code></pre>", words.join(" "))
 }
@@ -32,20 +34,21 @@ pub(super) fn repeat(run: &Run) -> String {
     let mut rows = row("icecap", &run.metrics.version);
     for (key, what) in FIRST {
         if let Some(value) = run.argument(key) {
-            rows += &row(what, &value);
+            rows += &row(what, portable(&value));
         }
     }
-    rows += &row("split", &run.folder.join(SPLIT).to_string_lossy());
     let skipped =
         |key: &str| key == "command" || key == "version" || FIRST.iter().any(|(first, _)| *first == key);
     for (key, value) in run.arguments.iter().filter(|(key, _)| !skipped(key)) {
-        rows += &row(key, &plain_value(value));
+        let value = plain_value(value);
+        rows += &row(key, if key == "group" { &value } else { portable(&value) });
     }
     format!(
         "{}<div class=\"card\"><dl class=\"facts columns\">{rows}</dl></div><p class=\"note\">The same photos, weights, \
          options and seed give the same model, bit for bit, for any number of threads, on one machine. \
-         <code>args.toml</code> in the run’s folder has all of this for programs, <code>split.csv</code> says which \
-         photo was in which part, <code>predictions.csv</code> what the model says of each.</p>",
+         <code>icecap train --config args.toml</code> repeats the run: <code>args.toml</code> in its folder has all of this, and \
+         where photos and weights lie, which this page leaves out. <code>split.csv</code> there says which photo was in which \
+         part, <code>predictions.csv</code> what the model says of each.</p>",
         command(run).unwrap_or_default()
     )
 }

@@ -43,6 +43,16 @@ pub(super) fn ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Whole numbers from `first` on, `first` among them: what an axis of steps counts.
+pub(super) fn steps(first: f64, last: f64, wanted: usize) -> Vec<f64> {
+    let round = ticks(0.0, last.max(first), wanted);
+    let apart = round.get(1).copied().unwrap_or(1.0);
+    // One that is nearly at the first would be written over it.
+    let room =
+        |tick: &f64| tick.fract() == 0.0 && *tick - first >= 0.4 * apart.min(last - first) && *tick <= last;
+    std::iter::once(first).chain(round.into_iter().filter(|tick| *tick > first).filter(room)).collect()
+}
+
 /// Returns a coordinate: a tenth of a unit is finer than a pixel.
 pub(super) fn unit(value: f64) -> String {
     let text = format!("{value:.1}");
@@ -61,6 +71,9 @@ fn label(tick: f64) -> String {
     }
 }
 
+/// How wide the strip is that holds what was before the first step.
+const START: f64 = 60.0;
+
 /// The part of a drawing that holds the data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plot {
@@ -71,6 +84,31 @@ pub(super) struct Plot {
 }
 
 impl Plot {
+    /// Returns what is right of a strip that holds the mark of [`before`](Self::before).
+    pub(super) fn behind_start(self) -> Self {
+        Self { left: self.left + START, ..self }
+    }
+
+    /// Returns the horizontal place of what was before the first step, in a plot that leaves a strip for it.
+    pub(super) fn start(&self) -> f64 {
+        self.left + START * 0.38
+    }
+
+    /// Draws what was before the first step: a mark in the strip left of the axis, with its name below.
+    pub(super) fn before(&self, y: f64, name: &str, told: &str) -> String {
+        let x = unit(self.start());
+        format!(
+            "<g class=\"start\"><path class=\"axis\" d=\"M{} {bottom}h{}\"/><path class=\"guide-line\" d=\"M{x} {y}V{bottom}\"/>\
+             <circle class=\"before\" cx=\"{x}\" cy=\"{y}\" r=\"3.8\"/><text class=\"tick mid\" x=\"{x}\" y=\"{}\">{name}</text>\
+             <title>{told}</title></g>",
+            unit(self.left),
+            unit(START * 0.76),
+            unit(self.bottom + 17.0),
+            bottom = unit(self.bottom),
+            y = unit(y)
+        )
+    }
+
     pub(super) fn x(&self, data: [f64; 2]) -> Scale {
         Scale::new(data, [self.left, self.right])
     }
@@ -152,6 +190,21 @@ mod tests {
         }
         assert_eq!(ticks(0.0, f64::NAN, 5).len(), 1);
         assert_eq!([0.0, 0.25, 20.0, 1e-7].map(label), ["0", "0.25", "20", "1e-7"]);
+    }
+
+    #[test]
+    fn steps_are_counted_from_the_first_on() {
+        assert_eq!(steps(1.0, 30.0, 6), [1.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0]);
+        assert_eq!(steps(1.0, 5.0, 6), [1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!((steps(1.0, 1.0, 6), steps(1.0, 2.0, 6)), (vec![1.0], vec![1.0, 2.0]));
+        for last in 1..400_u32 {
+            let steps = steps(1.0, last.into(), 6);
+            assert!(steps[0] == 1.0 && steps.len() <= 9 && steps.is_sorted(), "{last}: {steps:?}");
+            assert!(
+                steps.iter().all(|step| step.fract() == 0.0 && *step <= last.into()),
+                "{last}: {steps:?}"
+            );
+        }
     }
 
     #[test]

@@ -11,58 +11,78 @@ use icecap::advanced::data::{Loader, encode_jpeg, thumbnail};
 use icecap::advanced::kernels::Threads;
 
 use super::base64::base64;
+use super::photo_files::PhotoFiles;
+use crate::run::predictions::Seen;
 use crate::terminal::failure::Failure;
 use crate::terminal::interrupt;
 
-/// The most bytes of pictures in a page: with the marks of a full map and the tables of a thousand classes a page stays
-/// below six megabytes.
-const BUDGET: usize = 3_500_000;
+/// The most bytes of pictures in a page: with the marks of a full map, every chart and the tables of a hundred classes a page
+/// stays below three megabytes.
+const BUDGET: usize = 1_500_000;
 /// Pixels of the longer side.
 pub(super) const SIDE: u32 = 160;
 /// JPEG quality: at this size more is not seen.
 pub(super) const QUALITY: u8 = 80;
 
-/// Small pictures by photo, as `data:` addresses.
+/// Small pictures by the photo's file, as `data:` addresses.
 pub(super) struct Thumbnails {
+    files: PhotoFiles,
     pictures: HashMap<PathBuf, String>,
     left: usize,
 }
 
 impl Thumbnails {
-    /// Reads and shrinks `photos`; one that is named twice is read once.
+    /// Reads and shrinks `photos`, which lie in `files`; one that is named twice is read once.
     ///
     /// # Errors
     /// If somebody pressed Ctrl-C.
     pub(super) fn of(
-        photos: &[&Path],
+        photos: &[&Seen],
+        files: PhotoFiles,
         loader: &dyn Fn() -> Loader,
         threads: &Threads,
     ) -> Result<Self, Failure> {
         let mut known = HashSet::new();
-        let once: Vec<&Path> = photos.iter().copied().filter(|photo| known.insert(*photo)).collect();
+        // One that is shown in two places stands in the page twice.
+        let mut times: HashMap<PathBuf, usize> = HashMap::new();
+        for seen in photos {
+            *times.entry(files.file(seen).to_owned()).or_default() += 1;
+        }
+        let paths = photos.iter().map(|seen| files.file(seen).to_owned());
+        let once: Vec<PathBuf> = paths.filter(|photo| known.insert(photo.clone())).collect();
         let mut loaders: Vec<Loader> = (0..threads.count()).map(|_| loader()).collect();
-        let read = |loader: &mut Loader, photo: &&Path| small(photo, loader);
+        let read = |loader: &mut Loader, photo: &PathBuf| small(photo, loader);
         let made =
             threads.map_until_with(&interrupt::flow, &mut loaders, &once, read).ok_or(Error::Stopped)?;
         // A stop during the last photos is one, too.
         interrupt::check()?;
-        let mut thumbnails = Self { pictures: HashMap::new(), left: BUDGET };
+        let mut thumbnails = Self { files, pictures: HashMap::new(), left: BUDGET };
         for (photo, picture) in once.into_iter().zip(made) {
-            if let Some(address) = picture.and_then(|jpeg| thumbnails.admit(&jpeg)) {
-                thumbnails.pictures.insert(photo.to_owned(), address);
+            if let Some(address) = picture.and_then(|jpeg| thumbnails.admitted(&jpeg, times[&photo])) {
+                thumbnails.pictures.insert(photo, address);
             }
         }
         Ok(thumbnails)
     }
 
     /// Returns the address of a photo's picture; `None` if the photo cannot be shown.
-    pub(super) fn get(&self, photo: &Path) -> Option<&str> {
-        self.pictures.get(photo).map(String::as_str)
+    pub(super) fn get(&self, seen: &Seen) -> Option<&str> {
+        self.pictures.get(self.files.file(seen)).map(String::as_str)
+    }
+
+    /// Returns the file of a photo.
+    pub(super) fn file<'a>(&'a self, seen: &'a Seen) -> &'a Path {
+        self.files.file(seen)
     }
 
     /// Returns the address of a JPEG's bytes; `None` if the page has no room for it.
     pub(super) fn admit(&mut self, jpeg: &[u8]) -> Option<String> {
-        let size = jpeg.len().div_ceil(3) * 4;
+        self.admitted(jpeg, 1)
+    }
+
+    /// The same for one that is shown so many times.
+    fn admitted(&mut self, jpeg: &[u8], times: usize) -> Option<String> {
+        let size = jpeg.len().div_ceil(3) * 4 * times;
         self.left = self.left.checked_sub(size)?;
         Some(format!("data:image/jpeg;base64,{}", base64(jpeg)))
     }
@@ -79,11 +99,14 @@ fn small(photo: &Path, loader: &mut Loader) -> Option<Vec<u8>> {
 mod tests {
     use std::fs;
 
-    use icecap::advanced::data::{ExifPolicy, Limits, decode};
+    use icecap::advanced::data::{ExifPolicy, Limits, Part, decode};
     use icecap::advanced::kernels::Isa;
     use image::RgbImage;
 
     use super::*;
+    use crate::run::Run;
+    use crate::run::files::SPLIT;
+    use crate::run::metrics::Metrics;
 
     #[test]
     fn a_photo_becomes_small_and_what_is_none_is_left_out() {
@@ -100,23 +123,42 @@ mod tests {
             (photo.width(), photo.height())
         };
         assert_eq!((size(&wide), size(&thin)), ((160, 80), (1, 160)));
-        let missing = place.path().join("missing");
-        let all = [wide.as_path(), &text, &missing, &wide, place.path()];
+        let seen = |path: &Path| Seen {
+            part: Part::Val,
+            path: path.to_owned(),
+            class: 0,
+            predicted: 0,
+            probability: 1.0,
+            true_probability: 1.0,
+            place: None,
+        };
+        // One is told by its name, and lies where the run's split says.
+        fs::write(place.path().join(SPLIT), format!("part,class,path\nval,a,{}\n", wide.display())).unwrap();
+        let [named, wide, text, missing] =
+            [Path::new("a.png"), &wide, &text, &place.path().join("missing")].map(seen);
+        let run = Run {
+            folder: place.path().to_owned(),
+            metrics: Metrics::default(),
+            arguments: toml::Table::new(),
+            classes: vec!["a".to_owned()],
+            photos: Vec::new(),
+        };
+        let all = [&named, &wide, &text, &missing, &wide];
+        let loader = || Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply);
         let threads = Threads::new(2).unwrap();
-        let made = Thumbnails::of(
-            &all,
-            &|| Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply),
-            &threads,
-        );
+        let made = Thumbnails::of(&all, PhotoFiles::of(&run, &all), &loader, &threads);
         let thumbnails = made.unwrap_or_else(|failure| panic!("{failure:?}"));
         assert!(thumbnails.get(&wide).unwrap().starts_with("data:image/jpeg;base64,/9j/"));
-        assert!([text.as_path(), &missing, place.path()].iter().all(|path| thumbnails.get(path).is_none()));
+        assert_eq!(thumbnails.get(&named), thumbnails.get(&wide));
+        assert!([&text, &missing].iter().all(|seen| thumbnails.get(seen).is_none()));
     }
 
     #[test]
     fn the_page_has_room_for_so_much() {
-        let mut thumbnails = Thumbnails { pictures: HashMap::new(), left: 16 };
+        let mut thumbnails = Thumbnails { files: PhotoFiles::default(), pictures: HashMap::new(), left: 16 };
         assert!(thumbnails.admit(&[0; 12]).is_some());
         assert!(thumbnails.admit(&[0]).is_none());
+        let mut thumbnails = Thumbnails { left: 16, ..thumbnails };
+        assert!(thumbnails.admitted(&[0; 9], 2).is_none() && thumbnails.admitted(&[0; 6], 2).is_some());
     }
 }

@@ -3,6 +3,7 @@
 use super::escape::escape;
 use super::figure::seconds;
 use crate::run::metrics::{Photos, Seconds};
+use crate::terminal::wording::{counted, grouped};
 
 /// Colors in `style.css`.
 const COLORS: usize = 8;
@@ -53,13 +54,13 @@ pub(super) fn timing(times: &Seconds, photos: &Photos) -> Option<String> {
     });
     Some(format!(
         "<div class=\"card\"><div class=\"stack long\">{}</div><ul class=\"legend\">{}</ul><p class=\"small\">{} in all. \
-         {} of {} photos had their features in the cache: photos that were seen before cost hardly \
-         any time, whatever else is changed.</p></div>",
+         {} of {} had features in the cache: photos that were seen before cost hardly any time, whatever else is \
+         changed.</p></div>",
         bar.collect::<String>(),
         items.collect::<String>(),
         seconds(total),
-        photos.cached,
-        photos.read
+        grouped(photos.cached),
+        counted(photos.read as usize, "photo")
     ))
 }
 

@@ -12,7 +12,7 @@ pub(super) fn tried(tried: Option<&Tried>) -> Option<String> {
     let tried = tried.filter(|tried| !tried.combinations.is_empty())?;
     let rows = &tried.combinations;
     let names: BTreeSet<&str> = rows.iter().flat_map(|row| row.settings.keys().map(String::as_str)).collect();
-    let header = names.iter().map(|name| format!("<th>{}</th>", escape(name)));
+    let header = names.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name)));
     let body = rows.iter().map(|row| {
         let value = |name: &&str| {
             let value = row.settings.get(*name).map_or("–", String::as_str);
@@ -23,8 +23,8 @@ pub(super) fn tried(tried: Option<&Tried>) -> Option<String> {
     Some(format!(
         "<p class=\"lead\">{} of settings, each judged by {} of {}; validation photos had no part in it. In bold what the run \
          was trained with: the first, unless another has a loss that is smaller by more than the standard error of the \
-         difference.</p><div class=\"card scroll\"><table><thead><tr>{}<th class=\"num\">accuracy</th>\
-         <th class=\"num\">loss</th><th class=\"num\">against the first</th></tr></thead><tbody>{}</tbody></table></div>",
+         difference.</p><div class=\"card scroll\"><table><thead><tr>{}<th class=\"num\" scope=\"col\">accuracy</th>\
+         <th class=\"num\" scope=\"col\">loss</th><th class=\"num\" scope=\"col\">against the first</th></tr></thead><tbody>{}</tbody></table></div>",
         counted(rows.len(), "combination"),
         counted(tried.folds as usize, "fold"),
         counted(tried.photos as usize, "training photo"),

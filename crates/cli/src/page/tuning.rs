@@ -5,7 +5,7 @@ use icecap::advanced::data::Part;
 use super::escape::escape;
 use super::figure::{loss, percent};
 use super::gallery::{Overlay, gallery};
-use super::svg::{Plot, drawing, ticks, unit};
+use super::svg::{Plot, drawing, steps, ticks, unit};
 use super::thumbnail::Thumbnails;
 use crate::run::Run;
 use crate::run::figure::Figure;
@@ -63,7 +63,10 @@ pub(super) fn tuning(
             counted(paired.lost.len(), "photo"),
             paired.p_value.map_or_else(String::new, |p| format!(" (McNemar’s test: {})", escape(&chance(p)))),
         );
-        for (title, photos) in [("Won", &changed.won), ("Lost", &changed.lost)] {
+        for (title, photos) in [
+            ("Won: right with the tuned net alone", &changed.won),
+            ("Lost: right with the head alone", &changed.lost),
+        ] {
             if !photos.is_empty() {
                 content += &format!("<h3>{title}</h3>{}", gallery(run, photos, thumbnails, overlay, ""));
             }
@@ -114,15 +117,12 @@ fn small(share: f64) -> String {
     format!("{:.*} %", if share < 0.01 { 3 } else { 1 }, 100.0 * share)
 }
 
-/// The loss of each trial on the photos held back, over its epochs; epoch 0 is the head alone.
+/// The loss of each trial on the photos held back, over its epochs; they begin at the head alone.
 fn trials(tuned: &Tuned) -> Option<String> {
     let start = f64::from(tuned.head_loss?);
     let line = |trial: &TrialRow| -> Vec<(f64, f64)> {
         let known = |(epoch, loss): (usize, &Option<Figure>)| Some(((epoch + 1) as f64, f64::from((*loss)?)));
-        let mut points = vec![(0.0, start)];
-        points.extend(trial.loss.iter().enumerate().filter_map(known));
-        points.retain(|(_, loss)| loss.is_finite());
-        points
+        trial.loss.iter().enumerate().filter_map(known).filter(|(_, loss)| loss.is_finite()).collect()
     };
     let lines: Vec<Vec<(f64, f64)>> = tuned.trials.iter().map(line).collect();
     let points = || lines.iter().flatten();
@@ -131,22 +131,24 @@ fn trials(tuned: &Tuned) -> Option<String> {
         return None;
     }
     let top = points().map(|point| point.1).fold(start, f64::max) * 1.04;
-    let (x, y) = (PLOT.x([0.0, last]), PLOT.y([0.0, top]));
-    let along: Vec<f64> = ticks(0.0, last, 6).into_iter().filter(|tick| tick.fract() == 0.0).collect();
+    let (x, y) = (PLOT.behind_start().x([1.0, last]), PLOT.y([0.0, top]));
     let mut content = PLOT.across(&y, &ticks(0.0, top, 5), false);
-    content += &PLOT.along(&x, &along, false, "epoch of fine-tuning");
+    content += &PLOT.behind_start().along(&x, &steps(1.0, last, 6), false, "epoch of fine-tuning");
     content += &format!(
         "<path class=\"ideal\" d=\"M{} {}H{}\"/>",
         unit(PLOT.left),
         unit(y.at(start)),
         unit(PLOT.right)
     );
+    content += &PLOT.before(y.at(start), "head", &format!("the head alone\nloss {}", loss(start)));
     for (index, (line, trial)) in lines.iter().zip(&tuned.trials).enumerate() {
         let place = |&(epoch, loss): &(f64, f64)| (unit(x.at(epoch)), unit(y.at(loss)));
-        let path: Vec<String> = line.iter().map(place).map(|(x, y)| format!("{x} {y}")).collect();
+        let begin = format!("{} {}", unit(PLOT.start()), unit(y.at(start)));
+        let rest = line.iter().map(place).map(|(x, y)| format!("{x} {y}"));
+        let path: Vec<String> = std::iter::once(begin).chain(rest).collect();
         let color = index % COLORS;
         content += &format!("<path class=\"line t{color}\" d=\"M{}\"/>", path.join("L"));
-        for point @ &(epoch, value) in &line[1..] {
+        for point @ &(epoch, value) in line {
             let (x, y) = place(point);
             content += &format!(
                 "<circle class=\"dot t{color}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"><title>from {}, epoch {epoch}\nloss {}</title></circle>",
@@ -197,8 +199,8 @@ fn moved(moved: &[MovedRow]) -> Option<String> {
     });
     let rows: String = rows.collect();
     Some(format!(
-        "<div class=\"card moved\"><h3>How far each layer moved</h3><div class=\"scroll tall\"><table><thead><tr><th>layer</th>\
-         <th class=\"num\">kernel</th><th class=\"num\">scale</th><th class=\"num\">shift</th></tr></thead><tbody>{rows}</tbody>\
+        "<div class=\"card moved\"><h3>How far each layer moved</h3><div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">layer</th>\
+         <th class=\"num\" scope=\"col\">kernel</th><th class=\"num\" scope=\"col\">scale</th><th class=\"num\" scope=\"col\">shift</th></tr></thead><tbody>{rows}</tbody>\
          </table></div><p class=\"small\">The length of the change, as a share of the length of what was there.</p></div>"
     ))
 }
@@ -230,7 +232,7 @@ mod tests {
         };
         let drawn = trials(&tuned).unwrap();
         assert!(!drawn.contains("NaN") && drawn.contains("from block_13 <b>–</b>"), "{drawn}");
-        assert_eq!(drawn.matches("<circle").count(), 2, "{drawn}");
+        assert_eq!(drawn.matches("<circle class=\"dot").count(), 2, "{drawn}");
         assert!(drawn.contains("from block_16 <b>0.2000</b>"), "{drawn}");
         let table = moved(&tuned.moved).unwrap();
         assert_eq!(table.matches("<tr><td>").count(), 2);

@@ -32,6 +32,11 @@ pub(crate) struct PhotoArguments {
     pub(crate) command: String,
     pub(crate) folder: String,
     pub(crate) val: Option<String>,
+    /// How the paths in a .csv file are read.
+    pub(crate) root: Option<String>,
+    pub(crate) extension: Option<String>,
+    /// The earlier run whose split was gone on with.
+    pub(crate) since: Option<String>,
     pub(crate) exclude: Option<String>,
     pub(crate) class_order: Option<String>,
     pub(crate) weights: String,

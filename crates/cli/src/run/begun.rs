@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap::Dataset;
 use icecap::advanced::data::{Inventory, Part, Sample, read_split};
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +33,11 @@ impl Begun {
         toml_file(&run.join(UNFINISHED), MOST, BEGIN_ANEW)
     }
 
-    /// Reads the photos as they were when the run began, in the order that they had then.
+    /// Returns `inventory` with the photos that were there when the run began, in the order that they had then.
     ///
     /// # Errors
     /// If the classes are others now, or `unfinished.csv` cannot be used.
-    pub(crate) fn dataset(&self, run: &Path, inventory: &Inventory) -> Result<Dataset, Failure> {
+    pub(crate) fn inventory(&self, run: &Path, inventory: Inventory) -> Result<Inventory, Failure> {
         if self.classes != inventory.classes {
             let message = format!(
                 "{}: the classes were {} when the run began, and are {} now; begin anew",
@@ -49,8 +48,7 @@ impl Begun {
             return Err(Failure::new(Code::Content, message));
         }
         let file = run.join(UNFINISHED_SPLIT);
-        let mut dataset = Dataset::default();
-        dataset.classes.clone_from(&self.classes);
+        let [mut train, mut val, mut test] = [const { Vec::new() }; 3];
         for row in read_split(&file)? {
             let class = self.classes.iter().position(|class| *class == row.class).ok_or_else(|| {
                 let message =
@@ -58,12 +56,13 @@ impl Begun {
                 Failure::new(Code::Content, message)
             })?;
             let part = match row.part {
-                Part::Train => &mut dataset.train,
-                Part::Val => &mut dataset.val,
-                Part::Test => &mut dataset.test,
+                Part::Train => &mut train,
+                Part::Val => &mut val,
+                Part::Test => &mut test,
             };
             part.push(Sample { path: row.path, class });
         }
-        Ok(dataset)
+        let [val, test] = [val, test].map(|part| Some(part).filter(|part| !part.is_empty()));
+        Ok(Inventory { train, val, test, ..inventory })
     }
 }

@@ -1,38 +1,45 @@
 //! A run's command line as it was typed, and the same with other options.
 
-use crate::terminal::wording::typed;
+use crate::terminal::wording::{portable, typed};
 
 /// Options that name what the run was written to or begun from; another run has its own.
-const OF_THE_RUN: [&str; 5] = ["--out", "-o", "--output", "--resume", FLAG];
+const OF_THE_RUN: [&str; 4] = [OUT, "--output", "--resume", FLAG];
+/// The option that has a letter of its own, which its value may follow at once.
+const OUT: &str = "--out";
+const LETTER_OF_OUT: char = 'o';
+/// The letter that has no value, and may stand before others.
+const LETTER_OF_QUIET: char = 'q';
 /// The one of the options that are taken out that has no value.
 const FLAG: &str = "--force";
 
-/// Words of a command line, each as one types it in a shell.
+/// The option whose value is a pattern of paths.
+const PATTERN: &str = "--group";
+
+/// Words of a command line, as the program gets them: without the quotes that a shell takes off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CommandLine(Vec<String>);
 
 impl CommandLine {
     /// Takes the words of a command, which quotes hold together.
     pub(crate) fn of(command: &str) -> Self {
-        let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+        let (mut words, mut word, mut quoted, mut begun) = (Vec::new(), String::new(), false, false);
         let mut letters = command.chars();
         while let Some(letter) = letters.next() {
             match letter {
-                ' ' if !quoted => words.push(std::mem::take(&mut word)),
-                '\\' if !quoted => {
-                    word.push(letter);
-                    word.extend(letters.next());
+                ' ' if !quoted && begun => {
+                    words.push(std::mem::take(&mut word));
+                    begun = false;
+                    continue;
                 }
-                '\'' => {
-                    quoted = !quoted;
-                    word.push(letter);
-                }
+                ' ' if !quoted => continue,
+                '\\' if !quoted => word.extend(letters.next()),
+                '\'' => quoted = !quoted,
                 _ => word.push(letter),
             }
+            begun = true;
         }
-        words.push(word);
-        words.retain(|word| !word.is_empty());
-        Self(words)
+        words.extend(begun.then_some(word));
+        Self(words.into_iter().flat_map(spelled_out).collect())
     }
 
     /// Whether an option is among the words.
@@ -44,7 +51,7 @@ impl CommandLine {
     pub(crate) fn tries(&self, setting: &str) -> bool {
         let is = |word: &String| {
             let tried = word.strip_prefix("--try=").unwrap_or(word);
-            tried.split_once('=').is_some_and(|(name, _)| name == setting)
+            tried.split_once('=').is_some_and(|(name, _)| name.trim() == setting)
         };
         self.has("--try") && self.0.iter().any(is)
     }
@@ -53,13 +60,41 @@ impl CommandLine {
     pub(crate) fn with(mut self, option: &str, value: Option<&str>) -> Self {
         OF_THE_RUN.into_iter().chain([option]).for_each(|option| self.remove(option));
         self.0.push(option.to_owned());
-        self.0.extend(value.map(|value| typed(value).into_owned()));
+        self.0.extend(value.map(str::to_owned));
         self
     }
 
     /// The command without an option.
     pub(crate) fn without(mut self, option: &str) -> Self {
         self.remove(option);
+        self
+    }
+
+    /// Another command on the same folder of photos, with those of its options that are among `options`, each of which has a value.
+    pub(crate) fn other(&self, command: &[&str], folder: &str, options: &[&str]) -> Self {
+        let mut words: Vec<String> = command.iter().chain([&folder]).map(|&word| word.to_owned()).collect();
+        for option in options {
+            let Some(place) = self.place(option) else { continue };
+            let count = if self.0[place].len() > option.len() { 1 } else { 2 };
+            words.extend(self.0.iter().skip(place).take(count).cloned());
+        }
+        Self(words)
+    }
+
+    /// The command as somebody on another machine may read it: of a path from the root on, only its last part.
+    pub(crate) fn portable(mut self) -> Self {
+        let mut pattern = false;
+        for word in &mut self.0 {
+            // What begins with a slash there is a pattern.
+            let is_pattern =
+                std::mem::replace(&mut pattern, word == PATTERN) || word.starts_with(&format!("{PATTERN}="));
+            if !is_pattern {
+                *word = match word.split_once('=').filter(|(option, _)| option.starts_with("--")) {
+                    Some((option, value)) => format!("{option}={}", portable(value)),
+                    None => portable(word).to_owned(),
+                };
+            }
+        }
         self
     }
 
@@ -81,9 +116,28 @@ impl CommandLine {
     }
 }
 
+/// Returns a word of letters behind one dash as the words that they stand for: `-qorun` is `-q --out run`.
+fn spelled_out(word: String) -> Vec<String> {
+    let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
+        return vec![word];
+    };
+    let rest = letters.trim_start_matches(LETTER_OF_QUIET);
+    let quiet = std::iter::repeat_n(format!("-{LETTER_OF_QUIET}"), letters.len() - rest.len());
+    match rest.strip_prefix(LETTER_OF_OUT) {
+        Some("") => quiet.chain([OUT.to_owned()]).collect(),
+        Some(value) => {
+            let value = value.strip_prefix('=').unwrap_or(value);
+            quiet.chain([OUT.to_owned(), value.to_owned()]).collect()
+        }
+        None if rest.is_empty() => quiet.collect(),
+        None => vec![word],
+    }
+}
+
 impl std::fmt::Display for CommandLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0.join(" "))
+        let words: Vec<_> = self.0.iter().map(|word| typed(word)).collect();
+        f.write_str(&words.join(" "))
     }
 }
 
@@ -112,10 +166,42 @@ mod tests {
             ["size", "l2", "seed", "lr"].map(|setting| swept.tries(setting)),
             [true, true, false, false]
         );
+        for (line, size) in [
+            ("icecap train photos -ort", "icecap train photos --size 224"),
+            ("icecap train photos -qort --lr 0.1", "icecap train photos -q --lr 0.1 --size 224"),
+            ("icecap train -o=rt photos -qq", "icecap train photos -q -q --size 224"),
+            ("icecap train photos '--out=my run'", "icecap train photos --size 224"),
+            (
+                "icecap train photos '--size=1 2' --scaling=-1..1",
+                "icecap train photos --scaling=-1..1 --size 224",
+            ),
+            ("icecap train '' 'a  b'", "icecap train '' 'a  b' --size 224"),
+        ] {
+            assert_eq!(CommandLine::of(line).with("--size", Some("224")).to_string(), size, "{line}");
+        }
+        assert!(CommandLine::of("icecap train x --try 'size=64, 96'").tries("size"));
+        let check = CommandLine::of("icecap train x --val 'v al' --lr 1 --root=r").other(
+            &["icecap", "check"],
+            "my x",
+            &["--val", "--root", "--exclude"],
+        );
+        assert_eq!(check.to_string(), "icecap check 'my x' --val 'v al' --root=r");
         let quoted = CommandLine::of(r"icecap train 'it'\''s here' -o x");
         assert_eq!(
             quoted.with("--early-stop", None).to_string(),
             r"icecap train 'it'\''s here' --early-stop"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_for_others_names_no_folder_of_this_machine() {
+        let line = "icecap train '/home/me/my photos' --weights=/home/me/w.h5 '--val=/home/me/it'\\''s here' --exclude \
+                    ../home.txt --group '/(nest)/' --out /home/me/run --lr 0.1";
+        assert_eq!(
+            CommandLine::of(line).portable().to_string(),
+            "icecap train 'my photos' --weights=w.h5 '--val=it'\\''s here' --exclude ../home.txt --group '/(nest)/' --out run \
+             --lr 0.1"
         );
     }
 }

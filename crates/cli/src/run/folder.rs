@@ -1,6 +1,6 @@
 //! The folder of a run: found or made before the work begins, filled file by file at its end.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use super::files::{
     ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT, UNFINISHED,
     UNFINISHED_MODEL, UNFINISHED_SPLIT,
 };
+use super::mark::{Mark, Refused};
 use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
@@ -20,10 +21,6 @@ use crate::terminal::wording::plain_path;
 const NAME: &str = "icecap-run";
 /// Folders of that name are tried up to this number.
 const MOST: usize = 10_000;
-
-/// Stands in a folder while a run is under way that will fill it, and holds the number of the run's process. It keeps the
-/// folder from being empty, so that no other run takes it.
-const MARK: &str = ".icecap-run.lock";
 
 /// What a run leaves in its folder, and would take the place of.
 const FILES: [&str; 12] = [
@@ -46,6 +43,7 @@ const FILES: [&str; 12] = [
 pub(crate) struct RunFolder {
     path: PathBuf,
     made: bool,
+    mark: Option<Mark>,
 }
 
 impl RunFolder {
@@ -53,16 +51,14 @@ impl RunFolder {
     /// missing or empty.
     ///
     /// # Errors
-    /// Also if `asked` holds files of a run and nobody allows to replace them: by `overwrite`, or, on a terminal, by the answer
-    /// to a question.
+    /// Also if another run is filling `asked`, or if it holds files of a run and nobody allows to replace them: by `overwrite`,
+    /// or, on a terminal, by the answer to a question.
     pub(crate) fn create(asked: Option<&Path>, overwrite: OverwriteOption) -> Result<Self, Failure> {
-        match asked {
-            Some(path) => {
-                replaceable(path, overwrite)?;
-                Self::asked(path)
-            }
-            None => Self::next(Path::new("")),
-        }
+        let Some(path) = asked else { return Self::next(Path::new("")) };
+        // Looked at when no other run can put anything there.
+        let run = Self::asked(path)?;
+        replaceable(path, overwrite)?;
+        Ok(run)
     }
 
     /// Takes the folder of a run that is gone on with.
@@ -70,24 +66,24 @@ impl RunFolder {
         Self::asked(path)
     }
 
-    /// Takes the folder at `path`, whatever is in it: also one whose mark a run that was killed has left.
+    /// Takes the folder at `path`, whatever is in it: also one whose mark a run that was killed has left, but not that of a
+    /// run under way.
     fn asked(path: &Path) -> Result<Self, Failure> {
         let made = !path.exists();
         match fs::create_dir_all(path) {
-            Ok(()) => {
-                let run = Self { path: path.to_owned(), made };
-                run.mark(OpenOptions::new().create(true).truncate(true))
-                    .map_err(|error| unwritable(path, &error))?;
-                Ok(run)
+            Ok(()) => {}
+            Err(_) if path.exists() && !path.is_dir() => {
+                let reason = "a file stands where the run's folder should be; name another with --out";
+                return Err(Failure::path(path, reason));
             }
-            Err(_) if path.exists() && !path.is_dir() => Err(Failure::path(
-                path,
-                "a file stands where the run's folder should be; name another with --out",
-            )),
             Err(error) => {
-                Err(Failure::path(path, format!("cannot be made: {error}; name another folder with --out")))
+                let reason = format!("cannot be made: {error}; name another folder with --out");
+                return Err(Failure::path(path, reason));
             }
         }
+        let mut run = Self { path: path.to_owned(), made, mark: None };
+        run.mark = Some(Mark::take(path).map_err(|refused| not_taken(path, refused))?);
+        Ok(run)
     }
 
     /// Takes the first folder in `place` that is free.
@@ -109,21 +105,22 @@ impl RunFolder {
                 continue;
             }
             // Of several runs that find it empty one can make the mark.
-            let run = Self { path, made };
-            match run.mark(OpenOptions::new().create_new(true)) {
-                // A run that ended since we looked has left its files.
-                Ok(()) if entries(&run.path) == Some(1) => return Ok(run),
-                Ok(()) => {}
-                Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {}
-                Err(error) => return Err(unwritable(&run.path, &error)),
+            let mut run = Self { path, made, mark: None };
+            match Mark::make(&run.path) {
+                Ok(mark) => run.mark = Some(mark),
+                Err(Refused::Io(error))
+                    if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) =>
+                {
+                    return Err(unwritable(&run.path, &error));
+                }
+                Err(_) => continue,
+            }
+            // A run that ended since we looked has left its files.
+            if entries(&run.path) == Some(1) {
+                return Ok(run);
             }
         }
         Err(Failure::new(Code::Path, format!("{NAME}: {MOST} runs stand here; name a folder with --out")))
-    }
-
-    /// Makes the mark, which also fails now rather than after the work if nothing can be written.
-    fn mark(&self, how: &mut OpenOptions) -> std::io::Result<()> {
-        how.write(true).open(self.file(MARK))?.write_all(own_number().as_bytes())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -151,11 +148,7 @@ impl RunFolder {
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        let mark = self.file(MARK);
-        // A run that has taken the folder over still needs its mark.
-        if fs::read_to_string(&mark).is_ok_and(|holder| holder == own_number()) {
-            let _ = fs::remove_file(&mark);
-        }
+        drop(self.mark.take());
         if self.made {
             // Refused where something is in it, which is what we want.
             let _ = fs::remove_dir(&self.path);
@@ -196,13 +189,27 @@ fn replaceable(folder: &Path, overwrite: OverwriteOption) -> Result<(), Failure>
     Err(Failure::new(Code::Path, message))
 }
 
-fn own_number() -> String {
-    std::process::id().to_string()
-}
-
 /// Returns how many files and folders stand in a folder; `None` if it cannot be looked into.
 fn entries(folder: &Path) -> Option<usize> {
     fs::read_dir(folder).ok().map(Iterator::count)
+}
+
+fn not_taken(path: &Path, refused: Refused) -> Failure {
+    match refused {
+        Refused::Held { process } => {
+            let process = process.map_or(String::new(), |number| format!(" (process {number})"));
+            let reason = format!(
+                "another run{process} is filling this folder; wait until it ends, or name another with --out"
+            );
+            Failure::path(path, reason)
+        }
+        Refused::NoMark(mark) => {
+            let reason = "stands where a run marks its folder, and is no file of a run; remove it, or name \
+                          another folder with --out";
+            Failure::path(&mark, reason)
+        }
+        Refused::Io(error) => unwritable(path, &error),
+    }
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
@@ -212,6 +219,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::mark::MARK;
 
     #[test]
     fn runs_at_the_same_time_have_folders_of_their_own() {
@@ -238,9 +246,10 @@ mod tests {
         let next = RunFolder::next(place.path()).unwrap_or_else(|failure| panic!("{failure:?}"));
         assert_eq!(next.path(), place.path().join(format!("{NAME}-2")));
         let asked = RunFolder::take_up(&one).unwrap_or_else(|failure| panic!("{failure:?}"));
-        // Another run takes it over in turn, and keeps its mark when this one ends.
-        fs::write(one.join(MARK), "another").unwrap();
+        let other = RunFolder::take_up(&one).err().map(|failure| failure.message().to_owned());
+        assert!(other.is_some_and(|told| told.contains(&format!("process {}", std::process::id()))));
         drop(asked);
-        assert!(one.join(MARK).exists());
+        // The folder was there before, so it stays.
+        assert!(!one.join(MARK).exists() && one.exists());
     }
 }

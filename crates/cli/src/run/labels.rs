@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! path,given,likely,given_probability,likely_probability
-//! photos/ants/3.jpg,ants,bees,0.02,0.97
+//! ants/3.jpg,ants,bees,0.02,0.97
 //! ```
 //! Probabilities are of heads that have not learned from the photo. A file without photos says that none is doubted; there is
 //! no file where no photo was judged.
 
 use std::path::{Path, PathBuf};
 
-use icecap::advanced::data::{CsvRecords, csv_record};
+use icecap::advanced::data::{CsvRecords, Part, csv_record};
 use icecap::judge::DoubtedLabel;
 use icecap::learn::PhotoSet;
 
 use super::files::LABELS;
+use super::photo_names::PhotoNames;
 use super::text_file::{read, unusable};
 use crate::terminal::failure::Failure;
 
@@ -31,12 +32,17 @@ pub(crate) struct Doubt {
 }
 
 /// Returns the text of the file: the labels that are doubted among the photos of `set`.
-pub(crate) fn csv(set: &PhotoSet, doubted: &[DoubtedLabel], classes: &[String]) -> String {
+pub(crate) fn csv(
+    set: &PhotoSet,
+    doubted: &[DoubtedLabel],
+    classes: &[String],
+    names: &PhotoNames,
+) -> String {
     let mut text = csv_record(COLUMNS);
     for label in doubted {
         text += &csv_record([
-            &set.samples[label.row].path.to_string_lossy(),
-            classes[label.given].as_str(),
+            names.name(Part::Train, &set.samples[label.row].path).as_str(),
+            &classes[label.given],
             &classes[label.likely],
             &label.given_probability.to_string(),
             &label.likely_probability.to_string(),
@@ -87,6 +93,7 @@ fn parse(text: &str, classes: &[String]) -> Result<Vec<Doubt>, (usize, String)> 
 
 #[cfg(test)]
 mod tests {
+    use icecap::Dataset;
     use icecap::advanced::data::Sample;
     use icecap::advanced::kernels::{Shape, Tensor};
     use icecap::learn::FeatureSet;
@@ -98,7 +105,10 @@ mod tests {
         let classes = ["a".to_owned(), "b,\"c\"".to_owned()];
         let sample = |path: &str, class| Sample { path: path.into(), class };
         let features = FeatureSet::new(Tensor::zeros(Shape::of([2, 1])), vec![0, 1]).unwrap();
-        let set = PhotoSet { samples: vec![sample("x", 0), sample("y\n,\"z", 1)], features };
+        let mut dataset = Dataset::default();
+        dataset.train = vec![sample("p/x", 0), sample("p/y\n,\"z", 1)];
+        let names = PhotoNames::of(&dataset, &["p"]);
+        let set = PhotoSet { samples: dataset.train, features };
         let doubted = DoubtedLabel {
             row: 1,
             given: 1,
@@ -106,11 +116,11 @@ mod tests {
             given_probability: 0.0625,
             likely_probability: 0.9375,
         };
-        let text = csv(&set, &[doubted], &classes);
+        let text = csv(&set, &[doubted], &classes, &names);
         let read = parse(&text, &classes).unwrap();
         assert_eq!((read.len(), read[0].path.to_str()), (1, Some("y\n,\"z")));
         assert_eq!((read[0].given, read[0].likely, read[0].likely_probability), (1, 0, 0.9375));
-        assert!(parse(&csv(&set, &[], &classes), &classes).unwrap().is_empty());
+        assert!(parse(&csv(&set, &[], &classes, &names), &classes).unwrap().is_empty());
         for (row, said) in [
             ("x,a,d,0.1,0.9", "class 'd'"),
             ("x,a,a,0.1,2", "'2' is no probability"),

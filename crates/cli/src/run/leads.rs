@@ -9,7 +9,7 @@ use super::Run;
 use super::command_line::CommandLine;
 use super::confusion::Confusion;
 use crate::options::training::STEPS;
-use crate::terminal::wording::{counted, plain, typed};
+use crate::terminal::wording::{agreeing, counted, grouped, plain};
 
 /// A way to better results.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ const EPOCHS: usize = 5;
 const TUNABLE: u64 = 50;
 /// Photos of the largest class to those of the smallest from which on the small one may be overlooked.
 const UNEVEN: u64 = 10;
+/// Folds that are proposed, where each class has as many photos.
+const FOLDS: u64 = 5;
+/// What says which photos there are, also to `check`.
+const OF_THE_DATASET: [&str; 5] = ["--val", "--root", "--extension", "--exclude", "--classes"];
 /// Fewer validation photos than this leave an accuracy uncertain.
 pub(crate) const FEW: usize = 100;
 
@@ -54,7 +58,8 @@ pub(crate) fn leads(run: &Run) -> Vec<Lead> {
     let confusion = run.confusion(Part::Val);
     let judged = confusion.as_ref().map(|of| of.right() as f64 / of.photos().max(1) as f64);
     let folds = run.metrics.folds.as_ref().and_then(|folds| folds.accuracy);
-    let (Some(accuracy), Some(command)) = (judged.or(folds), run.argument("command")) else {
+    let trained = run.argument("command").filter(|command| command.starts_with("icecap train"));
+    let (Some(accuracy), Some(command)) = (judged.or(folds), trained) else {
         return Vec::new();
     };
     let known = Known { run, line: CommandLine::of(&command), confusion, accuracy };
@@ -81,10 +86,6 @@ impl Known<'_> {
     fn side(&self) -> Option<i64> {
         let size = self.run.arguments.get("size")?.as_array()?;
         size.iter().filter_map(toml::Value::as_integer).max()
-    }
-
-    fn photos(&self) -> Option<String> {
-        Some(typed(&self.run.argument("folder")?).into_owned())
     }
 
     /// The losses of the head's epochs: training and validation.
@@ -118,16 +119,20 @@ fn copies(known: &Known<'_>) -> Option<Lead> {
     let apart = known.run.metrics.photos.copies_apart as usize;
     (apart > 0).then(|| Lead {
         text: format!(
-            "{} in training and in validation, too: the accuracy looks better than it is",
-            if apart == 1 { "1 photo is".to_owned() } else { format!("{apart} photos are") }
+            "{} {} in training and in validation, too, so the accuracy looks better than it is. A look at the dataset tells \
+             which.",
+            counted(apart, "photo"),
+            agreeing(apart, "is", "are")
         ),
-        command: known.photos().map(|photos| format!("icecap check {photos}")),
+        command: known.run.argument("folder").map(|folder| {
+            known.line.other(&["icecap", "check"], &folder, &OF_THE_DATASET).to_string()
+        }),
     })
 }
 
 fn weights(known: &Known<'_>) -> Option<Lead> {
-    let text = "ImageNet weights (a download of 9.4 MB, once) know far more than the built-in starter: ants and bees 0.90 where \
-                the starter has 0.70";
+    let text = "Use ImageNet weights (a download of 9.4 MB, once), which know far more than the built-in starter: an accuracy of \
+                0.90 on ants and bees, where the starter has 0.70.";
     let line = || known.line.clone().without("--size").with("--weights", Some(IMAGENET));
     (known.is_starter() && known.accuracy < GOOD)
         .then(|| Lead { text: text.to_owned(), command: Some(line().to_string()) })
@@ -138,8 +143,8 @@ fn size(known: &Known<'_>) -> Option<Lead> {
     (known.accuracy < GOOD + 0.01 && !known.is_starter() && !known.line.tries("size")).then(|| {
         let times = (LARGE as f64 / side as f64).powi(2);
         let text = format!(
-            "larger photos, {times:.1} times the time for each: from 160 to 224 ants and bees went from 0.897 to 0.943, \
-             five kinds of flowers from 0.874 to 0.893"
+            "Look at photos in {LARGE} pixels a side instead of {side}, in {times:.1} times the time: from 160 to 224 the accuracy \
+             on ants and bees went from 0.897 to 0.943, on five kinds of flowers from 0.874 to 0.893."
         );
         known.lead(text, "--size", "224")
     })
@@ -153,8 +158,9 @@ fn rising(known: &Known<'_>) -> Option<Lead> {
     // Of the starter's features nothing was gained by it.
     (rises && !known.is_starter() && !known.line.has("--views")).then(|| {
         let text = format!(
-            "the validation loss was {least:.3} after epoch {at} and is {last:.3} at the end: the head grows surer than it is \
-             right. Four views of each photo, solved at once under a penalty that folds choose: ants and bees from 0.897 to 0.910"
+            "Learn from four views of each photo, solved at once under a penalty that folds choose: the validation loss was \
+             {least:.3} after epoch {at} and is {last:.3} at the end, so the head grows surer than it is right. Ants and bees went \
+             from 0.897 to 0.910 by it."
         );
         let line = known.solved().with("--augment", Some("flip,crop")).with("--views", Some("4"));
         Lead { text, command: Some(line.to_string()) }
@@ -167,8 +173,8 @@ fn unsolved(known: &Known<'_>) -> Option<Lead> {
     let (fell, least) = (1.0 - train.last()? / before, val.iter().copied().fold(f64::INFINITY, f64::min));
     (known.is_solvable() && fell > CHANGED && *val.last()? <= least * (1.0 + CHANGED)).then(|| {
         let text = format!(
-            "the head is still learning: its training loss fell by {:.0} % over the last fifth of the epochs. L-BFGS solves it \
-             to the end: twelve textures from 0.801 to 0.833",
+            "Let L-BFGS solve the head to the end, which was still learning: its training loss fell by {:.0} % over the last \
+             fifth of the epochs. Twelve textures went from 0.801 to 0.833 by it.",
             100.0 * fell
         );
         Lead { text, command: Some(known.solved().to_string()) }
@@ -191,15 +197,21 @@ fn weakest(known: &Known<'_>) -> Option<Lead> {
         let name = plain(&known.run.classes[class]);
         let taken = confusion.worst().into_iter().find(|(of, ..)| *of == class);
         let taken = taken.map_or_else(String::new, |(_, taken_for, photos)| {
-            format!("; {photos} were taken for {}", plain(&known.run.classes[taken_for]))
+            let verb = agreeing(photos, "was", "were");
+            format!(", and {photos} {verb} taken for {}", plain(&known.run.classes[taken_for]))
         });
-        let text = format!("more photos of {name}: of {of} only {found} are found{taken}");
+        let few = if found == 0 { "none".to_owned() } else { format!("only {found}") };
+        let text = format!(
+            "Add photos of {name}: {few} of {} to judge by {} recognized{taken}.",
+            counted(of, "photo"),
+            agreeing(found.max(1), "was", "were")
+        );
         return Some(Lead { text, command: None });
     }
     let train = known.run.metrics.train_accuracy.map(f64::from)?;
     (train - known.accuracy > GAP).then(|| Lead {
         text: format!(
-            "more photos: those that were learned from are right {:.0} points more often than others",
+            "Add photos: of those that the model has learned from {:.0} in a hundred more are recognized than of others.",
             100.0 * (train - known.accuracy)
         ),
         command: None,
@@ -213,8 +225,8 @@ fn unfreeze(known: &Known<'_>) -> Option<Lead> {
         && known.run.metrics.folds.is_none()
         && !known.line.has("--head-only");
     (least >= TUNABLE && f32 && open && !known.is_starter() && known.accuracy < APART).then(|| {
-        let text = "the net's last blocks can learn too, and a slice of the training photos says whether that is better: \
-                    textures went from 0.821 to 0.852, ants and bees from 0.897 to 0.899";
+        let text = "Let the net's last blocks learn, too; a slice of the training photos says whether that is better. Textures \
+                    went from 0.821 to 0.852, ants and bees from 0.897 to 0.899.";
         known.lead(text.to_owned(), "--unfreeze", "auto")
     })
 }
@@ -226,10 +238,10 @@ fn uneven(known: &Known<'_>) -> Option<Lead> {
     let plain_weights = known.run.argument("class_weight").as_deref() == Some("none");
     (plain_weights && most.train > UNEVEN.saturating_mul(least.train)).then(|| {
         let text = format!(
-            "{} has {} for the {} of {}, which may be overlooked: each class can count alike",
-            plain(&most.name),
+            "Let each class count alike: there are {} of {} for {} of {}, which may be overlooked.",
             counted(most.train as usize, "photo"),
-            least.train,
+            plain(&most.name),
+            grouped(least.train),
             plain(&least.name)
         );
         known.lead(text, "--class-weight", "balanced")
@@ -238,13 +250,17 @@ fn uneven(known: &Known<'_>) -> Option<Lead> {
 
 fn few(known: &Known<'_>) -> Option<Lead> {
     let photos = known.confusion.as_ref()?.photos();
+    let least = known.run.metrics.classes.iter().map(|class| class.train).min()?.min(FOLDS);
     let free = known.run.metrics.folds.is_none() && known.run.metrics.tuned.is_none();
-    (photos < FEW && free && !known.line.has("--val-split") && !known.line.has("--since")).then(|| {
+    // Of groups there may be fewer than of photos.
+    let taken = ["--val-split", "--since", "--group"].into_iter().any(|option| known.line.has(option));
+    (photos < FEW && free && !taken && least >= 2).then(|| {
         let text = format!(
-            "{} to judge by leave the accuracy uncertain: folds judge by all training photos",
-            counted(photos, "photo")
+            "Judge by folds, which try every training photo: {} to judge by {} the accuracy uncertain.",
+            counted(photos, "photo"),
+            agreeing(photos, "leaves", "leave")
         );
-        known.lead(text, "--folds", "5")
+        known.lead(text, "--folds", &least.to_string())
     })
 }
 
@@ -323,6 +339,18 @@ mod tests {
     }
 
     #[test]
+    fn folds_are_no_more_than_the_photos_of_the_smallest_class() {
+        for (photos, folds) in [(1, None), (2, Some("2")), (4, Some("4")), (5, Some("5")), (60, Some("5"))] {
+            let mut run = run(IMAGENET_160, [[9, 1], [9, 1]], &[]);
+            run.metrics.classes[1].train = photos;
+            let told = commands(&run)
+                .into_iter()
+                .find_map(|command| Some(command.split_once("--folds ")?.1.to_owned()));
+            assert_eq!(told.as_deref(), folds, "{photos} photos");
+        }
+    }
+
+    #[test]
     fn losses_tell_a_head_that_is_not_done_from_one_that_is_too_sure() {
         let falling: Vec<(f32, f32)> = (1..=10).map(|epoch| (1.0 / epoch as f32, 1.0)).collect();
         let rising: Vec<(f32, f32)> = (1..=10).map(|epoch| (0.5, 0.3 + 0.05 * epoch as f32)).collect();
@@ -343,10 +371,30 @@ mod tests {
     fn a_class_that_stands_out_is_named_and_photos_on_both_sides_come_first() {
         let mut run = run(IMAGENET_160, [[58, 2], [30, 30]], &[]);
         let text = |run: &Run| leads(run).into_iter().map(|lead| lead.text).collect::<Vec<_>>().join("\n");
-        assert!(text(&run).contains("more photos of bees: of 60 only 30 are found; 30 were taken for ants"));
+        assert!(text(&run).contains("Add photos of bees: only 30 of 60 photos to judge by were recognized, and 30 were taken for ants."));
         run.metrics.photos.copies_apart = 2;
         assert_eq!(commands(&run)[0], "icecap check photos");
+        let val =
+            "command = \"icecap train photos --val 'my val' --exclude=x.csv -qorun\"\nfolder = 'photos'";
+        let merged = format!("{IMAGENET_160}\n{val}").parse().unwrap();
+        let listed = Run { arguments: merged, ..self::run(IMAGENET_160, [[1, 1]; 2], &[]) };
+        let listed = Run { metrics: run.metrics.clone(), ..listed };
+        assert_eq!(commands(&listed)[0], "icecap check photos --val 'my val' --exclude=x.csv");
         assert!(text(&run).starts_with("2 photos are in training and in validation, too"));
+        // Every one is a sentence, whatever it counts.
+        for photos in [0, 1, 2, 12] {
+            run.metrics.photos.copies_apart = photos;
+            for counts in [[[58, 2], [0, 1]], [[58, 2], [1, 1]], [[40, 20], [0, 9]]] {
+                let run = Run { metrics: run.metrics.clone(), ..self::run(IMAGENET_160, counts, &[]) };
+                for lead in leads(&run) {
+                    let sentence = !lead.text.starts_with(char::is_lowercase) && lead.text.ends_with('.');
+                    assert!(sentence && !lead.text.contains(" 1 photos"), "{}", lead.text);
+                }
+            }
+        }
+        // What no training has made is nothing to train again.
+        run.arguments.insert("command".to_owned(), "icecap demo".into());
+        assert!(leads(&run).is_empty());
         run.arguments = toml::Table::new();
         assert!(leads(&run).is_empty());
     }

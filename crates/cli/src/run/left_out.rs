@@ -3,13 +3,18 @@
 use icecap::advanced::data::csv_record;
 use icecap::learn::SkippedPhoto;
 
+use super::photo_names::PhotoNames;
 use crate::photos::skipped::bare;
 
-/// Returns the text of the file.
-pub(crate) fn csv(skipped: &[SkippedPhoto]) -> String {
+/// Returns the text of the file. A photo of a list that lies in no folder of the dataset keeps its path, by which it can be
+/// excluded.
+pub(crate) fn csv(skipped: &[SkippedPhoto], names: &PhotoNames) -> String {
+    let path = |photo: &SkippedPhoto| {
+        names.below(&photo.path).unwrap_or_else(|| photo.path.to_string_lossy().into_owned())
+    };
     let mut text = csv_record(["path", "reason"]);
     for photo in skipped {
-        text += &csv_record([photo.path.to_string_lossy().as_ref(), bare(photo)]);
+        text += &csv_record([path(photo), bare(photo).to_owned()]);
     }
     text
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::coverage::CoverageRow;
 use super::figure::Figure;
+use super::files::MODEL;
 use super::history::EpochRow;
 use super::novelty::NoveltyRow;
 use super::operating_point::OperatingRow;
@@ -20,9 +21,10 @@ use super::text_file::unwritable;
 use super::tried::Tried;
 use super::tuned::Tuned;
 use crate::terminal::failure::Failure;
+use crate::terminal::wording::portable;
 
 /// What a run has measured, key by key in the order of the file.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Metrics {
     /// The version of icecap that trained.
@@ -110,7 +112,7 @@ pub(crate) struct Metrics {
 }
 
 /// How a backbone in int8 was quantized, and how far that took it from f32.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Int8 {
     /// Training photos that ranges and biases were taken from; 0 if the weights alone gave them.
@@ -134,7 +136,7 @@ impl Int8 {
 }
 
 /// Photos of a class by part.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ClassCounts {
     pub(crate) name: String,
@@ -149,7 +151,7 @@ pub(crate) struct ClassCounts {
 }
 
 /// The validation predictions of one range of confidence.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ConfidenceRange {
     pub(crate) from: Option<f64>,
@@ -161,7 +163,7 @@ pub(crate) struct ConfidenceRange {
 }
 
 /// The outcome of cross-validation on the training photos.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Folds {
     /// The mean accuracy over the folds, and its standard deviation.
@@ -174,7 +176,7 @@ pub(crate) struct Folds {
 }
 
 /// One fold.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct FoldRow {
     pub(crate) photos: u64,
@@ -211,7 +213,7 @@ pub(crate) struct Seconds {
 }
 
 /// Where the features of the photos came from.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Photos {
     pub(crate) read: u64,
@@ -226,7 +228,7 @@ pub(crate) struct Photos {
 }
 
 /// A photo that was left out, and why.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct SkippedRow {
     pub(crate) path: String,
@@ -248,9 +250,22 @@ impl Metrics {
         self
     }
 
-    /// Returns the text of the file, which people may read.
+    /// Says where the model lies.
+    pub(crate) fn with_model(mut self, file: &Path) -> Self {
+        self.model = file.to_string_lossy().into_owned();
+        self
+    }
+
+    /// Returns the text of the file, which people may read, also on other machines: the model is the one beside it, and earlier
+    /// runs and models are told by their names.
     pub(crate) fn file(&self) -> Result<String, Failure> {
-        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(unwritable)
+        let mut own = Self { model: MODEL.to_owned(), ..self.clone() };
+        let earlier = own.since.as_mut().map(|since| &mut since.run);
+        let net_of = own.int8.as_mut().and_then(|int8| int8.net_of.as_mut());
+        for path in [earlier, net_of].into_iter().flatten() {
+            *path = portable(path).to_owned();
+        }
+        serde_json::to_string_pretty(&own).map(|text| text + "\n").map_err(unwritable)
     }
 
     /// Returns everything on one line, for programs that read standard output.

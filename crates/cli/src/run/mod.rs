@@ -2,7 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod begun;
-mod command_line;
+pub(crate) mod command_line;
 pub(crate) mod confusion;
 pub(crate) mod coverage;
 pub(crate) mod figure;
@@ -14,9 +14,11 @@ pub(crate) mod labels;
 pub(crate) mod leads;
 pub(crate) mod learned;
 pub(crate) mod left_out;
+mod mark;
 pub(crate) mod metrics;
 pub(crate) mod novelty;
 pub(crate) mod operating_point;
+pub(crate) mod photo_names;
 pub(crate) mod predictions;
 pub(crate) mod since;
 mod spare;

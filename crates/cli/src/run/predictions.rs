@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! part,path,true,predicted,probability,true_probability,logits,map_x,map_y,novelty,probability:ants,probability:bees
-//! val,photos/val/bees/7.jpg,bees,bees,0.98,0.98,3.9,-4.1,2.2,0.61,0.02,0.98
+//! val,val/bees/7.jpg,bees,bees,0.98,0.98,3.9,-4.1,2.2,0.61,0.02,0.98
 //! ```
 //! `probability` is the predicted class's, `logits` has the head's numbers separated by spaces, `map_x` and `map_y` the
 //! photo's place on the map of features; `novelty` tells how unlike the photos of the training it is. A column for each class has
@@ -35,6 +35,7 @@ const MAX_ROWS: usize = 4_000_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) part: Part,
+    /// Its name: the path below the dataset, in older runs the path as it was when the run was made.
     pub(crate) path: PathBuf,
     pub(crate) class: usize,
     pub(crate) predicted: usize,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::figure::Figure;
 
 /// What became of the last blocks of the net, and why.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tuned {
     /// `tuned`, or why the head alone was kept: `no better`, `too few photos`, `diverged`.
@@ -35,7 +35,7 @@ pub(crate) struct Tuned {
 }
 
 /// A trial, epoch by epoch, on the photos held back.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct TrialRow {
     pub(crate) from: String,
@@ -47,7 +47,7 @@ pub(crate) struct TrialRow {
 }
 
 /// The same validation photos by the head alone and by the tuned net.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct PairedRows {
     pub(crate) photos: u64,
@@ -59,7 +59,7 @@ pub(crate) struct PairedRows {
 }
 
 /// How far a tensor moved.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct MovedRow {
     pub(crate) tensor: String,

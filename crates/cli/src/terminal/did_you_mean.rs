@@ -29,7 +29,12 @@ fn missing(error: &Error) -> Option<&Path> {
         Error::Data(data::Error::MissingFolder { path } | data::Error::Io { path, .. })
         | Error::Kernel(kernels::Error::Io { path, .. })
         | Error::Weights(weights::Error::File(kernels::Error::Io { path, .. })) => Some(path),
-        Error::Write(error) | Error::Weights(weights::Error::Write(error)) => Some(&error.path),
+        // A full disk is no slip of the pen.
+        Error::Write(error) | Error::Weights(weights::Error::Write(error))
+            if error.source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Some(&error.path)
+        }
         Error::Weights(weights::Error::UnknownName { name, near }) if near.is_empty() => {
             Some(Path::new(name))
         }
@@ -38,7 +43,8 @@ fn missing(error: &Error) -> Option<&Path> {
 }
 
 /// Returns the existing path most like `asked`, or the model in a run's folder. `None` if `asked` exists, or nothing is
-/// like it.
+/// like it. Each step names a folder that exists in place of one that does not, so there are no more steps than `asked` has
+/// components, whatever links lie around.
 fn path(asked: &Path) -> Option<PathBuf> {
     if asked.is_dir() {
         return Some(asked.join(MODEL)).filter(|model| model.is_file());
@@ -50,7 +56,12 @@ fn path(asked: &Path) -> Option<PathBuf> {
     let mut below = asked.strip_prefix(folder).ok()?.components();
     let wrong = below.next()?.as_os_str().to_str()?;
     let names = data::names_in(listed(folder)).into_iter().take(MOST).map(|(name, _)| name);
-    let right = nearest(wrong, names.filter(|name| !name.starts_with('.')))?;
+    // A link whose target is gone is in the listing, too.
+    let leads_on = |name: &String| match folder.join(name) {
+        path if below.as_path().as_os_str().is_empty() => data::is_there(&path),
+        path => data::is_folder(&path),
+    };
+    let right = nearest(wrong, names.filter(|name| !name.starts_with('.')), leads_on)?;
     let found = folder.join(right).join(below.as_path());
     // Without anything below it, a folder keeps no slash at its end.
     let found: PathBuf = found.components().collect();
@@ -62,9 +73,13 @@ fn listed(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
-/// Returns the name most like `asked`: few letters away, or the same but for an extension. Of several the first in the
-/// alphabet.
-fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
+/// Returns the name most like `asked` of those that lead on: few letters away, or the same but for an extension. Of several the
+/// first in the alphabet.
+fn nearest(
+    asked: &str,
+    names: impl Iterator<Item = String>,
+    leads_on: impl Fn(&String) -> bool,
+) -> Option<String> {
     let text = asked.to_lowercase();
     let score = |name: String| {
         let other = name.to_lowercase();
@@ -78,7 +93,7 @@ fn nearest(asked: &str, names: impl Iterator<Item = String>) -> Option<String> {
         // Of one or two letters everything short is a few letters away.
         (name != asked && letters >= 3 && apart <= forgiven(letters)).then_some((apart, name))
     };
-    names.filter_map(score).min().map(|(_, name)| name)
+    names.filter_map(score).filter(|(_, name)| leads_on(name)).min().map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -86,7 +101,7 @@ mod tests {
     use super::*;
 
     fn of(asked: &str, names: &[&str]) -> Option<String> {
-        nearest(asked, names.iter().map(|&name| name.to_owned()))
+        nearest(asked, names.iter().map(|&name| name.to_owned()), |_| true)
     }
 
     #[test]
@@ -118,5 +133,35 @@ mod tests {
         assert_eq!(meant("photos/train"), None);
         assert_eq!(meant("photos/train/dog.jpg"), None);
         assert_eq!(meant("elsewhere/train"), None);
+    }
+
+    /// Folders of DVC and git-annex without their content are full of links that lead nowhere.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_proposed_exists_and_links_that_lead_nowhere_end_the_search() {
+        use std::os::unix::fs::symlink;
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path();
+        let meant = |asked: &str| path(&root.join(asked));
+        for (link, target) in
+            [("photo1", "gone1"), ("photo2", "gone2"), ("loop1.jpg", "loop2.jpg"), ("loop2.jpg", "loop1.jpg")]
+        {
+            symlink(root.join(target), root.join(link)).unwrap();
+        }
+        for asked in ["photo1", "photo2", "photo", "loop1.jpg", "loop3.jpg", "photo1/a", "loop1.jpg/a/b"] {
+            assert_eq!(meant(asked), None, "{asked}");
+        }
+        // Files where folders are asked for, each the other's nearest.
+        std::fs::write(root.join("list1.csv"), "").unwrap();
+        std::fs::write(root.join("list2.csv"), "").unwrap();
+        assert_eq!(meant("list1.csv/a"), None);
+        assert_eq!(meant("list1.csv/a/b/c"), None);
+        // The nearest of what is there, though a link is nearer.
+        assert_eq!(meant("list3.csv"), Some(root.join("list1.csv")));
+        std::fs::write(root.join("photo33"), "").unwrap();
+        assert_eq!(meant("photo1"), Some(root.join("photo33")));
+        for steps in [1, 5, 50] {
+            assert_eq!(meant(&format!("photo1{}", "/photo2".repeat(steps))), None);
+        }
     }
 }

@@ -133,6 +133,15 @@ impl Progress {
         Self { what, unit, total, bar, started: now, last_line: Mutex::new(now), done: AtomicUsize::new(0) }
     }
 
+    /// The same step, which began at `started` and has come to `done` by now: so what lay in between counts in the time that
+    /// the rest will take.
+    pub(crate) fn going_on(mut self, started: Instant, done: usize) -> Self {
+        self.bar = self.bar.take().map(|bar| bar.with_elapsed(started.elapsed()).with_position(done as u64));
+        self.started = started;
+        self.done = AtomicUsize::new(done);
+        self
+    }
+
     /// Time since its start.
     pub(crate) fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()

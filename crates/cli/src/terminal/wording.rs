@@ -3,9 +3,35 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Returns a count with its noun: `1 photo`, `2 photos`.
+/// Returns a count with its noun: `1 photo`, `2 photos`, `3 classes`; a thousand and more have commas.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    let ending = match (count, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, false) => "s",
+        (_, true) => "es",
+    };
+    format!("{} {noun}{ending}", grouped(count as u64))
+}
+
+/// Returns the word that suits a count: `one` of 1, else `many`, as in "1 photo is" and "2 photos are".
+pub(crate) fn agreeing<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
+}
+
+/// Returns how many of what was just named are meant: `this photo`, `all of these 3 photos`, `2 of these 3 photos`.
+pub(crate) fn some_of(some: usize, all: usize, noun: &str) -> String {
+    match (some, all) {
+        (1, 1) => format!("this {noun}"),
+        _ if some == all => format!("all of these {}", counted(all, noun)),
+        _ => format!("{} of these {}", grouped(some as u64), counted(all, noun)),
+    }
+}
+
+/// Returns a path as somebody on another machine may read it: of one from the root on, only its last part. It names what is
+/// meant, and not the folders of this machine.
+pub(crate) fn portable(path: &str) -> &str {
+    let name = Path::new(path).file_name().and_then(std::ffi::OsStr::to_str);
+    name.filter(|_| Path::new(path).is_absolute()).unwrap_or(path)
 }
 
 /// Returns a size as `9.4 MB`; a megabyte is a million bytes.
@@ -84,12 +110,31 @@ mod tests {
         assert_eq!(typed("my photos"), "'my photos'");
         assert_eq!(typed("it's"), r"'it'\''s'");
         assert_eq!(typed(""), "''");
-        assert_eq!(counted(1, "photo") + &counted(0, " file"), "1 photo0  files");
         let numbers = [0, 999, 1_281, 2_257_984].map(grouped);
         assert_eq!(numbers, ["0", "999", "1,281", "2,257,984"]);
         assert_eq!(megabytes(9_406_464), "9.4 MB");
         assert_eq!([1, 17, 21_304, 2_238_329].map(sized), ["1 byte", "17 bytes", "21.3 kB", "2.2 MB"]);
         assert_eq!([0.0, 0.0012, 1.0].map(chance), ["p < 0.001", "p = 0.001", "p = 1.000"]);
         assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
+    }
+
+    #[test]
+    fn counts_agree_with_their_nouns() {
+        let counts = [(0, "photo"), (1, "photo"), (2, "class"), (1, "class"), (1_234, "photo")];
+        let told = counts.map(|(count, noun)| counted(count, noun));
+        assert_eq!(told, ["0 photos", "1 photo", "2 classes", "1 class", "1,234 photos"]);
+        let told = [(1, 1), (3, 3), (1, 2), (0, 2)].map(|(some, all)| some_of(some, all, "photo"));
+        let expected = ["this photo", "all of these 3 photos", "1 of these 2 photos", "0 of these 2 photos"];
+        assert_eq!(told, expected);
+        assert_eq!([0, 1, 2].map(|count| agreeing(count, "is", "are")), ["are", "is", "are"]);
+    }
+
+    #[test]
+    fn a_path_that_others_read_does_not_say_where_it_lies() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(portable(&here.join("my photos").to_string_lossy()), "my photos");
+        for as_it_is in ["photos", "../photos/a.csv", "keras-1.0-160", ""] {
+            assert_eq!(portable(as_it_is), as_it_is);
+        }
     }
 }

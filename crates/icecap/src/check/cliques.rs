@@ -2,6 +2,7 @@
 //! there are two groups.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 /// Two photos that belong together, by their numbers, the lower one first, and how much they do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,19 +24,38 @@ pub(super) struct Clique {
 /// The most photos of a group; more than these make several groups.
 const LARGEST: usize = 128;
 
+/// The strongest pairs of a photo by which others are found for its groups. One that many photos are like would else be gone
+/// through with all of them for each.
+const STRONGEST: usize = 64;
+
 /// Groups that hold every one of `pairs` in one of them, those whose weakest pair is strongest first. Two photos that are no
-/// pair may be one all the same: `like` is asked, once for each.
-pub(super) fn cliques(pairs: &[Pair], mut like: impl FnMut(u32, u32) -> Option<f32>) -> Vec<Clique> {
+/// pair may be one all the same: `like` is asked, once for each, until it breaks. From then on only what is known counts: so
+/// memory is that of the pairs and the answers, whatever is like what.
+pub(super) fn cliques(
+    pairs: &[Pair],
+    mut like: impl FnMut(u32, u32) -> ControlFlow<(), Option<f32>>,
+) -> Vec<Clique> {
     let mut order = pairs.to_vec();
     let key = |pair: &Pair| (pair.first, pair.second);
     order.sort_by(|a, b| b.likeness.total_cmp(&a.likeness).then_with(|| key(a).cmp(&key(b))));
     let mut neighbors: HashMap<u32, Vec<u32>> = HashMap::new();
     for pair in &order {
-        neighbors.entry(pair.first).or_default().push(pair.second);
-        neighbors.entry(pair.second).or_default().push(pair.first);
+        for (photo, other) in [(pair.first, pair.second), (pair.second, pair.first)] {
+            let list = neighbors.entry(photo).or_default();
+            if list.len() < STRONGEST {
+                list.push(other);
+            }
+        }
     }
     let mut known: HashMap<(u32, u32), Option<f32>> =
         order.iter().map(|pair| (key(pair), Some(pair.likeness))).collect();
+    let mut asked = |both: (u32, u32)| match known.get(&both) {
+        Some(likeness) => *likeness,
+        None => match like(both.0, both.1) {
+            ControlFlow::Continue(likeness) => *known.entry(both).or_insert(likeness),
+            ControlFlow::Break(()) => None,
+        },
+    };
     let mut covered: HashSet<(u32, u32)> = HashSet::new();
     let mut found = Vec::new();
     for pair in &order {
@@ -50,8 +70,7 @@ pub(super) fn cliques(pairs: &[Pair], mut like: impl FnMut(u32, u32) -> Option<f
                 if clique.members.len() < LARGEST && tried.insert(other) {
                     let mut weakest = clique.weakest;
                     let fits = clique.members.iter().all(|&member| {
-                        let both = (member.min(other), member.max(other));
-                        let likeness = *known.entry(both).or_insert_with(|| like(both.0, both.1));
+                        let likeness = asked((member.min(other), member.max(other)));
                         weakest = weakest.min(likeness.unwrap_or(weakest));
                         likeness.is_some()
                     });
@@ -87,9 +106,9 @@ mod tests {
     fn a_chain_is_no_group() {
         let chain = [pair(0, 1, 0.9), pair(1, 2, 0.8), pair(2, 3, 0.95)];
         let members = |found: Vec<Clique>| found.into_iter().map(|clique| clique.members).collect::<Vec<_>>();
-        assert_eq!(members(cliques(&chain, |_, _| None)), [[2, 3], [0, 1], [1, 2]]);
+        assert_eq!(members(cliques(&chain, |_, _| ControlFlow::Continue(None))), [[2, 3], [0, 1], [1, 2]]);
         // 0 and 2 are alike, too, though nobody said so.
-        let also = |a, b| ((a, b) == (0, 2)).then_some(0.7);
+        let also = |a, b| ControlFlow::Continue(((a, b) == (0, 2)).then_some(0.7));
         assert_eq!(members(cliques(&chain, also)), [vec![2, 3], vec![0, 1, 2]]);
     }
 
@@ -110,7 +129,7 @@ mod tests {
             }
             let linked: HashMap<(u32, u32), f32> =
                 all.iter().map(|pair| ((pair.first, pair.second), pair.likeness)).collect();
-            let found = cliques(&all, |_, _| None);
+            let found = cliques(&all, |_, _| ControlFlow::Continue(None));
             let mut held = HashSet::new();
             for Clique { members, weakest } in &found {
                 let mut least = f32::INFINITY;
@@ -135,8 +154,35 @@ mod tests {
         let mut asked = 0;
         let found = cliques(&pairs, |_, _| {
             asked += 1;
-            Some(1.0)
+            ControlFlow::Continue(Some(1.0))
         });
         assert!(found.len() <= 2 * 1000 / LARGEST + 1 && asked < 1000 * LARGEST, "{} {asked}", found.len());
+    }
+
+    /// As of frames of one scene: all are alike, and each names the same few, which thus have pairs with all.
+    #[test]
+    fn tens_of_thousands_that_are_all_alike_end_soon_and_every_pair_is_in_a_group() {
+        let (photos, hubs) = (30_000, 8);
+        let mut pairs: Vec<Pair> = (0..hubs)
+            .flat_map(|hub| (hub + 1..photos).map(move |other| pair(hub, other, 0.8 + hub as f32 / 100.0)))
+            .collect();
+        pairs.retain(|pair| pair.first != pair.second);
+        let (mut asked, most) = (0, 60_000);
+        let found = cliques(&pairs, |_, _| {
+            if asked == most {
+                return ControlFlow::Break(());
+            }
+            asked += 1;
+            ControlFlow::Continue(Some(0.9))
+        });
+        assert_eq!(asked, most);
+        let mut held = HashSet::new();
+        for Clique { members, .. } in &found {
+            assert!(members.len() <= LARGEST);
+            for (at, &first) in members.iter().enumerate().take_while(|(_, first)| **first < hubs) {
+                held.extend(members[at + 1..].iter().map(|&second| (first, second)));
+            }
+        }
+        assert!(pairs.iter().all(|pair| held.contains(&(pair.first, pair.second))));
     }
 }

@@ -43,7 +43,8 @@ const REACH: f32 = 2.0;
 const ALWAYS: f32 = 0.35;
 /// What layouts have to agree by for pixels to be looked at.
 const LAYOUT: f32 = 0.82;
-/// Photos beyond the candidates that are compared to make groups whole, for each photo.
+/// Pairs beyond the candidates that are compared to make groups whole, for each photo. Photos of a scene that are all alike
+/// would else be compared each with each; beyond it a group may be told as several.
 const MORE: usize = 8;
 
 /// What near duplicates are looked for in.
@@ -117,13 +118,23 @@ impl Search<'_> {
         }
         let mut left = MORE * self.photos.len() + 1000;
         let mut more = Vec::new();
+        let mut flow = ControlFlow::Continue(());
         let groups = cliques(&pairs, |first, second| {
-            left = left.checked_sub(1)?;
-            let near = self.near(rows, &candidates.reach, first, second);
-            let likeness = alike(first, second).filter(|likeness| near && *likeness >= self.similar)?;
-            more.push(Pair { first, second, likeness });
-            Some(likeness)
+            flow = if flow.is_break() { flow } else { go_on() };
+            if flow.is_break() || left == 0 {
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            if !self.near(rows, &candidates.reach, first, second) {
+                return ControlFlow::Continue(None);
+            }
+            let likeness = alike(first, second).filter(|likeness| *likeness >= self.similar);
+            more.extend(likeness.map(|likeness| Pair { first, second, likeness }));
+            ControlFlow::Continue(likeness)
         });
+        if flow.is_break() {
+            return Err(Error::Stopped);
+        }
         pairs.extend(more);
         perhaps.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
         Ok(Found { pairs, groups, perhaps })

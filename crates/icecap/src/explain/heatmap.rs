@@ -37,7 +37,6 @@ use icecap_graph::Tap;
 
 use crate::error::Error;
 use crate::explain::tangent::Tangent;
-use crate::judge::metrics::predicted;
 use crate::model::classifier::Classifier;
 use crate::model::extractor::Extractor;
 use crate::model::head::Head;
@@ -162,26 +161,34 @@ impl Heatmap {
         }
     }
 
-    /// Returns the logits: each bias and the sum of its map.
+    /// Returns the logits: each bias and the sum of its map. [`Classifier::decide`] tells the class.
     #[must_use]
     pub fn logits(&self) -> Vec<f32> {
         let sum = |logit| self.of_logit(logit).iter().map(|&cell| f64::from(cell)).sum::<f64>();
         self.bias.iter().enumerate().map(|(logit, &bias)| (f64::from(bias) + sum(logit)) as f32).collect()
     }
 
-    /// Returns the class that the logits predict.
-    #[must_use]
-    pub fn predicted(&self) -> usize {
-        predicted(&self.logits())
-    }
-
-    /// Returns the value that is drawn in full color: the largest of all maps without its sign, so that maps of several
-    /// classes of a photo can be compared. It is no smaller than `1 / (h*w)`: where all places together could not move
+    /// Returns the value that is drawn in full color where maps of several classes of a photo are to be compared: the
+    /// largest of all maps without its sign. It is no smaller than `1 / (h*w)`: where all places together could not move
     /// the logit by 1, the colors stay as weak as what they show.
     #[must_use]
     pub fn scale(&self) -> f32 {
-        let cells = (self.size[0] * self.size[1]) as f32;
-        self.maps.iter().fold(1.0 / cells, |largest, cell| largest.max(cell.abs()))
+        self.largest(&self.maps)
+    }
+
+    /// Returns the value that is drawn in full color in the map of one class alone: the largest of that map without its
+    /// sign, and no smaller than `1 / (h*w)`.
+    ///
+    /// # Panics
+    /// If there is no such class.
+    #[must_use]
+    pub fn scale_of(&self, class: usize) -> f32 {
+        self.largest(&self.of_class(class))
+    }
+
+    fn largest(&self, cells: &[f32]) -> f32 {
+        let least = 1.0 / (self.size[0] * self.size[1]) as f32;
+        cells.iter().fold(least, |largest, cell| largest.max(cell.abs()))
     }
 }
 
@@ -254,14 +261,15 @@ mod tests {
         let two = Heatmap::new(&features, [1, 2], &[0.5, -1.0, 0.25], &[3.0], 2);
         assert_eq!(two.of_logit(0), [-0.75, -1.0]);
         assert_eq!((two.of_class(1), two.of_class(0)), (vec![-0.75, -1.0], vec![0.75, 1.0]));
-        assert_eq!((two.logits(), two.predicted(), two.scale()), (vec![1.25], 1, 1.0));
+        assert_eq!((two.logits(), two.scale()), (vec![1.25], 1.0));
 
         let kernel = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, -1.0];
         let three = Heatmap::new(&features, [1, 2], &kernel, &[0.0, 0.5, 0.0], 3);
         assert_eq!(three.of_class(0), [0.5, 0.0]);
         assert_eq!(three.of_class(1), [1.0, 2.0]);
         assert_eq!(three.of_class(2), [0.0, -4.0]);
-        assert_eq!((three.logits(), three.predicted(), three.scale()), (vec![0.5, 3.5, -4.0], 1, 4.0));
+        assert_eq!((three.logits(), three.scale()), (vec![0.5, 3.5, -4.0], 4.0));
+        assert_eq!([0, 1, 2].map(|class| three.scale_of(class)), [0.5, 2.0, 4.0]);
     }
 
     #[test]

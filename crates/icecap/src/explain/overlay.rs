@@ -1,7 +1,7 @@
 //! A class activation map drawn over its photo.
 //!
-//! The photo lies below in dimmed gray, as displayed upright (or as stored, if the classifier ignores EXIF); the map
-//! is bilinear between the centers of its cells over the part of the photo that the net saw, the same scale on both
+//! The photo lies below in gray, as displayed upright (or as stored, if the classifier ignores EXIF). Its own darkest and
+//! lightest grays become a dim and a light one, so that dark photos and pale ones show as much as others. The map is bilinear between the centers of its cells over the part of the photo that the net saw, the same scale on both
 //! sides of 0. Orange speaks for the class and blue against it: a pair that people with any common color blindness
 //! tell apart, and of which neither is a gray. What the net did not see is darker and has no color.
 
@@ -19,9 +19,15 @@ const FOR: [f32; 3] = [255.0, 130.0, 0.0];
 /// What speaks against it.
 const AGAINST: [f32; 3] = [40.0, 120.0, 255.0];
 /// How much of a pixel is color where the map is at its scale.
-const STRONGEST: f32 = 0.8;
+const STRONGEST: f32 = 0.85;
 /// The gray of the photo: darkest and lightest.
-const GRAYS: [f32; 2] = [15.0, 185.0];
+const GRAYS: [f32; 2] = [60.0, 205.0];
+/// How much of its light a color keeps where the photo is darkest.
+const SHADED: f32 = 0.6;
+/// The share of pixels at either end that may be darker or lighter than what is drawn darkest or lightest.
+const OUTLIERS: f32 = 0.02;
+/// The least distance of the grays that are drawn darkest and lightest: below it noise would be all that is seen.
+const LEAST_CONTRAST: f32 = 0.15;
 /// How much of that is left where the net did not look.
 const UNSEEN: f32 = 0.4;
 
@@ -48,8 +54,8 @@ pub struct ClassMap {
 }
 
 impl Overlay {
-    /// Draws the map of `class` over the photo it was made of, which is read again. The longer side is at most `side`
-    /// pixels.
+    /// Draws the map of `class` over the photo it was made of, which is read again. Full color is that map's own
+    /// [scale](Heatmap::scale_of). The longer side is at most `side` pixels.
     ///
     /// # Errors
     /// If the photo cannot be read.
@@ -67,7 +73,7 @@ impl Overlay {
         let mut loader = classifier.backbone().loader(preprocessing.decoding(), &Turn::default());
         let photo = photo.open(&mut loader)?.photo()?;
         let seen = preprocessing.resize.seen(photo.width(), photo.height());
-        let map = ClassMap { cells: map.of_class(class), size: map.size(), scale: map.scale() };
+        let map = ClassMap { cells: map.of_class(class), size: map.size(), scale: map.scale_of(class) };
         Ok(Self::draw(photo, seen, &map, side))
     }
 
@@ -82,7 +88,7 @@ impl Overlay {
         assert!(cells.len() == size[0] * size[1] && !cells.is_empty() && side > 0, "a map of {size:?}");
         let from = [photo.height(), photo.width()];
         let [height, width] = bounded(from, side);
-        let gray = reduced(&photo.into_rgb(), from, [height, width]);
+        let gray = stretched(reduced(&photo.into_rgb(), from, [height, width]));
         let columns = samples(width, from[1], (seen.left, seen.width), size[1]);
         let rows = samples(height, from[0], (seen.top, seen.height), size[0]);
         let mut rgb = Vec::with_capacity(height * width * 3);
@@ -118,7 +124,7 @@ impl Heatmaps {
             return Err(Error::Setting { what: "heatmap class", reason });
         }
         let map = self.of(&[photo], &|_| ControlFlow::Continue(()))?.pop().ok_or(Error::Stopped)??;
-        let class = class.unwrap_or_else(|| map.predicted());
+        let class = class.unwrap_or_else(|| self.classifier().decide(&map.logits()));
         Ok(Overlay::of(self.classifier(), photo, &map, class, side)?)
     }
 }
@@ -149,6 +155,17 @@ fn reduced(rgb: &[u8], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
             gray.push(sum as f32 / (rows.len() * columns.len()) as f32 / 255_000.0);
         }
     }
+    gray
+}
+
+/// Returns gray levels whose own range goes from 0 to 1; nearly one gray stays one, in the middle.
+fn stretched(mut gray: Vec<f32>) -> Vec<f32> {
+    let mut sorted = gray.clone();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let left_out = (sorted.len() as f32 * OUTLIERS) as usize;
+    let (low, high) = (sorted[left_out], sorted[sorted.len() - 1 - left_out]);
+    let (middle, extent) = ((low + high) / 2.0, (high - low).max(LEAST_CONTRAST));
+    gray.iter_mut().for_each(|light| *light = ((*light - middle) / extent + 0.5).clamp(0.0, 1.0));
     gray
 }
 
@@ -192,7 +209,8 @@ fn pixel(light: f32, value: Option<f32>) -> [u8; 3] {
     let share = STRONGEST * value.abs().min(1.0);
     let color = if value > 0.0 { FOR } else { AGAINST };
     // The color keeps the photo's light and shade, so that one still sees what is there.
-    color.map(|level| (gray * (1.0 - share) + level * (0.4 + 0.6 * light) * share).round() as u8)
+    color
+        .map(|level| (gray * (1.0 - share) + level * (SHADED + (1.0 - SHADED) * light) * share).round() as u8)
 }
 
 #[cfg(test)]
@@ -245,5 +263,23 @@ mod tests {
         // A mean over what a pixel stands for: black and white stripes become gray.
         let stripes: Vec<u8> = (0..64).flat_map(|x| [if x % 2 == 0 { 0 } else { 255 }; 3]).collect();
         assert!(reduced(&stripes, [1, 64], [1, 16]).iter().all(|gray| (gray - 0.5).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_map_is_seen_on_dark_photos_and_on_light_ones() {
+        let map = ClassMap { cells: vec![1.0, -1.0, 0.0], size: [1, 3], scale: 1.0 };
+        // Stripes of ten gray levels, from nearly black to nearly white.
+        for base in [0_u8, 8, 60, 128, 200, 245] {
+            let rgb = (0..90 * 30).flat_map(|at| [base + (at % 90 / 3 % 2) as u8 * 10; 3]).collect();
+            let overlay = Overlay::draw(Photo::from_rgb(90, 30, rgb), all(90, 30), &map, 90);
+            let [for_it, against, neither] = [5, 45, 87].map(|x| warmth(&overlay, x, 15));
+            assert!(
+                for_it > 80 && against < -80 && neither.abs() < 20,
+                "{base}: {for_it} {against} {neither}"
+            );
+            // What the photo shows is still to be told from its surroundings.
+            let light = |x: usize| i32::from(overlay.rgb[(15 * 90 + x) * 3 + 1]);
+            assert!((light(84) - light(87)).abs() >= 8, "{base}: {} {}", light(84), light(87));
+        }
     }
 }

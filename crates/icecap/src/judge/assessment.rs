@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::judge::centroid::centroid_head;
-use crate::judge::metrics::{Metrics, balanced_accuracy, predicted_at, probabilities};
+use crate::judge::metrics::{Metrics, balanced_accuracy, probabilities};
 use crate::judge::ranking::Ranking;
 use crate::judge::reliability::Reliability;
 use crate::judge::temperature::tempered;
@@ -43,7 +43,7 @@ impl Assessment {
         let (classes, logits) = (head.classes(), head.logits_of(isa, set));
         let tempered = tempered(&logits, classifier.temperature());
         let rows = tempered.chunks_exact(head.logits());
-        let said: Vec<usize> = rows.clone().map(|row| predicted_at(row, classifier.threshold())).collect();
+        let said: Vec<usize> = rows.clone().map(|row| classifier.decide_tempered(row)).collect();
         let right =
             said.iter().zip(set.labels()).filter(|(class, label)| **class == **label as usize).count();
         let probabilities: Vec<f32> = rows.flat_map(probabilities).collect();

@@ -173,7 +173,10 @@ fn candidates(scored: &[(f32, bool)]) -> Vec<Candidate> {
         let between = here + (next - here) / 2.0;
         // Of neighbors in f32 there is nothing between.
         let probability = if between > next && between <= here { between } else { here };
-        all.push(Candidate { probability, found, wrong });
+        // One that takes photos of a probability of 0 would take every photo.
+        if (f32::EPSILON..=1.0 - f32::EPSILON).contains(&probability) {
+            all.push(Candidate { probability, found, wrong });
+        }
     }
     all
 }
@@ -190,12 +193,13 @@ fn precise(all: &[Candidate], least: f64) -> (Candidate, bool) {
     (nearest.copied().unwrap_or(NONE), false)
 }
 
-/// The most precise threshold of those that find this share. The last candidate finds all.
+/// The most precise threshold of those that find this share, or the one that finds the most. The last candidate finds all but
+/// those that have a probability of 0.
 fn found(all: &[Candidate], least: f64, of_class: usize) -> (Candidate, bool) {
     let precision = |c: &Candidate| c.precision().unwrap_or(0.0);
     let granted = all.iter().filter(|c| c.recall(of_class).is_some_and(|recall| recall >= least));
     let best = granted.max_by(|a, b| precision(a).total_cmp(&precision(b)).then(a.found.cmp(&b.found)));
-    (best.copied().unwrap_or(NONE), best.is_some())
+    (best.or(all.last()).copied().unwrap_or(NONE), best.is_some())
 }
 
 /// What is known without photos.
@@ -228,6 +232,32 @@ mod tests {
         let wrong = count(&|told, label| told == positive && label != positive);
         let missed = count(&|told, label| told != positive && label == positive);
         (hit as f64 / (hit + wrong).max(1) as f64, hit as f64 / (hit + missed).max(1) as f64, wrong, missed)
+    }
+
+    #[test]
+    fn what_is_told_is_counted_at_the_threshold_that_is_kept() {
+        let photos = [(0.0, 1), (0.0, 0), (1e-30, 1), (0.4, 0), (0.9, 1), (1.0, 1)];
+        for positive in [0, 1] {
+            for wish in ["recall=1", "recall=0.5", "precision=0.5", "precision=1", "cost=1:1e6", "cost=1e6:1"]
+            {
+                let point = OperatingPoint::choose(wish.parse().unwrap(), positive, &photos);
+                let told = if point.is_reached {
+                    point.threshold
+                } else if positive == 1 {
+                    point.probability
+                } else {
+                    1.0 - point.probability
+                };
+                let (precision, recall, ..) = does(&photos, told, positive);
+                assert_eq!(
+                    (point.precision, point.recall),
+                    (Some(precision), Some(recall)),
+                    "{wish} {positive}"
+                );
+                assert!(point.threshold > 0.0 && point.threshold < 1.0);
+            }
+        }
+        assert!(!OperatingPoint::choose(Wish::Recall(1.0), 1, &photos).is_reached);
     }
 
     #[test]

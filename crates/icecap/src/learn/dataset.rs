@@ -1,13 +1,15 @@
 //! The photos of a training: which are learned from, which are watched, which are kept for the end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use icecap_data::{Groups, Inventory, Part, Sample, split, split_groups};
+use icecap_data::{Inventory, Part, Sample};
 use icecap_weights::check_classes;
 
 use crate::error::Error;
+use crate::learn::photo_set::SkippedPhoto;
+use crate::learn::split_rule::SplitRule;
 use crate::model::quantizing::CalibrationPhotos;
 use crate::model::source::{OwnedSource, Source};
 
@@ -24,6 +26,18 @@ pub struct Dataset {
     pub test: Vec<Sample>,
     /// Photos that do not lie at their sample's path, by that path.
     in_memory: Arc<HashMap<PathBuf, OwnedSource>>,
+    /// How training and validation photos were told apart; `None` if they came so.
+    drawn: Option<Arc<Drawn>>,
+    /// Photos that are left out since they cannot be read.
+    unreadable: Vec<SkippedPhoto>,
+}
+
+/// Photos that were dealt out to training and validation.
+#[derive(Debug, PartialEq, Eq)]
+struct Drawn {
+    /// In the order in which they were found.
+    photos: Vec<Sample>,
+    rule: SplitRule,
 }
 
 impl Dataset {
@@ -33,7 +47,20 @@ impl Dataset {
     /// # Errors
     /// [`Error::Data`] for a share outside [0, 1); [`Error::NoValidation`] if nothing is left to validate with.
     pub fn new(inventory: &Inventory, share: f64, seed: u64) -> Result<Self, Error> {
-        Self::parted(inventory, share, |labels| split(labels, share, seed))
+        Self::drawn(inventory, SplitRule::new(share, seed))
+    }
+
+    /// Makes a dataset of the photos of a scanned folder. If the folder has no validation part, `rule` says which of its
+    /// training photos are held back.
+    ///
+    /// # Errors
+    /// What [`Dataset::new`] returns, and [`Error::Groups`] if a class is one group, which cannot be in both parts.
+    pub fn drawn(inventory: &Inventory, rule: SplitRule) -> Result<Self, Error> {
+        let whole = Self::whole(inventory);
+        if inventory.val.is_some() {
+            return Ok(whole);
+        }
+        whole.dealt(Arc::new(Drawn { photos: inventory.train.clone(), rule }))
     }
 
     /// The dataset of `photos`, wherever they are, each with the index of its class in `classes`. `share` of each class is
@@ -96,17 +123,6 @@ impl Dataset {
         CalibrationPhotos::pick(&sources)
     }
 
-    /// The photos of a scanned folder as [`Dataset::new`] deals them out, but photos of one group are held back together or
-    /// not at all.
-    ///
-    /// # Errors
-    /// What [`Dataset::new`] returns, and [`Error::Groups`] if a class is one group, which cannot be in both parts.
-    pub fn grouped(inventory: &Inventory, share: f64, seed: u64, groups: &Groups) -> Result<Self, Error> {
-        let of = groups.numbers(&inventory.train);
-        let parted = Self::parted(inventory, share, |labels| split_groups(labels, &of, share, seed));
-        parted.map_err(|error| by_groups(error, &inventory.classes))
-    }
-
     /// The photos of a scanned folder without any being held back, for a training that is judged by folds: `val` is empty
     /// if the folder has no validation part.
     #[must_use]
@@ -116,25 +132,57 @@ impl Dataset {
         Self { classes, train: inventory.train.clone(), val, test, ..Self::default() }
     }
 
-    fn parted(
-        inventory: &Inventory,
-        share: f64,
-        split: impl FnOnce(&[usize]) -> icecap_data::Result<Vec<Part>>,
-    ) -> Result<Self, Error> {
-        if inventory.val.is_some() {
-            return Ok(Self::whole(inventory));
-        }
-        let labels: Vec<usize> = inventory.train.iter().map(|sample| sample.class).collect();
-        let parts = split(&labels)?;
-        let of = |part: Part| {
-            let chosen = inventory.train.iter().zip(&parts).filter(|(_, p)| **p == part);
+    /// Deals photos out to training and validation.
+    fn dealt(self, drawn: Arc<Drawn>) -> Result<Self, Error> {
+        let parts = drawn.rule.parts(&drawn.photos).map_err(|error| by_groups(error, &self.classes))?;
+        let of = |held: bool| {
+            let chosen = drawn.photos.iter().zip(&parts).filter(|(_, part)| (**part != Part::Train) == held);
             chosen.map(|(sample, _)| sample.clone()).collect::<Vec<_>>()
         };
-        let dataset = Self { train: of(Part::Train), val: of(Part::Val), ..Self::whole(inventory) };
-        if dataset.val.is_empty() {
-            return Err(Error::NoValidation { share });
+        let (train, val) = (of(false), of(true));
+        if val.is_empty() {
+            return Err(Error::NoValidation { share: drawn.rule.share() });
         }
-        Ok(dataset)
+        Ok(Self { train, val, drawn: Some(drawn), ..self })
+    }
+
+    /// The dataset without photos that cannot be read. Where a split was drawn it is drawn again from the others, as if those
+    /// had been alone in the folder.
+    pub(crate) fn without(&self, unreadable: &[SkippedPhoto]) -> Result<Self, Error> {
+        let paths: HashSet<&Path> = unreadable.iter().map(|photo| &*photo.path).collect();
+        let of = |samples: &[Sample]| -> Vec<Sample> {
+            samples.iter().filter(|sample| !paths.contains(&*sample.path)).cloned().collect()
+        };
+        let readable = Self {
+            train: of(&self.train),
+            val: of(&self.val),
+            test: of(&self.test),
+            unreadable: [&self.unreadable, unreadable].concat(),
+            ..self.clone()
+        };
+        match &self.drawn {
+            Some(drawn) => {
+                readable.dealt(Arc::new(Drawn { photos: of(&drawn.photos), rule: drawn.rule.clone() }))
+            }
+            None => Ok(readable),
+        }
+    }
+
+    /// The training photos alone, as they are.
+    pub(crate) fn learned(&self) -> Self {
+        Self { val: Vec::new(), test: Vec::new(), drawn: None, ..self.clone() }
+    }
+
+    /// Returns the photos that are left out since a training could not read them.
+    #[must_use]
+    pub fn unreadable(&self) -> &[SkippedPhoto] {
+        &self.unreadable
+    }
+
+    /// Returns whether the validation photos were held back from the training photos by a [`SplitRule`].
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        self.drawn.is_some()
     }
 
     /// Goes over all samples with their part: training, validation, test.

@@ -52,20 +52,21 @@ pub(crate) struct Gathered {
     fingerprint: Vec<u8>,
     /// The first photo of each content.
     known: HashMap<Digest, (Part, Sample)>,
-    /// How many rows photos so far have had, those of unreadable ones among them.
+    /// How many rows photos so far have had.
     rows: u32,
     numbers: [Vec<u32>; 3],
     hashes: Vec<Digest>,
 }
 
 impl Gathered {
-    pub(crate) fn new(len: usize, views: usize) -> Self {
+    /// Nothing so far, but for the photos that were `skipped`.
+    pub(crate) fn new(len: usize, views: usize, skipped: Vec<SkippedPhoto>) -> Self {
         Self {
             len,
             views,
             parts: Default::default(),
             learned: Vec::new(),
-            report: PhotoReport::default(),
+            report: PhotoReport { skipped, ..PhotoReport::default() },
             fingerprint: Vec::new(),
             known: HashMap::new(),
             rows: 0,
@@ -74,46 +75,31 @@ impl Gathered {
         }
     }
 
-    /// Takes the rows of a photo in: the plain one first.
+    /// Takes the rows of a photo in: the plain one first, and of a training photo those of its further views.
     pub(crate) fn add(
         &mut self,
         dataset: &Dataset,
-        part: Part,
-        sample: &Sample,
-        outcome: Result<Extracted, icecap_data::Error>,
+        (part, sample): (Part, &Sample),
+        photo: &Extracted,
         views: &[f32],
     ) {
-        let number = self.rows;
+        self.numbers[part as usize].push(self.rows);
         self.rows += (views.len() / self.len) as u32;
-        match outcome {
-            Ok(photo) => {
-                self.numbers[part as usize].push(number);
-                let (rows, samples) = &mut self.parts[part as usize];
-                rows.extend_from_slice(&views[..self.len]);
-                samples.push(sample.clone());
-                self.report.read += 1;
-                self.report.cached += usize::from(photo.cached);
-                self.compare(part, sample, photo.sha256);
-                self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
-                if part == Part::Train {
-                    self.hashes.push(photo.sha256);
-                    if self.views > 1 {
-                        self.learned.extend_from_slice(views);
-                    }
-                    self.fingerprint.extend(dataset.classes[sample.class].as_bytes());
-                    self.fingerprint.push(0);
-                    self.fingerprint.extend(photo.sha256.0);
-                }
+        let (rows, samples) = &mut self.parts[part as usize];
+        rows.extend_from_slice(&views[..self.len]);
+        samples.push(sample.clone());
+        self.report.read += 1;
+        self.report.cached += usize::from(photo.cached);
+        self.compare(part, sample, photo.sha256);
+        self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
+        if part == Part::Train {
+            self.hashes.push(photo.sha256);
+            if self.views > 1 {
+                self.learned.extend_from_slice(views);
             }
-            Err(error) => {
-                let path = sample.path.clone();
-                // A file's error says which file it is; one of a photo in memory cannot.
-                let reason = match &error {
-                    icecap_data::Error::Photo { .. } => error.to_string(),
-                    _ => format!("{}: {error}", path.display()),
-                };
-                self.report.skipped.push(SkippedPhoto { path, reason });
-            }
+            self.fingerprint.extend(dataset.classes[sample.class].as_bytes());
+            self.fingerprint.push(0);
+            self.fingerprint.extend(photo.sha256.0);
         }
     }
 
@@ -153,7 +139,7 @@ impl Gathered {
         };
         let mut train = set(train)?;
         if let Some(groups) = groups {
-            train.features = train.features.with_groups(numbered(&groups.numbers(&train.samples)))?;
+            train.features = train.features.with_groups(groups.numbers(&train.samples))?;
         }
         let views = match self.views {
             0 | 1 => None,
@@ -177,19 +163,6 @@ fn features(rows: &[f32], len: usize, labels: impl Iterator<Item = u32>) -> Resu
     FeatureSet::new(Tensor::from_slice(Shape::new(&[labels.len(), len])?, rows)?, labels)
 }
 
-/// Numbers the groups in the order in which they come for the first time, so that what else lies in the folder, or came
-/// since, has no say in how they are dealt.
-fn numbered(groups: &[u32]) -> Vec<u32> {
-    let mut numbers = HashMap::new();
-    groups
-        .iter()
-        .map(|group| {
-            let next = numbers.len() as u32;
-            *numbers.entry(group).or_insert(next)
-        })
-        .collect()
-}
-
 /// A row for each view. Those of a photo are a group: a view of a photo that is learned from says nothing of how well
 /// others are known.
 fn all_views(rows: &[f32], views: usize, plain: &FeatureSet) -> Result<FeatureSet, Error> {
@@ -203,14 +176,4 @@ fn all_views(rows: &[f32], views: usize, plain: &FeatureSet) -> Result<FeatureSe
     let len = plain.features().shape().dims()[1];
     let is_plain = (0..groups.len()).map(|row| row % views == 0).collect();
     features(rows, len, of(plain.labels()).into_iter())?.with_groups(groups)?.with_views(is_plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_are_numbered_as_they_come() {
-        assert_eq!(numbered(&[7, 3, 7, u32::MAX, 9, 3]), [0, 1, 0, 2, 3, 1]);
-    }
 }

@@ -1,18 +1,22 @@
 //! Reading the photos of a training: from files to features, and on the way to what enters the blocks that learn.
 
-use std::ops::ControlFlow;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::{ControlFlow, Range};
+use std::path::Path;
 use std::sync::Arc;
 
-use icecap_data::{Cache, Groups, Views};
+use icecap_data::{Cache, Groups, Part, Sample, Views};
 use icecap_graph::Tap;
 
 use crate::error::Error;
 use crate::learn::dataset::Dataset;
 use crate::learn::photo_features::{Gathered, Photos};
+use crate::learn::photo_set::SkippedPhoto;
 use crate::learn::tap_rows::{Seen, TapRows};
 use crate::learn::trained::Event;
 use crate::model::backbone::Backbone;
-use crate::model::extractor::Extractor;
+use crate::model::extractor::{Extracted, Extractor};
 use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::row_store::IN_MEMORY;
@@ -49,45 +53,186 @@ impl Reading<'_> {
         TapRows::new(seen, tap, IN_MEMORY)
     }
 
-    /// The features of all photos that can be read; what they are at the tap of `rows` goes there.
-    pub(crate) fn photos(
-        &self,
+    /// The rows of the photos of `drawn`, those among them that were kept for the photos of `dataset`; `None` if these are the
+    /// same photos, or none are kept.
+    pub(crate) fn rows_of<'a>(
+        &'a self,
+        drawn: &'a Dataset,
+        kept: Option<&TapRows<'_>>,
         dataset: &Dataset,
+    ) -> Result<Option<TapRows<'a>>, Error> {
+        let Some(kept) = kept.filter(|_| !std::ptr::eq(drawn, dataset)) else { return Ok(None) };
+        let rows = self.rows(drawn, kept.tap())?;
+        let before: HashMap<&Path, Range<usize>> = self.numbers(dataset).collect();
+        let mut row = vec![0.0; rows.store().row_len()];
+        for (path, numbers) in self.numbers(drawn) {
+            for (old, number) in before.get(path).cloned().into_iter().flatten().zip(numbers) {
+                if kept.store().get(old, &mut row) {
+                    rows.store().put(number, &row);
+                }
+            }
+        }
+        Ok(Some(rows))
+    }
+
+    /// The numbers of each photo's rows, as its views are numbered.
+    fn numbers<'d>(&self, dataset: &'d Dataset) -> impl Iterator<Item = (&'d Path, Range<usize>)> {
+        let (several, views) = (self.several(dataset), self.views.count());
+        dataset.samples().enumerate().map(move |(place, (_, sample))| {
+            let first = place.min(several) * views + place.saturating_sub(several);
+            (&*sample.path, first..first + if place < several { views } else { 1 })
+        })
+    }
+
+    /// The features of all photos that can be read, and the dataset of these; what they are at the tap of `rows` goes there.
+    pub(crate) fn photos<'d>(
+        &self,
+        dataset: &'d Dataset,
         rows_at: Option<&TapRows<'_>>,
         event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
-    ) -> Result<Photos, Error> {
-        let samples: Vec<_> = dataset.samples().collect();
-        let sources: Vec<Source<'_>> = samples.iter().map(|(_, sample)| dataset.source(sample)).collect();
-        let len = self.backbone.features();
-        let mut gathered = Gathered::new(len, self.views.count());
-        // Training photos come first, and they alone are seen in several ways.
-        let several = self.several(dataset);
-        for (from, to, views) in [(0, several, self.views), (several, samples.len(), Views::Plain)] {
-            let mut extractor = Extractor::new(self.backbone, self.preprocessing, Tap::Pooled)?
-                .with_cache(self.cache.clone())
-                .with_views(views);
-            if let Some(rows) = rows_at {
-                extractor = extractor.tapping(rows.tap(), rows.store(), from * self.views.count())?;
+    ) -> Result<(Photos, Cow<'d, Dataset>), Error> {
+        let mut read = self.read(dataset, rows_at, event)?;
+        let skipped = read.skipped(dataset);
+        let drawn = match skipped.first() {
+            None => Ok(Cow::Borrowed(dataset)),
+            Some(first) if self.strict => {
+                let (skipped, photos) = (skipped.len(), dataset.samples().count());
+                Err(Error::Skipped { skipped, photos, first: first.reason.clone() })
             }
-            let row_len = len * views.count();
-            let mut rows = vec![0.0; (to - from) * row_len];
-            let progress = |now: Progress| {
-                event(Event::Extracting(Progress { done: from + now.done, photos: samples.len() }))
-            };
-            let outcomes = extractor.extract(&sources[from..to], &mut rows, &progress)?;
-            let photos = samples[from..to].iter().zip(outcomes).zip(rows.chunks_exact(row_len));
-            for ((&(part, sample), outcome), rows) in photos {
-                gathered.add(dataset, part, sample, outcome, rows);
+            Some(_) => dataset.without(&skipped).map(Cow::Owned),
+        };
+        let all = [dataset.unreadable(), &skipped].concat();
+        let (len, views) = (self.backbone.features(), self.views.count());
+        let mut gathered = Gathered::new(len, views, all);
+        if let Ok(drawn) = &drawn {
+            self.complete(&mut read, drawn, event)?;
+            for (part, sample) in drawn.samples() {
+                let Some((photo, rows)) = read.of(sample) else { continue };
+                let rows = if part == Part::Train { rows } else { &rows[..len] };
+                gathered.add(drawn, (part, sample), photo, rows);
             }
         }
         // Told before it is judged: who has to mend the photos wants to see all of them named.
         if event(Event::Extracted(&gathered.report)).is_break() {
             return Err(Error::Stopped);
         }
-        if let (true, Some(first)) = (self.strict, gathered.report.skipped.first()) {
-            let skipped = gathered.report.skipped.len();
-            return Err(Error::Skipped { skipped, photos: sources.len(), first: first.reason.clone() });
+        let drawn = drawn?;
+        if let (Cow::Owned(drawn), true) = (&drawn, !skipped.is_empty())
+            && event(Event::Readable(drawn)).is_break()
+        {
+            return Err(Error::Stopped);
         }
-        gathered.finish(&dataset.classes, self.validated, self.groups)
+        Ok((gathered.finish(&drawn.classes, self.validated, self.groups)?, drawn))
+    }
+
+    /// Reads photos, each once: training photos in all their views, the others as they are.
+    fn read<'d>(
+        &self,
+        dataset: &'d Dataset,
+        rows_at: Option<&TapRows<'_>>,
+        event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<Read<'d>, Error> {
+        let samples: Vec<&Sample> = dataset.samples().map(|(_, sample)| sample).collect();
+        let several = self.several(dataset);
+        let mut read = Read::default();
+        // Training photos come first, and they alone are seen in several ways.
+        for (from, to, views) in [(0, several, self.views), (several, samples.len(), Views::Plain)] {
+            let mut extractor = self.extractor(views)?;
+            if let Some(rows) = rows_at {
+                extractor = extractor.tapping(rows.tap(), rows.store(), from * self.views.count())?;
+            }
+            let progress = |now: Progress| {
+                event(Event::Extracting(Progress { done: from + now.done, photos: samples.len() }))
+            };
+            read.extract(&mut extractor, dataset, &samples[from..to], &progress)?;
+        }
+        Ok(read)
+    }
+
+    /// Reads the further views of photos that are learned from only since others cannot be read.
+    fn complete<'d>(
+        &self,
+        read: &mut Read<'d>,
+        drawn: &'d Dataset,
+        event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<(), Error> {
+        let len = self.backbone.features() * self.views.count();
+        let is_lacking = |sample: &&Sample| read.of(sample).is_some_and(|(_, rows)| rows.len() < len);
+        let lacking: Vec<&Sample> = drawn.train.iter().filter(is_lacking).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        read.extract(&mut self.extractor(self.views)?, drawn, &lacking, &|_| event(Event::Pulse))?;
+        // One that could be read a moment ago.
+        lacking.into_iter().try_for_each(|sample| read.check(sample))
+    }
+
+    fn extractor(&self, views: Views) -> Result<Extractor, Error> {
+        let extractor = Extractor::new(self.backbone, self.preprocessing, Tap::Pooled)?;
+        Ok(extractor.with_cache(self.cache.clone()).with_views(views))
+    }
+}
+
+/// Photos that were read, or could not be, by their path.
+#[derive(Default)]
+struct Read<'d> {
+    rows: Vec<f32>,
+    /// What is known of a photo, and where its rows are.
+    of: HashMap<&'d Path, (Result<Extracted, icecap_data::Error>, Range<usize>)>,
+}
+
+impl<'d> Read<'d> {
+    fn extract(
+        &mut self,
+        extractor: &mut Extractor,
+        dataset: &'d Dataset,
+        samples: &[&'d Sample],
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    ) -> Result<(), Error> {
+        let sources: Vec<Source<'_>> = samples.iter().map(|sample| dataset.source(sample)).collect();
+        let (from, len) = (self.rows.len(), extractor.row_len() * extractor.views());
+        self.rows.resize(from + samples.len() * len, 0.0);
+        let outcomes = extractor.extract(&sources, &mut self.rows[from..], progress)?;
+        let places = (0..).map(|photo| from + photo * len);
+        for ((sample, outcome), place) in samples.iter().zip(outcomes).zip(places) {
+            self.of.insert(&sample.path, (outcome, place..place + len));
+        }
+        Ok(())
+    }
+
+    /// What is known of a photo, and its rows; `None` if it could not be read.
+    fn of(&self, sample: &Sample) -> Option<(&Extracted, &[f32])> {
+        let (photo, place) = self.of.get(&*sample.path)?;
+        Some((photo.as_ref().ok()?, &self.rows[place.clone()]))
+    }
+
+    /// Fails as reading the photo did.
+    fn check(&mut self, sample: &'d Sample) -> Result<(), Error> {
+        match self.of.remove(&*sample.path) {
+            Some((Err(error), _)) => Err(error.into()),
+            Some(read) => {
+                self.of.insert(&sample.path, read);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The photos of `dataset` that could not be read.
+    fn skipped(&self, dataset: &Dataset) -> Vec<SkippedPhoto> {
+        let unread = dataset.samples().filter_map(|(_, sample)| match &self.of[&*sample.path] {
+            (Err(error), _) => Some((sample, error)),
+            (Ok(_), _) => None,
+        });
+        unread
+            .map(|(Sample { path, .. }, error)| {
+                // A file's error says which file it is; one of a photo in memory cannot.
+                let reason = match error {
+                    icecap_data::Error::Photo { .. } => error.to_string(),
+                    _ => format!("{}: {error}", path.display()),
+                };
+                SkippedPhoto { path: path.clone(), reason }
+            })
+            .collect()
     }
 }

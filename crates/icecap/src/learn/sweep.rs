@@ -63,7 +63,8 @@ pub struct Gain {
 impl Trainer {
     /// Judges several ways to train a head by the same folds of the training photos of `dataset`, whose features are made once.
     /// The trainer's own options have no part in it; its seed deals the folds out, so ways that are judged by trainers of
-    /// other sizes or views can be compared. Validation and test photos are not read.
+    /// other sizes or views can be compared. Validation and test photos are not read: the split stays as it is, also where
+    /// training photos cannot be read, which [`Trainer::readable`] finds out before.
     ///
     /// There are as many folds as the trainer has, or else five, or fewer where a class has fewer photos; of more than 2000 photos
     /// not all folds are judged then. `event` hears of the photos, and of `judged` ways as they end; it can stop the work.
@@ -79,10 +80,8 @@ impl Trainer {
     ) -> Result<Vec<Judged>, Error> {
         ways.iter().try_for_each(TrainOptions::check)?;
         self.check_folds(dataset)?;
-        let mut alone = dataset.clone();
-        alone.val.clear();
-        alone.test.clear();
-        let photos = Reading { validated: false, ..self.reading() }.photos(&alone, None, event)?;
+        let alone = dataset.learned();
+        let (photos, _) = Reading { validated: false, ..self.reading() }.photos(&alone, None, event)?;
         let dealt = self.dealt(dataset, &photos)?;
         let pulse = || event(Event::Pulse);
         let compute = Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse: &pulse };

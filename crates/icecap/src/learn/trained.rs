@@ -10,6 +10,7 @@ use crate::judge::metrics::Metrics;
 use crate::judge::operating_point::OperatingPoint;
 use crate::learn::auto_options::Settled;
 use crate::learn::course::Epoch;
+use crate::learn::dataset::Dataset;
 use crate::learn::fine_tuned::{FineTuned, Trial, TuneChoice};
 use crate::learn::photo_set::{PhotoReport, PhotoSet};
 use crate::learn::unfreeze::Unfreeze;
@@ -24,6 +25,8 @@ pub enum Event<'a> {
     Extracting(Progress),
     /// All photos are features, but for those that cannot be read.
     Extracted(&'a PhotoReport),
+    /// Some photos cannot be read, and these are the others; where a split was drawn, it was drawn again from them alone.
+    Readable(&'a Dataset),
     /// What the options left open is settled.
     Settled(&'a Settled),
     /// Loss and accuracy on the validation photos before the first step; [`Metrics::NONE`] if there are no such photos.
@@ -85,6 +88,8 @@ pub struct Trained {
     /// Loss and accuracy of the classifier's answers on the test photos, its temperature and threshold included; these photos
     /// had no part in the training. `None` if there are none.
     pub test: Option<Metrics>,
+    /// The photos that could be read, by part.
+    pub dataset: Dataset,
     /// The photos that were learned from.
     pub train_set: PhotoSet,
     /// The validation photos; empty if the head was judged by folds alone.

@@ -19,7 +19,7 @@ use crate::learn::dataset::{Dataset, by_groups};
 use crate::learn::fine_tuned::{FineTuned, Verdict};
 use crate::learn::finishing::{Finished, Finishing, Sought};
 use crate::learn::fit::{self, Fit, fit};
-use crate::learn::judged::{By, Judged};
+use crate::learn::held_out::{By, HeldOut};
 use crate::learn::options::TrainOptions;
 use crate::learn::photo_features::Photos;
 use crate::learn::reading::Reading;
@@ -166,21 +166,22 @@ impl Trainer {
         self.check_folds(dataset)?;
         let started = Instant::now();
         let (reading, tap) = (self.reading(), self.options.tuning.as_ref().and_then(Tuning::deepest));
-        let rows = tap.map(|tap| reading.rows(dataset, tap)).transpose()?;
-        let photos = reading.photos(dataset, rows.as_ref(), event)?;
+        let kept = tap.map(|tap| reading.rows(dataset, tap)).transpose()?;
+        let (photos, drawn) = reading.photos(dataset, kept.as_ref(), event)?;
+        let rows = reading.rows_of(&drawn, kept.as_ref(), dataset)?;
+        let (rows, dataset) = (rows.as_ref().or(kept.as_ref()), &*drawn);
         let features_time = started.elapsed();
 
         let (started, classes) = (Instant::now(), dataset.classes.len());
-        let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, classes, event)?;
+        let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, dataset, event)?;
         let head_time = started.elapsed();
         // As many epochs as the head that is kept has had, which early stopping chose by training photos.
         let kept = fitted.as_ref().map_or(epochs, |fitted| fitted.kept as u32 + 1);
         let done = settled.options.clone().with_steps(|steps| steps.epochs = kept.into());
-
         let provenance = provenance(dataset, &photos, &done, kept);
         let alone =
             || Classifier::from_head(&self.backbone, self.preprocessing, head.clone(), provenance.clone());
-        let phase = Second { rows: rows.as_ref(), classes, done: &done, settled: &settled, event };
+        let phase = Second { rows, classes, done: &done, settled: &settled, event };
         let ended = fitted.and_then(|fitted| self.end(photos, &head, fitted, &phase));
         if let (Err(Error::Stopped), true) = (&ended, epochs > 0) {
             // It is stopped anyway, whatever the answer.
@@ -190,8 +191,8 @@ impl Trainer {
         let (backbone, head) = last.unwrap_or((self.backbone.clone(), head));
         let provenance = tuned.iter().fold(provenance, |provenance, tuned| tuned.told(provenance));
         let classifier = Classifier::from_head(&backbone, self.preprocessing, head, provenance)?;
-        let (calibrated, sought, seed) = (&calibration, self.sought, self.options.seed);
-        let end = Finishing { photos: &photos, calibration: calibrated, sought, seed, event };
+        let (of, sought, seed) = (&calibration, self.sought, self.options.seed);
+        let end = Finishing { photos: &photos, calibration: of, sought, seed, event };
         let Finished { classifier, point, validation, test } = end.finish(classifier)?;
         Ok(Trained {
             classifier,
@@ -206,6 +207,7 @@ impl Trainer {
             folds,
             doubted,
             test,
+            dataset: dataset.clone(),
             train_set: photos.train,
             val_set: photos.val,
             test_set: photos.test,
@@ -216,8 +218,26 @@ impl Trainer {
         })
     }
 
+    /// Reads the photos of `dataset` as [`Trainer::train`] does, and returns those that can be read. Where a split was drawn, it
+    /// was drawn from them alone. For what has to know the split before the training, as [`Trainer::judge`] and the photos
+    /// that calibrate a net in int8 do; features come from the cache after it, if there is one.
+    ///
+    /// # Errors
+    /// What [`Trainer::train`] returns of photos.
+    pub fn readable(
+        &self,
+        dataset: &Dataset,
+        event: &(dyn Fn(Event<'_>) -> ControlFlow<()> + Sync),
+    ) -> Result<Dataset, Error> {
+        let (_, drawn) = self.reading().photos(dataset, None, event)?;
+        Ok(drawn.into_owned())
+    }
+
     /// Settles the options and trains a head by them.
-    fn learn(&self, photos: &Photos, classes: usize, event: Listening<'_>) -> Result<Learned, Error> {
+    fn learn(&self, photos: &Photos, dataset: &Dataset, event: Listening<'_>) -> Result<Learned, Error> {
+        // Once more, of those that can be read.
+        self.check_folds(dataset)?;
+        let classes = dataset.classes.len();
         let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
         let (train, val) = (photos.learned(), &photos.val.features);
         let pulse = || event(Event::Pulse);
@@ -282,17 +302,17 @@ impl Trainer {
         }
         let started = Instant::now();
         let pulse = || event(Event::Pulse);
-        let (last, judged) = match last {
-            Some((backbone, head, calibration)) => (Some((backbone, head)), Judged::tuned(calibration)),
+        let (last, held_out) = match last {
+            Some((backbone, head, calibration)) => (Some((backbone, head)), HeldOut::tuned(calibration)),
             None => {
                 let compute =
                     Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse: &pulse };
                 let Second { classes, settled, done, .. } = *second;
                 let by = By { options: &self.options, folds: self.folds, settled, done };
-                (None, Judged::of(compute, &photos, classes, &by)?)
+                (None, HeldOut::of(compute, &photos, classes, &by)?)
             }
         };
-        let Judged { folds, calibration, doubted } = judged;
+        let HeldOut { folds, calibration, doubted } = held_out;
         let folds_time = started.elapsed();
         Ok(Ended { photos, fitted, tuned, last, folds, calibration, doubted, folds_time })
     }

@@ -9,7 +9,7 @@ use icecap_graph::Precision;
 use icecap_weights::{BackbonePart, Model, Quantization, Record};
 
 use crate::error::Error;
-use crate::judge::metrics::{THRESHOLD, predicted_at, predicted_of_several, probabilities, sigmoid};
+use crate::judge::metrics::{THRESHOLD, predicted_at, probabilities, sigmoid};
 use crate::judge::temperature::tempered;
 use crate::model::backbone::Backbone;
 use crate::model::head::Head;
@@ -311,6 +311,19 @@ impl Classifier {
         &self.inner.provenance.training
     }
 
+    /// Returns the class that is told of a photo with these logits, those of this classifier's head: they are divided by the
+    /// temperature, then the threshold parts two classes, and of several the largest logit decides. Every answer of a
+    /// classifier is decided here.
+    #[must_use]
+    pub fn decide(&self, logits: &[f32]) -> usize {
+        self.decide_tempered(&tempered(logits, self.inner.temperature))
+    }
+
+    /// The same of logits that are divided by the temperature already.
+    pub(crate) fn decide_tempered(&self, logits: &[f32]) -> usize {
+        predicted_at(logits, self.inner.threshold)
+    }
+
     /// Predicts the class of one row of pooled features.
     #[must_use]
     pub fn of_features(&self, row: &[f32]) -> Prediction {
@@ -336,6 +349,7 @@ impl Classifier {
     /// What these logits say of a photo with these pooled features.
     fn of_logits(&self, logits: Vec<f32>, row: &[f32]) -> Prediction {
         let scaled = tempered(&logits, self.inner.temperature);
+        let class = self.decide_tempered(&scaled);
         let of = |class, probabilities: Vec<f32>, labels| Prediction {
             class,
             label: self.inner.provenance.classes[class].clone(),
@@ -349,10 +363,9 @@ impl Classifier {
         if self.inner.head.is_multi_label() {
             let probabilities: Vec<f32> = scaled.iter().map(|logit| sigmoid(*logit)).collect();
             // The logits decide, as everywhere: sigmoids of large ones are equal.
-            let best = predicted_of_several(&scaled);
             let labels = Some(Prediction::labels_from(&probabilities, THRESHOLD));
-            return of(best, probabilities, labels);
+            return of(class, probabilities, labels);
         }
-        of(predicted_at(&scaled, self.inner.threshold), probabilities(&scaled), None)
+        of(class, probabilities(&scaled), None)
     }
 }

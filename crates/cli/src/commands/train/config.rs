@@ -171,3 +171,101 @@ fn typed_options(matches: &ArgMatches) -> BTreeSet<String> {
     let ids = matches.ids().filter(|id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine));
     ids.map(|id| id.as_str().to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use icecap::TrainOptions;
+    use icecap::learn::{Tuning, Unfreeze};
+
+    use super::*;
+    use crate::run::arguments::{PhotoArguments, RunArguments};
+
+    /// Options that have no say in what is learned: what a run goes on from, what is tried and leaves its choice, where the
+    /// run stands, and what is shown of it.
+    const NOT_KEPT: [&str; 10] = [
+        "resume",
+        "config",
+        "tries",
+        "force",
+        "no_report",
+        "json",
+        "quiet",
+        "progress_json",
+        "help",
+        "version",
+    ];
+    /// Options that are kept under the key of their contrary, or of what they are about.
+    const CONTRARY: [(&str, &str); 2] = [("no_cache", "cache"), ("freeze_norm", "tune_norms")];
+
+    fn keys() -> BTreeSet<String> {
+        let text = || Some("x".to_owned());
+        let photos = PhotoArguments {
+            version: "",
+            command: String::new(),
+            folder: String::new(),
+            val: text(),
+            root: text(),
+            extension: text(),
+            since: text(),
+            exclude: text(),
+            class_order: text(),
+            weights: String::new(),
+            ema: false,
+            params_sha256: String::new(),
+            scaling: String::new(),
+            size: [1, 1],
+            resize: String::new(),
+            exif: String::new(),
+            dct: String::new(),
+            max_pixels: 1,
+        };
+        let run = RunArguments {
+            val_split: 0.2,
+            folds: Some(2),
+            group: text(),
+            augment: text(),
+            views: 1,
+            threshold: text(),
+            positive: text(),
+            threads: 1,
+            isa: "",
+            precision: "",
+            out: String::new(),
+            strict: false,
+            cache: true,
+            head_only: false,
+        };
+        let tables = [Table::try_from(photos), Table::try_from(run)];
+        let mut keys: BTreeSet<String> = tables
+            .into_iter()
+            .flat_map(|table| table.unwrap_or_default().into_iter().map(|(key, _)| key))
+            .collect();
+        let options = TrainOptions { tuning: Some(Tuning::from(Unfreeze::Auto)), ..TrainOptions::default() }
+            .with_steps(|steps| steps.hidden = Some(1));
+        keys.extend(options.describe().into_iter().map(|(key, _)| {
+            match key {
+                "learning_rate" => "lr",
+                "early_stopping" => "early_stop",
+                key => key,
+            }
+            .to_owned()
+        }));
+        keys
+    }
+
+    #[test]
+    fn every_option_that_has_a_say_in_a_run_is_kept_of_it() {
+        let (train, keys) = (resume::command(), keys());
+        let mut kept = 0;
+        for arg in train.get_arguments() {
+            let id = arg.get_id().as_str();
+            let renamed = RENAMED.iter().find(|(_, option)| *option == id).map(|(key, _)| *key);
+            let contrary = CONTRARY.iter().find(|(option, _)| *option == id).map(|(_, key)| *key);
+            let key = renamed.or(contrary).unwrap_or(id);
+            let is_kept = keys.contains(key);
+            assert!(is_kept != NOT_KEPT.contains(&id), "--{id}: kept {is_kept}");
+            kept += usize::from(is_kept);
+        }
+        assert!(kept > 40, "{kept}");
+    }
+}

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use icecap::Backbone;
 use icecap::advanced::data::{Inventory, Part, Survey};
 use icecap::check::Checker;
 use icecap::model::Preprocessing;
 
 use super::options::Options;
-use super::quantize;
+use crate::options::input::InputOptions;
 use crate::photos::looking::Bars;
 use crate::store::cache_folder;
 use crate::terminal::failure::Failure;
@@ -20,10 +21,15 @@ use crate::terminal::wording::counted;
 pub(super) const DUPLICATES: &str = "duplicates";
 
 /// Returns the groups of copies among all photos of `inventory`, by path, as a list would name them; groups that a list has
-/// named stay together. A photo that is alone has none.
-pub(super) fn groups(options: &Options, inventory: &Inventory) -> Result<HashMap<PathBuf, String>, Failure> {
-    let backbone = quantize::open(options)?;
-    let preprocessing = options.input.over(Preprocessing::for_training(&backbone)?);
+/// named stay together. A photo that is alone has none. They are compared at the size of the weights, as `check` does it,
+/// whatever the size of the training: so the same photos are copies for every size, also for those that are tried.
+pub(super) fn groups(
+    options: &Options,
+    inventory: &Inventory,
+    backbone: &Backbone,
+) -> Result<HashMap<PathBuf, String>, Failure> {
+    let input = InputOptions { size: None, resize: None, ..options.input.clone() };
+    let preprocessing = input.over(Preprocessing::for_training(backbone)?);
     let cache = if options.no_cache { None } else { cache_folder::open() };
     let parts = [
         (Part::Train, Some(&inventory.train)),
@@ -36,7 +42,7 @@ pub(super) fn groups(options: &Options, inventory: &Inventory) -> Result<HashMap
     let photos = samples.collect();
     let survey = Survey { classes: inventory.classes.clone(), photos, ..Survey::default() };
     let bars = Bars::new(survey.photos.len());
-    let checker = Checker::new(&backbone)?.preprocessing(preprocessing).cache(cache);
+    let checker = Checker::new(backbone)?.preprocessing(preprocessing).cache(cache);
     let found = checker.copies(&survey, &together(inventory, &survey), &|step| {
         bars.tell(step);
         interrupt::flow()

@@ -36,6 +36,17 @@ pub(super) fn figure(value: f32) -> String {
     }
 }
 
+/// Every how many epochs of `all` a line is shown: a round number that makes 25 to 60 lines.
+pub(super) fn stride(all: u32) -> u32 {
+    let mut ten = 1;
+    loop {
+        if let Some(round) = [1, 2, 5].map(|digit| digit * ten).into_iter().find(|round| all / round <= 50) {
+            return round;
+        }
+        ten *= 10;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

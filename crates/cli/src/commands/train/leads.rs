@@ -1,21 +1,37 @@
 //! What would help most, in the last lines of a training.
 
+use std::path::{MAIN_SEPARATOR, Path};
+
 use crate::run::Run;
 use crate::run::leads::{Lead, leads};
+use crate::terminal::wording::{program, typed_path};
 
 /// More than this is not read.
 const MOST: usize = 3;
 /// Columns of a line.
 const WIDE: usize = 110;
+/// The program in a run's command, however it was called.
+const NAME: &str = "icecap";
 const INDENT: &str = "            ";
 
-/// Returns what would help the run most, with the commands to type; nothing if nothing would.
-pub(super) fn text(run: Option<&Run>) -> String {
+/// Returns what would help the run most, with the commands to type; nothing if nothing would. `elsewhere` is the folder in which
+/// the run was begun, if it was gone on with from another: its paths are relative to that.
+pub(super) fn text(run: Option<&Run>, elsewhere: Option<&Path>) -> String {
     let leads = run.map(leads).unwrap_or_default();
-    leads.iter().take(MOST).enumerate().map(|(number, lead)| one(number, lead)).collect()
+    let program = called(elsewhere);
+    leads.iter().take(MOST).enumerate().map(|(number, lead)| one(number, lead, &program)).collect()
 }
 
-fn one(number: usize, lead: &Lead) -> String {
+/// Returns what calls this program.
+fn called(elsewhere: Option<&Path>) -> String {
+    let program = program();
+    let Some(folder) = elsewhere else { return program };
+    // A path to the program may be relative, too.
+    let own = std::env::current_exe().ok().filter(|_| program.contains(MAIN_SEPARATOR));
+    format!("cd {} && {}", typed_path(folder), own.map_or(program, |own| typed_path(&own)))
+}
+
+fn one(number: usize, lead: &Lead, program: &str) -> String {
     let (mut text, mut line) = (String::new(), if number == 0 { "better      " } else { INDENT }.to_owned());
     for (place, word) in lead.text.split(' ').enumerate() {
         if line.chars().count() + word.chars().count() >= WIDE {
@@ -30,7 +46,8 @@ fn one(number: usize, lead: &Lead) -> String {
     text += &line;
     text.push('\n');
     if let Some(command) = &lead.command {
-        text += &format!("{INDENT}  {command}\n");
+        let words = command.strip_prefix(NAME).unwrap_or(command);
+        text += &format!("{INDENT}  {program}{words}\n");
     }
     text
 }
@@ -43,8 +60,8 @@ mod tests {
     fn a_sentence_is_broken_between_words_and_its_command_stands_alone() {
         let lead =
             Lead { text: "a sentence of many words ".repeat(10), command: Some("icecap x".to_owned()) };
-        let text = one(0, &lead);
-        assert!(text.starts_with("better      a sentence") && text.ends_with("\n              icecap x\n"));
+        let text = one(0, &lead, "./icecap");
+        assert!(text.starts_with("better      a sentence") && text.ends_with("\n              ./icecap x\n"));
         assert!(text.lines().all(|line| line.len() <= WIDE) && text.lines().count() == 4, "{text}");
         assert!(text.lines().skip(1).all(|line| line.starts_with(INDENT)));
     }

@@ -1,12 +1,10 @@
 //! What a training has measured, as its run keeps it.
 
-use std::path::Path;
-
+use icecap::Trained;
 use icecap::advanced::data::Part;
 use icecap::judge::{Bin, CrossValidation, Fold};
 use icecap::learn::{Epoch, PhotoSet, SkippedPhoto};
 use icecap::model::{Novelty, Quantization};
-use icecap::{Dataset, Trained};
 
 use super::tuning;
 use crate::photos::skipped;
@@ -18,14 +16,14 @@ use crate::run::metrics::{
 };
 use crate::run::novelty::NoveltyRow;
 use crate::run::operating_point::OperatingRow;
+use crate::run::photo_names::PhotoNames;
 use crate::run::since::Comparison;
 
-/// Returns what `metrics.json` says of a training whose model is in the file `model`. It compares with an earlier run by
-/// `since`, and took `seconds`.
-pub(super) fn metrics(
-    dataset: &Dataset,
+/// Returns what `metrics.json` says of a training, whose photos have these `names`. It compares with an earlier run by `since`,
+/// and took `seconds`. Where the model lies is left for the caller to say.
+pub(in crate::commands) fn metrics(
     trained: &Trained,
-    model: &Path,
+    names: &PhotoNames,
     seconds: Seconds,
     since: Option<Comparison>,
 ) -> Metrics {
@@ -35,12 +33,11 @@ pub(super) fn metrics(
     let photos = &trained.photos;
     Metrics {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: model.to_string_lossy().into_owned(),
         precision: trained.classifier.precision().name().to_owned(),
         int8: trained.classifier.quantization().map(int8),
-        tuned: tuning::kept(trained),
+        tuned: tuning::kept(trained, names),
         tried: None,
-        classes: classes(dataset, trained),
+        classes: classes(trained),
         loss_0: Some(trained.before.loss.into()),
         accuracy_0: Some(trained.before.accuracy.into()),
         train_loss: last.map(|epoch| epoch.train.loss.into()),
@@ -62,7 +59,7 @@ pub(super) fn metrics(
             copies_apart: photos.twins.iter().filter(|twin| twin.other_part).count() as u64,
         },
         skipped: photos.skipped.len() as u64,
-        skipped_photos: photos.skipped.iter().map(skipped_row).collect(),
+        skipped_photos: photos.skipped.iter().map(|photo| skipped_row(photo, names)).collect(),
         history: history(&trained.history),
         since,
         ..validated(trained)
@@ -109,7 +106,7 @@ fn validated(trained: &Trained) -> Metrics {
 }
 
 /// Returns the epochs as `metrics.json` and `metrics.csv` have them.
-pub(super) fn history(epochs: &[Epoch]) -> Vec<EpochRow> {
+pub(in crate::commands) fn history(epochs: &[Epoch]) -> Vec<EpochRow> {
     let row = |epoch: &Epoch| EpochRow {
         epoch: epoch.epoch,
         learning_rate: Some(epoch.learning_rate.into()),
@@ -123,7 +120,8 @@ pub(super) fn history(epochs: &[Epoch]) -> Vec<EpochRow> {
     epochs.iter().map(row).collect()
 }
 
-fn classes(dataset: &Dataset, trained: &Trained) -> Vec<ClassCounts> {
+fn classes(trained: &Trained) -> Vec<ClassCounts> {
+    let dataset = &trained.dataset;
     let ranked = |index: usize| trained.validation.as_ref()?.ranking.classes.get(index);
     let [train, val, test] = [Part::Train, Part::Val, Part::Test].map(|part| dataset.counts(part));
     let class = |(index, name): (usize, &String)| ClassCounts {
@@ -174,6 +172,7 @@ fn int8(quantization: Quantization) -> Int8 {
     }
 }
 
-fn skipped_row(photo: &SkippedPhoto) -> SkippedRow {
-    SkippedRow { path: photo.path.to_string_lossy().into_owned(), reason: skipped::bare(photo).to_owned() }
+fn skipped_row(photo: &SkippedPhoto, names: &PhotoNames) -> SkippedRow {
+    let path = names.below(&photo.path).unwrap_or_else(|| names.name(Part::Train, &photo.path));
+    SkippedRow { path, reason: skipped::bare(photo).to_owned() }
 }

@@ -8,7 +8,7 @@ use icecap::{Backbone, TrainOptions, Trainer};
 
 use super::augment::AugmentOptions;
 use super::axis::Axis;
-use crate::options::dataset::DatasetOptions;
+use crate::options::dataset::{DatasetOptions, roots};
 use crate::options::input::{BackboneOptions, InputOptions};
 use crate::options::overwrite::OverwriteOption;
 use crate::options::training::TrainingOptions;
@@ -122,6 +122,13 @@ impl Options {
     /// Tells people what happens; programs that asked for JSON hear of the end alone.
     pub(super) fn say(&self, text: &str) -> Result<(), Failure> {
         if self.json { Ok(()) } else { narrate(text) }
+    }
+
+    /// Returns the folders of the photos.
+    pub(super) fn roots(&self) -> Vec<PathBuf> {
+        let mut roots = roots(self.folder(), self.val.as_deref());
+        roots.extend(self.dataset.listed.root.clone());
+        roots
     }
 
     /// Returns what is trained on.

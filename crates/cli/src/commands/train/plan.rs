@@ -1,8 +1,8 @@
 //! `train --try`: which combinations of settings are to be tried.
 //!
 //! A value is put among the words that were typed, as the option of its name, and the whole is read once more: what is refused
-//! of the option is refused of the value. Settings that have no say in a combination are left out of it, those of steps
-//! beside a solver that takes none, and views where there is no change to see by; combinations that are then the same are one.
+//! of the option is refused of the value. Settings that have no say in a combination are left out of it, typed ones too: those
+//! of steps beside a solver that takes none, and views where there is no change to see by; combinations that are then the same are one.
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -78,17 +78,16 @@ impl Combination {
     /// Reads `settings` among the `words` that were typed.
     fn read(options: &Options, settings: Settings, words: &[String]) -> Result<Self, Failure> {
         let wrong = |reason: &str| refuse(&format!("{}: {reason}", told(&settings)));
-        let read = match options_with(&settings, words) {
+        let mut read = match options_with(&settings, words) {
             Ok(read) => read,
             Err(error) => return wrong(&reason(&error)),
         };
+        // Options of steps that were typed, or are of the file that --config names, are meant for those that take steps.
+        read.training.beside_steps =
+            options.tries.iter().any(|axis| axis.name == "optimizer" && is_mixed(axis));
         let head = match read.training.options() {
             Ok(head) => head,
-            Err(failure) => {
-                let more = "; what --try gives such an option is passed over where it has no use";
-                let lbfgs = settings.iter().any(|(name, _)| *name == "optimizer");
-                return wrong(&format!("{}{}", failure.message(), if lbfgs { more } else { "" }));
-            }
+            Err(failure) => return wrong(failure.message()),
         };
         let mut input = options.input.clone();
         for (name, _) in &settings {
@@ -154,6 +153,12 @@ fn settings(axes: &[Axis], number: usize) -> Settings {
     };
     all.retain(|(name, _)| !idle(name));
     all
+}
+
+/// Whether some of the optimizers take steps, and others do not.
+fn is_mixed(optimizers: &Axis) -> bool {
+    let at_once = optimizers.values.iter().filter(|value| *value == "lbfgs").count();
+    (1..optimizers.values.len()).contains(&at_once)
 }
 
 /// Each name once, and none that was typed as an option, too.

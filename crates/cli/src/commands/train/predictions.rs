@@ -4,6 +4,7 @@ use icecap::Trained;
 use icecap::advanced::data::Part;
 use icecap::explain::FeatureMap;
 
+use crate::run::photo_names::PhotoNames;
 use crate::run::predictions::{Said, Seen, header, line};
 use crate::terminal::failure::Failure;
 
@@ -11,7 +12,7 @@ use crate::terminal::failure::Failure;
 const MAX_LOGITS: usize = 4_000_000;
 
 /// Returns the text of `predictions.csv`.
-pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
+pub(in crate::commands) fn csv(trained: &Trained, names: &PhotoNames) -> Result<String, Failure> {
     let parts =
         [(Part::Train, &trained.train_set), (Part::Val, &trained.val_set), (Part::Test, &trained.test_set)];
     let map = FeatureMap::fit(&parts.map(|(_, set)| &set.features))?;
@@ -27,7 +28,7 @@ pub(super) fn csv(trained: &Trained) -> Result<String, Failure> {
             let said = classifier.of_features(row);
             let seen = Seen {
                 part,
-                path: sample.path.clone(),
+                path: names.name(part, &sample.path).into(),
                 class: sample.class,
                 predicted: said.class,
                 probability: said.probability,

@@ -75,17 +75,17 @@ pub(super) fn quantized(
 pub(super) fn compared(
     trained: Trained,
     opened: &Backbone,
-    dataset: &Dataset,
     cache: Option<&Arc<Cache>>,
     unfinished: &Unfinished,
 ) -> Result<Trained, Failure> {
     if opened.precision() == trained.classifier.precision() {
         return Ok(trained);
     }
-    let CalibrationPhotos { seen, judged } = dataset.calibration();
+    let CalibrationPhotos { seen, judged } = trained.dataset.calibration();
     let photos: Vec<Source<'_>> = seen.into_iter().chain(judged).collect();
     let compared = trained.classifier.compared(opened, &photos, cache, &|_| interrupt::flow());
-    Ok(Trained { classifier: going_on(compared, unfinished)?, ..trained })
+    let classifier = going_on(compared, unfinished)?;
+    Ok(Trained { classifier, ..trained })
 }
 
 /// A run that is stopped here can be gone on with, as one that is stopped while it trains.

@@ -1,17 +1,16 @@
 //! What a training tells while it runs: the photos, each epoch, what to do next.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use icecap::advanced::data::{Inventory, Part};
-use icecap::learn::{ClassWeight, Decay, Epoch, Epochs, PhotoReport, Settled, Steps, TuneChoice, Verdict};
+use icecap::advanced::data::Inventory;
+use icecap::learn::{Decay, Epoch, Epochs, PhotoReport, Settled, Steps, TuneChoice, Verdict};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Dataset, Event, Trained};
 
+use super::class_table;
 use super::epoch_table;
 use super::heard::{self, Phase};
 use super::options::Options;
@@ -30,7 +29,6 @@ use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::{Busy, Progress};
 use crate::terminal::stderr::note;
-use crate::terminal::table::table;
 use crate::terminal::wording::{counted, plain, plain_path, program, typed_path};
 
 /// Why validation can look better than the running numbers, which makes everybody wonder once.
@@ -48,7 +46,11 @@ in it.
 /// Tells about a training on standard output, or, for JSON, only what belongs on standard error.
 pub(super) struct Report<'a> {
     options: &'a Options,
-    dataset: &'a Dataset,
+    dataset: Mutex<Arc<Dataset>>,
+    /// Whether the net was calibrated by photos of the training.
+    is_calibrated: AtomicBool,
+    /// The photos that can be read, where the net has to be calibrated again for them.
+    readable: Mutex<Option<Dataset>>,
     progress: Mutex<Option<Progress>>,
     /// Epochs that there will be; 0 if nobody knows.
     epochs: AtomicU32,
@@ -65,10 +67,12 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(options: &'a Options, dataset: &'a Dataset) -> Self {
+    pub(super) fn new(options: &'a Options, dataset: &Dataset) -> Self {
         Self {
             options,
-            dataset,
+            dataset: Mutex::new(Arc::new(dataset.clone())),
+            is_calibrated: AtomicBool::new(false),
+            readable: Mutex::new(None),
             progress: Mutex::new(None),
             epochs: AtomicU32::new(0),
             head_epochs: AtomicU32::new(0),
@@ -99,13 +103,14 @@ impl<'a> Report<'a> {
             (None, None) => "starter",
         };
         let width = record.width.map_or("of its own".to_owned(), |width| format!("{width:?}"));
-        let photos = self.dataset.samples().count();
+        let dataset = self.dataset();
+        let photos = dataset.samples().count();
         self.say(&format!(
-            "photos      {photos} of {} classes in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
+            "photos      {photos} of {} in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
              input       {preprocessing}\nruns on     {}, {}{}\n",
-            self.dataset.classes.len(),
+            counted(dataset.classes.len(), "class"),
             plain_path(self.options.folder()),
-            self.classes(&HashSet::new()),
+            class_table::text(&dataset),
             self.validation(inventory),
             plain(weights),
             backbone.isa(),
@@ -115,52 +120,22 @@ impl<'a> Report<'a> {
                 Precision::Int8 => ", in int8",
             }
         ))?;
-        let uneven = verdict::uneven(&self.dataset.classes, &self.dataset.counts(Part::Train));
-        if let (Some(warning), ClassWeight::None) = (uneven, self.options.training.class_weight) {
-            note(&warning);
-        }
-        // Of a folder's own part that is told already.
-        let counts = [Part::Train, Part::Val].map(|part| self.dataset.counts(part));
-        let unwatched = verdict::unwatched(&self.dataset.classes, &counts[0], &counts[1]);
-        if let Some(warning) = unwatched.filter(|_| inventory.val.is_none()) {
-            note(&warning);
-        }
+        class_table::warnings(&dataset, self.options.training.class_weight)
+            .iter()
+            .for_each(|text| note(text));
         Ok(())
     }
 
-    /// The photos are about to become features.
-    pub(super) fn reading(&self) {
-        let photos = self.dataset.samples().count();
-        *lock(&self.progress) = Some(Progress::new("features", photos));
+    /// The photos that are trained on, as far as is known.
+    fn dataset(&self) -> Arc<Dataset> {
+        Arc::clone(&lock(&self.dataset))
     }
 
-    /// Returns the table of classes: index, name, photos in each part but those that are `left_out`.
-    fn classes(&self, left_out: &HashSet<&Path>) -> String {
-        let mut parts = vec![Part::Train, Part::Val];
-        if !self.dataset.test.is_empty() {
-            parts.push(Part::Test);
-        }
-        let mut counts = vec![vec![0; self.dataset.classes.len()]; parts.len()];
-        for (part, sample) in self.dataset.samples().filter(|(_, sample)| !left_out.contains(&*sample.path)) {
-            if let Some(place) = parts.iter().position(|known| *known == part) {
-                counts[place][sample.class] += 1;
-            }
-        }
-        let row = |index: String, name: String, count: &dyn Fn(&Vec<usize>) -> usize| {
-            let mut row = vec![index, name];
-            row.extend(counts.iter().map(|counts| count(counts).to_string()));
-            row
-        };
-        let mut rows: Vec<_> = (self.dataset.classes.iter().enumerate())
-            .map(|(index, name)| {
-                row(format!("   {index}"), plain(name).into_owned(), &|counts| counts[index])
-            })
-            .collect();
-        rows.push(row(String::new(), "all".to_owned(), &|counts| counts.iter().sum()));
-        let header: Vec<&str> =
-            ["", "class"].into_iter().chain(parts.iter().map(|part| part.name())).collect();
-        let right: Vec<usize> = std::iter::once(0).chain(2..header.len()).collect();
-        table(&header, &right, rows)
+    /// The photos are about to become features, of a net that may have been calibrated by them.
+    pub(super) fn reading(&self, is_calibrated: bool) {
+        self.is_calibrated.store(is_calibrated, Ordering::Relaxed);
+        let photos = self.dataset().samples().count();
+        *lock(&self.progress) = Some(Progress::new("features", photos));
     }
 
     /// Returns where the validation photos come from.
@@ -168,7 +143,7 @@ impl<'a> Report<'a> {
         match (&self.options.val, &inventory.val) {
             (Some(folder), _) => format!("the photos in {}", plain_path(folder)),
             (None, Some(_)) => "the folder's own part".to_owned(),
-            (None, None) if self.dataset.val.is_empty() => "none held back, judged by folds".to_owned(),
+            (None, None) if self.dataset().val.is_empty() => "none held back, judged by folds".to_owned(),
             (None, None) => {
                 let share = 100.0 * self.options.held_back();
                 format!("{share:.0} % of each class, drawn by seed {}", self.options.training.seed)
@@ -210,6 +185,13 @@ impl<'a> Report<'a> {
                 Ok(())
             }
             Event::Extracted(photos) => self.extracted(photos),
+            Event::Readable(dataset) => match self.readable(dataset) {
+                Ok(()) if self.is_calibrated.load(Ordering::Relaxed) => {
+                    *lock(&self.readable) = Some(dataset.clone());
+                    return ControlFlow::Break(());
+                }
+                told => told,
+            },
             Event::Settled(settled) => self.settled(settled),
             Event::Before(metrics) if metrics.loss.is_nan() => {
                 self.say(&format!("\n{}", epoch_table::header(self.rate_changes())))
@@ -251,7 +233,13 @@ impl<'a> Report<'a> {
     fn extracted(&self, photos: &PhotoReport) -> Result<(), Failure> {
         // Away with the bar before anything else is told.
         let seconds = lock(&self.progress).take().map_or(0.0, |progress| progress.seconds());
-        skipped::photos(&photos.skipped);
+        // Of those that were left out before, that is told.
+        let skipped = &photos.skipped[self.dataset().unreadable().len()..];
+        skipped::photos(skipped);
+        if self.is_calibrated.load(Ordering::Relaxed) && !skipped.is_empty() {
+            // They are read once more by a net that the others have calibrated.
+            return Ok(());
+        }
         skipped::warnings(&photos.warnings);
         twins::tell(&photos.twins);
         let left_out = match photos.skipped.len() {
@@ -262,12 +250,26 @@ impl<'a> Report<'a> {
             "\nfeatures    of {} in {seconds:.2} s, {} of them from the cache{left_out}\n",
             counted(photos.read, "photo"),
             photos.cached
-        ))?;
-        if photos.skipped.is_empty() {
-            return Ok(());
+        ))
+    }
+
+    /// These are the photos that can be read.
+    fn readable(&self, dataset: &Dataset) -> Result<(), Failure> {
+        let weight = self.options.training.class_weight;
+        let known = class_table::warnings(&self.dataset(), weight);
+        *lock(&self.dataset) = Arc::new(dataset.clone());
+        if dataset.is_drawn() {
+            self.say("The split is drawn from the photos that can be read:\n")?;
         }
-        let left_out: HashSet<&Path> = photos.skipped.iter().map(|photo| &*photo.path).collect();
-        self.say(&format!("{}\n", self.classes(&left_out)))
+        self.say(&format!("{}\n", class_table::text(dataset)))?;
+        let now = class_table::warnings(dataset, weight);
+        now.iter().filter(|text| !known.contains(text)).for_each(|text| note(text));
+        Ok(())
+    }
+
+    /// Takes the photos that can be read, if the net has to be calibrated again for them.
+    pub(super) fn take_readable(&self) -> Option<Dataset> {
+        lock(&self.readable).take()
     }
 
     fn settled(&self, settled: &Settled) -> Result<(), Failure> {
@@ -276,7 +278,7 @@ impl<'a> Report<'a> {
         {
             self.epochs.store(*epochs, Ordering::Relaxed);
         }
-        let text = verdict::settings(settled, self.dataset.train.len(), self.options.augment.count());
+        let text = verdict::settings(settled, self.dataset().train.len(), self.options.augment.count());
         let then = settled.options.tuning.as_ref().map_or_else(String::new, tuning::plan);
         self.say(&(text + &then))
     }
@@ -286,7 +288,7 @@ impl<'a> Report<'a> {
         match self.epochs.load(Ordering::Relaxed) {
             0 => epoch <= 20 || epoch.is_multiple_of(10),
             all if all <= 50 => true,
-            all => epoch == 1 || epoch == all || epoch.is_multiple_of(stride(all)),
+            all => epoch == 1 || epoch == all || epoch.is_multiple_of(epoch_table::stride(all)),
         }
     }
 
@@ -336,9 +338,10 @@ impl<'a> Report<'a> {
         folder: &RunFolder,
         since: Option<&Comparison>,
     ) -> Result<(), Failure> {
+        let dataset = &trained.dataset;
         let why = match () {
             () if trained.settled.options.steps().is_none() => SOLVED,
-            () if self.dataset.val.is_empty() => "",
+            () if dataset.val.is_empty() => "",
             () => WHY,
         };
         let line = if why.is_empty() { "" } else { "\n" };
@@ -354,7 +357,7 @@ impl<'a> Report<'a> {
                 "test        loss {:.4}, accuracy {:.4} on {} that had no part in the training\n",
                 test.loss,
                 test.accuracy,
-                counted(self.dataset.test.len(), "photo")
+                counted(dataset.test.len(), "photo")
             );
         }
         let model = folder.file(MODEL);
@@ -371,8 +374,8 @@ impl<'a> Report<'a> {
         };
         let model = typed_path(&model);
         // A photo or a folder of photos that the head has not learned from.
-        let val = self.dataset.val.first();
-        let root = val.and_then(|first| parent_of_class(&first.path, &self.dataset.classes[first.class]));
+        let val = dataset.val.first();
+        let root = val.and_then(|first| parent_of_class(&first.path, &dataset.classes[first.class]));
         let (one, all) = match (&inventory.val, root) {
             (Some(_), Some(root)) => (typed_path(root), typed_path(root)),
             _ => {
@@ -385,16 +388,5 @@ impl<'a> Report<'a> {
             "next        {program} predict {model} {one}{weights}\n            {program} evaluate {model} {all}{weights}\n"
         );
         self.say(&text)
-    }
-}
-
-/// Every how many epochs of `all` a line is shown: a round number that makes 25 to 60 lines.
-fn stride(all: u32) -> u32 {
-    let mut ten = 1;
-    loop {
-        if let Some(round) = [1, 2, 5].map(|digit| digit * ten).into_iter().find(|round| all / round <= 50) {
-            return round;
-        }
-        ten *= 10;
     }
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use icecap::advanced::data::{Cache, Groups};
 use icecap::learn::{Gain, Judged, choose};
 use icecap::model::Preprocessing;
-use icecap::{Backbone, Dataset, Error, Event, TrainOptions};
+use icecap::{Backbone, Dataset, Error, Event, TrainOptions, Trainer};
 
 use super::epoch_table::figure;
 use super::options::Options;
@@ -42,6 +42,8 @@ pub(super) struct Ground<'a> {
 pub(super) struct Swept {
     /// The options of the run, with the settings that were chosen.
     pub(super) options: Options,
+    /// The photos that can be read.
+    pub(super) dataset: Dataset,
     pub(super) tried: Tried,
     pub(super) seconds: f64,
 }
@@ -59,10 +61,13 @@ impl Plan {
         if options.training.tuning.unfreeze.is_some() {
             note("note: what --try chooses is chosen for the head alone; the net is tuned after it");
         }
+        let dataset = ground.readable(&self.combinations[0])?;
+        let ground = &Ground { dataset: &dataset, ..*ground };
         let mut judged: Vec<Option<Judged>> = vec![None; self.combinations.len()];
+        let begun = Instant::now();
         for index in 0..self.combinations.len() {
             if judged[index].is_none() {
-                self.judge_alike(index, ground, &mut judged)?;
+                self.judge_alike(index, ground, begun, &mut judged)?;
             }
         }
         let judged: Vec<Judged> = judged.into_iter().flatten().collect();
@@ -70,6 +75,7 @@ impl Plan {
         ground.options.say(&self.text(&judged, taken))?;
         Ok(Swept {
             options: self.combinations[taken].over(options),
+            dataset: dataset.clone(),
             tried: self.tried(&judged, taken),
             seconds: started.elapsed().as_secs_f64(),
         })
@@ -80,6 +86,7 @@ impl Plan {
         &self,
         index: usize,
         ground: &Ground<'_>,
+        begun: Instant,
         judged: &mut [Option<Judged>],
     ) -> Result<(), Failure> {
         let first = &self.combinations[index];
@@ -88,7 +95,10 @@ impl Plan {
             .collect();
         let heads: Vec<TrainOptions> =
             alike.iter().map(|&index| self.combinations[index].head.clone()).collect();
-        for (index, found) in alike.into_iter().zip(ground.judged(first, &heads)?) {
+        let done = judged.iter().flatten().count();
+        let bar = || Progress::over("trying", judged.len(), "combinations").going_on(begun, done);
+        let found = ground.judged(first, &heads, (done, &bar))?;
+        for (index, found) in alike.into_iter().zip(found) {
             judged[index] = Some(found);
         }
         Ok(())
@@ -179,8 +189,30 @@ fn best_other(judged: &[Judged]) -> Option<(usize, Gain)> {
 }
 
 impl Ground<'_> {
-    /// Judges heads on photos that are read as `combination` says.
-    fn judged(&self, combination: &Combination, heads: &[TrainOptions]) -> Result<Vec<Judged>, Failure> {
+    /// Reads all photos as `combination` says, and returns those that can be read: where there are no validation photos, these
+    /// make the split. Tells of the others.
+    fn readable(&self, combination: &Combination) -> Result<Dataset, Failure> {
+        let (trainer, _) = self.trainer(combination)?;
+        let progress = Mutex::new(Some(Progress::new("features", self.dataset.samples().count())));
+        let readable = trainer.readable(self.dataset, &|event| {
+            match event {
+                Event::Extracting(now) => {
+                    lock(&progress).iter().for_each(|progress| progress.set(now.done));
+                }
+                Event::Extracted(photos) => {
+                    drop(lock(&progress).take());
+                    skipped::photos(&photos.skipped);
+                }
+                _ => {}
+            }
+            interrupt::flow()
+        });
+        drop(lock(&progress).take());
+        readable.map_err(|error| self.failure(error))
+    }
+
+    /// A trainer that reads photos as `combination` says, and how it makes pixels of them.
+    fn trainer(&self, combination: &Combination) -> Result<(Trainer, Preprocessing), Failure> {
         let options = combination.over(self.options);
         let preprocessing = options.input.over(Preprocessing::for_training(self.opened)?);
         let backbone =
@@ -190,6 +222,25 @@ impl Ground<'_> {
             .preprocessing(preprocessing)
             .cache(self.cache.cloned())
             .groups(self.groups.cloned());
+        Ok((trainer, preprocessing))
+    }
+
+    fn failure(&self, error: Error) -> Failure {
+        match error {
+            Error::Stopped => self.unfinished.stopped(),
+            error => error.into(),
+        }
+    }
+
+    /// Judges heads on photos that are read as `combination` says, `done` others before them, and shows how far all are by a
+    /// `bar`.
+    fn judged(
+        &self,
+        combination: &Combination,
+        heads: &[TrainOptions],
+        (done, bar): (usize, &(dyn Fn() -> Progress + Sync)),
+    ) -> Result<Vec<Judged>, Failure> {
+        let (trainer, preprocessing) = self.trainer(combination)?;
         let progress = Mutex::new(Some(Progress::new("features", self.dataset.train.len())));
         let told = Mutex::new(Ok(()));
         let judged = trainer.judge(self.dataset, heads, &|event| {
@@ -199,31 +250,26 @@ impl Ground<'_> {
                 }
                 Event::Extracted(photos) => {
                     let seconds = lock(&progress).take().map_or(0.0, |progress| progress.seconds());
-                    // Else the run that follows tells of them.
-                    if options.strict {
-                        skipped::photos(&photos.skipped);
-                    }
                     let outcome = self.options.say(&format!(
                         "features    of {} for {preprocessing} in {seconds:.2} s, {} of them from the cache\n",
                         counted(photos.read, "training photo"),
                         photos.cached
                     ));
-                    *lock(&progress) = Some(Progress::over("trying", heads.len(), "combinations"));
+                    *lock(&progress) = Some(bar());
                     if outcome.is_err() {
                         *lock(&told) = outcome;
                         return ControlFlow::Break(());
                     }
                 }
-                Event::Judged { ways } => lock(&progress).iter().for_each(|progress| progress.set(ways)),
+                Event::Judged { ways } => {
+                    lock(&progress).iter().for_each(|progress| progress.set(done + ways));
+                }
                 _ => {}
             }
             interrupt::flow()
         });
         drop(lock(&progress).take());
         std::mem::replace(&mut *lock(&told), Ok(()))?;
-        judged.map_err(|error| match error {
-            Error::Stopped => self.unfinished.stopped(),
-            error => error.into(),
-        })
+        judged.map_err(|error| self.failure(error))
     }
 }

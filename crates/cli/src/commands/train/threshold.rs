@@ -7,7 +7,7 @@ use icecap::learn::Sought;
 use super::options::Options;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
-use crate::terminal::wording::{counted, plain};
+use crate::terminal::wording::{counted, plain, typed};
 
 /// Returns which class is looked for, and what its threshold is to do; `None` if nobody asked.
 pub(super) fn sought(options: &Options, classes: &[String]) -> Result<Option<Sought>, Failure> {
@@ -38,11 +38,12 @@ pub(super) fn sought(options: &Options, classes: &[String]) -> Result<Option<Sou
 /// Returns a line on the threshold that was chosen, and warns of a wish that the photos do not grant.
 pub(super) fn text(trained: &Trained) -> String {
     let Some(point) = &trained.point else { return String::new() };
-    let class = plain(&trained.classifier.classes()[point.positive]).into_owned();
+    let name = &trained.classifier.classes()[point.positive];
+    let class = plain(name);
     let judged =
         format!("{}, each judged by a head that has not seen it", counted(point.photos, "training photo"));
     if !point.is_reached {
-        note(&unreached(point, &class, &judged));
+        note(&unreached(point, name, &judged));
         return "threshold   0.5, as without --threshold\n".to_owned();
     }
     let wished = match point.wish {
@@ -69,11 +70,14 @@ fn unreached(point: &OperatingPoint, class: &str, judged: &str) -> String {
         );
     }
     format!(
-        "warning: --threshold {}: no threshold does that for {class} on {judged}; the nearest, {:.4}, has {}. It stays at 0.5; \
-         --threshold {:.4} --positive {class} takes the nearest",
+        "warning: --threshold {}: no threshold does that for {} on {judged}; the nearest, {:.4}, has {}. It stays at 0.5; \
+         --threshold {} --positive {} takes the nearest",
         point.wish,
+        plain(class),
         point.probability,
         figures(point),
-        point.probability,
+        // All digits: a photo of just this probability is to be on the same side.
+        point.probability.clamp(f32::EPSILON, 1.0 - f32::EPSILON),
+        typed(class),
     )
 }

@@ -3,11 +3,13 @@
 use std::fmt::Write;
 
 use icecap::Trained;
+use icecap::advanced::data::Part;
 use icecap::learn::{FineTuned, Trial, TuneChoice, Tuning, Verdict};
 use icecap::model::Precision;
 
 use super::epoch_table::figure;
 use super::options::Options;
+use crate::run::photo_names::PhotoNames;
 use crate::run::tuned::{MovedRow, PairedRows, TrialRow, Tuned};
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
@@ -156,10 +158,10 @@ pub(super) fn tell(trained: &Trained) {
 }
 
 /// Returns what a run keeps of a fine-tuning.
-pub(super) fn kept(trained: &Trained) -> Option<Tuned> {
+pub(super) fn kept(trained: &Trained, names: &PhotoNames) -> Option<Tuned> {
     let tuned: &FineTuned = trained.tuned.as_ref()?;
     let choice = &tuned.choice;
-    let path = |photo: &usize| trained.val_set.samples[*photo].path.to_string_lossy().into_owned();
+    let path = |photo: &usize| names.name(Part::Val, &trained.val_set.samples[*photo].path);
     let (outcome, from, epochs, judged) = match choice.verdict {
         Verdict::Tuned { from, epochs, judged } => ("tuned", Some(from.to_string()), epochs, judged),
         Verdict::NoBetter => ("no better", None, 0, true),

@@ -1,7 +1,7 @@
 //! A training that is stopped, and how it goes on.
 //!
-//! While a run is under way its folder holds `unfinished.toml`, the words that began it, and `unfinished.csv`, the part
-//! of each photo. Both are there before the first photo is read and go when the run is complete, so a run that was
+//! While a run is under way its folder holds `unfinished.toml`, the words that began it, and `unfinished.csv`, the photos
+//! that were found, in the parts that the folder had: of these that can be read the split is drawn. Both are there before the first photo is read and go when the run is complete, so a run that was
 //! interrupted, or killed, can be taken up. What took long by then are the features, and those are in the cache. The head
 //! is trained anew from its first step: that takes an instant, and every number in it follows from the seed, the photos
 //! and their parts, so the model comes out with the same bits as that of a run which nothing broke.
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use icecap::advanced::data::Inventory;
 use icecap::{Backbone, Classifier, Dataset, Error, SaveBackbone};
 
 use super::options::Options;
@@ -37,7 +38,7 @@ impl Unfinished {
     pub(super) fn begin(
         folder: &RunFolder,
         options: &Options,
-        dataset: &Dataset,
+        inventory: &Inventory,
         backbone: &Backbone,
     ) -> Result<Self, Failure> {
         let marks =
@@ -52,15 +53,15 @@ impl Unfinished {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             words: words(options),
             directory,
-            classes: dataset.classes.clone(),
+            classes: inventory.classes.clone(),
             params_sha256: backbone.record().params_sha256.to_string(),
             isa: backbone.isa().name_of_f32().to_owned(),
         };
         let text = toml::to_string(&begun).map_err(|error| {
             Failure::new(Code::Content, format!("what began the run cannot be written down: {error}"))
         })?;
-        // The words come last: where they are, the parts are there too.
-        dataset.write_split(&folder.file(UNFINISHED_SPLIT))?;
+        // The words come last: where they are, the photos are there too.
+        Dataset::whole(inventory).write_split(&folder.file(UNFINISHED_SPLIT))?;
         folder.write(UNFINISHED, &text)?;
         Ok(marks)
     }

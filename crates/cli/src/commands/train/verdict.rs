@@ -55,7 +55,7 @@ fn found(choice: Option<&CourseChoice>) -> String {
 fn chosen(choice: &L2Choice) -> String {
     match choice.folds {
         0 => " (too few photos to choose one by)".to_owned(),
-        folds => format!(" (auto: by {folds} folds of the training photos)"),
+        folds => format!(" (auto: by {} of the training photos)", counted(folds, "fold")),
     }
 }
 

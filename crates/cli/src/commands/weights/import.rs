@@ -20,7 +20,7 @@ use crate::store::weights_source::WeightsSource;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::{narrate, print};
-use crate::terminal::wording::{plain, plain_path, typed_path};
+use crate::terminal::wording::{counted, plain, plain_path, typed_path};
 
 /// What stands for the names that the file of weights states.
 const OWN_CLASSES: &str = "@";
@@ -210,10 +210,11 @@ fn import_weights(options: &Options, weights: &Weights) -> Result<(), Failure> {
         });
         return print(&format!("{report}\n"));
     }
-    let top = classes.map_or("no classification top".to_owned(), |classes| format!("{classes} classes"));
+    let top = classes.map_or("no classification top".to_owned(), |classes| counted(classes, "class"));
     narrate(&format!(
-        "{}: {tensors} tensors from the layout {}, width {width}, {}, params_sha256 {}\n",
+        "{}: {} from the layout {}, width {width}, {}, params_sha256 {}\n",
         plain_path(&options.output),
+        counted(tensors, "tensor"),
         record.layout,
         top,
         record.params_sha256

@@ -68,9 +68,10 @@ impl TrainedHead {
     pub(super) fn lines(&self) -> [(&'static str, String); 4] {
         let learned = match (&self.optimizer, &self.epochs) {
             (Some(optimizer), Some(epochs)) => {
+                let told = epochs.parse().map_or_else(|_| epochs.clone(), |epochs| counted(epochs, "epoch"));
                 let dropout =
                     self.dropout.as_ref().map_or(String::new(), |share| format!(", dropout {share}"));
-                format!("{} by {optimizer}, {epochs} epochs{dropout}", self.loss)
+                format!("{} by {optimizer}, {}{dropout}", self.loss, told)
             }
             _ => format!("not here: imported; its outputs are those of {}", self.loss),
         };

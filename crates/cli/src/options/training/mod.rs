@@ -64,6 +64,9 @@ pub(crate) struct TrainingOptions {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) tuning: TuningOptions,
+    /// Whether options of steps are meant for other optimizers that are tried, and passed over here if there are no steps.
+    #[arg(skip)]
+    pub(crate) beside_steps: bool,
 }
 
 impl TrainingOptions {
@@ -86,7 +89,9 @@ impl TrainingOptions {
         let solver = match self.optimizer.parse()? {
             Solver::Steps(Steps { optimizer, .. }) => Solver::Steps(Steps { optimizer, l2, ..given }),
             Solver::Lbfgs { .. } => {
-                refuse_idle(&given)?;
+                if !self.beside_steps {
+                    refuse_idle(&given)?;
+                }
                 Solver::Lbfgs { l2 }
             }
             other => other,

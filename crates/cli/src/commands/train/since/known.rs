@@ -5,7 +5,7 @@
 //! the name is left: the same path below a folder of the same class, where just one is called so. Folders that were moved
 //! as a whole are known by that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use icecap::advanced::data::{Digest, Limits, Part, SplitRow, file_digest, file_length, is_there, real_path};
@@ -20,8 +20,8 @@ fn largest() -> Limits {
 /// Photos with the parts that they had.
 pub(super) struct Known {
     pub(super) parts: HashMap<PathBuf, Part>,
-    /// How many photos of the run they are: two copies of one are one.
-    pub(super) same: usize,
+    /// Which photo of the run each is: two copies of one are the same.
+    rows: Rows,
 }
 
 /// The photos of an earlier run.
@@ -35,41 +35,45 @@ impl Known {
     /// Finds the photos, paths with the names of their classes, among the `rows` of a run.
     pub(super) fn find(rows: &[SplitRow], photos: &[(PathBuf, String)]) -> Self {
         let mut old = Old { rows, met: vec![false; rows.len()] };
-        let mut parts = HashMap::new();
-        let rest = old.by_path(photos.iter().collect(), &mut parts);
-        let rest = old.by_content(rest, &mut parts);
-        old.by_name(rest, &mut parts);
-        Self { parts, same: old.met.into_iter().filter(|met| *met).count() }
+        let mut found = HashMap::new();
+        let rest = old.by_path(photos.iter().collect(), &mut found);
+        let rest = old.by_content(rest, &mut found);
+        old.by_name(rest, &mut found);
+        let parts = found.iter().map(|(path, at)| (path.clone(), rows[*at].part)).collect();
+        Self { parts, rows: found }
     }
 
-    /// Counts what came and went between a run of `then` photos and `photos`: a photo of then is gone where none of now is it,
-    /// and where several are it, all but one of them are copies.
-    pub(super) fn changes(&self, then: usize, photos: &[(PathBuf, String)]) -> Changes {
-        let known = photos.iter().filter(|(path, _)| self.parts.contains_key(path)).count();
+    /// Counts what came and went between a run of `then` photos and the `photos` of now, which are some of those that were looked
+    /// for: a photo of then is gone where none of now is it, and where several are it, all but one of them are copies.
+    pub(super) fn changes<'a>(&self, then: usize, photos: impl Iterator<Item = &'a Path>) -> Changes {
+        let found: Vec<Option<&usize>> = photos.map(|path| self.rows.get(path)).collect();
+        let known = found.iter().flatten().count();
+        let same = found.iter().flatten().collect::<HashSet<_>>().len();
         Changes {
             photos_then: then,
-            photos_now: photos.len(),
-            new: photos.len() - known,
-            copies: known - self.same,
-            gone: then - self.same,
+            photos_now: found.len(),
+            new: found.len() - known,
+            copies: known - same,
+            gone: then - same,
             ..Changes::default()
         }
     }
 }
 
 type Photos<'a> = Vec<&'a (PathBuf, String)>;
-type Parts = HashMap<PathBuf, Part>;
+/// The place of a photo among those of the run.
+type Rows = HashMap<PathBuf, usize>;
 
 impl Old<'_> {
     /// Each step gives the photos that it does not know.
-    fn by_path<'a>(&mut self, photos: Photos<'a>, parts: &mut Parts) -> Photos<'a> {
+    fn by_path<'a>(&mut self, photos: Photos<'a>, found: &mut Rows) -> Photos<'a> {
         let mut folders = Folders::default();
         let rows: HashMap<PathBuf, usize> =
             self.rows.iter().enumerate().map(|(at, row)| (folders.real(&row.path), at)).collect();
-        self.keep(photos, parts, |path, _| rows.get(&folders.real(path)).copied())
+        self.keep(photos, found, |path, _| rows.get(&folders.real(path)).copied())
     }
 
-    fn by_content<'a>(&mut self, photos: Photos<'a>, parts: &mut Parts) -> Photos<'a> {
+    fn by_content<'a>(&mut self, photos: Photos<'a>, found: &mut Rows) -> Photos<'a> {
         if photos.is_empty() {
             return photos;
         }
@@ -81,7 +85,7 @@ impl Old<'_> {
         }
         let rows = self.rows;
         let mut hashes: HashMap<usize, Option<Digest>> = HashMap::new();
-        self.keep(photos, parts, |path, _| {
+        self.keep(photos, found, |path, _| {
             let alike = by_length.get(&length(path)?)?;
             let own = hash(path)?;
             let mut same = alike.iter().copied();
@@ -89,7 +93,7 @@ impl Old<'_> {
         })
     }
 
-    fn by_name<'a>(&mut self, photos: Photos<'a>, parts: &mut Parts) -> Photos<'a> {
+    fn by_name<'a>(&mut self, photos: Photos<'a>, found: &mut Rows) -> Photos<'a> {
         let mut names: HashMap<(&str, &Path), Vec<usize>> = HashMap::new();
         for (at, row) in self.rows.iter().enumerate() {
             if let Some(name) = below_class(&row.path, &row.class) {
@@ -97,7 +101,7 @@ impl Old<'_> {
             }
         }
         let (rows, met) = (self.rows, self.met.clone());
-        self.keep(photos, parts, |path, class| {
+        self.keep(photos, found, |path, class| {
             match names.get(&(class, below_class(path, class)?))?.as_slice() {
                 [only] if !met[*only] && !is_there(&rows[*only].path) => Some(*only),
                 _ => None,
@@ -108,7 +112,7 @@ impl Old<'_> {
     fn keep<'a>(
         &mut self,
         photos: Photos<'a>,
-        parts: &mut Parts,
+        found: &mut Rows,
         mut find: impl FnMut(&Path, &str) -> Option<usize>,
     ) -> Photos<'a> {
         let mut rest = Vec::new();
@@ -116,7 +120,7 @@ impl Old<'_> {
             match find(&photo.0, &photo.1) {
                 Some(at) => {
                     self.met[at] = true;
-                    parts.insert(photo.0.clone(), self.rows[at].part);
+                    found.insert(photo.0.clone(), at);
                 }
                 None => rest.push(photo),
             }
@@ -188,7 +192,7 @@ mod tests {
                 .collect();
             rows.iter().step_by(3).for_each(|row| std::fs::remove_file(&row.path).unwrap());
             let known = Known::find(&rows, &photos);
-            let Changes { photos_then, photos_now, new, copies, gone, .. } = known.changes(rows.len(), &photos);
+            let Changes { photos_then, photos_now, new, copies, gone, .. } = known.changes(rows.len(), photos.iter().map(|(path, _)| path.as_path()));
             prop_assert_eq!((photos_then, photos_now), (then.len(), now.len()));
             prop_assert_eq!(then.len() - gone + copies + new, now.len());
             prop_assert!(new <= now.len() && gone <= then.len());
@@ -241,6 +245,6 @@ mod tests {
         let (train, val) = (Some(Part::Train), Some(Part::Val));
         // A name alone says nothing while the old file of that name is there, nor where two are called so.
         assert_eq!(parts, [train, val, val, None, val, None, None]);
-        assert_eq!(known.same, 3);
+        assert_eq!(known.rows.values().collect::<HashSet<_>>().len(), 3);
     }
 }

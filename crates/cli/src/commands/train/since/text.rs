@@ -5,7 +5,7 @@ use std::path::Path;
 use super::compare::share;
 use crate::run::since::{Changes, Comparison};
 use crate::terminal::table::table;
-use crate::terminal::wording::{counted, plain, plain_path};
+use crate::terminal::wording::{agreeing, counted, plain, plain_path};
 
 /// Returns the comparison as lines and a table for people.
 pub(crate) fn text(comparison: &Comparison) -> String {
@@ -13,8 +13,9 @@ pub(crate) fn text(comparison: &Comparison) -> String {
         &comparison.changes;
     let copies = if *copies > 0 { format!(", {copies} there once more as copies") } else { String::new() };
     let mut text = format!(
-        "since       {}: {photos_then} photos then, {photos_now} now; {gone} gone, {new} new{copies}\n",
+        "since       {}: {} then, {photos_now} now; {gone} gone, {new} new{copies}\n",
         plain_path(Path::new(&comparison.run)),
+        counted(*photos_then, "photo"),
     );
     for (what, classes) in [("new", new_classes), ("gone", gone_classes)] {
         if !classes.is_empty() {
@@ -55,6 +56,5 @@ fn named(classes: &[String]) -> String {
     if classes.len() > MOST {
         names.push(format!("{} more", classes.len() - MOST));
     }
-    let noun = if classes.len() == 1 { "class" } else { "classes" };
-    format!("{noun} {}", names.join(", "))
+    format!("{} {}", agreeing(classes.len(), "class", "classes"), names.join(", "))
 }

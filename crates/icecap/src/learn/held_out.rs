@@ -12,7 +12,7 @@ use crate::learn::options::{Solver, TrainOptions};
 use crate::learn::photo_features::Photos;
 
 /// What the training photos say by folds.
-pub(crate) struct Judged {
+pub(crate) struct HeldOut {
     /// The folds, if they were asked for.
     pub(crate) folds: Option<CrossValidation>,
     pub(crate) calibration: Calibration,
@@ -31,7 +31,7 @@ pub(crate) struct By<'a> {
     pub(crate) done: &'a TrainOptions,
 }
 
-impl Judged {
+impl HeldOut {
     /// A net that was tuned is not judged by folds.
     pub(crate) fn tuned(calibration: Calibration) -> Self {
         Self { folds: None, calibration, doubted: None }

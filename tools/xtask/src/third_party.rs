@@ -1,0 +1,190 @@
+//! The licenses of the crates that a binary is made of, read from the packages themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::outcome::Outcome;
+use crate::process::output;
+
+/// The package that is the binary.
+const BINARY: &str = "icecap-cli";
+/// How files are named that hold a license or what it asks to be handed on, in capitals.
+const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"];
+const RULE: &str = "\n================================================================================\n";
+
+/// A package of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Package {
+    name: String,
+    version: String,
+    license: String,
+    repository: String,
+    authors: Vec<String>,
+    folder: PathBuf,
+}
+
+/// Returns the text that lists the crates of others which the binary for `target` is made of, with their licenses: each
+/// text once, under the names of all crates that have it.
+///
+/// # Errors
+/// A crate that names no license, one whose files cannot be read.
+pub(crate) fn licenses(root: &Path, target: &str) -> Outcome<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", target])
+        .current_dir(root);
+    let metadata =
+        serde_json::from_str(&output(&mut command)?).map_err(|error| format!("cargo metadata: {error}"))?;
+    text(&packages(&metadata)?)
+}
+
+/// The packages of others that the binary needs, directly or through others, but not those that only build or test it.
+fn packages(metadata: &Value) -> Outcome<BTreeSet<Package>> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let by_id = |values: Vec<Value>| -> BTreeMap<String, Value> {
+        values.into_iter().map(|value| (word(&value["id"]), value)).collect()
+    };
+    let all = by_id(list(&metadata["packages"]));
+    let nodes = by_id(list(&metadata["resolve"]["nodes"]));
+    let start = all.iter().find(|(_, package)| package["name"] == BINARY);
+    let mut open = vec![start.ok_or_else(|| format!("there is no package {BINARY}"))?.0.clone()];
+    let mut seen = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let linked = |of: &Value| list(&of["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
+        if seen.insert(id.clone()) {
+            let next = nodes.get(&id).map(|node| list(&node["deps"])).unwrap_or_default();
+            open.extend(next.iter().filter(|of| linked(of)).map(|of| word(&of["pkg"])));
+        }
+    }
+    // What has a source came from elsewhere.
+    let others = all.into_iter().filter(|(id, package)| seen.contains(id) && !package["source"].is_null());
+    let others = others.map(|(_, package)| {
+        let name = word(&package["name"]);
+        let folder = Path::new(package["manifest_path"].as_str().unwrap_or_default()).parent();
+        Package {
+            folder: folder.ok_or_else(|| format!("{name} stands nowhere"))?.to_owned(),
+            version: word(&package["version"]),
+            license: word(&package["license"]),
+            repository: word(&package["repository"]),
+            authors: list(&package["authors"]).iter().map(word).collect(),
+            name,
+        }
+        .checked()
+    });
+    others.collect()
+}
+
+impl Package {
+    fn checked(self) -> Outcome<Self> {
+        match self.license.is_empty() {
+            true => Err(format!("{} {} names no license", self.name, self.version)),
+            false => Ok(self),
+        }
+    }
+
+    /// The texts that stand in the package's own folder, in the order of their files' names.
+    fn texts(&self) -> Outcome<Vec<String>> {
+        let failed = |error: std::io::Error| format!("{}: {error}", self.folder.display());
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_uppercase();
+            if path.is_file() && NAMES.iter().any(|start| name.starts_with(start)) {
+                files.push(path);
+            }
+        }
+        files.sort();
+        let read = |path: PathBuf| {
+            let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n").trim().to_owned())
+        };
+        files.into_iter().map(read).collect()
+    }
+}
+
+fn text(packages: &BTreeSet<Package>) -> Outcome<String> {
+    let mut told =
+        "The program is made of these crates of others, under these licenses; their texts follow.\n\n"
+            .to_owned();
+    let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in packages {
+        let Package { name, version, license, repository, authors, .. } = package;
+        let mut line = format!("{name} {version}: {license}");
+        for part in [authors.join(", ")].iter().chain([repository]).filter(|part| !part.is_empty()) {
+            let _ = write!(line, "; {part}");
+        }
+        told += &line;
+        told.push('\n');
+        let own = package.texts()?;
+        if own.is_empty() {
+            told += "    (the package brings no text of it)\n";
+        }
+        for text in own {
+            texts.entry(text).or_default().push(format!("{name} {version}"));
+        }
+    }
+    let mut texts: Vec<_> = texts.into_iter().map(|(text, of)| (of, text)).collect();
+    texts.sort();
+    for (of, text) in texts {
+        told += &format!("{RULE}{}{RULE}\n{text}\n", of.join(", "));
+    }
+    Ok(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_text_stands_once_under_all_that_have_it_and_no_license_is_no_release() {
+        let place = tempfile::tempdir().unwrap();
+        let package = |name: &str, license: &str, files: &[(&str, &str)]| {
+            let folder = place.path().join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            for (file, text) in files {
+                std::fs::write(folder.join(file), text).unwrap();
+            }
+            let manifest_path = folder.join("Cargo.toml").to_str().unwrap().to_owned();
+            let source = if name == BINARY { Value::Null } else { "elsewhere".into() };
+            json!({"id": name, "name": name, "version": "1.0.0", "license": license, "source": source,
+                   "manifest_path": manifest_path, "authors": ["Somebody"]})
+        };
+        let needs = |id: &str, deps: &[(&str, Value)]| {
+            let dep = |(pkg, kind): &(&str, Value)| json!({"pkg": pkg, "dep_kinds": [{"kind": kind}]});
+            json!({"id": id, "deps": deps.iter().map(dep).collect::<Vec<_>>()})
+        };
+        let metadata = |license: &str| {
+            json!({
+                "packages": [
+                    package(BINARY, "MIT", &[]),
+                    package("a", "MIT", &[("LICENSE-MIT", "the same\r\ntext\n"), ("Licence.txt", "another"), ("x.rs", "code")]),
+                    package("b", license, &[("COPYING", "the same\ntext")]),
+                    package("c", "Zlib", &[]),
+                    package("only-tests", "", &[("LICENSE", "not told")]),
+                ],
+                "resolve": {"nodes": [
+                    needs(BINARY, &[("a", Value::Null), ("only-tests", "dev".into())]),
+                    needs("a", &[("b", Value::Null), ("c", Value::Null)]),
+                    needs("b", &[("a", Value::Null)]),
+                ]},
+            })
+        };
+        let told = text(&packages(&metadata("ISC")).unwrap()).unwrap();
+        assert_eq!(told.matches("the same\ntext").count(), 1, "{told}");
+        assert!(told.contains("a 1.0.0, b 1.0.0") && told.contains("another"), "{told}");
+        assert!(
+            told.contains("b 1.0.0: ISC; Somebody\n") && told.contains("c 1.0.0: Zlib; Somebody\n    (the"),
+            "{told}"
+        );
+        assert!(!told.contains("only-tests") && !told.contains("code") && !told.contains(BINARY), "{told}");
+        assert_eq!(packages(&metadata("")).unwrap_err(), "b 1.0.0 names no license");
+    }
+}
