@@ -14,6 +14,7 @@ mod in_memory;
 mod int8;
 mod int8_golden;
 mod int8_plan;
+mod leaving;
 mod net;
 mod open_options;
 mod packed;

@@ -153,6 +153,17 @@ pub enum Error {
         /// The first one's error.
         first: String,
     },
+    /// More photos than can be compared with each other.
+    #[error(
+        "{photos} photos cannot be compared with each other, {most} at most: their features have to be in memory at once; \
+         compare fewer, or say by a list or a rule which photos belong together"
+    )]
+    TooManyPhotos {
+        /// The photos.
+        photos: usize,
+        /// So many can be compared.
+        most: usize,
+    },
     /// A setting whose value cannot be used.
     #[error("{what}: {reason}")]
     Setting {
@@ -250,6 +261,7 @@ impl Error {
             | Self::EmptyClass { .. }
             | Self::NoPhotos { .. }
             | Self::Skipped { .. } => Kind::Content,
+            Self::TooManyPhotos { .. } => Kind::Limit,
             Self::Stopped => Kind::Stopped,
         }
     }

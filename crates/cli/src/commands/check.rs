@@ -27,7 +27,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let checker = Checker::new(&backbone)?
         .preprocessing(preprocessing)
         .cache(cache.clone())
-        .similar(options.similar.unwrap_or(SIMILAR));
+        .similar(options.similar.unwrap_or(SIMILAR))
+        .settling(options.write_exclude.is_some());
     let bars = Bars::new(survey.photos.len());
     let checkup = checker.check(survey, &|step| {
         bars.tell(step);

@@ -22,6 +22,7 @@ pub(crate) fn advice(error: &Error) -> String {
         Error::UnreadableHead { .. } => {
             return ": `icecap train PHOTOS --weights FILE` trains one".to_owned();
         }
+        Error::TooManyPhotos { .. } => return "; `train --group REGEX` is such a rule".to_owned(),
         Error::OtherBackbone { .. } => return "; give those with --weights".to_owned(),
         Error::Graph(error) => return of_net(error),
         _ => return String::new(),

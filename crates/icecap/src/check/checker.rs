@@ -1,35 +1,29 @@
 //! The check itself: each photo is looked at once, then put beside the others.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use icecap_data::{Cache, Digest, Survey};
+use icecap_data::{Cache, Survey};
 use icecap_graph::Tap;
-use icecap_kernels::{Shape, Tensor};
 
 use crate::check::checkup::{Checkup, Group};
 use crate::check::components::components;
 use crate::check::duplicates::{Compare, Found, SIMILAR, Search, Stage};
+use crate::check::labels;
+use crate::check::looked::{Judged, Looked};
 use crate::check::seen::Seen;
-use crate::check::{labels, oddity};
 use crate::error::Error;
 use crate::judge::doubted_labels::DoubtedLabel;
 use crate::learn::compute::Compute;
-use crate::learn::feature_set::FeatureSet;
 use crate::model::backbone::Backbone;
-use crate::model::extractor::{Extracted, Extractor};
+use crate::model::extractor::Extractor;
 use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
 
-/// The most photos that are compared with each other. Their rows take 5 KB each; of more, every second, third, … is
-/// compared, and [`Checkup::compared`] says how many were.
+/// The most photos that a check compares with each other, since the time grows with the square. Their rows take 5 KB each; of
+/// more, every second, third, … is compared, and [`Checkup::compared`] says how many were. [`Checker::copies`] compares all.
 pub const COMPARED: usize = 32_768;
-
-/// The most photos whose labels are judged: their features are held once more for each thread. Of more, every second,
-/// third, … is.
-const JUDGED: usize = 16_384;
 
 /// Photos whose features are in memory before they are put to the others.
 const WINDOW: usize = 256;
@@ -41,6 +35,9 @@ pub struct Checker {
     preprocessing: Preprocessing,
     cache: Option<Arc<Cache>>,
     similar: f32,
+    settling: bool,
+    /// The most photos that a check compares.
+    compared: usize,
 }
 
 /// How far a check is.
@@ -64,7 +61,14 @@ impl Checker {
     /// [`Error::Data`] if the record's resize rule is not known.
     pub fn new(backbone: &Backbone) -> Result<Self, Error> {
         let preprocessing = Preprocessing::for_training(backbone)?;
-        Ok(Self { backbone: backbone.clone(), preprocessing, cache: None, similar: SIMILAR })
+        Ok(Self {
+            backbone: backbone.clone(),
+            preprocessing,
+            cache: None,
+            similar: SIMILAR,
+            settling: false,
+            compared: COMPARED,
+        })
     }
 
     /// Sets the size, the resize rule and the EXIF policy, in place of the record's.
@@ -89,6 +93,14 @@ impl Checker {
         self
     }
 
+    /// Makes a check look for copies again among the photos that stay once those of [`Checkup::superfluous`] have left, until
+    /// none is found. What is near depends on what there is: where many copies leave, others are seen that these had hidden.
+    #[must_use]
+    pub fn settling(mut self, settling: bool) -> Self {
+        self.settling = settling;
+        self
+    }
+
     /// Looks at every photo of `survey`. `step` hears how far that is and can stop it.
     ///
     /// # Errors
@@ -98,21 +110,28 @@ impl Checker {
         survey: Survey,
         step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
     ) -> Result<Checkup, Error> {
-        let mut looked = self.look(&survey, step)?;
+        let stride = survey.photos.len().div_ceil(self.compared).max(1);
+        let mut looked = self.look(&survey, stride, step)?;
         let len = self.backbone.features();
         // Before the features are normalized, and again only as many as can be judged.
         let judged = looked.judged(&survey, len)?;
-        let found = self.alike(&survey, &mut looked, len, step)?;
+        let mut rows = std::mem::take(&mut looked.rows);
+        let unchanged = if self.settling { rows.clone() } else { Vec::new() };
+        let search = self.search(&survey, &looked.photos, looked.compared.iter().copied());
+        let (found, groups) = search.groups(&mut rows, &|stage| step(search.step(stage)))?;
+        drop(rows);
         let doubted = self.doubted(judged, &found, survey.classes.len(), step)?;
-        let Looked { photos, copies, compared, cached, .. } = looked;
+        let (identical, equal) = (looked.identical(), looked.equal());
+        let Looked { photos, compared, cached, .. } = looked;
         let at = |row: u32| compared[row as usize];
         let group = |rows: &[u32], similarity| Group {
             photos: rows.iter().map(|&row| at(row)).collect(),
             similarity,
         };
-        Ok(Checkup {
-            identical: identical(&copies),
-            similar: found.groups.iter().map(|clique| group(&clique.members, clique.weakest)).collect(),
+        let mut checkup = Checkup {
+            identical,
+            equal,
+            similar: groups.iter().map(|clique| group(&clique.members, clique.weakest)).collect(),
             perhaps: found
                 .perhaps
                 .iter()
@@ -128,40 +147,78 @@ impl Checker {
             survey,
             photos,
             cached,
-        })
+        };
+        if self.settling {
+            self.settle(&mut checkup, &compared, &unchanged, step)?;
+        }
+        Ok(checkup)
+    }
+
+    /// Looks for copies among photos that stay, until none is left, and adds the pairs. `rows` are the features of the photos
+    /// that were `compared`, as they were computed.
+    fn settle(
+        &self,
+        checkup: &mut Checkup,
+        compared: &[usize],
+        rows: &[f32],
+        step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
+    ) -> Result<(), Error> {
+        let len = self.backbone.features();
+        loop {
+            let staying = checkup.staying(compared);
+            if staying.len() == compared.len() && checkup.pairs.is_empty() {
+                return Ok(());
+            }
+            // As the next check would have them, bit by bit.
+            let mut left: Vec<f32> =
+                staying.iter().flat_map(|(_, row)| &rows[row * len..][..len]).copied().collect();
+            let search =
+                self.search(&checkup.survey, &checkup.photos, staying.iter().map(|(photo, _)| *photo));
+            let found = search.pairs(&mut left, &|stage| step(search.step(stage)))?;
+            if found.pairs.is_empty() {
+                return Ok(());
+            }
+            let at = |row: u32| staying[row as usize].0;
+            checkup.pairs.extend(found.pairs.iter().map(|pair| [at(pair.first), at(pair.second)]));
+        }
     }
 
     /// Finds the photos of `survey` that are copies, and returns the group of each: photos of a group are the same, or are or
-    /// may be nearly the same, also by way of others of it, and so are those that stand `together` already. A photo that cannot
-    /// be read, or is not compared, is alone.
+    /// may be nearly the same, also by way of others of it, and so are those that stand `together` already. Every photo is
+    /// compared with every other, however many there are: the time grows with the square of their number. A photo that cannot
+    /// be read is alone.
     ///
     /// # Errors
-    /// Those of [`Checker::check`].
+    /// Those of [`Checker::check`]; [`Error::TooManyPhotos`] if their features would take more than 4 GiB of memory.
     pub fn copies(
         &self,
         survey: &Survey,
         together: &[[usize; 2]],
         step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
     ) -> Result<Vec<u32>, Error> {
-        let mut looked = self.look(survey, step)?;
-        let found = self.alike(survey, &mut looked, self.backbone.features(), step)?;
+        let mut looked = self.look(survey, 1, step)?;
+        let mut rows = std::mem::take(&mut looked.rows);
+        let search = self.search(survey, &looked.photos, looked.compared.iter().copied());
+        let found = search.pairs(&mut rows, &|stage| step(search.step(stage)))?;
         let at = |row: u32| looked.compared[row as usize];
         let near = found.pairs.iter().chain(&found.perhaps).map(|pair| [at(pair.first), at(pair.second)]);
-        let same = looked.copies.values().flat_map(|same| same.windows(2).map(|pair| [pair[0], pair[1]]));
+        let same: Vec<Group> = looked.identical().into_iter().chain(looked.equal()).collect();
+        let same = same.iter().flat_map(|same| same.photos.windows(2).map(|pair| [pair[0], pair[1]]));
         Ok(components(survey.photos.len(), near.chain(same).chain(together.iter().copied())))
     }
 
-    /// Reads every photo.
+    /// Reads every photo; of `stride` photos one is compared.
     fn look(
         &self,
         survey: &Survey,
+        stride: usize,
         step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
     ) -> Result<Looked, Error> {
         let extractor = Extractor::new(&self.backbone, self.preprocessing, Tap::Pooled)?;
         let mut extractor = extractor.with_cache(self.cache.clone()).describing();
         let len = extractor.row_len();
         let all = survey.photos.len();
-        let mut looked = Looked::new(all, len);
+        let mut looked = Looked::new(all, stride, len)?;
         let mut rows = vec![0.0; WINDOW.min(all) * len];
         for photos in survey.photos.chunks(WINDOW) {
             let sources: Vec<Source<'_>> =
@@ -178,30 +235,25 @@ impl Checker {
         Ok(looked)
     }
 
-    /// Photos that are nearly the same, by their place among those that are compared.
-    fn alike(
-        &self,
-        survey: &Survey,
-        looked: &mut Looked,
-        len: usize,
-        step: &(dyn Fn(Step) -> ControlFlow<()> + Sync),
-    ) -> Result<Found, Error> {
-        let mut rows = std::mem::take(&mut looked.rows);
-        let compare = |&photo: &usize| {
-            let about = &looked.photos[photo].as_ref().ok()?.about;
+    /// A search for near duplicates among the photos at `compared`, which can be read.
+    fn search<'a>(
+        &'a self,
+        survey: &'a Survey,
+        photos: &'a [Result<Seen, icecap_data::Error>],
+        compared: impl Iterator<Item = usize>,
+    ) -> Search<'a> {
+        let compare = |photo: usize| {
+            let about = &photos[photo].as_ref().ok()?.about;
             let (_, sample) = &survey.photos[photo];
             Some(Compare { source: Source::Path(&sample.path), about, class: sample.class })
         };
-        let photos: Vec<Compare<'_>> = looked.compared.iter().filter_map(compare).collect();
-        let all = photos.len();
-        let (backbone, decoding, similar) = (&self.backbone, self.preprocessing.decoding(), self.similar);
-        let search = Search { backbone, decoding, similar, len, photos };
-        search.find(&mut rows, &|stage| {
-            step(match stage {
-                Stage::Comparing(done) => Step::Comparing(Progress { done, photos: all }),
-                Stage::Confirming { done, photos } => Step::Confirming(Progress { done, photos }),
-            })
-        })
+        Search {
+            backbone: &self.backbone,
+            decoding: self.preprocessing.decoding(),
+            similar: self.similar,
+            len: self.backbone.features(),
+            photos: compared.filter_map(compare).collect(),
+        }
     }
 
     /// Labels that are probably wrong, by the place of their photos among those that are compared.
@@ -224,74 +276,45 @@ impl Checker {
     }
 }
 
-/// Photos whose labels are judged.
-struct Judged {
-    set: FeatureSet,
-    /// Their places among those that are compared, of which there are so many.
-    rows: Vec<usize>,
-    photos: usize,
-}
-
-/// What was found so far, photo by photo.
-struct Looked {
-    photos: Vec<Result<Seen, icecap_data::Error>>,
-    /// The photos of each content.
-    copies: HashMap<Digest, Vec<usize>>,
-    /// One photo of so many is compared; 1 to compare all.
-    stride: usize,
-    /// The photos that are compared, and their features.
-    compared: Vec<usize>,
-    rows: Vec<f32>,
-    cached: usize,
-}
-
-impl Looked {
-    fn new(photos: usize, len: usize) -> Self {
-        Self {
-            photos: Vec::with_capacity(photos),
-            copies: HashMap::new(),
-            stride: photos.div_ceil(COMPARED).max(1),
-            compared: Vec::new(),
-            // At once: growing, it would be there twice.
-            rows: Vec::with_capacity(photos.min(COMPARED) * len),
-            cached: 0,
+impl Search<'_> {
+    /// How far a check is, by how far the search is.
+    fn step(&self, stage: Stage) -> Step {
+        match stage {
+            Stage::Comparing(done) => Step::Comparing(Progress { done, photos: self.photos.len() }),
+            Stage::Confirming { done, photos } => Step::Confirming(Progress { done, photos }),
         }
     }
-
-    fn add(&mut self, outcome: Result<Extracted, icecap_data::Error>, row: &[f32]) {
-        let index = self.photos.len();
-        self.photos.push(outcome.map(|photo| {
-            let Some(about) = photo.about else { unreachable!("the extractor describes every photo") };
-            let copies = self.copies.entry(photo.sha256).or_default();
-            copies.push(index);
-            // Photos of one color look alike to every net, and are told for that.
-            if copies.len() == 1 && index.is_multiple_of(self.stride) && !oddity::is_one_color(&about) {
-                self.compared.push(index);
-                self.rows.extend_from_slice(row);
-            }
-            self.cached += usize::from(photo.cached);
-            Seen { sha256: photo.sha256, about, warnings: photo.warnings }
-        }));
-    }
-
-    /// The photos whose labels are judged, with their features.
-    fn judged(&self, survey: &Survey, len: usize) -> Result<Judged, Error> {
-        let photos = self.compared.len();
-        let rows: Vec<usize> = (0..photos).step_by(photos.div_ceil(JUDGED).max(1)).collect();
-        let mut features = Tensor::zeros(Shape::new(&[rows.len(), len])?);
-        for (to, &row) in features.data_mut().chunks_exact_mut(len).zip(&rows) {
-            to.copy_from_slice(&self.rows[row * len..][..len]);
-        }
-        let label = |&row: &usize| survey.photos[self.compared[row]].1.class as u32;
-        let labels = rows.iter().map(label).collect();
-        Ok(Judged { set: FeatureSet::new(features, labels)?, rows, photos })
-    }
 }
 
-fn identical(copies: &HashMap<Digest, Vec<usize>>) -> Vec<Group> {
-    let groups = copies.values().filter(|photos| photos.len() > 1);
-    let mut groups: Vec<Group> =
-        groups.map(|photos| Group { photos: photos.clone(), similarity: 1.0 }).collect();
-    groups.sort_by(|a, b| a.photos.cmp(&b.photos));
-    groups
+#[cfg(test)]
+mod tests {
+    use icecap_data::encode_jpeg;
+    use icecap_kernels::rng::{Purpose, Stream};
+
+    use super::*;
+    use crate::model::settings::Settings;
+
+    /// Of 41 photos one has its copy at the end, where no sample has both. A check compares a sample, and says how many; what
+    /// keeps copies on one side of a split compares all.
+    #[test]
+    fn a_check_compares_a_sample_and_a_search_for_the_copies_of_a_split_compares_all() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join("a")).unwrap();
+        for number in 0..41usize {
+            let mut stream = Stream::new(7, Purpose::Test, 0, (number % 40) as u32);
+            let cells: Vec<u8> = (0..64).map(|_| stream.below(256) as u8).collect();
+            let level = |pixel: usize| cells[pixel / 64 / 8 * 8 + pixel % 64 / 8];
+            let rgb: Vec<u8> = (0..64 * 64).flat_map(|pixel| [level(pixel); 3]).collect();
+            let jpeg = encode_jpeg(&rgb, [64, 64], if number < 40 { 95 } else { 60 }).unwrap();
+            std::fs::write(place.path().join(format!("a/{number:02}.jpg")), jpeg).unwrap();
+        }
+        let backbone = Backbone::starter(Settings::threads(2)).unwrap();
+        let checker = Checker { compared: 14, ..Checker::new(&backbone).unwrap() };
+        let survey = || icecap_data::survey(place.path(), None).unwrap();
+        let go_on = |_| ControlFlow::Continue(());
+        assert_eq!(checker.check(survey(), &go_on).unwrap().compared, 14);
+        let groups = checker.copies(&survey(), &[], &go_on).unwrap();
+        assert_eq!(groups[40], groups[0]);
+        assert!((1..40).all(|photo| groups[photo] == photo as u32), "{groups:?}");
+    }
 }

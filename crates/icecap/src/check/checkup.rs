@@ -24,12 +24,16 @@ pub struct Checkup {
     pub photos: Vec<Result<Seen, icecap_data::Error>>,
     /// Photos whose files are the same, byte for byte.
     pub identical: Vec<Group>,
-    /// Photos of which every two are nearly the same. The first of identical ones stands for all of them. A photo may be in
-    /// several groups.
+    /// Photos that have the same size, the same layout and the same features in files that differ, as copies with another
+    /// comment do. Of identical ones the first stands for all.
+    pub equal: Vec<Group>,
+    /// Photos of which every two are nearly the same. The first of identical or equal ones stands for all of them. A photo may
+    /// be in several groups.
     pub similar: Vec<Group>,
     /// Two photos each that may be the same, the likeliest first.
     pub perhaps: Vec<Group>,
-    /// Every two photos that are nearly the same.
+    /// The photos that were found to be nearly the same, two by two. The first of identical or equal ones stands for all of them,
+    /// unless copies were looked for again among those that stay.
     pub pairs: Vec<[usize; 2]>,
     /// Labels that are probably wrong, the most doubted first; the row is the photo's index into those of the survey.
     pub doubted: Vec<DoubtedLabel>,

@@ -28,18 +28,48 @@ const LARGEST: usize = 128;
 /// through with all of them for each.
 const STRONGEST: usize = 64;
 
-/// Groups that hold every one of `pairs` in one of them, those whose weakest pair is strongest first. Two photos that are no
-/// pair may be one all the same: `like` is asked, once for each, until it breaks. From then on only what is known counts: so
+/// Questions that are asked at once. A photo that does not fit into a group costs a few more for that; the number is the same
+/// for any number of threads, so that the same are asked.
+const AT_ONCE: usize = 8;
+
+/// Groups that hold every one of `pairs` in one of them, those whose weakest pair is strongest first; but two photos that
+/// have their groups already make none once one of these is full. Two photos that are no pair may be one all the same:
+/// `like` is asked of some at a time, once for each two, until it breaks. From then on only what is known counts: so
 /// memory is that of the pairs and the answers, whatever is like what.
 pub(super) fn cliques(
     pairs: &[Pair],
-    mut like: impl FnMut(u32, u32) -> ControlFlow<(), Option<f32>>,
+    like: impl FnMut(&[(u32, u32)]) -> ControlFlow<(), Vec<Option<f32>>>,
 ) -> Vec<Clique> {
     let mut order = pairs.to_vec();
     let key = |pair: &Pair| (pair.first, pair.second);
     order.sort_by(|a, b| b.likeness.total_cmp(&a.likeness).then_with(|| key(a).cmp(&key(b))));
-    let mut neighbors: HashMap<u32, Vec<u32>> = HashMap::new();
+    let neighbors = neighbors(&order);
+    let known = order.iter().map(|pair| (key(pair), Some(pair.likeness))).collect();
+    let mut answers = Answers { known, like };
+    let mut covered: HashSet<(u32, u32)> = HashSet::new();
+    let mut full: HashMap<u32, bool> = HashMap::new();
+    let mut found = Vec::new();
     for pair in &order {
+        let groups = [pair.first, pair.second].map(|photo| full.get(&photo));
+        let told = matches!(groups, [Some(a), Some(b)] if *a || *b);
+        if told || covered.contains(&key(pair)) {
+            continue;
+        }
+        let clique = grown(pair, &neighbors, &mut answers);
+        for (at, &first) in clique.members.iter().enumerate() {
+            *full.entry(first).or_default() |= clique.members.len() == LARGEST;
+            covered.extend(clique.members[at + 1..].iter().map(|&second| (first, second)));
+        }
+        found.push(clique);
+    }
+    found.sort_by(|a, b| b.weakest.total_cmp(&a.weakest).then_with(|| a.members.cmp(&b.members)));
+    found
+}
+
+/// The strongest others of each photo, by pairs whose strongest come first.
+fn neighbors(order: &[Pair]) -> HashMap<u32, Vec<u32>> {
+    let mut neighbors: HashMap<u32, Vec<u32>> = HashMap::new();
+    for pair in order {
         for (photo, other) in [(pair.first, pair.second), (pair.second, pair.first)] {
             let list = neighbors.entry(photo).or_default();
             if list.len() < STRONGEST {
@@ -47,49 +77,61 @@ pub(super) fn cliques(
             }
         }
     }
-    let mut known: HashMap<(u32, u32), Option<f32>> =
-        order.iter().map(|pair| (key(pair), Some(pair.likeness))).collect();
-    let mut asked = |both: (u32, u32)| match known.get(&both) {
-        Some(likeness) => *likeness,
-        None => match like(both.0, both.1) {
-            ControlFlow::Continue(likeness) => *known.entry(both).or_insert(likeness),
-            ControlFlow::Break(()) => None,
-        },
-    };
-    let mut covered: HashSet<(u32, u32)> = HashSet::new();
-    let mut found = Vec::new();
-    for pair in &order {
-        if covered.contains(&key(pair)) {
-            continue;
-        }
-        let mut clique = Clique { members: vec![pair.first, pair.second], weakest: pair.likeness };
-        let mut tried: HashSet<u32> = clique.members.iter().copied().collect();
-        let mut next = 0;
-        while next < clique.members.len() {
-            for &other in neighbors.get(&clique.members[next]).into_iter().flatten() {
-                if clique.members.len() < LARGEST && tried.insert(other) {
-                    let mut weakest = clique.weakest;
-                    let fits = clique.members.iter().all(|&member| {
-                        let likeness = asked((member.min(other), member.max(other)));
-                        weakest = weakest.min(likeness.unwrap_or(weakest));
-                        likeness.is_some()
-                    });
-                    if fits {
-                        clique.weakest = weakest;
-                        clique.members.push(other);
-                    }
-                }
+    neighbors
+}
+
+/// A group that begins with `pair` and takes what fits.
+fn grown<F: FnMut(&[(u32, u32)]) -> ControlFlow<(), Vec<Option<f32>>>>(
+    pair: &Pair,
+    neighbors: &HashMap<u32, Vec<u32>>,
+    answers: &mut Answers<F>,
+) -> Clique {
+    let mut clique = Clique { members: vec![pair.first, pair.second], weakest: pair.likeness };
+    let mut tried: HashSet<u32> = clique.members.iter().copied().collect();
+    let mut next = 0;
+    while next < clique.members.len() {
+        for &other in neighbors.get(&clique.members[next]).into_iter().flatten() {
+            if clique.members.len() < LARGEST
+                && tried.insert(other)
+                && let Some(weakest) = answers.weakest(&clique.members, other)
+            {
+                clique.weakest = clique.weakest.min(weakest);
+                clique.members.push(other);
             }
-            next += 1;
         }
-        clique.members.sort_unstable();
-        for (at, &first) in clique.members.iter().enumerate() {
-            covered.extend(clique.members[at + 1..].iter().map(|&second| (first, second)));
-        }
-        found.push(clique);
+        next += 1;
     }
-    found.sort_by(|a, b| b.weakest.total_cmp(&a.weakest).then_with(|| a.members.cmp(&b.members)));
-    found
+    clique.members.sort_unstable();
+    clique
+}
+
+/// What is known of pairs, and who is asked for more.
+struct Answers<F> {
+    known: HashMap<(u32, u32), Option<f32>>,
+    like: F,
+}
+
+impl<F: FnMut(&[(u32, u32)]) -> ControlFlow<(), Vec<Option<f32>>>> Answers<F> {
+    /// The least likeness of `other` and one of `members`; `None` if one of them is no pair with it.
+    fn weakest(&mut self, members: &[u32], other: u32) -> Option<f32> {
+        let key = |&member: &u32| (member.min(other), member.max(other));
+        // What is known costs nothing.
+        if members.iter().any(|member| self.known.get(&key(member)).is_some_and(Option::is_none)) {
+            return None;
+        }
+        let unknown: Vec<(u32, u32)> =
+            members.iter().map(key).filter(|both| !self.known.contains_key(both)).collect();
+        for some in unknown.chunks(AT_ONCE) {
+            let ControlFlow::Continue(answers) = (self.like)(some) else { return None };
+            let fits = answers.iter().all(Option::is_some);
+            self.known.extend(some.iter().copied().zip(answers));
+            if !fits {
+                return None;
+            }
+        }
+        let likeness = |member: &u32| self.known.get(&key(member)).copied().flatten();
+        members.iter().try_fold(f32::INFINITY, |weakest, member| Some(weakest.min(likeness(member)?)))
+    }
 }
 
 #[cfg(test)]
@@ -102,13 +144,19 @@ mod tests {
         Pair { first, second, likeness }
     }
 
+    fn no(asked: &[(u32, u32)]) -> ControlFlow<(), Vec<Option<f32>>> {
+        ControlFlow::Continue(vec![None; asked.len()])
+    }
+
     #[test]
     fn a_chain_is_no_group() {
         let chain = [pair(0, 1, 0.9), pair(1, 2, 0.8), pair(2, 3, 0.95)];
         let members = |found: Vec<Clique>| found.into_iter().map(|clique| clique.members).collect::<Vec<_>>();
-        assert_eq!(members(cliques(&chain, |_, _| ControlFlow::Continue(None))), [[2, 3], [0, 1], [1, 2]]);
+        assert_eq!(members(cliques(&chain, no)), [[2, 3], [0, 1], [1, 2]]);
         // 0 and 2 are alike, too, though nobody said so.
-        let also = |a, b| ControlFlow::Continue(((a, b) == (0, 2)).then_some(0.7));
+        let also = |asked: &[(u32, u32)]| {
+            ControlFlow::Continue(asked.iter().map(|both| (*both == (0, 2)).then_some(0.7)).collect())
+        };
         assert_eq!(members(cliques(&chain, also)), [vec![2, 3], vec![0, 1, 2]]);
     }
 
@@ -129,7 +177,7 @@ mod tests {
             }
             let linked: HashMap<(u32, u32), f32> =
                 all.iter().map(|pair| ((pair.first, pair.second), pair.likeness)).collect();
-            let found = cliques(&all, |_, _| ControlFlow::Continue(None));
+            let found = cliques(&all, no);
             let mut held = HashSet::new();
             for Clique { members, weakest } in &found {
                 let mut least = f32::INFINITY;
@@ -152,37 +200,37 @@ mod tests {
     fn a_thousand_copies_are_a_few_groups() {
         let pairs: Vec<Pair> = (0..999).map(|at| pair(at, at + 1, 1.0)).collect();
         let mut asked = 0;
-        let found = cliques(&pairs, |_, _| {
-            asked += 1;
-            ControlFlow::Continue(Some(1.0))
+        let found = cliques(&pairs, |some| {
+            asked += some.len();
+            ControlFlow::Continue(vec![Some(1.0); some.len()])
         });
         assert!(found.len() <= 2 * 1000 / LARGEST + 1 && asked < 1000 * LARGEST, "{} {asked}", found.len());
     }
 
     /// As of frames of one scene: all are alike, and each names the same few, which thus have pairs with all.
     #[test]
-    fn tens_of_thousands_that_are_all_alike_end_soon_and_every_pair_is_in_a_group() {
+    fn tens_of_thousands_that_are_all_alike_end_soon_and_every_photo_is_in_a_group() {
         let (photos, hubs) = (30_000, 8);
         let mut pairs: Vec<Pair> = (0..hubs)
             .flat_map(|hub| (hub + 1..photos).map(move |other| pair(hub, other, 0.8 + hub as f32 / 100.0)))
             .collect();
         pairs.retain(|pair| pair.first != pair.second);
         let (mut asked, most) = (0, 60_000);
-        let found = cliques(&pairs, |_, _| {
-            if asked == most {
+        let found = cliques(&pairs, |some| {
+            if asked + some.len() > most {
                 return ControlFlow::Break(());
             }
-            asked += 1;
-            ControlFlow::Continue(Some(0.9))
+            asked += some.len();
+            ControlFlow::Continue(vec![Some(0.9); some.len()])
         });
-        assert_eq!(asked, most);
+        assert!(asked > most - AT_ONCE);
         let mut held = HashSet::new();
         for Clique { members, .. } in &found {
             assert!(members.len() <= LARGEST);
-            for (at, &first) in members.iter().enumerate().take_while(|(_, first)| **first < hubs) {
-                held.extend(members[at + 1..].iter().map(|&second| (first, second)));
-            }
+            held.extend(members.iter().copied());
         }
-        assert!(pairs.iter().all(|pair| held.contains(&(pair.first, pair.second))));
+        assert_eq!(held.len(), photos as usize);
+        // A group more brings a photo more, where one is full.
+        assert!(found.len() <= photos as usize);
     }
 }

@@ -14,6 +14,7 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use icecap_data::{About, Decoding, Turn};
 
@@ -45,7 +46,9 @@ const ALWAYS: f32 = 0.35;
 const LAYOUT: f32 = 0.82;
 /// Pairs beyond the candidates that are compared to make groups whole, for each photo. Photos of a scene that are all alike
 /// would else be compared each with each; beyond it a group may be told as several.
-const MORE: usize = 8;
+const MORE: usize = 4;
+/// Pairs that a thread goes through at a time.
+const SOME: usize = 64;
 
 /// What near duplicates are looked for in.
 pub(super) struct Search<'a> {
@@ -73,12 +76,14 @@ pub(super) enum Stage {
     Confirming { done: usize, photos: usize },
 }
 
+/// Hears how far a search is and can stop it; called by several threads.
+pub(super) type Hear<'a> = dyn Fn(Stage) -> ControlFlow<()> + Sync + 'a;
+
 /// Photos that are nearly the same, by their numbers.
 pub(super) struct Found {
-    /// Every two that are nearly the same.
+    /// Those that were found to be, two by two.
     pub(super) pairs: Vec<Pair>,
-    pub(super) groups: Vec<Clique>,
-    /// Every two that may be.
+    /// Those that may be, the likeliest first.
     pub(super) perhaps: Vec<Pair>,
 }
 
@@ -90,95 +95,114 @@ impl Search<'_> {
     ///
     /// # Errors
     /// [`Error::Stopped`] if `stage` breaks.
-    pub(super) fn find(
-        &self,
-        rows: &mut [f32],
-        stage: &(dyn Fn(Stage) -> ControlFlow<()> + Sync),
-    ) -> Result<Found, Error> {
+    pub(super) fn pairs(&self, rows: &mut [f32], stage: &Hear<'_>) -> Result<Found, Error> {
+        Ok(self.judged(rows, stage)?.1)
+    }
+
+    /// Does what [`Search::pairs`] does, and makes groups of which every two are nearly the same; adds the pairs that are found
+    /// for these.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if `stage` breaks.
+    pub(super) fn groups(&self, rows: &mut [f32], stage: &Hear<'_>) -> Result<(Found, Vec<Clique>), Error> {
+        let (judge, mut found) = self.judged(rows, stage)?;
+        let all = judge.grids.iter().flatten().count();
+        let go_on = || stage(Stage::Confirming { done: all, photos: all });
+        let mut left = MORE * self.photos.len() + 1000;
+        let mut more = Vec::new();
+        let mut stopped = false;
+        let groups = cliques(&found.pairs, |some| {
+            if stopped || left < some.len() {
+                left = 0;
+                return ControlFlow::Break(());
+            }
+            left -= some.len();
+            let likenesses = self.backbone.threads().map_until(&go_on, some, |&both| judge.same(both));
+            let Some(likenesses) = likenesses else {
+                stopped = true;
+                return ControlFlow::Break(());
+            };
+            let told = some.iter().zip(&likenesses);
+            more.extend(told.filter_map(|(&(first, second), likeness)| {
+                likeness.map(|likeness| Pair { first, second, likeness })
+            }));
+            ControlFlow::Continue(likenesses)
+        });
+        if stopped {
+            return Err(Error::Stopped);
+        }
+        found.pairs.extend(more);
+        Ok((found, groups))
+    }
+
+    /// The candidates that are, or may be, nearly the same, and what others are judged by.
+    fn judged<'r>(&'r self, rows: &'r mut [f32], stage: &Hear<'_>) -> Result<(Judge<'r>, Found), Error> {
         normalize(rows, self.len);
-        let candidates = self.candidates(rows, stage)?;
-        let grids = self.grids(&candidates.pairs, stage)?;
-        let alike = |first: u32, second: u32| {
-            let (first, second) = (grids[first as usize].as_deref()?, grids[second as usize].as_deref()?);
-            Some(likeness(first, second))
+        let (mut judge, candidates) = self.candidates(rows, stage)?;
+        let needed: HashSet<u32> = candidates.iter().flat_map(|&(first, second)| [first, second]).collect();
+        let mut needed: Vec<u32> = needed.into_iter().collect();
+        needed.sort_unstable();
+        // Photos are read and pairs are compared: told as photos, of which there are so many.
+        let (photos, done) = (needed.len(), AtomicUsize::new(0));
+        let steps = (photos + candidates.len()).max(1);
+        let go_on = || {
+            let done = (done.load(Ordering::Relaxed) as f64 / steps as f64 * photos as f64) as usize;
+            stage(Stage::Confirming { done, photos })
         };
-        let go_on = || stage(Stage::Confirming { done: self.photos.len(), photos: self.photos.len() });
-        let threads = self.backbone.threads();
-        let judged = threads.map_until(&go_on, &candidates.pairs, |&(first, second)| alike(first, second));
-        let judged = candidates.pairs.iter().zip(judged.ok_or(Error::Stopped)?);
-        let (mut pairs, mut perhaps) = (Vec::new(), Vec::new());
-        for (&(first, second), likeness) in judged {
+        judge.grids = self.grids(&needed, &done, &go_on)?;
+        let likenesses = self.backbone.threads().map_until(&go_on, &candidates, |&both| {
+            done.fetch_add(1, Ordering::Relaxed);
+            judge.likeness(both)
+        });
+        let mut found = Found { pairs: Vec::new(), perhaps: Vec::new() };
+        for (&(first, second), likeness) in candidates.iter().zip(likenesses.ok_or(Error::Stopped)?) {
             match likeness {
-                Some(likeness) if likeness >= self.similar => pairs.push(Pair { first, second, likeness }),
+                Some(likeness) if likeness >= self.similar => {
+                    found.pairs.push(Pair { first, second, likeness });
+                }
                 Some(likeness) if likeness >= self.similar - PERHAPS => {
-                    perhaps.push(Pair { first, second, likeness });
+                    found.perhaps.push(Pair { first, second, likeness });
                 }
                 _ => {}
             }
         }
-        let mut left = MORE * self.photos.len() + 1000;
-        let mut more = Vec::new();
-        let mut flow = ControlFlow::Continue(());
-        let groups = cliques(&pairs, |first, second| {
-            flow = if flow.is_break() { flow } else { go_on() };
-            if flow.is_break() || left == 0 {
-                return ControlFlow::Break(());
-            }
-            left -= 1;
-            if !self.near(rows, &candidates.reach, first, second) {
-                return ControlFlow::Continue(None);
-            }
-            let likeness = alike(first, second).filter(|likeness| *likeness >= self.similar);
-            more.extend(likeness.map(|likeness| Pair { first, second, likeness }));
-            ControlFlow::Continue(likeness)
-        });
-        if flow.is_break() {
-            return Err(Error::Stopped);
-        }
-        pairs.extend(more);
-        perhaps.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
-        Ok(Found { pairs, groups, perhaps })
+        found.perhaps.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
+        Ok((judge, found))
     }
 
-    /// Pairs whose features are near and whose layouts agree.
-    fn candidates(
-        &self,
-        rows: &[f32],
-        stage: &(dyn Fn(Stage) -> ControlFlow<()> + Sync),
-    ) -> Result<Candidates, Error> {
+    /// Pairs whose features are near and whose layouts agree, and the judge that says so.
+    fn candidates<'r>(
+        &'r self,
+        rows: &'r [f32],
+        stage: &Hear<'_>,
+    ) -> Result<(Judge<'r>, Vec<(u32, u32)>), Error> {
         let threads = self.backbone.threads();
-        let compared = Compared { rows, others: rows, len: self.len };
-        let by_features = nearest(compared, BY_FEATURES, threads, &|done| stage(Stage::Comparing(done)))?;
-        let reach = self.reach(&by_features);
-        let layouts: Vec<f32> = self.photos.iter().flat_map(|photo| photo.about.layout_direction()).collect();
-        let line = About::CELLS.isqrt();
-        let mirrored: Vec<f32> =
-            layouts.chunks_exact(line).flat_map(|line| line.iter().rev().copied()).collect();
-        let mut pairs = HashSet::new();
-        let mut add = |list: &[Near], keep: usize| {
-            for (row, list) in list.chunks_exact(keep).enumerate() {
-                let row = row as u32;
-                let others = list.iter().map(|near| near.row).filter(|&other| other != u32::MAX);
-                pairs.extend(others.map(|other| (row.min(other), row.max(other))));
-            }
+        let all = self.photos.len() as f64;
+        // Layouts are so much shorter than features.
+        let (features, layout) = (self.len as f64, About::CELLS as f64);
+        let whole = features + 2.0 * layout;
+        let part = |before: f64, of: f64| {
+            move |share: f64| stage(Stage::Comparing((all * (before + of * share) / whole) as usize))
         };
-        add(&by_features, BY_FEATURES);
-        for others in [&layouts, &mirrored] {
+        let compared = Compared { rows, others: rows, len: self.len };
+        let by_features = nearest(compared, BY_FEATURES, threads, &part(0.0, features))?;
+        let judge = Judge { search: self, rows, reach: self.reach(&by_features), grids: Vec::new() };
+        let layouts: Vec<f32> = self.photos.iter().flat_map(|photo| photo.about.layout_direction()).collect();
+        let mirrored: Vec<f32> =
+            layouts.chunks_exact(LINE).flat_map(|line| line.iter().rev().copied()).collect();
+        let mut pairs = named(&by_features, BY_FEATURES);
+        drop(by_features);
+        for (others, before) in [(&layouts, features), (&mirrored, features + layout)] {
             let compared = Compared { rows: &layouts, others, len: About::CELLS };
-            let all = self.photos.len();
-            add(&nearest(compared, BY_LAYOUT, threads, &|_| stage(Stage::Comparing(all)))?, BY_LAYOUT);
+            pairs.extend(named(&nearest(compared, BY_LAYOUT, threads, &part(before, layout))?, BY_LAYOUT));
         }
-        let mut pairs: Vec<(u32, u32)> =
-            pairs.into_iter().filter(|&(first, second)| self.near(rows, &reach, first, second)).collect();
         pairs.sort_unstable();
+        pairs.dedup();
         let go_on = || stage(Stage::Comparing(self.photos.len()));
-        let layout = |photo: u32| &self.photos[photo as usize].about.layout;
-        let agree = threads.map_until(&go_on, &pairs, |&(first, second)| {
-            layouts_agree(layout(first), layout(second), line, LAYOUT) >= LAYOUT
+        let agree = threads.map_until(&go_on, pairs.chunks(SOME), |some| {
+            some.iter().copied().filter(|&both| judge.is_candidate(both)).collect::<Vec<_>>()
         });
-        let mut agree = agree.ok_or(Error::Stopped)?.into_iter();
-        pairs.retain(|_| agree.next() == Some(true));
-        Ok(Candidates { pairs, reach })
+        Ok((judge, agree.ok_or(Error::Stopped)?.concat()))
     }
 
     /// How far apart the features of near photos of each class may be.
@@ -199,37 +223,22 @@ impl Search<'_> {
         distances.into_iter().map(reach).collect()
     }
 
-    /// Whether the features of two photos are near, as their classes have it.
-    fn near(&self, rows: &[f32], reach: &[f32], first: u32, second: u32) -> bool {
-        let row = |photo: u32| &rows[photo as usize * self.len..][..self.len];
-        let reach = |photo: u32| reach[self.photos[photo as usize].class];
-        1.0 - dot(row(first), row(second)) <= reach(first).max(reach(second))
-    }
-
-    /// The gray levels of the photos that stand in `pairs`; nothing for the others, and for those that cannot be read any
-    /// more.
+    /// The gray levels of the photos that are `needed`; nothing for the others, and for those that cannot be read any more.
     fn grids(
         &self,
-        pairs: &[(u32, u32)],
-        stage: &(dyn Fn(Stage) -> ControlFlow<()> + Sync),
+        needed: &[u32],
+        done: &AtomicUsize,
+        go_on: &(dyn Fn() -> ControlFlow<()> + Sync),
     ) -> Result<Vec<Option<Box<Grid>>>, Error> {
-        let needed: HashSet<u32> = pairs.iter().flat_map(|&(first, second)| [first, second]).collect();
-        let mut needed: Vec<u32> = needed.into_iter().collect();
-        needed.sort_unstable();
-        let done = std::sync::atomic::AtomicUsize::new(0);
         let threads = self.backbone.threads();
         let turn = Turn::default();
         let loader = || self.backbone.loader(self.decoding, &turn);
         let mut loaders: Vec<_> = (0..threads.count().max(1)).map(|_| loader()).collect();
-        let go_on = || {
-            let done = done.load(std::sync::atomic::Ordering::Relaxed);
-            stage(Stage::Confirming { done, photos: needed.len() })
-        };
-        let read = threads.map_until_with(&go_on, &mut loaders, &needed, |loader, &photo| {
+        let read = threads.map_until_with(go_on, &mut loaders, needed, |loader, &photo| {
             let mut grid = Box::new([0; SIDE * SIDE]);
             let opened = self.photos[photo as usize].source.open(loader);
             let read = opened.and_then(|photo| photo.gray_grid(SIDE, &mut *grid));
-            done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            done.fetch_add(1, Ordering::Relaxed);
             read.is_ok().then_some(grid)
         });
         let mut grids: Vec<Option<Box<Grid>>> = vec![None; self.photos.len()];
@@ -240,9 +249,50 @@ impl Search<'_> {
     }
 }
 
-/// Pairs that are worth a look at their pixels.
-struct Candidates {
-    pairs: Vec<(u32, u32)>,
+/// Says of two photos whether they are nearly the same.
+struct Judge<'a> {
+    search: &'a Search<'a>,
+    /// The features, normalized.
+    rows: &'a [f32],
     /// How far apart near photos of each class may be.
     reach: Vec<f32>,
+    /// The gray levels of photos that stand in a pair.
+    grids: Vec<Option<Box<Grid>>>,
+}
+
+impl Judge<'_> {
+    /// Whether the features of two photos are near, as their classes have it, and their layouts agree.
+    fn is_candidate(&self, (first, second): (u32, u32)) -> bool {
+        let Search { photos, len, .. } = self.search;
+        let row = |photo: u32| &self.rows[photo as usize * len..][..*len];
+        let photo = |photo: u32| &photos[photo as usize];
+        let reach = |of: u32| self.reach[photo(of).class];
+        let layout = |of: u32| &photo(of).about.layout;
+        1.0 - dot(row(first), row(second)) <= reach(first).max(reach(second))
+            && layouts_agree(layout(first), layout(second), LINE, LAYOUT) >= LAYOUT
+    }
+
+    /// How far their pixels are the same, where they are known.
+    fn likeness(&self, (first, second): (u32, u32)) -> Option<f32> {
+        let grid = |photo: u32| self.grids[photo as usize].as_deref();
+        Some(likeness(grid(first)?, grid(second)?, self.search.similar))
+    }
+
+    /// The likeness of two photos that are nearly the same.
+    fn same(&self, both: (u32, u32)) -> Option<f32> {
+        let likeness = self.is_candidate(both).then(|| self.likeness(both))??;
+        (likeness >= self.search.similar).then_some(likeness)
+    }
+}
+
+/// Cells along a side of a layout.
+const LINE: usize = About::CELLS.isqrt();
+
+/// The pairs that each of so many rows makes with the `keep` nearest of it, the lower number first.
+fn named(nearest: &[Near], keep: usize) -> Vec<(u32, u32)> {
+    let of_row = |(row, list): (usize, &[Near])| {
+        let others: Vec<u32> = list.iter().map(|near| near.row).filter(|&other| other != u32::MAX).collect();
+        others.into_iter().map(move |other| ((row as u32).min(other), (row as u32).max(other)))
+    };
+    nearest.chunks_exact(keep).enumerate().flat_map(of_row).collect()
 }

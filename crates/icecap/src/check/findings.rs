@@ -35,7 +35,7 @@ impl Checkup {
         let mut found = self.classes();
         found.extend(self.unreadable());
         found.extend(self.identical.iter().map(|group| self.copies(group)));
-        found.extend(self.similar.iter().map(|group| self.alike(group)));
+        found.extend(self.equal.iter().chain(&self.similar).map(|group| self.alike(group)));
         found.extend(self.doubted.iter().map(|label| self.doubt(label)));
         found.extend(self.imbalance());
         found.extend(self.few());

@@ -16,6 +16,8 @@
 //! What it does badly: copies that lost more than a fifth of a side, that were turned by a quarter or got a frame; and
 //! photos of a tripod, which are the same but for what moved.
 
+use crate::check::near::dot;
+
 /// Cells along a side of a [`Grid`].
 pub(super) const SIDE: usize = 64;
 /// Samples along a side where windows are tried first, and where detail is compared.
@@ -31,7 +33,7 @@ const LEAST: f32 = 0.75;
 const WORTH: f32 = 0.6;
 /// Correlation of detail below which a window that gray levels agree on is given up.
 const HOPELESS: f32 = 0.2;
-/// Likeness from which no better window is looked for.
+/// Likeness from which no better window is looked for, where less is asked for.
 const ENOUGH: f32 = 0.9;
 
 /// The mean gray levels of a photo's cells, row by row.
@@ -83,14 +85,17 @@ impl Square {
             (0..count).map(place).collect()
         };
         let (columns, rows) = (places(left, right), places(top, bottom));
+        // Each line once, though two rows of places use it.
+        let mut across = vec![0.0; self.side * count];
+        for (line, out) in self.values.chunks_exact(self.side).zip(across.chunks_exact_mut(count)) {
+            for (out, &(column, by)) in out.iter_mut().zip(&columns) {
+                *out = line[column] + by * (line[column + 1] - line[column]);
+            }
+        }
         let mut out = Vec::with_capacity(count * count);
         for (row, down) in rows {
-            let (upper, lower) = (&self.values[row * self.side..], &self.values[(row + 1) * self.side..]);
-            for &(column, across) in &columns {
-                let mix = |line: &[f32]| line[column] + across * (line[column + 1] - line[column]);
-                let (above, below) = (mix(upper), mix(lower));
-                out.push(above + down * (below - above));
-            }
+            let (upper, lower) = across[row * count..][..2 * count].split_at(count);
+            out.extend(upper.iter().zip(lower).map(|(above, below)| above + down * (below - above)));
         }
         out
     }
@@ -98,16 +103,22 @@ impl Square {
 
 /// Centers values on their mean and scales them to length 1; all zero if they are equal.
 fn direction(mut values: Vec<f32>) -> Vec<f32> {
-    let mean = values.iter().sum::<f32>() / values.len() as f32;
+    let mean = sum(&values) / values.len() as f32;
     values.iter_mut().for_each(|value| *value -= mean);
-    let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    let length = dot(&values, &values).sqrt();
     let scale = if length > 1e-3 { 1.0 / length } else { 0.0 };
     values.iter_mut().for_each(|value| *value *= scale);
     values
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+/// A sum by sixteen sums side by side.
+fn sum(values: &[f32]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (lines, rest) = values.as_chunks::<16>();
+    for line in lines {
+        sums.iter_mut().zip(line).for_each(|(sum, value)| *sum += value);
+    }
+    sums.iter().chain(rest).sum()
 }
 
 /// The mean of the values around each; those at the edge go on beyond it.
@@ -115,9 +126,13 @@ fn around(values: &[f32]) -> Vec<f32> {
     const WIDTH: usize = 2 * REACH + 1;
     let inside = |at: usize| at.saturating_sub(REACH).min(FINE - 1);
     let mut across = vec![0.0; values.len()];
+    let mut wide = [0.0; FINE + 2 * REACH];
     for (line, out) in values.chunks_exact(FINE).zip(across.chunks_exact_mut(FINE)) {
-        for (x, out) in out.iter_mut().enumerate() {
-            *out = (x..x + WIDTH).map(|at| line[inside(at)]).sum::<f32>();
+        wide[REACH..][..FINE].copy_from_slice(line);
+        wide[..REACH].fill(line[0]);
+        wide[REACH + FINE..].fill(line[FINE - 1]);
+        for from in 0..WIDTH {
+            out.iter_mut().zip(&wide[from..]).for_each(|(sum, value)| *sum += value);
         }
     }
     let mut means = vec![0.0; values.len()];
@@ -160,8 +175,10 @@ struct Laid {
 }
 
 /// How far two photos show the same, from about 0 for strangers to 1 for the same pixels. Of two photos it is the same
-/// whichever comes first.
-pub(super) fn likeness(first: &Grid, second: &Grid) -> f32 {
+/// whichever comes first. No better window is looked for than one of 0.9, or of `asked` where that is more: so the likeness of
+/// copies may be told as less than it is, but not as less than that.
+pub(super) fn likeness(first: &Grid, second: &Grid, asked: f32) -> f32 {
+    let enough = ENOUGH.max(asked);
     let squares = [Square::of(first, SIDE), Square::of(second, SIDE)];
     let mirrors = [squares[0].mirrored(), squares[1].mirrored()];
     let fine = |square: &Square| square.sampled(WHOLE, FINE);
@@ -169,7 +186,7 @@ pub(super) fn likeness(first: &Grid, second: &Grid) -> f32 {
     let targets = [[fine(&squares[0]), fine(&mirrors[0])], [fine(&squares[1]), fine(&mirrors[1])]];
     let details = targets.each_ref().map(|both| both.each_ref().map(|gray| detail(gray)));
     let mut best = dot(&details[0][0], &details[1][0]).max(dot(&details[0][1], &details[1][0]));
-    if best >= ENOUGH {
+    if best >= enough {
         return best;
     }
     let mut ways = coarsely(&squares, &mirrors);
@@ -181,12 +198,12 @@ pub(super) fn likeness(first: &Grid, second: &Grid) -> f32 {
         let by_gray = |window| dot(&direction(squares[seen].sampled(window, FINE)), &gray);
         let by_detail =
             |window| dot(&detail(&squares[seen].sampled(window, FINE)), &details[other][mirrored]);
-        let (window, _) = moved(way.window, [0.025, 0.01], &by_gray);
+        let (window, _) = moved(way.window, [0.025, 0.01], f32::INFINITY, &by_gray);
         if by_detail(window) < HOPELESS {
             continue;
         }
-        best = best.max(moved(window, [0.0125, 0.004], &by_detail).1);
-        if best >= ENOUGH {
+        best = best.max(moved(window, [0.0125, 0.004], enough, &by_detail).1);
+        if best >= enough {
             break;
         }
     }
@@ -220,10 +237,16 @@ fn coarsely(squares: &[Square; 2], mirrors: &[Square; 2]) -> Vec<Laid> {
     ways
 }
 
-/// Moves the edges of a window by steps, the first and then halves of it down to the last, while `score` grows.
-fn moved(mut window: Window, [mut step, last]: [f32; 2], score: &dyn Fn(Window) -> f32) -> (Window, f32) {
+/// Moves the edges of a window by steps, the first and then halves of it down to the last, while `score` grows and is not
+/// enough.
+fn moved(
+    mut window: Window,
+    [mut step, last]: [f32; 2],
+    enough: f32,
+    score: &dyn Fn(Window) -> f32,
+) -> (Window, f32) {
     let mut best = score(window);
-    while step >= last {
+    while step >= last && best < enough {
         let before = best;
         for edge in 0..4 {
             for by in [-step, step] {
@@ -231,7 +254,7 @@ fn moved(mut window: Window, [mut step, last]: [f32; 2], score: &dyn Fn(Window) 
                 other[edge] += by;
                 let [left, top, right, bottom] = other;
                 let inside = other.iter().all(|edge| (-1e-6..=1.0 + 1e-6).contains(edge));
-                if !inside || right - left < LEAST || bottom - top < LEAST {
+                if !inside || right - left < LEAST || bottom - top < LEAST || best >= enough {
                     continue;
                 }
                 let now = score(other);

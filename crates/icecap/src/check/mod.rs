@@ -29,6 +29,7 @@ pub(crate) mod findings;
 pub(crate) mod labels;
 pub(crate) mod level;
 pub(crate) mod likeness;
+pub(crate) mod looked;
 pub(crate) mod near;
 pub(crate) mod oddity;
 pub(crate) mod seen;

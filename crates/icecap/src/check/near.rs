@@ -12,6 +12,8 @@ use crate::error::Error;
 
 /// Rows and columns of a tile.
 const TILE: usize = 256;
+/// Tiles whose largest products are held at once: of all tiles beside a block they would be more than the rows.
+const AT_ONCE: usize = 64;
 
 /// A row that is near another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,7 +101,7 @@ impl Tops {
 /// The `keep` nearest of each row, the nearest first; rows [N, keep], those that there are not with the number
 /// [`u32::MAX`]. The same for any number of threads.
 ///
-/// `progress` is called with the rows that are done and can stop the work.
+/// `progress` is called with the share of the work that is done and can stop it; by several threads.
 ///
 /// # Errors
 /// [`Error::Stopped`] if `progress` breaks.
@@ -107,24 +109,30 @@ pub(super) fn nearest(
     compared: Compared<'_>,
     keep: usize,
     threads: &Threads,
-    progress: &dyn Fn(usize) -> ControlFlow<()>,
+    progress: &(dyn Fn(f64) -> ControlFlow<()> + Sync),
 ) -> Result<Vec<Near>, Error> {
     let count = compared.rows.len() / compared.len;
     let blocks = count.div_ceil(TILE);
     let mut tiles = vec![vec![0.0f32; TILE * TILE]; threads.count().max(1)];
     let mut all = Tops::new(0, count, keep);
+    let (mut done, whole) = (0, blocks * (blocks + 1) / 2);
     for upper in 0..blocks {
-        let go_on = || ControlFlow::Continue(());
-        let found = threads.map_until_with(&go_on, &mut tiles, upper..blocks, |tile, left| {
-            of_tile(compared, keep, (upper, left), tile)
-        });
-        for [rows, columns] in found.into_iter().flatten() {
-            all.take(&rows);
-            all.take(&columns);
+        for from in (upper..blocks).step_by(AT_ONCE) {
+            let some = from..blocks.min(from + AT_ONCE);
+            let before = done;
+            done += some.len();
+            let go_on = || progress(before as f64 / whole as f64);
+            let found = threads.map_until_with(&go_on, &mut tiles, some, |tile, left| {
+                of_tile(compared, keep, (upper, left), tile)
+            });
+            for [rows, columns] in found.ok_or(Error::Stopped)? {
+                all.take(&rows);
+                all.take(&columns);
+            }
         }
-        if progress(count.min((upper + 1) * TILE)).is_break() {
-            return Err(Error::Stopped);
-        }
+    }
+    if progress(1.0).is_break() {
+        return Err(Error::Stopped);
     }
     Ok(all.of)
 }

@@ -4,9 +4,10 @@
 //! Photos are gone through by their worth: those of test first, then validation, then training, since what was tried stays
 //! comparable while what is learned from can spare a photo; within a part the largest first, then those of shorter
 //! paths, since a copy is named `7 (1).jpg`, then by path. A photo stays
-//! unless one that is the same, or nearly the same, has stayed. So no two photos that stay are told as copies again.
+//! unless one that is the same, or nearly the same, has stayed. So no two photos that stay were told as copies; that the next check
+//! tells none either takes another search, `Checker::settling`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use icecap_data::Part;
 
@@ -41,8 +42,8 @@ pub enum Why {
 }
 
 impl Checkup {
-    /// Returns the photos that can leave so that none of those that stay are the same or nearly the same, in the order of the
-    /// survey.
+    /// Returns the photos that can leave so that no two of those that stay were found to be the same or nearly the same, in the
+    /// order of the survey.
     #[must_use]
     pub fn superfluous(&self) -> Vec<Superfluous> {
         let contents = self.contents();
@@ -68,23 +69,50 @@ impl Checkup {
                 stays.insert(first, None);
                 continue;
             }
-            let kept = near.iter().find_map(|other| *stays.get(other)?);
-            let (kept, identical) = kept.map_or((members[0], true), |kept| (kept, false));
+            let better = near.iter().find_map(|other| *stays.get(other)?);
+            let kept = better.unwrap_or(members[0]);
             let leave = members.iter().filter(|&&photo| photo != kept);
-            leaving.extend(leave.map(|&photo| Superfluous { photo, why: Why::Copy { kept, identical } }));
-            stays.insert(first, identical.then_some(kept));
+            leaving.extend(leave.map(|&photo| {
+                let identical = self.are_identical(photo, kept);
+                Superfluous { photo, why: Why::Copy { kept, identical } }
+            }));
+            stays.insert(first, better.is_none().then_some(kept));
         }
         leaving.sort_by_key(|leaving| leaving.photo);
         leaving
+    }
+
+    /// The photo that stays of each of the contents whose first photos are given, with the place of that one; in the order of
+    /// the survey.
+    pub(super) fn staying(&self, firsts: &[usize]) -> Vec<(usize, usize)> {
+        let leaving: HashSet<usize> = self.superfluous().iter().map(|leaving| leaving.photo).collect();
+        let members = self.contents().members;
+        let stays = |first: &usize| {
+            let alone = [*first];
+            let members = members.get(first).map_or(&alone[..], Vec::as_slice);
+            members.iter().copied().find(|photo| !leaving.contains(photo))
+        };
+        let places = firsts.iter().enumerate();
+        let mut staying: Vec<(usize, usize)> =
+            places.filter_map(|(place, first)| Some((stays(first)?, place))).collect();
+        staying.sort_unstable();
+        staying
+    }
+
+    fn are_identical(&self, one: usize, other: usize) -> bool {
+        let hash = |photo: usize| self.photos[photo].as_ref().ok().map(|seen| seen.sha256);
+        hash(one).is_some() && hash(one) == hash(other)
     }
 
     /// The photos that are there more than once or near others, by content.
     fn contents(&self) -> Contents {
         let mut first_of: HashMap<usize, usize> = HashMap::new();
         let mut members: HashMap<usize, Vec<usize>> = HashMap::new();
-        for group in &self.identical {
-            first_of.extend(group.photos.iter().map(|&photo| (photo, group.photos[0])));
-            members.insert(group.photos[0], group.photos.clone());
+        // The first of identical ones is one of the equal ones.
+        for group in self.equal.iter().chain(&self.identical) {
+            let first = first_of.get(&group.photos[0]).copied().unwrap_or(group.photos[0]);
+            first_of.extend(group.photos.iter().map(|&photo| (photo, first)));
+            members.entry(first).or_default().extend(&group.photos);
         }
         let mut near: HashMap<usize, Vec<usize>> = HashMap::new();
         for pair in &self.pairs {
@@ -96,6 +124,7 @@ impl Checkup {
         }
         for photos in members.values_mut() {
             photos.sort_by_key(|&photo| self.worth(photo));
+            photos.dedup();
         }
         let mut order: Vec<usize> = members.keys().copied().collect();
         order.sort_by_key(|first| self.worth(members[first][0]));
@@ -118,7 +147,7 @@ impl Checkup {
     }
 }
 
-/// Photos by the content of their files.
+/// Photos by what they show: identical and equal ones are one content.
 struct Contents {
     /// The first photo of each content, in the order of the worthiest of each.
     order: Vec<usize>,

@@ -153,7 +153,9 @@ fn one(checkup: &Checkup, names: &Names, finding: &Finding) -> String {
 
 /// What can be done about copies, if there are some.
 fn remedy(options: &Options, checkup: &Checkup) -> String {
-    if checkup.identical.is_empty() && checkup.pairs.is_empty() || options.write_exclude.is_some() {
+    if [&checkup.identical, &checkup.equal].iter().all(|groups| groups.is_empty()) && checkup.pairs.is_empty()
+        || options.write_exclude.is_some()
+    {
         return String::new();
     }
     "copies: --write-exclude FILE lists those that can leave, and `train --group duplicates` keeps copies on one side of a \

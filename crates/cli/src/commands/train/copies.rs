@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use icecap::Backbone;
 use icecap::advanced::data::{Inventory, Part, Survey};
-use icecap::check::Checker;
+use icecap::check::{COMPARED, Checker};
 use icecap::model::Preprocessing;
 
 use super::options::Options;
@@ -41,6 +41,13 @@ pub(super) fn groups(
         .flat_map(|(part, samples)| samples.into_iter().flatten().map(move |sample| (part, sample.clone())));
     let photos = samples.collect();
     let survey = Survey { classes: inventory.classes.clone(), photos, ..Survey::default() };
+    if survey.photos.len() > COMPARED {
+        note(&format!(
+            "--group duplicates compares each of {} photos with each other one: the time grows with the square of their \
+             number, and the progress tells what is left of it",
+            survey.photos.len()
+        ));
+    }
     let bars = Bars::new(survey.photos.len());
     let checker = Checker::new(backbone)?.preprocessing(preprocessing).cache(cache);
     let found = checker.copies(&survey, &together(inventory, &survey), &|step| {
