@@ -86,7 +86,8 @@ fn photos_of_an_archive_are_left_out_and_told_of_by_their_paths() {
     pack(&place, "photos", "top/", "photos.zip", Writing::default());
     let run = ["train", "photos.zip", "--out", "run", "--epochs", "1", "--no-report"];
     place.icecap(&run).succeeds();
-    assert!(place.text("run/skipped.csv").contains("photos.zip/top/red/broken.jpg,"));
+    let skipped = place.text("run/skipped.csv");
+    assert!(skipped.lines().any(|line| line.starts_with("top/red/broken.jpg,")), "{skipped}");
     fs::write(place.path("not.txt"), "red/0.png\nphotos.zip/top/blue/1.jpg\ntop/blue/3.jpg\nred/none.png\n")
         .unwrap();
     let excluding =

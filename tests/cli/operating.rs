@@ -64,6 +64,7 @@ fn a_file_of_json_is_an_array_and_each_format_has_a_word() {
         place.text("rows.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((array.len(), &array), (2 * EACH as usize, &lines));
     assert_eq!(rows(&predict(&["--json"])), array);
+    assert_eq!(predict(&["--jsonl"]), predict(&["--format", "jsonl"]));
     assert_eq!(predict(&["--csv"]), predict(&["--format", "csv"]));
     let csv = predict(&["--csv"]);
     let header = csv.lines().next().unwrap();
@@ -131,7 +132,7 @@ fn a_threshold_is_chosen_kept_and_followed() {
     assert!((metrics["threshold"]["probability"].as_f64().unwrap() - between).abs() < 1e-6);
     assert_eq!(metrics["threshold"]["class"], "red");
     let said = place.icecap(&["evaluate", MODEL, "val"]).succeeds().stdout;
-    assert!(said.contains("red is told from this probability"), "{said}");
+    assert!(said.contains("red is told from this probability") && said.contains("blue above"), "{said}");
     let page = place.text("run/report.html");
     assert!(
         page.contains("Accuracy where unsure answers are left out") && page.contains("Threshold"),
@@ -162,7 +163,8 @@ fn is_stated_everywhere(place: &Place, model: &str, threshold: f64) {
         ("--safetensors-keras", "keras.safetensors"),
         ("--safetensors-torchvision", "torchvision.safetensors"),
     ] {
-        place.icecap(&["export", model, option, file]).succeeds();
+        let said = place.icecap(&["export", model, option, file]).succeeds().stdout;
+        assert!(said.contains("threshold: red from a probability of"), "{said}");
         let bytes = fs::read(place.path(file)).unwrap();
         let held = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(held("threshold") && held(&text), "{file} has no threshold of {text}");

@@ -182,3 +182,19 @@ fn what_is_no_run_is_refused_before_the_work() {
     ]);
     assert!(!place.path("x").exists());
 }
+
+#[test]
+fn what_the_earlier_run_was_asked_for_and_the_new_one_is_not_is_told() {
+    let place = Place::two_classes();
+    fs::write(place.path("out of it.txt"), "red/1.jpg\n").unwrap();
+    let asked = ["--exclude", "out of it.txt", "--threshold", "0.6"];
+    place.icecap(&[&["train", "photos", "--epochs", "1", "--out", "first"][..], &asked].concat()).succeeds();
+    let again = ["train", "photos", "--epochs", "1", "--since", "first", "--out"];
+    let open = place.icecap(&[&again[..], &["open"]].concat()).succeeds();
+    let given = place.icecap(&[&again[..], &["given"], &asked].concat()).succeeds();
+    for told in ["first was trained with --exclude 'out of it.txt'", "first was trained with --threshold 0.6"]
+    {
+        assert!(open.stderr.contains(told), "{}", open.stderr);
+        assert!(!given.stderr.contains(told), "{}", given.stderr);
+    }
+}

@@ -134,11 +134,6 @@ fn what_cannot_be_tried_is_refused_by_name_before_any_work() {
         assert!(run.stderr.contains(said), "{words:?}: {}", run.stderr);
         assert!(!place.path("run").exists(), "{words:?}");
     }
-    // Photos too few for folds are told as where folds are asked for.
-    place.draw("few/red", "red", 1);
-    place.draw("few/blue", "blue", 4);
-    let run = place.icecap(&["train", "few", "--val", "photos", "--try", "l2=0,1"]);
-    assert!(run.code == Some(2) && run.stderr.contains("'red' has 1 training photo"), "{}", run.stderr);
 }
 
 #[test]
@@ -183,4 +178,16 @@ fn what_is_chosen_in_int8_is_trained_as_if_it_had_been_typed() {
     place.icecap(&[&begin[..], &["--out", "alone", "--size", size, "--l2", l2]].concat()).succeeds();
     assert!(model(&place, "swept") == model(&place, "alone"));
     assert_eq!(place.json("swept/metrics.json")["precision"], "int8");
+}
+
+#[test]
+fn too_few_photos_for_folds_are_told_to_whoever_tries_settings() {
+    let place = Place::new();
+    place.draw("train/red", "red", 6);
+    place.draw("train/blue", "blue", 1);
+    place.draw("val/red", "red", 2);
+    place.draw("val/blue", "blue", 2);
+    let run = place.icecap(&["train", "train", "--val", "val", "--epochs", "1", "--try", "l2=0,1"]);
+    let line = run.fails(2);
+    assert!(line.contains("class 'blue' has 1 of them") && line.contains("leave --try out"), "{line}");
 }

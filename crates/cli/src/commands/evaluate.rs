@@ -207,8 +207,11 @@ fn text(
         text += &format!("balanced  {balanced:.4}, the mean of the recalls\n");
     }
     if *threshold != THRESHOLD {
-        let class = plain(&classes[1]);
-        text += &format!("threshold {threshold:.4}: {class} is told from this probability of it on\n");
+        let [first, second] = [&classes[0], &classes[1]].map(|class| plain(class));
+        text += &format!(
+            "threshold {threshold:.4}: {second} is told from this probability of it on, {first} above {:.4} of its own\n",
+            1.0 - threshold
+        );
     }
     text += &scores::ranking(ranking);
     text += "\n";

@@ -12,6 +12,7 @@ use icecap::Classifier;
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::graph::{Padding, Precision, Scaling};
 use icecap::advanced::weights::{HeadLayout, OnnxPixels};
+use icecap::judge::THRESHOLD;
 use serde::Serialize;
 
 use crate::options::model::ModelOptions;
@@ -19,7 +20,7 @@ use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::{narrate, print};
-use crate::terminal::wording::{counted, plain_path, sized};
+use crate::terminal::wording::{counted, plain, plain_path, sized};
 
 #[derive(Args)]
 #[command(
@@ -297,6 +298,12 @@ fn tell(options: &Options, classifier: &Classifier, files: &[(Output, Vec<u8>)])
     for (output, bytes) in files {
         let about = output.content.about(classifier);
         text += &format!("{} ({}): {}\n", plain_path(&output.path), sized(bytes.len() as u64), about);
+    }
+    if classifier.threshold() != THRESHOLD {
+        let (class, from) = (plain(&classes[1]), classifier.threshold());
+        text += &format!(
+            "threshold: {class} from a probability of {from} on; the metadata of each file have it\n"
+        );
     }
     narrate(&text)
 }

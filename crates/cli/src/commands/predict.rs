@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// Print a JSON array with an object for each photo: --format json
     #[arg(long, conflicts_with_all = ["format", "csv"])]
     json: bool,
+    /// Print a JSON object for each photo, one a line: --format jsonl
+    #[arg(long, conflicts_with_all = ["format", "csv", "json"])]
+    jsonl: bool,
     /// Print comma-separated values with a header: --format csv
     #[arg(long, conflicts_with = "format")]
     csv: bool,
@@ -92,6 +95,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let format = match options.format {
         Some(format) => format,
         None if options.json => Format::Json,
+        None if options.jsonl => Format::Jsonl,
         None if options.csv => Format::Csv,
         None => Format::of_file(options.out.as_deref())?,
     };

@@ -72,7 +72,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let since = since.map(|since| since.open(&opened)).transpose()?;
     let folder = run_folder(options)?;
     let cache = if options.no_cache { None } else { cache_folder::open() };
-
     let unfinished = Unfinished::begin(&folder, options, &inventory, &opened)?;
     skipped::passed_over(&inventory);
     let ground = Ground {
@@ -115,8 +114,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     quantize::tell(options, inherited.as_deref(), &trained)?;
     report.footer(&inventory, &trained, &folder, metrics.since.as_ref())?;
-    let begun = options.begun.as_ref().map(|begun| begun.directory.as_path());
-    report.say(&leads::text(run.as_ref(), begun))
+    report.say(&leads::text(run.as_ref(), options))
 }
 
 /// Makes features of the photos and trains on them; with the net that made them, in int8 if that is asked for.
@@ -229,7 +227,8 @@ fn photos(options: &Options) -> Result<Photos, Failure> {
     if let Some(opened) = &opened {
         inventory.groups = copies::groups(options, &inventory, opened)?;
     }
-    if options.val_split.is_some() && inventory.val.is_some() {
+    // Whoever repeats a run by its file has not typed it.
+    if options.val_split.is_some() && options.words.is_none() && inventory.val.is_some() {
         note("note: --val-split is not used: there are validation photos, and no others are held back");
     }
     let groups = groups(&inventory, rule.as_ref())?;

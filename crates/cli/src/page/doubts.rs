@@ -74,7 +74,8 @@ impl Doubted {
 }
 
 const UNSEEN: &str = "Training photos of which a model that has not learned from them is surer of another class than it is of \
-                      the photos of that class: labels that are wrong, or odd photos. All of them are in labels.csv.";
+                      the photos of that class: labels that are wrong, or odd photos. All of them are in labels.csv. Heat maps are \
+                      of the model that the run left, which has learned from these photos with the labels that they have.";
 const SEEN: &str = "Training photos that the model takes for another class although it has learned from them: odd photos, or \
                     labels that are wrong.";
 

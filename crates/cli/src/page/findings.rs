@@ -4,6 +4,7 @@ use super::escape::{escape, name};
 use super::figure::percent;
 use super::repeat::words;
 use crate::run::Run;
+use crate::run::command_line::CommandLine;
 use crate::run::confusion::Confusion;
 use crate::run::figure::Figure;
 use crate::run::leads::{FEW, GAP, Lead, leads};
@@ -27,6 +28,7 @@ pub(super) fn findings(
         judged(weakest),
         judged(confused),
         judged(gap),
+        judged(centroid),
         uneven(run),
         int8(run),
         judged(few),
@@ -47,6 +49,8 @@ pub(super) fn findings(
     (found.is_some() || helps.is_some()).then(|| found.unwrap_or_default() + &helps.unwrap_or_default())
 }
 
+const CUT: &str = "<p class=\"note\">Of weights and photos the commands have the names alone, not the folders of the machine that they lie on.</p>";
+
 /// What would help most, with the commands to type.
 fn helps(run: &Run) -> Option<String> {
     let item = |lead: &Lead| {
@@ -54,9 +58,30 @@ fn helps(run: &Run) -> Option<String> {
         let command = command.map_or_else(String::new, |command| words(command));
         format!("<li>{}{command}</li>", escape(&lead.text))
     };
-    let items: String = leads(run).iter().take(MOST_LEADS).map(item).collect();
+    let leads = leads(run);
+    let shown = || leads.iter().take(MOST_LEADS);
+    let items: String = shown().map(item).collect();
+    let cut = shown().filter_map(|lead| lead.command.as_ref()).any(|command| {
+        let line = CommandLine::of(command);
+        line.clone().portable() != line
+    });
+    let note = if cut { CUT } else { "" };
     (!items.is_empty())
-        .then(|| format!("<h3>What would help most</h3><ol class=\"card findings\">{items}</ol>"))
+        .then(|| format!("<h3>What would help most</h3><ol class=\"card findings\">{items}</ol>{note}"))
+}
+
+/// A baseline that needs no training and is no worse.
+fn centroid(run: &Run, confusion: &Confusion) -> Option<String> {
+    let baseline = run.metrics.centroid_accuracy.map(f64::from)?;
+    let [own, photos] = [confusion.right() as f64, confusion.photos() as f64];
+    (photos > 0.0 && baseline * photos >= own).then(|| {
+        format!(
+            "The nearest centroid, which takes no training, is right on {} of the validation photos, the trained head on {}: if they \
+             stay as close with more photos to judge by, the features do the work and the head adds little.",
+            percent(baseline),
+            percent(own / photos)
+        )
+    })
 }
 
 fn weakest(run: &Run, confusion: &Confusion) -> Option<String> {

@@ -90,6 +90,10 @@ pub(crate) struct Basis {
     pub(crate) precision: Option<String>,
     /// What kept photos together; missing where nothing did.
     pub(crate) group: Option<String>,
+    /// The list of photos that were left out; missing where none were.
+    pub(crate) exclude: Option<String>,
+    /// What the threshold of two classes was to do; missing where none was sought.
+    pub(crate) threshold: Option<String>,
     pub(crate) seed: u64,
     pub(crate) val_split: f64,
 }

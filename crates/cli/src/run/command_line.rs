@@ -196,8 +196,8 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_command_for_others_names_no_folder_of_this_machine() {
-        let line = "icecap train '/home/me/my photos' --weights=/home/me/w.h5 '--val=/home/me/it'\\''s here' --exclude \
-                    ../home.txt --group '/(nest)/' --out /home/me/run --lr 0.1";
+        let line = "icecap train '/data/me/my photos' --weights=/data/me/w.h5 '--val=/data/me/it'\\''s here' --exclude \
+                    ../home.txt --group '/(nest)/' --out /data/me/run --lr 0.1";
         assert_eq!(
             CommandLine::of(line).portable().to_string(),
             "icecap train 'my photos' --weights=w.h5 '--val=it'\\''s here' --exclude ../home.txt --group '/(nest)/' --out run \

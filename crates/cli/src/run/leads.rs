@@ -40,8 +40,8 @@ const TUNABLE: u64 = 50;
 const UNEVEN: u64 = 10;
 /// Folds that are proposed, where each class has as many photos.
 const FOLDS: u64 = 5;
-/// What says which photos there are, also to `check`.
-const OF_THE_DATASET: [&str; 5] = ["--val", "--root", "--extension", "--exclude", "--classes"];
+/// What says which photos there are, and what looks at them, also to `check`.
+const OF_THE_DATASET: [&str; 6] = ["--val", "--root", "--extension", "--exclude", "--classes", "--weights"];
 /// Fewer validation photos than this leave an accuracy uncertain.
 pub(crate) const FEW: usize = 100;
 
@@ -374,11 +374,9 @@ mod tests {
         assert!(text(&run).contains("Add photos of bees: only 30 of 60 photos to judge by were recognized, and 30 were taken for ants."));
         run.metrics.photos.copies_apart = 2;
         assert_eq!(commands(&run)[0], "icecap check photos");
-        let val =
-            "command = \"icecap train photos --val 'my val' --exclude=x.csv -qorun\"\nfolder = 'photos'";
-        let merged = format!("{IMAGENET_160}\n{val}").parse().unwrap();
-        let listed = Run { arguments: merged, ..self::run(IMAGENET_160, [[1, 1]; 2], &[]) };
-        let listed = Run { metrics: run.metrics.clone(), ..listed };
+        let mut listed = Run { metrics: run.metrics.clone(), ..self::run(IMAGENET_160, [[1, 1]; 2], &[]) };
+        let command = "icecap train photos --val 'my val' --exclude=x.csv -qorun";
+        listed.arguments.insert("command".to_owned(), command.into());
         assert_eq!(commands(&listed)[0], "icecap check photos --val 'my val' --exclude=x.csv");
         assert!(text(&run).starts_with("2 photos are in training and in validation, too"));
         // Every one is a sentence, whatever it counts.

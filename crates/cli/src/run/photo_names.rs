@@ -126,19 +126,19 @@ mod tests {
     proptest! {
         #[test]
         fn every_photo_is_found_again_by_its_name(
-            train in prop_oneof![paths("/home/me/photos/"), paths("/"), paths("photos/"), paths("")],
-            val in prop_oneof![paths("/home/me/photos/val/"), paths("/mnt/me/")],
+            train in prop_oneof![paths("/data/me/photos/"), paths("/"), paths("photos/"), paths("")],
+            val in prop_oneof![paths("/data/me/photos/val/"), paths("/mnt/me/")],
         ) {
             let names = PhotoNames::of(
                 &dataset(&train, &val),
-                &[Path::new("/home/me/photos"), Path::new("/home/me/photos/val")],
+                &[Path::new("/data/me/photos"), Path::new("/data/me/photos/val")],
             );
             let told = |part: Part, paths: &[String]| {
                 paths.iter().map(|path| (part, PathBuf::from(names.name(part, Path::new(path))))).collect::<Vec<_>>()
             };
             let all = [told(Part::Train, &train), told(Part::Val, &val)].concat();
             prop_assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len(), "no name for two photos");
-            let inside = |name: &PathBuf| name.is_relative() && !name.starts_with("home/me");
+            let inside = |name: &PathBuf| name.is_relative() && !name.starts_with("data/me");
             prop_assert!(all.iter().all(|(_, name)| inside(name)), "{:?}", all);
             let row = |part: Part, path: &String| SplitRow { part, class: String::new(), path: path.into() };
             let rows: Vec<SplitRow> = (train.iter().map(|path| row(Part::Train, path)))

@@ -104,7 +104,9 @@ fn parse(text: &str) -> Result<Option<StoredNovelty>, String> {
         let values = words.next().and_then(bytes).ok_or_else(expected)?;
         centers.push(StoredCenter { step, values });
     }
-    Ok(Some(StoredNovelty { limit, photos, weights, centers }))
+    let stored = StoredNovelty { limit, photos, weights, centers };
+    // Nothing stands there that is not read.
+    if stored.text() == text { Ok(Some(stored)) } else { Err(expected()) }
 }
 
 /// The word behind the next one, if that is `name`.
@@ -148,6 +150,13 @@ mod tests {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'5' { b'6' } else { b'5' };
             assert!(parse(std::str::from_utf8(&changed).unwrap()).is_err(), "changed at {at}");
+        }
+        // Words that nothing asks for, under a checksum that holds.
+        let said = text.rsplit_once(" crc32 ").unwrap().0;
+        for more in [" center", " center 0.1", " more words", " limit 2", " "] {
+            let said = format!("{said}{more}");
+            let checksum = crc32fast::hash(said.as_bytes());
+            assert!(parse(&format!("{said} crc32 {checksum:08x}")).is_err(), "{more}");
         }
         // A later build's words are none of ours.
         assert_eq!(parse("2 anything at all"), Ok(None));

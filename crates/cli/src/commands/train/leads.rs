@@ -1,7 +1,8 @@
 //! What would help most, in the last lines of a training.
 
-use std::path::{MAIN_SEPARATOR, Path};
+use std::path::MAIN_SEPARATOR;
 
+use super::options::Options;
 use crate::run::Run;
 use crate::run::leads::{Lead, leads};
 use crate::terminal::wording::{program, typed_path};
@@ -14,18 +15,17 @@ const WIDE: usize = 110;
 const NAME: &str = "icecap";
 const INDENT: &str = "            ";
 
-/// Returns what would help the run most, with the commands to type; nothing if nothing would. `elsewhere` is the folder in which
-/// the run was begun, if it was gone on with from another: its paths are relative to that.
-pub(super) fn text(run: Option<&Run>, elsewhere: Option<&Path>) -> String {
+/// Returns what would help a run by `options` most, with the commands to type; nothing if nothing would.
+pub(super) fn text(run: Option<&Run>, options: &Options) -> String {
     let leads = run.map(leads).unwrap_or_default();
-    let program = called(elsewhere);
+    let program = called(options);
     leads.iter().take(MOST).enumerate().map(|(number, lead)| one(number, lead, &program)).collect()
 }
 
-/// Returns what calls this program.
-fn called(elsewhere: Option<&Path>) -> String {
+/// Returns what calls this program where the run was begun: of one that was gone on with its paths are relative to that folder.
+pub(super) fn called(options: &Options) -> String {
     let program = program();
-    let Some(folder) = elsewhere else { return program };
+    let Some(folder) = options.begun.as_ref().map(|begun| &begun.directory) else { return program };
     // A path to the program may be relative, too.
     let own = std::env::current_exe().ok().filter(|_| program.contains(MAIN_SEPARATOR));
     format!("cd {} && {}", typed_path(folder), own.map_or(program, |own| typed_path(&own)))

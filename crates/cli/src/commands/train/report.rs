@@ -13,6 +13,7 @@ use icecap::{Backbone, Dataset, Event, Trained};
 use super::class_table;
 use super::epoch_table;
 use super::heard::{self, Phase};
+use super::leads::called;
 use super::options::Options;
 use super::since;
 use super::threshold;
@@ -21,7 +22,7 @@ use super::twins;
 use super::verdict;
 use crate::photos::class_folder::parent_of_class;
 use crate::photos::skipped;
-use crate::run::files::{MODEL, REPORT};
+use crate::run::files::{LABELS, MODEL, REPORT};
 use crate::run::folder::RunFolder;
 use crate::run::since::Comparison;
 use crate::terminal::failure::Failure;
@@ -29,7 +30,7 @@ use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::{Busy, Progress};
 use crate::terminal::stderr::note;
-use crate::terminal::wording::{counted, plain, plain_path, program, typed_path};
+use crate::terminal::wording::{counted, plain, plain_path, typed_path};
 
 /// Why validation can look better than the running numbers, which makes everybody wonder once.
 const WHY: &str = "\
@@ -364,6 +365,7 @@ impl<'a> Report<'a> {
         let size = std::fs::metadata(&model).map_or(0.0, |about| about.len() as f64 / 1e6);
         let needs =
             if self.options.head_only { "needs its weights beside it" } else { "needs nothing beside it" };
+        text += &verdict::labels(trained, &folder.file(LABELS));
         text += &format!("model       {} ({size:.1} MB, {needs})\n", plain_path(&model));
         if !self.options.no_report {
             text += &format!("report      {}, opens in any browser\n", plain_path(&folder.file(REPORT)));
@@ -383,7 +385,7 @@ impl<'a> Report<'a> {
                 (val.map_or_else(other, |first| typed_path(&first.path)), other())
             }
         };
-        let program = program();
+        let program = called(self.options);
         text += &format!(
             "next        {program} predict {model} {one}{weights}\n            {program} evaluate {model} {all}{weights}\n"
         );

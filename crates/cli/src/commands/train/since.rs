@@ -11,7 +11,7 @@ mod known;
 mod text;
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use icecap::advanced::data::{Cache, Inventory, Part, SplitRow, read_split};
@@ -28,7 +28,7 @@ use crate::run::files::{ARGUMENTS, MODEL, SPLIT};
 use crate::run::since::{Changes, Comparison};
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
-use crate::terminal::wording::{counted, plain_path};
+use crate::terminal::wording::{counted, plain_path, typed};
 
 use compare::Earlier;
 use known::Known;
@@ -53,8 +53,9 @@ pub(super) struct Opened {
 /// Returns `options` with what they leave open filled in from the run that they name.
 pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
     let Some(run) = folder(&options) else { return Ok(options) };
-    let Basis { weights, ema, size, resize, dct, precision, hidden, unfreeze, group, .. } =
-        Basis::read(&run)?;
+    let basis = Basis::read(&run)?;
+    tell_left_out(&options, &run, &basis);
+    let Basis { weights, ema, size, resize, dct, precision, hidden, unfreeze, group, .. } = basis;
     group_of(&mut options, group)?;
     if let (Some(units), None) = (hidden, options.training.hidden) {
         note(&format!(
@@ -88,6 +89,23 @@ pub(crate) fn taking_up(mut options: Options) -> Result<Options, Failure> {
         options.input.dct = Some(dct.map_err(Error::from)?);
     }
     Ok(options)
+}
+
+/// Says what the run was asked for and the new one is not: what is taken over without a word would be as hard to see.
+fn tell_left_out(options: &Options, run: &Path, basis: &Basis) {
+    let left = [
+        ("--exclude", &basis.exclude, options.dataset.excluded.exclude.is_none()),
+        ("--threshold", &basis.threshold, options.threshold.is_none()),
+    ];
+    for (option, value, is_open) in left {
+        if let (Some(value), true) = (value, is_open) {
+            note(&format!(
+                "note: {} was trained with {option} {}, and the new run is not; give it again if it is to hold",
+                plain_path(run),
+                typed(value)
+            ));
+        }
+    }
 }
 
 /// Takes over that copies stay together. A rule on paths is of no use here: the photos have their parts.

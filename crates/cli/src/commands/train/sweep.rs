@@ -19,13 +19,13 @@ use super::quantize;
 use super::unfinished::Unfinished;
 use crate::photos::skipped;
 use crate::run::tried::{Tried, TriedRow};
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
 use crate::terminal::progress::Progress;
 use crate::terminal::stderr::note;
 use crate::terminal::table::table;
-use crate::terminal::wording::counted;
+use crate::terminal::wording::{counted, plain};
 
 /// What a training is on, and what the combinations are tried on.
 #[derive(Clone, Copy)]
@@ -228,6 +228,15 @@ impl Ground<'_> {
     fn failure(&self, error: Error) -> Failure {
         match error {
             Error::Stopped => self.unfinished.stopped(),
+            // Nobody asked for folds.
+            Error::Folds { class, photos, .. } if self.options.folds.is_none() => Failure::new(
+                Code::Arguments,
+                format!(
+                    "--try: settings are judged by folds of the training photos, and class '{}' has {photos} of them, too few \
+                     for two folds; add photos, or leave --try out",
+                    plain(&class)
+                ),
+            ),
             error => error.into(),
         }
     }

@@ -1,12 +1,13 @@
 //! What can be said of a training: what was settled before it, and how good and how sure its classifier is.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use icecap::Trained;
 use icecap::judge::Assessment;
 use icecap::learn::{CourseChoice, Epochs, L2Choice, Settled, Steps};
 
-use crate::terminal::wording::{counted, plain};
+use crate::terminal::wording::{agreeing, counted, plain, plain_path};
 
 /// From so many photos of the largest class to one of the smallest on, the small one is mostly overlooked.
 const UNEVEN: usize = 10;
@@ -164,6 +165,16 @@ fn confidence(trained: &Trained) -> String {
         };
     }
     text + "\n"
+}
+
+/// Returns a line on labels that are probably wrong, if there are such; `list` is the file of them.
+pub(super) fn labels(trained: &Trained, list: &Path) -> String {
+    let doubted = trained.doubted.as_ref().map_or(0, Vec::len);
+    if doubted == 0 {
+        return String::new();
+    }
+    let (photos, verb) = (counted(doubted, "training photo"), agreeing(doubted, "is", "are"));
+    format!("labels      {photos} {verb} probably mislabeled, listed in {}\n", plain_path(list))
 }
 
 #[cfg(test)]
