@@ -302,7 +302,7 @@ fn tell(options: &Options, classifier: &Classifier, files: &[(Output, Vec<u8>)])
     if classifier.threshold() != THRESHOLD {
         let (class, from) = (plain(&classes[1]), classifier.threshold());
         text += &format!(
-            "threshold: {class} from a probability of {from} on; the metadata of each file have it\n"
+            "threshold: {class} from a probability of {from} on, stated in the metadata of each file\n"
         );
     }
     narrate(&text)
