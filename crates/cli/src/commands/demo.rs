@@ -18,7 +18,7 @@ use icecap_demo::{CLASSES, DemoFolder, PHOTOS, SIDE, Tile, sheet, write_png};
 
 use super::train::{metrics, predictions};
 use crate::options::runner::ThreadOptions;
-use crate::page::{self, Heat};
+use crate::page;
 use crate::run::Run;
 use crate::run::files::{ARGUMENTS, METRICS, MODEL, PREDICTIONS, REPORT, SPLIT};
 use crate::run::metrics::Seconds;
@@ -104,13 +104,9 @@ fn write_page(
     started: Instant,
 ) -> Result<PathBuf, Failure> {
     let names = PhotoNames::of(dataset, &[folder.photos()]);
-    let seconds = Seconds {
-        features: Some(trained.features_time.as_secs_f64()),
-        head: Some(trained.head_time.as_secs_f64()),
-        folds: Some(trained.folds_time.as_secs_f64()),
-        total: Some(started.elapsed().as_secs_f64()),
-        ..Seconds::default()
-    };
+    let mut seconds = Seconds::default();
+    metrics::take_times(&mut seconds, trained);
+    seconds.total = Some(started.elapsed().as_secs_f64());
     let metrics = metrics::metrics(trained, &names, seconds, None);
     let write =
         |name: &str, text: String| replace_file(&folder.file(name), |out| out.write_all(text.as_bytes()));
@@ -119,11 +115,7 @@ fn write_page(
     write(ARGUMENTS, arguments(folder, options))?;
     write(METRICS, metrics.file()?)?;
     let run = Run::open(&options.out)?;
-    let mut heat = Heat::of(Some(&trained.classifier));
-    let backbone = trained.classifier.backbone();
-    let page =
-        page::html(&run, backbone.threads(), backbone.isa(), &mut |photo, class| heat.jpeg(photo, class))?;
-    write(REPORT, page)?;
+    write(REPORT, page::of_trained(&run, &trained.classifier)?)?;
     Ok(folder.file(REPORT))
 }
 

@@ -31,7 +31,7 @@ use icecap::learn::{Sought, SplitRule};
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, Trained, Trainer};
 
-use crate::page::{self, Heat};
+use crate::page;
 use crate::photos::skipped;
 use crate::run::Run;
 use crate::run::arguments::Arguments;
@@ -93,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         fitted(&Ground { options, dataset, ..ground }, preprocessing, sought, &report, &mut seconds)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
-    take_times(&mut seconds, &trained);
+    metrics::take_times(&mut seconds, &trained);
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
@@ -155,14 +155,6 @@ fn run_folder(options: &Options) -> Result<RunFolder, Failure> {
         (Some(_), Some(run)) => RunFolder::take_up(run),
         (_, out) => RunFolder::create(out.as_deref(), options.overwrite),
     }
-}
-
-/// Takes over what the training has measured of its own phases.
-fn take_times(seconds: &mut Seconds, trained: &Trained) {
-    seconds.features = Some(trained.features_time.as_secs_f64());
-    seconds.head = Some(trained.head_time.as_secs_f64());
-    seconds.tune = trained.tuned.as_ref().map(|tuned| tuned.time.as_secs_f64());
-    seconds.folds = Some(trained.folds_time.as_secs_f64());
 }
 
 /// Returns the seconds since `start`, as the run keeps them.
@@ -348,10 +340,6 @@ fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Resul
         folder.remove(REPORT)?;
         return Ok(run);
     };
-    let mut heat = Heat::of(Some(&trained.classifier));
-    let backbone = trained.classifier.backbone();
-    let page =
-        page::html(shown, backbone.threads(), backbone.isa(), &mut |photo, class| heat.jpeg(photo, class))?;
-    folder.write(REPORT, &page)?;
+    folder.write(REPORT, &page::of_trained(shown, &trained.classifier)?)?;
     Ok(run)
 }

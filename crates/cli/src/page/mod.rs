@@ -31,6 +31,7 @@ mod timing;
 mod tried;
 mod tuning;
 
+use icecap::Classifier;
 use icecap::advanced::data::{Decoding, ExifPolicy, Limits, Loader, Part};
 use icecap::advanced::kernels::{Isa, Threads};
 
@@ -59,6 +60,16 @@ struct Section {
     title: &'static str,
     nav: &'static str,
     content: String,
+}
+
+/// Returns the page of the run that has just left `classifier`, on whose threads its photos are read.
+///
+/// # Errors
+/// Those of [`html`].
+pub(crate) fn of_trained(run: &Run, classifier: &Classifier) -> Result<String, Failure> {
+    let mut heat = Heat::of(Some(classifier));
+    let backbone = classifier.backbone();
+    html(run, backbone.threads(), backbone.isa(), &mut |photo, class| heat.jpeg(photo, class))
 }
 
 /// Returns the page of a run. Its photos are read on `threads`, by the kernels of `isa`; `overlay` draws where the model

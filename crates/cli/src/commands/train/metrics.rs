@@ -19,6 +19,14 @@ use crate::run::operating_point::OperatingRow;
 use crate::run::photo_names::PhotoNames;
 use crate::run::since::Comparison;
 
+/// Takes over what the training has measured of its own phases.
+pub(in crate::commands) fn take_times(seconds: &mut Seconds, trained: &Trained) {
+    seconds.features = Some(trained.features_time.as_secs_f64());
+    seconds.head = Some(trained.head_time.as_secs_f64());
+    seconds.tune = trained.tuned.as_ref().map(|tuned| tuned.time.as_secs_f64());
+    seconds.folds = Some(trained.folds_time.as_secs_f64());
+}
+
 /// Returns what `metrics.json` says of a training, whose photos have these `names`. It compares with an earlier run by `since`,
 /// and took `seconds`. Where the model lies is left for the caller to say.
 pub(in crate::commands) fn metrics(

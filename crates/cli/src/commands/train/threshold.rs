@@ -77,7 +77,7 @@ fn unreached(point: &OperatingPoint, class: &str, judged: &str) -> String {
         point.probability,
         figures(point),
         // All digits: a photo of just this probability is to be on the same side.
-        point.probability.clamp(f32::EPSILON, 1.0 - f32::EPSILON),
+        point.probability,
         typed(class),
     )
 }
