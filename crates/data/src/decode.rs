@@ -12,7 +12,7 @@ use crate::buffers::Buffers;
 use crate::jxl;
 use crate::orient::Orientation;
 use crate::photo::{Header, Photo};
-use crate::{Error, Format, Limits, Result, jpeg, raster, tiff};
+use crate::{Error, Format, Limits, Result, gif, jpeg, raster, tiff};
 
 /// Whether a photo is turned as its EXIF orientation says.
 ///
@@ -95,6 +95,7 @@ pub(crate) fn decode_into(
             buffers.warnings = warnings;
             Ok(header)
         }
+        Format::Gif => gif::decode(bytes, limits, buffers),
         Format::Tiff => tiff::decode(bytes, limits, buffers),
         #[cfg(feature = "jxl")]
         Format::JpegXl => jxl::decode(bytes, limits, buffers),

@@ -119,6 +119,16 @@ pub enum Error {
         /// What the decoder said.
         reason: String,
     },
+    /// Less memory than a photo takes while it is decoded.
+    #[error(
+        "there is not enough memory for {width}x{height} pixels; free some, use fewer threads, or make the photo smaller"
+    )]
+    Memory {
+        /// Columns of the photo.
+        width: usize,
+        /// Rows of the photo.
+        height: usize,
+    },
     /// A resize rule that cannot be read.
     #[error(
         "'{text}' is no resize rule; use squash, center-crop, crop or cut, as in '160x160 squash' or '224x224 center-crop 0.875'"
@@ -317,7 +327,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Photo { source, .. } => source.kind(),
-            Self::Limit { .. } | Self::OverLimit { .. } => ErrorKind::Limit,
+            Self::Limit { .. } | Self::OverLimit { .. } | Self::Memory { .. } => ErrorKind::Limit,
             Self::Io { .. } | Self::Read(_) | Self::MissingFolder { .. } | Self::NotAFolder { .. } => {
                 ErrorKind::Path
             }

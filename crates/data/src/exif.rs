@@ -28,7 +28,12 @@ pub(crate) fn of_png(bytes: &[u8]) -> Orientation {
     profile.map_or_else(Orientation::default, |block| orientation(&block))
 }
 
-/// The chunks of a PNG, as far as they are whole.
+/// Whether a PNG has its last chunk.
+pub(crate) fn png_is_whole(bytes: &[u8]) -> bool {
+    Chunks { rest: bytes.get(8..).unwrap_or_default() }.any(|(kind, _)| &kind == b"IEND")
+}
+
+/// The chunks of a PNG, as far as they are whole but for the checksum of the last.
 struct Chunks<'a> {
     rest: &'a [u8],
 }
@@ -40,7 +45,7 @@ impl<'a> Iterator for Chunks<'a> {
         let (length, rest) = self.rest.split_first_chunk::<4>()?;
         let (kind, rest) = rest.split_first_chunk::<4>()?;
         let (body, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        self.rest = rest.get(4..)?;
+        self.rest = rest.get(4..).unwrap_or_default();
         Some((*kind, body))
     }
 }

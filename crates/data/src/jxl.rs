@@ -4,7 +4,7 @@
 
 use jxl_oxide::{AllocTracker, JxlImage};
 
-use crate::buffers::Buffers;
+use crate::buffers::{Buffers, probe, set_len};
 use crate::orient::Orientation;
 use crate::photo::Header;
 use crate::{Error, Format, Limits, Result};
@@ -31,6 +31,8 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
     if image.num_loaded_keyframes() == 0 {
         return Err(cut());
     }
+    let sides = (width as usize, height as usize);
+    probe(pixels * 4 * 2 * image.pixel_format().channels() as u64, sides)?;
     let frame = image.render_frame(0).map_err(failed)?;
     let mut stream = frame.stream();
     let channels = stream.channels() as usize;
@@ -38,10 +40,9 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
         return Err(cut());
     }
     let Buffers { rgb, raw, .. } = buffers;
-    raw.clear();
-    raw.resize(pixels as usize * channels, 0);
+    set_len(raw, pixels as usize * channels, sides)?;
     stream.write_to_buffer::<u8>(raw);
-    rgb.resize(pixels as usize * 3, 0);
+    set_len(rgb, pixels as usize * 3, sides)?;
     for (from, to) in raw.chunks_exact(channels).zip(rgb.chunks_exact_mut(3)) {
         match from {
             [gray] | [gray, _] => to.fill(*gray),

@@ -27,6 +27,7 @@ mod exif;
 mod format;
 mod frames;
 mod framing;
+mod gif;
 mod grid;
 mod group;
 mod inventory;
@@ -57,6 +58,7 @@ mod tree;
 mod turn;
 mod views;
 mod walk;
+mod webp;
 
 pub use about::About;
 pub use augment::{Augment, View};

@@ -1,15 +1,16 @@
-//! PNG, GIF, BMP and WebP, by the `image` crate under our limits.
+//! PNG, BMP and WebP, by the `image` crate under our limits.
 
 use std::io::Cursor;
 
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder};
 
-use crate::buffers::Buffers;
+use crate::buffers::{Buffers, probe, set_len};
 use crate::color::{is_transparent, to_rgb};
 use crate::orient::Orientation;
 use crate::photo::Header;
+use crate::webp::Chunks;
 use crate::{Error, Format, Limits, Result, exif};
 
 /// What a PNG's compressed metadata and its row buffers may take. A color profile has a few megabytes at most; without
@@ -18,37 +19,51 @@ const PNG_METADATA_BYTES: u64 = 8 << 20;
 
 /// Decodes a file of one of these formats into `buffers.rgb`.
 pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mut Buffers) -> Result<Header> {
-    let mut bounds = image::Limits::no_limits();
-    bounds.max_alloc = Some(limits.decoded_bytes);
-    bounds.max_image_width = Some(limits.side);
-    bounds.max_image_height = Some(limits.side);
     let input = Cursor::new(bytes);
     let failed = |error| explain(format, error);
     match format {
         Format::Png => {
-            let mut metadata = bounds.clone();
-            metadata.max_alloc = Some(PNG_METADATA_BYTES);
-            let decoder = PngDecoder::with_limits(input, metadata).map_err(failed)?;
-            let header = read(decoder, format, bounds, limits, buffers)?;
+            let decoder = PngDecoder::with_limits(input, bounds(limits, PNG_METADATA_BYTES)).map_err(failed)?;
+            let header = read(decoder, format, 0, limits, buffers)?;
+            // Its last chunk but one may say which way up it is.
+            if !exif::png_is_whole(bytes) {
+                return Err(Error::Truncated { format, reason: "its last chunk is missing".to_owned() });
+            }
             Ok(Header { orientation: exif::of_png(bytes), ..header })
         }
-        Format::Gif => read(GifDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
         Format::Bmp if offset_is_in_palette(bytes) => {
             let decoder = BmpDecoder::new_without_file_header(Cursor::new(&bytes[BMP_FILE_HEADER..]));
-            read(decoder.map_err(failed)?, format, bounds, limits, buffers)
+            read(decoder.map_err(failed)?, format, 0, limits, buffers)
         }
-        Format::Bmp => read(BmpDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
-        Format::WebP => read(WebPDecoder::new(input).map_err(failed)?, format, bounds, limits, buffers),
-        Format::Jpeg | Format::Tiff | Format::JpegXl | Format::Pixels => {
+        Format::Bmp => read(BmpDecoder::new(input).map_err(failed)?, format, 0, limits, buffers),
+        Format::WebP => {
+            let chunks = Chunks::read(bytes)?;
+            let decoder = WebPDecoder::new(input).map_err(failed)?;
+            let (width, height) = decoder.dimensions();
+            let held = u64::from(width).saturating_mul(height.into()).saturating_mul(chunks.held);
+            let header = read(decoder, format, held, limits, buffers)?;
+            Ok(Header { orientation: chunks.exif.map_or_else(Orientation::default, exif::orientation), ..header })
+        }
+        Format::Jpeg | Format::Gif | Format::Tiff | Format::JpegXl | Format::Pixels => {
             Err(Error::Broken { format, reason: "not a raster format".to_owned() })
         }
     }
 }
 
+/// What a decoder of the `image` crate may take.
+fn bounds(limits: &Limits, bytes: u64) -> image::Limits {
+    let mut bounds = image::Limits::no_limits();
+    bounds.max_alloc = Some(bytes);
+    bounds.max_image_width = Some(limits.side);
+    bounds.max_image_height = Some(limits.side);
+    bounds
+}
+
+/// Reads the pixels of a decoder that holds so many bytes beside them.
 fn read(
     mut decoder: impl ImageDecoder,
     format: Format,
-    bounds: image::Limits,
+    held: u64,
     limits: &Limits,
     buffers: &mut Buffers,
 ) -> Result<Header> {
@@ -58,19 +73,22 @@ fn read(
     let color = decoder.color_type();
     let pixels = u64::from(width) * u64::from(height);
     let converted = if color == ColorType::Rgb8 { 0 } else { pixels * 3 };
-    limits.check_decoded(decoder.total_bytes().saturating_add(converted))?;
-    decoder.set_limits(bounds).map_err(failed)?;
-    // Metadata that cannot be read is no reason to refuse the pixels.
-    let block = decoder.exif_metadata().ok().flatten();
-    let orientation = block.map_or_else(Orientation::default, |block| exif::orientation(&block));
+    let ours = decoder.total_bytes().saturating_add(converted);
+    limits.check_decoded(ours.saturating_add(held))?;
+    decoder.set_limits(bounds(limits, limits.decoded_bytes - ours)).map_err(failed)?;
+    let sides = (width as usize, height as usize);
     let mut transparent = false;
     let Buffers { rgb, raw, .. } = buffers;
-    rgb.resize(pixels as usize * 3, 0);
+    // A decoder may pass over pixels; what another photo left there must not show.
+    rgb.clear();
+    raw.clear();
+    set_len(rgb, pixels as usize * 3, sides)?;
     if color == ColorType::Rgb8 {
+        probe(held, sides)?;
         decoder.read_image(rgb).map_err(failed)?;
     } else {
-        raw.clear();
-        raw.resize(decoder.total_bytes() as usize, 0);
+        set_len(raw, decoder.total_bytes() as usize, sides)?;
+        probe(held, sides)?;
         decoder.read_image(raw).map_err(failed)?;
         transparent = is_transparent(color, raw);
         if !to_rgb(color, raw, rgb) {
@@ -80,7 +98,7 @@ fn read(
     if width == 0 || height == 0 {
         return Err(Error::Broken { format, reason: format!("an image of {width}x{height} pixels") });
     }
-    Ok(Header { width, height, orientation, transparent })
+    Ok(Header { width, height, orientation: Orientation::default(), transparent })
 }
 
 /// The bytes in front of a BMP's own header.

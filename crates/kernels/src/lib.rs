@@ -8,7 +8,8 @@
 //! There are two layouts. A [`Tensor`] is plain row-major `N H W C`: what the outside sees. Between kernels an image is
 //! [`Blocked`]: sixteen channels of a pixel lie side by side, then the next pixel's.
 //!
-//! This is the only crate with `unsafe` code: vector loads and stores, disjoint splits over threads, one file mapping.
+//! This is the only crate with `unsafe` code: vector loads and stores, disjoint splits over threads, one file mapping, zeros
+//! that may be refused ([`memory`]).
 //!
 //! # Words
 //!
@@ -57,6 +58,7 @@ mod line;
 #[cfg(feature = "files")]
 mod mapped_file;
 pub mod matmul;
+pub mod memory;
 pub mod oracle;
 mod packed_pointwise;
 mod panels;

@@ -5,6 +5,7 @@ use super::bits::Bits;
 use super::skeleton::{Component, Frame, Scan, Skeleton, broken, truncated};
 use super::tables::{Code, Tables, ZIGZAG};
 use crate::Result;
+use crate::buffers::set_len;
 
 /// The coefficients of one channel; kept from photo to photo.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ pub(super) struct Channel {
 
 impl Channel {
     /// Makes room for the coefficients of `component`: all of them, or `one_row` of units.
-    fn prepare(&mut self, frame: &Frame, component: &Component, one_row: bool) {
+    fn prepare(&mut self, frame: &Frame, component: &Component, one_row: bool) -> Result<()> {
         let (most_across, most_down) = frame.largest_sampling();
         let blocks = |side: u16, own: u8, most: u8| {
             let units = usize::from(side).div_ceil(usize::from(most) * 8);
@@ -34,7 +35,7 @@ impl Channel {
         self.divisors = None;
         let rows = if one_row { usize::from(component.down) } else { down };
         self.blocks.clear();
-        self.blocks.resize(rows * across * 64, 0);
+        set_len(&mut self.blocks, rows * across * 64, (frame.width.into(), frame.height.into()))
     }
 
     /// Gives the memory of more than `kept` coefficients back.
@@ -76,7 +77,7 @@ impl<'a> Scans<'a> {
     /// # Errors
     /// [`Error::Truncated`](crate::Error::Truncated) where data is missing, `Broken` where it makes no sense.
     pub(super) fn all(&mut self, channels: &mut [Channel]) -> Result<()> {
-        self.make_room(channels, false);
+        self.make_room(channels, false)?;
         for scan in &self.skeleton.scans {
             self.define(scan, channels)?;
             let mut pass = Pass::new(self.bytes, self.skeleton, scan, &self.tables)?;
@@ -98,7 +99,7 @@ impl<'a> Scans<'a> {
         each: &mut dyn FnMut(usize, &[Channel]) -> Result<()>,
     ) -> Result<()> {
         let scan = &self.skeleton.scans[0];
-        self.make_room(channels, true);
+        self.make_room(channels, true)?;
         self.define(scan, channels)?;
         let mut pass = Pass::new(self.bytes, self.skeleton, scan, &self.tables)?;
         let (units, rows) = pass.units(channels);
@@ -111,11 +112,12 @@ impl<'a> Scans<'a> {
     }
 
     /// Makes room for all coefficients, or for those of one row of units.
-    fn make_room(&self, channels: &mut [Channel], one_row: bool) {
+    fn make_room(&self, channels: &mut [Channel], one_row: bool) -> Result<()> {
         let frame = &self.skeleton.frame;
-        for (channel, component) in channels.iter_mut().zip(&frame.components) {
-            channel.prepare(frame, component, one_row);
-        }
+        channels
+            .iter_mut()
+            .zip(&frame.components)
+            .try_for_each(|(channel, component)| channel.prepare(frame, component, one_row))
     }
 
     /// Reads the tables in front of a scan.

@@ -24,6 +24,7 @@ use self::color_model::ColorModel;
 pub(crate) use self::rows::Rounding;
 use self::rows::{RowBuffers, rows};
 use self::skeleton::{RESTART_BYTES, Skeleton};
+use crate::buffers::set_len;
 use crate::color::four_to_rgb;
 use crate::photo::Header;
 use crate::{Limits, Result, Warning};
@@ -48,7 +49,7 @@ pub(crate) fn decode(
     let frame = &skeleton.frame;
     let (width, height) = (usize::from(frame.width), usize::from(frame.height));
     limits.check_decoded((width * height * 3) as u64 + held_bytes(&skeleton))?;
-    rgb.resize(width * height * 3, 0);
+    set_len(rgb, width * height * 3, (width, height))?;
     let model = ColorModel::of(&skeleton);
     let mut left = rgb.chunks_exact_mut(width * 3);
     let JpegBuffers { rows: kept, joined } = buffers;
@@ -110,7 +111,8 @@ pub(crate) fn decode_samples(bytes: &[u8], limits: &Limits, turned: bool) -> Res
     let (width, height, channels) = (frame.width.into(), frame.height.into(), frame.components.len());
     let all = width * height * channels;
     limits.check_decoded(all as u64 + held_bytes(&skeleton))?;
-    let mut values = vec![0; all];
+    let mut values = Vec::new();
+    set_len(&mut values, all, (width, height))?;
     let mut left = values.chunks_exact_mut(width * channels);
     let how = Rounding { isa: Isa::best(), dct: Dct::Accurate };
     rows(bytes, &skeleton, how, &mut RowBuffers::default(), &mut |row| {

@@ -12,7 +12,7 @@ use self::layout::{Alpha, Color, Layout, Packing, broken};
 use self::unpack::{add_up, sample, unpack};
 use icecap_kernels::jpeg::rgb_of;
 
-use crate::buffers::Buffers;
+use crate::buffers::{Buffers, set_len};
 use crate::color::{FourChannels, four_to_rgb};
 use crate::directory::Directory;
 use crate::orient::Orientation;
@@ -28,9 +28,9 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Re
     let Layout { width, height, .. } = picture.layout;
     let Buffers { rgb, raw, .. } = buffers;
     raw.clear();
-    raw.resize(width * height * picture.kept, 0);
+    set_len(raw, width * height * picture.kept, (width, height))?;
     picture.read(raw)?;
-    rgb.resize(width * height * 3, 0);
+    set_len(rgb, width * height * 3, (width, height))?;
     let transparent = picture.color(raw, rgb);
     let orientation = Orientation::from_tiff(bytes);
     Ok(Header { width: width as u32, height: height as u32, orientation, transparent })

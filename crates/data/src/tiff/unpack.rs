@@ -9,6 +9,7 @@ use miniz_oxide::inflate::core::inflate_flags::{
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::layout::{Layout, Packing, broken};
+use crate::buffers::set_len;
 use crate::{Error, Format, Result};
 
 fn truncated() -> Error {
@@ -30,7 +31,8 @@ pub(super) fn unpack<'a>(layout: &Layout, data: &'a [u8], length: usize) -> Resu
             Cow::Owned(data) => Ok(Cow::Owned(data.get(..length).ok_or_else(truncated)?.to_vec())),
         };
     }
-    let mut out = vec![0; length];
+    let mut out = Vec::new();
+    set_len(&mut out, length, (layout.width, layout.height))?;
     let count = match layout.packing {
         Packing::Lzw => lzw(&data, &mut out)?,
         Packing::Deflate => inflate(&data, &mut out)?,

@@ -4,7 +4,8 @@
 use icecap_data::{Error, ExifPolicy, Limits, Photo, Warning, decode};
 use jpeg_encoder::{ColorType, SamplingFactor};
 
-use crate::make::{Jpeg, Kind, jpeg, picture, rgb_jpeg, rgb_raster};
+use crate::claims::{crc, lossy_webps};
+use crate::make::{Jpeg, Kind, Raster, exif_block, jpeg, picture, rgb_jpeg, rgb_raster, with_exif};
 use crate::{assets, bytes_difference, golden_folder};
 
 fn read(bytes: &[u8]) -> Result<Photo, Error> {
@@ -138,6 +139,61 @@ fn other_formats_cut_at_any_byte_are_whole_or_an_error() {
         println!("{name}: {survived} of {} cuts leave all rows", file.len());
         assert!(survived * 4 < file.len(), "{name}: {survived} of {}", file.len());
     }
+}
+
+/// What stands behind the pixels changes the photo, too: the block that says which way up it is.
+#[test]
+fn a_photo_that_is_turned_is_cut_at_any_byte_turned_or_an_error() {
+    let rgb = picture(23, 17);
+    let raster = |kind| {
+        let (size, color) = ((23, 17), image::ExtendedColorType::Rgb8);
+        Raster { kind, size, color, exif: Some(exif_block(6, false)) }.file(&rgb)
+    };
+    let chunk = |kind: &[u8], body: &[u8]| {
+        let sum = crc(&[kind, body].concat()).to_be_bytes();
+        [&(body.len() as u32).to_be_bytes(), kind, body, &sum].concat()
+    };
+    // The encoder writes the block in front of the pixels.
+    let plain = rgb_raster(Kind::Png, 23, 17);
+    let end = plain.len() - 12;
+    let behind = [&plain[..end], &chunk(b"eXIf", &exif_block(6, true)), &plain[end..]].concat();
+    let text = [b"Raw profile type exif\0\nexif\n26\n".to_vec(), hex(&exif_block(6, false))].concat();
+    let old = [&plain[..end], &chunk(b"tEXt", &text), &plain[end..]].concat();
+    let mut files = vec![
+        ("PNG", raster(Kind::Png)),
+        ("PNG, behind the pixels", behind),
+        ("PNG, as text", old),
+        ("WebP", raster(Kind::WebP)),
+        ("JPEG", with_exif(&rgb_jpeg(23, 17, Jpeg::PLAIN), 6, true)),
+    ];
+    for (name, file) in lossy_webps() {
+        files.push((name, turned(&file)));
+    }
+    for (name, file) in files {
+        let apply = |bytes: &[u8]| decode(bytes, &Limits::default(), ExifPolicy::Apply);
+        let whole = apply(&file).unwrap();
+        assert!(whole.to_rgb() != read(&file).unwrap().to_rgb(), "{name} is not turned");
+        for end in 0..file.len() {
+            let Ok(photo) = apply(&file[..end]) else { continue };
+            assert!(photo.to_rgb() == whole.to_rgb(), "{name}: {end} of {}: another photo", file.len());
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes()
+}
+
+/// A WebP with a chunk behind its pixels that turns it.
+fn turned(file: &[u8]) -> Vec<u8> {
+    let block = exif_block(6, false);
+    let chunk = [&b"EXIF"[..], &(block.len() as u32).to_le_bytes(), &block].concat();
+    let body = match &file[12..16] {
+        b"VP8X" => [&file[8..20], &[file[20] | 8], &file[21..], &chunk].concat(),
+        // 16x16 pixels.
+        _ => [b"WEBPVP8X\x0A\0\0\0\x08\0\0\0\x0F\0\0\x0F\0\0", &file[12..], &chunk].concat(),
+    };
+    [b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat()
 }
 
 #[test]

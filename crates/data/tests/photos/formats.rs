@@ -1,6 +1,7 @@
 //! Colors, orientations and formats made here, against what was drawn.
 
 use icecap_data::{ExifPolicy, Format, Limits, Photo, decode};
+use icecap_kernels::rng::{Purpose, Stream};
 use image::ExtendedColorType as Color;
 use jpeg_encoder::{ColorType, SamplingFactor};
 
@@ -207,5 +208,42 @@ fn each_exif_orientation_is_turned_upright_in_every_format_that_has_one() {
             let (_, mean) = bytes_difference(&read(&file).to_rgb(), &upright);
             assert!(mean < 5.0, "JPEG {value}: {mean}");
         }
+    }
+}
+
+/// A frame of any size and place, interlaced or not, with more indices than colors, against the `image` crate's reading.
+#[test]
+fn every_frame_of_a_gif_lies_where_it_says() {
+    for round in 0..400 {
+        let mut stream = Stream::new(3, Purpose::Test, 11, round);
+        let mut below = |most: u32| stream.below(most) as u16;
+        let (width, height) = (1 + below(9), 1 + below(9));
+        let (across, down) = (1 + below(12), 1 + below(12));
+        let fills = below(3) == 0;
+        let (across, down) = if fills { (width, height) } else { (across, down) };
+        let (left, top) = if fills { (0, 0) } else { (below(10), below(10)) };
+        let palette: Vec<u8> = (0..3 * (2 + below(14))).map(|_| below(256) as u8).collect();
+        let buffer: Vec<u8> = (0..across * down).map(|_| below(16) as u8).collect();
+        let transparent = (below(2) == 0).then(|| below(16) as u8);
+        let interlaced = below(2) == 0;
+        let (global, local) = match below(2) {
+            0 => (palette, None),
+            _ => (vec![1, 2, 3, 4, 5, 6], Some(palette)),
+        };
+        let frame = gif::Frame {
+            left,
+            top,
+            width: across,
+            height: down,
+            interlaced,
+            transparent,
+            palette: local,
+            buffer: buffer.into(),
+            ..gif::Frame::default()
+        };
+        let mut file = Vec::new();
+        gif::Encoder::new(&mut file, width, height, &global).unwrap().write_frame(&frame).unwrap();
+        let other = image::load_from_memory_with_format(&file, image::ImageFormat::Gif).unwrap().to_rgb8();
+        assert!(read(&file).to_rgb() == other.into_raw(), "round {round}: {across}x{down} in {width}x{height}");
     }
 }

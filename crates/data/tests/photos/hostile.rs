@@ -7,9 +7,10 @@ use icecap_kernels::Isa;
 use icecap_kernels::rng::{Purpose, Stream};
 use proptest::prelude::*;
 
+use crate::claims::{bmp_of, claims, crc, gif_of, jpeg_of, png_of, webp_of};
 use crate::golden_folder;
 use crate::make::{Jpeg, Kind, rgb_jpeg, rgb_raster, with_exif, with_segment};
-use crate::tiff::tiffs;
+use crate::tiff_maker::tiffs;
 
 /// Keeps the log free of the panics that are caught and become errors.
 fn hush() {
@@ -24,52 +25,9 @@ fn hush() {
     });
 }
 
-/// The file with the image header's size changed to `width` x `height`.
-fn jpeg_of(width: u16, height: u16) -> Vec<u8> {
-    let mut file = rgb_jpeg(16, 16, Jpeg::PLAIN);
-    let header = file.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
-    file[header + 5..header + 7].copy_from_slice(&height.to_be_bytes());
-    file[header + 7..header + 9].copy_from_slice(&width.to_be_bytes());
-    file
-}
-
-fn png_of(width: u32, height: u32) -> Vec<u8> {
-    let mut file = rgb_raster(Kind::Png, 8, 8);
-    file[16..20].copy_from_slice(&width.to_be_bytes());
-    file[20..24].copy_from_slice(&height.to_be_bytes());
-    let sum = crc(&file[12..29]);
-    file[29..33].copy_from_slice(&sum.to_be_bytes());
-    file
-}
-
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |sum, &byte| {
-        (0..8).fold(sum ^ u32::from(byte), |sum, _| (sum >> 1) ^ (0xEDB8_8320 & (sum & 1).wrapping_neg()))
-    })
-}
-
-fn bmp_of(width: i32, height: i32) -> Vec<u8> {
-    let mut file = rgb_raster(Kind::Bmp, 8, 8);
-    file[18..22].copy_from_slice(&width.to_le_bytes());
-    file[22..26].copy_from_slice(&height.to_le_bytes());
-    file
-}
-
-fn gif_of(width: u16, height: u16) -> Vec<u8> {
-    let mut file = rgb_raster(Kind::Gif, 8, 8);
-    file[6..8].copy_from_slice(&width.to_le_bytes());
-    file[8..10].copy_from_slice(&height.to_le_bytes());
-    file
-}
-
-/// An extended WebP whose canvas is of this size.
-fn webp_of(width: u32, height: u32) -> Vec<u8> {
-    let plain = rgb_raster(Kind::WebP, 8, 8);
-    let mut body = b"WEBPVP8X\x0A\0\0\0\0\0\0\0".to_vec();
-    body.extend(&(width - 1).to_le_bytes()[..3]);
-    body.extend(&(height - 1).to_le_bytes()[..3]);
-    body.extend(&plain[12..]);
-    [b"RIFF".to_vec(), (body.len() as u32).to_le_bytes().to_vec(), body].concat()
+/// A sequential JPEG of 16x16 pixels that claims other sides.
+fn jpeg_with(width: u16, height: u16) -> Vec<u8> {
+    jpeg_of(rgb_jpeg(16, 16, Jpeg::PLAIN), width, height)
 }
 
 /// Why a file is refused, which takes no time in one of a few tries: whatever else the machine does makes one slower,
@@ -92,13 +50,13 @@ fn refused_at_once(file: &[u8], name: &str) -> Error {
 fn huge_sizes_are_refused_by_the_header_alone() {
     hush();
     let bombs = [
-        ("jpeg", jpeg_of(65_535, 65_535)),
-        ("large jpeg", jpeg_of(16_384, 16_384)),
+        ("jpeg", jpeg_with(65_535, 65_535)),
+        ("large jpeg", jpeg_with(16_384, 16_384)),
         ("long png", png_of(65_536, 1)),
         ("png", png_of(0x7FFF_FFFF, 0x7FFF_FFFF)),
         ("large png", png_of(16_000, 16_000)),
-        ("gif", gif_of(65_535, 65_535)),
-        ("large gif", gif_of(12_000, 12_000)),
+        ("gif", gif_of(65_535, 65_535, false)),
+        ("large gif", gif_of(12_000, 12_000, false)),
         ("bmp", bmp_of(i32::MAX, i32::MAX)),
         ("large bmp", bmp_of(16_000, 16_000)),
         ("webp", webp_of(1 << 24, 100)),
@@ -117,7 +75,10 @@ fn huge_sizes_are_refused_by_the_header_alone() {
 #[test]
 fn a_stated_size_without_its_data_is_an_error_and_not_gray() {
     hush();
-    for file in [jpeg_of(16, 24), jpeg_of(200, 16), png_of(8, 9), bmp_of(8, 9), webp_of(8, 9)] {
+    for (name, file) in claims(200, 180) {
+        decode(&file, &Limits::default(), ExifPolicy::Apply).expect_err(&name);
+    }
+    for file in [jpeg_with(16, 24), jpeg_with(200, 16), png_of(8, 9), bmp_of(8, 9), webp_of(8, 9)] {
         assert!(decode(&file, &Limits::default(), ExifPolicy::Apply).is_err());
     }
 }
@@ -315,7 +276,7 @@ fn a_loader_names_the_file_and_the_reason() {
     assert!(said(Some(b"<html>")).0.contains("web page"));
     let jpeg = rgb_jpeg(24, 20, Jpeg::PLAIN);
     assert!(said(Some(&jpeg[..jpeg.len() / 2])).0.contains("ends before the whole image"));
-    assert_eq!(said(Some(&jpeg_of(20_000, 20_000))).1, ErrorKind::Limit);
+    assert_eq!(said(Some(&jpeg_with(20_000, 20_000))).1, ErrorKind::Limit);
     std::fs::write(&path, &jpeg).unwrap();
     assert!(loader.load(&path, &spec).is_ok(), "a loader goes on after errors");
     assert!(matches!(loader.load(folder.path(), &spec), Err(Error::Photo { .. })));

@@ -7,6 +7,7 @@
 mod archive;
 mod awkward;
 mod cache;
+mod claims;
 mod cuts;
 mod formats;
 mod golden;
@@ -16,6 +17,7 @@ mod make;
 mod resize;
 mod scan;
 mod tiff;
+mod tiff_maker;
 #[path = "../../../../tests/zip_writer.rs"]
 mod zip_writer;
 
