@@ -26,7 +26,11 @@ usage: cargo run -p xtask -- COMMAND
   bench [-- ARGUMENT…]   run the benches and keep their medians in benches/record/<cpu>/<date>.csv;
                          arguments go to criterion, a filter for example
   dist [TARGET]          build the binary, for another system if one is named, and put it with completions, manual and
-                         licenses into dist/icecap-VERSION-TARGET.tar.gz: the same bytes from the same binary";
+                         licenses into dist/icecap-VERSION-TARGET.tar.gz: the same bytes from the same binary
+
+  The campaigns of tools/torture, against the promises of docs/reliability.md; each has --seed, --count, --only, --help:
+  torture WHAT           damaged files: images, weights, paths
+  underneath             files that change while they are read";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
         ["bench"] => bench::run_all(root(), &[]),
         ["dist"] => dist::make(root(), None),
         ["dist", target] => dist::make(root(), Some(target)),
+        [campaign, ..] if CAMPAIGNS.contains(&campaign) => torture(&arguments),
         ["bench", "--", ..] => bench::run_all(root(), &arguments[2..]),
         _ => {
             eprintln!("{USAGE}");
@@ -49,6 +54,22 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The commands that `tools/torture` has.
+const CAMPAIGNS: [&str; 7] =
+    ["torture", "kill", "diskfull", "cache-storm", "underneath", "determinism", "check-order"];
+
+/// Builds the binary and the campaigns against it, and runs one: these need all of the project, and what else is here
+/// should not wait for that.
+fn torture(arguments: &[String]) -> Outcome {
+    let cargo = || {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(root());
+        command
+    };
+    run(cargo().args(["build", "--release", "--locked", "--quiet", "-p", "icecap-cli", "-p", "torture"]))?;
+    run(cargo().args(["run", "--release", "--locked", "--quiet", "-p", "torture", "--"]).args(arguments))
 }
 
 /// The folder of the workspace.
