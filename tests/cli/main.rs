@@ -32,6 +32,8 @@ mod hidden;
 mod int8;
 mod int8_told;
 mod network;
+#[cfg(unix)]
+mod odd_names;
 mod opens;
 mod operating;
 mod overwrite;
@@ -41,6 +43,8 @@ mod predict;
 mod report;
 #[cfg(unix)]
 mod resume;
+#[cfg(unix)]
+mod shortage;
 mod similar;
 mod since;
 mod split;

@@ -13,9 +13,19 @@ mod terminal;
 
 use std::process::ExitCode;
 
+use icecap::advanced::kernels::Allocator;
+
 use crate::arguments::bundled;
-use crate::terminal::failure::Failure;
+use crate::terminal::failure::{Code, Failure};
 use crate::terminal::{crash, interrupt, stderr};
+
+/// Where memory is short, a sentence and the exit code of a limit instead of an abort.
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator {
+    before: "icecap: ",
+    after: "; free some, or use fewer --threads or smaller photos",
+    code: Code::Limit as i32,
+};
 
 fn main() -> ExitCode {
     crash::contained(outcome)

@@ -46,7 +46,7 @@ pub enum Error {
     },
     /// A photo's file that could not be read.
     #[error("could not be read: {0}")]
-    Read(std::io::Error),
+    Read(#[source] std::io::Error),
     /// Something that is no regular file: a folder, a named pipe, a socket, a device.
     #[error("not a regular file")]
     NotAFile,
@@ -119,15 +119,11 @@ pub enum Error {
         /// What the decoder said.
         reason: String,
     },
-    /// Less memory than a photo takes while it is decoded.
-    #[error(
-        "there is not enough memory for {width}x{height} pixels; free some, use fewer threads, or make the photo smaller"
-    )]
+    /// Less memory than a photo takes while it is read and decoded.
+    #[error("there is not enough memory for {what}; free some, use fewer threads, or make the photo smaller")]
     Memory {
-        /// Columns of the photo.
-        width: usize,
-        /// Rows of the photo.
-        height: usize,
+        /// What there is no memory for, with its size.
+        what: String,
     },
     /// A resize rule that cannot be read.
     #[error(
@@ -303,6 +299,9 @@ pub(crate) fn or_list(list: Option<&Path>) -> String {
     })
 }
 
+/// The numbers of Unix for a device that fails, and for a system, or a process, that has too many files open.
+const GAVE_OUT: [i32; 3] = [5, 23, 24];
+
 fn did_you_mean(meant: Option<&str>) -> String {
     meant.map_or("add it".to_owned(), |meant| format!("did you mean '{meant}'?"))
 }
@@ -338,6 +337,20 @@ impl Error {
             | Self::Folds { .. }
             | Self::GroupRule { .. } => ErrorKind::Setting,
             _ => ErrorKind::Content,
+        }
+    }
+
+    /// Returns whether the system gave out, and not the photo: too many files are open, or a disk or a network failed. Nothing is
+    /// known of the photo then, and the next one will fare no better.
+    #[must_use]
+    pub fn is_of_the_system(&self) -> bool {
+        let gave_out = |error: &std::io::Error| {
+            cfg!(unix) && error.raw_os_error().is_some_and(|code| GAVE_OUT.contains(&code))
+        };
+        match self {
+            Self::Photo { source, .. } => source.is_of_the_system(),
+            Self::Io { source, .. } | Self::Read(source) => gave_out(source),
+            _ => false,
         }
     }
 

@@ -13,6 +13,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::Result;
+use crate::buffers::make_room;
+use crate::photo::Stored;
+
 /// What part of a photo is shown, and how it gets the size of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -66,7 +70,7 @@ impl fmt::Display for Framing {
 impl FromStr for Framing {
     type Err = ();
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
         Self::ALL.into_iter().find(|framing| framing.name() == text).ok_or(())
     }
 }
@@ -95,6 +99,22 @@ pub(crate) struct Part {
     pub(crate) top: usize,
     pub(crate) left: usize,
     pub(crate) sides: Sides,
+}
+
+/// Puts what a part of a photo shows, turned upright, into `out`.
+pub(crate) fn cut_out(photo: Stored<'_>, part: Part, out: &mut Vec<u8>) -> Result<()> {
+    let Stored { rgb, width, height, orientation } = photo;
+    let Part { top, left, sides } = part;
+    out.clear();
+    make_room(out, sides.rows * sides.columns * 3, (width, height))?;
+    for y in top..top + sides.rows {
+        for x in left..left + sides.columns {
+            let (from_x, from_y) = orientation.stored(x, y, width, height);
+            let start = (from_y * width + from_x) * 3;
+            out.extend_from_slice(&rgb[start..start + 3]);
+        }
+    }
+    Ok(())
 }
 
 /// Writes the part of `image`, RGB of `from`, that `framing` shows at the size `to`.

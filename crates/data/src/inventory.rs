@@ -72,6 +72,8 @@ pub enum SkipReason {
     Link,
     /// A file that is no photo by its extension, which it holds, and by its first bytes.
     Foreign(String),
+    /// Its name is not valid UTF-8, so that it could not be written down.
+    NotText,
     /// It could not be looked at; holds what the system said.
     Unreadable(String),
     /// A photo that lies beside the class folders.
@@ -93,6 +95,7 @@ impl std::fmt::Display for SkipReason {
             Self::NotAFile => f.write_str("not a regular file"),
             Self::Link => f.write_str("a link to nothing or in a circle"),
             Self::Foreign(extension) => write!(f, "a .{extension} file, no photo"),
+            Self::NotText => f.write_str("the name is not valid UTF-8; rename it"),
             Self::Unreadable(cause) => write!(f, "could not be read: {cause}"),
             Self::NoClass => f.write_str("outside the class folders"),
         }

@@ -182,7 +182,7 @@ impl<'a> OpenPhoto<'a> {
     /// If `out` is not of that shape.
     pub fn pixels(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<&'a [Warning]> {
         let open = self.decoded()?;
-        resample(open.pixels.stored(), spec, open.isa, open.resized, out);
+        resample(open.pixels.stored(), spec, open.isa, open.resized, out)?;
         Ok(open.warnings)
     }
 
@@ -199,7 +199,7 @@ impl<'a> OpenPhoto<'a> {
     /// If `out` is not of that shape.
     pub fn look(self, spec: &ResizeSpec, out: &mut [f32]) -> Result<(About, &'a [Warning])> {
         let open = self.decoded()?;
-        resample(open.pixels.stored(), spec, open.isa, open.resized, out);
+        resample(open.pixels.stored(), spec, open.isa, open.resized, out)?;
         let (format, animated) = match open.bytes {
             Some(bytes) => {
                 let format = Format::of(bytes)?;
@@ -261,7 +261,7 @@ impl<'a> OpenPhoto<'a> {
         ] {
             if needed {
                 pixels.resize(spec.values(), 0.0);
-                resample(open.pixels.stored(), spec, open.isa, open.resized, pixels);
+                resample(open.pixels.stored(), spec, open.isa, open.resized, pixels)?;
             }
         }
         let sides = |spec: &ResizeSpec| Size { height: spec.height, width: spec.width };

@@ -23,7 +23,8 @@ pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mu
     let failed = |error| explain(format, error);
     match format {
         Format::Png => {
-            let decoder = PngDecoder::with_limits(input, bounds(limits, PNG_METADATA_BYTES)).map_err(failed)?;
+            let decoder =
+                PngDecoder::with_limits(input, bounds(limits, PNG_METADATA_BYTES)).map_err(failed)?;
             let header = read(decoder, format, 0, limits, buffers)?;
             // Its last chunk but one may say which way up it is.
             if !exif::png_is_whole(bytes) {
@@ -42,7 +43,10 @@ pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mu
             let (width, height) = decoder.dimensions();
             let held = u64::from(width).saturating_mul(height.into()).saturating_mul(chunks.held);
             let header = read(decoder, format, held, limits, buffers)?;
-            Ok(Header { orientation: chunks.exif.map_or_else(Orientation::default, exif::orientation), ..header })
+            Ok(Header {
+                orientation: chunks.exif.map_or_else(Orientation::default, exif::orientation),
+                ..header
+            })
         }
         Format::Jpeg | Format::Gif | Format::Tiff | Format::JpegXl | Format::Pixels => {
             Err(Error::Broken { format, reason: "not a raster format".to_owned() })

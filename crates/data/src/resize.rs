@@ -7,7 +7,7 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, resize_bilinear_rgb};
 
-use crate::framing::{Frame, Framing, Part, Sides, frame};
+use crate::framing::{Frame, Framing, Part, Sides, cut_out, frame};
 use crate::photo::Stored;
 use crate::{Error, Photo, Result};
 
@@ -230,8 +230,17 @@ impl std::fmt::Debug for ResizeBuffers {
 ///
 /// # Panics
 /// If `out` is not of that shape or a side of `spec` is 0.
-pub fn pixels(photo: &Photo, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {
-    resample(photo.stored(), spec, isa, buffers, out);
+///
+/// # Errors
+/// [`Error::Memory`].
+pub fn pixels(
+    photo: &Photo,
+    spec: &ResizeSpec,
+    isa: Isa,
+    buffers: &mut ResizeBuffers,
+    out: &mut [f32],
+) -> Result<()> {
+    resample(photo.stored(), spec, isa, buffers, out)
 }
 
 pub(crate) fn resample(
@@ -240,42 +249,41 @@ pub(crate) fn resample(
     isa: Isa,
     buffers: &mut ResizeBuffers,
     out: &mut [f32],
-) {
+) -> Result<()> {
     assert_eq!(out.len(), spec.values(), "pixels for {spec}");
     match spec.mode {
         ResizeMode::Squash => squash(photo, spec, isa, buffers, out),
         ResizeMode::CenterCrop { fraction } => center_crop(photo, spec, fraction, buffers, out),
-        ResizeMode::Framed { first: None, .. } => framed(photo, spec, isa, buffers, out),
+        ResizeMode::Framed { first: None, .. } => framed(photo, spec, isa, buffers, out)?,
         ResizeMode::Framed { framing, first: Some(first) } => {
             let Frame { framing: first, rows, columns } = first;
             let mut image = std::mem::take(&mut buffers.first);
             image.resize(rows * columns * 3, 0.0);
             let mode = ResizeMode::Framed { framing: first, first: None };
-            resample(photo, &ResizeSpec { height: rows, width: columns, mode }, isa, buffers, &mut image);
+            resample(photo, &ResizeSpec { height: rows, width: columns, mode }, isa, buffers, &mut image)?;
             frame(&image, Sides { rows, columns }, framing, spec.sides(), out);
             buffers.first = image;
         }
     }
+    Ok(())
 }
 
 /// Cuts out what the rule shows of a photo, turned upright, and resizes it.
-fn framed(photo: Stored<'_>, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {
-    let Stored { rgb, width, height, orientation } = photo;
-    let (columns, rows) = orientation.sides(width, height);
-    let Part { top, left, sides } = spec.framing().part(Sides { rows, columns }, spec.sides());
-    let mut part = std::mem::take(&mut buffers.reduced);
-    part.clear();
-    for y in top..top + sides.rows {
-        for x in left..left + sides.columns {
-            let (from_x, from_y) = orientation.stored(x, y, width, height);
-            let start = (from_y * width + from_x) * 3;
-            part.extend_from_slice(&rgb[start..start + 3]);
-        }
-    }
-    let image = RgbView { pixels: &part, size: Size { height: sides.rows, width: sides.columns } };
+fn framed(
+    photo: Stored<'_>,
+    spec: &ResizeSpec,
+    isa: Isa,
+    buffers: &mut ResizeBuffers,
+    out: &mut [f32],
+) -> Result<()> {
+    let (columns, rows) = photo.orientation.sides(photo.width, photo.height);
+    let shown = spec.framing().part(Sides { rows, columns }, spec.sides());
+    let part = &mut buffers.reduced;
+    cut_out(photo, shown, part)?;
+    let image = RgbView { pixels: part, size: Size { height: shown.sides.rows, width: shown.sides.columns } };
     let to = Size { height: spec.height, width: spec.width };
     resize_bilinear_rgb(isa, image, to, out, &mut buffers.bilinear);
-    buffers.reduced = part;
+    Ok(())
 }
 
 fn squash(photo: Stored<'_>, spec: &ResizeSpec, isa: Isa, buffers: &mut ResizeBuffers, out: &mut [f32]) {

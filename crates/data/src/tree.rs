@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use icecap_kernels::memory::reserve_exact;
+
 use crate::archive::{inside, open};
 use crate::inventory::SkipReason;
 use crate::limits::check;
@@ -136,6 +138,9 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Entry>> {
 
 /// Whether an entry of a folder on the disk is a folder, or why it is passed over.
 fn kind(entry: &std::fs::DirEntry) -> std::result::Result<bool, SkipReason> {
+    if entry.file_name().to_str().is_none() {
+        return Err(SkipReason::NotText);
+    }
     let unreadable = |error: std::io::Error| SkipReason::Unreadable(error.to_string());
     let mut kind = entry.file_type().map_err(unreadable)?;
     if kind.is_symlink() {
@@ -153,22 +158,21 @@ fn kind(entry: &std::fs::DirEntry) -> std::result::Result<bool, SkipReason> {
 }
 
 /// Whether the first bytes of a regular file are those of a format that is read.
-pub(crate) fn starts_as_photo(path: &Path) -> std::result::Result<bool, String> {
+pub(crate) fn starts_as_photo(path: &Path) -> Result<bool> {
     let mut start = [0; 16];
     Ok(Format::of(&first_bytes(path, &mut start)?).is_ok())
 }
 
 /// The first bytes of a file, as many as `out` has or fewer.
-pub(crate) fn first_bytes(path: &Path, out: &mut [u8]) -> std::result::Result<Vec<u8>, String> {
+pub(crate) fn first_bytes(path: &Path, out: &mut [u8]) -> Result<Vec<u8>> {
     if let Some((archive, name)) = inside(path)
         && !name.is_empty()
     {
-        let read = open(&archive).and_then(|archive| Ok(archive.first_bytes(&name, out)?.to_vec()));
-        return read.map_err(|error| error.to_string());
+        return open(&archive).and_then(|archive| Ok(archive.first_bytes(&name, out)?.to_vec()));
     }
     let mut start = Vec::with_capacity(out.len());
     let read = File::open(path).and_then(|file| file.take(out.len() as u64).read_to_end(&mut start));
-    read.map(|_| start).map_err(|error| error.to_string())
+    read.map(|_| start).map_err(Error::io(path))
 }
 
 /// A file whole, at most `most` bytes of it; more are an error about `what`.
@@ -229,10 +233,14 @@ pub(crate) fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Re
     bytes.clear();
     // What a large file took is not kept for small ones.
     bytes.shrink_to(KEPT_BYTES.max(about.len() as usize));
+    // One byte more, by which the reader sees the end.
+    reserve_exact(bytes, about.len() as usize + 1)
+        .map_err(|_| Error::Memory { what: format!("a file of {} bytes", about.len()) })?;
     let stamp = Stamp::of(&about).filter(Stamp::is_settled);
     let mut file = File::open(path).map_err(Error::Read)?;
     // One byte more than the limit, in case the file grows under our hands.
-    let read = (&mut file).take(limits.file_bytes + 1).read_to_end(bytes).map_err(Error::Read)?;
+    let read = (&mut file).take(limits.file_bytes + 1).read_to_end(bytes);
+    let read = read.map_err(Error::Read)?;
     limits.check_file(read as u64)?;
     if bytes.is_empty() {
         return Err(Error::Empty);

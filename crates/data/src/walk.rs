@@ -128,6 +128,9 @@ impl Walk<'_> {
         self.photos.extend(listing.files);
         for inner in listing.folders {
             if let Err(error) = self.folder(&inner, depth + 1) {
+                if error.is_of_the_system() {
+                    return Err(error);
+                }
                 let reason = SkipReason::Unreadable(cause(error));
                 self.skipped.push(Skipped { path: inner, reason });
             }
@@ -148,7 +151,7 @@ fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing> {
     let mut listing = Listing { folders: Vec::new(), files: Vec::new() };
     let mut passed = Vec::new();
     for entry in entries(folder)? {
-        match sort_in(&entry) {
+        match sort_in(&entry)? {
             Ok(true) => listing.folders.push(entry.path),
             Ok(false) => listing.files.push(entry.path),
             Err(reason) => passed.push(Skipped { path: entry.path, reason }),
@@ -162,23 +165,27 @@ fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing> {
 }
 
 /// Whether an entry is a folder or a file that may be a photo, or why it is passed over.
-fn sort_in(entry: &Entry) -> std::result::Result<bool, SkipReason> {
+fn sort_in(entry: &Entry) -> Result<std::result::Result<bool, SkipReason>> {
     let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with('.') || CLUTTER.iter().any(|clutter| name.eq_ignore_ascii_case(clutter)) {
-        return Err(SkipReason::Hidden);
+        return Ok(Err(SkipReason::Hidden));
     }
-    if entry.is_folder.clone()? {
-        return Ok(true);
+    match &entry.is_folder {
+        Ok(false) => {}
+        other => return Ok(other.clone()),
     }
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     if let Some(sidecar) = extension.as_ref().filter(|extension| SIDECARS.contains(&extension.as_str())) {
-        return Err(SkipReason::Foreign(sidecar.clone()));
+        return Ok(Err(SkipReason::Foreign(sidecar.clone())));
     }
-    match extension.filter(|extension| FOREIGN.contains(&extension.as_str())) {
-        Some(extension) if !starts_as_photo(&entry.path).map_err(SkipReason::Unreadable)? => {
-            Err(SkipReason::Foreign(extension))
-        }
-        _ => Ok(false),
+    let Some(extension) = extension.filter(|extension| FOREIGN.contains(&extension.as_str())) else {
+        return Ok(Ok(false));
+    };
+    match starts_as_photo(&entry.path) {
+        Ok(true) => Ok(Ok(false)),
+        Ok(false) => Ok(Err(SkipReason::Foreign(extension))),
+        Err(error) if error.is_of_the_system() => Err(error),
+        Err(error) => Ok(Err(SkipReason::Unreadable(cause(error)))),
     }
 }
 

@@ -1,7 +1,11 @@
 //! What a file claims takes no memory before there are data for it. A process of its own: its peak counts.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, dead_code, reason = "what a test does not expect fails it; others use the rest of the makers")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "what a test does not expect fails it; others use the rest of the makers"
+)]
 
 #[path = "photos/claims.rs"]
 mod claims;

@@ -9,7 +9,7 @@
 //! [`Blocked`]: sixteen channels of a pixel lie side by side, then the next pixel's.
 //!
 //! This is the only crate with `unsafe` code: vector loads and stores, disjoint splits over threads, one file mapping, zeros
-//! that may be refused ([`memory`]).
+//! that may be refused ([`memory`]), an allocator that says what is missing ([`Allocator`]).
 //!
 //! # Words
 //!
@@ -38,6 +38,7 @@
 //! | slab | large pages that many buffers share, such as all weights of a net |
 //! | lease | the hold that one caller has on the worker threads; whoever comes meanwhile works alone |
 
+mod allocator;
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod blocked;
@@ -87,6 +88,7 @@ mod tensor;
 mod tile;
 mod tiling;
 
+pub use allocator::Allocator;
 pub use blocked::{Blocked, BlockedMut};
 pub use buffer::Buffer;
 #[cfg(not(feature = "files"))]

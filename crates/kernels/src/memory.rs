@@ -6,6 +6,8 @@
 
 use std::alloc::{Layout, alloc_zeroed};
 
+use crate::allocator::asking;
+
 /// There is less memory than is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are no {bytes} bytes of memory left")]
@@ -43,7 +45,7 @@ pub fn zeros<T: Number>(count: usize) -> Result<Vec<T>, Shortage> {
     }
     let layout = Layout::array::<T>(count).map_err(|_| shortage::<T>(count))?;
     // SAFETY: the layout has a size above zero.
-    let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
+    let start = asking(|| unsafe { alloc_zeroed(layout) }).cast::<T>();
     if start.is_null() {
         return Err(shortage::<T>(count));
     }
@@ -72,7 +74,15 @@ pub fn set_len<T: Number>(values: &mut Vec<T>, count: usize) -> Result<(), Short
 /// # Errors
 /// [`Shortage`].
 pub fn reserve<T>(values: &mut Vec<T>, more: usize) -> Result<(), Shortage> {
-    values.try_reserve(more).map_err(|_| shortage::<T>(values.len().saturating_add(more)))
+    asking(|| values.try_reserve(more)).map_err(|_| shortage::<T>(values.len().saturating_add(more)))
+}
+
+/// Makes room for exactly this many values more.
+///
+/// # Errors
+/// [`Shortage`].
+pub fn reserve_exact<T>(values: &mut Vec<T>, more: usize) -> Result<(), Shortage> {
+    asking(|| values.try_reserve_exact(more)).map_err(|_| shortage::<T>(values.len().saturating_add(more)))
 }
 
 /// Says whether so many bytes could be had in one piece, which are given back at once.
@@ -85,7 +95,7 @@ pub fn reserve<T>(values: &mut Vec<T>, more: usize) -> Result<(), Shortage> {
 pub fn probe(bytes: u64) -> Result<(), Shortage> {
     let count = usize::try_from(bytes).map_err(|_| Shortage { bytes })?;
     let mut room: Vec<u8> = Vec::new();
-    room.try_reserve_exact(count).map_err(|_| Shortage { bytes })?;
+    asking(|| room.try_reserve_exact(count)).map_err(|_| Shortage { bytes })?;
     // Seen by nobody, an allocation may be left out by the compiler.
     std::hint::black_box(room.as_mut_ptr());
     Ok(())

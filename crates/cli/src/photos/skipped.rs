@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use icecap::advanced::data::{self, Inventory, SkipReason, Skipped, Warning};
+use icecap::advanced::foundation::shown::escaped;
 use icecap::learn::SkippedPhoto;
 
 use crate::terminal::failure::{Code, Failure};
@@ -60,8 +61,8 @@ pub(crate) fn clutter(skipped: &[Skipped]) {
         let kind = match &item.reason {
             SkipReason::Hidden => "hidden".to_owned(),
             SkipReason::Foreign(extension) => format!(".{extension}"),
-            SkipReason::Unreadable(_) => {
-                lines.tell(|| format!("warning: {}: {}", item.path.display(), item.reason));
+            SkipReason::Unreadable(_) | SkipReason::NotText => {
+                lines.tell(|| format!("warning: {}: {}", escaped(&item.path), item.reason));
                 continue;
             }
             other => other.to_string(),
@@ -85,8 +86,9 @@ pub(crate) fn clutter(skipped: &[Skipped]) {
 /// Returns the failure that `--strict` makes of a scan: about the first file or folder that could not be looked into.
 /// `None` if there is none; files that are not photos do not count.
 pub(crate) fn unreadable(skipped: &[Skipped]) -> Option<Failure> {
-    let first = skipped.iter().find(|item| matches!(item.reason, SkipReason::Unreadable(_)))?;
-    Some(Failure::new(Code::Content, format!("{}: {}", first.path.display(), first.reason)))
+    let missed = |item: &&Skipped| matches!(item.reason, SkipReason::Unreadable(_) | SkipReason::NotText);
+    let first = skipped.iter().find(missed)?;
+    Some(Failure::new(Code::Content, format!("{}: {}", escaped(&first.path), first.reason)))
 }
 
 /// Returns why a photo is left out, without its path, which stands beside it.

@@ -9,6 +9,9 @@ use icecap::model::Precision;
 
 /// Returns the end of a message about `error`: the command or option that helps, or nothing.
 pub(crate) fn advice(error: &Error) -> String {
+    if let Some(cause) = system(error) {
+        return of_system(cause).to_owned();
+    }
     let error = match error {
         Error::Weights(error) => error,
         Error::OtherPrecision { path, model, asked, record } => {
@@ -47,6 +50,28 @@ pub(crate) fn advice(error: &Error) -> String {
             format!(": `icecap weights pull {name} --accept-new-hash`")
         }
         _ => String::new(),
+    }
+}
+
+/// Returns what the system said, if an error is about that in the end.
+fn system(error: &Error) -> Option<&std::io::Error> {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    loop {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        cause = cause.source()?;
+    }
+}
+
+/// The end of a message about a system that gave out; nothing about other errors of it.
+fn of_system(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(23 | 24) if cfg!(unix) => {
+            "; allow more open files, as by `ulimit -n 4096`, or use fewer --threads"
+        }
+        Some(5) if cfg!(unix) => "; the disk or the network failed, which says nothing about the file",
+        _ => "",
     }
 }
 

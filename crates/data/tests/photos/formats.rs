@@ -244,6 +244,9 @@ fn every_frame_of_a_gif_lies_where_it_says() {
         let mut file = Vec::new();
         gif::Encoder::new(&mut file, width, height, &global).unwrap().write_frame(&frame).unwrap();
         let other = image::load_from_memory_with_format(&file, image::ImageFormat::Gif).unwrap().to_rgb8();
-        assert!(read(&file).to_rgb() == other.into_raw(), "round {round}: {across}x{down} in {width}x{height}");
+        assert!(
+            read(&file).to_rgb() == other.into_raw(),
+            "round {round}: {across}x{down} in {width}x{height}"
+        );
     }
 }

@@ -38,7 +38,7 @@ fn check_resize(file: &Path) {
         let spec = ResizeSpec::squash(to[0], to[1]);
         for isa in Isa::available() {
             let mut out = vec![0.0; spec.values()];
-            pixels(&photo, &spec, isa, &mut ResizeBuffers::default(), &mut out);
+            pixels(&photo, &spec, isa, &mut ResizeBuffers::default(), &mut out).unwrap();
             let (largest, _) = difference(out.iter().map(|&v| f64::from(v)), floats(&expected));
             println!("{name} on {isa}: largest difference from TensorFlow {largest:.1e} gray levels");
             assert!(largest <= 1e-3, "{name} on {isa}: {largest}");

@@ -23,6 +23,7 @@ use crate::check::likeness::{Grid, SIDE, layouts_agree, likeness};
 use crate::check::near::{Compared, Near, dot, nearest, normalize};
 use crate::error::Error;
 use crate::model::backbone::Backbone;
+use crate::model::gave_out::GaveOut;
 use crate::model::source::Source;
 
 /// The likeness from which two photos are told as nearly the same.
@@ -234,14 +235,17 @@ impl Search<'_> {
         let turn = Turn::default();
         let loader = || self.backbone.loader(self.decoding, &turn);
         let mut loaders: Vec<_> = (0..threads.count().max(1)).map(|_| loader()).collect();
+        let gave_out = GaveOut::default();
         let read = threads.map_until_with(go_on, &mut loaders, needed, |loader, &photo| {
             let mut grid = Box::new([0; SIDE * SIDE]);
             let opened = self.photos[photo as usize].source.open(loader);
-            let read = opened.and_then(|photo| photo.gray_grid(SIDE, &mut *grid));
+            let mut read = opened.and_then(|photo| photo.gray_grid(SIDE, &mut *grid));
+            gave_out.takes(&mut read);
             done.fetch_add(1, Ordering::Relaxed);
             read.is_ok().then_some(grid)
         });
         let mut grids: Vec<Option<Box<Grid>>> = vec![None; self.photos.len()];
+        gave_out.finish()?;
         for (&photo, grid) in needed.iter().zip(read.ok_or(Error::Stopped)?) {
             grids[photo as usize] = grid;
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use icecap_data::{Error, Part, SkipReason};
+use icecap_foundation::shown::escaped;
 
 use crate::check::checkup::{Checkup, Group};
 use crate::check::level::Level;
@@ -62,13 +63,12 @@ impl Checkup {
         let error = |kind, message, photos| Finding { level: Level::Error, kind, message, photos };
         let mut found = Vec::new();
         for item in &self.survey.skipped {
-            if let SkipReason::Unreadable(_) = item.reason {
-                found.push(error(
-                    "unreadable",
-                    format!("{}: {}", item.path.display(), item.reason),
-                    Vec::new(),
-                ));
-            }
+            let kind = match item.reason {
+                SkipReason::Unreadable(_) => "unreadable",
+                SkipReason::NotText => "name",
+                _ => continue,
+            };
+            found.push(error(kind, format!("{}: {}", escaped(&item.path), item.reason), Vec::new()));
         }
         for (index, photo) in self.photos.iter().enumerate() {
             if let Err(reason) = photo {
@@ -209,7 +209,9 @@ impl Checkup {
     fn stray(&self) -> Vec<Finding> {
         let mut kinds: BTreeMap<String, (usize, String)> = BTreeMap::new();
         for item in &self.survey.skipped {
-            if !item.reason.is_clutter() && !matches!(item.reason, SkipReason::Unreadable(_)) {
+            if !item.reason.is_clutter()
+                && !matches!(item.reason, SkipReason::Unreadable(_) | SkipReason::NotText)
+            {
                 let example = item.path.display().to_string();
                 kinds.entry(item.reason.to_string()).or_insert((0, example)).0 += 1;
             }

@@ -12,6 +12,7 @@ use icecap_kernels::Threads;
 
 use crate::error::Error;
 use crate::model::backbone::Backbone;
+use crate::model::gave_out::GaveOut;
 use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::row_store::RowStore;
@@ -144,7 +145,8 @@ impl Extractor {
     /// `rows` [N, views, row_len].
     ///
     /// # Errors
-    /// [`Error::Stopped`] if `progress` breaks.
+    /// [`Error::Stopped`] if `progress` breaks; [`Error::Data`] if the system gave out, so that nothing is known of the photos:
+    /// too many files are open, or a disk failed.
     ///
     /// # Panics
     /// If `rows` is not of that shape, and if an extractor that describes photos has several views.
@@ -181,14 +183,16 @@ impl Extractor {
         };
         let jobs = photos.iter().zip(rows.chunks_exact_mut(len)).enumerate();
         let jobs = jobs.map(|(number, (&photo, rows))| Job { number, photo, rows });
+        let gave_out = GaveOut::default();
         let outcomes = backbone.threads().map_until_with(&go_on, workers, jobs, |worker, job| {
-            let outcome = shared.extract(worker, job);
+            let mut outcome = shared.extract(worker, job);
             let now = Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, photos: photos.len() };
-            if progress(now).is_break() {
+            if gave_out.takes(&mut outcome) || progress(now).is_break() {
                 stopped.store(true, Ordering::Relaxed);
             }
             outcome
         });
+        gave_out.finish()?;
         outcomes.ok_or(Error::Stopped)
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod backbone;
 pub(crate) mod classifier;
 mod export;
 pub(crate) mod extractor;
+pub(crate) mod gave_out;
 pub(crate) mod head;
 mod imported_top;
 pub(crate) mod novelty;

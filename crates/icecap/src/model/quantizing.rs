@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::model::backbone::Backbone;
 use crate::model::classifier::Classifier;
 use crate::model::extractor::Extractor;
+use crate::model::gave_out::GaveOut;
 use crate::model::preprocessing::Preprocessing;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
@@ -142,15 +143,17 @@ impl Backbone {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
+        let gave_out = GaveOut::default();
         let read = self.threads().map_until_with(&go_on, &mut loaders, photos, |loader, photo| {
             let mut pixels = vec![0.0; preprocessing.resize.values()];
-            let read =
+            let mut read =
                 photo.open(loader).and_then(|open| open.pixels(&preprocessing.resize, &mut pixels).map(drop));
-            if progress(done.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
+            if gave_out.takes(&mut read) || progress(done.fetch_add(1, Ordering::Relaxed) + 1).is_break() {
                 stopped.store(true, Ordering::Relaxed);
             }
             read.is_ok().then_some(pixels)
         });
+        gave_out.finish()?;
         read.ok_or(Error::Stopped)
     }
 }

@@ -1,0 +1,49 @@
+//! Photos whose names are no text: left out everywhere, and named so that one can find them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::place::Place;
+
+#[test]
+fn a_name_that_is_no_text_is_left_out_by_every_command_and_told() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--epochs", "1"]).succeeds();
+    let odd = OsStr::from_bytes(b"caf\xE9.png");
+    if fs::copy(place.path("photos/red/0.png"), place.path("photos/red").join(odd)).is_err() {
+        println!("skipped: this file system has no such names");
+        return;
+    }
+    // A folder of such a name below a class holds photos that cannot be written down either.
+    let folder = place.path("photos/blue").join(OsStr::from_bytes(b"\xFF"));
+    fs::create_dir(&folder).unwrap();
+    fs::copy(place.path("photos/blue/0.png"), folder.join("1.png")).unwrap();
+    let commands: [&[&str]; 6] = [
+        &["train", "photos", "--out", "other", "--epochs", "1"],
+        &["evaluate", "run/model.safetensors", "photos"],
+        &["predict", "run/model.safetensors", "photos"],
+        &["extract", "photos", "-o", "features"],
+        &["similar", "photos/red/0.png", "--in", "photos"],
+        &["train", "photos", "--folds", "2"],
+    ];
+    for command in commands {
+        let run = place.icecap(command).succeeds();
+        for name in [r"photos/red/caf\xE9.png", r"photos/blue/\xFF"] {
+            let line = format!("{name}: the name is not valid UTF-8; rename it");
+            let told = run.stderr.lines().filter(|said| said.contains(&line)).count();
+            assert_eq!(told, 1, "{command:?}: {}", run.stderr);
+        }
+        // As text would have it, and as a photo.
+        assert!(!run.stdout.contains("caf"), "{command:?}: {}", run.stdout);
+    }
+    let check = place.icecap(&["check", "photos"]);
+    assert!(check.stdout.contains(r"photos/red/caf\xE9.png: the name is not valid UTF-8"), "{check:?}");
+    for command in ["train", "extract"] {
+        let line = match command {
+            "train" => place.icecap(&["train", "photos", "--out", "strict", "--strict"]),
+            _ => place.icecap(&["extract", "photos", "-o", "strict", "--strict"]),
+        };
+        assert!(line.fails(3).contains(r"\x"), "{line:?}");
+    }
+}
