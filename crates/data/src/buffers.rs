@@ -1,34 +1,7 @@
 //! What decoders fill and keep from photo to photo.
 
-use icecap_kernels::memory::{self, Number};
-
+use crate::Warning;
 use crate::jpeg::JpegBuffers;
-use crate::{Error, Result, Warning};
-
-/// Gives `values` the length that a picture of these sides asks for. New memory is taken from the system as it is written to,
-/// so that a file which lacks the rows that it claims takes none for them.
-pub(crate) fn set_len<T: Number>(
-    values: &mut Vec<T>,
-    count: usize,
-    (width, height): (usize, usize),
-) -> Result<()> {
-    memory::set_len(values, count).map_err(|_| no_memory(width, height))
-}
-
-/// Makes room in `values`, which are empty, for what is cut out of a picture of these sides.
-pub(crate) fn make_room<T>(values: &mut Vec<T>, count: usize, (width, height): (usize, usize)) -> Result<()> {
-    memory::reserve_exact(values, count).map_err(|_| no_memory(width, height))
-}
-
-/// Says whether there is memory for `bytes` that a decoder of others takes for a picture of these sides: where it gets none, it
-/// ends the process.
-pub(crate) fn probe(bytes: u64, (width, height): (usize, usize)) -> Result<()> {
-    memory::probe(bytes).map_err(|_| no_memory(width, height))
-}
-
-fn no_memory(width: usize, height: usize) -> Error {
-    Error::Memory { what: format!("{width}x{height} pixels") }
-}
 
 /// Buffers that a decoder fills and that are kept from photo to photo.
 #[derive(Debug, Default)]

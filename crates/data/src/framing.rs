@@ -14,8 +14,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Result;
-use crate::buffers::make_room;
 use crate::photo::Stored;
+use crate::room::make_room;
 
 /// What part of a photo is shown, and how it gets the size of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

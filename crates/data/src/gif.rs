@@ -2,9 +2,10 @@
 
 use gif::{ColorOutput, DecodeOptions, DecodingError};
 
-use crate::buffers::{Buffers, set_len};
+use crate::buffers::Buffers;
 use crate::orient::Orientation;
 use crate::photo::Header;
+use crate::room::set_len;
 use crate::{Error, Format, Limits, Result};
 
 /// Decodes a GIF into `buffers.rgb`. What the frame leaves free, and what has no color in the table, is black.

@@ -4,9 +4,10 @@
 
 use jxl_oxide::{AllocTracker, JxlImage};
 
-use crate::buffers::{Buffers, probe, set_len};
+use crate::buffers::Buffers;
 use crate::orient::Orientation;
 use crate::photo::Header;
+use crate::room::{probe, set_len};
 use crate::{Error, Format, Limits, Result};
 
 /// Decodes a JPEG XL into `buffers.rgb`.

@@ -44,6 +44,7 @@ mod parts;
 mod photo;
 mod raster;
 mod resize;
+mod room;
 mod scan;
 mod signature;
 mod split;

@@ -6,10 +6,11 @@ use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder};
 
-use crate::buffers::{Buffers, probe, set_len};
+use crate::buffers::Buffers;
 use crate::color::{is_transparent, to_rgb};
 use crate::orient::Orientation;
 use crate::photo::Header;
+use crate::room::{probe, set_len};
 use crate::webp::Chunks;
 use crate::{Error, Format, Limits, Result, exif};
 

@@ -5,7 +5,7 @@ use super::bits::Bits;
 use super::skeleton::{Component, Frame, Scan, Skeleton, broken, truncated};
 use super::tables::{Code, Tables, ZIGZAG};
 use crate::Result;
-use crate::buffers::set_len;
+use crate::room::set_len;
 
 /// The coefficients of one channel; kept from photo to photo.
 #[derive(Debug, Default)]

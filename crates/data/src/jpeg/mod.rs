@@ -24,9 +24,9 @@ use self::color_model::ColorModel;
 pub(crate) use self::rows::Rounding;
 use self::rows::{RowBuffers, rows};
 use self::skeleton::{RESTART_BYTES, Skeleton};
-use crate::buffers::set_len;
 use crate::color::four_to_rgb;
 use crate::photo::Header;
+use crate::room::set_len;
 use crate::{Limits, Result, Warning};
 
 /// What decoding keeps from photo to photo.

@@ -12,11 +12,12 @@ use self::layout::{Alpha, Color, Layout, Packing, broken};
 use self::unpack::{add_up, sample, unpack};
 use icecap_kernels::jpeg::rgb_of;
 
-use crate::buffers::{Buffers, set_len};
+use crate::buffers::Buffers;
 use crate::color::{FourChannels, four_to_rgb};
 use crate::directory::Directory;
 use crate::orient::Orientation;
 use crate::photo::Header;
+use crate::room::set_len;
 use crate::{Error, Format, Limits, Result, jpeg};
 
 /// Decodes a TIFF into `buffers.rgb`.

@@ -9,7 +9,7 @@ use miniz_oxide::inflate::core::inflate_flags::{
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::layout::{Layout, Packing, broken};
-use crate::buffers::set_len;
+use crate::room::set_len;
 use crate::{Error, Format, Result};
 
 fn truncated() -> Error {
