@@ -33,7 +33,7 @@ pub(crate) fn decode(bytes: &[u8], format: Format, limits: &Limits, buffers: &mu
             }
             Ok(Header { orientation: exif::of_png(bytes), ..header })
         }
-        Format::Bmp if offset_is_in_palette(bytes) => {
+        Format::Bmp if pixels_are_behind_the_palette(bytes)? => {
             let decoder = BmpDecoder::new_without_file_header(Cursor::new(&bytes[BMP_FILE_HEADER..]));
             read(decoder.map_err(failed)?, format, 0, limits, buffers)
         }
@@ -111,17 +111,20 @@ const BMP_FILE_HEADER: usize = 14;
 
 /// Whether a BMP says that its pixels begin inside its palette, as some programs do that count the palette to the pixels
 /// (54 is behind the header), and has room for them behind it.
-fn offset_is_in_palette(bytes: &[u8]) -> bool {
+///
+/// # Errors
+/// [`Error::Truncated`] if it says so, lacks that room, and is shorter than it says.
+fn pixels_are_behind_the_palette(bytes: &[u8]) -> Result<bool> {
     let number = |at: usize, count: usize| {
         let digits = bytes.get(at..at + count)?.iter().rev();
         Some(digits.fold(0u64, |sum, &byte| sum << 8 | u64::from(byte)))
     };
-    let (Some(start), Some(header)) = (number(10, 4), number(14, 4)) else { return false };
+    let (Some(start), Some(header)) = (number(10, 4), number(14, 4)) else { return Ok(false) };
     // The oldest header has sides of 16 bits and colors of three bytes.
     let old = header == 12;
     let (side, bits_at, color) = if old { (2, 24, 3) } else { (4, 28, 4) };
     let sides = (number(18, side), number(18 + side, side), number(bits_at, 2));
-    let (Some(width), Some(height), Some(bits @ 1..=8)) = sides else { return false };
+    let (Some(width), Some(height), Some(bits @ 1..=8)) = sides else { return Ok(false) };
     let stated = if old { Some(0) } else { number(46, 4) };
     let compression = if old { Some(0) } else { number(30, 4) };
     let colors = stated.filter(|&count| count != 0).unwrap_or(1 << bits);
@@ -132,7 +135,16 @@ fn offset_is_in_palette(bytes: &[u8]) -> bool {
     let line = width.saturating_mul(bits).div_ceil(32).saturating_mul(4);
     let packed = compression != Some(0);
     let pixels = if packed { 1 } else { line.saturating_mul(rows) };
-    (palette..behind).contains(&start) && behind.saturating_add(pixels) <= bytes.len() as u64
+    if !(palette..behind).contains(&start) {
+        return Ok(false);
+    }
+    let length = bytes.len() as u64;
+    let has_room = behind.saturating_add(pixels) <= length;
+    if !has_room && number(2, 4).is_some_and(|whole| whole > length) {
+        // Cut, it would be shown with its palette for pixels.
+        return Err(Error::Truncated { format: Format::Bmp, reason: "the file is cut off".to_owned() });
+    }
+    Ok(has_room)
 }
 
 /// What the decoder said, as an error of ours.

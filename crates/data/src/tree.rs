@@ -138,9 +138,6 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Entry>> {
 
 /// Whether an entry of a folder on the disk is a folder, or why it is passed over.
 fn kind(entry: &std::fs::DirEntry) -> std::result::Result<bool, SkipReason> {
-    if entry.file_name().to_str().is_none() {
-        return Err(SkipReason::NotText);
-    }
     let unreadable = |error: std::io::Error| SkipReason::Unreadable(error.to_string());
     let mut kind = entry.file_type().map_err(unreadable)?;
     if kind.is_symlink() {

@@ -124,7 +124,12 @@ impl Walk<'_> {
             self.skipped.push(Skipped { path: folder.to_owned(), reason: SkipReason::Link });
             return Ok(());
         }
-        let listing = list(folder, self.skipped)?;
+        let mut listing = list(folder, self.skipped)?;
+        for paths in [&mut listing.folders, &mut listing.files] {
+            let odd =
+                paths.extract_if(.., |path| path.file_name().is_none_or(|name| name.to_str().is_none()));
+            self.skipped.extend(odd.map(|path| Skipped { path, reason: SkipReason::NotText }));
+        }
         self.photos.extend(listing.files);
         for inner in listing.folders {
             if let Err(error) = self.folder(&inner, depth + 1) {

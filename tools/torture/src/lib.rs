@@ -6,10 +6,25 @@
 //! `cargo run -p xtask` calls, runs them at any size.
 #![forbid(unsafe_code)]
 
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "the tests of decoding use the rest; what it draws can be drawn"
+)]
+#[path = "../../../crates/data/tests/photos/claims.rs"]
+mod claims;
+pub mod images;
+#[allow(dead_code, clippy::unwrap_used, reason = "as above")]
+#[path = "../../../crates/data/tests/photos/make.rs"]
+mod make;
+mod memory;
 pub mod photos;
 mod plan;
 pub mod product;
 mod report;
+#[allow(dead_code, clippy::unwrap_used, reason = "as above")]
+#[path = "../../../crates/data/tests/photos/tiff_maker.rs"]
+mod tiff_maker;
 #[cfg(unix)]
 pub mod underneath;
 

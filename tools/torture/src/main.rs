@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use torture::Plan;
+use torture::{Plan, images};
 
 /// Campaigns that try to break the promises of docs/reliability.md
 #[derive(Parser)]
@@ -17,8 +17,39 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Campaign {
+    /// Damaged files
+    #[command(subcommand)]
+    Torture(Damaged),
     /// Files that change while a prediction reads them
     Underneath(Whole),
+}
+
+#[derive(Subcommand)]
+enum Damaged {
+    /// Photos of every format, damaged by what their formats are made of
+    Images(Files),
+    /// Small photos, cut at every byte
+    Prefixes(Files),
+    /// Small files that ask for much
+    Bombs(Files),
+    /// A folder in which one photo of a hundred is damaged
+    Folder {
+        #[command(flatten)]
+        whole: Whole,
+        /// The folder of the golden files
+        #[arg(long, default_value = "tests/golden")]
+        golden: PathBuf,
+    },
+}
+
+/// The options of a campaign on files.
+#[derive(clap::Args)]
+struct Files {
+    /// The folder of the golden files
+    #[arg(long, default_value = "tests/golden")]
+    golden: PathBuf,
+    #[command(flatten)]
+    plan: Plan,
 }
 
 /// The options of a campaign on the whole binary.
@@ -33,6 +64,12 @@ struct Whole {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().campaign {
+        Campaign::Torture(Damaged::Images(Files { golden, plan })) => images::mutants(&golden, &plan),
+        Campaign::Torture(Damaged::Prefixes(Files { golden, plan })) => images::prefixes(&golden, &plan),
+        Campaign::Torture(Damaged::Bombs(Files { plan, .. })) => images::bombs::run(&plan),
+        Campaign::Torture(Damaged::Folder { whole: Whole { binary, plan }, golden }) => {
+            images::folder::run(&binary, &golden, &plan)
+        }
         Campaign::Underneath(Whole { binary, plan }) => torture::underneath::run(&binary, &plan),
     };
     match outcome {

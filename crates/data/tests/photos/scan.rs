@@ -232,12 +232,17 @@ fn pipes_sockets_and_links_in_circles_hang_nothing() {
 
 #[cfg(unix)]
 #[test]
-fn names_that_are_no_text_are_photos_but_no_classes() {
+fn names_that_are_no_text_are_left_out_and_no_classes() {
     use std::os::unix::ffi::OsStrExt;
     let odd = std::ffi::OsStr::from_bytes(b"caf\xE9.jpg");
     let folder = tree(&["a/1.jpg", "b/1.jpg"]);
     fs::write(folder.path().join("a").join(odd), "x").unwrap();
-    assert_eq!(scan(folder.path(), None).unwrap().train.len(), 3);
+    fs::create_dir(folder.path().join("b").join(odd)).unwrap();
+    fs::write(folder.path().join("b").join(odd).join("1.jpg"), "x").unwrap();
+    let found = scan(folder.path(), None).unwrap();
+    assert_eq!(found.train.len(), 2);
+    let left_out = found.skipped.iter().filter(|item| item.reason == SkipReason::NotText);
+    assert!(left_out.map(|item| &item.path).eq(&["a", "b"].map(|class| folder.path().join(class).join(odd))));
     fs::create_dir(folder.path().join(odd)).unwrap();
     assert!(matches!(scan(folder.path(), None), Err(Error::PathNotText { .. })));
 }
