@@ -89,6 +89,11 @@ fn by_name(entries: impl Iterator<Item = Value>) -> HashMap<String, Value> {
         .collect()
 }
 
+/// The cases whose names are text; others are left out of every folder.
+fn named() -> Vec<Case> {
+    cases().into_iter().filter(|case| case.name.to_str().is_some()).collect()
+}
+
 fn lossy(name: &OsString) -> String {
     name.to_string_lossy().into_owned()
 }
@@ -108,7 +113,7 @@ fn check_and_predict_tell_of_every_file_what_it_is() {
 
     let rows = predicted(&place);
 
-    let cases = cases();
+    let cases = named();
     assert_eq!((files.len(), rows.len()), (cases.len(), cases.len()), "a folder called x.jpg is no photo");
     let wrong: Vec<String> = cases
         .iter()
@@ -173,7 +178,7 @@ fn a_prediction_depends_on_pixels_and_not_on_the_file() {
     let place = folder();
     let rows = predicted(&place);
     let mut by_pixels = HashMap::<_, Vec<_>>::new();
-    for Case { name, outcome, .. } in cases() {
+    for Case { name, outcome, .. } in named() {
         if let Outcome::Photo { width, pixels: Pixels::Exactly(drawn), .. } = outcome {
             let told = rows[&lossy(&name)]["probability"].to_string();
             by_pixels.entry((width, drawn)).or_default().push((lossy(&name), told));

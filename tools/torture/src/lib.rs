@@ -22,11 +22,21 @@ pub mod photos;
 mod plan;
 pub mod product;
 mod report;
+#[allow(dead_code, clippy::unwrap_used, reason = "as above, of the tests of weights")]
+#[path = "../../../crates/weights/tests/weights/safetensors_draft.rs"]
+mod safetensors_draft;
 #[allow(dead_code, clippy::unwrap_used, reason = "as above")]
 #[path = "../../../crates/data/tests/photos/tiff_maker.rs"]
 mod tiff_maker;
+#[allow(dead_code, clippy::unwrap_used, reason = "as above")]
+#[path = "../../../crates/weights/tests/weights/draft.rs"]
+mod torch_draft;
 #[cfg(unix)]
 pub mod underneath;
+pub mod weights;
+#[allow(dead_code, clippy::unwrap_used, reason = "as above")]
+#[path = "../../../crates/weights/tests/weights/net.rs"]
+mod weights_net;
 
 pub use plan::Plan;
 pub use report::Report;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use torture::{Plan, images};
+use torture::{Plan, images, weights};
 
 /// Campaigns that try to break the promises of docs/reliability.md
 #[derive(Parser)]
@@ -32,6 +32,10 @@ enum Damaged {
     Prefixes(Files),
     /// Small files that ask for much
     Bombs(Files),
+    /// Weight files of every container, and headers of safetensors against the crate of that name
+    Weights(WeightFiles),
+    /// Weight files, cut at every byte of what is not values
+    Cuts(WeightFiles),
     /// A folder in which one photo of a hundred is damaged
     Folder {
         #[command(flatten)]
@@ -40,6 +44,16 @@ enum Damaged {
         #[arg(long, default_value = "tests/golden")]
         golden: PathBuf,
     },
+}
+
+/// The options of a campaign on weight files.
+#[derive(clap::Args)]
+struct WeightFiles {
+    /// The folder of the golden weight files
+    #[arg(long, default_value = "crates/weights/tests/golden")]
+    golden: PathBuf,
+    #[command(flatten)]
+    plan: Plan,
 }
 
 /// The options of a campaign on files.
@@ -67,6 +81,8 @@ fn main() -> ExitCode {
         Campaign::Torture(Damaged::Images(Files { golden, plan })) => images::mutants(&golden, &plan),
         Campaign::Torture(Damaged::Prefixes(Files { golden, plan })) => images::prefixes(&golden, &plan),
         Campaign::Torture(Damaged::Bombs(Files { plan, .. })) => images::bombs::run(&plan),
+        Campaign::Torture(Damaged::Weights(WeightFiles { golden, plan })) => weights::mutants(&golden, &plan),
+        Campaign::Torture(Damaged::Cuts(WeightFiles { golden, plan })) => weights::cuts(&golden, &plan),
         Campaign::Torture(Damaged::Folder { whole: Whole { binary, plan }, golden }) => {
             images::folder::run(&binary, &golden, &plan)
         }

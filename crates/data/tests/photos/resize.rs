@@ -9,7 +9,7 @@ use crate::make::{Kind, Raster, exif_block, picture};
 
 fn resized(photo: &Photo, spec: &ResizeSpec) -> Vec<f32> {
     let mut out = vec![f32::NAN; spec.values()];
-    pixels(photo, spec, Isa::best(), &mut ResizeBuffers::default(), &mut out);
+    pixels(photo, spec, Isa::best(), &mut ResizeBuffers::default(), &mut out).unwrap();
     out
 }
 

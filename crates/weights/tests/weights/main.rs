@@ -24,6 +24,7 @@ mod model;
 mod mutants;
 mod operating;
 mod packed;
+mod safetensors_draft;
 mod saving;
 mod seal;
 mod torch;
