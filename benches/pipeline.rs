@@ -117,7 +117,7 @@ impl<'a> Parts<'a> {
         };
         // What the resize writes is what the forward pass reads.
         for (photo, out) in parts.decoded.iter().zip(parts.resized.chunks_exact_mut(spec.values())) {
-            pixels(photo, &spec, parts.isa, &mut parts.workers[0].buffers, out);
+            pixels(photo, &spec, parts.isa, &mut parts.workers[0].buffers, out).expect("there is memory");
         }
         parts.forward();
         parts
@@ -136,7 +136,8 @@ impl<'a> Parts<'a> {
         // Into the worker's own pixels, as on the whole way: they stay in its cache.
         let mut done = vec![(); decoded.len()];
         self.threads.for_each_chunk(&mut self.workers, &mut done, 1, |worker, index, _| {
-            pixels(&decoded[index], &spec, isa, &mut worker.buffers, &mut worker.pixels);
+            pixels(&decoded[index], &spec, isa, &mut worker.buffers, &mut worker.pixels)
+                .expect("there is memory");
         });
     }
 
