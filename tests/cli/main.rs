@@ -46,6 +46,8 @@ mod since;
 mod split;
 mod sweep;
 mod tools;
+#[cfg(unix)]
+mod torture;
 mod train;
 mod tuning;
 mod weights;
