@@ -191,7 +191,7 @@ fn times(about: &Metadata) -> impl PartialEq + use<> {
     (about.len(), about.modified().ok(), changed)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::element::Bf16;
@@ -291,6 +291,7 @@ mod tests {
     }
 
     /// Whatever is done to the file afterwards, what was read stays.
+    #[cfg(unix)]
     #[test]
     fn what_was_read_stays_whatever_becomes_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -308,6 +309,7 @@ mod tests {
 
     /// Of a file that is written from front to back, again and again, each moment shows at most two values: the newer one
     /// first. A reader that looked at two moments would see the older one first.
+    #[cfg(unix)]
     #[test]
     fn a_file_that_is_being_written_is_seen_at_one_moment_or_refused() {
         const LEN: usize = 2 << 20;
