@@ -50,6 +50,8 @@ mod since;
 mod split;
 mod sweep;
 mod tools;
+#[cfg(unix)]
+mod torture;
 mod train;
 mod tuning;
 mod weights;

@@ -242,8 +242,11 @@ impl Error {
                 icecap_data::ErrorKind::Setting => Kind::Setting,
                 _ => Kind::Content,
             },
-            Self::Kernel(icecap_kernels::Error::Io { .. }) | Self::Write(_) => Kind::Path,
-            Self::Kernel(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
+            Self::Kernel(icecap_kernels::Error::Io { .. } | icecap_kernels::Error::FileChanged { .. })
+            | Self::Write(_) => Kind::Path,
+            Self::Kernel(
+                icecap_kernels::Error::FileTooLarge { .. } | icecap_kernels::Error::NoMemory { .. },
+            ) => Kind::Limit,
             Self::Graph(icecap_graph::Error::NoTop) => Kind::Content,
             Self::Graph(_) | Self::Autograd(_) | Self::Kernel(_) | Self::Tune(_) => Kind::Setting,
             Self::OtherPrecision { .. }

@@ -2,17 +2,17 @@
 //!
 //! A line and an AVX-512 register are both 64 bytes: with every buffer starting on a line, no load of a register
 //! crosses two, whatever the element. Most buffers have memory of their own. Those of a net lie in common slabs of large
-//! pages (`slab.rs`), or in a file that stays mapped (`mapped_file.rs`).
+//! pages (`slab.rs`), or in the bytes of a file where they were read to (`file_bytes.rs`).
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use crate::{element::Element, line::Line};
 #[cfg(feature = "files")]
-use crate::{
-    mapped_file::{Extent, KeptFile},
-    slab::Piece,
-};
+use std::sync::Arc;
+
+#[cfg(feature = "files")]
+use crate::slab::Piece;
+use crate::{element::Element, line::Line};
 
 /// A fixed number of values that starts on a line of 64 bytes. Dereferences to `[T]`.
 #[derive(Default)]
@@ -29,7 +29,11 @@ enum Lines {
     #[cfg(feature = "files")]
     InSlab(Piece),
     #[cfg(feature = "files")]
-    InFile(Extent),
+    Inside {
+        outer: Arc<Buffer<u8>>,
+        /// The first line of the outer one's.
+        first: usize,
+    },
 }
 
 impl Lines {
@@ -39,6 +43,18 @@ impl Lines {
             return Self::InSlab(piece);
         }
         Self::Own(vec![Line::ZERO; count])
+    }
+
+    /// `None` if the system has no memory for them.
+    #[cfg(feature = "files")]
+    fn try_zeros(count: usize) -> Option<Self> {
+        if let Some(piece) = Piece::zeros(count) {
+            return Some(Self::InSlab(piece));
+        }
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count).ok()?;
+        lines.resize(count, Line::ZERO);
+        Some(Self::Own(lines))
     }
 }
 
@@ -65,13 +81,24 @@ impl<T: Element> Buffer<T> {
 }
 
 #[cfg(feature = "files")]
-impl KeptFile {
-    /// The `len` values in the machine's own byte order from byte `offset` on, in place. `None` if `offset` is not a
-    /// multiple of 64, or if the file ends before the last line of them.
-    #[must_use]
-    pub fn buffer<T: Element>(&self, offset: usize, len: usize) -> Option<Buffer<T>> {
-        let extent = self.extent(offset, T::lines(len))?;
-        Some(Buffer { lines: Lines::InFile(extent), len, element: PhantomData })
+impl Buffer<u8> {
+    /// A buffer of `len` zeros, `None` if the system has no memory for them.
+    pub(crate) fn try_zeros(len: usize) -> Option<Self> {
+        Some(Self { lines: Lines::try_zeros(u8::lines(len))?, len, element: PhantomData })
+    }
+}
+
+#[cfg(feature = "files")]
+impl<T: Element> Buffer<T> {
+    /// The `len` values in the machine's own byte order from byte `offset` of `outer` on, in place. `None` if `offset` is
+    /// not a multiple of 64, or if `outer` ends before the last line of them.
+    pub(crate) fn inside(outer: &Arc<Buffer<u8>>, offset: usize, len: usize) -> Option<Self> {
+        let end = T::lines(len).checked_mul(size_of::<Line>())?.checked_add(offset)?;
+        if !offset.is_multiple_of(size_of::<Line>()) || end > outer.len() {
+            return None;
+        }
+        let lines = Lines::Inside { outer: Arc::clone(outer), first: offset / size_of::<Line>() };
+        Some(Self { lines, len, element: PhantomData })
     }
 }
 
@@ -97,19 +124,20 @@ impl<T: Element> Deref for Buffer<T> {
             #[cfg(feature = "files")]
             Lines::InSlab(piece) => piece.start().cast_const(),
             #[cfg(feature = "files")]
-            Lines::InFile(extent) => extent.start(),
+            Lines::Inside { outer, first } => outer[first * size_of::<Line>()..].as_ptr().cast(),
         };
         // SAFETY: the lines are one run of initialized bytes, 64 each and aligned to that; every pattern of bits is a value
-        // of an `Element`, whose size divides a line. `len` values never exceed the lines: all constructors round up.
+        // of an `Element`, whose size divides a line. `len` values never exceed the lines: all constructors round up, and
+        // `inside` has compared the last line with the outer buffer, which starts on a line itself and is kept alive.
         unsafe { std::slice::from_raw_parts(start.cast(), self.len) }
     }
 }
 
 impl<T: Element> DerefMut for Buffer<T> {
-    /// Values that lie in a file become a copy first.
+    /// Values that lie inside another buffer become a copy first.
     fn deref_mut(&mut self) -> &mut [T] {
         #[cfg(feature = "files")]
-        if matches!(self.lines, Lines::InFile(_)) {
+        if matches!(self.lines, Lines::Inside { .. }) {
             *self = self.clone();
         }
         let start = match &mut self.lines {
@@ -117,7 +145,7 @@ impl<T: Element> DerefMut for Buffer<T> {
             #[cfg(feature = "files")]
             Lines::InSlab(piece) => piece.start(),
             #[cfg(feature = "files")]
-            Lines::InFile(_) => unreachable!("a copy was made"),
+            Lines::Inside { .. } => unreachable!("a copy was made"),
         };
         // SAFETY: as in `deref`; `&mut self` makes the run ours alone.
         unsafe { std::slice::from_raw_parts_mut(start.cast(), self.len) }
@@ -182,35 +210,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "files")]
-    fn lies_in_a_file<T: Element>(file: &KeptFile, len: usize) {
-        let size = size_of::<T>();
-        let (whole, behind) = (file.bytes().len() / size, 128 / size);
-        let buffer: Buffer<T> = file.buffer(128, len).unwrap();
-        let all: Buffer<T> = file.buffer(0, whole).unwrap();
-        assert_eq!((buffer.len(), buffer.as_ptr() as usize), (len, file.bytes()[128..].as_ptr() as usize));
-        assert_eq!(buffer[..], all[behind..][..len], "{}", T::NAME);
-        assert!(file.buffer::<T>(128, whole).is_none() && file.buffer::<T>(size, 1).is_none(), "{}", T::NAME);
-    }
-
-    #[cfg(feature = "files")]
-    #[test]
-    fn buffers_of_every_element_lie_in_a_kept_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        // As f32, bf16 and integers these bytes are numbers that equal themselves.
-        let bytes: Vec<u8> = (0..512).map(|at| (at % 60) as u8).collect();
-        std::fs::write(&path, &bytes).unwrap();
-        let file = KeptFile::open(&path, 1000).unwrap();
-        for len in [0, 1, 16, 17, 33, 64] {
-            lies_in_a_file::<f32>(&file, len);
-            lies_in_a_file::<Bf16>(&file, len);
-            lies_in_a_file::<u8>(&file, len);
-            lies_in_a_file::<i8>(&file, len);
-            lies_in_a_file::<i32>(&file, len);
-        }
-    }
-
     #[test]
     fn starts_on_a_cache_line_whatever_its_length() {
         for len in [0, 1, 15, 16, 17, 1000] {
@@ -218,31 +217,6 @@ mod tests {
             assert_eq!(buffer.len(), len);
             assert_eq!(buffer.as_ptr() as usize % 64, 0);
         }
-    }
-
-    #[cfg(feature = "files")]
-    #[test]
-    fn buffers_lie_in_a_kept_file_and_outlive_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        let values: Vec<f32> = (0..48).map(|i| i as f32).collect();
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-        std::fs::write(&path, &bytes).unwrap();
-        let file = KeptFile::open(&path, 1000).unwrap();
-        assert_eq!(file.bytes(), bytes);
-        let mut buffer: Buffer = file.buffer(64, 17).unwrap();
-        for (offset, len) in [(4, 1), (192, 1), (64, 33), (0, usize::MAX), (usize::MAX - 63, 16)] {
-            assert!(file.buffer::<f32>(offset, len).is_none(), "{offset} {len}");
-        }
-        drop(file);
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(&buffer[..], &values[16..33]);
-        // What is written goes to a copy.
-        let other = buffer.clone();
-        buffer[0] = -1.0;
-        assert_eq!((buffer[0], buffer[1], other[0]), (-1.0, 17.0, 16.0));
-        std::fs::write(&path, b"").unwrap();
-        assert!(KeptFile::open(&path, 1000).is_err());
     }
 
     #[cfg(feature = "files")]

@@ -83,7 +83,7 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
-    /// A file that could not be read or mapped.
+    /// A file that could not be read.
     #[cfg(feature = "files")]
     #[error("{}: {source}", path.display())]
     Io {
@@ -91,6 +91,22 @@ pub enum Error {
         path: std::path::PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A file that another program wrote while it was read.
+    #[cfg(feature = "files")]
+    #[error("{}: was written while it was read; try again when that is done", path.display())]
+    FileChanged {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// A file for whose content the system has no memory.
+    #[cfg(feature = "files")]
+    #[error("{}: there is no memory for its {bytes} bytes", path.display())]
+    NoMemory {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The bytes to be read.
+        bytes: u64,
     },
     /// A file above the size that its reader allows.
     #[cfg(feature = "files")]

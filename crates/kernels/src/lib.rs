@@ -49,6 +49,8 @@ mod depthwise;
 mod depthwise_gradient;
 mod element;
 mod error;
+#[cfg(feature = "files")]
+mod file_bytes;
 mod geometry;
 pub mod int8;
 pub mod integer_oracle;
@@ -56,8 +58,6 @@ mod isa;
 pub mod jpeg;
 mod layout;
 mod line;
-#[cfg(feature = "files")]
-mod mapped_file;
 pub mod matmul;
 pub mod memory;
 pub mod oracle;
@@ -98,12 +98,12 @@ pub use depthwise::{Depthwise, PackedDepthwise, depthwise};
 pub use depthwise_gradient::{DepthwiseGradient, depthwise_gradient};
 pub use element::{Bf16, Element};
 pub use error::Error;
+#[cfg(feature = "files")]
+pub use file_bytes::{FileBytes, FileReader};
 pub use geometry::{ConvGeometry, Pads, WINDOW};
 pub use isa::{ISA_VARIABLE, Isa};
 pub use layout::Layout;
 pub use line::{BLOCK, LINE_BYTES};
-#[cfg(feature = "files")]
-pub use mapped_file::{KeptFile, with_mapped_file};
 pub use packed_pointwise::PackedPointwise;
 pub use panels::PACK_VERSION;
 pub use par::{MAX_THREADS, Threads};

@@ -366,9 +366,12 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             #[cfg(feature = "files")]
-            Self::File(icecap_kernels::Error::Io { .. }) | Self::Write(_) => Kind::Io,
+            Self::File(
+                icecap_kernels::Error::FileTooLarge { .. } | icecap_kernels::Error::NoMemory { .. },
+            ) => Kind::Limit,
+            // What else a file can do.
             #[cfg(feature = "files")]
-            Self::File(icecap_kernels::Error::FileTooLarge { .. }) => Kind::Limit,
+            Self::File(_) | Self::Write(_) => Kind::Io,
             Self::Limit { .. } => Kind::Limit,
             Self::UnknownName { .. } | Self::NotCached { .. } | Self::Fetch { .. } => Kind::Io,
             Self::Setting { .. } => Kind::Setting,

@@ -11,6 +11,8 @@
 use std::path::Path;
 
 use icecap_graph::{Precision, Scaling};
+#[cfg(feature = "files")]
+use icecap_kernels::FileBytes;
 use icecap_kernels::Threads;
 
 #[cfg(feature = "files")]
@@ -36,7 +38,6 @@ pub fn format_scaling(scaling: &Scaling) -> String {
 /// Reads and checks the weight file, or the model file with its backbone, at `path`, on the caller's thread. The net is
 /// not packed.
 ///
-/// The file is mapped only while it is hashed and copied.
 ///
 /// # Errors
 /// An [`Error`] that names the file, and the tensor, key or byte that is wrong.
@@ -67,17 +68,14 @@ pub fn read_with(path: impl AsRef<Path>, choices: Choices, threads: &Threads) ->
     if path.is_dir() {
         return Err(foreign_folder(path));
     }
-    let read = |bytes: &[u8]| {
-        by_hash(path, threads, &Manifest::built_in).with(choices).read(bytes, Packing::Skipped)
-    };
-    Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)??.0)
+    let bytes = FileBytes::read(path, MAX_FILE)?;
+    Ok(by_hash(path, threads, &Manifest::built_in).with(choices).read(&bytes, Packing::Skipped)?.0)
 }
 
 /// Opens the weight file, or the model file with its backbone, at `path`, and packs its net for inference in
 /// `precision`; for int8 it is quantized from its tensors alone. `threads` share the copying; then they hash the file, hash
 /// the net and pack it at the same time.
 ///
-/// The file is mapped only while it is hashed and copied.
 ///
 /// # Errors
 /// Those of [`read`]; [`Error::Pack`] for a net that cannot be had in `precision`.
@@ -101,9 +99,8 @@ pub fn open_with(
     if path.is_dir() {
         return Err(foreign_folder(path));
     }
-    let read =
-        |bytes: &[u8]| by_hash(path, threads, &Manifest::built_in).with(choices).open(bytes, precision);
-    icecap_kernels::with_mapped_file(path, MAX_FILE, read)?
+    let bytes = FileBytes::read(path, MAX_FILE)?;
+    by_hash(path, threads, &Manifest::built_in).with(choices).open(&bytes, precision)
 }
 
 /// Reads and checks a weight file, or a model file with its backbone, held in memory. The net is not packed. Errors call

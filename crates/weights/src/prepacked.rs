@@ -1,4 +1,4 @@
-//! Packed nets kept on disk, mapped and used in place.
+//! Packed nets kept on disk, used where they are read to.
 //!
 //! Between a weight file and its net lie copying, hashing, folding and packing; for a program that predicts one photo
 //! that is most of its time. A store keeps what comes out, a file for each net:
@@ -20,8 +20,8 @@
 //! ```
 //!
 //! A file is found by the hash that a model file states of its backbone, so the weights themselves need not be read. It is
-//! written beside its place and renamed, never changed, and its CRC is compared whenever it is mapped: what is torn, stale
-//! or of another version counts as missing, and the next who packs the net replaces it. Whoever can write to the store can
+//! written beside its place and renamed, and whenever it is read, the CRC of what was read is compared: what is torn, stale,
+//! changed or of another version counts as missing, and the next who packs the net replaces it. Whoever can write to the store can
 //! change what is predicted, as with any program's cache.
 //!
 //! One format serves every instruction set, as packed weights do. Files of a pack version that is gone are not removed.
@@ -34,7 +34,7 @@ use icecap_foundation::atomic_file::replace_cache_file;
 use icecap_graph::int8::Bottleneck;
 use icecap_graph::{BLOCKS, Net, Numerics, Padding, Precision, Scaling, Spec};
 use icecap_kernels::int8::{INTEGER_PACK_VERSION, PackedBuffers, PackedValues};
-use icecap_kernels::{Buffer, Element, KeptFile, LINE_BYTES, PACK_VERSION};
+use icecap_kernels::{Buffer, Element, FileBytes, FileReader, LINE_BYTES, PACK_VERSION};
 
 use crate::{Digest, Error, MAX_FILE};
 
@@ -105,11 +105,13 @@ impl PackStore {
     /// version. One in int8 runs, and does not know its integers.
     ///
     /// # Cost
-    /// One pass over the file at the speed of memory.
+    /// A copy of the file and one pass over it at the speed of memory.
     #[must_use]
     pub fn find(&self, name: PackedName) -> Option<Net> {
-        let file = KeptFile::open(&self.path(name), MAX_FILE).ok()?;
-        read(&file, 0..file.bytes().len(), name)
+        let path = self.path(name);
+        let file = FileReader::open(&path, MAX_FILE).ok()?;
+        let all = 0..file.len();
+        read(file, all, name)
     }
 
     /// Writes the file of `net`, which has this hash, in place of what may be there, and returns its path. A classification top is left out.
@@ -136,25 +138,34 @@ pub fn packed_bytes(sha256: Digest, net: &Net) -> std::io::Result<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
-/// Returns the packed net in the bytes `place` of the file at `path`; `None` if there is none of this name, or it is damaged or of another version. The file stays mapped: it must be one of the caller's own
-/// that is never written in place.
+/// Returns the packed net in the bytes `place` of the file at `path`; `None` if there is none of this name, or it is damaged or of another version.
 ///
 /// # Cost
-/// One pass over these bytes at the speed of memory.
+/// A copy of these bytes and one pass over them at the speed of memory.
 #[must_use]
-pub fn packed_in(path: &Path, place: Range<usize>, name: PackedName) -> Option<Net> {
-    let file = KeptFile::open(path, u64::MAX).ok()?;
-    read(&file, place, name)
+pub fn packed_in(path: &Path, place: Range<u64>, name: PackedName) -> Option<Net> {
+    if place.end.checked_sub(place.start)? > MAX_FILE {
+        return None;
+    }
+    read(FileReader::open(path, u64::MAX).ok()?, place, name)
 }
 
-fn read(file: &KeptFile, place: Range<usize>, name: PackedName) -> Option<Net> {
-    let bytes = file.bytes().get(place.clone())?;
+fn read(file: FileReader<'_>, place: Range<u64>, name: PackedName) -> Option<Net> {
+    let mut crc = crc32fast::Hasher::new();
+    let mut before = COVERED;
+    let bytes = file.read(place, |piece| {
+        let outside = before.min(piece.len());
+        crc.update(&piece[outside..]);
+        before -= outside;
+    });
+    let bytes = bytes.ok()?;
+    file.close().ok()?;
     let header = bytes.first_chunk::<HEADER>()?;
     let word = |at: usize| header[at..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
     let known = header.starts_with(MAGIC)
         && word(8)? == name.version()
         && header[16..48] == name.sha256.0
-        && word(12)? == crc32fast::hash(&bytes[COVERED..]);
+        && word(12)? == crc.finalize();
     if !known {
         return None;
     }
@@ -172,7 +183,7 @@ fn read(file: &KeptFile, place: Range<usize>, name: PackedName) -> Option<Net> {
         (0..CHANNELS).map(|index| word(80 + 4 * index).map(|channels| channels as usize)).collect();
     let channels = channels?;
     let spec = Spec::from_channels(channels[0], &channels[1..=BLOCKS], channels[BLOCKS + 1]).ok()?;
-    let mut buffers = Buffers { file, start: place.start, next: HEADER };
+    let mut buffers = Buffers { bytes: &bytes, next: HEADER };
     let net = match name.precision {
         Precision::F32 => Net::from_packed(spec, numerics, &mut |len| buffers.next(len)),
         Precision::Int8 => Net::from_packed_integers(spec, numerics, outputs(header)?, &mut buffers),
@@ -190,12 +201,10 @@ fn outputs(header: &[u8; HEADER]) -> Option<Vec<Bottleneck>> {
     (0..BLOCKS).map(output).collect()
 }
 
-/// The buffers of a file one after the other.
+/// The buffers of a packed net one after the other.
 struct Buffers<'a> {
-    file: &'a KeptFile,
-    /// Where the packed net starts in the file.
-    start: usize,
-    /// Where the next buffer starts in the packed net.
+    bytes: &'a FileBytes,
+    /// Where the next buffer starts.
     next: usize,
 }
 
@@ -204,7 +213,7 @@ impl PackedBuffers for Buffers<'_> {
         let start = self.next;
         let end = start.checked_add(len.checked_mul(size_of::<T>())?)?;
         self.next = end.checked_next_multiple_of(LINE_BYTES)?;
-        self.file.buffer(self.start.checked_add(start)?, len)
+        self.bytes.buffer(start, len)
     }
 }
 

@@ -15,7 +15,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use icecap_graph::{Net, Precision};
-use icecap_kernels::Threads;
+use icecap_kernels::{FileBytes, Threads};
 
 use crate::container::MAX_FILE;
 use crate::derived::Packing;
@@ -151,14 +151,13 @@ impl Store {
         }
         let choices = Choices::default();
         let reading = Reading { path: &path, known: Known::Entry(entry), threads, choices };
-        let (weights, net) = icecap_kernels::with_mapped_file(&path, MAX_FILE, |bytes| {
-            check_size(entry, bytes.len() as u64, &path.display().to_string())?;
-            // Of a file that is another than it should be, that is the first thing to know.
-            reading.read(bytes, packing).or_else(|error| {
-                check(Digest::of(bytes))?;
-                Err(error)
-            })
-        })??;
+        let bytes = FileBytes::read(&path, MAX_FILE)?;
+        check_size(entry, bytes.len() as u64, &path.display().to_string())?;
+        // Of a file that is another than it should be, that is the first thing to know.
+        let (weights, net) = reading.read(&bytes, packing).or_else(|error| {
+            check(Digest::of(&bytes))?;
+            Err(error)
+        })?;
         check(weights.record.file_sha256)?;
         entry.check(&weights, &path)?;
         Ok((weights, net))

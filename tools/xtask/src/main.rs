@@ -1,9 +1,11 @@
-//! The project's own chores: the one check, the house check, the record of the benches, and the archive of a release.
+//! The project's own chores: the one check, the house check, what the project is made of, the record of the benches, and
+//! the archive of a release.
 #![forbid(unsafe_code)]
 
 mod archive;
 mod bench;
 mod date;
+mod dependencies;
 mod dist;
 mod house;
 mod machine;
@@ -11,6 +13,7 @@ mod outcome;
 mod process;
 mod record;
 mod third_party;
+mod unsafe_map;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -23,6 +26,8 @@ usage: cargo run -p xtask -- COMMAND
 
   check                  run .ci/run: format, lints, tests, docs, and the rules of the house
   house                  only the shape of the source: circles of files, long files and functions, wide parameter lists
+  dependencies           licenses, sources and versions of what the project is made of, held against deny.toml
+  unsafe [--write]       where unsafe code stands, held against the list that is kept, or kept anew
   bench [-- ARGUMENT…]   run the benches and keep their medians in benches/record/<cpu>/<date>.csv;
                          arguments go to criterion, a filter for example
   dist [TARGET]          build the binary, for another system if one is named, and put it with completions, manual and
@@ -37,6 +42,9 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => check(),
         ["house"] => house::check(root()),
+        ["dependencies"] => dependencies::check(root()),
+        ["unsafe"] => unsafe_map::check(root(), false),
+        ["unsafe", "--write"] => unsafe_map::check(root(), true),
         ["bench"] => bench::run_all(root(), &[]),
         ["dist"] => dist::make(root(), None),
         ["dist", target] => dist::make(root(), Some(target)),

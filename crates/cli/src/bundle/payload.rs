@@ -27,7 +27,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use icecap::advanced::foundation::atomic_file::replace_program;
-use icecap::advanced::kernels::with_mapped_file;
+use icecap::advanced::kernels::FileReader;
 use icecap::advanced::weights::{Digest, MAX_FILE};
 
 use crate::terminal::failure::{Code, Failure};
@@ -133,9 +133,9 @@ impl Payload {
     pub(crate) fn with_net<R>(
         &self,
         file: &Path,
-        read: impl FnOnce(&[u8], Range<usize>) -> R,
+        read: impl FnOnce(&[u8], Range<u64>) -> R,
     ) -> Result<R, Failure> {
-        let net = self.net.start as usize..(self.net.start + self.net.len) as usize;
+        let net = self.net.start..self.net.start + self.net.len;
         self.with_checked(file, |model| crc32fast::hash(model) == self.crc, |model| read(model, net))
     }
 
@@ -145,11 +145,13 @@ impl Payload {
         is_whole: impl Fn(&[u8]) -> bool,
         read: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, Failure> {
-        let read = with_mapped_file(file, MAX_BUNDLE, |bytes| {
-            let model = bytes.get(self.model.start as usize..)?.get(..self.model.len as usize)?;
-            is_whole(model).then(|| read(model))
-        })?;
-        read.ok_or_else(|| damaged(file, "its bytes are not those that were written"))
+        let reader = FileReader::open(file, MAX_BUNDLE)?;
+        let model = reader.read(self.model.start..self.model.start + self.model.len, |_| ())?;
+        reader.close()?;
+        match is_whole(&model) {
+            true => Ok(read(&model)),
+            false => Err(damaged(file, "its bytes are not those that were written")),
+        }
     }
 
     /// Returns the hash of the model file.
@@ -253,7 +255,9 @@ mod tests {
             assert_eq!((payload.model.start % 64, payload.model.len, payload.net.start % 64), (0, len, 0));
             assert_eq!(payload.with(&file, <[u8]>::to_vec).map_err(said).unwrap(), model);
             let bytes = std::fs::read(&file).unwrap();
-            let both = payload.with_net(&file, |model, place| (model.to_vec(), bytes[place].to_vec()));
+            let both = payload.with_net(&file, |model, place| {
+                (model.to_vec(), bytes[place.start as usize..place.end as usize].to_vec())
+            });
             assert_eq!(both.map_err(said).unwrap(), (model, net.to_vec()));
         }
         assert_eq!(find(&own).map_err(said).unwrap(), None);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::kernels::with_mapped_file;
+use icecap::advanced::kernels::FileBytes;
 use icecap::advanced::weights::MAX_FILE;
 use icecap::{Classifier, Error, SaveBackbone};
 use serde::Serialize;
@@ -84,10 +84,10 @@ fn check_output(file: &Path, kept: [&Path; 2]) -> Result<(), Failure> {
 fn read(options: &ModelOptions) -> Result<(Classifier, Vec<u8>), Failure> {
     if options.weights.is_none() {
         let path = &options.model;
-        let bytes = with_mapped_file(path, MAX_FILE, <[u8]>::to_vec)?;
+        let bytes = FileBytes::read(path, MAX_FILE)?;
         match Classifier::builder().settings(options.settings()).bytes(&bytes, &path.to_string_lossy()) {
             Err(Error::NeedsBackbone { .. }) => {}
-            opened => return Ok((opened?, bytes)),
+            opened => return Ok((opened?, bytes.to_vec())),
         }
     }
     let classifier = options.open()?;

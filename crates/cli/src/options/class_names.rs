@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use icecap::advanced::kernels::FileBytes;
+
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::wording::{plain_path, typed_path};
@@ -20,15 +22,13 @@ pub(crate) fn class_names(text: &str) -> Result<Vec<String>, Failure> {
         }
         return Ok(names(text.split(',')).collect());
     };
-    let lines = icecap::advanced::kernels::with_mapped_file(path, MAX_BYTES, |bytes| {
-        let text = std::str::from_utf8(bytes).ok()?;
-        // Some editors begin a text with a byte order mark, and end it with empty lines.
-        let lines = names(text.strip_prefix('\u{feff}').unwrap_or(text).split('\n'));
-        Some(lines.filter(|name| !name.is_empty()).collect::<Vec<_>>())
-    })?;
-    let lines = lines.ok_or_else(|| {
+    let bytes = FileBytes::read(path, MAX_BYTES)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
         Failure::new(Code::Content, format!("{}: is no text; name a class on each line", path.display()))
     })?;
+    // Some editors begin a text with a byte order mark, and end it with empty lines.
+    let lines = names(text.strip_prefix('\u{feff}').unwrap_or(text).split('\n'));
+    let lines: Vec<String> = lines.filter(|name| !name.is_empty()).collect();
     Ok(match without_numbers(&lines) {
         Some(names) => {
             note(&format!("note: {}: the numbers before the names are left out", plain_path(path)));

@@ -116,7 +116,7 @@ impl ModelOptions {
         }
         let label = self.model.to_string_lossy();
         let settings = self.settings();
-        // The program itself is written by nobody while it runs, so its net can stay where it is.
+        // A bundle that runs has its own net packed.
         if std::env::current_exe().is_ok_and(|own| own == self.model) {
             let opened = payload.with_net(&self.model, |bytes, net| {
                 Classifier::builder().settings(settings).packed_net(&self.model, net).bytes(bytes, &label)

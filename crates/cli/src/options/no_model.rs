@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use icecap::advanced::kernels::{Threads, with_mapped_file};
+use icecap::advanced::kernels::{FileBytes, Threads};
 use icecap::advanced::weights::{Choices, Error, FileHead, HeadOutput, Inside, MAX_FILE, Weights, read_with};
 
 use crate::terminal::failure::{Code, Failure};
@@ -29,11 +29,10 @@ pub(crate) fn failure(path: &Path, error: Error) -> Failure {
 
 /// Whether the file states a format of our models.
 fn has_format(path: &Path) -> bool {
-    let look = |bytes: &[u8]| {
-        let inside = Inside::parse(bytes, path, Choices::default()).ok()?;
-        inside.file.metadata().get("format")?.parse::<u64>().ok()
-    };
-    matches!(with_mapped_file(path, MAX_FILE, look), Ok(Some(_)))
+    let Ok(bytes) = FileBytes::read(path, MAX_FILE) else { return false };
+    Inside::parse(&bytes, path, Choices::default()).is_ok_and(|inside| {
+        inside.file.metadata().get("format").is_some_and(|text| text.parse::<u64>().is_ok())
+    })
 }
 
 /// What the weights have on their net, and the command that makes a model of it.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use icecap::advanced::kernels::FileBytes;
 use serde::de::DeserializeOwned;
 
 use crate::terminal::failure::{Code, Failure};
@@ -30,11 +31,10 @@ pub(super) fn read(file: &Path, limit: u64) -> Result<Option<String>, Failure> {
 
 /// Reads a TOML file of at most `most` bytes. If it cannot be used, the failure ends with `advice`: what to do then.
 pub(crate) fn toml_file<T: DeserializeOwned>(file: &Path, most: u64, advice: &str) -> Result<T, Failure> {
-    let text =
-        icecap::advanced::kernels::with_mapped_file(file, most, |bytes| String::from_utf8(bytes.to_vec()))?;
+    let bytes = FileBytes::read(file, most)?;
     let wrong = |reason: &str| Failure::new(Code::Content, format!("{}: {reason}; {advice}", file.display()));
-    let text = text.map_err(|_| wrong("is no text"))?;
-    toml::from_str(&text).map_err(|error| wrong(error.message()))
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is no text"))?;
+    toml::from_str(text).map_err(|error| wrong(error.message()))
 }
 
 /// Returns the failure of a file whose text cannot be made.

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap::advanced::kernels::Threads;
+use icecap::advanced::kernels::{FileBytes, Threads};
 use icecap::advanced::weights::download::{Network, Wish};
 use icecap::advanced::weights::{Choices, Entry, Error, Manifest, Store, Weights, read_with};
 use icecap::{Backbone, Settings};
@@ -109,11 +109,9 @@ pub(crate) fn manifest(own: Option<&Path>) -> Result<Manifest, Failure> {
         || std::env::var_os(MANIFEST_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     let built_in = Manifest::built_in()?;
     let Some(path) = own.map(Path::to_owned).or_else(variable) else { return Ok(built_in) };
-    let text = icecap::advanced::kernels::with_mapped_file(&path, MAX_MANIFEST, |bytes| {
-        String::from_utf8(bytes.to_vec()).map_err(|_| "is no text")
-    })?;
-    let text = text.map_err(|reason| content(&path, reason))?;
-    let own = Manifest::parse_own(&text).map_err(|error| content(&path, error))?;
+    let bytes = FileBytes::read(&path, MAX_MANIFEST)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| content(&path, "is no text"))?;
+    let own = Manifest::parse_own(text).map_err(|error| content(&path, error))?;
     Ok(built_in.under(own))
 }
 

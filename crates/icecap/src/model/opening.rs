@@ -39,7 +39,7 @@ pub struct ClassifierBuilder<'a> {
 #[derive(Clone, Debug)]
 struct PackedNet<'a> {
     path: &'a Path,
-    place: Range<usize>,
+    place: Range<u64>,
 }
 
 impl Classifier {
@@ -85,10 +85,9 @@ impl<'a> ClassifierBuilder<'a> {
     }
 
     /// Takes the backbone packed from the bytes `place` of the file at `path`: what
-    /// [`Backbone::to_packed_bytes`] gives, starting at a multiple of 64. The file stays mapped, so nobody may write into
-    /// it. Such a classifier predicts, but cannot be saved with its backbone. Has an effect on [`bytes`](Self::bytes) alone.
+    /// [`Backbone::to_packed_bytes`] gives, and checked by its own CRC. Such a classifier predicts, but cannot be saved with its backbone. Has an effect on [`bytes`](Self::bytes) alone.
     #[must_use]
-    pub fn packed_net(self, path: &'a Path, place: Range<usize>) -> Self {
+    pub fn packed_net(self, path: &'a Path, place: Range<u64>) -> Self {
         Self { packed_net: Some(PackedNet { path, place }), ..self }
     }
 

@@ -1,7 +1,9 @@
 //! Drawn inputs, guarded outputs, and how a result is compared with the oracle's.
 
 use icecap_kernels::rng::Stream;
-use icecap_kernels::{Blocked, BlockedMut, Layout, Pads};
+use icecap_kernels::{Blocked, BlockedMut, Layout, Pads, Threads};
+
+use crate::fenced::Fenced;
 
 pub(crate) const SEED: u64 = 20_260;
 const GUARD: f32 = 12_345.5;
@@ -78,11 +80,11 @@ pub(crate) fn absolute(values: &[f32]) -> Vec<f32> {
     values.iter().map(|v| v.abs()).collect()
 }
 
-/// A blocked copy of an `H W C` image whose padding is zero and whose storage ends in NaN.
-pub(crate) fn blocked(layout: Layout, image: &[f32]) -> Vec<f32> {
-    let mut data = vec![f32::NAN; layout.len() + GUARDS];
+/// A blocked copy of an `H W C` image whose padding is zero and behind which there is no memory.
+pub(crate) fn blocked(layout: Layout, image: &[f32]) -> Fenced<f32> {
+    let mut data = vec![f32::NAN; layout.len()];
     BlockedMut::new(layout, &mut data).read_hwc(image);
-    data
+    Fenced::new(&data)
 }
 
 pub(crate) fn hwc(layout: Layout, data: &[f32]) -> Vec<f32> {
@@ -101,6 +103,12 @@ pub(crate) fn around(tile: usize) -> Vec<usize> {
     sizes.retain(|&size| size > 0);
     sizes.dedup();
     sizes
+}
+
+/// One thread and three, started once.
+pub(crate) fn threads() -> &'static [Threads; 2] {
+    static THREADS: std::sync::OnceLock<[Threads; 2]> = std::sync::OnceLock::new();
+    THREADS.get_or_init(|| [Threads::serial(), Threads::new(3).unwrap()])
 }
 
 pub(crate) fn pads(top: usize, bottom: usize, left: usize, right: usize) -> Pads {

@@ -4,6 +4,8 @@ use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{PackedDense, Task, dense, oracle};
 
 use crate::arrays::{Expected, SEED, Values, absolute, around, bits, check_guards, draw, guarded};
+use crate::drawn::each;
+use crate::fenced::Fenced;
 use crate::geometries::geometries;
 use crate::subject::{Subject, finish};
 
@@ -11,6 +13,7 @@ fn dense_agrees(subjects: &[Subject], stream: &mut Stream, batch: usize, k: usiz
     for values in [Values::Integers, Values::Reals] {
         let input = draw(stream, values, batch * k);
         let (weights, bias) = (draw(stream, values, k * n), draw(stream, values, n));
+        let input = Fenced::new(&input);
         let packed = PackedDense::pack(&weights, &bias, k, n);
         let exact = oracle::pointwise(&input, &weights, &bias);
         let magnitude = oracle::pointwise(&absolute(&input), &absolute(&weights), &absolute(&bias));
@@ -38,6 +41,10 @@ pub(crate) fn check(rows: &[Subject]) {
     for (k, n) in around(4).into_iter().flat_map(|k| around(16).into_iter().map(move |n| (k, n))) {
         dense_agrees(rows, &mut stream, 3, k, n);
     }
+    each(rows, 30, |draw, row| {
+        let (batch, k, n) = (draw.size(5), draw.size(300), draw.size(60));
+        dense_agrees(std::slice::from_ref(row), draw.0, batch, k, n);
+    });
     for (_, channels) in geometries().pool {
         dense_agrees(rows, &mut stream, 1, channels, 1);
         dense_agrees(rows, &mut stream, 1, channels, 1000);

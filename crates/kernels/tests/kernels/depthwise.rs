@@ -8,6 +8,8 @@ use icecap_kernels::{
 use crate::arrays::{
     Expected, SEED, Values, absolute, around, bits, blocked, check_guards, draw, guarded, hwc, pads,
 };
+use crate::drawn::each;
+use crate::fenced::Fenced;
 use crate::geometries::{geometries, square};
 use crate::subject::{Subject, finish};
 
@@ -17,7 +19,7 @@ struct Problem {
     values: Values,
     weights: PackedDepthwise,
     from: Layout,
-    input: Vec<f32>,
+    input: Fenced<f32>,
     exact: Vec<f64>,
     magnitude: Vec<f64>,
 }
@@ -118,6 +120,11 @@ pub(crate) fn check(rows: &[Subject], stride: usize) {
             }
         }
     }
+    each(rows, 22 + stride as u64, |draw, row| {
+        let (values, geometry) = (draw.values(), draw.geometry(stride, (30, 30)));
+        let channels = draw.size(60);
+        Problem::draw(draw.0, values, geometry, channels).check(row);
+    });
     for (side, channels, _) in geometries().depthwise.into_iter().filter(|shape| shape.2 == stride) {
         let problem = Problem::draw(&mut stream, Values::Integers, square(side, stride), channels);
         rows.iter().for_each(|row| problem.check(row));

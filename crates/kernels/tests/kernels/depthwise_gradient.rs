@@ -10,6 +10,8 @@ use crate::arrays::{
     Expected, SEED, Values, absolute, at_the_kinks, bits, blocked, check_guards, clamped, draw, guarded, hwc,
     pads,
 };
+use crate::drawn::each;
+use crate::fenced::Fenced;
 use crate::geometries::{geometries, square};
 use crate::subject::{Subject, finish};
 
@@ -18,8 +20,8 @@ struct Problem {
     geometry: ConvGeometry,
     values: Values,
     weights: PackedDepthwise,
-    input: Vec<f32>,
-    d_output: Vec<f32>,
+    input: Fenced<f32>,
+    d_output: Fenced<f32>,
     exact: oracle::DepthwiseGradients,
     magnitude: oracle::DepthwiseGradients,
 }
@@ -146,6 +148,11 @@ pub(crate) fn check(rows: &[Subject], stride: usize) {
             rows.iter().for_each(|row| problem.check(row));
         }
     }
+    each(rows, 25 + stride as u64, |draw, row| {
+        let (values, geometry) = (draw.values(), draw.geometry(stride, (20, 20)));
+        let channels = draw.size(50);
+        Problem::draw(draw.0, values, geometry, channels).check(row);
+    });
     for (side, channels, _) in geometries().depthwise.into_iter().filter(|shape| shape.2 == stride) {
         let channels = channels.min(56);
         let problem = Problem::draw(&mut stream, Values::Integers, square(side, stride), channels);

@@ -3,7 +3,8 @@
 //!
 //! Two kinds of input: small integers, whose sums are exact in f32, compared bit for bit; and random reals, within
 //! `2 (K + 1) eps sum|ab|`. Outputs start as NaN with guard values behind them, and so do the values that must not be
-//! read.
+//! read; images end where memory ends, so that a byte read behind one is a fault. `ICECAP_KERNEL_CASES` says how many
+//! cases are drawn for each kernel, `ICECAP_KERNEL_TRACE` names each case before it runs.
 
 #![expect(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
@@ -11,6 +12,8 @@ mod arrays;
 mod dense;
 mod depthwise;
 mod depthwise_gradient;
+mod drawn;
+mod fenced;
 mod finite_differences;
 mod geometries;
 mod integers;

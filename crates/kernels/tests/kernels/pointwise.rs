@@ -8,8 +8,10 @@ use icecap_kernels::{
 
 use crate::arrays::{
     Expected, SEED, Values, absolute, around, at_the_kinks, bits, blocked, check_guards, draw, guarded, hwc,
-    pads,
+    pads, threads,
 };
+use crate::drawn::each;
+use crate::fenced::Fenced;
 use crate::geometries::{End, geometries};
 use crate::subject::{Subject, finish};
 
@@ -27,7 +29,7 @@ struct Problem {
     values: Values,
     weights: PackedPointwise,
     /// Blocked; the lanes above K are not read: they hold NaN.
-    input: Vec<f32>,
+    input: Fenced<f32>,
     added: Vec<f32>,
     /// What decides which sums are kept, where they are masked.
     mask: Vec<f32>,
@@ -112,7 +114,7 @@ impl Problem {
 /// Forces rows through shapes around their tiles, and through the net's.
 pub(crate) fn check(rows: &[Subject]) {
     let mut stream = Stream::new(SEED, Purpose::Test, 0, 1);
-    let threads = [Threads::serial(), Threads::new(3).unwrap()];
+    let threads = threads();
     for row in rows {
         let (pixels, lanes) = row.tile();
         let widths = around(pixels).into_iter().map(|width| (1, width));
@@ -132,6 +134,13 @@ pub(crate) fn check(rows: &[Subject]) {
             }
         }
     }
+    each(rows, 21, |draw, row| {
+        let (values, size) = (draw.values(), draw.image(30));
+        let channels = Channels { k: draw.size(100), n: draw.size(100) };
+        let end = [End::Linear, End::Relu6, End::Add, End::Masked][draw.below(4)];
+        let problem = Problem::draw(draw.0, values, size, channels);
+        problem.check(row, &threads[draw.below(2)], draw.chance(), end);
+    });
     for shape in geometries().pointwise {
         let size = Size { height: shape.side, width: shape.side };
         let channels = Channels { k: shape.k, n: shape.n };

@@ -6,6 +6,8 @@ use icecap_kernels::{BLOCK, Blocked, Layout, PointwiseGradient, Task, oracle, po
 use crate::arrays::{
     Expected, GUARDS, SEED, Values, absolute, around, bits, blocked, check_guards, clamped, draw, guarded,
 };
+use crate::drawn::each;
+use crate::fenced::Fenced;
 use crate::geometries::geometries;
 use crate::subject::{Subject, finish};
 
@@ -23,8 +25,8 @@ struct Problem {
     k: usize,
     n: usize,
     /// Blocked; the lanes above K are not read: they hold NaN.
-    input: Vec<f32>,
-    d_output: Vec<f32>,
+    input: Fenced<f32>,
+    d_output: Fenced<f32>,
     /// What the gradients are added to.
     before: [Vec<f32>; 2],
     exact: [Vec<f64>; 2],
@@ -153,6 +155,11 @@ pub(crate) fn check(rows: &[Subject]) {
             }
         }
     }
+    each(rows, 28, |draw, row| {
+        let (values, pixels) = (draw.values(), draw.size(200));
+        let channels = [draw.size(100), draw.size(100)];
+        Problem::draw(draw.0, values, pixels, channels).check(row);
+    });
     let shapes = geometries().pointwise.into_iter().filter(|shape| shape.side <= 7);
     for shape in shapes {
         let pixels = shape.side * shape.side;

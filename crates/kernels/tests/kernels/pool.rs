@@ -4,6 +4,7 @@ use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{Blocked, Layout, Task, oracle, pool};
 
 use crate::arrays::{Expected, SEED, Values, absolute, around, blocked, check_guards, draw, guarded};
+use crate::drawn::each;
 use crate::geometries::geometries;
 use crate::subject::{Subject, finish};
 
@@ -31,6 +32,10 @@ pub(crate) fn check(rows: &[Subject]) {
     {
         pool_agrees(rows, &mut stream, pixels, channels);
     }
+    each(rows, 31, |draw, row| {
+        let (pixels, channels) = (draw.size(100), draw.size(100));
+        pool_agrees(std::slice::from_ref(row), draw.0, pixels, channels);
+    });
     for (pixels, channels) in geometries().pool {
         pool_agrees(rows, &mut stream, pixels, channels);
     }

@@ -6,6 +6,7 @@ use icecap_kernels::{Blocked, Layout, Task, oracle, pool_gradient};
 use crate::arrays::{
     Expected, SEED, Values, absolute, around, at_the_kinks, bits, blocked, check_guards, draw, guarded, hwc,
 };
+use crate::drawn::each;
 use crate::geometries::geometries;
 use crate::subject::{Subject, finish};
 
@@ -37,6 +38,10 @@ pub(crate) fn check(rows: &[Subject]) {
     {
         agrees(rows, &mut stream, pixels, channels);
     }
+    each(rows, 32, |draw, row| {
+        let (pixels, channels) = (draw.size(100), draw.size(100));
+        agrees(std::slice::from_ref(row), draw.0, pixels, channels);
+    });
     for (pixels, channels) in geometries().pool {
         agrees(rows, &mut stream, pixels, channels);
     }

@@ -5,6 +5,8 @@ use icecap_kernels::{Isa, ResizeScratch, RgbView, Size, Task, resize_bilinear_rg
 use proptest::prelude::*;
 
 use crate::arrays::{around, bits};
+use crate::drawn::each;
+use crate::fenced::Fenced;
 use crate::geometries::geometries;
 use crate::subject::{Subject, finish};
 
@@ -34,7 +36,8 @@ fn resize_agrees(subjects: &[Subject], from: Size, to: Size, scratch: &mut Resiz
     let pixels = draw(from, to);
     let expected = oracle(&pixels, from, to);
     // Multiplication and addition stay apart, so every instruction set has the same bits.
-    let image = RgbView { pixels: &pixels, size: from };
+    let fenced = Fenced::new(&pixels);
+    let image = RgbView { pixels: &fenced, size: from };
     let portable = resized(Isa::named("portable").unwrap(), image, to, &mut ResizeScratch::default());
     for subject in subjects {
         subject.case(Task::Resize, &format!("{from:?} -> {to:?}"), |isa, case| {
@@ -55,6 +58,10 @@ pub(crate) fn check(rows: &[Subject]) {
     {
         resize_agrees(rows, size(3, from), size(5, to), &mut scratch);
     }
+    each(rows, 34, |draw, row| {
+        let (from, to) = (draw.image(90), draw.image(90));
+        resize_agrees(std::slice::from_ref(row), from, to, &mut ResizeScratch::default());
+    });
     for (side, _) in geometries().stem {
         for from in [size(375, 500), size(90, 61)] {
             resize_agrees(rows, from, size(side, side), &mut scratch);

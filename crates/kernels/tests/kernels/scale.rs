@@ -1,9 +1,11 @@
 //! Pixels scaled, from bytes and from f32, to the bit.
 
 use icecap_kernels::rng::{Purpose, Stream};
-use icecap_kernels::{ConvGeometry, Scale, Task, Threads, scale_pixels, scaled_len};
+use icecap_kernels::{ConvGeometry, Scale, Task, scale_pixels, scaled_len};
 
-use crate::arrays::{GUARDS, SEED, around, bits, check_guards, guarded, pads};
+use crate::arrays::{GUARDS, SEED, around, bits, check_guards, guarded, pads, threads};
+use crate::drawn::each;
+use crate::fenced::Fenced;
 use crate::geometries::{geometries, square};
 use crate::subject::{Subject, finish};
 
@@ -28,13 +30,14 @@ fn scale_agrees(subject: &Subject, stream: &mut Stream, geometry: &ConvGeometry)
     let floats: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel)).collect();
     let step = Scale { geometry, scale: [0.017, 1.0 / 127.5, 2.0], shift: [-1.0, 3.3, -0.001] };
     let expected = bits(&expected(&step, &pixels));
-    for threads in [Threads::serial(), Threads::new(3).unwrap()] {
+    let (pixels, floats) = (Fenced::new(&pixels), Fenced::new(&floats));
+    for threads in threads() {
         let words = format!("{height}x{width} {:?} {threads:?}", geometry.pads());
         subject.case(Task::Scale, &words, |isa, case| {
             let mut outputs = [guarded(expected.len()), guarded(expected.len())];
             let len = outputs[0].len() - GUARDS;
-            scale_pixels(&threads, isa, &step, &pixels, &mut outputs[0][..len]);
-            scale_pixels(&threads, isa, &step, &floats, &mut outputs[1][..len]);
+            scale_pixels(threads, isa, &step, &pixels, &mut outputs[0][..len]);
+            scale_pixels(threads, isa, &step, &floats, &mut outputs[1][..len]);
             for (output, door) in outputs.iter().zip(["u8", "f32"]) {
                 check_guards(output, case);
                 let wrong = bits(&output[..len]).iter().zip(&expected).position(|(got, want)| got != want);
@@ -44,9 +47,13 @@ fn scale_agrees(subject: &Subject, stream: &mut Stream, geometry: &ConvGeometry)
     }
 }
 
-/// Forces rows through widths around their run of sixteen pixels, and through the net's images.
+/// Forces rows through drawn images, through widths around their run of sixteen pixels, and through the net's images.
 pub(crate) fn check(rows: &[Subject]) {
     let mut stream = Stream::new(SEED, Purpose::Test, 3, 1);
+    each(rows, 33, |draw, row| {
+        let geometry = draw.geometry(2, (20, 80));
+        scale_agrees(row, draw.0, &geometry);
+    });
     for row in rows {
         for width in around(16) {
             for pad in [pads(0, 1, 0, 1), pads(1, 1, 1, 1), pads(2, 1, 0, 3)] {

@@ -6,7 +6,8 @@ use icecap_kernels::{
     scaled_len, stem,
 };
 
-use crate::arrays::{Expected, SEED, Values, around, check_guards, draw, guarded, hwc, pads};
+use crate::arrays::{Expected, SEED, Values, around, check_guards, draw, guarded, hwc, pads, threads};
+use crate::drawn::each;
 use crate::geometries::{geometries, square};
 use crate::subject::{Subject, finish};
 
@@ -65,7 +66,7 @@ impl Problem {
 /// Forces rows through shapes around their tiles, and through the net's.
 pub(crate) fn check(rows: &[Subject]) {
     let mut stream = Stream::new(SEED, Purpose::Test, 3, 2);
-    let threads = [Threads::serial(), Threads::new(2).unwrap()];
+    let threads = threads();
     for row in rows {
         let (pixels, lanes) = row.tile();
         for (width, channels) in
@@ -77,6 +78,10 @@ pub(crate) fn check(rows: &[Subject]) {
             threads.iter().for_each(|threads| problem.check(row, threads));
         }
     }
+    each(rows, 29, |draw, row| {
+        let (geometry, channels) = (draw.geometry(2, (30, 60)), draw.size(64));
+        Problem::draw(draw.0, geometry, channels).check(row, &threads[draw.below(2)]);
+    });
     for (side, channels) in geometries().stem {
         let problem = Problem::draw(&mut stream, square(side, 2), channels);
         rows.iter().for_each(|row| problem.check(row, &threads[0]));

@@ -59,6 +59,10 @@ impl Subject {
         }
         let uses: Vec<&str> = self.isa.uses(task).iter().map(|kernel| kernel.name).collect();
         let case = format!("{}: {words}, computed by {}", self.name, uses.join(" and "));
+        // Where a kernel ends the process, only this tells which case it was.
+        if std::env::var_os("ICECAP_KERNEL_TRACE").is_some() {
+            eprintln!("{case}");
+        }
         match catch_unwind(AssertUnwindSafe(|| work(self.isa, &case))) {
             Ok(()) => self.cases.set(self.cases.get() + usize::from(self.computes(task))),
             Err(panic) => {

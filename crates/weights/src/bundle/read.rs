@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use icecap_graph::Precision;
+#[cfg(feature = "files")]
+use icecap_kernels::FileBytes;
 use icecap_kernels::Threads;
 use icecap_kernels::jpeg::Dct;
 
@@ -22,7 +24,7 @@ use crate::shown::shown;
 use crate::{Digest, Error, Layout, Record, reading, vocabulary};
 
 impl Model {
-    /// Reads the model file at `path`, which is mapped only while it is copied.
+    /// Reads the model file at `path`.
     ///
     /// # Errors
     /// [`Error::NotAModel`] if the file is something else, [`Error::NewerFormat`] if a later program wrote it; else an
@@ -30,8 +32,7 @@ impl Model {
     #[cfg(feature = "files")]
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let read = |bytes: &[u8]| read(bytes, path, Packing::Skipped, &Threads::serial());
-        Ok(mapped(path, read)??.model)
+        Ok(read(&file_bytes(path)?, path, Packing::Skipped, &Threads::serial())?.model)
     }
 
     /// Opens the model file at `path` and packs the net of its backbone for inference. `threads` share the copying; then
@@ -42,8 +43,7 @@ impl Model {
     #[cfg(feature = "files")]
     pub fn open(path: impl AsRef<Path>, threads: &Threads) -> Result<OpenedModel, Error> {
         let path = path.as_ref();
-        let read = |bytes: &[u8]| read(bytes, path, Packing::Packed(Precision::F32), threads);
-        mapped(path, read)?
+        read(&file_bytes(path)?, path, Packing::Packed(Precision::F32), threads)
     }
 
     /// Reads the model file at `path` except for its backbone, for callers that have that net at hand; the backbone of
@@ -57,8 +57,12 @@ impl Model {
     #[cfg(feature = "files")]
     pub fn load_head(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
         let path = path.as_ref();
-        let read = |bytes: &[u8]| read_head(bytes, path);
-        mapped(path, read)?
+        // The backbone's values, which are most of the file, are only passed by.
+        if let Some((file, crc)) = safetensors::parse_some(path, seal::is_of_head) {
+            return read_head(&file, || crc);
+        }
+        let bytes = file_bytes(path)?;
+        read_head(&container(&bytes, path)?, || crc32fast::hash(safetensors::values(&bytes)))
     }
 
     /// Reads a model file held in memory except for its backbone, as [`Model::load_head`] does for a file. Errors call
@@ -68,7 +72,7 @@ impl Model {
     /// Those of [`Model::from_bytes`].
     #[cfg(feature = "files")]
     pub fn head_from_bytes(bytes: &[u8], label: &str) -> Result<Option<Self>, Error> {
-        read_head(bytes, label.as_ref())
+        read_head(&container(bytes, label.as_ref())?, || crc32fast::hash(safetensors::values(bytes)))
     }
 
     /// Reads a model file held in memory. Errors call it `label`.
@@ -89,18 +93,19 @@ impl Model {
     }
 }
 
-/// Maps the file at `path` while `read` looks at it; a folder is told as what it is.
+/// The bytes of the file at `path`; a folder is told as what it is.
 #[cfg(feature = "files")]
-fn mapped<T>(path: &Path, read: impl FnOnce(&[u8]) -> T) -> Result<T, Error> {
+fn file_bytes(path: &Path) -> Result<FileBytes, Error> {
     if path.is_dir() {
         return Err(foreign_folder(path));
     }
-    Ok(icecap_kernels::with_mapped_file(path, MAX_FILE, read)?)
+    Ok(FileBytes::read(path, MAX_FILE)?)
 }
 
 fn read(bytes: &[u8], path: &Path, packing: Packing, threads: &Threads) -> Result<OpenedModel, Error> {
-    let file = parse(bytes, path)?;
+    let file = container(bytes, path)?;
     let metadata = Metadata { path, map: file.metadata() };
+    check_metadata(&metadata)?;
     let pinned = PinnedBackbone::of(&metadata)?;
     if has_integers(&metadata)? {
         return read_integers(&file, &pinned, packing, threads);
@@ -140,38 +145,39 @@ fn read_integers(
 }
 
 #[cfg(feature = "files")]
-fn read_head(bytes: &[u8], path: &Path) -> Result<Option<Model>, Error> {
-    let file = parse(bytes, path)?;
-    let metadata = Metadata { path, map: file.metadata() };
+fn read_head(file: &Container<'_>, values_crc32: impl FnOnce() -> u32) -> Result<Option<Model>, Error> {
+    let metadata = Metadata { path: file.path(), map: file.metadata() };
+    check_metadata(&metadata)?;
     let pinned = PinnedBackbone::of(&metadata)?;
-    if !is_embedded(&file, &metadata)? {
+    if !is_embedded(file, &metadata)? {
         return Ok(None);
     }
     // Nobody will look at the backbone.
-    seal::check_values(&metadata, safetensors::values(bytes))?;
+    seal::check_values(&metadata, values_crc32)?;
     if has_integers(&metadata)? {
         let (sha256, origin) = integers::stated(&metadata)?;
         let backbone = BackbonePart::PinnedIntegers(sha256, origin);
-        return model(&file, backbone, pinned.record(&metadata)?).map(Some);
+        return model(file, backbone, pinned.record(&metadata)?).map(Some);
     }
-    model(&file, BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?).map(Some)
+    model(file, BackbonePart::Pinned(pinned.params_sha256), pinned.record(&metadata)?).map(Some)
 }
 
-/// The file's container, and metadata that every model has.
-fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
-    let file = match ContainerKind::recognize(bytes) {
-        Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path)?,
-        Some(other) => {
-            return Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") });
-        }
-        None => return Err(foreign_file(bytes, path)),
-    };
-    let metadata = Metadata { path, map: file.metadata() };
-    format(&metadata)?;
+/// The file's container, if it is one that models are in.
+fn container<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
+    match ContainerKind::recognize(bytes) {
+        Some(ContainerKind::Safetensors) => safetensors::parse(bytes, path),
+        Some(other) => Err(Error::NotAModel { path: path.into(), reason: format!("it is {other}") }),
+        None => Err(foreign_file(bytes, path)),
+    }
+}
+
+/// Refuses metadata that lacks what every model has.
+fn check_metadata(metadata: &Metadata<'_>) -> Result<(), Error> {
+    format(metadata)?;
     for key in [record_key::EPSILON, record_key::PADDING, record_key::SCALING] {
         metadata.need(key, vocabulary::line)?;
     }
-    Ok(file)
+    Ok(())
 }
 
 /// The model of a file whose backbone was read, or is elsewhere.

@@ -77,21 +77,20 @@ pub(super) fn check_head(metadata: &Metadata<'_>, tensors: &HeadTensors<'_>) -> 
     }
 }
 
-/// Refuses values, all bytes behind the header, that do not have the checksum that the file states, if it states one.
+/// Refuses values whose checksum, of all bytes behind the header, is not the one that the file states, if it states one.
 #[cfg(feature = "files")]
-pub(super) fn check_values(metadata: &Metadata<'_>, values: &[u8]) -> Result<(), Error> {
+pub(super) fn check_values(metadata: &Metadata<'_>, checksum: impl FnOnce() -> u32) -> Result<(), Error> {
     let number = |text: &str| {
         u32::from_str_radix(text, 16).map_err(|_| "expected eight hexadecimal digits".to_owned())
     };
-    match metadata.get(VALUES_CRC32, number)? {
-        Some(stated) if stated != crc32fast::hash(values) => {
-            let got = checksum_text(crc32fast::hash(values));
-            Err(metadata.refuse(
-                VALUES_CRC32,
-                format!("that of the values is {got}; the file is damaged, copy it again"),
-            ))
+    let Some(stated) = metadata.get(VALUES_CRC32, number)? else { return Ok(()) };
+    match checksum() {
+        got if got == stated => Ok(()),
+        got => {
+            let got = checksum_text(got);
+            let reason = format!("that of the values is {got}; the file is damaged, copy it again");
+            Err(metadata.refuse(VALUES_CRC32, reason))
         }
-        _ => Ok(()),
     }
 }
 

@@ -27,6 +27,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use icecap_kernels::FileBytes;
+
 use crate::container::{Container, MAX_FILE};
 use crate::store::{Store, check_size};
 use crate::{Checked, Digest, Entry, Error};
@@ -104,9 +106,8 @@ impl Work<'_> {
     /// The file that is there, checked: fetched earlier, or put there by hand.
     fn keep(&self, wish: Wish) -> Result<Fetched, Error> {
         let place = self.path.display().to_string();
-        let (sha256, bytes) = icecap_kernels::with_mapped_file(self.path, MAX_FILE, |bytes| {
-            (Digest::of(bytes), bytes.len() as u64)
-        })?;
+        let content = FileBytes::read(self.path, MAX_FILE)?;
+        let (sha256, bytes) = (Digest::of(&content), content.len() as u64);
         check_size(self.entry, bytes, &place)?;
         // A new one comes from the server; where none can be asked, it can only have been put there by hand.
         let wish = Wish { accept_new_hash: wish.accept_new_hash && self.network.offline, ..wish };
@@ -195,10 +196,7 @@ impl Work<'_> {
             checked => checked?,
         };
         if checked == Checked::Nothing {
-            icecap_kernels::with_mapped_file(file, MAX_FILE, |bytes| {
-                Container::parse(bytes, file).map(drop)
-            })?
-            .map_err(|error| {
+            Container::parse(&FileBytes::read(file, MAX_FILE)?, file).map(drop).map_err(|error| {
                 let reason = format!("what came is no file of weights that opens here ({error})");
                 Error::Fetched { url: place.to_owned(), reason }
             })?;

@@ -30,7 +30,7 @@ use crate::outcome::Outcome;
 use circles::Arrows;
 use exceptions::{EXCEPTIONS, Exception};
 use finding::{Finding, Rule};
-use source::Source;
+pub(crate) use source::Source;
 
 /// What a run looked at, and what it found.
 #[derive(Debug, Default)]

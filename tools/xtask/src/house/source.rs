@@ -16,7 +16,7 @@ pub(super) struct File {
 }
 
 /// Every file, sorted by path.
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) files: Vec<File>,
 }
 
@@ -25,7 +25,7 @@ impl Source {
     ///
     /// # Errors
     /// A file or folder that cannot be read, or that is no Rust.
-    pub(super) fn read(root: &Path) -> Outcome<Self> {
+    pub(crate) fn read(root: &Path) -> Outcome<Self> {
         let mut texts = Vec::new();
         for folder in FOLDERS {
             if root.join(folder).is_dir() {
@@ -39,13 +39,18 @@ impl Source {
     ///
     /// # Errors
     /// The first text that is no Rust, with its place.
-    pub(super) fn parse(mut texts: Vec<(String, String)>) -> Outcome<Self> {
+    pub(crate) fn parse(mut texts: Vec<(String, String)>) -> Outcome<Self> {
         texts.sort();
         let parsed = texts.into_iter().map(|(path, text)| match syn::parse_file(&text) {
             Ok(syntax) => Ok(File { path, text, syntax }),
             Err(e) => Err(format!("{path}:{}: {e}", e.span().start().line)),
         });
         Ok(Self { files: parsed.collect::<Outcome<_>>()? })
+    }
+
+    /// Path and text of every file.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|file| (file.path.as_str(), file.text.as_str()))
     }
 
     /// The index of the file at `path`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use icecap::advanced::data::ResizeMode;
 use icecap::advanced::graph::Scaling;
+use icecap::advanced::kernels::FileBytes;
 use icecap::advanced::kernels::jpeg::Dct;
 use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, NOTE_OF_CHOICE, Weights};
 use icecap::{Classifier, SaveBackbone, Settings};
@@ -189,7 +190,7 @@ fn import_model(options: &Options, weights: Weights, classes: Vec<String>) -> Re
 }
 
 fn hash(path: &Path) -> Result<String, Failure> {
-    Ok(icecap::advanced::kernels::with_mapped_file(path, u64::MAX, Digest::of)?.to_string())
+    Ok(Digest::of(&FileBytes::read(path, u64::MAX)?).to_string())
 }
 
 fn import_weights(options: &Options, weights: &Weights) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use icecap::advanced::kernels::Threads;
+use icecap::advanced::kernels::{FileBytes, Threads};
 use icecap::advanced::weights::{
     BackbonePart, Choices, Container, Digest, Error, FileHead, Inside, MAX_FILE, Model, Record, STARTER,
     Weights, parse_scaling, read_with,
@@ -155,7 +155,7 @@ fn of_file(path: &Path, choices: Choices, opened: Result<Weights, Error>) -> Res
     if let (true, Err(error)) = (path.is_dir(), &opened) {
         return Err(Failure::new(Code::Content, error.to_string()));
     }
-    icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| report(bytes, path, choices, opened))?
+    report(&FileBytes::read(path, MAX_FILE)?, path, choices, opened)
 }
 
 fn report(

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::advanced::kernels::FileBytes;
 use icecap::advanced::weights::{
     BackbonePart, Checked, Container, Digest, Entry, Error, IntegerBackbone, MAX_FILE, Manifest, Model,
     Store, Weights,
@@ -80,14 +81,17 @@ fn stored(entry: &Entry, store: &Store) -> Result<Report, Failure> {
         _ => "compared with nothing: its publisher states none, and none was kept".to_owned(),
     };
     let mut compared = vec![Compared { what: "file sha256", with }];
-    compared.extend(net(&weights, states_hash(&path)?, Some(entry)));
+    let states_hash = states_hash(&path, &FileBytes::read(&path, MAX_FILE)?)?;
+    compared.extend(net(&weights, states_hash, Some(entry)));
     Ok(report(plain_path(&path), &weights, Some(entry), compared))
 }
 
 /// Any other file: beside the entry that lists its hash, and beside a `.sha256` next to it.
 fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     let note = beside(path)?;
-    let sha256 = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
+    // Once: what is compared is one content, whatever becomes of the file.
+    let bytes = FileBytes::read(path, MAX_FILE)?;
+    let sha256 = Digest::of(&bytes);
     // Before the net: of a file that is not what it should be, that is the first thing to know.
     if let Some((place, expected)) = note.as_ref().filter(|(_, expected)| *expected != sha256) {
         let message =
@@ -98,29 +102,28 @@ fn file(path: &Path, manifest: &Manifest) -> Result<Report, Failure> {
     if let Some(entry) = entry {
         entry.check_hash(sha256, &plain_path(path))?;
     }
-    let weights = match icecap::advanced::weights::read(path) {
-        Err(Error::IntegersOnly { .. }) => return integers(path, note.as_ref()),
+    let weights = match icecap::advanced::weights::from_bytes(&bytes, &path.to_string_lossy()) {
+        Err(Error::IntegersOnly { .. }) => return integers(path, &bytes, note.as_ref()),
         read => read?,
     };
     let mut compared = match entry {
         Some(entry) => known_file(entry, &weights, path)?,
         None => vec![beside_note(note.as_ref())],
     };
-    compared.extend(net(&weights, states_hash(path)?, entry));
-    compared.extend(head(path)?);
+    compared.extend(net(&weights, states_hash(path, &bytes)?, entry));
+    compared.extend(head(path, &bytes)?);
     Ok(report(plain_path(path), &weights, entry, compared))
 }
 
 /// What the head of a model file was compared with; `None` for a file without one.
-fn head(path: &Path) -> Result<Option<Compared>, Failure> {
-    let texts = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| {
-        Container::parse(bytes, path).map(|file| file.metadata().clone())
-    })??;
+fn head(path: &Path, bytes: &[u8]) -> Result<Option<Compared>, Failure> {
+    let file = Container::parse(bytes, path)?;
+    let texts = file.metadata();
     // Files of other programs have a format, too, which is no number.
     if texts.get("format").is_none_or(|format| format.parse::<u64>().is_err()) {
         return Ok(None);
     }
-    Model::load(path)?;
+    Model::from_bytes(bytes, &path.to_string_lossy())?;
     let with = match texts.get("head_sha256") {
         Some(hash) => format!("sha256 {hash}, with classes and preprocessing, as the file states"),
         None => "compared with nothing: the file states no hash of it".to_owned(),
@@ -138,8 +141,8 @@ fn beside_note(note: Option<&(PathBuf, Digest)>) -> Compared {
 }
 
 /// A model whose net is in int8.
-fn integers(path: &Path, note: Option<&(PathBuf, Digest)>) -> Result<Report, Failure> {
-    let model = Model::load(path)?;
+fn integers(path: &Path, bytes: &[u8], note: Option<&(PathBuf, Digest)>) -> Result<Report, Failure> {
+    let model = Model::from_bytes(bytes, &path.to_string_lossy())?;
     let BackbonePart::Integers(IntegerBackbone { sha256, origin, .. }) = &model.backbone else {
         return Err(Error::IntegersOnly { path: path.to_owned() }.into());
     };
@@ -153,11 +156,10 @@ fn integers(path: &Path, note: Option<&(PathBuf, Digest)>) -> Result<Report, Fai
         Compared { what: "precision", with: format!("int8, believed: {}", quantized::text(origin)) },
         Compared { what: "params sha256", with: "believed: its tensors are not in the file".to_owned() },
     ];
-    compared.extend(head(path)?);
-    let file_sha256 = icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, Digest::of)?;
+    compared.extend(head(path, bytes)?);
     Ok(Report {
         file: plain_path(path),
-        file_sha256: file_sha256.to_string(),
+        file_sha256: Digest::of(bytes).to_string(),
         params_sha256: model.record.params_sha256.to_string(),
         entry: None,
         compared,
@@ -196,10 +198,8 @@ fn net(weights: &Weights, stated: bool, entry: Option<&Entry>) -> Vec<Compared> 
 }
 
 /// Returns whether a file states the hash of its net.
-fn states_hash(path: &Path) -> Result<bool, Failure> {
-    icecap::advanced::kernels::with_mapped_file(path, MAX_FILE, |bytes| {
-        Ok(Container::parse(bytes, path)?.metadata().contains_key("params_sha256"))
-    })?
+fn states_hash(path: &Path, bytes: &[u8]) -> Result<bool, Failure> {
+    Ok(Container::parse(bytes, path)?.metadata().contains_key("params_sha256"))
 }
 
 fn report(file: String, weights: &Weights, entry: Option<&Entry>, compared: Vec<Compared>) -> Report {
@@ -221,9 +221,8 @@ fn beside(path: &Path) -> Result<Option<(PathBuf, Digest)>, Failure> {
     if !place.is_file() {
         return Ok(None);
     }
-    let text = icecap::advanced::kernels::with_mapped_file(&place, MAX_NOTE, |bytes| {
-        String::from_utf8_lossy(bytes).into_owned()
-    })?;
+    let bytes = FileBytes::read(&place, MAX_NOTE)?;
+    let text = String::from_utf8_lossy(&bytes);
     let digest = text.split_whitespace().next().unwrap_or("").parse();
     let digest = digest.map_err(|error| {
         Failure::new(Code::Content, format!("{}: {error}; delete it or write it anew", place.display()))

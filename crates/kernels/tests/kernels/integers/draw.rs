@@ -1,37 +1,14 @@
 //! Drawn values, the layouts between int8 kernels, and what the oracle makes of them.
 
 use icecap_kernels::int8::{Grouping, Quads, Reading, eighths_len};
-use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{BLOCK, ConvGeometry, Isa, Pads, Rescale, integer_oracle};
 
-use crate::arrays::SEED;
-use crate::subject::Subject;
+use crate::drawn::Draw;
 
 /// What is in bytes that nobody may read or write.
 pub(crate) const GUARD: u8 = 0xA5;
 
-pub(crate) fn cases() -> usize {
-    std::env::var("ICECAP_KERNEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
-}
-
-/// Numbers for one case.
-pub(crate) struct Draw<'a>(pub(crate) &'a mut Stream);
-
 impl Draw<'_> {
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.0.below(end as u32) as usize
-    }
-
-    /// From 1 to `most`, small ones as often as large ones.
-    pub(crate) fn size(&mut self, most: usize) -> usize {
-        let top = [4, 16, 40, most][self.below(4)].min(most);
-        1 + self.below(top)
-    }
-
-    pub(crate) fn chance(&mut self) -> bool {
-        self.below(2) == 1
-    }
-
     /// Bytes: drawn, or all of them the smallest or the largest.
     pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
         match self.below(8) {
@@ -75,18 +52,6 @@ impl Draw<'_> {
             1 => vec![i16::MIN; len],
             2 => (0..len).map(|_| self.below(1 << 16) as u16 as i16).collect(),
             _ => (0..len).map(|_| self.below(2048) as i16).collect(),
-        }
-    }
-
-    /// A depthwise convolution's sizes.
-    pub(crate) fn geometry(&mut self, stride: usize, sides: (usize, usize)) -> ConvGeometry {
-        loop {
-            let pads =
-                Pads { top: self.below(2), bottom: self.below(2), left: self.below(2), right: self.below(2) };
-            let (height, width) = (self.size(sides.0), self.size(sides.1));
-            if let Ok(geometry) = ConvGeometry::new(height, width, stride, pads) {
-                return geometry;
-            }
         }
     }
 }
@@ -244,18 +209,4 @@ pub(crate) fn packed_eighths(channels: usize, values: &[i16]) -> Vec<u8> {
         to[place..place + 2].copy_from_slice(&value.to_ne_bytes());
     }
     to
-}
-
-/// Calls `check` for every subject with each of its cases.
-pub(crate) fn each(rows: &[Subject], seed: u64, check: impl Fn(&mut Draw<'_>, &Subject)) {
-    for (index, row) in rows.iter().enumerate() {
-        // A kernel of many channels takes no part in cases of few.
-        for case in 0..20 * cases() {
-            if row.computed().is_none_or(|computed| computed >= cases()) {
-                break;
-            }
-            let mut stream = Stream::new(SEED + seed, Purpose::Test, index as u32, case as u32);
-            check(&mut Draw(&mut stream), row);
-        }
-    }
 }

@@ -3,7 +3,8 @@
 use icecap_kernels::int8::{IntegerExpand, IntegerWeights, PackedIntegers, Quads, expand_integers};
 use icecap_kernels::{BLOCK, Task};
 
-use super::draw::{GUARD, Place, Read, clamped, each, quad_at};
+use super::draw::{GUARD, Place, Read, clamped, quad_at};
+use crate::drawn::each;
 use crate::subject::Subject;
 
 pub(crate) fn check_expand(rows: &[Subject]) {

@@ -3,7 +3,8 @@
 use icecap_kernels::int8::{IntegerWeights, PackedIntegers, last_integers};
 use icecap_kernels::{Blocked, BlockedMut, Layout, Task, Threads};
 
-use super::draw::{Read, each};
+use super::draw::Read;
+use crate::drawn::each;
 use crate::subject::Subject;
 
 pub(crate) fn check_last(rows: &[Subject]) {

@@ -1,6 +1,4 @@
 //! Convolutions in integers: drawn shapes and values, the extremes among them, equal to the oracle in every bit.
-//!
-//! `ICECAP_KERNEL_CASES` says how many cases each kernel computes; without it, 300.
 
 mod draw;
 mod expand;

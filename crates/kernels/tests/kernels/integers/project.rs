@@ -6,8 +6,9 @@ use icecap_kernels::int8::{
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{BLOCK, Rescale, Task, Threads};
 
-use super::draw::{Draw, GUARD, Grouped, Read, each, eighth_at, packed_eighths, rescaled};
+use super::draw::{GUARD, Grouped, Read, eighth_at, packed_eighths, rescaled};
 use crate::arrays::SEED;
+use crate::drawn::{Draw, each};
 use crate::subject::Subject;
 
 pub(crate) fn check_project(rows: &[Subject]) {

@@ -8,8 +8,9 @@ use icecap_kernels::int8::{
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{BLOCK, BlockedMut, ConvGeometry, Isa, Layout, Pads, Rescale, Threads};
 
-use super::draw::{Draw, Grouped, Place, Read, clamped, quad_at, rescaled};
+use super::draw::{Grouped, Place, Read, clamped, quad_at, rescaled};
 use crate::arrays::SEED;
+use crate::drawn::Draw;
 
 /// The instruction sets with tiles that run here; the tile machine does everywhere.
 fn sets() -> Vec<Isa> {

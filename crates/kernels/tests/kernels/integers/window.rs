@@ -7,8 +7,9 @@ use icecap_kernels::int8::{
 use icecap_kernels::rng::{Purpose, Stream};
 use icecap_kernels::{BLOCK, ConvGeometry, Pads, Task, Threads, integer_oracle};
 
-use super::draw::{Draw, GUARD, Grouped, clamped, each, eighth_at, quads_of};
+use super::draw::{GUARD, Grouped, clamped, eighth_at, quads_of};
 use crate::arrays::SEED;
+use crate::drawn::{Draw, each};
 use crate::subject::Subject;
 
 pub(crate) fn check_depthwise(rows: &[Subject], stride: usize) {

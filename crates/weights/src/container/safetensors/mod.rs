@@ -13,7 +13,7 @@ mod write;
 pub use super::element::Element;
 pub use read::parse;
 #[cfg(feature = "files")]
-pub(crate) use read::values;
+pub(crate) use read::{parse_some, values};
 pub use write::{check_header_length, header, pad_header};
 
 /// The size of the longest header that is read or written, in bytes.

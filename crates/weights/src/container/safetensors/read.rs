@@ -13,7 +13,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+#[cfg(feature = "files")]
+use ::safetensors::tensor::TensorInfo;
 use ::safetensors::{Dtype, SafeTensors};
+#[cfg(feature = "files")]
+use icecap_kernels::FileReader;
 use icecap_kernels::Shape;
 use serde::Deserializer;
 use serde::de::{Deserialize, Error as _, MapAccess, Visitor};
@@ -32,13 +36,81 @@ use crate::shown::shown;
 /// header; [`Error::Tensor`] for a tensor with a wrong name, place or length; [`Error::Dtype`] for an element type that
 /// the format does not have.
 pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
+    let Head { metadata, checked } = head(bytes, bytes.len() as u64, path)?;
+    let container = |error: ::safetensors::SafeTensorError| {
+        let reason = shown(&error.to_string());
+        Error::Container { path: path.into(), kind: ContainerKind::Safetensors, offset: 0, reason }
+    };
+    let views = SafeTensors::deserialize(bytes).map_err(container)?;
+    let mut entries = BTreeMap::new();
+    for (name, Checked { dtype, shape, offset }) in checked {
+        let data = || views.tensor(&name).map(|view| Cow::Borrowed(view.data())).map_err(container);
+        let values = match element(dtype) {
+            Some(Element::F32) => Values::F32(data()?),
+            Some(element) => Values::Typed(element, data()?),
+            None => Values::Other(dtype.to_string()),
+        };
+        entries.insert(name, Entry { shape, offset, values });
+    }
+    Ok(Container::new(path, ContainerKind::Safetensors, metadata, entries))
+}
+
+/// Lists the tensors of a safetensors file of which only some are wanted, without reading the others into memory. Returns
+/// it with the CRC-32 of all bytes behind the header.
+///
+/// `None` for a file that is damaged, is another or was written meanwhile: [`parse`] finds out what is wrong with it.
+#[cfg(feature = "files")]
+pub(crate) fn parse_some(path: &Path, is_wanted: impl Fn(&str) -> bool) -> Option<(Container<'static>, u32)> {
+    let file = FileReader::open(path, MAX_FILE).ok()?;
+    let prefix = file.read(0..PREFIX as u64, |_| ()).ok()?;
+    let length = u64::from_le_bytes(*prefix.first_chunk()?);
+    let start = PREFIX as u64 + Some(length).filter(|length| *length <= MAX_HEADER)?;
+    let Head { metadata, checked } = head(&file.read(0..start, |_| ()).ok()?, file.len(), path).ok()?;
+    // What the crate would check of the whole file.
+    let info = |(name, Checked { dtype, shape, offset }): (&String, &Checked)| {
+        let from = (offset - start) as usize;
+        let data_offsets = (from, from + shape.elements() * dtype.bitsize() / 8);
+        (name.clone(), TensorInfo { dtype: *dtype, shape: shape.dims().to_vec(), data_offsets })
+    };
+    ::safetensors::tensor::Metadata::new(None, checked.iter().map(info).collect()).ok()?;
+    let mut crc = crc32fast::Hasher::new();
+    file.scan(start..file.len(), |piece| crc.update(piece)).ok()?;
+    let mut entries = BTreeMap::new();
+    for (name, Checked { dtype, shape, offset }) in checked {
+        let values = match element(dtype).filter(|_| is_wanted(&name)) {
+            None => Values::Other(dtype.to_string()),
+            Some(element) => {
+                let end = offset + (shape.elements() * element.size()) as u64;
+                let data = Cow::Owned(file.read(offset..end, |_| ()).ok()?.to_vec());
+                if element == Element::F32 { Values::F32(data) } else { Values::Typed(element, data) }
+            }
+        };
+        entries.insert(name, Entry { shape, offset, values });
+    }
+    file.close().ok()?;
+    Some((Container::new(path, ContainerKind::Safetensors, metadata, entries), crc.finalize()))
+}
+
+/// The element of a type of the format that is read.
+fn element(dtype: Dtype) -> Option<Element> {
+    Element::ALL.into_iter().find(|element| element.name() == dtype.to_string())
+}
+
+/// What a header says, once it was checked.
+struct Head {
+    metadata: BTreeMap<String, String>,
+    checked: BTreeMap<String, Checked>,
+}
+
+/// Checks the header of a file of `len` bytes, of which at least the header is in `bytes`.
+fn head(bytes: &[u8], len: u64, path: &Path) -> Result<Head, Error> {
     let container = |offset: usize, reason: String| Error::Container {
         path: path.into(),
         kind: ContainerKind::Safetensors,
         offset: offset as u64,
         reason,
     };
-    limit(path, "bytes", bytes.len() as u64, MAX_FILE)?;
+    limit(path, "bytes", len, MAX_FILE)?;
     let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX>() else {
         return Err(container(bytes.len(), "the file ends before the header's length".to_owned()));
     };
@@ -48,7 +120,7 @@ pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
         return Err(container(PREFIX, "no header starts".to_owned()));
     }
     limit(path, "bytes of header", length, MAX_HEADER)?;
-    let Some((text, data)) = rest.split_at_checked(length as usize) else {
+    let Some(text) = rest.get(..length as usize) else {
         return Err(container(bytes.len(), format!("the file ends inside its header of {length} bytes")));
     };
     let text = std::str::from_utf8(text)
@@ -61,24 +133,8 @@ pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
     })?;
     limit(path, "tensors", header.tensors.len() as u64, MAX_TENSORS)?;
     let start = (PREFIX + text.len()) as u64;
-    let checked = check_entries(path, header.tensors, start, data.len() as u64)?;
-    let views = SafeTensors::deserialize(bytes).map_err(|error| container(0, shown(&error.to_string())))?;
-    let data = |name: &str| match views.tensor(name) {
-        Ok(view) => Ok(view.data()),
-        Err(error) => Err(container(0, shown(&error.to_string()))),
-    };
-    let mut entries = BTreeMap::new();
-    for (name, Checked { dtype, shape, offset }) in checked {
-        let values = match dtype {
-            Dtype::F32 => Values::F32(Cow::Borrowed(data(&name)?)),
-            other => match Element::ALL.into_iter().find(|element| element.name() == other.to_string()) {
-                Some(element) => Values::Typed(element, Cow::Borrowed(data(&name)?)),
-                None => Values::Other(other.to_string()),
-            },
-        };
-        entries.insert(name, Entry { shape, offset, values });
-    }
-    Ok(Container::new(path, ContainerKind::Safetensors, header.metadata, entries))
+    let checked = check_entries(path, header.tensors, start, len.saturating_sub(start))?;
+    Ok(Head { metadata: header.metadata, checked })
 }
 
 /// Returns the values of a file that was parsed: all bytes behind its header.

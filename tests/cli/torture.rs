@@ -1,0 +1,15 @@
+//! The campaigns of `tools/torture` on the whole binary, small.
+
+use std::path::Path;
+
+use torture::Plan;
+
+/// The binary under test.
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_icecap"))
+}
+
+#[test]
+fn files_that_change_underneath_give_an_error_or_the_right_answer() {
+    println!("{}", torture::underneath::run(binary(), &Plan::of(1, 60)).unwrap());
+}
