@@ -13,3 +13,9 @@ fn binary() -> &'static Path {
 fn files_that_change_underneath_give_an_error_or_the_right_answer() {
     println!("{}", torture::underneath::run(binary(), &Plan::of(1, 60)).unwrap());
 }
+
+#[test]
+fn of_a_folder_with_damaged_photos_the_others_have_the_same_features() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    println!("{}", torture::images::folder::run(binary(), &golden, &Plan::of(1, 300)).unwrap());
+}

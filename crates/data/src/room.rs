@@ -19,6 +19,14 @@ pub(crate) fn make_room<T>(values: &mut Vec<T>, count: usize, (width, height): (
     memory::reserve_exact(values, count).map_err(|_| no_memory(width, height))
 }
 
+/// Makes room for a file of this length in `bytes`, which are empty.
+pub(crate) fn for_file(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
+    // One byte more, by which a reader sees the end.
+    let count = usize::try_from(length.saturating_add(1)).unwrap_or(usize::MAX);
+    memory::reserve_exact(bytes, count)
+        .map_err(|_| Error::Memory { what: format!("a file of {length} bytes") })
+}
+
 /// Says whether there is memory for `bytes` that a decoder of others takes for a picture of these sides: where it gets none, it
 /// ends the process.
 pub(crate) fn probe(bytes: u64, (width, height): (usize, usize)) -> Result<()> {

@@ -9,11 +9,10 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use icecap_kernels::memory::reserve_exact;
-
 use crate::archive::{inside, open};
 use crate::inventory::SkipReason;
 use crate::limits::check;
+use crate::room::for_file;
 use crate::{Digest, Error, Format, Limits, Result, Stamp};
 
 /// What lies in a folder.
@@ -230,9 +229,7 @@ pub(crate) fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Re
     bytes.clear();
     // What a large file took is not kept for small ones.
     bytes.shrink_to(KEPT_BYTES.max(about.len() as usize));
-    // One byte more, by which the reader sees the end.
-    reserve_exact(bytes, about.len() as usize + 1)
-        .map_err(|_| Error::Memory { what: format!("a file of {} bytes", about.len()) })?;
+    for_file(bytes, about.len())?;
     let stamp = Stamp::of(&about).filter(Stamp::is_settled);
     let mut file = File::open(path).map_err(Error::Read)?;
     // One byte more than the limit, in case the file grows under our hands.

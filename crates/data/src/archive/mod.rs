@@ -18,6 +18,7 @@ use icecap_foundation::zip::{self, DEFLATED, Directory, Listed, Record, STORED, 
 pub(crate) use open::{inside, open};
 
 use crate::limits::check;
+use crate::room::for_file;
 use crate::{Error, Limits, Result, Stamp};
 use source::{Seen, Source};
 
@@ -160,6 +161,8 @@ impl Archive {
     ) -> Result<Option<Stamp>> {
         let member = self.file(name).ok_or_else(|| Error::Read(std::io::ErrorKind::NotFound.into()))?;
         limits.check_file(member.record.length)?;
+        bytes.clear();
+        for_file(bytes, member.record.length)?;
         let unpacked = self.start_of(member).and_then(|start| {
             zip::unpack(&self.source, &member.listed(), start, bytes).map_err(Error::of_member)
         });
