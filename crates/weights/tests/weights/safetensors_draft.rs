@@ -185,11 +185,18 @@ pub(crate) fn agrees(bytes: &[u8]) -> Result<bool, String> {
         if !same_shape || start != Some(view.data().as_ptr()) {
             return Err(format!("{name:?} is another tensor"));
         }
-        let same_values = match file.tensor(name) {
-            Ok(tensor) => {
-                tensor.data().iter().flat_map(|value| value.to_le_bytes()).eq(view.data().iter().copied())
+        let same_values = match (file.tensor(name), view.dtype()) {
+            (Ok(tensor), Dtype::F32) => {
+                let values = tensor.data().iter().flat_map(|value| value.to_le_bytes());
+                values.eq(view.data().iter().copied())
             }
-            Err(_) => view.dtype() != Dtype::F32,
+            (Ok(tensor), Dtype::BF16) => {
+                // The upper halves of the values.
+                let values = tensor.data().iter().map(|value| value.to_bits().rotate_left(16));
+                values.eq(view.data().as_chunks::<2>().0.iter().map(|half| u16::from_le_bytes(*half).into()))
+            }
+            (Ok(tensor), dtype) => dtype == Dtype::F16 && tensor.data().len() * 2 == view.data().len(),
+            (Err(_), dtype) => !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16),
         };
         if !same_values {
             return Err(format!("{name:?} has other values"));
