@@ -6,6 +6,7 @@
 //! `cargo run -p xtask` calls, runs them at any size.
 #![forbid(unsafe_code)]
 
+pub mod determinism;
 pub mod photos;
 mod plan;
 pub mod product;

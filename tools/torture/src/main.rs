@@ -17,6 +17,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Campaign {
+    /// The same bits for any number of threads and any batch
+    Determinism(Whole),
     /// Files that change while a prediction reads them
     Underneath(Whole),
 }
@@ -33,6 +35,7 @@ struct Whole {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().campaign {
+        Campaign::Determinism(Whole { binary, plan }) => torture::determinism::run(&binary, &plan),
         Campaign::Underneath(Whole { binary, plan }) => torture::underneath::run(&binary, &plan),
     };
     match outcome {
