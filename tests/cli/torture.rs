@@ -10,6 +10,11 @@ fn binary() -> &'static Path {
 }
 
 #[test]
+fn bits_do_not_depend_on_threads_batches_or_caches() {
+    println!("{}", torture::determinism::run(binary(), &Plan::of(1, 30)).unwrap());
+}
+
+#[test]
 fn files_that_change_underneath_give_an_error_or_the_right_answer() {
     println!("{}", torture::underneath::run(binary(), &Plan::of(1, 60)).unwrap());
 }

@@ -13,6 +13,7 @@
 )]
 #[path = "../../../crates/data/tests/photos/claims.rs"]
 mod claims;
+pub mod determinism;
 pub mod images;
 #[allow(dead_code, clippy::unwrap_used, reason = "as above")]
 #[path = "../../../crates/data/tests/photos/make.rs"]

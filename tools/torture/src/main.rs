@@ -20,6 +20,8 @@ enum Campaign {
     /// Damaged files
     #[command(subcommand)]
     Torture(Damaged),
+    /// The same bits for any number of threads and any batch
+    Determinism(Whole),
     /// Files that change while a prediction reads them
     Underneath(Whole),
 }
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         Campaign::Torture(Damaged::Folder { whole: Whole { binary, plan }, golden }) => {
             images::folder::run(&binary, &golden, &plan)
         }
+        Campaign::Determinism(Whole { binary, plan }) => torture::determinism::run(&binary, &plan),
         Campaign::Underneath(Whole { binary, plan }) => torture::underneath::run(&binary, &plan),
     };
     match outcome {

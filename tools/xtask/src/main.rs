@@ -35,6 +35,7 @@ usage: cargo run -p xtask -- COMMAND
 
   The campaigns of tools/torture, against the promises of docs/reliability.md; each has --seed, --count, --only, --help:
   torture WHAT           damaged files: images, weights, paths
+  determinism            the same bits for any number of threads and any batch, with the cache and without
   underneath             files that change while they are read";
 
 fn main() -> ExitCode {
