@@ -193,7 +193,12 @@ pub(crate) fn agrees(bytes: &[u8]) -> Result<bool, String> {
             (Ok(tensor), Dtype::BF16) => {
                 // The upper halves of the values.
                 let values = tensor.data().iter().map(|value| value.to_bits().rotate_left(16));
-                values.eq(view.data().as_chunks::<2>().0.iter().map(|half| u16::from_le_bytes(*half).into()))
+                values.eq(view
+                    .data()
+                    .as_chunks::<2>()
+                    .0
+                    .iter()
+                    .map(|half| u32::from(u16::from_le_bytes(*half))))
             }
             (Ok(tensor), dtype) => dtype == Dtype::F16 && tensor.data().len() * 2 == view.data().len(),
             (Err(_), dtype) => !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16),
