@@ -45,6 +45,10 @@ mod report;
 mod resume;
 #[cfg(unix)]
 mod shortage;
+#[cfg(unix)]
+mod shown_names;
+#[cfg(unix)]
+mod signals;
 mod similar;
 mod since;
 mod split;

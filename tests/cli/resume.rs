@@ -112,6 +112,50 @@ fn a_run_that_was_killed_goes_on_with_the_photos_and_options_that_it_began_with(
     assert!(model("killed") == model("unbroken"));
 }
 
+/// What changes nothing of the model may stand beside `--resume`, one and all together.
+#[test]
+fn options_that_change_no_result_are_taken_beside_resume() {
+    let place = Place::two_classes();
+    let train = ["train", "photos", "--epochs", "5", "--seed", "3", "--out"];
+    place.icecap(&[&train[..], &["unbroken"]].concat()).succeeds();
+    let model = |run: &str| fs::read(place.path(format!("{run}/model.safetensors"))).unwrap();
+    let beside: [&[&str]; 7] = [
+        &["-q"],
+        &["--progress-json"],
+        &["--json"],
+        &["--threads", "1"],
+        &["--no-cache"],
+        &["--no-report"],
+        &["-q", "--json", "--threads", "2", "--no-cache", "--no-report"],
+    ];
+    for (number, more) in beside.iter().enumerate() {
+        let run = format!("run-{number}");
+        let mut child = place.command(&[&train[..], &[&run]].concat());
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !place.path(&run).join("unfinished.toml").exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        if !place.path(&run).join("unfinished.toml").exists() {
+            continue;
+        }
+        let ended = place.icecap(&[&["train", "--resume", &run], *more].concat()).succeeds();
+        assert!(model(&run) == model("unbroken"), "{more:?}");
+        let has = |word: &str| more.contains(&word);
+        if has("--json") {
+            serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap();
+        }
+        assert_eq!(ended.stdout.is_empty(), has("-q") && !has("--json"), "{more:?}: {ended:?}");
+        assert_eq!(place.path(&run).join("report.html").exists(), !has("--no-report"), "{more:?}");
+        if has("--progress-json") {
+            for line in ended.stderr.lines() {
+                serde_json::from_str::<serde_json::Value>(line).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_gone_on_with_is_told() {
     let place = Place::two_classes();

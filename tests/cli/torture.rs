@@ -1,8 +1,9 @@
 //! The campaigns of `tools/torture` on the whole binary, small.
 
+use std::io::Write;
 use std::path::Path;
 
-use torture::Plan;
+use torture::{Plan, cache_storm, check_order, diskfull, kill, stage};
 
 /// The binary under test.
 fn binary() -> &'static Path {
@@ -17,6 +18,50 @@ fn bits_do_not_depend_on_threads_batches_or_caches() {
 #[test]
 fn files_that_change_underneath_give_an_error_or_the_right_answer() {
     println!("{}", torture::underneath::run(binary(), &Plan::of(1, 60)).unwrap());
+}
+
+/// Says past the capture of the test harness that a test did nothing, and why.
+fn skipped(why: Option<String>) -> bool {
+    if let Some(why) = &why {
+        let _ = writeln!(std::io::stderr(), "skipped: {why}");
+    }
+    why.is_some()
+}
+
+#[track_caller]
+fn holds(outcome: Result<String, String>) {
+    println!("{}", outcome.unwrap_or_else(|report| panic!("{report}")));
+}
+
+#[test]
+fn a_killed_process_loses_nothing_and_leaves_nothing() {
+    holds(kill::run(binary(), &Plan::of(11, 6), 0));
+}
+
+#[test]
+fn a_process_killed_at_a_call_loses_nothing_and_leaves_nothing() {
+    if !skipped(stage::no_strace()) {
+        holds(kill::run(binary(), &Plan::of(12, 0), 29));
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_what_was_there() {
+    if !skipped(stage::no_small_disk().or_else(stage::no_strace)) {
+        holds(diskfull::run(binary(), &Plan::of(13, 6), 29));
+    }
+}
+
+#[test]
+fn files_are_written_synced_and_renamed_in_this_order() {
+    if !skipped(stage::no_strace()) {
+        holds(check_order::run(binary(), &Plan { seed: 14, count: None, only: None }));
+    }
+}
+
+#[test]
+fn a_shared_or_poisoned_cache_changes_no_result() {
+    holds(cache_storm::run(binary(), &Plan::of(15, 2), 80));
 }
 
 #[test]

@@ -33,7 +33,9 @@ fn main() -> ExitCode {
 
 /// Returns what the process ends with.
 fn outcome() -> ExitCode {
-    match bundled::run().unwrap_or_else(run_command) {
+    let ended = bundled::run().unwrap_or_else(run_command);
+    interrupt::through();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -1,7 +1,7 @@
 //! Features kept on disk: they do not change while the backbone is frozen.
 //!
 //! An entry is a file named by a SHA-256 over everything that its values depend on. It is written to a temporary file
-//! beside its place and renamed, and it carries a hash of its content. So an entry is never changed, two processes may
+//! in a folder of the cache and renamed, and it carries a hash of its content. So an entry is never changed, two processes may
 //! use one folder at once, and a torn, cut, poisoned or exchanged entry is found out by its hash and counts as missing.
 //! Nothing is synced: what a power cut tears is recomputed. There are only sixteen folders in the folder: to make one
 //! takes a file system longer than all else that an entry costs, and with 256 of them a new cache of a few hundred photos
@@ -16,12 +16,12 @@
 //!
 //! A folder that cannot be written, or is full, is one warning; the work goes on without it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use icecap_foundation::atomic_file::place_cache_entry;
+use icecap_foundation::regular_file;
 
 use crate::stamps::Stamps;
 use crate::tree::stamp_of;
@@ -30,6 +30,8 @@ use crate::{Digest, Stamp};
 const MAGIC: &[u8; 8] = b"icecapF1";
 const HEADER_BYTES: usize = MAGIC.len() + 32 + 8;
 const HASH_BYTES: usize = 32;
+/// The folder in which entries are written before they are put in place.
+const PARTS: &str = "parts";
 
 /// Everything that a feature's values depend on.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +131,7 @@ impl Cache {
         entry.extend(header(key, values.len()));
         entry.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         entry.extend(Digest::of(&entry).0);
-        if let Err(error) = place(&self.path(key), &entry) {
+        if let Err(error) = place_cache_entry(&self.path(key), &self.parts(), &entry) {
             // The first failure is the one that is told.
             let _ = self.failed.set(format!(
                 "{}: features are not kept: {error}; name another folder or make room",
@@ -142,6 +144,10 @@ impl Cache {
     #[must_use]
     pub fn warning(&self) -> Option<&str> {
         self.failed.get().map(String::as_str)
+    }
+
+    fn parts(&self) -> PathBuf {
+        self.folder.join(PARTS)
     }
 
     fn path(&self, key: &CacheKey) -> PathBuf {
@@ -157,14 +163,14 @@ impl Drop for Cache {
         }
         if let Some((file, table)) = self.stamps.changed() {
             // Nobody hears of a failure any more; the photos are then hashed once more.
-            let _ = place(file, &table);
+            let _ = place_cache_entry(file, &self.folder.join(PARTS), &table);
         }
     }
 }
 
 /// A file of `expected` bytes, as a rule in one read: with room for one more byte it shows that there is none.
 fn read(path: &Path, expected: usize) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
+    let mut file = regular_file::open(path).ok()?;
     let mut bytes = vec![0; expected + 1];
     let mut filled = 0;
     while filled < expected {
@@ -185,30 +191,4 @@ fn header(key: &CacheKey, values: usize) -> [u8; HEADER_BYTES] {
     header[8..40].copy_from_slice(&key.0.0);
     header[40..].copy_from_slice(&(values as u64).to_le_bytes());
     header
-}
-
-/// Puts a file in place in one step.
-fn place(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let temporary = folder.join(temporary_name());
-    let create = || OpenOptions::new().write(true).create_new(true).open(&temporary);
-    let mut file = match create() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(folder)?;
-            create()?
-        }
-        other => other?,
-    };
-    let placed = file.write_all(content).and_then(|()| std::fs::rename(&temporary, path));
-    if placed.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    placed
-}
-
-/// A name that no other thread or process uses, on this machine or on another that shares the folder.
-fn temporary_name() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    format!(".{}-{}-{now}.part", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::shown::plain;
+
 use crate::csv::CsvRecords;
 use crate::inventory::{Inventory, Sample};
 use crate::text_file::{read_text, wrong};
@@ -108,9 +110,9 @@ fn path_column(text: &str) -> Option<usize> {
     header.iter().position(|column| column == "path")
 }
 
-/// A path as it is printed: what a terminal would take for a command to itself is a space.
+/// A path as it is printed: what a terminal would obey is spelt out.
 fn printed(path: &Path) -> String {
-    path.to_string_lossy().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain(&path.to_string_lossy()).into_owned()
 }
 
 /// The absolute path, as text.

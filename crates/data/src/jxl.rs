@@ -4,6 +4,8 @@
 
 use jxl_oxide::{AllocTracker, JxlImage};
 
+use icecap_foundation::shown::plain;
+
 use crate::buffers::Buffers;
 use crate::orient::Orientation;
 use crate::photo::Header;
@@ -14,7 +16,7 @@ use crate::{Error, Format, Limits, Result};
 pub(crate) fn decode(bytes: &[u8], limits: &Limits, buffers: &mut Buffers) -> Result<Header> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| Error::Broken {
         format: Format::JpegXl,
-        reason: error.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        reason: plain(&error.to_string()).into_owned(),
     };
     let room = usize::try_from(limits.decoded_bytes).unwrap_or(usize::MAX);
     let tracker = AllocTracker::with_limit(room);

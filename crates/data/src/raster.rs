@@ -6,6 +6,8 @@ use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::{ColorType, ImageDecoder};
 
+use icecap_foundation::shown::plain;
+
 use crate::buffers::Buffers;
 use crate::color::{is_transparent, to_rgb};
 use crate::orient::Orientation;
@@ -168,5 +170,5 @@ fn explain(format: Format, error: ImageError) -> Error {
 
 /// Decoders quote the file's bytes in their messages; a message of ours is one line of printable text.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    plain(text).into_owned()
 }

@@ -23,12 +23,13 @@
 //! is hashed once more.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
-use std::io::Read;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use icecap_foundation::regular_file;
 
 use crate::Digest;
 
@@ -161,8 +162,7 @@ impl Stamps {
 /// The table in a file; `None` if it is not whole.
 fn read(path: &Path) -> Option<HashMap<Stamp, Known>> {
     let most = 16 + MOST * RECORD_BYTES + 32;
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(most as u64 + 1).read_to_end(&mut bytes).ok()?;
+    let bytes = regular_file::read(path, most as u64 + 1).ok()?;
     let (content, hash) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
     let (head, records) = content.split_at_checked(16)?;
     let count = u64::from_le_bytes(head[8..].try_into().ok()?);

@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use crate::temporary::Temporary;
+pub use crate::temporary::{give_up, stands_at};
+
 /// A file that could not be written. What stood in its place is untouched.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {source}", path.display())]
@@ -80,41 +83,87 @@ fn put_in_place<T>(
 ) -> std::io::Result<T> {
     let target = target_of(path)?;
     let path = target.as_path();
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     if !folder.is_dir() {
         return Err(std::io::Error::new(ErrorKind::NotFound, "no such folder; make it or name another"));
     }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".icecap-").suffix(".part");
-    // A temporary file is private by default; what we write is as public as the user's umask says.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(how.mode));
-    let mut temporary = builder.tempfile_in(folder).map_err(bare)?;
-    let mut writer = BufWriter::new(temporary.as_file_mut());
+    let mut temporary = Temporary::create(folder, how.mode)?;
+    let mut writer = BufWriter::new(temporary.file());
     let written = write(&mut writer)?;
     writer.flush()?;
     drop(writer);
     if how.sync {
-        temporary.as_file().sync_all()?;
+        temporary.file().sync_all()?;
     }
-    temporary.persist(path).map_err(|error| error.error)?;
-    // The rename itself lives in the folder. Some file systems refuse to open or sync one; the file is whole then
-    // all the same.
-    #[cfg(unix)]
-    if how.sync
-        && let Ok(folder) = File::open(folder)
-    {
-        let _ = folder.sync_all();
+    temporary.put(path)?;
+    if how.sync {
+        sync_entry(path);
     }
     Ok(written)
 }
 
-/// What the system said, without the name of a temporary file that nobody has asked for.
-fn bare(error: std::io::Error) -> std::io::Error {
-    if error.get_ref().is_some() { error.kind().into() } else { error }
+/// Replaces a file of a cache by `content`, without waiting for the disk. The temporary file is made in `parts`, a folder
+/// on the same disk: one of few files, so that what killed processes have left there is soon found. Missing folders are
+/// made.
+///
+/// # Errors
+/// What the system says. What stood at `path` is then untouched.
+pub fn place_cache_entry(path: &Path, parts: &Path, content: &[u8]) -> std::io::Result<()> {
+    let place = || {
+        let mut temporary = Temporary::create(parts, DATA)?;
+        temporary.file().write_all(content)?;
+        temporary.put(path)
+    };
+    match place() {
+        // Made when they are missed, since as a rule they are there.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            std::fs::create_dir_all(parts)?;
+            std::fs::create_dir_all(folder_of(path))?;
+            place()
+        }
+        placed => placed,
+    }
+}
+
+/// Puts a whole and synced file in the place of another on the same disk, in one step, and syncs the folder.
+///
+/// # Errors
+/// What the system says.
+pub fn put_in_place_of(file: &Path, target: &Path) -> std::io::Result<()> {
+    std::fs::rename(file, target)?;
+    sync_entry(target);
+    Ok(())
+}
+
+/// Makes a folder, and those above it that are missing, so that it is still there after a power cut.
+///
+/// # Errors
+/// What the system says.
+pub fn make_folder(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    std::fs::create_dir_all(path)?;
+    missing.into_iter().rev().for_each(sync_entry);
+    Ok(())
+}
+
+/// Writes to the disk that what was made at `path`, or renamed to it, stands there: that lives in the folder. Some file
+/// systems refuse to open or sync one; its files are whole then all the same.
+pub fn sync_entry(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(folder) = File::open(folder_of(path)) {
+        let _ = folder.sync_all();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// The folder in which `path` stands.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Where the file really lies: behind links, and not in the place of a device.
@@ -149,12 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_no_temporary_file() {
+    fn a_cache_entry_makes_its_folders_and_leaves_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = folder.path().join("missing");
-        let error = bare(tempfile::Builder::new().prefix(".icecap-").tempfile_in(&missing).unwrap_err());
-        assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(!error.to_string().contains(".icecap-"), "{error}");
+        let (parts, path) = (folder.path().join("parts"), folder.path().join("3/3f"));
+        for content in [b"one", b"two"] {
+            place_cache_entry(&path, &parts, content).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), content);
+        }
+        assert_eq!(std::fs::read_dir(&parts).unwrap().count(), 0);
+        // A folder stands in its place.
+        std::fs::create_dir(folder.path().join("3/4")).unwrap();
+        place_cache_entry(&folder.path().join("3/4"), &parts, b"x").unwrap_err();
+        assert_eq!(std::fs::read_dir(&parts).unwrap().count(), 0);
     }
 
     #[cfg(unix)]

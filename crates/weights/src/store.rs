@@ -10,10 +10,10 @@
 //! first is written there, and from then on expected.
 
 use std::ffi::OsString;
-use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::regular_file;
 use icecap_graph::{Net, Precision};
 use icecap_kernels::{FileBytes, Threads};
 
@@ -62,8 +62,8 @@ impl Store {
     /// holds none.
     pub fn recorded(&self, entry: &Entry) -> Result<Option<Digest>, Error> {
         let Some(path) = self.hash_file(entry) else { return Ok(None) };
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).into_owned(),
+        let text = match regular_file::read(&path, 1024) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(Error::io(&path, source)),
         };

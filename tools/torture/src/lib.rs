@@ -6,6 +6,10 @@
 //! `cargo run -p xtask` calls, runs them at any size.
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+pub mod cache_storm;
+#[cfg(unix)]
+pub mod check_order;
 #[allow(
     dead_code,
     clippy::unwrap_used,
@@ -14,7 +18,11 @@
 #[path = "../../../crates/data/tests/photos/claims.rs"]
 mod claims;
 pub mod determinism;
+#[cfg(unix)]
+pub mod diskfull;
 pub mod images;
+#[cfg(unix)]
+pub mod kill;
 #[allow(dead_code, clippy::unwrap_used, reason = "as above")]
 #[path = "../../../crates/data/tests/photos/make.rs"]
 mod make;
@@ -26,6 +34,7 @@ mod report;
 #[allow(dead_code, clippy::unwrap_used, reason = "as above, of the tests of weights")]
 #[path = "../../../crates/weights/tests/weights/safetensors_draft.rs"]
 mod safetensors_draft;
+pub mod stage;
 #[allow(dead_code, clippy::unwrap_used, reason = "as above")]
 #[path = "../../../crates/data/tests/photos/tiff_maker.rs"]
 mod tiff_maker;

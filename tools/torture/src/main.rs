@@ -24,6 +24,14 @@ enum Campaign {
     Determinism(Whole),
     /// Files that change while a prediction reads them
     Underneath(Whole),
+    /// Processes killed at random moments, and with --every at calls that write
+    Kill(Stepped),
+    /// Disks of all sizes that are too small, and with --every calls that fail
+    Diskfull(Stepped),
+    /// Whether files are written, synced, renamed, and their folders synced, in this order
+    CheckOrder(Whole),
+    /// Many processes on one cache, some of them killed, with and without locks, and entries that were changed
+    CacheStorm(Storm),
 }
 
 #[derive(Subcommand)]
@@ -78,6 +86,26 @@ struct Whole {
     plan: Plan,
 }
 
+/// The options of a campaign that can go through every call of the system.
+#[derive(clap::Args)]
+struct Stepped {
+    #[command(flatten)]
+    whole: Whole,
+    /// Beside the cases that chance chooses, break at every N-th call of each kind; 1 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    every: u64,
+}
+
+/// The options of the campaign on caches.
+#[derive(clap::Args)]
+struct Storm {
+    #[command(flatten)]
+    whole: Whole,
+    /// Entries that are changed
+    #[arg(long, value_name = "ENTRIES", default_value_t = 2000)]
+    poisoned: u64,
+}
+
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().campaign {
         Campaign::Torture(Damaged::Images(Files { golden, plan })) => images::mutants(&golden, &plan),
@@ -90,6 +118,16 @@ fn main() -> ExitCode {
         }
         Campaign::Determinism(Whole { binary, plan }) => torture::determinism::run(&binary, &plan),
         Campaign::Underneath(Whole { binary, plan }) => torture::underneath::run(&binary, &plan),
+        Campaign::Kill(Stepped { whole: Whole { binary, plan }, every }) => {
+            torture::kill::run(&binary, &plan, every)
+        }
+        Campaign::Diskfull(Stepped { whole: Whole { binary, plan }, every }) => {
+            torture::diskfull::run(&binary, &plan, every)
+        }
+        Campaign::CheckOrder(Whole { binary, plan }) => torture::check_order::run(&binary, &plan),
+        Campaign::CacheStorm(Storm { whole: Whole { binary, plan }, poisoned }) => {
+            torture::cache_storm::run(&binary, &plan, poisoned)
+        }
     };
     match outcome {
         Ok(report) => {

@@ -36,7 +36,11 @@ usage: cargo run -p xtask -- COMMAND
   The campaigns of tools/torture, against the promises of docs/reliability.md; each has --seed, --count, --only, --help:
   torture WHAT           damaged files: images, weights, paths
   determinism            the same bits for any number of threads and any batch, with the cache and without
-  underneath             files that change while they are read";
+  underneath             files that change while they are read
+  kill                   processes killed at any moment; --every N: at calls that write
+  diskfull               disks that are too small; --every N: calls that fail
+  check-order            whether files are written, synced and renamed in this order
+  cache-storm            many processes on one cache, and entries that were changed";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, Args, Command, FromArgMatches};
 use icecap::{Classifier, Settings};
 
+use super::refusal;
 use crate::bundle::payload::{self, Payload};
 use crate::commands::predict;
 use crate::terminal::failure::{Code, Failure};
@@ -49,7 +50,7 @@ fn classify(program: &Path, payload: Payload) -> Result<(), Failure> {
             })??;
             described(command(&name), &name, &classifier, payload).get_matches_from(&words)
         }
-        Err(error) => error.exit(),
+        Err(error) => refusal::end(&error),
     };
     let read = |error: clap::Error| Failure::new(Code::Arguments, error.to_string());
     stderr::set(Verbosity::from_arg_matches(&matches).map_err(read)?);

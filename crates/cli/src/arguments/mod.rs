@@ -2,6 +2,7 @@
 
 pub(crate) mod bundled;
 mod help;
+mod refusal;
 mod version;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -34,10 +35,14 @@ pub(crate) fn command() -> clap::Command {
     help::taught(Arguments::command()).mut_subcommand("train", resume_alone)
 }
 
+/// What may stand beside `--resume`, since the model does not depend on it.
+const BESIDE_RESUME: [&str; 7] =
+    ["resume", "quiet", "progress_json", "json", "threads", "no_cache", "no_report"];
+
 /// Refuses every other option and argument beside `--resume`, by its name: what began the run has them already.
 fn resume_alone(train: clap::Command) -> clap::Command {
     let others: Vec<clap::Id> = train.get_arguments().map(|arg| arg.get_id().clone()).collect();
-    let others = others.into_iter().filter(|id| id != "resume");
+    let others = others.into_iter().filter(|id| !BESIDE_RESUME.contains(&id.as_str()));
     train.mut_arg("resume", |resume| resume.conflicts_with_all(others))
 }
 
@@ -56,7 +61,7 @@ pub(crate) fn read() -> Result<Option<Arguments>, Failure> {
             _ => Ok(None),
         },
         // With code 2 and a message on standard error where the arguments are off.
-        Err(error) => with_tip(error).exit(),
+        Err(error) => refusal::end(&with_tip(error)),
     }
 }
 

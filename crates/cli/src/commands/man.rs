@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_mangen::Man;
-use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::foundation::atomic_file::{make_folder, replace_file};
 
 use crate::options::overwrite::OverwriteOption;
 use crate::terminal::failure::Failure;
@@ -24,7 +24,7 @@ pub(crate) struct Options {
 /// Writes the pages of `program`, the whole command line as clap knows it.
 pub(crate) fn run(options: &Options, program: Command) -> Result<(), Failure> {
     let folder = &options.output;
-    std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
+    make_folder(folder).map_err(|error| Failure::path(folder, error))?;
     let pages = pages(program);
     pages.iter().try_for_each(|(name, _)| options.overwrite.check(&folder.join(name)))?;
     for (name, page) in &pages {

@@ -4,12 +4,14 @@ mod heatmaps;
 mod photos;
 mod rows;
 
+use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::advanced::data::Views;
 use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::foundation::shown::plain_lines;
 use icecap::judge::THRESHOLD;
 use icecap::model::Columns;
 use icecap::{Classifier, Predictor, Source};
@@ -238,11 +240,15 @@ struct Work<'a> {
 impl Work<'_> {
     fn into_standard_output(self) -> Result<Tally, Failure> {
         let mut out = std::io::stdout().lock();
-        self.each_window(|text| match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Ok(()) => Ok(true),
-            // Nobody reads on: no reason to work on.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(Failure::output(&error)),
+        let is_terminal = out.is_terminal();
+        self.each_window(|text| {
+            let text = if is_terminal { plain_lines(text) } else { Cow::Borrowed(text) };
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                Ok(()) => Ok(true),
+                // Nobody reads on: no reason to work on.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+                Err(error) => Err(Failure::output(&error)),
+            }
         })
     }
 

@@ -21,7 +21,7 @@ use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lines::Lines;
 use crate::terminal::stderr::note;
-use crate::terminal::table::{print, print_json, table};
+use crate::terminal::table::{print, print_csv, print_json, table};
 use crate::terminal::wording::{counted, plain, plain_path};
 
 #[derive(Args)]
@@ -181,7 +181,7 @@ fn show(options: &Options, report: &Report) -> Result<(), Failure> {
     match options.format {
         Format::Json => print_json(&report.images),
         Format::Jsonl => report.images.iter().try_for_each(print_json),
-        Format::Csv => print(&csv_text(report)),
+        Format::Csv => print_csv(&csv_text(report)),
         Format::Table => {
             for image in &report.images {
                 tell_copies(image);

@@ -1,5 +1,7 @@
 //! Text from outside (class names, paths, options) as text of the page, whatever it holds.
 
+use icecap::advanced::foundation::shown::is_obeyed;
+
 /// `text` for an element's content or a quoted attribute. What HTML reads as markup is spelt out, control characters
 /// become spaces, and the marks that turn the direction of what follows become a visible sign: a name must neither end
 /// its element nor reorder the words beside it.
@@ -12,10 +14,9 @@ pub(super) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                out.push('\u{fffd}');
-            }
-            _ if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') => out.push(' '),
+            '\u{2028}' | '\u{2029}' => out.push(' '),
+            _ if letter.is_control() => out.push(' '),
+            _ if is_obeyed(letter) => out.push('\u{fffd}'),
             _ => out.push(letter),
         }
     }

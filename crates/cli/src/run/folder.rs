@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::foundation::atomic_file::{make_folder, replace_file, sync_entry};
 
 use super::files::{
     ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT, UNFINISHED,
@@ -70,7 +70,7 @@ impl RunFolder {
     /// run under way.
     fn asked(path: &Path) -> Result<Self, Failure> {
         let made = !path.exists();
-        match fs::create_dir_all(path) {
+        match make_folder(path) {
             Ok(()) => {}
             Err(_) if path.exists() && !path.is_dir() => {
                 let reason = "a file stands where the run's folder should be; name another with --out";
@@ -94,7 +94,10 @@ impl RunFolder {
                 _ => place.join(format!("{NAME}-{number}")),
             };
             let made = match fs::create_dir(&path) {
-                Ok(()) => true,
+                Ok(()) => {
+                    sync_entry(&path);
+                    true
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
                 Err(error) => {
                     let reason = format!("cannot be made: {error}; name a folder with --out");

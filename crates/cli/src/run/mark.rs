@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use icecap::advanced::foundation::atomic_file::stands_at;
+
 /// The name of a mark. It also keeps the folder from being empty, so that no other run takes it.
 pub(super) const MARK: &str = ".icecap-run.lock";
 /// Marks that vanish while they are taken are tried so often.
@@ -94,25 +96,6 @@ impl Drop for Mark {
     fn drop(&mut self) {
         // While it is locked: whoever opens it in between finds that it does not stand there any more.
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// Whether the open `file` is what stands at `path`, and not behind a link there.
-fn stands_at(path: &Path, file: &File) -> std::io::Result<bool> {
-    let there = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        there => there?,
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let own = file.metadata()?;
-        Ok(there.is_file() && (there.dev(), there.ino()) == (own.dev(), own.ino()))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        Ok(there.is_file())
     }
 }
 

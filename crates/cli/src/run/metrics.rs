@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use icecap::advanced::foundation::shown::plain_lines;
 use serde::{Deserialize, Serialize};
 
 use super::coverage::CoverageRow;
@@ -265,7 +266,8 @@ impl Metrics {
         for path in [earlier, net_of].into_iter().flatten() {
             *path = portable(path).to_owned();
         }
-        serde_json::to_string_pretty(&own).map(|text| text + "\n").map_err(unwritable)
+        let text = serde_json::to_string_pretty(&own).map_err(unwritable)?;
+        Ok(plain_lines(&text).into_owned() + "\n")
     }
 
     /// Returns everything on one line, for programs that read standard output.

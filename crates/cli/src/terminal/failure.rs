@@ -6,6 +6,7 @@ use icecap::{Error, Kind};
 
 use crate::terminal::advice::advice;
 use crate::terminal::did_you_mean;
+use crate::terminal::last_words;
 use crate::terminal::stderr;
 
 /// Why a command did not do what it was asked for.
@@ -83,7 +84,7 @@ impl From<Error> for Failure {
             Kind::Setting => Code::Arguments,
             Kind::Limit => Code::Limit,
             Kind::Path => Code::Path,
-            Kind::Stopped => return Self::new(Code::Interrupted, "interrupted"),
+            Kind::Stopped => return Self::new(Code::Interrupted, last_words::get()),
             _ => Code::Content,
         };
         Self::new(code, error.to_string() + &advice(&error) + &did_you_mean::hint(&error))

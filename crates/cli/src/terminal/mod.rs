@@ -6,6 +6,7 @@ pub(crate) mod date;
 pub(crate) mod did_you_mean;
 pub(crate) mod failure;
 pub(crate) mod interrupt;
+pub(crate) mod last_words;
 pub(crate) mod lines;
 pub(crate) mod lock;
 pub(crate) mod pixels;

@@ -34,6 +34,13 @@ fn is_shown() -> bool {
     !is_quiet() && !is_progress_json() && std::io::stderr().is_terminal()
 }
 
+/// Clears the line that a bar may stand on.
+pub(crate) fn clear() {
+    if is_shown() {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"\r\x1b[2K");
+    }
+}
+
 /// A line for a program.
 #[derive(Serialize)]
 struct Line<'a, M> {

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
+use icecap::advanced::foundation::shown::plain;
 
 static QUIET: AtomicBool = AtomicBool::new(false);
 static JSON_PROGRESS: AtomicBool = AtomicBool::new(false);
@@ -43,8 +44,8 @@ pub(crate) fn is_progress_json() -> bool {
     JSON_PROGRESS.load(Ordering::Relaxed)
 }
 
-/// Writes a line to standard error, unless it should be quiet. Control characters, which a file name may hold, become
-/// spaces. If nobody listens any more the line is lost.
+/// Writes a line to standard error, unless it should be quiet. What a terminal would obey, and a file name may hold,
+/// is spelt out, and line ends become spaces. If nobody listens any more the line is lost.
 pub(crate) fn note(text: &str) {
     match () {
         () if is_quiet() => {}
@@ -55,8 +56,9 @@ pub(crate) fn note(text: &str) {
 
 /// Writes one line to standard error even if it should be quiet: why the program did not do what it was asked for.
 pub(crate) fn failure(text: &str) {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = if is_colored() { colored(&line) } else { line.into() };
+    let line = text.replace('\n', " ");
+    let line = plain(&line);
+    let line = if is_colored() { colored(&line) } else { line };
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 

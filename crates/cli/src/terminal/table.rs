@@ -1,8 +1,9 @@
 //! Tables that line up, without frames, and the writing of standard output.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
+use icecap::advanced::foundation::shown::plain_lines;
 use serde::Serialize;
 
 use crate::terminal::failure::{Code, Failure};
@@ -36,8 +37,19 @@ pub(crate) fn narrate(text: &str) -> Result<(), Failure> {
     if is_quiet() { Ok(()) } else { print(text) }
 }
 
-/// Writes `text`, a command's result, to standard output. A reader that went away, as `head` does, is no failure.
+/// Writes `text`, a command's result, to standard output, with what a terminal would obey spelt out: names of photos and
+/// classes are somebody else's. JSON stays JSON. A reader that went away, as `head` does, is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_as_it_is(&plain_lines(text))
+}
+
+/// Writes records of CSV to standard output. A program gets names as they are, since CSV has no way to spell them out; a
+/// terminal does not.
+pub(crate) fn print_csv(text: &str) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() { print(text) } else { print_as_it_is(text) }
+}
+
+fn print_as_it_is(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::output(&error)),

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use icecap::advanced::foundation::shown::is_obeyed;
+pub(crate) use icecap::advanced::foundation::shown::plain;
+
 /// Returns a count with its noun: `1 photo`, `2 photos`, `3 classes`; a thousand and more have commas.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     let ending = match (count, noun.ends_with('s')) {
@@ -61,16 +64,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// Returns a name on one line: control characters, which a terminal would obey, become spaces.
-pub(crate) fn plain(name: &str) -> Cow<'_, str> {
-    if name.contains(char::is_control) {
-        name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().into()
-    } else {
-        name.into()
-    }
-}
-
-/// Returns a path on one line, control characters replaced by spaces.
+/// Returns a path on one line, with what a terminal would obey spelt out.
 pub(crate) fn plain_path(path: &Path) -> String {
     plain(&path.to_string_lossy()).into_owned()
 }
@@ -80,14 +74,27 @@ pub(crate) fn chance(p: f64) -> String {
     if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
-/// Returns a word as one types it in a shell, in quotes if it needs them.
+/// Returns a word as one types it in a shell, in quotes if it needs them. What a terminal would obey is spelt in the way
+/// that bash, zsh and ksh understand.
 pub(crate) fn typed(word: &str) -> Cow<'_, str> {
     let simple = |c: char| c.is_alphanumeric() || "-_./+=:@,%".contains(c);
     if !word.is_empty() && word.chars().all(simple) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''")).into()
+        return word.into();
     }
+    if !word.contains(is_obeyed) {
+        return format!("'{}'", word.replace('\'', r"'\''")).into();
+    }
+    let mut out = "$'".to_owned();
+    for letter in word.chars() {
+        match letter {
+            '\'' | '\\' => out.extend(['\\', letter]),
+            _ if is_obeyed(letter) => {
+                out.extend(letter.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")));
+            }
+            _ => out.push(letter),
+        }
+    }
+    (out + "'").into()
 }
 
 /// Returns a path as one types it in a shell, in quotes if it needs them.
@@ -110,12 +117,12 @@ mod tests {
         assert_eq!(typed("my photos"), "'my photos'");
         assert_eq!(typed("it's"), r"'it'\''s'");
         assert_eq!(typed(""), "''");
+        assert_eq!(typed("a\u{1b}'b\\\u{9b}"), r"$'a\x1b\'b\\\xc2\x9b'");
         let numbers = [0, 999, 1_281, 2_257_984].map(grouped);
         assert_eq!(numbers, ["0", "999", "1,281", "2,257,984"]);
         assert_eq!(megabytes(9_406_464), "9.4 MB");
         assert_eq!([1, 17, 21_304, 2_238_329].map(sized), ["1 byte", "17 bytes", "21.3 kB", "2.2 MB"]);
         assert_eq!([0.0, 0.0012, 1.0].map(chance), ["p < 0.001", "p = 0.001", "p = 1.000"]);
-        assert_eq!(plain("a\u{1b}[2Jb\n"), "a [2Jb ");
     }
 
     #[test]

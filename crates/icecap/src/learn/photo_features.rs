@@ -1,6 +1,8 @@
 //! The features of a training's photos, sorted into its parts as they come.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use icecap_data::{Digest, Groups, Part, Sample};
 use icecap_kernels::{Shape, Tensor};
@@ -10,6 +12,9 @@ use crate::learn::dataset::Dataset;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::photo_set::{PhotoReport, PhotoSet, SkippedPhoto, Twin};
 use crate::model::extractor::Extracted;
+
+/// How many values that are not needed any more are kept, at most.
+const PIECE: usize = 4 << 20;
 
 /// Features of the readable photos, by part.
 pub(crate) struct Photos {
@@ -44,9 +49,8 @@ pub(crate) struct Gathered {
     len: usize,
     /// Rows of a training photo.
     views: usize,
-    parts: [(Vec<f32>, Vec<Sample>); 3],
-    /// All rows of the training photos, if there are several of each.
-    learned: Vec<f32>,
+    /// The photos of each part, and where the rows of each are among those that were read.
+    parts: [(Vec<Range<usize>>, Vec<Sample>); 3],
     pub(crate) report: PhotoReport,
     /// The class and hash of every photo that is learned from.
     fingerprint: Vec<u8>,
@@ -65,7 +69,6 @@ impl Gathered {
             len,
             views,
             parts: Default::default(),
-            learned: Vec::new(),
             report: PhotoReport { skipped, ..PhotoReport::default() },
             fingerprint: Vec::new(),
             known: HashMap::new(),
@@ -75,18 +78,18 @@ impl Gathered {
         }
     }
 
-    /// Takes the rows of a photo in: the plain one first, and of a training photo those of its further views.
+    /// Takes a photo in, and where its rows are: the plain one first, and of a training photo those of its further views.
     pub(crate) fn add(
         &mut self,
         dataset: &Dataset,
         (part, sample): (Part, &Sample),
         photo: &Extracted,
-        views: &[f32],
+        place: Range<usize>,
     ) {
         self.numbers[part as usize].push(self.rows);
-        self.rows += (views.len() / self.len) as u32;
-        let (rows, samples) = &mut self.parts[part as usize];
-        rows.extend_from_slice(&views[..self.len]);
+        self.rows += (place.len() / self.len) as u32;
+        let (places, samples) = &mut self.parts[part as usize];
+        places.push(place);
         samples.push(sample.clone());
         self.report.read += 1;
         self.report.cached += usize::from(photo.cached);
@@ -94,9 +97,6 @@ impl Gathered {
         self.report.warnings.extend(photo.warnings.iter().map(|w| (sample.path.clone(), *w)));
         if part == Part::Train {
             self.hashes.push(photo.sha256);
-            if self.views > 1 {
-                self.learned.extend_from_slice(views);
-            }
             self.fingerprint.extend(dataset.classes[sample.class].as_bytes());
             self.fingerprint.push(0);
             self.fingerprint.extend(photo.sha256.0);
@@ -116,15 +116,16 @@ impl Gathered {
         }
     }
 
-    /// Returns the features by part. Every class must have a training photo, and there must be a validation photo if it has
-    /// to be `validated`.
+    /// Returns the features by part, from the `rows` that were read. Every class must have a training photo, and there must be
+    /// a validation photo if it has to be `validated`.
     pub(crate) fn finish(
         self,
+        rows: Vec<f32>,
         classes: &[String],
         validated: bool,
         groups: Option<&Groups>,
     ) -> Result<Photos, Error> {
-        let [train, val, test] = self.parts;
+        let [train, val, _] = &self.parts;
         for (index, class) in classes.iter().enumerate() {
             if !train.1.iter().any(|sample| sample.class == index) {
                 return Err(Error::EmptyClass { class: class.clone(), part: "training" });
@@ -133,22 +134,21 @@ impl Gathered {
         if validated && val.1.is_empty() {
             return Err(Error::NoPhotos { part: "validation" });
         }
-        let set = |(rows, samples): (Vec<f32>, Vec<Sample>)| -> Result<PhotoSet, Error> {
-            let features = features(&rows, self.len, samples.iter().map(|sample| sample.class as u32))?;
-            Ok(PhotoSet { samples, features })
+        let ([of_train, of_val, of_test], of_views) = self.sorted(rows)?;
+        let [train, val, test] = self.parts;
+        let set = |(_, samples): (Vec<Range<usize>>, Vec<Sample>), features| -> Result<PhotoSet, Error> {
+            let labels = samples.iter().map(|sample| sample.class as u32).collect();
+            Ok(PhotoSet { features: FeatureSet::new(features, labels)?, samples })
         };
-        let mut train = set(train)?;
+        let mut train = set(train, of_train)?;
         if let Some(groups) = groups {
             train.features = train.features.with_groups(groups.numbers(&train.samples))?;
         }
-        let views = match self.views {
-            0 | 1 => None,
-            views => Some(all_views(&self.learned, views, &train.features)?),
-        };
+        let views = of_views.map(|rows| all_views(rows, self.views, &train.features)).transpose()?;
         Ok(Photos {
             train,
-            val: set(val)?,
-            test: set(test)?,
+            val: set(val, of_val)?,
+            test: set(test, of_test)?,
             views,
             report: self.report,
             fingerprint: Digest::of(&self.fingerprint).to_string(),
@@ -156,16 +156,39 @@ impl Gathered {
             hashes: self.hashes,
         })
     }
-}
 
-fn features(rows: &[f32], len: usize, labels: impl Iterator<Item = u32>) -> Result<FeatureSet, Error> {
-    let labels: Vec<u32> = labels.collect();
-    FeatureSet::new(Tensor::from_slice(Shape::new(&[labels.len(), len])?, rows)?, labels)
+    /// The rows by part, and those of all views of the training photos where there are several. What was read goes while
+    /// it is taken over, so that there is one copy and a piece of a second.
+    fn sorted(&self, mut rows: Vec<f32>) -> Result<([Tensor; 3], Option<Tensor>), Error> {
+        let len = self.len;
+        let zeros = |rows: usize| Ok::<_, Error>(Tensor::zeros(Shape::new(&[rows, len])?));
+        let [train, val, test] = self.parts.each_ref().map(|(places, _)| places.len());
+        let mut parts = [zeros(train)?, zeros(val)?, zeros(test)?];
+        let mut views = (self.views > 1).then(|| zeros(train * self.views)).transpose()?;
+        let places = self.parts.iter().enumerate().flat_map(|(part, (places, _))| {
+            places.iter().enumerate().map(move |(row, place)| (place, part, row))
+        });
+        let mut places: Vec<(&Range<usize>, usize, usize)> = places.collect();
+        // From the end, so that what lies behind can go.
+        places.sort_unstable_by_key(|(place, ..)| Reverse((place.start, place.end)));
+        for (place, part, row) in places {
+            rows.truncate(place.end);
+            if rows.capacity() - rows.len() > PIECE {
+                rows.shrink_to_fit();
+            }
+            let photo = &rows[place.clone()];
+            parts[part].data_mut()[row * len..][..len].copy_from_slice(&photo[..len]);
+            if let (Some(views), true) = (&mut views, part == Part::Train as usize) {
+                views.data_mut()[row * photo.len()..][..photo.len()].copy_from_slice(photo);
+            }
+        }
+        Ok((parts, views))
+    }
 }
 
 /// A row for each view. Those of a photo are a group: a view of a photo that is learned from says nothing of how well
 /// others are known.
-fn all_views(rows: &[f32], views: usize, plain: &FeatureSet) -> Result<FeatureSet, Error> {
+fn all_views(rows: Tensor, views: usize, plain: &FeatureSet) -> Result<FeatureSet, Error> {
     let of = |values: &[u32]| {
         values.iter().flat_map(|&value| std::iter::repeat_n(value, views)).collect::<Vec<_>>()
     };
@@ -173,7 +196,6 @@ fn all_views(rows: &[f32], views: usize, plain: &FeatureSet) -> Result<FeatureSe
         Some(groups) => of(groups),
         None => of(&(0..plain.len() as u32).collect::<Vec<_>>()),
     };
-    let len = plain.features().shape().dims()[1];
     let is_plain = (0..groups.len()).map(|row| row % views == 0).collect();
-    features(rows, len, of(plain.labels()).into_iter())?.with_groups(groups)?.with_views(is_plain)
+    FeatureSet::new(rows, of(plain.labels()))?.with_groups(groups)?.with_views(is_plain)
 }

@@ -107,11 +107,14 @@ impl Reading<'_> {
         if let Ok(drawn) = &drawn {
             self.complete(&mut read, drawn, event)?;
             for (part, sample) in drawn.samples() {
-                let Some((photo, rows)) = read.of(sample) else { continue };
-                let rows = if part == Part::Train { rows } else { &rows[..len] };
-                gathered.add(drawn, (part, sample), photo, rows);
+                let Some((photo, mut place)) = read.of(sample) else { continue };
+                if part != Part::Train {
+                    place.end = place.start + len;
+                }
+                gathered.add(drawn, (part, sample), photo, place);
             }
         }
+        let rows = read.rows;
         // Told before it is judged: who has to mend the photos wants to see all of them named.
         if event(Event::Extracted(&gathered.report)).is_break() {
             return Err(Error::Stopped);
@@ -122,7 +125,7 @@ impl Reading<'_> {
         {
             return Err(Error::Stopped);
         }
-        Ok((gathered.finish(&drawn.classes, self.validated, self.groups)?, drawn))
+        Ok((gathered.finish(rows, &drawn.classes, self.validated, self.groups)?, drawn))
     }
 
     /// Reads photos, each once: training photos in all their views, the others as they are.
@@ -200,10 +203,10 @@ impl<'d> Read<'d> {
         Ok(())
     }
 
-    /// What is known of a photo, and its rows; `None` if it could not be read.
-    fn of(&self, sample: &Sample) -> Option<(&Extracted, &[f32])> {
+    /// What is known of a photo, and where its rows are; `None` if it could not be read.
+    fn of(&self, sample: &Sample) -> Option<(&Extracted, Range<usize>)> {
         let (photo, place) = self.of.get(&*sample.path)?;
-        Some((photo.as_ref().ok()?, &self.rows[place.clone()]))
+        Some((photo.as_ref().ok()?, place.clone()))
     }
 
     /// Fails as reading the photo did.

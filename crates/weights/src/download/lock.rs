@@ -8,6 +8,8 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use icecap_foundation::regular_file;
+
 use super::event::{Event, TICK, Tell};
 use crate::Error;
 
@@ -20,8 +22,9 @@ impl Lock {
     /// Takes the lock of a folder, and waits for whoever has it.
     pub(super) fn take(folder: &Path, tell: Tell<'_>) -> Result<Self, Error> {
         let path = folder.join(".lock");
-        let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let file = open.map_err(|source| Error::io(&path, source))?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        let file = regular_file::open_with(&path, &options).map_err(|source| Error::io(&path, source))?;
         let mut told = false;
         loop {
             match file.try_lock() {

@@ -23,10 +23,10 @@ mod retry;
 mod transfer;
 mod work;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use icecap_foundation::atomic_file::make_folder;
 use icecap_kernels::FileBytes;
 
 use crate::container::{Container, MAX_FILE};
@@ -84,7 +84,7 @@ pub fn fetch(
         return Err(Error::Setting { what: "weights", value: entry.name.clone(), reason });
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
+    make_folder(folder).map_err(|source| Error::io(folder, source))?;
     let _lock = Lock::take(folder, tell)?;
     let work = Work { store, entry, network, path: &path, url: &url, tell };
     if path.is_file() && !wish.anew {

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use icecap_foundation::{Digest, Hasher};
+use icecap_foundation::{Digest, Hasher, regular_file};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -37,8 +37,9 @@ impl Part {
     pub(super) fn open(target: &Path) -> Result<Self, Error> {
         let (path, origin_path) = (beside(target, ".part"), beside(target, ".from"));
         let failed = |source| Error::io(&path, source);
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
-        let mut file = file.map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true);
+        let mut file = regular_file::open_with(&path, &options).map_err(failed)?;
         // Read in pieces: a part is as large as the network made it.
         let (mut hash, mut len, mut piece) = (Hasher::new(), 0, vec![0; 1 << 16]);
         loop {
@@ -56,7 +57,7 @@ impl Part {
             }
         }
         // What cannot be read is as good as not known.
-        let origin = fs::read(&origin_path).ok().filter(|bytes| bytes.len() <= 1 << 16);
+        let origin = regular_file::read(&origin_path, 1 << 16).ok();
         let mut origin: Origin =
             origin.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         // It goes back to the server in a header.
@@ -145,13 +146,8 @@ impl Part {
         let failed = |source| Error::io(target, source);
         file.sync_all().map_err(failed)?;
         drop(file);
-        fs::rename(&path, target).map_err(failed)?;
+        icecap_foundation::atomic_file::put_in_place_of(&path, target).map_err(failed)?;
         let _ = fs::remove_file(origin_path);
-        // The rename itself lives in the folder. Some file systems refuse to sync one; the file is whole all the same.
-        #[cfg(unix)]
-        if let Some(folder) = target.parent().and_then(|folder| File::open(folder).ok()) {
-            let _ = folder.sync_all();
-        }
         Ok(len)
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use icecap::advanced::data;
-use icecap::advanced::foundation::atomic_file::replace_file;
+use icecap::advanced::foundation::atomic_file::{make_folder, replace_file};
 use icecap::explain::{Heatmap, Heatmaps, MapKind, Overlay};
 use icecap::{Classifier, Error, Prediction, Source};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -58,7 +58,7 @@ impl HeatmapOptions {
             return Err(Failure::path(folder, reason));
         }
         overwrite.check_folder(folder)?;
-        std::fs::create_dir_all(folder).map_err(|error| Failure::path(folder, error))?;
+        make_folder(folder).map_err(|error| Failure::path(folder, error))?;
         let heatmaps = Heatmaps::new(classifier)?;
         if MapKind::of(classifier.head()) == MapKind::GradientWeighted {
             note(

@@ -199,7 +199,7 @@ impl<'a> Rows<'a> {
 
 fn json(row: &Row) -> String {
     match serde_json::to_string(row) {
-        Ok(text) => text,
+        Ok(text) => plain(&text).into_owned(),
         Err(error) => unreachable!("texts and numbers become JSON: {error}"),
     }
 }

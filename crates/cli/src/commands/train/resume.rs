@@ -48,7 +48,19 @@ pub(super) fn taking_up(options: Options) -> Result<Options, Failure> {
     if taken.resume.is_some() {
         return Err(wrong());
     }
-    Ok(Options { out: Some(run), begun: Some(begun), ..taken })
+    Ok(Options { out: Some(run), begun: Some(begun), ..typed(taken, &options) })
+}
+
+/// The options that began a run, and those beside `--resume`, on which the model does not depend.
+fn typed(mut taken: Options, now: &Options) -> Options {
+    taken.json |= now.json;
+    taken.no_cache |= now.no_cache;
+    taken.no_report |= now.no_report;
+    // 0 stands for none typed.
+    if now.backbone.runner.threads.threads != 0 {
+        taken.backbone.runner.threads = now.backbone.runner.threads;
+    }
+    taken
 }
 
 /// Returns the options that words behind the program's name stand for.

@@ -21,6 +21,8 @@ use crate::run::begun::Begun;
 use crate::run::files::{UNFINISHED, UNFINISHED_MODEL, UNFINISHED_SPLIT};
 use crate::run::folder::RunFolder;
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
+use crate::terminal::last_words;
 use crate::terminal::lock::lock;
 use crate::terminal::stderr::note;
 use crate::terminal::wording::{plain_path, program, typed_path};
@@ -29,6 +31,7 @@ use crate::terminal::wording::{plain_path, program, typed_path};
 pub(super) struct Unfinished {
     folder: PathBuf,
     kept: AtomicBool,
+    complete: AtomicBool,
     /// The outcome of writing the model of a stopped run; `None` if nothing was written yet.
     model: Mutex<Option<Result<(), Error>>>,
 }
@@ -41,10 +44,15 @@ impl Unfinished {
         inventory: &Inventory,
         backbone: &Backbone,
     ) -> Result<Self, Failure> {
-        let marks =
-            Self { folder: folder.path().to_owned(), kept: AtomicBool::new(false), model: Mutex::new(None) };
+        let marks = Self {
+            folder: folder.path().to_owned(),
+            kept: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
+            model: Mutex::new(None),
+        };
         if let Some(begun) = &options.begun {
             marks.keep();
+            marks.begun();
             compare(begun, backbone)?;
             return Ok(marks);
         }
@@ -63,6 +71,7 @@ impl Unfinished {
         // The words come last: where they are, the photos are there too.
         Dataset::whole(inventory).write_split(&folder.file(UNFINISHED_SPLIT))?;
         folder.write(UNFINISHED, &text)?;
+        marks.begun();
         Ok(marks)
     }
 
@@ -88,14 +97,19 @@ impl Unfinished {
             Some(Err(error)) => note(&format!("the classifier so far could not be kept: {error}")),
             None => {}
         }
-        let message =
+        Failure::new(Code::Interrupted, last_words::get())
+    }
+
+    /// A run that is ended from now on can be gone on with.
+    fn begun(&self) {
+        let words =
             format!("interrupted; go on with `{} train --resume {}`", program(), typed_path(&self.folder));
-        Failure::new(Code::Interrupted, message)
+        last_words::set(Some(words));
     }
 
     /// The run is complete.
     pub(super) fn end(self) {
-        self.kept.store(false, Ordering::Relaxed);
+        self.complete.store(true, Ordering::Relaxed);
     }
 }
 
@@ -119,7 +133,10 @@ fn compare(begun: &Begun, backbone: &Backbone) -> Result<(), Failure> {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if !self.kept.load(Ordering::Relaxed) {
+        // One that was interrupted can be gone on with, wherever that was heard.
+        let kept = self.kept.load(Ordering::Relaxed) || interrupt::flow().is_break();
+        if !kept || self.complete.load(Ordering::Relaxed) {
+            last_words::set(None);
             for name in [UNFINISHED, UNFINISHED_SPLIT, UNFINISHED_MODEL] {
                 // One that is not there need not go.
                 let _ = std::fs::remove_file(self.folder.join(name));
