@@ -10,16 +10,6 @@ fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_icecap"))
 }
 
-#[test]
-fn bits_do_not_depend_on_threads_batches_or_caches() {
-    println!("{}", torture::determinism::run(binary(), &Plan::of(1, 30)).unwrap());
-}
-
-#[test]
-fn files_that_change_underneath_give_an_error_or_the_right_answer() {
-    println!("{}", torture::underneath::run(binary(), &Plan::of(1, 60)).unwrap());
-}
-
 /// Says past the capture of the test harness that a test did nothing, and why.
 fn skipped(why: Option<String>) -> bool {
     if let Some(why) = &why {
@@ -31,6 +21,27 @@ fn skipped(why: Option<String>) -> bool {
 #[track_caller]
 fn holds(outcome: Result<String, String>) {
     println!("{}", outcome.unwrap_or_else(|report| panic!("{report}")));
+}
+
+#[test]
+fn bits_do_not_depend_on_threads_batches_or_caches() {
+    holds(torture::determinism::run(binary(), &Plan::of(1, 30)));
+}
+
+#[test]
+fn a_flipped_bit_of_a_model_or_a_bundle_changes_no_answer() {
+    holds(torture::flips::run(binary(), &Plan::of(1, 100)));
+}
+
+#[test]
+fn files_that_change_underneath_give_an_error_or_the_right_answer() {
+    holds(torture::underneath::run(binary(), &Plan::of(1, 60)));
+}
+
+#[test]
+fn of_a_folder_with_damaged_photos_the_others_have_the_same_features() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    holds(torture::images::folder::run(binary(), &golden, &Plan::of(1, 300)));
 }
 
 #[test]
@@ -62,10 +73,4 @@ fn files_are_written_synced_and_renamed_in_this_order() {
 #[test]
 fn a_shared_or_poisoned_cache_changes_no_result() {
     holds(cache_storm::run(binary(), &Plan::of(15, 2), 80));
-}
-
-#[test]
-fn of_a_folder_with_damaged_photos_the_others_have_the_same_features() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
-    println!("{}", torture::images::folder::run(binary(), &golden, &Plan::of(1, 300)).unwrap());
 }

@@ -139,6 +139,18 @@ CONFIGS = {
 }
 
 
+LISTS = (
+    "path,label\na/1.jpg,cat\n\"b,2.jpg\",\"a \"\"dog\"\"\"\n",
+    "path;label;split\na.jpg;1;train\nb.jpg;0;val\n",
+    "part,class,path\ntrain,cat,a/1.jpg\nval,dog,b/2.jpg\n",
+    "cat\ndog\n",
+    "# left out\na/1.jpg\nb/2.jpg\n",
+    '[[weights]]\nname = "own"\nfile = "a.safetensors"\nsha256 = "00"\n',
+)
+# How each kind of file in a cache starts.
+KEPT = (b"icecapF1", b"icecapS1", b"icecapPK")
+
+
 def photos(path):
     """The small photos of a golden file: its tensors whose names begin with `file `."""
     whole = path.read_bytes()
@@ -160,6 +172,7 @@ def main():
         (folder("photo") / str(number)).write_bytes(photo)
     for path in golden.glob("*.safetensors"):
         shutil.copy(path, folder("safetensors"))
+        shutil.copy(path, folder("model"))
     for path in (golden / "hdf5").glob("*.h5"):
         shutil.copy(path, folder("hdf5"))
         for (config, text), method in zip(CONFIGS.items(), (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)):
@@ -171,6 +184,10 @@ def main():
         with zipfile.ZipFile(folder("photo_zip") / f"{method}.zip", "w", method) as archive:
             for name in ("top/train/a/1.jpg", "top/train/b/2.jpg", "top/val/a/3.jpg", "top/list.csv", "__MACOSX/._x"):
                 archive.writestr(name, f"path,label of {name}\n" * 3)
+    for number, text in enumerate(LISTS):
+        (folder("lists") / f"{number}.csv").write_text(text)
+    for number, start in enumerate(KEPT):
+        (folder("cache") / str(number)).write_bytes(start + bytes(4096))
     for name, state in dicts():
         save(state, folder("torch_zip") / f"{name}.pth")
         save_legacy(state, folder("torch_pickle") / f"{name}.pth")

@@ -59,12 +59,13 @@ pub fn shown(text: &str) -> String {
     }
 }
 
-/// Returns a path in which what is no text stands as escapes (`caf\xE9.jpg`), so that one can tell which file it is.
+/// Returns a path on one line as [`plain`] does, in which what is no text stands as escapes (`caf\xE9.jpg`), so that one can
+/// tell which file it is.
 #[must_use]
 pub fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for part in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        text.push_str(part.valid());
+        text.push_str(&plain(part.valid()));
         part.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
     }
     text
@@ -102,6 +103,7 @@ mod tests {
             (b"caf\xE9.jpg", "caf\\xE9.jpg"),
             ("caf\u{e9}".as_bytes(), "caf\u{e9}"),
             (b"\xFF\xFEa\xC3", "\\xFF\\xFEa\\xC3"),
+            (b"\x1b[2J\xE9", "\\u001b[2J\\xE9"),
         ] {
             assert_eq!(escaped(Path::new(std::ffi::OsStr::from_bytes(name))), shown);
         }

@@ -10,9 +10,9 @@ use std::ops::{Deref, DerefMut};
 #[cfg(feature = "files")]
 use std::sync::Arc;
 
-#[cfg(feature = "files")]
-use crate::slab::Piece;
 use crate::{element::Element, line::Line};
+#[cfg(feature = "files")]
+use crate::{memory, slab::Piece};
 
 /// A fixed number of values that starts on a line of 64 bytes. Dereferences to `[T]`.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Lines {
             return Some(Self::InSlab(piece));
         }
         let mut lines = Vec::new();
-        lines.try_reserve_exact(count).ok()?;
+        memory::reserve_exact(&mut lines, count).ok()?;
         lines.resize(count, Line::ZERO);
         Some(Self::Own(lines))
     }

@@ -20,6 +20,8 @@ mod claims;
 pub mod determinism;
 #[cfg(unix)]
 pub mod diskfull;
+#[cfg(unix)]
+pub mod flips;
 pub mod images;
 #[cfg(unix)]
 pub mod kill;

@@ -46,6 +46,8 @@ enum Damaged {
     Weights(WeightFiles),
     /// Weight files, cut at every byte of what is not values
     Cuts(WeightFiles),
+    /// Models and bundles of which one bit is flipped
+    Flips(Whole),
     /// A folder in which one photo of a hundred is damaged
     Folder {
         #[command(flatten)]
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
         Campaign::Torture(Damaged::Folder { whole: Whole { binary, plan }, golden }) => {
             images::folder::run(&binary, &golden, &plan)
         }
+        Campaign::Torture(Damaged::Flips(Whole { binary, plan })) => torture::flips::run(&binary, &plan),
         Campaign::Determinism(Whole { binary, plan }) => torture::determinism::run(&binary, &plan),
         Campaign::Underneath(Whole { binary, plan }) => torture::underneath::run(&binary, &plan),
         Campaign::Kill(Stepped { whole: Whole { binary, plan }, every }) => {
