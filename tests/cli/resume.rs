@@ -128,6 +128,7 @@ fn options_that_change_no_result_are_taken_beside_resume() {
         &["--no-report"],
         &["-q", "--json", "--threads", "2", "--no-cache", "--no-report"],
     ];
+    let mut resumed = 0;
     for (number, more) in beside.iter().enumerate() {
         let run = format!("run-{number}");
         let mut child = place.command(&[&train[..], &[&run]].concat());
@@ -140,6 +141,7 @@ fn options_that_change_no_result_are_taken_beside_resume() {
         if !place.path(&run).join("unfinished.toml").exists() {
             continue;
         }
+        resumed += 1;
         let ended = place.icecap(&[&["train", "--resume", &run], *more].concat()).succeeds();
         assert!(model(&run) == model("unbroken"), "{more:?}");
         let has = |word: &str| more.contains(&word);
@@ -154,6 +156,7 @@ fn options_that_change_no_result_are_taken_beside_resume() {
             }
         }
     }
+    assert!(resumed > 0, "every run was through before it was killed");
 }
 
 #[test]

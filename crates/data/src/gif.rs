@@ -1,6 +1,7 @@
 //! GIF, the first frame, by the `gif` crate: the index of a color for each pixel, which becomes its color here.
 
 use gif::{ColorOutput, DecodeOptions, DecodingError};
+use icecap_foundation::shown::plain;
 
 use crate::buffers::Buffers;
 use crate::orient::Orientation;
@@ -56,6 +57,6 @@ fn explain(error: DecodingError) -> Error {
         DecodingError::Io(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
             Error::Truncated { format: Format::Gif, reason: "the file is cut off".to_owned() }
         }
-        other => broken(other.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()),
+        other => broken(plain(&other.to_string()).into_owned()),
     }
 }

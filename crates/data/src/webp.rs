@@ -49,6 +49,12 @@ impl<'a> Chunks<'a> {
 
     /// A file whose first chunk says what is in the others.
     fn extended(head: &[u8], walk: Walk<'a>) -> Result<Self> {
+        let mut rest = walk.clone();
+        rest.by_ref().for_each(drop);
+        if rest.at.saturating_add(8) <= rest.bytes.len() {
+            let reason = format!("the chunk at byte {} is cut off", rest.at);
+            return Err(Error::Truncated { format: Format::WebP, reason });
+        }
         let flags = head.first().copied().unwrap_or(0);
         let (animated, alpha) = (flags & 2 != 0, flags & 0x10 != 0);
         let find = |kind: &[u8; 4]| walk.clone().find(|(own, _)| own == kind).map(|(_, body)| body);

@@ -63,8 +63,6 @@ const PROGRAM: u32 = 0o777;
 
 struct How {
     sync: bool,
-    /// Not used on systems whose permissions are no bits.
-    #[cfg_attr(not(unix), expect(dead_code))]
     mode: u32,
 }
 

@@ -27,13 +27,13 @@ const TRIES: usize = 100;
 
 /// The temporary files of this process that are not in place yet.
 static OURS: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
-/// Read while a file is put in place. Held for ever once the process gives up its files.
+/// Read while a file is made and while it is put in place. Held for ever once the process gives up its files.
 static PLACING: RwLock<()> = RwLock::new(());
 /// The folders that were looked through.
 static LOOKED_THROUGH: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 
 /// Removes the temporary files of this process, for one that ends without unwinding. A file that is being put in place at this
-/// moment is waited for, and none is put in place afterwards: threads that try wait for the end of the process.
+/// moment is waited for, and none is made or put in place afterwards: threads that try wait for the end of the process.
 pub fn give_up() {
     std::mem::forget(PLACING.write().unwrap_or_else(PoisonError::into_inner));
     for path in OURS.lock().unwrap_or_else(PoisonError::into_inner).take().into_iter().flatten() {
@@ -54,6 +54,8 @@ impl Temporary {
     pub(crate) fn create(folder: &Path, mode: u32) -> std::io::Result<Self> {
         look_through(folder);
         for _ in 0..TRIES {
+            // Before it is given up or not at all: after that nobody would remove it.
+            let placing = PLACING.read().unwrap_or_else(PoisonError::into_inner);
             let path = folder.join(new_name());
             let mut options = OpenOptions::new();
             options.read(true).write(true).create_new(true);
@@ -63,6 +65,7 @@ impl Temporary {
             let _ = mode;
             let file = options.open(&path)?;
             note(&path);
+            drop(placing);
             let temporary = Self { path, file: Some(file) };
             if temporary.is_held()? {
                 return Ok(temporary);

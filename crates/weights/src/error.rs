@@ -13,7 +13,7 @@ use crate::other_form::OtherForm;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file that cannot be read or mapped, or that is too large.
+    /// A file that cannot be read, was written meanwhile or is too large.
     #[cfg(feature = "files")]
     #[error(transparent)]
     File(#[from] icecap_kernels::Error),

@@ -37,11 +37,9 @@ pub fn run(binary: &Path, plan: &Plan, stride: u64) -> Result<String, String> {
     if let Some(why) = no_small_disk().or_else(no_strace) {
         return Err(format!("diskfull: {why}"));
     }
-    let cases = plan.cases(100);
-    let sizes = cases.end;
-    for case in cases {
+    for case in plan.cases(100) {
         match case.checked_sub(AT_CALLS) {
-            None => tell(&mut report, case, on_a_disk(&stage, plan, case, sizes)?),
+            None => tell(&mut report, case, on_a_disk(&stage, plan, case)?),
             Some(at) => tell(&mut report, case, at_a_call(&stage, at)?),
         };
     }
@@ -92,7 +90,7 @@ fn place(stage: &Stage, which: usize) -> Result<PathBuf, String> {
 }
 
 /// Runs a command whose folder, or whose cache, lies on a small disk.
-fn on_a_disk(stage: &Stage, plan: &Plan, case: u64, sizes: u64) -> Result<Result<String, String>, String> {
+fn on_a_disk(stage: &Stage, plan: &Plan, case: u64) -> Result<Result<String, String>, String> {
     let mut random = plan.random(case);
     let which = random.usize(..stage.works.len());
     let work = &stage.works[which];
@@ -101,7 +99,7 @@ fn on_a_disk(stage: &Stage, plan: &Plan, case: u64, sizes: u64) -> Result<Result
     let disk = stage.folder.join("disk");
     std::fs::create_dir_all(&disk).map_err(|e| e.to_string())?;
     // Evenly by their logarithms.
-    let share = (case as f64 + 0.5) / sizes.max(case + 1) as f64;
+    let share = random.f64();
     let size = (DISKS.0 * (DISKS.1 / DISKS.0).powf(share)) as u64 / 4096 * 4096;
     let (on, cache) =
         if is_cache { (place.clone(), disk.clone()) } else { (disk.clone(), stage.folder.join("cold")) };

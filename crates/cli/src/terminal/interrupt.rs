@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// How long the end of a process may take: a disk or a terminal that does not answer does not keep it.
 const END: Duration = Duration::from_millis(300);
 
+// Two seconds are what is promised.
+const _: () = assert!(GRACE.as_millis() + END.as_millis() < 2000);
+
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Whether the process is ending: either its command has, or this file sees to it.
 static ENDING: AtomicBool = AtomicBool::new(false);

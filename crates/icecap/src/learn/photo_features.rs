@@ -158,7 +158,7 @@ impl Gathered {
     }
 
     /// The rows by part, and those of all views of the training photos where there are several. What was read goes while
-    /// it is taken over, so that there is one copy and a piece of a second.
+    /// it is taken over: a training holds what was read and what is learned from, and never a third copy.
     fn sorted(&self, mut rows: Vec<f32>) -> Result<([Tensor; 3], Option<Tensor>), Error> {
         let len = self.len;
         let zeros = |rows: usize| Ok::<_, Error>(Tensor::zeros(Shape::new(&[rows, len])?));
