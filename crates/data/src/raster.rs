@@ -149,7 +149,8 @@ fn pixels_are_behind_the_palette(bytes: &[u8]) -> Result<bool> {
     Ok(has_room)
 }
 
-/// What the decoder said, as an error of ours.
+/// What the decoder said, as an error of ours. Decoders quote the file's bytes in their messages; one of ours is one line of
+/// printable text.
 fn explain(format: Format, error: ImageError) -> Error {
     match error {
         ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -163,12 +164,9 @@ fn explain(format: Format, error: ImageError) -> Error {
                 _ => "an unknown feature".to_owned(),
             },
         },
-        ImageError::Limits(cause) => Error::OverLimit { format, reason: one_line(&cause.to_string()) },
-        other => Error::Broken { format, reason: one_line(&other.to_string()) },
+        ImageError::Limits(cause) => {
+            Error::OverLimit { format, reason: plain(&cause.to_string()).into_owned() }
+        }
+        other => Error::Broken { format, reason: plain(&other.to_string()).into_owned() },
     }
-}
-
-/// Decoders quote the file's bytes in their messages; a message of ours is one line of printable text.
-fn one_line(text: &str) -> String {
-    plain(text).into_owned()
 }

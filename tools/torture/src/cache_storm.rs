@@ -34,10 +34,7 @@ pub fn run(binary: &Path, plan: &Plan, poisoned: u64) -> Result<String, String> 
                 report.count("processes that came to their end", through as u64);
                 report.count("processes killed", KILLED as u64);
             }
-            Err(broken) => {
-                report.ran("a promise broke");
-                report.fail(case, broken);
-            }
+            Err(broken) => report.broke(case, broken),
         }
     }
     let rounds = match plan.only {
@@ -52,10 +49,7 @@ pub fn run(binary: &Path, plan: &Plan, poisoned: u64) -> Result<String, String> 
                 report.ran("a poisoned cache changed nothing");
                 report.count("poisoned entries noticed", entries as u64);
             }
-            Err(broken) => {
-                report.ran("a promise broke");
-                report.fail(POISONED + at, broken);
-            }
+            Err(broken) => report.broke(POISONED + at, broken),
         }
     }
     report.finish()

@@ -27,10 +27,7 @@ pub fn run(binary: &Path, plan: &Plan) -> Result<String, String> {
                 report.ran(format!("{name}: every file in order"));
                 report.count("files", files as u64);
             }
-            Err(broken) => {
-                report.ran("a promise broke");
-                report.fail(case, format!("{name}: {broken}"));
-            }
+            Err(broken) => report.broke(case, format!("{name}: {broken}")),
         }
     }
     report.finish()

@@ -65,8 +65,7 @@ fn tell(report: &mut Report, case: u64, outcome: Result<String, String>) -> bool
             failed
         }
         Err(broken) => {
-            report.ran("a promise broke");
-            report.fail(case, broken);
+            report.broke(case, broken);
             true
         }
     }

@@ -62,8 +62,7 @@ fn tell(report: &mut Report, case: u64, outcome: Result<Killed, String>) -> bool
             was
         }
         Err(broken) => {
-            report.ran("a promise broke");
-            report.fail(case, broken);
+            report.broke(case, broken);
             true
         }
     }

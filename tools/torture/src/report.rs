@@ -45,6 +45,20 @@ impl Report {
         *self.outcomes.entry(what.into()).or_default() += times;
     }
 
+    /// Takes in what became of a case: how it ended, or which promise it broke.
+    pub fn hear(&mut self, case: u64, outcome: Result<String, String>) {
+        match outcome {
+            Ok(outcome) => self.ran(outcome),
+            Err(broken) => self.broke(case, broken),
+        }
+    }
+
+    /// A case ran and broke a promise: `what` says which, with figures.
+    pub fn broke(&mut self, case: u64, what: impl std::fmt::Display) {
+        self.ran("a promise broke");
+        self.fail(case, what);
+    }
+
     /// A case broke a promise: `what` says which, with figures.
     pub fn fail(&mut self, case: u64, what: impl std::fmt::Display) {
         self.failures.push(format!(
@@ -81,6 +95,11 @@ impl Report {
             (_, failures) => Err(format!("{text}\nfailed: {failures} cases broke a promise")),
         }
     }
+}
+
+/// The outcome of a case on a file, whose name stands before the promise that broke.
+pub(crate) fn of_file(name: &str, outcome: Result<String, String>) -> Result<String, String> {
+    outcome.map_err(|broken| format!("{name}: {broken}"))
 }
 
 #[cfg(test)]

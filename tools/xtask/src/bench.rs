@@ -1,13 +1,12 @@
 //! Runs every bench target of the workspace and keeps what they measured.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::outcome::Outcome;
-use crate::process::{output, run};
+use crate::process::{cargo, metadata, run};
 use crate::{date, machine, record};
 
 /// Runs the benches with `arguments` for criterion and writes the day's record.
@@ -16,7 +15,7 @@ use crate::{date, machine, record};
 /// A bench that fails, or a run that measured nothing.
 pub(crate) fn run_all(root: &Path, arguments: &[String]) -> Outcome {
     let started = SystemTime::now();
-    let metadata = metadata(root)?;
+    let metadata = metadata(root, &["--no-deps"])?;
     let target = metadata["target_directory"].as_str().ok_or("cargo metadata names no target folder")?;
     let results = PathBuf::from(target).join("criterion");
     let benches = targets(&metadata);
@@ -24,9 +23,9 @@ pub(crate) fn run_all(root: &Path, arguments: &[String]) -> Outcome {
         return Err("the workspace has no bench".to_owned());
     }
     for (package, bench) in benches {
-        let mut command = cargo();
+        let mut command = cargo(root);
         command.args(["bench", "--package", &package, "--bench", &bench, "--"]).args(arguments);
-        run(command.current_dir(root).env("CRITERION_HOME", &results))?;
+        run(command.env("CRITERION_HOME", &results))?;
     }
     keep(root, &results, started)
 }
@@ -48,17 +47,6 @@ fn keep(root: &Path, results: &Path, started: SystemTime) -> Outcome {
         .map_err(|e| format!("{}: {e}", path.display()))?;
     println!("{count} benches in {}", path.display());
     Ok(())
-}
-
-/// The cargo that runs us.
-fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-}
-
-fn metadata(root: &Path) -> Outcome<Value> {
-    let mut command = cargo();
-    command.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(root);
-    serde_json::from_str(&output(&mut command)?).map_err(|e| format!("cargo metadata: {e}"))
 }
 
 /// Package and name of every bench target.

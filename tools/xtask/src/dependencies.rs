@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use spdx::{Expression, ParseMode};
 use toml::Table;
 
 use crate::outcome::Outcome;
-use crate::process::output;
+use crate::process::metadata;
 
 /// A package of somebody else.
 struct Package {
@@ -28,11 +27,7 @@ pub(crate) fn check(root: &Path) -> Outcome {
     let path = root.join("deny.toml");
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let rules: Table = text.parse().map_err(|e| format!("{}: {e}", path.display()))?;
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["metadata", "--locked", "--format-version", "1", "--all-features"]).current_dir(root);
-    let metadata =
-        serde_json::from_str(&output(&mut command)?).map_err(|e| format!("cargo metadata: {e}"))?;
-    let packages = packages(&metadata);
+    let packages = packages(&metadata(root, &["--locked", "--all-features"])?);
     let found = findings(&rules, &packages);
     match found.is_empty() {
         true => {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::archive::{Entry, tar_gz};
 use crate::outcome::Outcome;
-use crate::process::{output, run};
+use crate::process::{cargo, output, run};
 use crate::third_party::licenses;
 
 /// Each shell with the name under which it looks for a script.
@@ -27,10 +27,9 @@ const TIME: u64 = 1_577_836_800;
 /// # Errors
 /// A target that is not installed, a build that fails, a binary that does not run here.
 pub(crate) fn make(root: &Path, target: Option<&str>) -> Outcome {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let host = host()?;
-    let mut build = Command::new(cargo);
-    build.args(["build", "--release", "--locked", "--package", "icecap-cli"]).current_dir(root);
+    let mut build = cargo(root);
+    build.args(["build", "--release", "--locked", "--package", "icecap-cli"]);
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let folder = match target {
         Some(target) => {

@@ -76,11 +76,7 @@ const CAMPAIGNS: [&str; 7] =
 /// Builds the binary and the campaigns against it, and runs one: these need all of the project, and what else is here
 /// should not wait for that.
 fn torture(arguments: &[String]) -> Outcome {
-    let cargo = || {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(root());
-        command
-    };
+    let cargo = || process::cargo(root());
     run(cargo().args(["build", "--release", "--locked", "--quiet", "-p", "icecap-cli", "-p", "torture"]))?;
     run(cargo().args(["run", "--release", "--locked", "--quiet", "-p", "torture", "--"]).args(arguments))
 }

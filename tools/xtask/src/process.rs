@@ -1,8 +1,25 @@
 //! Other programs, run to their end.
 
+use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::outcome::Outcome;
+
+/// The cargo that runs us, in the folder of the workspace.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
+/// What `cargo metadata` says of the workspace, asked with these options.
+pub(crate) fn metadata(root: &Path, options: &[&str]) -> Outcome<Value> {
+    let mut command = cargo(root);
+    command.args(["metadata", "--format-version", "1"]).args(options);
+    serde_json::from_str(&output(&mut command)?).map_err(|e| format!("cargo metadata: {e}"))
+}
 
 /// Runs a command with our own output, to its end.
 pub(crate) fn run(command: &mut Command) -> Outcome {

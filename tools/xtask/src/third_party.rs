@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::outcome::Outcome;
-use crate::process::output;
+use crate::process::metadata;
 
 /// The package that is the binary.
 const BINARY: &str = "icecap-cli";
@@ -33,14 +32,7 @@ struct Package {
 /// # Errors
 /// A crate that names no license, one whose files cannot be read.
 pub(crate) fn licenses(root: &Path, target: &str) -> Outcome<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command
-        .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", target])
-        .current_dir(root);
-    let metadata =
-        serde_json::from_str(&output(&mut command)?).map_err(|error| format!("cargo metadata: {error}"))?;
-    text(&packages(&metadata)?)
+    text(&packages(&metadata(root, &["--locked", "--filter-platform", target])?)?)
 }
 
 /// The packages of others that the binary needs, directly or through others, but not those that only build or test it.

@@ -6,6 +6,7 @@ use miniz_oxide::deflate::compress_to_vec_zlib;
 use super::reader::Reader;
 use crate::claims::{claims, crc, jpeg_of};
 use crate::make::{Jpeg, Kind, rgb_jpeg, rgb_raster};
+use crate::report::of_file;
 use crate::{Plan, Report};
 
 /// Sides inside the limits and outside of them, as wide as high and as narrow as they come.
@@ -37,7 +38,7 @@ pub fn run(plan: &Plan) -> Result<String, String> {
             "a photo" => Err("a photo, of what there are no data for".to_owned()),
             _ => Ok(outcome),
         });
-        super::hear(&mut report, case, name, outcome);
+        report.hear(case, of_file(name, outcome));
     }
     report.finish()
 }

@@ -18,6 +18,7 @@ use std::path::Path;
 
 pub use reader::hush;
 
+use crate::report::of_file;
 use crate::{Plan, Report};
 use mutate::mutant;
 use reader::Reader;
@@ -35,7 +36,7 @@ pub fn mutants(golden: &Path, plan: &Plan) -> Result<String, String> {
         let seeds = &formats[random.usize(..formats.len())];
         let (seed, other) = (&seeds[random.usize(..seeds.len())], &seeds[random.usize(..seeds.len())]);
         let bytes = mutant(seed, other, &mut random);
-        hear(&mut report, case, &seed.name, reader.read(&bytes));
+        report.hear(case, of_file(&seed.name, reader.read(&bytes)));
     }
     report.finish()
 }
@@ -64,18 +65,7 @@ pub fn prefixes(golden: &Path, plan: &Plan) -> Result<String, String> {
     let ends = files.iter().flat_map(|seed| (0..seed.bytes.len()).map(move |end| (*seed, end)));
     report.count("files", files.len() as u64);
     for (case, (seed, end)) in (0..all as u64).zip(ends).filter(|(case, _)| cases.contains(case)) {
-        hear(&mut report, case, &seed.name, reader.cut(&seed.bytes, end));
+        report.hear(case, of_file(&seed.name, reader.cut(&seed.bytes, end)));
     }
     report.finish()
-}
-
-/// Counts what became of a case.
-fn hear(report: &mut Report, case: u64, name: &str, outcome: Result<String, String>) {
-    match outcome {
-        Ok(outcome) => report.ran(outcome),
-        Err(broken) => {
-            report.ran("broke a promise");
-            report.fail(case, format_args!("{name}: {broken}"));
-        }
-    }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use fastrand::Rng;
 use icecap_kernels::rng::{Purpose, Stream};
 
+use crate::report::of_file;
 use crate::safetensors_draft::{Draft, agrees};
 use crate::{Plan, Report};
 use damage::damage;
@@ -39,7 +40,7 @@ pub fn mutants(golden: &Path, plan: &Plan) -> Result<String, String> {
                 true => Ok("safetensors, as the crate reads it".to_owned()),
                 false => Ok("safetensors, refused".to_owned()),
             });
-            hear(&mut report, case, "safetensors", outcome);
+            report.hear(case, of_file("safetensors", outcome));
             continue;
         }
         let mut random: Rng = plan.random(case);
@@ -48,7 +49,7 @@ pub fn mutants(golden: &Path, plan: &Plan) -> Result<String, String> {
         for _ in 0..=random.usize(..4) {
             damage(&mut bytes, &mut random);
         }
-        hear(&mut report, case, &seed.name, reader.read(&bytes));
+        report.hear(case, of_file(&seed.name, reader.read(&bytes)));
     }
     report.finish()
 }
@@ -73,18 +74,7 @@ pub fn cuts(golden: &Path, plan: &Plan) -> Result<String, String> {
     report.count("files", seeds.len() as u64);
     for (case, (seed, end)) in (0..).zip(places).filter(|(case, _)| cases.contains(case)) {
         let Seed { name, bytes } = seed;
-        hear(&mut report, case, name, reader.cut(bytes, end));
+        report.hear(case, of_file(name, reader.cut(bytes, end)));
     }
     report.finish()
-}
-
-/// Counts what became of a case.
-fn hear(report: &mut Report, case: u64, name: &str, outcome: Result<String, String>) {
-    match outcome {
-        Ok(outcome) => report.ran(outcome),
-        Err(broken) => {
-            report.ran("broke a promise");
-            report.fail(case, format_args!("{name}: {broken}"));
-        }
-    }
 }
