@@ -6,6 +6,7 @@ use crate::inventory::{Inventory, Sample};
 use crate::text_file::{read_text, wrong};
 use crate::{Error, Result, Survey};
 use icecap_foundation::did_you_mean::nearest;
+use icecap_foundation::shown::shown;
 
 /// Reads the names of classes, one a line; empty lines are passed over.
 ///
@@ -20,7 +21,7 @@ pub fn read_classes(file: &Path) -> Result<Vec<String>> {
             continue;
         }
         if !known.insert(line) {
-            return Err(wrong(file, index + 1, format!("'{line}' stands there twice; keep one")));
+            return Err(wrong(file, index + 1, format!("'{}' stands there twice; keep one", shown(line))));
         }
         classes.push(line.to_owned());
     }

@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use icecap_foundation::shown::{escaped, plain};
+
 use crate::Format;
 
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error of this crate. A message is lower case, without a full stop, and says what to do next if something can be
-/// done.
+/// done. It is one line whatever stands in a file or a name: what a terminal would obey is spelt out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An error about one photo, with its path.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", escaped(path))]
     Photo {
         /// The photo's file.
         path: PathBuf,
@@ -21,7 +23,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A file or folder that could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", escaped(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A zip archive that cannot be used, or not safely.
-    #[error("{}: byte {offset}: {reason}", path.display())]
+    #[error("{}: byte {offset}: {}", escaped(path), plain(reason))]
     Archive {
         /// The archive.
         path: PathBuf,
@@ -39,7 +41,7 @@ pub enum Error {
         reason: String,
     },
     /// A file in a zip archive that cannot be taken out of it.
-    #[error("{reason}")]
+    #[error("{}", plain(reason))]
     Member {
         /// What is wrong with it.
         reason: String,
@@ -127,7 +129,8 @@ pub enum Error {
     },
     /// A resize rule that cannot be read.
     #[error(
-        "'{text}' is no resize rule; use squash, center-crop, crop or cut, as in '160x160 squash' or '224x224 center-crop 0.875'"
+        "'{}' is no resize rule; use squash, center-crop, crop or cut, as in '160x160 squash' or '224x224 center-crop 0.875'",
+        plain(text)
     )]
     ResizeSpec {
         /// The text given.
@@ -135,21 +138,22 @@ pub enum Error {
     },
     /// A list of what may differ from view to view that cannot be read.
     #[error(
-        "'{text}' is no augmentation; use one or more of flip, crop:SHARE, rotate:DEGREES, color:STRENGTH, as in \
-         flip,crop:0.8 (each once; shares from 0.2 to below 1, degrees up to 180, strengths between 0 and 1)"
+        "'{}' is no augmentation; use one or more of flip, crop:SHARE, rotate:DEGREES, color:STRENGTH, as in \
+         flip,crop:0.8 (each once; shares from 0.2 to below 1, degrees up to 180, strengths between 0 and 1)",
+        plain(text)
     )]
     Augment {
         /// The text given.
         text: String,
     },
     /// A rule for EXIF orientation that cannot be read.
-    #[error("'{text}' is no rule for EXIF orientation; use apply or ignore")]
+    #[error("'{}' is no rule for EXIF orientation; use apply or ignore", plain(text))]
     ExifPolicy {
         /// The text given.
         text: String,
     },
     /// A folder that is not there.
-    #[error("{}: no such file or folder", path.display())]
+    #[error("{}: no such file or folder", escaped(path))]
     MissingFolder {
         /// The folder.
         path: PathBuf,
@@ -158,7 +162,7 @@ pub enum Error {
     #[error(
         "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv, or a zip \
          file of them whose name ends in .zip",
-        path.display()
+        escaped(path)
     )]
     NotAFolder {
         /// The file.
@@ -166,7 +170,7 @@ pub enum Error {
     },
     /// A folder with no class folder in it.
     #[error(
-        "{}: no class folders; put the photos of each class into a folder of its own inside it{}", path.display(),
+        "{}: no class folders; put the photos of each class into a folder of its own inside it{}", escaped(path),
         or_list(list.as_deref())
     )]
     NoClasses {
@@ -177,7 +181,7 @@ pub enum Error {
     },
     /// A folder with a single class.
     #[error(
-        "{}: only one class, '{class}'; a classifier needs at least two class folders{}", path.display(),
+        "{}: only one class, '{}'; a classifier needs at least two class folders{}", escaped(path), plain(class),
         or_list(list.as_deref())
     )]
     OneClass {
@@ -189,7 +193,7 @@ pub enum Error {
         list: Option<PathBuf>,
     },
     /// A folder whose only folder is a dataset.
-    #[error("{}: the class folders lie further down; name {} instead", path.display(), inside.display())]
+    #[error("{}: the class folders lie further down; name {} instead", escaped(path), escaped(inside))]
     TooHigh {
         /// The folder.
         path: PathBuf,
@@ -197,21 +201,21 @@ pub enum Error {
         inside: PathBuf,
     },
     /// A class folder without a photo.
-    #[error("{}: no photo in this class folder; add photos or remove the folder", path.display())]
+    #[error("{}: no photo in this class folder; add photos or remove the folder", escaped(path))]
     EmptyClass {
         /// The class folder.
         path: PathBuf,
     },
     /// A folder without a photo.
-    #[error("{}: no photo found", path.display())]
+    #[error("{}: no photo found", escaped(path))]
     NoPhotos {
         /// The folder.
         path: PathBuf,
     },
     /// A class folder outside the training set whose name is no class of the training set.
     #[error(
-        "{}: '{class}' is no class of the training set ({known}); {}rename or remove the folder", path.display(),
-        meant.as_ref().map_or(String::new(), |meant| format!("did you mean '{meant}'? "))
+        "{}: '{}' is no class of the training set ({}); {}rename or remove the folder", escaped(path), plain(class), plain(known),
+        meant.as_ref().map_or(String::new(), |meant| format!("did you mean '{}'? ", plain(meant)))
     )]
     UnknownClass {
         /// The class folder.
@@ -224,7 +228,7 @@ pub enum Error {
         meant: Option<String>,
     },
     /// A path that cannot be written as text.
-    #[error("{}: the name is not valid UTF-8; rename it", path.display())]
+    #[error("{}: the name is not valid UTF-8; rename it", escaped(path))]
     PathNotText {
         /// The path.
         path: PathBuf,
@@ -247,7 +251,7 @@ pub enum Error {
         class: usize,
     },
     /// A rule for groups that is no regular expression.
-    #[error("'{rule}' is no regular expression: {reason}; as in '^(cow-[0-9]+)'")]
+    #[error("'{}' is no regular expression: {}; as in '^(cow-[0-9]+)'", plain(rule), plain(reason))]
     GroupRule {
         /// The rule given.
         rule: String,
@@ -255,7 +259,7 @@ pub enum Error {
         reason: String,
     },
     /// A list of photos, a `split.csv` or a list of classes that cannot be used.
-    #[error("{}: line {line}: {reason}", path.display())]
+    #[error("{}: line {line}: {}", escaped(path), plain(reason))]
     Listing {
         /// The file.
         path: PathBuf,
@@ -265,7 +269,11 @@ pub enum Error {
         reason: String,
     },
     /// A class of which a list of exclusions leaves nothing.
-    #[error("{}: every training photo of class '{class}' is on this list; leave some", path.display())]
+    #[error(
+        "{}: every training photo of class '{}' is on this list; leave some",
+        escaped(path),
+        plain(class)
+    )]
     AllExcluded {
         /// The list.
         path: PathBuf,
@@ -273,7 +281,7 @@ pub enum Error {
         class: String,
     },
     /// A class of the photos that a list of classes does not name.
-    #[error("{}: class '{class}' is not in this list; {}", path.display(), did_you_mean(meant.as_deref()))]
+    #[error("{}: class '{}' is not in this list; {}", escaped(path), plain(class), did_you_mean(meant.as_deref()))]
     ClassNotListed {
         /// The list.
         path: PathBuf,
@@ -283,7 +291,11 @@ pub enum Error {
         meant: Option<String>,
     },
     /// A class in a list of classes of which there is no photo.
-    #[error("{}: no training photo of class '{class}'; add photos or remove the name", path.display())]
+    #[error(
+        "{}: no training photo of class '{}'; add photos or remove the name",
+        escaped(path),
+        plain(class)
+    )]
     ClassWithoutPhotos {
         /// The list.
         path: PathBuf,
@@ -295,7 +307,7 @@ pub enum Error {
 /// The end of a message about a folder in which a file lists photos.
 pub(crate) fn or_list(list: Option<&Path>) -> String {
     list.map_or(String::new(), |list| {
-        format!("; or name {}, which lists photos with their classes", list.display())
+        format!("; or name {}, which lists photos with their classes", escaped(list))
     })
 }
 
@@ -303,7 +315,7 @@ pub(crate) fn or_list(list: Option<&Path>) -> String {
 const GAVE_OUT: [i32; 3] = [5, 23, 24];
 
 fn did_you_mean(meant: Option<&str>) -> String {
-    meant.map_or("add it".to_owned(), |meant| format!("did you mean '{meant}'?"))
+    meant.map_or("add it".to_owned(), |meant| format!("did you mean '{}'?", plain(meant)))
 }
 
 /// The kind of an [`Error`], for callers that have to react to it.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use icecap_foundation::shown::plain;
+use icecap_foundation::shown::escaped;
 
 use crate::csv::CsvRecords;
 use crate::inventory::{Inventory, Sample};
@@ -58,7 +58,7 @@ impl Exclusions {
         }
         let index = self.lines.len();
         self.lines.push((line, text.to_owned(), false));
-        let mut names = vec![printed(Path::new(text)), absolute(Path::new(text))];
+        let mut names = vec![escaped(Path::new(text)), absolute(Path::new(text))];
         names.dedup();
         for name in names {
             self.by_name.entry(name).or_default().push(index);
@@ -68,8 +68,8 @@ impl Exclusions {
     /// Whether `photo`, of a dataset in one of the folders `roots`, is on the list. The lines that name it count as
     /// used.
     pub fn covers(&mut self, photo: &Path, roots: &[&Path]) -> bool {
-        let below = roots.iter().filter_map(|root| photo.strip_prefix(root).ok()).map(printed);
-        let names = [printed(photo), absolute(photo)].into_iter().chain(below);
+        let below = roots.iter().filter_map(|root| photo.strip_prefix(root).ok()).map(escaped);
+        let names = [escaped(photo), absolute(photo)].into_iter().chain(below);
         let mut covered = false;
         for name in names {
             for &index in self.by_name.get(&name).into_iter().flatten() {
@@ -110,14 +110,9 @@ fn path_column(text: &str) -> Option<usize> {
     header.iter().position(|column| column == "path")
 }
 
-/// A path as it is printed: what a terminal would obey is spelt out.
-fn printed(path: &Path) -> String {
-    plain(&path.to_string_lossy()).into_owned()
-}
-
 /// The absolute path, as text.
 fn absolute(path: &Path) -> String {
-    std::path::absolute(path).map_or_else(|_| printed(path), |path| printed(&path))
+    std::path::absolute(path).map_or_else(|_| escaped(path), |path| escaped(&path))
 }
 
 impl Inventory {

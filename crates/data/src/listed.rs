@@ -16,6 +16,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use icecap_foundation::did_you_mean::nearest;
+use icecap_foundation::shown::shown;
 
 use crate::csv::CsvRecords;
 use crate::inventory::{Inventory, PART_NAMES, Part, Sample};
@@ -196,7 +197,7 @@ impl Columns {
                 return Err(wrong(
                     file,
                     1,
-                    format!("no column is called '{field}'; did you mean '{meant}'?"),
+                    format!("no column is called '{}'; did you mean '{meant}'?", shown(field)),
                 ));
             }
         }
@@ -236,7 +237,7 @@ impl Columns {
             Some(text) => part_of(text).ok_or_else(|| {
                 let meant = nearest(text, PART_NAMES);
                 let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
-                wrong(file, line, format!("the split '{text}' is not train, val or test{meant}"))
+                wrong(file, line, format!("the split '{}' is not train, val or test{meant}", shown(text)))
             })?,
         };
         let group = self.group.map(|at| fields[at].clone()).filter(|group| !group.is_empty());
@@ -308,7 +309,7 @@ impl Listing {
                 let meant = nearest(&row.class, classes.iter().map(String::as_str));
                 let meant = meant.map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
                 let known = classes.join(", ");
-                let reason = format!("'{}' is none of the classes ({known}){meant}", row.class);
+                let reason = format!("'{}' is none of the classes ({known}){meant}", shown(&row.class));
                 return Err(wrong(file, row.line, reason));
             };
             rows.push((class, row));

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use icecap_foundation::did_you_mean::nearest;
+use icecap_foundation::shown::{escaped, plain};
 
 use crate::error::or_list;
 use crate::inventory::{MissingClass, PART_NAMES, Part, Sample, SkipReason, Skipped};
@@ -103,46 +104,48 @@ impl Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Names of folders are in it, which anybody may have given them.
+        f.write_str(&plain(&self.text()))
+    }
+}
+
+impl Problem {
+    fn text(&self) -> String {
         match self {
-            Self::NoClasses { path, list } => write!(
-                f,
+            Self::NoClasses { path, list } => format!(
                 "{}: no class folders; put the photos of each class into a folder of its own inside it{}",
-                path.display(),
+                escaped(path),
                 or_list(list.as_deref())
             ),
             Self::OneClass { class, list } => {
                 let list = or_list(list.as_deref());
-                write!(f, "only one class, '{class}'; a classifier needs at least two{list}")
+                format!("only one class, '{class}'; a classifier needs at least two{list}")
             }
-            Self::TooHigh { path, inside } => write!(
-                f,
+            Self::TooHigh { path, inside } => format!(
                 "{}: the class folders lie further down; name {} instead",
-                path.display(),
-                inside.display()
+                escaped(path),
+                escaped(inside)
             ),
             Self::EmptyClass { path } => {
-                write!(f, "{}: no photo in this class folder; add photos or remove it", path.display())
+                format!("{}: no photo in this class folder; add photos or remove it", escaped(path))
             }
             Self::EmptyPart { path } => {
-                write!(f, "{}: no photo in this part; add photos or remove the folder", path.display())
+                format!("{}: no photo in this part; add photos or remove the folder", escaped(path))
             }
-            Self::Missing(missing) => missing.fmt(f),
-            Self::Unknown { part, class, meant: Some(meant) } => write!(
-                f,
+            Self::Missing(missing) => missing.to_string(),
+            Self::Unknown { part, class, meant: Some(meant) } => format!(
                 "'{class}' in {part} is no class of the training photos; did you mean '{meant}'? rename it"
             ),
-            Self::Unknown { part, class, meant: None } => write!(
-                f,
+            Self::Unknown { part, class, meant: None } => format!(
                 "'{class}' in {part} is no class of the training photos; add photos of it to train or remove it"
             ),
             Self::NotText { path } => {
-                write!(f, "{}: the name of this class folder is not valid UTF-8; rename it", path.display())
+                format!("{}: the name of this class folder is not valid UTF-8; rename it", escaped(path))
             }
             Self::Beside { path } => {
-                write!(f, "{}: beside the parts, so nothing reads this folder", path.display())
+                format!("{}: beside the parts, so nothing reads this folder", escaped(path))
             }
-            Self::PartsAsClasses { names } => write!(
-                f,
+            Self::PartsAsClasses { names } => format!(
                 "the classes are called {}, as parts are; rename the folders to train/ and val/ if that is what they \
                  hold",
                 names.join(", ")

@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use crate::shown::escaped;
 use crate::temporary::Temporary;
 pub use crate::temporary::{give_up, stands_at};
 
 /// A file that could not be written. What stood in its place is untouched.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
+#[error("{}: {source}", escaped(path))]
 pub struct WriteError {
     /// The file that was to be written.
     pub path: PathBuf,

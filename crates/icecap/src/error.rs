@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use icecap_foundation::shown::{escaped, plain};
 use icecap_graph::Precision;
 use icecap_weights::Record;
 
@@ -32,7 +33,10 @@ pub enum Error {
     #[error(transparent)]
     Write(#[from] icecap_foundation::atomic_file::WriteError),
     /// A model file without its backbone, opened without one.
-    #[error("{}: the backbone is not in this file; give the weights whose params_sha256 is {params_sha256}", path.display())]
+    #[error(
+        "{}: the backbone is not in this file; give the weights whose params_sha256 is {params_sha256}",
+        escaped(path)
+    )]
     NeedsBackbone {
         /// The model file.
         path: PathBuf,
@@ -40,7 +44,7 @@ pub enum Error {
         params_sha256: String,
     },
     /// A model file without its backbone, opened with another than it was trained on.
-    #[error("{}: trained on the weights with params_sha256 {expected}, these have {got}", path.display())]
+    #[error("{}: trained on the weights with params_sha256 {expected}, these have {got}", escaped(path))]
     OtherBackbone {
         /// The model file.
         path: PathBuf,
@@ -50,7 +54,7 @@ pub enum Error {
         got: String,
     },
     /// A model file whose head was trained on features of another precision than was asked for.
-    #[error("{}: its head was trained on features in {model}, and {asked} was asked for", path.display())]
+    #[error("{}: its head was trained on features in {model}, and {asked} was asked for", escaped(path))]
     OtherPrecision {
         /// The model file.
         path: PathBuf,
@@ -64,7 +68,7 @@ pub enum Error {
     /// A model file in int8 whose net was to be trained on, or run, in another precision.
     #[error(
         "{}: its net is in int8, whole numbers alone, and {asked} was asked for; that needs the weights that it was made of, {}",
-        path.display(),
+        escaped(path),
         made_of(record)
     )]
     IntegersAlone {
@@ -76,7 +80,10 @@ pub enum Error {
         record: Box<Record>,
     },
     /// A model file whose head is for features of another length than its backbone gives.
-    #[error("{}: a head for {got} features on a backbone that gives {expected}; the file is damaged", path.display())]
+    #[error(
+        "{}: a head for {got} features on a backbone that gives {expected}; the file is damaged",
+        escaped(path)
+    )]
     OtherFeatures {
         /// The model file.
         path: PathBuf,
@@ -94,13 +101,13 @@ pub enum Error {
         reason: String,
     },
     /// A packed net that is damaged, or not that of the model it is to serve.
-    #[error("{}: the packed net in this file is damaged, or not that of the model", path.display())]
+    #[error("{}: the packed net in this file is damaged, or not that of the model", escaped(path))]
     PackedNet {
         /// The file that holds the net.
         path: PathBuf,
     },
     /// No photo of a class could be read.
-    #[error("class '{class}' has no readable photo for {part}; add photos or remove the class")]
+    #[error("class '{}' has no readable photo for {part}; add photos or remove the class", plain(class))]
     EmptyClass {
         /// The class.
         class: String,
@@ -126,8 +133,8 @@ pub enum Error {
     },
     /// More folds than a class has training photos.
     #[error(
-        "{folds} folds cannot be made: class '{class}' has {photos} training photo{}; use fewer folds, or add photos",
-        if *photos == 1 { "" } else { "s" }
+        "{folds} folds cannot be made: class '{}' has {photos} training photo{}; use fewer folds, or add photos",
+        plain(class), if *photos == 1 { "" } else { "s" }
     )]
     Folds {
         /// Folds asked for.
@@ -212,6 +219,7 @@ fn made_of(record: &Record) -> String {
 
 /// Returns the message of [`Error::Groups`].
 fn by_groups(class: &str, parts: usize) -> String {
+    let class = plain(class);
     match parts {
         0..=2 => format!(
             "the training photos of class '{class}' cannot be parted, by their groups: nearly all are of one; add photos \

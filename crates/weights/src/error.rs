@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use icecap_foundation::shown::{escaped, plain};
+
 use crate::container::ContainerKind;
 use crate::error_text::{at_byte, called, hint, meant, net_hint};
 use crate::hash_remedy::HashRemedy;
@@ -22,7 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Write(#[from] icecap_foundation::atomic_file::WriteError),
     /// Something above the limit that is set before memory is taken for it.
-    #[error("{}: {got} {what}, above the limit of {limit}", path.display())]
+    #[error("{}: {got} {what}, above the limit of {limit}", escaped(path))]
     Limit {
         /// The file.
         path: PathBuf,
@@ -36,14 +38,14 @@ pub enum Error {
     /// A file that is none of the containers that are read.
     #[error(
         "{}: no weight file: its first bytes are none of safetensors', HDF5's (.h5), Keras' (.keras), PyTorch's (.pth), ONNX' or TFLite's",
-        path.display()
+        escaped(path)
     )]
     UnknownContainer {
         /// The file.
         path: PathBuf,
     },
     /// A file whose container is damaged.
-    #[error("{}: {reason} at byte {offset}; the file is damaged or not {kind}", path.display())]
+    #[error("{}: {reason} at byte {offset}; the file is damaged or not {kind}", escaped(path))]
     Container {
         /// The file.
         path: PathBuf,
@@ -58,7 +60,7 @@ pub enum Error {
     #[error(
         "{}: {reason} at byte {offset} is not read, and nothing in such a file is run; \
          save `model.state_dict()` of plain tensors, best as safetensors",
-        path.display()
+        escaped(path)
     )]
     Pickle {
         /// The file.
@@ -69,7 +71,7 @@ pub enum Error {
         reason: String,
     },
     /// A container that uses what is not read here.
-    #[error("{}: {feature} at byte {offset}, which is not read from {kind}; {advice}", path.display())]
+    #[error("{}: {feature} at byte {offset}, which is not read from {kind}; {advice}", escaped(path))]
     Feature {
         /// The file.
         path: PathBuf,
@@ -83,7 +85,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// A tensor that the container describes wrongly.
-    #[error("{}: tensor '{tensor}' at byte {offset}: {reason}", path.display())]
+    #[error("{}: tensor '{tensor}' at byte {offset}: {reason}", escaped(path))]
     Tensor {
         /// The file.
         path: PathBuf,
@@ -95,7 +97,7 @@ pub enum Error {
         reason: String,
     },
     /// A tensor whose values are not f32.
-    #[error("{}: tensor '{tensor}' at byte {offset} is {dtype}; convert it to F32", path.display())]
+    #[error("{}: tensor '{tensor}' at byte {offset} is {dtype}; convert it to F32", escaped(path))]
     Dtype {
         /// The file.
         path: PathBuf,
@@ -109,7 +111,7 @@ pub enum Error {
     /// Tensor names of no layout that is read.
     #[error(
         "{}: its tensors ({names}) are named in no known layout; known: {}",
-        path.display(),
+        escaped(path),
         Layout::ALL.map(|layout| format!("{layout} ('{}', …)", layout.example())).join(", ")
     )]
     UnknownLayout {
@@ -119,7 +121,7 @@ pub enum Error {
         names: String,
     },
     /// A layer that Keras' description of the model has, and that is not followed.
-    #[error("{}: {told}", path.display())]
+    #[error("{}: {told}", escaped(path))]
     Layer {
         /// The file.
         path: PathBuf,
@@ -127,7 +129,7 @@ pub enum Error {
         told: String,
     },
     /// A net that was saved in another form than as a file of its tensors.
-    #[error("{}: {form}", path.display())]
+    #[error("{}: {form}", escaped(path))]
     OtherForm {
         /// The file.
         path: PathBuf,
@@ -135,13 +137,13 @@ pub enum Error {
         form: OtherForm,
     },
     /// Averaged weights were asked for, and the file has none.
-    #[error("{}: no averaged weights (EMA) stand in the file beside its net", path.display())]
+    #[error("{}: no averaged weights (EMA) stand in the file beside its net", escaped(path))]
     NoAverages {
         /// The file.
         path: PathBuf,
     },
     /// A tensor that is not there, and whose shape nothing else in the file tells.
-    #[error("{}: tensor '{tensor}' is missing; {}", path.display(), hint(tensor))]
+    #[error("{}: tensor '{tensor}' is missing; {}", escaped(path), hint(tensor))]
     MissingTensor {
         /// The file.
         path: PathBuf,
@@ -149,7 +151,7 @@ pub enum Error {
         tensor: String,
     },
     /// Tensors that make no MobileNetV2.
-    #[error("{}: {source}{}{}{}", path.display(), called(.here.as_deref()), at_byte(*.offset), net_hint(source))]
+    #[error("{}: {source}{}{}{}", escaped(path), called(.here.as_deref()), at_byte(*.offset), net_hint(source))]
     Net {
         /// The file.
         path: PathBuf,
@@ -161,7 +163,7 @@ pub enum Error {
         source: Box<icecap_graph::Error>,
     },
     /// An operator of a graph that no MobileNetV2 has at its place, or that is not read.
-    #[error("{}: node '{node}' ({op}): {reason}", path.display())]
+    #[error("{}: node '{node}' ({op}): {reason}", escaped(path))]
     Node {
         /// The file.
         path: PathBuf,
@@ -173,7 +175,7 @@ pub enum Error {
         reason: String,
     },
     /// A graph that is no MobileNetV2.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", escaped(path))]
     Graph {
         /// The file.
         path: PathBuf,
@@ -181,7 +183,7 @@ pub enum Error {
         reason: String,
     },
     /// A file of another kind, which is known and not read.
-    #[error("{}: this is {what}; {advice}", path.display())]
+    #[error("{}: this is {what}; {advice}", escaped(path))]
     Foreign {
         /// The file or folder.
         path: PathBuf,
@@ -194,14 +196,14 @@ pub enum Error {
     #[error(
         "{}: its net is in int8, as integers alone; what needs the tensors of its training needs the weights that it was \
          made of",
-        path.display()
+        escaped(path)
     )]
     IntegersOnly {
         /// The file.
         path: PathBuf,
     },
     /// A net that cannot be made ready to run in the precision that was asked for.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", escaped(path))]
     Pack {
         /// The file.
         path: PathBuf,
@@ -209,7 +211,7 @@ pub enum Error {
         source: Box<icecap_graph::Error>,
     },
     /// A metadata value that cannot be used.
-    #[error("{}: metadata '{key}' is '{value}': {reason}", path.display())]
+    #[error("{}: metadata '{key}' is '{value}': {reason}", escaped(path))]
     Metadata {
         /// The file.
         path: PathBuf,
@@ -221,7 +223,7 @@ pub enum Error {
         reason: String,
     },
     /// A metadata key that a model file must have.
-    #[error("{}: metadata '{key}' is missing; the file is no whole model", path.display())]
+    #[error("{}: metadata '{key}' is missing; the file is no whole model", escaped(path))]
     MissingMetadata {
         /// The file.
         path: PathBuf,
@@ -229,7 +231,10 @@ pub enum Error {
         key: &'static str,
     },
     /// A file that was not written as a model.
-    #[error("{}: no model file of ours: {reason}; a file with weights alone is opened as weights", path.display())]
+    #[error(
+        "{}: no model file of ours: {reason}; a file with weights alone is opened as weights",
+        escaped(path)
+    )]
     NotAModel {
         /// The file.
         path: PathBuf,
@@ -237,7 +242,7 @@ pub enum Error {
         reason: String,
     },
     /// A model file of a later format.
-    #[error("{}: model format {got}, and this program reads up to {known}; update icecap", path.display())]
+    #[error("{}: model format {got}, and this program reads up to {known}; update icecap", escaped(path))]
     NewerFormat {
         /// The file.
         path: PathBuf,
@@ -247,7 +252,7 @@ pub enum Error {
         known: u64,
     },
     /// A model whose parts do not fit each other, or cannot be saved.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", escaped(path))]
     Model {
         /// The file.
         path: PathBuf,
@@ -258,7 +263,7 @@ pub enum Error {
     #[error(
         "{}: this model was saved without its backbone; open the weights that it was trained on \
          (params_sha256 {params_sha256})",
-        path.display()
+        escaped(path)
     )]
     NoBackbone {
         /// The file.
@@ -267,7 +272,7 @@ pub enum Error {
         params_sha256: String,
     },
     /// A name that no weights are known by.
-    #[error("{name}: no such file, and no weights of that name{}", meant(.near))]
+    #[error("{}: no such file, and no weights of that name{}", plain(name), meant(.near))]
     UnknownName {
         /// The name that was asked for.
         name: String,
@@ -275,7 +280,7 @@ pub enum Error {
         near: Vec<String>,
     },
     /// Weights that are known by name, and not in the cache.
-    #[error("{name}: not in the cache ({}); fetch them first", path.display())]
+    #[error("{name}: not in the cache ({}); fetch them first", escaped(path))]
     NotCached {
         /// The name of the weights.
         name: String,
@@ -283,7 +288,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file whose hash is not the one that was expected.
-    #[error("{place}: its sha256 is {got}, and {by} says {expected}; {remedy}")]
+    #[error("{}: its sha256 is {got}, and {by} says {expected}; {remedy}", plain(place))]
     OtherHash {
         /// The file, or the address that it came from.
         place: String,
@@ -297,7 +302,10 @@ pub enum Error {
         remedy: HashRemedy,
     },
     /// A file that holds another net than its entry in the manifest says.
-    #[error("{}: {what} is {got}, and the manifest's entry '{name}' says {expected}; is it another file?", path.display())]
+    #[error(
+        "{}: {what} is {got}, and the manifest's entry '{name}' says {expected}; is it another file?",
+        escaped(path)
+    )]
     OtherNet {
         /// The file.
         path: PathBuf,
@@ -313,7 +321,7 @@ pub enum Error {
     /// A file that could not be fetched.
     #[error(
         "{url}: {reason}; without a way there, copy that file to {} yourself, or name a proxy or a mirror",
-        copy_to.display()
+        escaped(copy_to)
     )]
     Fetch {
         /// The address of the file.
