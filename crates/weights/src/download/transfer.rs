@@ -65,7 +65,10 @@ struct Head {
 impl Transfer<'_> {
     /// Asks for what is missing of `part` and adds what comes; counts it in `received`.
     pub(super) fn run(&self, part: &mut Part, received: &mut u64) -> Result<Ended, Error> {
-        let messages = self.start(part);
+        let messages = match self.start(part) {
+            Ok(messages) => messages,
+            Err(ended) => return Ok(ended),
+        };
         let mut total = None;
         loop {
             match messages.recv_timeout(TICK) {
@@ -103,8 +106,8 @@ impl Transfer<'_> {
             .inspect_err(|_| self.agent.clone().shutdown())
     }
 
-    /// Sends the request.
-    fn start(&self, part: &Part) -> Receiver<Message> {
+    /// Sends the request, or says why not.
+    fn start(&self, part: &Part) -> Result<Receiver<Message>, Ended> {
         let mut request = self.agent.get(self.work.url);
         if part.len() > 0 {
             request = request.header(header::RANGE, format!("bytes={}-", part.len()));
@@ -114,15 +117,18 @@ impl Transfer<'_> {
         }
         let (sender, receiver) = sync_channel(WAITING);
         let silence = self.work.network.silence;
-        std::thread::spawn(move || {
+        let transfer = move || {
             let last = match request.call() {
                 Ok(response) => hand_on(response, &sender, silence),
                 Err(error) => Message::Lost(trouble(&error, silence)),
             };
             // Where nobody listens any more, somebody has stopped it.
             let _ = sender.send(last);
-        });
-        receiver
+        };
+        if std::thread::Builder::new().spawn(transfer).is_err() {
+            return Err(lost("there is no room for another thread", Passing::Likely));
+        }
+        Ok(receiver)
     }
 
     /// What the head of the answer means for the part.
