@@ -1,0 +1,53 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use icecap_data::{Decoding, ExifPolicy, Limits, Loader, decode, scan_photos, survey};
+use icecap_kernels::Isa;
+use icecap_kernels::jpeg::Dct;
+
+use crate::held::{folder, is_line};
+
+/// Small enough that a case is soon over.
+const MOST_PIXELS: u64 = 1 << 18;
+
+/// A photo of any format: pixels of the stated size, or an error. A JPEG has the same pixels again, and as many with the
+/// other transform.
+pub fn photo(bytes: &[u8]) {
+    let limits = Limits::of_pixels(MOST_PIXELS);
+    let read = |dct| decode(bytes, &limits, Decoding { exif: ExifPolicy::Apply, dct });
+    match (read(Dct::Accurate), read(Dct::Fast)) {
+        (Ok(one), Ok(other)) => {
+            assert_eq!((one.width(), one.height()), (other.width(), other.height()));
+            assert_eq!(one.to_rgb().len(), one.width() * one.height() * 3);
+            assert!(read(Dct::Accurate).is_ok_and(|again| again.to_rgb() == one.to_rgb()));
+        }
+        (Err(error), Err(other)) => {
+            is_line(&error);
+            assert_eq!(error.to_string(), other.to_string());
+        }
+        (one, other) => panic!("{:?} and {:?}", one.err(), other.err()),
+    }
+}
+
+/// A zip archive of photos: the photos that its checksums vouch for, or an error.
+pub fn photo_zip(bytes: &[u8]) {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    // A name of its own: what is written within one tick of the clock could be taken for what was there.
+    let path = folder().join(format!("{}.zip", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    std::fs::write(&path, bytes).expect("room for a file");
+    let mut loader = Loader::new(Isa::best(), Limits::of_pixels(MOST_PIXELS), ExifPolicy::Apply);
+    match scan_photos(&path) {
+        Ok((photos, _)) => {
+            assert!(photos.iter().all(|photo| photo.starts_with(&path)));
+            for photo in photos {
+                if let Err(error) = loader.open(&photo) {
+                    is_line(&error);
+                }
+            }
+            if let Err(error) = survey(&path, None) {
+                is_line(&error);
+            }
+        }
+        Err(error) => is_line(&error),
+    }
+    std::fs::remove_file(path).expect("the file");
+}
