@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use icecap::advanced::data::CsvRecords;
 use serde_json::Value;
+use torture::product::raw;
 
 use crate::place::{Place, Run};
 
@@ -19,17 +20,9 @@ const RUN: &str = "r\u{1b}un";
 const MODEL: &str = "r\u{1b}un/model.safetensors";
 const MISSING: &str = "photo\u{1b}[2J\u{202e}.jpg";
 
-/// Whether a character is one that is obeyed and not shown. Written anew here: the program's own list is what is tested.
-fn is_raw(letter: char) -> bool {
-    let number = u32::from(letter);
-    let ranges =
-        [0..=9, 11..=31, 127..=159, 0x61c..=0x61c, 0x200e..=0x200f, 0x2028..=0x202e, 0x2066..=0x2069];
-    ranges.iter().any(|range| range.contains(&number))
-}
-
 #[track_caller]
 fn is_plain(what: &str, text: &str) {
-    assert!(!text.contains(is_raw), "{what}: {text:?}");
+    assert_eq!(raw(text), None, "{what}: {text:?}");
 }
 
 fn hostile(place: &Place) {

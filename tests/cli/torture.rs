@@ -74,3 +74,14 @@ fn files_are_written_synced_and_renamed_in_this_order() {
 fn a_shared_or_poisoned_cache_changes_no_result() {
     holds(cache_storm::run(binary(), &Plan::of(15, 2), 80));
 }
+
+#[test]
+fn odd_folders_and_archives_are_answered_and_nothing_is_written_beside() {
+    holds(torture::paths::run(binary(), &Plan::of(16, 24)));
+}
+
+#[test]
+fn damaged_photos_have_the_row_that_the_decoder_gives_and_disturb_no_other() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
+    holds(torture::images::whole::run(binary(), &golden, &Plan::of(17, 60)));
+}

@@ -10,12 +10,13 @@ use crate::stage::{Stage, leftovers, no_small_disk, no_strace, strace};
 use crate::{Plan, Report};
 
 /// What fails, by the names of the call, and with which errors.
-const FAILURES: [(&str, &str); 5] = [
+const FAILURES: [(&str, &str); 6] = [
     ("write", "ENOSPC"),
     ("write", "EIO"),
     ("fsync", "EIO"),
     ("mkdir,mkdirat", "ENOSPC"),
     ("rename,renameat,renameat2", "ENOSPC"),
+    ("open,openat", "EMFILE"),
 ];
 
 /// The number of the first case in which a call fails.
@@ -186,6 +187,8 @@ fn judged(stage: &Stage, which: usize, place: &Path, output: &Output) -> Result<
         (Some(0), _) if is_whole => {}
         (Some(0), _) => return Err("exit 0, and not the whole file".to_owned()),
         (Some(5), _) => {}
+        // What the system loads before the program begins.
+        (Some(127), _) if said.contains("loading shared libraries") => return Ok("not started".to_owned()),
         (code, signal) => {
             return Err(format!("exit {code:?}, signal {signal:?}, \"{}\"", last_line(output)));
         }

@@ -29,6 +29,8 @@ pub mod kill;
 #[path = "../../../crates/data/tests/photos/make.rs"]
 mod make;
 mod memory;
+#[cfg(unix)]
+pub mod paths;
 pub mod photos;
 mod plan;
 pub mod product;
@@ -49,6 +51,9 @@ pub mod weights;
 #[allow(dead_code, clippy::unwrap_used, reason = "as above")]
 #[path = "../../../crates/weights/tests/weights/net.rs"]
 mod weights_net;
+#[allow(dead_code, reason = "as above, of the tests of archives")]
+#[path = "../../../tests/zip_writer.rs"]
+mod zip_writer;
 
 pub use plan::Plan;
 pub use report::Report;

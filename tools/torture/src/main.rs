@@ -48,14 +48,12 @@ enum Damaged {
     Cuts(WeightFiles),
     /// Models and bundles of which one bit is flipped
     Flips(Whole),
+    /// Folders and archives as they should not be: links in circles, pipes, devices, names that a terminal obeys
+    Paths(Whole),
     /// A folder in which one photo of a hundred is damaged
-    Folder {
-        #[command(flatten)]
-        whole: Whole,
-        /// The folder of the golden files
-        #[arg(long, default_value = "tests/golden")]
-        golden: PathBuf,
-    },
+    Folder(WholeFiles),
+    /// Damaged photos through the whole program, each between whole ones
+    Predictions(WholeFiles),
 }
 
 /// The options of a campaign on weight files.
@@ -76,6 +74,16 @@ struct Files {
     golden: PathBuf,
     #[command(flatten)]
     plan: Plan,
+}
+
+/// The options of a campaign on files and the whole binary.
+#[derive(clap::Args)]
+struct WholeFiles {
+    #[command(flatten)]
+    whole: Whole,
+    /// The folder of the golden files
+    #[arg(long, default_value = "tests/golden")]
+    golden: PathBuf,
 }
 
 /// The options of a campaign on the whole binary.
@@ -115,10 +123,14 @@ fn main() -> ExitCode {
         Campaign::Torture(Damaged::Bombs(Files { plan, .. })) => images::bombs::run(&plan),
         Campaign::Torture(Damaged::Weights(WeightFiles { golden, plan })) => weights::mutants(&golden, &plan),
         Campaign::Torture(Damaged::Cuts(WeightFiles { golden, plan })) => weights::cuts(&golden, &plan),
-        Campaign::Torture(Damaged::Folder { whole: Whole { binary, plan }, golden }) => {
+        Campaign::Torture(Damaged::Folder(WholeFiles { whole: Whole { binary, plan }, golden })) => {
             images::folder::run(&binary, &golden, &plan)
         }
+        Campaign::Torture(Damaged::Predictions(WholeFiles { whole: Whole { binary, plan }, golden })) => {
+            images::whole::run(&binary, &golden, &plan)
+        }
         Campaign::Torture(Damaged::Flips(Whole { binary, plan })) => torture::flips::run(&binary, &plan),
+        Campaign::Torture(Damaged::Paths(Whole { binary, plan })) => torture::paths::run(&binary, &plan),
         Campaign::Determinism(Whole { binary, plan }) => torture::determinism::run(&binary, &plan),
         Campaign::Underneath(Whole { binary, plan }) => torture::underneath::run(&binary, &plan),
         Campaign::Kill(Stepped { whole: Whole { binary, plan }, every }) => {

@@ -64,6 +64,19 @@ impl Product {
     }
 }
 
+/// The first line of `text` with a character that a terminal obeys and does not show, where there is one. Which these are
+/// is written anew here: the program's own list is what is tested.
+#[must_use]
+pub fn raw(text: &str) -> Option<&str> {
+    text.split('\n').find(|line| line.contains(is_raw))
+}
+
+fn is_raw(letter: char) -> bool {
+    let number = u32::from(letter);
+    let ranges = [0..=31, 127..=159, 0x61c..=0x61c, 0x200e..=0x200f, 0x2028..=0x202e, 0x2066..=0x2069];
+    ranges.iter().any(|range| range.contains(&number))
+}
+
 /// The last line that a program wrote on standard error.
 #[must_use]
 pub fn last_line(output: &Output) -> String {

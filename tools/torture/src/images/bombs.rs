@@ -10,7 +10,7 @@ use crate::report::of_file;
 use crate::{Plan, Report};
 
 /// Sides inside the limits and outside of them, as wide as high and as narrow as they come.
-const SIDES: [(u16, u16); 9] = [
+const SIDES: [(u16, u16); 10] = [
     (12_000, 9_000),
     (16_000, 7_400),
     (65_535, 65_535),
@@ -20,6 +20,7 @@ const SIDES: [(u16, u16); 9] = [
     (1, 65_535),
     (16_383, 16_383),
     (10_900, 10_900),
+    (30_000, 30_000),
 ];
 
 /// Holds every bomb against what is promised: it is refused, soon and for little memory.

@@ -6,6 +6,7 @@
 //! | [`prefixes`] | small golden photos, cut at every byte |
 //! | [`bombs`] | small files that ask for much |
 //! | [`folder::run`] | a folder in which one photo of a hundred is damaged |
+//! | [`whole::run`] | damaged photos through the whole program |
 
 pub mod bombs;
 pub mod folder;
@@ -13,6 +14,7 @@ mod mutate;
 mod reader;
 mod seeds;
 mod structure;
+pub mod whole;
 
 use std::path::Path;
 
