@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::io;
 
+use icecap::advanced::data::Error as DataError;
 use icecap::advanced::weights::Error as WeightsError;
 use icecap::{Error, Kind};
 use pyo3::PyErr;
@@ -51,7 +52,9 @@ const NOT_FOUND: i32 = 2;
 
 /// Returns the system's number of the error that is at the bottom of `error`.
 fn number(error: &Error) -> Option<i32> {
-    if let Error::Weights(WeightsError::UnknownName { .. } | WeightsError::NotCached { .. }) = error {
+    if let Error::Weights(WeightsError::UnknownName { .. } | WeightsError::NotCached { .. })
+    | Error::Data(DataError::MissingFolder { .. }) = error
+    {
         return Some(NOT_FOUND);
     }
     let mut below = error.source();

@@ -12,12 +12,18 @@
 mod array;
 mod backbone;
 mod batch;
+mod checking;
 mod classifier;
 mod failure;
+mod listener;
+mod metrics;
 mod of_process;
 mod photo;
+mod photo_set;
 mod pool;
 mod row_options;
+mod train_options;
+mod training;
 mod weights_source;
 mod work;
 
@@ -31,9 +37,13 @@ mod _icecap {
     #[pymodule_export]
     use crate::backbone::Backbone;
     #[pymodule_export]
+    use crate::checking::check_folder;
+    #[pymodule_export]
     use crate::classifier::Classifier;
     #[pymodule_export]
     use crate::failure::LimitError;
+    #[pymodule_export]
+    use crate::training::{Run, train_features, train_folder, train_photos};
     #[pymodule_export]
     use crate::work::{close, forked};
 

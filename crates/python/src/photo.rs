@@ -23,7 +23,7 @@ pub(crate) enum Photo {
 
 impl Photo {
     /// Reads what `_photos.py` yields: a `str`, `bytes`, a tuple `(pixels, width, height)` or an exception.
-    fn of(item: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn of(item: &Bound<'_, PyAny>) -> PyResult<Self> {
         if item.is_instance_of::<PyException>() {
             return Ok(Self::Broken(PyErr::from_value(item.clone())));
         }

@@ -6,7 +6,7 @@ use icecap::advanced::weights::{Error as WeightsError, Manifest, Store};
 use icecap::{Backbone, Error, Settings};
 
 /// The entry whose file is in the library.
-const STARTER: &str = "starter";
+pub(crate) const STARTER: &str = "starter";
 
 /// Opens the backbone that `asked` means: an existing path wins over a name. What is known by name is taken from the cache
 /// folder of the program and never fetched.

@@ -18,8 +18,23 @@ from ._backbone import Backbone
 from ._classifier import Choice, Classifier, Row
 from ._icecap import LimitError, __version__
 from ._photos import Photo, Photos
+from ._training import Finding, Progress, Run, check, train
 
-__all__ = ["Backbone", "Choice", "Classifier", "LimitError", "Photo", "Photos", "Row", "__version__"]
+__all__ = [
+    "Backbone",
+    "Choice",
+    "Classifier",
+    "Finding",
+    "LimitError",
+    "Photo",
+    "Photos",
+    "Progress",
+    "Row",
+    "Run",
+    "__version__",
+    "check",
+    "train",
+]
 
 # A thread that is at work when the interpreter ends is waited for.
 _atexit.register(_icecap.close)

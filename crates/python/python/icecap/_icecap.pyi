@@ -49,3 +49,36 @@ class Classifier:
 
 def close() -> None: ...
 def forked() -> None: ...
+
+class Run:
+    def classifier(self) -> Classifier: ...
+    def metrics(self) -> str: ...
+    def split(self) -> list[tuple[str, str, str]]: ...
+
+def train_folder(
+    listed: dict[str, Any], asked: dict[str, Any], progress: Callable[[str], object] | None, /
+) -> Run: ...
+def train_photos(
+    photos: Iterator[object],
+    labels: list[int],
+    classes: list[str],
+    asked: dict[str, Any],
+    progress: Callable[[str], object] | None,
+    /,
+) -> Run: ...
+def train_features(
+    backbone: Backbone,
+    rows: bytes,
+    labels: tuple[list[int], list[str]],
+    asked: dict[str, Any],
+    progress: Callable[[str], object] | None,
+    /,
+) -> Run: ...
+def check_folder(
+    backbone: Backbone,
+    listed: dict[str, Any],
+    similar: float | None,
+    cache: bool,
+    progress: Callable[[str], object] | None,
+    /,
+) -> str: ...

@@ -64,6 +64,8 @@ _MODES = frozenset(["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGB
 # Pillow's numbers of Image.transpose that turn an image with this EXIF orientation upright.
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
 _ORIENTATION = 0x0112
+# Bytes that are read of a file at once.
+_PIECE = 1 << 20
 
 
 def each(photos: Photos, turns_upright: bool, limits: tuple[int, int]) -> Iterator[Item]:
@@ -129,7 +131,7 @@ def _of_file(file: Any, most: int) -> bytes:
     parts: list[bytes] = []
     left = most + 1
     while left > 0:
-        part = file.read(left)
+        part = file.read(min(left, _PIECE))
         if not isinstance(part, (bytes, bytearray, memoryview)):
             raise TypeError(f"a file of a photo gives bytes, and not {type(part).__name__}; open it with mode 'rb'")
         if len(part) == 0:
