@@ -14,6 +14,7 @@ use pyo3::types::{PyBytes, PyIterator};
 use crate::array::Array;
 use crate::backbone::Backbone;
 use crate::batch::{Batch, Failed};
+use crate::heatmaps::Maps;
 use crate::of_process::OfProcess;
 use crate::photo::Photo;
 use crate::pool::Pool;
@@ -25,6 +26,7 @@ struct Shared {
     classifier: icecap::Classifier,
     plain: Pool<Predictor>,
     mirrored: Pool<Predictor>,
+    maps: Maps,
 }
 
 /// A trained classifier.
@@ -64,7 +66,8 @@ impl Opening<'_> {
 impl Classifier {
     pub(crate) fn of(classifier: icecap::Classifier) -> Self {
         let (plain, mirrored) = (Pool::default(), Pool::default());
-        Self { own: OfProcess::new(Shared { classifier, plain, mirrored }) }
+        let maps = Maps::new(&classifier);
+        Self { own: OfProcess::new(Shared { classifier, plain, mirrored, maps }) }
     }
 
     pub(crate) fn facade(&self) -> PyResult<&icecap::Classifier> {
@@ -211,6 +214,16 @@ impl Classifier {
             }
         }
         Ok((Array::of_rows(values, &Shape::of([classes])), batch.into_errors()))
+    }
+
+    /// Returns which places of each photo spoke for `class`, or else for the class that is predicted.
+    fn heatmaps(
+        &self,
+        photos: Bound<'_, PyIterator>,
+        class: Option<usize>,
+        raises: bool,
+    ) -> PyResult<(Array, Vec<Option<PyErr>>)> {
+        self.own.get()?.maps.of(photos, class, raises)
     }
 
     /// Returns what the head says of rows of pooled features, `len` numbers each, in native byte order: the probability of

@@ -15,6 +15,7 @@ mod batch;
 mod checking;
 mod classifier;
 mod failure;
+mod heatmaps;
 mod listener;
 mod metrics;
 mod of_process;

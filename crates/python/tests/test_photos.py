@@ -53,6 +53,8 @@ class Features(unittest.TestCase):
         self.assertTrue(same_bits(self.backbone.features(mixed), told))
         with open(paths[0], "rb") as file:
             self.assertTrue(same_bits(self.backbone.features(file), told[:1]))
+        for several in (np.array(paths), np.array([Path(path) for path in paths], object), iter(paths), tuple(paths)):
+            self.assertTrue(same_bits(self.backbone.features(several), told))
         stack = np.stack([support.pixels(path) for path in paths[:3]])
         self.assertTrue(same_bits(self.backbone.features(stack), told[:3]))
 
@@ -188,6 +190,21 @@ class Broken(unittest.TestCase):
             good = ~np.array(broken)
             self.assertTrue(same_bits(features[good], told[good]) and np.isnan(features[~good]).all())
 
+    def test_a_batch_of_broken_photos_alone_has_an_error_for_each(self) -> None:
+        for batch in ([None], [None, b"", "none.jpg"]):
+            rows = self.classifier.predict(batch, errors="row")
+            self.assertTrue(all(row["error"] for row in rows) and len(rows) == len(batch))
+            for call in (self.classifier.probabilities, self.classifier.heatmaps, self.backbone.features, self.backbone.maps):
+                values, failed = call(batch, errors="row")
+                self.assertTrue(np.isnan(values).all() and all(failed) and len(values) == len(failed) == len(batch))
+
+    @unittest.skipIf(os.name == "nt", "names are text there")
+    def test_a_name_that_is_no_text_is_read(self) -> None:
+        name = os.fsdecode(os.fsencode(str(support.folder())) + b"/\xff.png")
+        Path(name).write_bytes(Path(self.good[0]).read_bytes())
+        self.assertTrue(same_bits(self.backbone.features(name), self.backbone.features(self.good[0])))
+        self.assertEqual(self.classifier.predict(name), support.rows_of_program([name]))
+
     def test_a_limit_is_a_caller_s_own(self) -> None:
         small = icecap.Backbone.open(max_pixels=1000)
         for photo in (self.good[0], Path(self.good[0]).read_bytes(), support.pixels(self.good[0])):
@@ -243,6 +260,23 @@ class Predictions(unittest.TestCase):
         for wrong in (features[:, :-1], features[0], np.where(features > 5, np.nan, features)):
             with self.assertRaises(ValueError):
                 self.classifier.probabilities_of_features(wrong)
+
+    def test_the_places_of_a_heatmap_sum_up_to_the_logit(self) -> None:
+        paths, classifier = self.paths[:12], self.classifier
+        likely = classifier.probabilities(paths).astype(np.float64)
+        sums = np.stack([classifier.heatmaps(paths, label=name).sum(axis=(1, 2)) for name in classifier.classes], axis=1)
+        # Logits but for the bias and what softmax does not see: the same for all photos.
+        logits = np.log(likely) * classifier.temperature
+        differences = (logits - logits[:, :1]) - (sums - sums[:, :1])
+        self.assertLess(np.ptp(differences, axis=0).max(), 2e-3)
+        own = classifier.heatmaps(paths)
+        self.assertEqual(own.shape, (12, 3, 3))
+        for place, row in enumerate(classifier.predict(paths)):
+            self.assertTrue(same_bits(own[place], classifier.heatmaps(paths[place], label=row["label"])[0]))
+        maps, failed = classifier.heatmaps([paths[0], b""], errors="row")
+        self.assertTrue(same_bits(maps[0], own[0]) and np.isnan(maps[1]).all() and isinstance(failed[1], ValueError))
+        with self.assertRaises(ValueError):
+            classifier.heatmaps(paths, label="no such class")
 
     def test_eight_threads_share_one(self) -> None:
         told = self.classifier.probabilities(self.paths)

@@ -199,6 +199,34 @@ class Classifier:
         rows, failed = self._own.probabilities(self._each(photos), bool(tta), raise_errors)
         return floats(rows) if raise_errors else (floats(rows), failed)
 
+    @overload
+    def heatmaps(self, photos: Photos, *, label: str | None = None, errors: Literal["raise"] = "raise") -> Floats: ...
+
+    @overload
+    def heatmaps(
+        self, photos: Photos, *, label: str | None = None, errors: Literal["row"]
+    ) -> tuple[Floats, list[Exception | None]]: ...
+
+    def heatmaps(
+        self, photos: Photos, *, label: str | None = None, errors: Errors = "raise"
+    ) -> Floats | tuple[Floats, list[Exception | None]]:
+        """Computes which places of photos spoke for a class: what ``icecap predict --heatmap`` draws.
+
+        :param photos: One photo or several, of any kinds.
+        :param label: The class; by default the one that is predicted for each photo.
+        :param errors: ``"raise"`` or ``"row"``.
+        :returns: float32 [N, h, w], the share of each place in the class's logit: above 0 where it speaks for the class, below
+            where against. h and w are a 32nd of the input's rows and columns, rounded up, and cover the whole of it. With
+            ``errors="row"`` also a list as :meth:`probabilities` gives it.
+        """
+        raise_errors = raises(errors)
+        classes = self.classes
+        if label is not None and label not in classes:
+            raise ValueError(f"label: no class {label!r} in the model; there are {', '.join(classes[:20])}")
+        number = None if label is None else classes.index(label)
+        maps, failed = self._own.heatmaps(self._each(photos), number, raise_errors)
+        return floats(maps) if raise_errors else (floats(maps), failed)
+
     def probabilities_of_features(self, features: npt.ArrayLike) -> Floats:
         """Computes the probability of every class from pooled features of the classifier's own backbone.
 

@@ -89,7 +89,9 @@ def _is_single(photos: object) -> bool:
     if _is_image(photos) or callable(getattr(photos, "read", None)):
         return True
     shape = getattr(photos, "shape", None)
-    return isinstance(shape, tuple) and _is_array(photos) and len(shape) != 4
+    # An array of objects or texts, as of paths, is several photos.
+    of_pixels = getattr(getattr(photos, "dtype", None), "kind", "O") not in "OUST"
+    return isinstance(shape, tuple) and _is_array(photos) and of_pixels and len(shape) != 4
 
 
 def _is_image(photo: object) -> bool:
