@@ -12,12 +12,14 @@ use icecap::advanced::data::{
     Augment, Cache, ErrorKind, ExifPolicy, Limits, Loader, ResizeMode, Views, scan,
 };
 use icecap::advanced::graph::Tap;
-use icecap::advanced::kernels::Isa;
 use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap::advanced::kernels::{Isa, Shape, Tensor};
 use icecap::explain::Heatmaps;
+use icecap::learn::{FeatureSet, Solver, Steps, Unfreeze};
 use icecap::model::{Extracted, Extractor, Preprocessing};
 use icecap::{
-    Backbone, Classifier, Dataset, Error, OwnedSource, Settings, Source, TrainOptions, Trained, Trainer,
+    Backbone, Classifier, Dataset, Error, Event, OwnedSource, Settings, Source, TrainOptions, Trained,
+    Trainer,
 };
 
 /// A photo of noise on a level that depends on its class.
@@ -294,4 +296,75 @@ fn a_predictor_goes_to_another_thread_and_a_clone_shares_its_backbone() {
 #[test]
 fn the_example_runs() {
     train_in_memory::main().unwrap();
+}
+
+/// Features that are at hand are trained on as the photos are that they were made of: the head, what is told of it and the
+/// part of each photo.
+#[test]
+fn features_give_the_head_that_their_photos_give() {
+    let backbone = backbone();
+    let photos: Vec<Drawn> = (0..40).map(Drawn::new).collect();
+    let sources: Vec<Source<'_>> = photos.iter().map(Drawn::rgb).collect();
+    let mut extractor =
+        Extractor::new(&backbone, Preprocessing::for_training(&backbone).unwrap(), Tap::Pooled).unwrap();
+    let mut rows = vec![0.0; photos.len() * extractor.row_len()];
+    extractor.extract(&sources, &mut rows, &|_| ControlFlow::Continue(())).unwrap();
+    let shape = Shape::of([photos.len(), extractor.row_len()]);
+    let labels: Vec<u32> = (0..40).map(|number| number % 2).collect();
+    let set = FeatureSet::new(Tensor::from_slice(shape, &rows).unwrap(), labels.clone()).unwrap();
+    let classes = ["dark", "light"].map(str::to_owned).to_vec();
+    let go_on = |_: Event<'_>| ControlFlow::Continue(());
+    for (seed, share, folds) in [(0, 0.25, None), (7, 0.25, Some(3)), (1, 0.0, Some(4))] {
+        for solver in [Steps { epochs: 5.into(), ..Steps::default() }.into(), Solver::Lbfgs { l2: None }] {
+            let options = TrainOptions { solver, seed, ..TrainOptions::default() };
+            let trainer = Trainer::new(&backbone).unwrap().options(options).folds(folds);
+            let owned = photos.iter().map(Drawn::owned).zip(labels.iter().map(|&label| label as usize));
+            let dataset = Dataset::from_sources(classes.clone(), owned, share, seed).unwrap();
+            let by_photos = trainer.train(&dataset, &go_on).unwrap();
+            let by_rows = trainer.train_on_features(classes.clone(), &set, share, &go_on).unwrap();
+            let of = |trained: &Trained| {
+                let classifier = &trained.classifier;
+                let head = classifier.head();
+                let parts = [&trained.dataset.train, &trained.dataset.val].map(Clone::clone);
+                let training = classifier.training().clone();
+                let values = [bits(head.kernel().data()), bits(head.bias().data())];
+                (
+                    values,
+                    parts,
+                    training,
+                    classifier.temperature().to_bits(),
+                    format!("{:?}", trained.history),
+                )
+            };
+            assert_eq!(of(&by_rows), of(&by_photos), "seed {seed}, share {share}, folds {folds:?}");
+            assert_eq!(by_rows.validation.is_some(), share > 0.0);
+        }
+    }
+}
+
+#[test]
+fn features_that_cannot_be_trained_on_are_refused_by_name() {
+    let backbone = backbone();
+    let classes = ["dark", "light"].map(str::to_owned).to_vec();
+    let go_on = |_: Event<'_>| ControlFlow::Continue(());
+    let refused = |width: usize, value: f32, labels: &[u32], share, options: TrainOptions| {
+        let mut values = vec![1.0; labels.len() * width];
+        values[width] = value;
+        let features = Tensor::from_slice(Shape::of([labels.len(), width]), &values).unwrap();
+        let set = FeatureSet::new(features, labels.to_vec()).unwrap();
+        let trainer = Trainer::new(&backbone).unwrap().options(options);
+        trainer.train_on_features(classes.clone(), &set, share, &go_on).unwrap_err().to_string()
+    };
+    let (labels, plain) = ([0, 0, 1, 1], TrainOptions::default);
+    let tuned = TrainOptions { tuning: Some(Unfreeze::Auto.into()), ..plain() };
+    for (error, what) in [
+        (refused(1279, 1.0, &labels, 0.25, plain()), "features: 1279"),
+        (refused(1280, f32::NAN, &labels, 0.25, plain()), "features: row 1 "),
+        (refused(1280, 1.0, &[0, 0, 1, 2], 0.25, plain()), "labels: row 3 "),
+        (refused(1280, 1.0, &labels, 0.0, plain()), "no photo is left for validation"),
+        (refused(1280, 1.0, &[0, 0, 0, 0], 0.25, plain()), "class 'light'"),
+        (refused(1280, 1.0, &labels, 0.25, tuned), "unfreeze: "),
+    ] {
+        assert!(error.starts_with(what), "{error}");
+    }
 }

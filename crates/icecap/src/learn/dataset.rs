@@ -132,6 +132,11 @@ impl Dataset {
         Self { classes, train: inventory.train.clone(), val, test, ..Self::default() }
     }
 
+    /// The dataset of these samples, which came in their parts.
+    pub(crate) fn of_parts(classes: Vec<String>, train: Vec<Sample>, val: Vec<Sample>) -> Self {
+        Self { classes, train, val, ..Self::default() }
+    }
+
     /// Deals photos out to training and validation.
     fn dealt(self, drawn: Arc<Drawn>) -> Result<Self, Error> {
         let parts = drawn.rule.parts(&drawn.photos).map_err(|error| by_groups(error, &self.classes))?;

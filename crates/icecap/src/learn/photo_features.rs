@@ -32,6 +32,14 @@ pub(crate) struct Photos {
 }
 
 impl Photos {
+    /// Features that came without photos.
+    pub(crate) fn of_sets([train, val, test]: [PhotoSet; 3], fingerprint: String) -> Self {
+        let read = train.samples.len() + val.samples.len() + test.samples.len();
+        let report = PhotoReport { read, ..PhotoReport::default() };
+        let (numbers, hashes) = Default::default();
+        Self { train, val, test, views: None, report, fingerprint, numbers, hashes }
+    }
+
     /// How many rows each training photo is learned from by.
     pub(crate) fn views(&self) -> usize {
         self.learned().len() / self.train.features.len().max(1)

@@ -22,6 +22,7 @@ use crate::learn::fit::{self, Fit, fit};
 use crate::learn::held_out::{By, HeldOut};
 use crate::learn::options::TrainOptions;
 use crate::learn::photo_features::Photos;
+use crate::learn::provenance::provenance;
 use crate::learn::reading::Reading;
 use crate::learn::tap_rows::TapRows;
 use crate::learn::trained::{Event, Trained};
@@ -29,7 +30,7 @@ use crate::learn::tuned_net::TunedNet;
 use crate::learn::tuning::Tuning;
 use crate::learn::tuning_phase::Phase;
 use crate::model::backbone::Backbone;
-use crate::model::classifier::{Classifier, Provenance};
+use crate::model::classifier::Classifier;
 use crate::model::head::Head;
 use crate::model::preprocessing::Preprocessing;
 
@@ -169,9 +170,20 @@ impl Trainer {
         let kept = tap.map(|tap| reading.rows(dataset, tap)).transpose()?;
         let (photos, drawn) = reading.photos(dataset, kept.as_ref(), event)?;
         let rows = reading.rows_of(&drawn, kept.as_ref(), dataset)?;
-        let (rows, dataset) = (rows.as_ref().or(kept.as_ref()), &*drawn);
         let features_time = started.elapsed();
+        let trained = self.on_features(photos, &drawn, rows.as_ref().or(kept.as_ref()), event)?;
+        Ok(Trained { features_time, ..trained })
+    }
 
+    /// Trains a head, and after it, if the options say so, the net, once there are features of all photos; `rows` are those of
+    /// what learns behind the head.
+    pub(crate) fn on_features(
+        &self,
+        photos: Photos,
+        dataset: &Dataset,
+        rows: Option<&TapRows<'_>>,
+        event: Listening<'_>,
+    ) -> Result<Trained, Error> {
         let (started, classes) = (Instant::now(), dataset.classes.len());
         let Learned { head, before, settled, epochs, fitted } = self.learn(&photos, dataset, event)?;
         let head_time = started.elapsed();
@@ -212,7 +224,7 @@ impl Trainer {
             val_set: photos.val,
             test_set: photos.test,
             photos: photos.report,
-            features_time,
+            features_time: Duration::ZERO,
             head_time,
             folds_time,
         })
@@ -318,7 +330,7 @@ impl Trainer {
     }
 
     /// What cannot be tuned is said before the work.
-    fn check_options(&self) -> Result<(), Error> {
+    pub(crate) fn check_options(&self) -> Result<(), Error> {
         self.options.check()?;
         if self.options.tuning.is_none() {
             return Ok(());
@@ -385,12 +397,4 @@ struct Ended {
 
 fn tell(flow: ControlFlow<()>) -> Result<(), Error> {
     if flow.is_break() { Err(Error::Stopped) } else { Ok(()) }
-}
-
-/// What is kept of a training of `kept` epochs by `done`.
-fn provenance(dataset: &Dataset, photos: &Photos, done: &TrainOptions, kept: u32) -> Provenance {
-    let mut training = done.metadata();
-    // A solver without epochs in its options has gone through some all the same.
-    training.insert("epochs".to_owned(), kept.to_string());
-    Provenance { classes: dataset.classes.clone(), data_fingerprint: photos.fingerprint.clone(), training }
 }

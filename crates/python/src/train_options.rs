@@ -1,0 +1,116 @@
+//! What a training is asked for, as the Python half hands it over.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use icecap::advanced::data::{Augment, GroupRule, Views};
+use icecap::judge::Wish;
+use icecap::learn::Sought;
+use icecap::{Error, TrainOptions};
+use pyo3::prelude::*;
+
+use crate::backbone::Opening;
+
+/// Everything about a training but its photos.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Asked {
+    /// The options that a model's metadata hold, as texts by their names there.
+    head: BTreeMap<String, String>,
+    /// Weights by name or file; `None` for the starter.
+    pub(crate) weights: Option<PathBuf>,
+    /// What the weights are opened with, and how photos become their input.
+    pub(crate) input: Opening,
+    pub(crate) folds: Option<usize>,
+    pub(crate) share: f64,
+    augment: Option<String>,
+    views: u32,
+    threshold: Option<String>,
+    positive: Option<String>,
+    pub(crate) strict: bool,
+    pub(crate) cache: bool,
+}
+
+/// What is asked of a folder, an archive or a list of photos.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Listed {
+    pub(crate) folder: PathBuf,
+    pub(crate) val: Option<PathBuf>,
+    pub(crate) exclude: Option<PathBuf>,
+    pub(crate) classes: Option<PathBuf>,
+    pub(crate) root: Option<PathBuf>,
+    pub(crate) extension: Option<String>,
+    group: Option<String>,
+}
+
+fn refused<T>(what: &'static str, reason: impl Into<String>) -> Result<T, Error> {
+    Err(Error::Setting { what, reason: reason.into() })
+}
+
+impl Asked {
+    /// Returns the options as the library takes them.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for one that is out of its range.
+    pub(crate) fn options(&self) -> Result<TrainOptions, Error> {
+        TrainOptions::read(&self.head)
+    }
+
+    /// Returns the ways in which each training photo is seen.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a text that names none.
+    pub(crate) fn seen(&self, seed: u64) -> Result<Views, Error> {
+        match &self.augment {
+            Some(text) => Ok(Views::drawn(text.parse::<Augment>()?, seed, self.views)?),
+            None => Ok(Views::Plain),
+        }
+    }
+
+    /// Returns which class is looked for, and what its threshold is to do.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for what cannot be wished, and for a class that is none.
+    pub(crate) fn sought(&self, classes: &[String]) -> Result<Option<Sought>, Error> {
+        let Some(text) = &self.threshold else { return Ok(None) };
+        let wish: Wish = text.parse().map_err(|reason| Error::Setting { what: "threshold", reason })?;
+        let [first, second] = classes else {
+            let reason = format!(
+                "only two classes have one, and there are {}; predict(reject_below=…) takes an unsure answer for none of them",
+                classes.len()
+            );
+            return refused("threshold", reason);
+        };
+        let class = match &self.positive {
+            None => 1,
+            Some(name) => match classes.iter().position(|class| class == name) {
+                Some(class) => class,
+                None => {
+                    return refused(
+                        "positive",
+                        format!("no class '{name}'; the classes are {first} and {second}"),
+                    );
+                }
+            },
+        };
+        Ok(Some(Sought { class, wish }))
+    }
+}
+
+impl Listed {
+    /// Returns the rule by which photos belong together.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for what is no rule.
+    pub(crate) fn rule(&self) -> Result<Option<GroupRule>, Error> {
+        match self.group.as_deref() {
+            Some("duplicates") => refused(
+                "group",
+                "copies are found by the program: `icecap train --group duplicates`; name a regular expression, or leave it out",
+            ),
+            Some(text) => Ok(Some(text.parse()?)),
+            None => Ok(None),
+        }
+    }
+}
