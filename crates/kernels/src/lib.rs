@@ -87,6 +87,8 @@ mod team;
 mod tensor;
 mod tile;
 mod tiling;
+#[cfg(feature = "rayon")]
+mod workers;
 
 pub use allocator::Allocator;
 pub use blocked::{Blocked, BlockedMut};

@@ -16,17 +16,19 @@ use crate::error::Error;
 use crate::{
     pieces::Pieces,
     team::{Lease, Team},
+    workers::Workers,
 };
 
 /// The most threads of one pool. Above it somebody mistyped: the largest servers have fewer processors.
 pub const MAX_THREADS: usize = 1024;
 
-/// Worker threads that are leased to one caller at a time. One thread means the caller's own: none is started.
+/// Worker threads that are leased to one caller at a time. One thread means the caller's own: none is started. Those that were
+/// started have ended when this is dropped, unless one of them drops it.
 pub struct Threads {
     count: usize,
     /// One thread fewer than `count`: the caller is the first.
     #[cfg(feature = "rayon")]
-    pool: Option<(rayon::ThreadPool, Lease)>,
+    pool: Option<(Workers, Lease)>,
 }
 
 impl Threads {
@@ -54,12 +56,9 @@ impl Threads {
         }
         #[cfg(feature = "rayon")]
         {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(count - 1)
-                .thread_name(|index| format!("icecap-{}", index + 1))
-                .build()
+            let workers = Workers::start(count - 1)
                 .map_err(|error| Error::Threads { count, reason: error.to_string() })?;
-            Ok(Self { count, pool: Some((pool, Lease::default())) })
+            Ok(Self { count, pool: Some((workers, Lease::default())) })
         }
         #[cfg(not(feature = "rayon"))]
         Ok(Self::serial())
@@ -76,9 +75,9 @@ impl Threads {
     /// other threads go back to sleep.
     pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         #[cfg(feature = "rayon")]
-        if let Some((pool, lease)) = &self.pool {
+        if let Some((workers, lease)) = &self.pool {
             return match lease.take() {
-                Some(_guard) => Team::gather(pool, lease, |_| work()),
+                Some(_guard) => Team::gather(workers.pool(), lease, |_| work()),
                 None => work(),
             };
         }
@@ -91,12 +90,12 @@ impl Threads {
     /// If a task panics: the panic goes on in the caller when the other tasks are done.
     pub fn for_each(&self, tasks: usize, work: impl Fn(usize) + Sync) {
         #[cfg(feature = "rayon")]
-        if let Some((pool, lease)) = self.pool.as_ref().filter(|_| tasks > 1) {
+        if let Some((workers, lease)) = self.pool.as_ref().filter(|_| tasks > 1) {
             if let Some(shared) = lease.of_this_thread(|team| team.share(tasks, &work)) {
                 return shared;
             }
             if let Some(_guard) = lease.take() {
-                return Team::gather(pool, lease, |team| team.share(tasks, &work));
+                return Team::gather(workers.pool(), lease, |team| team.share(tasks, &work));
             }
         }
         (0..tasks).for_each(work);

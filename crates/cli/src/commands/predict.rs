@@ -109,10 +109,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         top: usize::from(options.top),
         reject_below: options.reject_below,
         all: options.all,
-        novelty: classifier.novelty().is_some(),
         reject_novel: options.reject_novel,
         heatmap: options.heatmaps.is_some(),
-        labels: classifier.head().is_multi_label(),
+        ..Columns::of(&classifier)
     };
     let views = if options.tta { Views::Mirrored } else { Views::Plain };
     let heatmaps = options.heatmaps.open(&classifier, options.overwrite)?;

@@ -18,6 +18,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::metrics::THRESHOLD;
+use crate::model::classifier::Classifier;
 use crate::model::prediction::Prediction;
 
 /// Which columns the rows of a table have, beside the photo, its label, its true label and its error.
@@ -102,6 +103,14 @@ pub const OF_CLASS: &str = "probability:";
 pub const NO_LABEL: &str = "none";
 
 impl Columns {
+    /// Returns the columns that a classifier fills in by itself: its label, with the novelty if it can tell, and the labels if it
+    /// gives several.
+    #[must_use]
+    pub fn of(classifier: &Classifier) -> Self {
+        let (novelty, labels) = (classifier.novelty().is_some(), classifier.head().is_multi_label());
+        Self { novelty, labels, ..Self::default() }
+    }
+
     /// Returns the columns, for a model of so many classes: no more are told than there are.
     #[must_use]
     pub fn within(self, classes: usize) -> Self {
