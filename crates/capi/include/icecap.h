@@ -83,7 +83,7 @@ typedef struct {
   const icecap_photo *photos;
   // How many photos there are.
   size_t count;
-  // Called after each photo, by one thread at a time but not always the same, with how many of the photos are done; returns
+  // Called as the work goes on, by one thread at a time but not always the same, with how many of the photos are done; returns
   // 0 to go on, anything else to stop. It must not throw, and must not use the handle that it is called for. NULL for none.
   int (*progress)(size_t done, size_t photos, void *context);
   // What `progress` is given, as it is.

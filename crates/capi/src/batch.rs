@@ -28,7 +28,7 @@ pub struct Batch {
     pub photos: *const Photo,
     /// How many photos there are.
     pub count: usize,
-    /// Called after each photo, by one thread at a time but not always the same, with how many of the photos are done; returns
+    /// Called as the work goes on, by one thread at a time but not always the same, with how many of the photos are done; returns
     /// 0 to go on, anything else to stop. It must not throw, and must not use the handle that it is called for. NULL for none.
     pub progress: Option<extern "C" fn(done: usize, photos: usize, context: *mut c_void) -> c_int>,
     /// What `progress` is given, as it is.
