@@ -9,6 +9,10 @@ if [ $# -lt 1 ] || [ $# -gt 2 ]; then
 fi
 room=$(dirname "$0")
 from=${2:-$room/../../target/release}
+if [ ! -f "$from/libicecap_c.a" ]; then
+    echo "$from: no libicecap_c.a; build it first: cargo build --release -p icecap-capi" >&2
+    exit 5
+fi
 mkdir -p "$1/include" "$1/lib/pkgconfig"
 prefix=$(cd "$1" && pwd)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$room/../../Cargo.toml" | head -n 1)
@@ -18,10 +22,6 @@ for library in libicecap_c.a libicecap_c.so libicecap_c.dylib; do
         cp "$from/$library" "$prefix/lib/"
     fi
 done
-if [ ! -f "$prefix/lib/libicecap_c.a" ]; then
-    echo "$from: no libicecap_c.a; build it first: cargo build --release -p icecap-capi" >&2
-    exit 5
-fi
 # A sign that sed would take for its own is none of it.
 quoted=$(printf '%s\n' "$prefix" | sed 's/[&|\\]/\\&/g')
 sed "s|@PREFIX@|$quoted|; s|@VERSION@|$version|" "$room/icecap.pc.in" >"$prefix/lib/pkgconfig/icecap.pc"

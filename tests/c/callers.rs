@@ -55,7 +55,9 @@ fn callers_who_err_are_told_so_and_no_memory_is_touched_that_is_not_theirs() {
         // More than a window of the library's, where it is fast.
         let photos = if watched { "8" } else { "300" };
         run.arg(trained.model()).arg(&photo).arg(&broken).arg(photos).args(debug);
-        let said = ended_well(&mut run).stdout;
+        let ended = ended_well(&mut run);
+        let (said, complained) = (ended.stdout, String::from_utf8_lossy(&ended.stderr).into_owned());
+        assert!(watched || complained.is_empty(), "{complained}");
         // Under valgrind the processor has other instructions, and other last digits.
         if !watched {
             assert_eq!(printed(&said), expected);

@@ -22,7 +22,7 @@ typedef enum {
   ICECAP_STATUS_OK = 0,
   // A bug of icecap: please report it, with the message. Handles can still be used and freed.
   ICECAP_STATUS_BUG = 1,
-  // An argument that cannot be used; nothing was done. Another value helps.
+  // An argument that cannot be used; of a batch, perhaps one photo. Another value helps.
   ICECAP_STATUS_USAGE = 2,
   // A photo, model or weight file whose content cannot be used.
   ICECAP_STATUS_BAD_INPUT = 3,
@@ -99,7 +99,8 @@ extern "C" {
 // Threads: any.
 const char *icecap_version(void);
 
-// Returns the status of an error, the same that the call returned; `ICECAP_STATUS_USAGE` for NULL.
+// Returns the status of an error: of a call, the one that it returned; of a photo in a batch, its own. `ICECAP_STATUS_USAGE` for
+// NULL.
 //
 // Threads: any.
 icecap_status icecap_error_status(const icecap_error *error);

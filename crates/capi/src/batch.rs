@@ -62,7 +62,9 @@ pub(crate) type Watch<'a> = dyn Fn(Progress) -> ControlFlow<()> + Sync + 'a;
 
 /// A batch as it is gone over.
 pub(crate) struct Running<'a> {
-    photos: &'a [Photo],
+    count: usize,
+    /// As many photos, or why there are none.
+    photos: Result<&'a [Photo], Failure>,
     /// As many places for errors, or none.
     errors: &'a mut [MaybeUninit<Option<Box<Error>>>],
     told: Told,
@@ -72,7 +74,7 @@ impl<'a> Running<'a> {
     /// Looks at a batch as the caller gave it.
     ///
     /// # Errors
-    /// No batch, no photos.
+    /// No batch, places for errors that cannot be written.
     ///
     /// # Safety
     /// The photos are as many as the batch says, and `errors` is NULL or has as many places.
@@ -82,17 +84,17 @@ impl<'a> Running<'a> {
     ) -> Result<Self, Failure> {
         let batch = batch.ok_or_else(|| Failure::usage("the batch is NULL"))?;
         // SAFETY: the caller's promise.
-        let photos = unsafe { array(batch.photos, batch.count, "photos") }?;
+        let photos = unsafe { array(batch.photos, batch.count, "photos") };
         let len = if errors.is_null() { 0 } else { batch.count };
         // SAFETY: the caller's promise.
         let errors = unsafe { places(errors, len, "errors") }?;
         let (progress, context) = (batch.progress, AtomicPtr::new(batch.context));
-        Ok(Self { photos, errors, told: Told { progress, context, last: Mutex::new(0) } })
+        Ok(Self { count: batch.count, photos, errors, told: Told { progress, context, last: Mutex::new(0) } })
     }
 
     /// Returns how many photos there are.
     pub(crate) fn count(&self) -> usize {
-        self.photos.len()
+        self.count
     }
 
     /// Goes over all photos, window by window, and tells the error of each that has one; without work, that of each. Returns
@@ -103,49 +105,60 @@ impl<'a> Running<'a> {
             let ended = Error::tell(errors.get_mut(place), outcome.err());
             status = if status == Status::Ok { ended } else { status };
         };
+        let Self { count, photos, errors, told } = self;
         let mut done = 0;
         let failed = work.and_then(|mut work| {
-            while done < self.photos.len() {
-                let outcomes = self.window(&mut work, done)?;
-                for outcome in outcomes {
-                    tell(self.errors, done, outcome);
+            let photos = photos?;
+            while done < photos.len() {
+                for outcome in window(photos, &told, &mut work, done)? {
+                    tell(errors, done, outcome);
                     done += 1;
                 }
             }
             Ok(())
         });
-        if let Err(failure) = failed {
-            (done..self.photos.len()).for_each(|place| tell(self.errors, place, Err(failure.clone())));
+        // A batch of none asks for nothing.
+        if let Err(failure) = failed
+            && count > 0
+        {
+            // Of places that there are: a count may be anything where there are none.
+            (done..errors.len()).for_each(|place| tell(errors, place, Err(failure.clone())));
+            tell(&mut [], 0, Err(failure));
         }
         status
     }
+}
 
-    /// Works on the window of photos from the `first` on.
-    fn window(&self, work: &mut impl Work, first: usize) -> Result<Vec<Outcome>, Failure> {
-        let (mut outcomes, mut readable, mut copied) = (Vec::new(), Vec::new(), 0);
-        for (place, photo) in self.photos.iter().enumerate().skip(first).take(WINDOW) {
-            // SAFETY: promised by the caller of `of`.
-            match unsafe { Readable::of(photo, &work.limits()) } {
-                Ok(photo) => {
-                    copied += photo.copied();
-                    readable.push(Placed { place, photo });
-                    outcomes.push(Ok(()));
-                }
-                Err(failure) => outcomes.push(Err(failure)),
+/// Works on the window of photos from the `first` on.
+fn window(
+    photos: &[Photo],
+    told: &Told,
+    work: &mut impl Work,
+    first: usize,
+) -> Result<Vec<Outcome>, Failure> {
+    let (mut outcomes, mut readable, mut copied) = (Vec::new(), Vec::new(), 0);
+    for (place, photo) in photos.iter().enumerate().skip(first).take(WINDOW) {
+        // SAFETY: promised by the caller of `of`.
+        match unsafe { Readable::of(photo, &work.limits()) } {
+            Ok(photo) => {
+                copied += photo.copied();
+                readable.push(Placed { place, photo });
+                outcomes.push(Ok(()));
             }
-            if copied >= COPIED {
-                break;
-            }
+            Err(failure) => outcomes.push(Err(failure)),
         }
-        let before = first + outcomes.len() - readable.len();
-        let (told, count) = (&self.told, self.photos.len());
-        let progress = |now: Progress| told.tell(before + now.done, count);
-        let worked = caught(|| work.window(&readable, &progress))?;
-        for (photo, outcome) in readable.iter().zip(worked) {
-            outcomes[photo.place - first] = outcome;
+        if copied >= COPIED {
+            break;
         }
-        Ok(outcomes)
     }
+    let before = first + outcomes.len() - readable.len();
+    let count = photos.len();
+    let progress = |now: Progress| told.tell(before + now.done, count);
+    let worked = caught(|| work.window(&readable, &progress))?;
+    for (photo, outcome) in readable.iter().zip(worked) {
+        outcomes[photo.place - first] = outcome;
+    }
+    Ok(outcomes)
 }
 
 /// Whoever is told how far the work is.

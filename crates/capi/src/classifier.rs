@@ -42,7 +42,7 @@ impl Content for Opened {
 
 impl Classifier {
     fn of(model: Model) -> Result<Self, Failure> {
-        // The name of a class is a line of text: one with a zero byte is in no model that was opened.
+        // A name may hold any character in a model, and no zero byte in C.
         let name = |name: &String| {
             let reason = || format!("the name of class {name:?} has a zero byte, as no string in C can");
             CString::new(name.as_str()).map_err(|_| Failure::new(Status::BadInput, reason()))

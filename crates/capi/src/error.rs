@@ -45,7 +45,8 @@ impl Error {
     }
 }
 
-/// Returns the status of an error, the same that the call returned; `ICECAP_STATUS_USAGE` for NULL.
+/// Returns the status of an error: of a call, the one that it returned; of a photo in a batch, its own. `ICECAP_STATUS_USAGE` for
+/// NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]

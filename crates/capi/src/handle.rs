@@ -35,7 +35,8 @@ impl<T: Content> Handle<T> {
     /// # Errors
     /// A handle that was freed, or is of another kind, as far as that can be told.
     pub(crate) fn get(&self) -> Result<&T, Failure> {
-        let content = self.content.as_ref().filter(|_| self.magic == T::MAGIC);
+        // The number first: what lies behind it may be smaller.
+        let content = if self.magic == T::MAGIC { self.content.as_ref() } else { None };
         content.ok_or_else(|| Failure::usage(format!("this {} was freed, or is none; open another", T::NAME)))
     }
 

@@ -34,3 +34,12 @@ pub use photo::*;
 pub use prediction::*;
 pub use status::Status;
 pub use version::*;
+
+/// What the header says of each call, "Threads: any", held by the compiler.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<backbone::Backbone>();
+    is_shared::<classifier::Classifier>();
+    is_shared::<error::Error>();
+    is_shared::<prediction::Prediction>();
+};

@@ -38,7 +38,7 @@ impl Prediction {
     ) -> Result<Self, Failure> {
         let row = Columns::of(classifier).row(photo.path(), classifier.classes(), &said);
         let said = said?;
-        // Names of classes are lines of text, and JSON spells out what is none: neither has a zero byte.
+        // JSON spells zero bytes out, and of names a classifier that was opened has none with such.
         let json = serde_json::to_string(&row).map_err(|error| Failure::bug(&error))?;
         let json = CString::new(plain(&json).into_owned()).map_err(|error| Failure::bug(&error))?;
         let label = CString::new(said.label).map_err(|error| Failure::bug(&error))?;

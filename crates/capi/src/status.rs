@@ -13,7 +13,7 @@ pub enum Status {
     Ok = 0,
     /// A bug of icecap: please report it, with the message. Handles can still be used and freed.
     Bug = 1,
-    /// An argument that cannot be used; nothing was done. Another value helps.
+    /// An argument that cannot be used; of a batch, perhaps one photo. Another value helps.
     Usage = 2,
     /// A photo, model or weight file whose content cannot be used.
     BadInput = 3,

@@ -172,7 +172,7 @@ pub enum Error {
         most: usize,
     },
     /// A setting whose value cannot be used.
-    #[error("{what}: {reason}")]
+    #[error("{what}: {}", plain(reason))]
     Setting {
         /// Which setting.
         what: &'static str,

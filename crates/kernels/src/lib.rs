@@ -8,7 +8,7 @@
 //! There are two layouts. A [`Tensor`] is plain row-major `N H W C`: what the outside sees. Between kernels an image is
 //! [`Blocked`]: sixteen channels of a pixel lie side by side, then the next pixel's.
 //!
-//! This is the only crate with `unsafe` code: vector loads and stores, disjoint splits over threads, large pages, zeros
+//! This is the only crate with `unsafe` code beside the C library, which takes pointers: vector loads and stores, disjoint splits over threads, large pages, zeros
 //! that may be refused ([`memory`]), an allocator that says what is missing ([`Allocator`]).
 //!
 //! # Words

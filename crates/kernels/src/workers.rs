@@ -8,16 +8,10 @@ use std::thread::JoinHandle;
 
 /// The threads of a pool. Dropping them waits until they have ended.
 pub(crate) struct Workers {
-    // Dropped first: it tells the threads to end.
-    pool: rayon::ThreadPool,
-    started: Started,
-}
-
-/// Threads that were started, by the process that did.
-struct Started {
+    /// `None` before there is one, and while it is dropped.
+    pool: Option<rayon::ThreadPool>,
+    /// The process that started the threads.
     process: u32,
-    /// Whether one of them drops the pool.
-    dropped_by_own: bool,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -27,40 +21,41 @@ impl Workers {
     /// # Errors
     /// The system's reason, if it does not give them; none of them then goes on.
     pub(crate) fn start(count: usize) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let mut started = Started {
-            process: std::process::id(),
-            dropped_by_own: false,
-            threads: Vec::with_capacity(count),
-        };
+        let mut workers =
+            Self { pool: None, process: std::process::id(), threads: Vec::with_capacity(count) };
+        let threads = &mut workers.threads;
         let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
         let builder = builder.spawn_handler(|worker| -> io::Result<()> {
             let name = format!("icecap-{}", worker.index() + 1);
-            started.threads.push(std::thread::Builder::new().name(name).spawn(|| worker.run())?);
+            threads.push(std::thread::Builder::new().name(name).spawn(|| worker.run())?);
             Ok(())
         });
-        let pool = builder.build()?;
-        Ok(Self { pool, started })
+        workers.pool = Some(builder.build()?);
+        Ok(workers)
     }
 
     pub(crate) fn pool(&self) -> &rayon::ThreadPool {
-        &self.pool
+        match &self.pool {
+            Some(pool) => pool,
+            None => unreachable!("whoever has workers has their pool"),
+        }
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.started.dropped_by_own = self.pool.current_thread_index().is_some();
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // The threads of a process are not in its forked child, which would wait for ever. So would work of the pool itself
-        // that drops it: the others end when that work is done.
-        if self.dropped_by_own || std::process::id() != self.process {
+        let (pool, threads) = (self.pool.take(), std::mem::take(&mut self.threads));
+        // The threads of a process are not in its forked child, which would wait for ever; and what names them may name others
+        // there, which must not be let go in their place.
+        if std::process::id() != self.process {
+            std::mem::forget((pool, threads));
             return;
         }
-        for thread in self.threads.drain(..) {
+        // Work of the pool itself that drops it would wait for ever, too: the threads end when that work is done.
+        let is_own = pool.as_ref().is_some_and(|pool| pool.current_thread_index().is_some());
+        // This tells the threads to end.
+        drop(pool);
+        for thread in threads.into_iter().filter(|_| !is_own) {
             // A thread that panicked has ended, too.
             let _ = thread.join();
         }

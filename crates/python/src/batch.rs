@@ -21,7 +21,7 @@ pub(crate) enum Failed {
 }
 
 impl Failed {
-    /// Returns the exception. A photo without a path is told by its place.
+    /// Returns the exception. A photo that the library refuses and that has no path is told by its place.
     fn exception(self, py: Python<'_>, place: usize, photo: &Photo) -> PyErr {
         match self {
             Self::Content(error) => exception(&error.into(), photo.path().is_none().then_some(place)),

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 
 use icecap::advanced::data::Error as DataError;
+use icecap::advanced::foundation::shown::plain;
 use icecap::advanced::weights::Error as WeightsError;
 use icecap::{Error, Kind};
 use pyo3::PyErr;
@@ -24,6 +25,7 @@ pub(crate) fn exception(error: &Error, photo: Option<usize>) -> PyErr {
         Some(place) => format!("photo {place}: {error}{advice}"),
         None => format!("{error}{advice}"),
     };
+    let message = plain(&message).into_owned();
     match error.kind() {
         Kind::Limit => LimitError::new_err(message),
         // Python makes FileNotFoundError, PermissionError and so on of an OSError that has the system's number.

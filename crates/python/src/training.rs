@@ -17,6 +17,7 @@ use crate::backbone::Backbone;
 use crate::classifier::Classifier;
 use crate::listener::Listener;
 use crate::metrics::metrics;
+use crate::of_process::OfProcess;
 use crate::photo_set::{Brought, PhotoSet};
 use crate::train_options::{Asked, Listed};
 use crate::weights_source;
@@ -24,15 +25,15 @@ use crate::weights_source;
 /// What a training leaves.
 #[pyclass(frozen, module = "icecap._icecap")]
 pub(crate) struct Run {
-    classifier: icecap::Classifier,
+    classifier: OfProcess<icecap::Classifier>,
     metrics: String,
     split: Vec<(&'static str, String, String)>,
 }
 
 #[pymethods]
 impl Run {
-    fn classifier(&self) -> Classifier {
-        Classifier::of(self.classifier.clone())
+    fn classifier(&self) -> PyResult<Classifier> {
+        Ok(Classifier::of(self.classifier.get()?.clone()))
     }
 
     /// Returns the metrics as the text of a JSON object.
@@ -54,7 +55,7 @@ impl Run {
             (part.name(), dataset.classes[sample.class].clone(), path)
         };
         Self {
-            classifier: trained.classifier.clone(),
+            classifier: OfProcess::new(trained.classifier.clone()),
             metrics: metrics(trained).to_string(),
             split: dataset.samples().map(row).collect(),
         }

@@ -15,7 +15,7 @@ import support
 from support import same_bits
 
 try:
-    from PIL import Image
+    from PIL import Image, ImageOps
 except ImportError:
     Image = None  # type: ignore[assignment]
 
@@ -28,6 +28,19 @@ class Features(unittest.TestCase):
         cls.paths = support.photos(40)
         cls.told = support.features_of_program(cls.paths)
         cls.backbone = icecap.Backbone.open("starter")
+
+    @unittest.skipIf(Image is None, "no Pillow here")
+    def test_an_image_of_any_format_is_turned_upright_once(self) -> None:
+        drawn = np.random.default_rng(1).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+        for kind in ("TIFF", "JPEG", "PNG", "WEBP"):
+            for orientation in range(1, 9):
+                exif, file = Image.Exif(), io.BytesIO()
+                exif[0x112] = orientation
+                Image.fromarray(drawn).save(file, kind, exif=exif)
+                upright = ImageOps.exif_transpose(Image.open(file)).convert("RGB")
+                with self.subTest(kind, orientation=orientation):
+                    told = self.backbone.features(np.asarray(upright))
+                    self.assertTrue(same_bits(self.backbone.features(Image.open(file)), told))
 
     def test_every_door_gives_the_bits_of_the_program(self) -> None:
         paths, told = self.paths, self.told

@@ -43,12 +43,13 @@ class Processes(unittest.TestCase):
     def test_a_forked_process_is_told_and_can_open_anew(self) -> None:
         code = SETUP + """
 told = backbone.features(photos).tobytes()
+run = icecap.train(os.path.dirname(os.path.dirname(photos[0])), epochs=1, threads=2)
 # Busy while the process is forked, so that whatever is locked then is so in the child.
 threading.Thread(target=lambda: [backbone.features(photos) for _ in range(10_000)], daemon=True).start()
 for _ in range(20):
     child = os.fork()
     if child == 0:
-        for call in (lambda: backbone.features(photos), lambda: classifier.predict(photos), lambda: classifier.classes):
+        for call in (lambda: run.classifier.predict(photos), lambda: backbone.features(photos), lambda: classifier.predict(photos), lambda: classifier.classes):
             try:
                 call()
                 os._exit(1)

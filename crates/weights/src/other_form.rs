@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use icecap_foundation::shown::escaped;
+
 /// A form of a saved net that is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -66,6 +68,6 @@ impl OtherForm {
 
     /// Returns the expression that loads the whole file, which runs what is in it.
     pub(crate) fn loading(path: &Path) -> String {
-        format!("torch.load('{}', map_location='cpu', weights_only=False)", path.display())
+        format!("torch.load('{}', map_location='cpu', weights_only=False)", escaped(path))
     }
 }

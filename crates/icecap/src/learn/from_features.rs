@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use icecap_data::{Part, Sample, split, split_groups};
+use icecap_data::{Part, Sample, Views, split, split_groups};
 use icecap_foundation::Digest;
 use icecap_weights::check_classes;
 
@@ -70,8 +70,17 @@ impl Trainer {
             let reason = "blocks of the net learn from photos, and there are features alone; leave it out, or train on photos";
             return refuse("unfreeze", reason.to_owned());
         }
-        if set.has_views() {
-            return refuse("features", "several rows of a photo; give one for each".to_owned());
+        if self.groups.is_some() {
+            return refuse(
+                "groups",
+                "rows are no photos that a rule could group; give the set its groups".to_owned(),
+            );
+        }
+        if self.views != Views::Plain || set.has_views() {
+            return refuse(
+                "features",
+                "one row is learned from for each photo; leave views out, or train on photos".to_owned(),
+            );
         }
         let (len, needed) = (set.features().shape().dims()[1], self.backbone.features());
         if len != needed {

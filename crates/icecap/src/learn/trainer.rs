@@ -66,9 +66,9 @@ pub struct Trainer {
     preprocessing: Preprocessing,
     pub(crate) options: TrainOptions,
     cache: Option<Arc<Cache>>,
-    groups: Option<Groups>,
+    pub(crate) groups: Option<Groups>,
     pub(crate) folds: Option<usize>,
-    views: Views,
+    pub(crate) views: Views,
     sought: Option<Sought>,
     strict: bool,
 }

@@ -90,7 +90,8 @@ def _is_single(photos: object) -> bool:
         return True
     shape = getattr(photos, "shape", None)
     # An array of objects or texts, as of paths, is several photos.
-    of_pixels = getattr(getattr(photos, "dtype", None), "kind", "O") not in "OUST"
+    dtype = getattr(photos, "dtype", None)
+    of_pixels = getattr(dtype, "kind", "O" if dtype is None else "u") not in "OUST"
     return isinstance(shape, tuple) and _is_array(photos) and of_pixels and len(shape) != 4
 
 
@@ -151,6 +152,9 @@ def _of_image(image: Any, turns_upright: bool, most: int) -> tuple[bytes, int, i
             f"an image of mode {image.mode} can become RGB in several ways; convert it to RGB yourself, or give the path or "
             f"the bytes of its file"
         )
+    # Pillow turns a TIFF upright while it loads it, and clears the orientation then.
+    if callable(getattr(image, "load", None)):
+        image.load()
     turn = _TURNS.get(_orientation(image)) if turns_upright else None
     if image.mode in ("La", "RGBa"):
         image = image.convert("LA" if image.mode == "La" else "RGBA")

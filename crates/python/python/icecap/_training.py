@@ -238,7 +238,8 @@ def train(
     _refuse("photos or features that are at hand", listed)
     if labels is not None:
         others = {"weights": weights, "augment": augment, "size": size, "resize": resize, "exif": exif, "dct": dct}
-        _refuse("features, which are made already", {**others, "precision": precision})
+        others |= {"precision": precision, "threads": threads, "max_pixels": max_pixels, "strict": strict or None}
+        _refuse("features, which are made already", others)
         if backbone is None:
             raise TypeError("backbone: say which backbone has made the features; the classifier runs on it")
         rows = rows_of_features(data)  # type: ignore[arg-type]

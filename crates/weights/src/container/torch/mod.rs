@@ -24,6 +24,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use icecap_foundation::shown::escaped;
+
 use super::{Container, ContainerKind, MAX_FILE, limit, zip};
 use crate::Error;
 use pickle::Pickle;
@@ -99,7 +101,7 @@ pub(super) fn parse_pickle<'a>(bytes: &'a [u8], path: &Path) -> Result<Container
     let reader = Reader { path, kind: ContainerKind::TorchPickle, length: bytes.len() as u64 };
     limit(path, "bytes", reader.length, MAX_FILE)?;
     if bytes.len() >= SHORTEST && !bytes[..SHORTEST].windows(MAGIC.len()).any(|window| window == MAGIC) {
-        let state = format!("pickle.load(open('{}', 'rb'))", path.display());
+        let state = format!("pickle.load(open('{}', 'rb'))", escaped(path));
         return Err(Error::Foreign {
             path: path.into(),
             what: "a pickle that `torch.save` did not write".to_owned(),

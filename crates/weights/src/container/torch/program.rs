@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use icecap_foundation::shown::escaped;
+
 use super::super::{ContainerKind, zip};
 use crate::{Error, OtherForm};
 
@@ -19,7 +21,7 @@ pub(super) fn check(bytes: &[u8], path: &Path) -> Result<(), Error> {
         found.borrow_mut().see(name);
         false
     }));
-    let shown = path.display();
+    let shown = escaped(path);
     let (what, state) = match found.into_inner().kind() {
         None => return Ok(()),
         Some(Kind::Script) => {
