@@ -238,7 +238,7 @@ def train(
     _refuse("photos or features that are at hand", listed)
     if labels is not None:
         others = {"weights": weights, "augment": augment, "size": size, "resize": resize, "exif": exif, "dct": dct}
-        others |= {"precision": precision, "threads": threads, "max_pixels": max_pixels, "strict": strict or None}
+        others |= {"precision": precision, "threads": threads or None, "max_pixels": max_pixels, "strict": strict or None}
         _refuse("features, which are made already", others)
         if backbone is None:
             raise TypeError("backbone: say which backbone has made the features; the classifier runs on it")
