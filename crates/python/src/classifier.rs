@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use icecap::advanced::data::{Error as DataError, ExifPolicy, Limits, Views};
 use icecap::advanced::kernels::Shape;
 use icecap::model::{Columns, Row};
-use icecap::{Error, Predictor, SaveBackbone, Settings};
+use icecap::{Error, Prediction, Predictor, SaveBackbone, Settings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyIterator};
 
 use crate::array::Array;
 use crate::backbone::Backbone;
-use crate::batch::{Batch, Failed};
+use crate::batch::{Batch, Failed, Outcomes};
 use crate::heatmaps::Maps;
 use crate::of_process::OfProcess;
 use crate::photo::Photo;
@@ -86,15 +86,32 @@ impl Shared {
             if mirrored { (&self.mirrored, Views::Mirrored) } else { (&self.plain, Views::Plain) };
         pool.with(|| Ok(self.classifier.predictor()?.with_views(views)), work)
     }
+
+    /// Predicts a batch, window by window, and hands each to `take` with what came of its photos.
+    ///
+    /// # Errors
+    /// What [`Batch::window`] and [`Batch::run`] return.
+    fn over<'py>(
+        &self,
+        batch: &mut Batch<'py>,
+        mirrored: bool,
+        mut take: impl FnMut(&mut Batch<'py>, &[Photo], Outcomes<Prediction>),
+    ) -> PyResult<()> {
+        loop {
+            let window = batch.window()?;
+            if window.is_empty() {
+                return Ok(());
+            }
+            let outcomes = batch.run(&window, |sources, report| {
+                self.predict(mirrored, |predictor| predictor.predict(sources, report))
+            })?;
+            take(batch, &window, outcomes);
+        }
+    }
 }
 
 /// Returns the row of a photo.
-fn row(
-    columns: &Columns,
-    classes: &[String],
-    photo: &Photo,
-    outcome: Result<icecap::Prediction, Failed>,
-) -> Row {
+fn row(columns: &Columns, classes: &[String], photo: &Photo, outcome: Result<Prediction, Failed>) -> Row {
     let path = photo.path().unwrap_or(Path::new(""));
     match outcome {
         Ok(prediction) => columns.row(path, classes, &Ok(prediction)),
@@ -173,17 +190,10 @@ impl Classifier {
         let (columns, classes) = (options.columns(&shared.classifier)?, shared.classifier.classes());
         let mut batch = Batch::new(photos, raises)?;
         let mut rows = Vec::new();
-        loop {
-            let window = batch.window()?;
-            if window.is_empty() {
-                break;
-            }
-            let outcomes = batch.run(&window, |sources, report| {
-                shared.predict(mirrored, |predictor| predictor.predict(sources, report))
-            })?;
+        shared.over(&mut batch, mirrored, |_, window, outcomes| {
             let each = window.iter().zip(outcomes);
             rows.extend(each.map(|(photo, outcome)| row(&columns, classes, photo, outcome)));
-        }
+        })?;
         serde_json::to_string(&rows).map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
@@ -198,21 +208,14 @@ impl Classifier {
         let classes = shared.classifier.classes().len();
         let mut batch = Batch::new(photos, raises)?;
         let mut values = Vec::new();
-        loop {
-            let window = batch.window()?;
-            if window.is_empty() {
-                break;
-            }
-            let outcomes = batch.run(&window, |sources, report| {
-                shared.predict(mirrored, |predictor| predictor.predict(sources, report))
-            })?;
-            for prediction in batch.results(&window, outcomes) {
+        shared.over(&mut batch, mirrored, |batch, window, outcomes| {
+            for prediction in batch.results(window, outcomes) {
                 match prediction {
                     Some(prediction) => values.extend_from_slice(&prediction.probabilities),
                     None => values.extend(std::iter::repeat_n(f32::NAN, classes)),
                 }
             }
-        }
+        })?;
         Ok((Array::of_rows(values, &Shape::of([classes])), batch.into_errors()))
     }
 

@@ -42,10 +42,8 @@ impl RowOptions {
             top: usize::from(top),
             reject_below: self.reject_below,
             all: self.all,
-            novelty: classifier.novelty().is_some(),
             reject_novel: self.reject_novel,
-            heatmap: false,
-            labels: classifier.head().is_multi_label(),
+            ..Columns::of(classifier)
         };
         Ok(columns.within(classifier.classes().len()))
     }

@@ -161,8 +161,8 @@ fn at_a_call(stage: &Stage, at: u64) -> Result<Result<String, String>, String> {
     let product = stage.product("cold");
     let options =
         ["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}:when={nth}+")];
-    let command = strace(&product.command(&words), &options.map(str::to_owned), &stage.folder.join("log"));
-    let mut command = command;
+    let mut command =
+        strace(&product.command(&words), &options.map(str::to_owned), &stage.folder.join("log"));
     let output = command.output().map_err(|e| e.to_string())?;
     let log = std::fs::read_to_string(stage.folder.join("log")).unwrap_or_default();
     let about = format!("{} where {calls} fails with {error} from call {nth} on", work.name);

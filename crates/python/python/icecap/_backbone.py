@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 from . import _icecap
 from ._photos import Photos, each
-from ._values import Errors, Floats, Size, count, floats, raises, sides
+from ._values import Errors, Floats, Size, floats, opened_with, raises
 
 __all__ = ["Backbone"]
 
@@ -60,15 +60,9 @@ class Backbone:
         :raises ValueError: If the file holds no MobileNetV2, or a setting cannot be used.
         """
         asked = os.fsdecode(name_or_path)
-        opening = {
-            "size": sides(size),
-            "resize": resize,
-            "exif": exif,
-            "dct": dct,
-            "precision": precision,
-            "threads": count("threads", threads, 0),
-            "max_pixels": None if max_pixels is None else count("max_pixels", max_pixels, 1),
-        }
+        opening = opened_with(
+            size=size, resize=resize, exif=exif, dct=dct, precision=precision, threads=threads, max_pixels=max_pixels
+        )
         return cls._of(_icecap.Backbone.open(asked, opening), (os.path.abspath(asked) if os.path.exists(asked) else asked, opening))
 
     @property

@@ -15,7 +15,7 @@ from ._backbone import Backbone
 from ._classifier import Classifier
 from ._options import head, number, whole
 from ._photos import Photo, each
-from ._values import Size, count, rows_of_features, sides
+from ._values import Size, opened_with, rows_of_features
 
 __all__ = ["Finding", "Progress", "Run", "check", "train"]
 
@@ -203,15 +203,9 @@ def train(
         raise ValueError("views: is about augment; say that, too")
     if positive is not None and threshold is None:
         raise ValueError("positive: is about threshold; say that, too")
-    opening = {
-        "size": sides(size),
-        "resize": resize,
-        "exif": exif,
-        "dct": dct,
-        "precision": precision,
-        "threads": count("threads", threads, 0),
-        "max_pixels": None if max_pixels is None else count("max_pixels", max_pixels, 1),
-    }
+    opening = opened_with(
+        size=size, resize=resize, exif=exif, dct=dct, precision=precision, threads=threads, max_pixels=max_pixels
+    )
     asked = {
         "head": texts,
         "weights": None if weights is None else os.fsdecode(weights),

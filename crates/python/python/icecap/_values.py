@@ -52,6 +52,28 @@ def count(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def opened_with(
+    *,
+    size: Size | None,
+    resize: str | None,
+    exif: str | None,
+    dct: str | None,
+    precision: str | None,
+    threads: int,
+    max_pixels: int | None,
+) -> dict[str, Any]:
+    """What weights are opened with, as the extension takes it."""
+    return {
+        "size": sides(size),
+        "resize": resize,
+        "exif": exif,
+        "dct": dct,
+        "precision": precision,
+        "threads": count("threads", threads, 0),
+        "max_pixels": None if max_pixels is None else count("max_pixels", max_pixels, 1),
+    }
+
+
 def rows_of_features(features: npt.ArrayLike) -> Floats:
     """Features as float32 [N, F], row by row; NaN and infinities are refused."""
     array = np.ascontiguousarray(features, dtype=np.float32)

@@ -22,7 +22,7 @@ pub use reader::hush;
 
 use crate::report::of_file;
 use crate::{Plan, Report};
-use mutate::mutant;
+use mutate::drawn;
 use reader::Reader;
 use seeds::{Seed, seeds};
 
@@ -35,9 +35,7 @@ pub fn mutants(golden: &Path, plan: &Plan) -> Result<String, String> {
     let mut reader = Reader::new();
     for case in plan.cases(200_000) {
         let mut random = plan.random(case);
-        let seeds = &formats[random.usize(..formats.len())];
-        let (seed, other) = (&seeds[random.usize(..seeds.len())], &seeds[random.usize(..seeds.len())]);
-        let bytes = mutant(seed, other, &mut random);
+        let (seed, bytes) = drawn(&formats, &mut random);
         report.hear(case, of_file(&seed.name, reader.read(&bytes)));
     }
     report.finish()

@@ -33,8 +33,15 @@ const EDGES: [u64; 22] = [
     12_000,
 ];
 
+/// A photo of one of the `formats`, and a damaged copy of it.
+pub(super) fn drawn<'a>(formats: &'a [Vec<Seed>], random: &mut Rng) -> (&'a Seed, Vec<u8>) {
+    let seeds = &formats[random.usize(..formats.len())];
+    let (seed, other) = (&seeds[random.usize(..seeds.len())], &seeds[random.usize(..seeds.len())]);
+    (seed, mutant(seed, other, random))
+}
+
 /// A damaged copy of `seed`, some of it perhaps from `other`, a photo of the same format.
-pub(super) fn mutant(seed: &Seed, other: &Seed, random: &mut Rng) -> Vec<u8> {
+fn mutant(seed: &Seed, other: &Seed, random: &mut Rng) -> Vec<u8> {
     let mut bytes = seed.bytes.clone();
     for _ in 0..=random.usize(..4) {
         let structure = Structure::of(seed.format, &bytes);

@@ -6,10 +6,11 @@ use std::path::Path;
 use icecap::advanced::data::{ExifPolicy, Limits, decode};
 use serde_json::Value;
 
-use super::mutate::mutant;
+use super::mutate::drawn;
 use super::reader::hush;
 use super::seeds::seeds;
 use crate::product::{Product, last_line, raw};
+use crate::report::of_file;
 use crate::{Plan, Report, photos};
 
 /// Predicts 2,000 mutants where `plan` says nothing else.
@@ -21,9 +22,7 @@ pub fn run(binary: &Path, golden: &Path, plan: &Plan) -> Result<String, String> 
     let path = |name: &str| place.path().join(name).to_string_lossy().into_owned();
     let product = Product::new(binary, Path::new(&path("cache")));
     photos::folder(Path::new(&path("photos")), &["cat", "dog"], 4, 1)?;
-    let train = ["train", &path("photos"), "--epochs", "1", "-q", "--no-report", "--out", &path("run")];
-    product.succeed(&train)?;
-    let (model, file) = (path("run/model.safetensors"), path("mutant"));
+    let (model, file) = (product.model(&path("photos"), &path("run"))?, path("mutant"));
     let predict = ["predict", &model, &path("photos/cat/0.bmp"), &file, &path("photos/dog/0.bmp"), "--json"];
     std::fs::copy(predict[2], &file).map_err(|e| e.to_string())?;
     let usual = rows(&product.succeed(&predict)?.stdout)?;
@@ -32,9 +31,7 @@ pub fn run(binary: &Path, golden: &Path, plan: &Plan) -> Result<String, String> 
     let (formats, mut report) = (seeds(golden)?, Report::new("torture predictions", plan));
     for case in plan.cases(2000) {
         let mut random = plan.random(case);
-        let seeds = &formats[random.usize(..formats.len())];
-        let (seed, other) = (&seeds[random.usize(..seeds.len())], &seeds[random.usize(..seeds.len())]);
-        let bytes = mutant(seed, other, &mut random);
+        let (seed, bytes) = drawn(&formats, &mut random);
         std::fs::write(&file, &bytes).map_err(|e| e.to_string())?;
         let output = product.run(&predict)?;
         let outcome = match rows(&output.stdout) {
@@ -42,7 +39,7 @@ pub fn run(binary: &Path, golden: &Path, plan: &Plan) -> Result<String, String> 
             Ok(rows) => compared(&usual, &rows, &bytes),
             Err(broken) => Err(broken),
         };
-        report.hear(case, outcome.map_err(|broken| format!("{}: {broken}", seed.name)));
+        report.hear(case, of_file(&seed.name, outcome));
     }
     report.finish()
 }

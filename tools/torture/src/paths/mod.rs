@@ -75,13 +75,8 @@ impl Stage {
         let data = folder.join("photos");
         photos::folder(&data, &["cat", "dog"], 4, 1)?;
         let product = Product::new(binary, &folder.join("cache"));
-        let run = folder.join("run");
-        let train = ["train", &text(&data), "--epochs", "1", "-q", "--no-report", "--out", &text(&run)];
-        product.succeed(&train)?;
-        let model = folder.join("model.safetensors");
-        std::fs::rename(run.join("model.safetensors"), &model).map_err(|e| e.to_string())?;
-        std::fs::remove_dir_all(run).map_err(|e| e.to_string())?;
-        Ok(Self { product, model: text(&model), folder })
+        let model = product.model(&text(&data), &text(&folder.join("run")))?;
+        Ok(Self { product, model, folder })
     }
 
     /// An empty folder for a case, with one for what a command writes and one with what the tree must not reach to
