@@ -44,6 +44,8 @@ fn outcome() -> ExitCode {
 fn run_command() -> Result<(), Failure> {
     let Some(arguments) = arguments::read()? else { return Ok(()) };
     stderr::set(arguments.verbosity);
-    interrupt::watch()?;
+    if !arguments.command.hears_signals() {
+        interrupt::watch()?;
+    }
     arguments.command.run(arguments::command)
 }

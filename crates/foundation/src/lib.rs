@@ -5,12 +5,14 @@
 //!   whole new one, whatever happens in between.
 //! - `regular_file` (feature `files`): opening what may stand in the place of a file of ours.
 //! - [`zip`]: the entries of zip archives, read from memory or from a file.
+//! - [`date`]: days and moments, in UTC.
 //! - [`shown`]: names and text from a file, fit to be shown.
 //! - [`did_you_mean`]: which of the names that exist a mistyped one was meant to be.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "files")]
 pub mod atomic_file;
+pub mod date;
 pub mod did_you_mean;
 mod digest;
 #[cfg(feature = "files")]

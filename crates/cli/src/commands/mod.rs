@@ -13,6 +13,7 @@ mod extract;
 pub(crate) mod man;
 pub(crate) mod predict;
 mod report;
+mod serve;
 mod similar;
 mod summary;
 mod train;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Similar(similar::Options),
     /// Write the features of photos to a file
     Extract(extract::Options),
+    /// Answer photos over HTTP with trained models, and show a page to try them
+    Serve(serve::Options),
     /// Write a trained model as ONNX or TFLite, or its head for Keras or torchvision
     Export(export::Options),
     /// Write a trained model as a program that classifies photos and needs nothing beside it
@@ -64,6 +67,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Returns whether the command hears the signals that ask a process to end by itself, in its own way.
+    pub(crate) fn hears_signals(&self) -> bool {
+        matches!(self, Self::Serve(_))
+    }
+
     /// Runs the command. `program` makes the whole command line, for those that tell about it.
     pub(crate) fn run(self, program: fn() -> clap::Command) -> Result<(), Failure> {
         match self {
@@ -77,6 +85,7 @@ impl Command {
             Self::Classify(options) => classify::run(&options),
             Self::Similar(options) => similar::run(&options),
             Self::Extract(options) => extract::run(&options),
+            Self::Serve(options) => serve::run(&options),
             Self::Export(options) => export::run(&options),
             Self::Bundle(options) => bundle::run(&options),
             Self::Summary(options) => summary::run(&options),

@@ -2,7 +2,6 @@
 
 pub(crate) mod advice;
 pub(crate) mod crash;
-pub(crate) mod date;
 pub(crate) mod did_you_mean;
 pub(crate) mod failure;
 pub(crate) mod interrupt;

@@ -5,9 +5,12 @@
 //! sides of 0. Orange speaks for the class and blue against it: a pair that people with any common color blindness
 //! tell apart, and of which neither is a gray. What the net did not see is darker and has no color.
 
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use icecap_data::{Photo, Region, Turn};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
 
 use crate::error::Error;
 use crate::explain::heatmap::{Heatmap, Heatmaps};
@@ -102,6 +105,20 @@ impl Overlay {
             }
         }
         Self { width, height, rgb }
+    }
+}
+
+impl Overlay {
+    /// Writes the overlay as a PNG file, quickly rather than small.
+    ///
+    /// # Errors
+    /// If `out` cannot be written.
+    // A writer known only at run time: the encoder is then compiled here, for speed, whatever crate calls it.
+    pub fn write_png(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let encoder = PngEncoder::new_with_quality(out, CompressionType::Fast, FilterType::Adaptive);
+        let (width, height) = (self.width as u32, self.height as u32);
+        let written = encoder.write_image(&self.rgb, width, height, ExtendedColorType::Rgb8);
+        written.map_err(std::io::Error::other)
     }
 }
 

@@ -18,6 +18,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("classify", CLASSIFY),
     ("similar", SIMILAR),
     ("extract", EXTRACT),
+    ("serve", SERVE),
     ("export", EXPORT),
     ("bundle", BUNDLE),
     ("summary", SUMMARY),
@@ -155,6 +156,21 @@ Examples:
       a row of 1,280 features for each photo, with its class and its path
   icecap extract photos --maps -o maps.safetensors
       whole feature maps, before the mean over their pixels";
+
+const SERVE: &str = "\
+Examples:
+  icecap serve icecap-run/model.safetensors
+      a page to try it at http://127.0.0.1:8080, and POST /predict for programs
+  icecap serve bees=a/model.safetensors birds=b/model.safetensors --listen 127.0.0.1:9000
+      two models; /predict?model=birds asks the second
+  icecap serve model.safetensors --listen 0.0.0.0:8080 --token-file token
+      for other machines, which have to send the token
+
+Ask it:
+  curl --data-binary @bee.jpg http://127.0.0.1:8080/predict
+  curl -F a=@1.jpg -F b=@2.jpg -H 'Accept: text/csv' http://127.0.0.1:8080/predict
+
+SIGHUP takes up model files that were replaced; SIGTERM answers what was asked, within 10 s, and ends.";
 
 const EXPORT: &str = "\
 Examples:

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::terminal::date::day_of;
+use icecap::advanced::foundation::date::day_of;
 
 /// Returns the processor's name as the system tells it. On x86 Linux its family and model follow, because a virtual
 /// machine's processor often has a bare maker's name.

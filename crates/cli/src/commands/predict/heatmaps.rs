@@ -1,8 +1,6 @@
 //! `predict --heatmap`: a file for each photo that shows which places spoke for its class.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,8 +8,6 @@ use icecap::advanced::data;
 use icecap::advanced::foundation::atomic_file::{make_folder, replace_file};
 use icecap::explain::{Heatmap, Heatmaps, MapKind, Overlay};
 use icecap::{Classifier, Error, Prediction, Source};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
 
 use super::photos::Photo;
 use crate::options::overwrite::OverwriteOption;
@@ -168,12 +164,6 @@ fn draw(classifier: &Classifier, job: &Job<'_>) -> Result<bool, Failure> {
     let Ok(overlay) = Overlay::of(classifier, job.photo, &job.map, job.class, LONGEST_SIDE) else {
         return Ok(false);
     };
-    replace_file(&job.file, |out| write_png(out, &overlay))?;
+    replace_file(&job.file, |out| overlay.write_png(out))?;
     Ok(true)
-}
-
-fn write_png(out: &mut BufWriter<&mut File>, overlay: &Overlay) -> std::io::Result<()> {
-    let encoder = PngEncoder::new_with_quality(out, CompressionType::Fast, FilterType::Adaptive);
-    let (width, height) = (overlay.width as u32, overlay.height as u32);
-    encoder.write_image(&overlay.rgb, width, height, ExtendedColorType::Rgb8).map_err(std::io::Error::other)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use icecap::advanced::weights::{DenseHead, DenseLayer, HeadOutput, Model, Preprocessing};
 use serde::Serialize;
 
-use crate::terminal::date::day_of;
+use icecap::advanced::foundation::date::day_of;
 use crate::terminal::wording::{counted, grouped, plain};
 
 /// What a model file says of its head.

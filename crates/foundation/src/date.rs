@@ -1,12 +1,22 @@
-//! Days as people write them.
+//! Days and moments as people write them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Returns the day of a time as `YYYY-MM-DD`, in UTC; `None` before 1970.
-pub(crate) fn day_of(time: SystemTime) -> Option<String> {
+#[must_use]
+pub fn day_of(time: SystemTime) -> Option<String> {
     Some(date(time.duration_since(UNIX_EPOCH).ok()?.as_secs() / SECONDS_PER_DAY))
+}
+
+/// Returns a time as `YYYY-MM-DDThh:mm:ss.mmmZ`, in UTC, as RFC 3339 has it; `None` before 1970.
+#[must_use]
+pub fn moment_of(time: SystemTime) -> Option<String> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    let (day, second) = (since.as_secs() / SECONDS_PER_DAY, since.as_secs() % SECONDS_PER_DAY);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    Some(format!("{}T{hour:02}:{minute:02}:{second:02}.{:03}Z", date(day), since.subsec_millis()))
 }
 
 /// Returns the Gregorian date of a day counted from 1970-01-01, found year by year and month by month.
@@ -30,7 +40,17 @@ fn date(mut day: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::date;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_moment_has_its_milliseconds() {
+        let at = |millis| moment_of(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();
+        assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(951_868_799_009), "2000-02-29T23:59:59.009Z");
+        assert_eq!(moment_of(UNIX_EPOCH - Duration::from_secs(1)), None);
+    }
 
     #[test]
     fn known_days() {

@@ -1,0 +1,141 @@
+//! Connections: taken from the system, served within their limits, let go in good order when the server ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
+
+use crate::app::App;
+use crate::limits::{DRAIN_TIME, HEAD_BYTES};
+use crate::place::{Heard, Places, Seat};
+
+/// How often it is looked whether a connection takes too long.
+const SWEEP: Duration = Duration::from_millis(250);
+/// How long nothing is taken after the system gave no connection: there are too many open files, or too little memory.
+const SHORTAGE: Duration = Duration::from_millis(100);
+/// Connections without a place that are told so at once; more are closed without a word.
+const TURNED_AWAY: usize = 64;
+/// How long such a connection may take.
+const TURNING_AWAY: Duration = Duration::from_secs(1);
+
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 53\r\n\
+    retry-after: 1\r\nconnection: close\r\n\r\n{\"error\": \"too many connections; ask again in 1 s\"}\n\n";
+
+/// Takes connections and serves them until `end` is true, then lets them go. Returns whether all of them had their answers.
+pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, router: Router, end: watch::Receiver<bool>) -> bool {
+    let places = Arc::new(Places::default());
+    let mut open = JoinSet::new();
+    let mut sweeps = interval(SWEEP);
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
+    let mut ended = end.clone();
+    let take = |stream: TcpStream, open: &mut JoinSet<()>| match places.sit() {
+        Some(seat) => drop(open.spawn(connection(stream, seat, app.clone(), router.clone(), end.clone()))),
+        None => turn_away(stream, &turned_away),
+    };
+    loop {
+        tokio::select! {
+            _ = ended.wait_for(|ended| *ended) => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => take(stream, &mut open),
+                Err(error) => {
+                    app.log.event("shortage", &format!("no connection can be taken for now: {error}"));
+                    sleep(SHORTAGE).await;
+                }
+            },
+            _ = sweeps.tick() => places.sweep(),
+            Some(_) = open.join_next(), if !open.is_empty() => {}
+        }
+    }
+    // Those that the system has taken already have their answer, too.
+    while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
+        take(stream, &mut open);
+    }
+    drop(listener);
+    let all = async {
+        loop {
+            tokio::select! {
+                _ = sweeps.tick() => places.sweep(),
+                closed = open.join_next() => if closed.is_none() { break },
+            }
+        }
+    };
+    timeout(DRAIN_TIME, all).await.is_ok()
+}
+
+/// Serves one connection to its end.
+async fn connection(
+    stream: TcpStream,
+    seat: Seat,
+    app: Arc<App>,
+    router: Router,
+    mut end: watch::Receiver<bool>,
+) {
+    app.metrics.connection(1);
+    // Answers are written whole, and none should wait for the next.
+    let _ = stream.set_nodelay(true);
+    let place = seat.place.clone();
+    let service = TowerToHyperService::new(router);
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let busy = place.busy();
+        let answer = service.call(request);
+        async move {
+            let answer = answer.await;
+            drop(busy);
+            answer
+        }
+    });
+    let stream = TokioIo::new(Heard::new(stream, seat.place.clone()));
+    let connection = http1::Builder::new().max_header_size(HEAD_BYTES).serve_connection(stream, service);
+    let mut connection = std::pin::pin!(connection);
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => break,
+            () = seat.place.left() => break,
+            _ = end.wait_for(|ended| *ended), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    app.metrics.connection(-1);
+}
+
+/// Tells a connection that there is no place for it.
+fn turn_away(stream: TcpStream, at_once: &Arc<Semaphore>) {
+    let Ok(permit) = at_once.clone().try_acquire_owned() else { return };
+    tokio::spawn(async move {
+        let mut stream = stream;
+        let told = async {
+            stream.write_all(NO_PLACE).await?;
+            stream.shutdown().await?;
+            // A connection that is closed with something unread takes the answer with it.
+            let mut unread = [0; 4096];
+            while stream.read(&mut unread).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        };
+        let _ = timeout(TURNING_AWAY, told).await;
+        drop(permit);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_answer_to_those_without_a_place_has_the_length_that_it_states() {
+        let text = std::str::from_utf8(super::NO_PLACE).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+        assert!(serde_json::from_str::<serde_json::Value>(body).unwrap()["error"].is_string());
+    }
+}

@@ -1,0 +1,105 @@
+//! What stands behind the question mark of a request: the options of `predict`.
+
+use axum::extract::FromRequestParts;
+use axum::extract::Query as Parsed;
+use axum::http::request::Parts;
+use icecap::model::Columns;
+use serde::{Deserialize, Deserializer};
+
+use crate::models::Served;
+use crate::refusal::Refusal;
+
+/// The options of a prediction.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PredictQuery {
+    pub(crate) model: Option<String>,
+    top: Option<usize>,
+    #[serde(deserialize_with = "yes_or_no")]
+    all: bool,
+    #[serde(deserialize_with = "yes_or_no")]
+    pub(crate) heatmap: bool,
+    /// The class of the heatmap.
+    class: Option<String>,
+    reject_below: Option<f32>,
+    reject_novel: Option<f32>,
+}
+
+/// The options of features.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EmbedQuery {
+    pub(crate) model: Option<String>,
+}
+
+/// A query, refused in our words where it is none.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Parsed::from_request_parts(parts, state).await {
+            Ok(Parsed(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Refusal::bad(rejection.body_text())),
+        }
+    }
+}
+
+fn yes_or_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        other => Err(serde::de::Error::custom(format!("'{other}' where true or false is asked for"))),
+    }
+}
+
+impl PredictQuery {
+    /// Returns the columns of the rows.
+    ///
+    /// # Errors
+    /// 400 for what the model cannot tell.
+    pub(crate) fn columns(&self, served: &Served) -> Result<Columns, Refusal> {
+        let classifier = &served.classifier;
+        if self.top == Some(0) {
+            return Err(Refusal::bad("top=0: use a number from 1 on"));
+        }
+        if let Some(least) = self.reject_below
+            && !(0.0..=1.0).contains(&least)
+        {
+            return Err(Refusal::bad(format!("reject_below={least}: use a probability from 0 to 1")));
+        }
+        if let Some(most) = self.reject_novel {
+            if !(most > 0.0 && most.is_finite()) {
+                return Err(Refusal::bad(format!("reject_novel={most}: use a number above 0")));
+            }
+            if classifier.novelty().is_none() {
+                let message = format!("reject_novel: the model {} keeps nothing that tells new photos", served.name);
+                return Err(Refusal::bad(message));
+            }
+        }
+        let columns = Columns {
+            top: self.top.unwrap_or(1),
+            all: self.all,
+            reject_below: self.reject_below,
+            reject_novel: self.reject_novel,
+            ..Columns::of(classifier)
+        };
+        Ok(columns.within(classifier.classes().len()))
+    }
+
+    /// Returns the class that a heatmap is asked for; `None` for the predicted one.
+    ///
+    /// # Errors
+    /// 400 for a name that is no class, and for a class without a heatmap.
+    pub(crate) fn class(&self, served: &Served) -> Result<Option<usize>, Refusal> {
+        let Some(name) = &self.class else { return Ok(None) };
+        if !self.heatmap {
+            return Err(Refusal::bad("class: goes with heatmap=true"));
+        }
+        let class = served.classifier.classes().iter().position(|class| class == name);
+        let none = || Refusal::bad(format!("class={name}: the model {} has no such class", served.name));
+        class.map(Some).ok_or_else(none)
+    }
+}

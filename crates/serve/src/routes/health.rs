@@ -1,0 +1,50 @@
+//! Whether the server, and each model, can be asked.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::Json;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::refusal::Refusal;
+use crate::routes::about::VERSION;
+
+/// The process answers.
+pub(super) async fn live() -> Json<Value> {
+    Json(json!({ "live": true }))
+}
+
+/// Photos are taken: not any more once the server was told to end.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Refusal> {
+    match app.is_draining() {
+        true => Err(Refusal::busy("the server is about to end")),
+        false => Ok(Json(json!({ "ready": true }))),
+    }
+}
+
+pub(super) async fn model_ready(
+    State(app): State<Arc<App>>,
+    Path(model): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let served = app.model(Some(&model))?;
+    ready(State(app)).await.map(|_| Json(json!({ "name": served.name, "ready": true })))
+}
+
+pub(super) async fn version_ready(
+    State(app): State<Arc<App>>,
+    Path((model, version)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    check_version(&version)?;
+    model_ready(State(app), Path(model)).await
+}
+
+/// Refuses every version but the one that there is.
+pub(super) fn check_version(version: &str) -> Result<(), Refusal> {
+    if version == VERSION {
+        return Ok(());
+    }
+    let message = format!("no version '{version}'; every model has the version {VERSION} alone");
+    Err(Refusal::new(StatusCode::NOT_FOUND, message))
+}

@@ -1,0 +1,79 @@
+//! `POST /v2/models/MODEL/infer`: the Open Inference Protocol.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use icecap::Prediction;
+use serde_json::json;
+use tokio::task::spawn_blocking;
+
+use crate::app::App;
+use crate::infer::{output, request};
+use crate::order::{Answer, Failure, Outcome, Task};
+use crate::refusal::Refusal;
+use crate::routes::about::VERSION;
+use crate::routes::health::check_version;
+use crate::routes::predict::reason;
+
+/// The length of the JSON in front of bytes, in requests and answers.
+const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
+
+pub(super) async fn infer(
+    State(app): State<Arc<App>>,
+    Path(model): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let held = app.receive(&headers, body).await?;
+    let model = app.model(Some(&model))?;
+    let (head, classes) = (json_length(&headers)?, model.classifier.classes().len());
+    // Megabytes of numbers in JSON are no work for the thread that listens.
+    let bytes = held.bytes;
+    let read = spawn_blocking(move || request::read(&bytes, head, classes));
+    let request = read.await.map_err(|_| Refusal::broken())??;
+    let answered = app.ask(model, Task::Predict, request.photos, held.room).await?;
+    let outcomes = answered.answers.into_iter().enumerate().map(outcome);
+    let outcomes = outcomes.collect::<Result<Vec<_>, Refusal>>()?;
+    let mut head = json!({ "model_name": answered.model.name, "model_version": VERSION });
+    if let Some(id) = request.id {
+        head["id"] = id.into();
+    }
+    let told = Extension(answered.told);
+    let (json, binary) = output::write(head, &request.wanted, &outcomes, answered.model.classifier.classes());
+    if binary.is_empty() {
+        return Ok((told, [(header::CONTENT_TYPE, "application/json")], json).into_response());
+    }
+    let headers =
+        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (JSON_LENGTH, json.len().to_string())];
+    Ok((told, headers, [json.as_bytes(), &binary].concat()).into_response())
+}
+
+pub(super) async fn infer_version(
+    State(app): State<Arc<App>>,
+    Path((model, version)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    check_version(&version)?;
+    infer(State(app), Path(model), headers, body).await
+}
+
+fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Refusal> {
+    let Some(value) = headers.get(JSON_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|value| value.parse().ok());
+    length.map(Some).ok_or_else(|| Refusal::bad("Inference-Header-Content-Length is no length"))
+}
+
+/// What was made of a photo: a tensor has no place for a reason, so one that cannot be read ends the request.
+fn outcome((photo, answer): (usize, Answer)) -> Result<(Vec<f32>, Prediction), Refusal> {
+    match answer {
+        Ok(Outcome::Predicted { features, prediction }) => Ok((features, prediction)),
+        Err(Failure::Photo(error)) => Err(Refusal::bad(format!("photo {photo}: {}", reason(&error)))),
+        Err(Failure::System(why)) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why)),
+        Ok(Outcome::Drawn(_)) | Err(Failure::Bug) => Err(Refusal::broken()),
+    }
+}
