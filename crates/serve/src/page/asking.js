@@ -65,7 +65,10 @@ function nextToken() {
     by('token').focus();
     by('token-form').onsubmit = (event) => {
       event.preventDefault();
-      token = kept.token = by('token').value.trim();
+      const given = by('token').value.trim();
+      // Others cannot stand in a header, and a browser would refuse to send it.
+      if (/[^\x21-\x7e]/.test(given)) return say(by('alert'), 'A token has no spaces, and only letters and signs of ASCII.');
+      token = kept.token = given;
       by('token').value = '';
       by('token-form').hidden = true;
       say(by('alert'), '');

@@ -61,8 +61,9 @@ class Photo {
       const { response, ms } = await ask(question(), { body: this.file, signal, waits });
       const [row] = await response.json();
       if (row.error) throw new Refused(row.error, 422);
-      await drawn;
       if (!signal.aborted) this.tell(row, ms);
+      // The next photo is opened when this one is closed.
+      await drawn;
     } catch (error) {
       if (!signal.aborted) this.fail(error);
     }
@@ -127,7 +128,7 @@ class Photo {
       const bitmap = await createImageBitmap(this.file);
       const scale = Math.min(1, THUMBNAIL / Math.max(bitmap.width, bitmap.height));
       show(this.part('.thumbnail'), await jpeg(bitmap, scale, 0.85), this.name);
-      this.part('.gone').hidden = true;
+      say(this.part('.gone'), '');
     } catch {
       this.part('.gone').textContent = 'no preview: the browser cannot show this file';
     }
