@@ -102,8 +102,8 @@ class Photo {
   // 1 is the distance that 2 of 100 photos of the training exceed.
   tellNovelty(novelty) {
     const number = novelty.toFixed(2);
-    const words = novelty > 1 ? 'Unlike the photos of the training: the label may mean nothing'
-      : novelty > 0.9 ? 'Hardly like the photos of the training' : 'Like the photos of the training';
+    const words = novelty > 1 ? 'Unlike the training’s photos: the label may mean nothing'
+      : novelty > 0.9 ? 'Hardly like the training’s photos' : 'Like the training’s photos';
     say(this.part('.novelty'), `${words} (novelty ${number}).`);
     this.part('.novelty').classList.toggle('far', novelty > 1);
   }
