@@ -26,8 +26,9 @@ impl Served {
     fn new(options: &[&str]) -> Self {
         let place = Place::two_classes();
         place.icecap(&["train", "photos", "--out", "run", "--no-report"]).succeeds();
-        fs::write(place.path("photos/broken.jpg"), "no photo").unwrap();
-        fs::write(place.path("token"), "open sesame\n").unwrap();
+        let whole = fs::read(place.path("photos/red/1.jpg")).unwrap();
+        fs::write(place.path("photos/broken.jpg"), &whole[..100]).unwrap();
+        fs::write(place.path("token"), "open-sesame\n").unwrap();
         let serve = ["serve", "run/model.safetensors", "--listen", "127.0.0.1:0"];
         let mut command = place.command(&[&serve, options].concat());
         let mut server = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -18,6 +18,7 @@ const FLAGS: [&str; 10] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--no-proxy-server",
+    "--hide-scrollbars",
 ];
 
 /// A browser with a page open; closed when dropped.
@@ -60,8 +61,7 @@ impl Drop for Visitor {
 }
 
 fn find() -> Option<PathBuf> {
-    let named =
-        std::env::var_os("ICECAP_TEST_CHROMIUM").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let named = std::env::var_os("ICECAP_TEST_CHROMIUM").filter(|value| !value.is_empty()).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = named.or_else(|| {
         std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file())

@@ -67,7 +67,7 @@ function nextToken() {
       event.preventDefault();
       const given = by('token').value.trim();
       // Others cannot stand in a header, and a browser would refuse to send it.
-      if (/[^\x21-\x7e]/.test(given)) return say(by('alert'), 'A token has no spaces, and only letters and signs of ASCII.');
+      if (/[^\x20-\x7e]/.test(given)) return say(by('alert'), 'A token has only letters, digits and signs of ASCII.');
       token = kept.token = given;
       by('token').value = '';
       by('token-form').hidden = true;
