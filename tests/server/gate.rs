@@ -16,8 +16,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 const PROBE: &str = include_str!("probe.js");
-/// Before this script of the page, the probe's.
-const SCRIPT: &str = "<script src=\"page.js\"";
+/// Behind this, the probe: before everything of the page that can go wrong.
+const HEAD: &str = "<meta charset=\"utf-8\">";
 
 /// A gate before a server, open until the test's process ends.
 pub(crate) struct Gate {
@@ -187,7 +187,7 @@ fn answer(status: &str, kind: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// The page with the probe before its own script, under the server's own policy but for frames.
+/// The page with the probe in it, under the server's own policy but for frames.
 fn with_probe(page: &[u8]) -> Vec<u8> {
     let page = std::str::from_utf8(page).unwrap();
     let (head, body) = page.split_once("\r\n\r\n").unwrap();
@@ -198,8 +198,8 @@ fn with_probe(page: &[u8]) -> Vec<u8> {
     let policy = value(&headers, "content-security-policy").expect("a policy of the page");
     assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
     let policy = policy.replace("frame-ancestors 'none'", "frame-ancestors 'self'");
-    assert_eq!(body.matches(SCRIPT).count(), 1, "{body}");
-    let body = body.replace(SCRIPT, &format!("<script src=\"probe.js\" defer></script>{SCRIPT}"));
+    assert_eq!(body.matches(HEAD).count(), 1, "{body}");
+    let body = body.replace(HEAD, &format!("{HEAD}<script src=\"probe.js\"></script>"));
     let kind = format!("text/html; charset=utf-8\r\ncontent-security-policy: {policy}");
     answer(&status["HTTP/1.1 ".len()..], &kind, body.as_bytes())
 }

@@ -36,7 +36,9 @@
 
   const cards = (count) => until(`answers to ${count} photos`, () => {
     const found = all('#gallery > li');
-    const isDone = (card) => !card.querySelector('.verdict.waiting') && text('.gone', card) !== 'waiting';
+    const isDrawn = (image) => image.hidden || image.naturalWidth > 0;
+    const isDone = (card) => !card.querySelector('.verdict.waiting') && text('.gone', card) !== 'waiting'
+      && isDrawn(card.querySelector('.thumbnail'));
     return found.length === count && found.every(isDone) && found;
   });
 
