@@ -1,4 +1,5 @@
-//! Campaigns that try to break what `docs/reliability.md` promises: damaged files, kills, full disks, shared caches.
+//! Campaigns that try to break what `docs/reliability.md` promises: damaged files, kills, full disks, shared caches, hostile
+//! clients.
 //!
 //! A campaign is a number of cases. Each case is drawn from the campaign's seed and its own number alone, so that a
 //! failure is repeated by these two, whatever ran before it. [`Plan`] says which cases, [`Report`] counts what became
@@ -22,6 +23,8 @@ pub mod determinism;
 pub mod diskfull;
 #[cfg(unix)]
 pub mod flips;
+#[cfg(unix)]
+pub mod http;
 pub mod images;
 #[cfg(unix)]
 pub mod kill;

@@ -54,6 +54,10 @@ enum Damaged {
     Folder(WholeFiles),
     /// Damaged photos through the whole program, each between whole ones
     Predictions(WholeFiles),
+    /// A server among hostile clients, and honest ones beside them
+    Http(Timed),
+    /// A server that is asked to end while it works
+    Terms(Whole),
 }
 
 /// The options of a campaign on weight files.
@@ -96,6 +100,16 @@ struct Whole {
     plan: Plan,
 }
 
+/// The options of a campaign that lasts for a time, or for as many cases as are asked for.
+#[derive(clap::Args)]
+struct Timed {
+    #[command(flatten)]
+    whole: Whole,
+    /// How long it lasts
+    #[arg(long, default_value_t = 5.0)]
+    minutes: f64,
+}
+
 /// The options of a campaign that can go through every call of the system.
 #[derive(clap::Args)]
 struct Stepped {
@@ -131,6 +145,12 @@ fn main() -> ExitCode {
         }
         Campaign::Torture(Damaged::Flips(Whole { binary, plan })) => torture::flips::run(&binary, &plan),
         Campaign::Torture(Damaged::Paths(Whole { binary, plan })) => torture::paths::run(&binary, &plan),
+        Campaign::Torture(Damaged::Http(Timed { whole: Whole { binary, plan }, minutes })) => {
+            torture::http::run(&binary, &plan, minutes)
+        }
+        Campaign::Torture(Damaged::Terms(Whole { binary, plan })) => {
+            torture::http::terms::run(&binary, &plan)
+        }
         Campaign::Determinism(Whole { binary, plan }) => torture::determinism::run(&binary, &plan),
         Campaign::Underneath(Whole { binary, plan }) => torture::underneath::run(&binary, &plan),
         Campaign::Kill(Stepped { whole: Whole { binary, plan }, every }) => {

@@ -67,6 +67,14 @@ impl Report {
         ));
     }
 
+    /// A promise broke that belongs to no case: `what` says which, with figures.
+    pub fn fail_whole(&mut self, what: impl std::fmt::Display) {
+        self.failures.push(format!(
+            "{what}\n    again: cargo run --release -p xtask -- {} --seed {}",
+            self.campaign, self.plan.seed
+        ));
+    }
+
     /// The report as text.
     ///
     /// # Errors
@@ -92,7 +100,7 @@ impl Report {
         match (self.ran, self.failures.len()) {
             (0, _) => Err(text + "\nfailed: no case ran"),
             (_, 0) => Ok(text),
-            (_, failures) => Err(format!("{text}\nfailed: {failures} cases broke a promise")),
+            (_, failures) => Err(format!("{text}\nfailed: a promise broke {failures} times")),
         }
     }
 }

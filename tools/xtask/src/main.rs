@@ -34,7 +34,8 @@ usage: cargo run -p xtask -- COMMAND
                          licenses into dist/icecap-VERSION-TARGET.tar.gz: the same bytes from the same binary
 
   The campaigns of tools/torture, against the promises of docs/reliability.md; each has --seed, --count, --only, --help:
-  torture WHAT           damaged files: images, prefixes, bombs, folder, weights, cuts, flips
+  torture WHAT           damaged files: images, prefixes, bombs, folder, weights, cuts, flips; a server among hostile
+                         clients: http, terms
   determinism            the same bits for any number of threads and any batch, with the cache and without
   underneath             files that change while they are read
   kill                   processes killed at any moment; --every N: at calls that write

@@ -44,7 +44,8 @@ pub fn run(plan: &Plan) -> Result<String, String> {
     report.finish()
 }
 
-fn bombs() -> Vec<(String, Vec<u8>)> {
+/// Every bomb with its name.
+pub(crate) fn bombs() -> Vec<(String, Vec<u8>)> {
     let mut bombs = Vec::new();
     for (width, height) in SIDES {
         let named = claims(width, height).into_iter();
