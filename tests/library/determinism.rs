@@ -11,8 +11,8 @@ use icecap::advanced::kernels::Isa;
 use icecap::advanced::kernels::rng::{Purpose, Stream};
 use icecap::advanced::weights::{Weights, starter};
 use icecap::learn::Steps;
-use icecap::model::Precision;
-use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, TrainOptions, Trainer};
+use icecap::model::{Extractor, Precision, Preprocessing};
+use icecap::{Backbone, Classifier, Dataset, SaveBackbone, Settings, Source, TrainOptions, Trainer};
 use icecap_bench::drawn_params;
 
 /// More threads than this machine may have processors, and more than an image has parts.
@@ -157,6 +157,55 @@ fn features_in_int8_have_one_hash_for_any_threads_and_batch_on_every_instruction
     of([65, 80], Tap::Features, &[2, 3], &[1, 5]);
 }
 
+/// Whether the threads share a photo that comes alone, take one each, or are left out: the features have the same bits.
+#[test]
+fn features_of_a_photo_have_the_same_bits_alone_in_a_batch_and_on_the_callers_thread() {
+    const PHOTOS: usize = 5;
+    const SIDES: [usize; 2] = [150, 130];
+    let all = pixels(3, PHOTOS * SIDES[0] * SIDES[1] * 3);
+    let photos: Vec<_> = all.chunks_exact(all.len() / PHOTOS).collect();
+    let photos: Vec<_> =
+        photos.iter().map(|pixels| Source::Rgb { pixels, width: SIDES[0], height: SIDES[1] }).collect();
+    let cases = [
+        (Precision::F32, Tap::Pooled, data::Views::Plain),
+        (Precision::F32, Tap::Features, data::Views::Plain),
+        (Precision::F32, Tap::Block(3), data::Views::Mirrored),
+        (Precision::Int8, Tap::Pooled, data::Views::Mirrored),
+        (Precision::Int8, Tap::Features, data::Views::Plain),
+    ];
+    for (precision, tap, views) in cases {
+        let mut hashes = Hashes::default();
+        for threads in [1, 2, 3] {
+            let settings = Settings { precision: Some(precision), ..Settings::threads(threads) };
+            let backbone = Backbone::starter(settings).unwrap();
+            let preprocessing = Preprocessing::for_training(&backbone).unwrap();
+            let mut extractor = Extractor::new(&backbone, preprocessing, tap).unwrap().with_views(views);
+            let photo_len = extractor.row_len() * extractor.views();
+            let mut rows = vec![0.0; PHOTOS * photo_len];
+            for batch in [1, 2, 1, PHOTOS] {
+                for on_caller in [false, true] {
+                    rows.fill(f32::NAN);
+                    let caller = std::thread::current().id();
+                    for (photos, rows) in photos.chunks(batch).zip(rows.chunks_mut(batch * photo_len)) {
+                        let outcomes = match on_caller {
+                            false => extractor.extract(photos, rows, &|_| ControlFlow::Continue(())),
+                            true => extractor.extract_on_caller(photos, rows, &|_| {
+                                assert_eq!(std::thread::current().id(), caller);
+                                ControlFlow::Continue(())
+                            }),
+                        };
+                        assert!(outcomes.unwrap().iter().all(Result::is_ok));
+                    }
+                    assert!(rows.iter().all(|value| value.is_finite()));
+                    hashes
+                        .add(format!("{threads} threads, batch {batch}, on the caller: {on_caller}"), &rows);
+                }
+            }
+        }
+        hashes.is_one(3 * 4 * 2);
+    }
+}
+
 /// A small training set: stripes across and stripes along, as PNG files.
 fn photos(folder: &std::path::Path) {
     for (class, name) in ["across", "along"].into_iter().enumerate() {
@@ -207,11 +256,16 @@ fn training_and_logits_have_the_same_bits_for_any_threads_and_batch() {
             Classifier::builder().settings(Settings::threads(threads)).bytes(&model, "a model").unwrap();
         for batch in [1, 5, 32] {
             let mut predictor = classifier.predictor().unwrap();
-            let sources: Vec<_> = files.iter().map(|file| icecap::Source::Path(file)).collect();
+            let sources: Vec<_> = files.iter().map(|file| Source::Path(file)).collect();
             let mut at = 0;
             for batch in sources.chunks(batch) {
-                for prediction in predictor.predict(batch, &|_| ControlFlow::Continue(())).unwrap() {
-                    assert_eq!(bits(&prediction.unwrap().logits), bits(&alone[at].logits));
+                let go_on = |_| ControlFlow::Continue(());
+                let shared = predictor.predict(batch, &go_on).unwrap();
+                for (shared, own) in
+                    shared.into_iter().zip(predictor.predict_on_caller(batch, &go_on).unwrap())
+                {
+                    assert_eq!(bits(&shared.unwrap().logits), bits(&alone[at].logits));
+                    assert_eq!(bits(&own.unwrap().logits), bits(&alone[at].logits));
                     at += 1;
                 }
             }

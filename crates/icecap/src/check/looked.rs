@@ -11,7 +11,7 @@ use crate::check::oddity;
 use crate::check::seen::Seen;
 use crate::error::Error;
 use crate::learn::feature_set::FeatureSet;
-use crate::model::extractor::Extracted;
+use crate::model::extraction::Extracted;
 
 /// The most photos whose labels are judged: their features are held once more for each thread. Of more, every second,
 /// third, … is.

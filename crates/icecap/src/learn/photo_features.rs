@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::learn::dataset::Dataset;
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::photo_set::{PhotoReport, PhotoSet, SkippedPhoto, Twin};
-use crate::model::extractor::Extracted;
+use crate::model::extraction::Extracted;
 
 /// How many values that are not needed any more are kept, at most.
 const PIECE: usize = 4 << 20;

@@ -3,6 +3,7 @@
 pub(crate) mod backbone;
 pub(crate) mod classifier;
 mod export;
+pub(crate) mod extraction;
 pub(crate) mod extractor;
 pub(crate) mod gave_out;
 pub(crate) mod head;
@@ -26,7 +27,8 @@ mod tuned_backbone;
 
 pub use backbone::Backbone;
 pub use classifier::{Classifier, Provenance, SaveBackbone};
-pub use extractor::{Extracted, Extractor};
+pub use extraction::Extracted;
+pub use extractor::Extractor;
 pub use head::{Head, HeadLayer};
 #[doc(inline)]
 pub use icecap_graph::Precision;

@@ -9,7 +9,8 @@ use icecap_graph::Tap;
 
 use crate::error::Error;
 use crate::model::classifier::Classifier;
-use crate::model::extractor::{Extracted, Extractor};
+use crate::model::extraction::Extracted;
+use crate::model::extractor::Extractor;
 use crate::model::prediction::Prediction;
 use crate::model::progress::Progress;
 use crate::model::source::Source;
@@ -77,8 +78,8 @@ impl Predictor {
         self
     }
 
-    /// Predicts the class of each photo, or says why it cannot be read. `progress` is called by the threads after each
-    /// photo and can stop the work.
+    /// Predicts the class of each photo, or says why it cannot be read. Of several photos each goes to one thread; one alone is
+    /// shared by the threads. `progress` is called by the threads after each photo and can stop the work.
     ///
     /// # Errors
     /// [`Error::Stopped`] if `progress` breaks.
@@ -87,10 +88,32 @@ impl Predictor {
         photos: &[Source<'_>],
         progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
     ) -> Result<Vec<Result<Prediction, icecap_data::Error>>, Error> {
+        self.of_features(photos.len(), |extractor, rows| extractor.extract(photos, rows, progress))
+    }
+
+    /// Does what [`Predictor::predict`] does, on the caller's thread alone: for a server that has a thread for each photo. The
+    /// bits are the same.
+    ///
+    /// # Errors
+    /// What [`Predictor::predict`] returns.
+    pub fn predict_on_caller(
+        &mut self,
+        photos: &[Source<'_>],
+        progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    ) -> Result<Vec<Result<Prediction, icecap_data::Error>>, Error> {
+        self.of_features(photos.len(), |extractor, rows| extractor.extract_on_caller(photos, rows, progress))
+    }
+
+    /// The predictions of so many photos whose features `extract` writes into the rows that it is given.
+    fn of_features(
+        &mut self,
+        photos: usize,
+        extract: impl FnOnce(&mut Extractor, &mut [f32]) -> Result<Outcomes, Error>,
+    ) -> Result<Vec<Result<Prediction, icecap_data::Error>>, Error> {
         let len = self.extractor.row_len();
         let photo_len = len * self.extractor.views();
-        self.rows.resize(photos.len() * photo_len, 0.0);
-        let outcomes = self.extractor.extract(photos, &mut self.rows, progress)?;
+        self.rows.resize(photos * photo_len, 0.0);
+        let outcomes = extract(&mut self.extractor, &mut self.rows)?;
         let rows = self.rows.chunks_exact(photo_len);
         let predict = |photo: Extracted, rows| Prediction {
             warnings: photo.warnings,
@@ -103,3 +126,6 @@ impl Predictor {
             .collect())
     }
 }
+
+/// What is known of photos whose features were made.
+type Outcomes = Vec<Result<Extracted, icecap_data::Error>>;
