@@ -16,6 +16,8 @@ import tempfile
 
 from server import running
 
+# What no schema can say.
+CONFIG = pathlib.Path(__file__).resolve().with_name("schemathesis.toml")
 # The whole of it, however many requests are asked for.
 SECONDS = 540
 
@@ -23,7 +25,7 @@ SECONDS = 540
 def main(binary, model, examples="30", seed="1"):
     program = pathlib.Path(sys.executable).with_name("st")
     with tempfile.TemporaryDirectory() as place, running(binary, model, "--log", "none") as address:
-        words = [program, "run", f"http://{address}/openapi.json", "--checks", "all", "--seed", seed]
+        words = [program, "--config-file", CONFIG, "run", f"http://{address}/openapi.json", "--checks", "all", "--seed", seed]
         words += ["--max-examples", examples, "--request-timeout", "30", "--phases", "examples,coverage,fuzzing"]
         words += ["--continue-on-failure", "--suppress-health-check", "all", "--no-color"]
         done = subprocess.run(words, cwd=place, timeout=SECONDS, check=False)

@@ -2,6 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::extract::Query as Parsed;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use icecap::model::Columns;
 use serde::{Deserialize, Deserializer};
@@ -42,7 +43,10 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Que
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Parsed::from_request_parts(parts, state).await {
             Ok(Parsed(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Refusal::bad(rejection.body_text())),
+            Err(rejection) => {
+                let why = std::error::Error::source(&rejection).map_or_else(|| rejection.body_text(), ToString::to_string);
+                Err(Refusal::bad(format!("what stands behind '?': {why}")))
+            }
         }
     }
 }
@@ -59,7 +63,7 @@ impl PredictQuery {
     /// Returns the columns of the rows.
     ///
     /// # Errors
-    /// 400 for what the model cannot tell.
+    /// 400 for a number out of its range, 409 for what the model cannot tell.
     pub(crate) fn columns(&self, served: &Served) -> Result<Columns, Refusal> {
         let classifier = &served.classifier;
         if self.top == Some(0) {
@@ -76,7 +80,7 @@ impl PredictQuery {
             }
             if classifier.novelty().is_none() {
                 let message = format!("reject_novel: the model {} keeps nothing that tells new photos", served.name);
-                return Err(Refusal::bad(message));
+                return Err(Refusal::new(StatusCode::CONFLICT, message));
             }
         }
         let columns = Columns {
@@ -92,14 +96,16 @@ impl PredictQuery {
     /// Returns the class that a heatmap is asked for; `None` for the predicted one.
     ///
     /// # Errors
-    /// 400 for a name that is no class, and for a class without a heatmap.
+    /// 404 for a name that is no class, 409 for a class without a heatmap.
     pub(crate) fn class(&self, served: &Served) -> Result<Option<usize>, Refusal> {
         let Some(name) = &self.class else { return Ok(None) };
         if !self.heatmap {
-            return Err(Refusal::bad("class: goes with heatmap=true"));
+            return Err(Refusal::new(StatusCode::CONFLICT, "class: goes with heatmap=true"));
         }
         let class = served.classifier.classes().iter().position(|class| class == name);
-        let none = || Refusal::bad(format!("class={name}: the model {} has no such class", served.name));
-        class.map(Some).ok_or_else(none)
+        class.map(Some).ok_or_else(|| {
+            let message = format!("class={name}: the model {} has no such class", served.name);
+            Refusal::new(StatusCode::NOT_FOUND, message)
+        })
     }
 }

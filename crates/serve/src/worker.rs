@@ -89,7 +89,7 @@ impl Bench {
         let go_on = |_: Progress| ControlFlow::Continue(());
         let extracted = match turn.is_alone {
             true => self.extractor.extract(&photos, &mut self.features, &go_on),
-            false => self.extractor.extract(&photos, &mut self.features, &go_on),
+            false => self.extractor.extract_on_caller(&photos, &mut self.features, &go_on),
         };
         let Some(extracted) = extracted.map_err(system)?.pop() else { return Err(Failure::Bug) };
         let Extracted { warnings, .. } = extracted.map_err(Failure::Photo)?;

@@ -87,7 +87,11 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], app.metrics.text(app.queue.photos()))
 }
 
-/// The description of all routes, by OpenAPI.
-pub(super) async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+/// The description of all routes, by OpenAPI, with the names of the models that there are.
+pub(super) async fn openapi(State(app): State<Arc<App>>) -> Result<Json<Value>, Refusal> {
+    let mut description: Value = serde_json::from_str(OPENAPI).map_err(|_| Refusal::broken())?;
+    let now = app.models.now();
+    let names: Vec<&str> = now.iter().map(|served| served.name.as_str()).collect();
+    description["components"]["schemas"]["ModelName"]["enum"] = json!(names);
+    Ok(Json(description))
 }

@@ -1,4 +1,5 @@
-//! The page to try the server: three files, which ask for nothing from elsewhere.
+//! The page to try the server: three files, which ask for nothing from elsewhere. Its script is written in three parts and served
+//! as one.
 
 use axum::http::{HeaderName, header};
 use axum::response::IntoResponse;
@@ -26,5 +27,5 @@ pub(super) async fn css() -> impl IntoResponse {
 }
 
 pub(super) async fn js() -> impl IntoResponse {
-    part("text/javascript; charset=utf-8", include_str!("../page/page.js"))
+    part("text/javascript; charset=utf-8", concat!(include_str!("../page/asking.js"), include_str!("../page/card.js"), include_str!("../page/page.js")))
 }

@@ -1,0 +1,38 @@
+//! The clients that people have: `tritonclient` and `schemathesis`, where a Python has them.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use crate::served::Served;
+
+/// Runs a script of this folder with a package; says where it cannot.
+fn script(name: &str, package: &str, options: &[&str]) {
+    let skipped = |why: &str| {
+        // Past the capture of the test harness: a test that did nothing must not look like one that passed.
+        let _ = writeln!(std::io::stderr(), "skipped: {why}");
+    };
+    let python = std::env::var("ICECAP_TEST_SERVER_PYTHON").ok().filter(|name| !name.is_empty());
+    let Some(python) = python else { return skipped("ICECAP_TEST_SERVER_PYTHON is not set") };
+    let has = Command::new(&python).args(["-c", &format!("import {package}")]).output().unwrap();
+    if !has.status.success() {
+        return skipped(&format!("no {package} there"));
+    }
+    let served = Served::new(&[]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/server").join(name);
+    let mut command = Command::new(&python);
+    command.arg("-B").arg(script).arg(env!("CARGO_BIN_EXE_icecap")).arg(served.place.path("run/model.safetensors"));
+    let output = command.args(options.iter().map(|option| option.replace("PHOTOS", &served.place.path("photos").display().to_string()))).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn the_client_of_another_server_is_answered() {
+    script("triton.py", "tritonclient.http", &["PHOTOS"]);
+}
+
+#[test]
+fn the_description_is_kept() {
+    script("openapi.py", "schemathesis", &["10"]);
+}

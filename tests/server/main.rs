@@ -1,0 +1,15 @@
+//! `icecap serve`, as clients use it.
+#![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
+
+mod gate;
+#[path = "../cli/place.rs"]
+#[allow(dead_code)]
+mod place;
+mod served;
+mod visitor;
+
+mod campaigns;
+mod clients;
+mod lifetime;
+mod page;
+mod plain;
