@@ -28,7 +28,7 @@ impl Served {
         place.icecap(&["train", "photos", "--out", "run", "--no-report"]).succeeds();
         let whole = fs::read(place.path("photos/red/1.jpg")).unwrap();
         fs::write(place.path("photos/broken.jpg"), &whole[..100]).unwrap();
-        fs::write(place.path("token"), "open-sesame\n").unwrap();
+        fs::write(place.path("token"), "open-sesame-0123456789\n").unwrap();
         let serve = ["serve", "run/model.safetensors", "--listen", "127.0.0.1:0"];
         let mut command = place.command(&[&serve, options].concat());
         let mut server = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
