@@ -119,7 +119,7 @@
       };
       await give('wrong');
       const refusal = await until('a refusal', () => text('#alert'));
-      await give('open-sesame');
+      await give('open-sesame-0123456789');
       await until('the model', () => text('#classes'));
       await drop([['red/0.png', 'red.png']]);
       return { cards: (await cards(1)).map(seen), refusal, isAsked: !form.hidden };
