@@ -21,9 +21,20 @@ fn script(name: &str, package: &str, options: &[&str]) {
     let served = Served::new(&[]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/server").join(name);
     let mut command = Command::new(&python);
-    command.arg("-B").arg(script).arg(env!("CARGO_BIN_EXE_icecap")).arg(served.place.path("run/model.safetensors"));
-    let output = command.args(options.iter().map(|option| option.replace("PHOTOS", &served.place.path("photos").display().to_string()))).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    command
+        .arg("-B")
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_icecap"))
+        .arg(served.place.path("run/model.safetensors"));
+    let output =
+        command
+            .args(options.iter().map(|option| {
+                option.replace("PHOTOS", &served.place.path("photos/red").display().to_string())
+            }))
+            .output()
+            .unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }
 

@@ -40,7 +40,11 @@ fn rows_are_those_of_the_command() {
 #[test]
 fn several_photos_come_as_a_form_and_go_as_csv_or_lines() {
     let served = Served::new(&[]);
-    let files = [("a.jpg", served.photo("red/1.jpg")), ("b, c.jpg", served.photo("broken.jpg")), ("d.jpg", served.photo("blue/1.jpg"))];
+    let files = [
+        ("a.jpg", served.photo("red/1.jpg")),
+        ("b, c.jpg", served.photo("broken.jpg")),
+        ("d.jpg", served.photo("blue/1.jpg")),
+    ];
     let rows = served.post_form("/predict", "*/*", &files).json();
     assert_eq!(rows[0], renamed(printed(&served, "red/1.jpg", &[]), "a.jpg")[0]);
     assert_eq!(rows[2], renamed(printed(&served, "blue/1.jpg", &[]), "d.jpg")[0]);
@@ -50,7 +54,8 @@ fn several_photos_come_as_a_form_and_go_as_csv_or_lines() {
     assert_eq!((Value::from(each), lines.header("content-type")), (rows, Some("application/jsonl")));
     let csv = served.post_form("/predict?top=2", "text/csv", &files);
     let lines: Vec<&str> = csv.text().lines().collect();
-    let printed = served.place.icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--csv", "--top", "2"]);
+    let printed =
+        served.place.icecap(&["predict", "run/model.safetensors", "photos/red/1.jpg", "--csv", "--top", "2"]);
     assert_eq!(lines[0], printed.stdout.lines().next().unwrap());
     assert!(lines[1].starts_with("a.jpg,red,") && lines[2].starts_with("\"b, c.jpg\",,"), "{lines:?}");
     // Nobody's photo can be read: that is no success.
@@ -63,16 +68,22 @@ fn several_photos_come_as_a_form_and_go_as_csv_or_lines() {
 fn features_are_those_of_the_command() {
     let served = Served::new(&[]);
     let answer = served.post("/embed", &served.photo("red/1.jpg"));
-    let extract = ["extract", "photos/red", "--model", "run/model.safetensors", "-o", "f.safetensors"];
+    let extract = ["extract", "photos/red/1.jpg", "-o", "f.safetensors"];
     served.place.icecap(&extract).succeeds();
     let file = std::fs::read(served.place.path("f.safetensors")).unwrap();
     let file = safetensors::SafeTensors::deserialize(&file).unwrap();
-    let (width, features) = (answer.json()[0]["features"].as_array().unwrap().len(), file.tensor("features").unwrap());
+    let (width, features) =
+        (answer.json()[0]["features"].as_array().unwrap().len(), file.tensor("features").unwrap());
     assert_eq!(features.shape()[1], width);
-    let first = features.data().chunks_exact(4).take(width).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+    let first =
+        features.data().chunks_exact(4).take(width).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
     let own: Vec<f32> = serde_json::from_value(answer.json()[0]["features"].clone()).unwrap();
     assert_eq!(own, first.collect::<Vec<f32>>());
-    let csv = served.post_form("/embed", "text/csv", &[("x", served.photo("red/1.jpg")), ("y", b"no photo".to_vec())]);
+    let csv = served.post_form(
+        "/embed",
+        "text/csv",
+        &[("x", served.photo("red/1.jpg")), ("y", b"no photo".to_vec())],
+    );
     let lines: Vec<Vec<&str>> = csv.text().lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(lines.iter().map(Vec::len).collect::<Vec<_>>()[..2], [width + 2; 2]);
     assert_eq!(lines[1][1].parse::<f32>().unwrap(), own[0]);
@@ -91,7 +102,7 @@ fn a_heatmap_is_the_file_that_the_command_draws() {
         assert!(std::fs::read(served.place.path(&folder).join("1.png")).unwrap() == drawn.body, "{query}");
     }
     served.post("/predict?heatmap=1", &served.photo("broken.jpg")).refuses(422, "");
-    let two = [("a", served.photo("red/1.jpg")), ("b", served.photo("red/2.jpg"))];
+    let two = [("a", served.photo("red/1.jpg")), ("b", served.photo("red/3.jpg"))];
     served.post_form("/predict?heatmap=1", "*/*", &two).refuses(400, "one at a time");
 }
 
@@ -157,12 +168,16 @@ fn a_token_is_asked_for_wherever_photos_or_models_are() {
     assert_eq!(without.header("www-authenticate"), Some("Bearer"));
     let bearer = format!("Bearer {TOKEN}");
     assert_eq!(served.post_with("/predict", &photo, ("authorization", &bearer)).status, 200);
-    served.post_with("/predict", &photo, ("authorization", "Bearer open-sesame-012345678")).refuses(401, "Bearer");
+    served
+        .post_with("/predict", &photo, ("authorization", "Bearer open-sesame-012345678"))
+        .refuses(401, "Bearer");
     for path in ["/models", "/metrics", "/v2/models/run"] {
         served.get(path).refuses(401, "Bearer");
         assert_eq!(served.get_with(path, ("authorization", &bearer)).status, 200, "{path}");
     }
-    for path in ["/", "/page.css", "/page.js", "/openapi.json", "/v2", "/v2/health/live", "/v2/models/run/ready"] {
+    for path in
+        ["/", "/page.css", "/page.js", "/openapi.json", "/v2", "/v2/health/live", "/v2/models/run/ready"]
+    {
         assert_eq!(served.get(path).status, 200, "{path}");
     }
     let models = served.get_with("/models", ("authorization", &bearer)).json();

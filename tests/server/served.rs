@@ -77,7 +77,8 @@ impl Served {
         let kept = log.clone();
         // Read on: a full pipe would keep lines back.
         std::thread::spawn(move || lines.for_each(|line| kept.lock().unwrap().push(line)));
-        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
+        let config =
+            Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60)));
         Self { server, address, place, log, agent: config.build().new_agent() }
     }
 
@@ -105,7 +106,10 @@ impl Served {
     pub(crate) fn post_form(&self, path: &str, accept: &str, files: &[(&str, Vec<u8>)]) -> Answer {
         let mut body = Vec::new();
         for (name, bytes) in files {
-            body.extend(format!("--xyz\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{name}\"\r\n\r\n").bytes());
+            body.extend(
+                format!("--xyz\r\nContent-Disposition: form-data; name=\"f\"; filename=\"{name}\"\r\n\r\n")
+                    .bytes(),
+            );
             body.extend(bytes);
             body.extend(b"\r\n");
         }

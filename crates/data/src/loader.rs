@@ -89,6 +89,15 @@ impl Loader {
         Self { turn: turn.clone(), ..self }
     }
 
+    /// Lets go of what was kept for the next photo, if that is more than `most` bytes: a large photo needs memory that most
+    /// photos do not.
+    pub fn keep_at_most(&mut self, most: usize) {
+        let Buffers { rgb, raw, .. } = &self.decoded;
+        if self.file.capacity() + rgb.capacity() + raw.capacity() > most {
+            (self.file, self.decoded, self.resized) = Default::default();
+        }
+    }
+
     /// Reads and hashes the file at `path`, so that a cache can be asked before it is decoded.
     ///
     /// # Errors

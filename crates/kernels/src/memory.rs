@@ -31,6 +31,20 @@ macro_rules! numbers {
 }
 numbers!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
 
+/// Gives memory that is free back to the system, where its allocator keeps it for later: the pages of a large photo, say, that
+/// is done with. For a program that goes on for long and has nothing to do right now; without effect but with the C library of
+/// GNU. Takes a millisecond or so for each 100 MB.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        unsafe extern "C" {
+            fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        // SAFETY: it takes the allocator's own locks and touches free memory alone.
+        unsafe { malloc_trim(0) };
+    }
+}
+
 fn shortage<T>(count: usize) -> Shortage {
     Shortage { bytes: (count as u64).saturating_mul(size_of::<T>() as u64) }
 }

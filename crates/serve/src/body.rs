@@ -83,7 +83,8 @@ impl Bodies {
         let mut bytes = BytesMut::new();
         let mut body = pin!(body);
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Refusal::bad("the body breaks off or is no valid chunked coding"))?;
+            let frame =
+                frame.map_err(|_| Refusal::bad("the body breaks off or is no valid chunked coding"))?;
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > self.most {
                 return Err(self.too_large());
@@ -108,9 +109,9 @@ impl Bodies {
         // A buffer that grows is as large as twice what is in it.
         let to = (2 * bytes).min(self.most.next_multiple_of(GRAIN)).max(bytes);
         let grains = (to - room.bytes).div_ceil(GRAIN);
-        let more = u32::try_from(grains).ok().and_then(|grains| {
-            self.grains.clone().try_acquire_many_owned(grains).ok()
-        });
+        let more = u32::try_from(grains)
+            .ok()
+            .and_then(|grains| self.grains.clone().try_acquire_many_owned(grains).ok());
         room.permit.merge(more.ok_or_else(full)?);
         room.bytes += grains * GRAIN;
         Ok(())
@@ -169,9 +170,15 @@ mod tests {
     async fn a_body_is_taken_up_to_its_limit_and_no_further() {
         let bodies = Bodies::new(1000);
         let none = HeaderMap::new();
-        for (count, len, fits) in [(0, 1, true), (1, 1000, true), (10, 100, true), (1, 1001, false), (11, 91, false)] {
+        for (count, len, fits) in
+            [(0, 1, true), (1, 1000, true), (10, 100, true), (1, 1001, false), (11, 91, false)]
+        {
             let read = bodies.read(&none, chunks(count, len)).await;
-            assert_eq!(read.map(|held| held.bytes.len()).ok(), fits.then_some(count * len), "{count} of {len}");
+            assert_eq!(
+                read.map(|held| held.bytes.len()).ok(),
+                fits.then_some(count * len),
+                "{count} of {len}"
+            );
         }
     }
 

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use icecap::advanced::kernels::memory::give_back;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -21,6 +22,8 @@ use crate::place::{Heard, Places, Seat};
 
 /// How often it is looked whether a connection takes too long.
 const SWEEP: Duration = Duration::from_millis(250);
+/// How often it is looked whether there is nothing to do, so that memory can be given back.
+const REST: Duration = Duration::from_secs(2);
 /// How long nothing is taken after the system gave no connection: there are too many open files, or too little memory.
 const SHORTAGE: Duration = Duration::from_millis(100);
 /// Connections without a place that are told so at once; more are closed without a word.
@@ -28,14 +31,20 @@ const TURNED_AWAY: usize = 64;
 /// How long such a connection may take.
 const TURNING_AWAY: Duration = Duration::from_secs(1);
 
-const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 53\r\n\
+const NO_PLACE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 53\r\n\
     retry-after: 1\r\nconnection: close\r\n\r\n{\"error\": \"too many connections; ask again in 1 s\"}\n\n";
 
 /// Takes connections and serves them until `end` is true, then lets them go. Returns whether all of them had their answers.
-pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, router: Router, end: watch::Receiver<bool>) -> bool {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    router: Router,
+    end: watch::Receiver<bool>,
+) -> bool {
     let places = Arc::new(Places::default());
     let mut open = JoinSet::new();
-    let mut sweeps = interval(SWEEP);
+    let (mut sweeps, mut rests) = (interval(SWEEP), interval(REST));
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
     let mut ended = end.clone();
     let take = |stream: TcpStream, open: &mut JoinSet<()>| match places.sit() {
@@ -53,6 +62,10 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, router: Router, 
                 }
             },
             _ = sweeps.tick() => places.sweep(),
+            _ = rests.tick() => if app.queue.has_come_to_rest() {
+                // It takes a while where much was kept.
+                drop(tokio::task::spawn_blocking(give_back));
+            },
             Some(_) = open.join_next(), if !open.is_empty() => {}
         }
     }

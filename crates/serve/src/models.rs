@@ -82,7 +82,8 @@ impl Models {
             let classifier = open(&file.path, &backbones(&served))?;
             served.push(Arc::new(Served::new(file, classifier, stamp, &next_id)));
         }
-        let open: Box<Open> = Box::new(move |path, backbones| open(path, backbones).map_err(|e| e.to_string()));
+        let open: Box<Open> =
+            Box::new(move |path, backbones| open(path, backbones).map_err(|e| e.to_string()));
         let now = RwLock::new(Arc::new(served));
         Ok(Self { files, open, now, reloading: Mutex::default(), next_id })
     }

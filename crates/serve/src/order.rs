@@ -111,11 +111,9 @@ impl Order {
     ) -> (Arc<Self>, oneshot::Receiver<Answers>) {
         let (done, answers) = oneshot::channel();
         let left = photos.len();
-        let state =
-            State { begun: None, answers: (0..left).map(|_| None).collect(), left, done: Some(done) };
+        let state = State { begun: None, answers: (0..left).map(|_| None).collect(), left, done: Some(done) };
         let (placed, abandoned) = (Instant::now(), AtomicBool::new(false));
-        let order =
-            Self { model, task, photos, placed, state: Mutex::new(state), abandoned, _room: room };
+        let order = Self { model, task, photos, placed, state: Mutex::new(state), abandoned, _room: room };
         (Arc::new(order), answers)
     }
 

@@ -32,7 +32,9 @@ pub(crate) async fn of_body(headers: &HeaderMap, body: Bytes) -> Result<Vec<Phot
         false => vec![Photo { name: NAMELESS.to_owned(), content: Content::File(body) }],
     };
     match photos.is_empty() {
-        true => Err(Refusal::bad("no photo in the request; send one as the body, or several as multipart/form-data")),
+        true => Err(Refusal::bad(
+            "no photo in the request; send one as the body, or several as multipart/form-data",
+        )),
         false => Ok(photos),
     }
 }
@@ -42,7 +44,8 @@ async fn parts(body: Bytes, boundary: String) -> Result<Vec<Photo>, Refusal> {
     let body = stream::iter([Ok::<_, std::convert::Infallible>(body)]);
     let mut form = multer::Multipart::new(body, boundary);
     let mut photos = Vec::new();
-    let broken = |error: multer::Error| Refusal::bad(format!("the form is no valid multipart/form-data: {error}"));
+    let broken =
+        |error: multer::Error| Refusal::bad(format!("the form is no valid multipart/form-data: {error}"));
     while let Some(part) = form.next_field().await.map_err(broken)? {
         if photos.len() == PHOTOS {
             return Err(Refusal::bad(format!("more than {PHOTOS} photos in a request; send fewer")));
@@ -79,7 +82,10 @@ mod tests {
             ("multipart/form-data", form),
             ("multipart/form-data; boundary=y", form),
             ("multipart/form-data; boundary=x", "--x--\r\n"),
-            ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nabc"),
+            (
+                "multipart/form-data; boundary=x",
+                "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nabc",
+            ),
         ] {
             assert_eq!(names(kind, body).await, None, "{kind} {body}");
         }

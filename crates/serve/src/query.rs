@@ -44,7 +44,8 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Que
         match Parsed::from_request_parts(parts, state).await {
             Ok(Parsed(query)) => Ok(Self(query)),
             Err(rejection) => {
-                let why = std::error::Error::source(&rejection).map_or_else(|| rejection.body_text(), ToString::to_string);
+                let why = std::error::Error::source(&rejection)
+                    .map_or_else(|| rejection.body_text(), ToString::to_string);
                 Err(Refusal::bad(format!("what stands behind '?': {why}")))
             }
         }
@@ -79,7 +80,8 @@ impl PredictQuery {
                 return Err(Refusal::bad(format!("reject_novel={most}: use a number above 0")));
             }
             if classifier.novelty().is_none() {
-                let message = format!("reject_novel: the model {} keeps nothing that tells new photos", served.name);
+                let message =
+                    format!("reject_novel: the model {} keeps nothing that tells new photos", served.name);
                 return Err(Refusal::new(StatusCode::CONFLICT, message));
             }
         }

@@ -23,6 +23,8 @@ struct State {
     photos: usize,
     /// Threads that work on a photo.
     busy: usize,
+    /// Whether a photo was begun since somebody asked.
+    worked: bool,
     closed: bool,
 }
 
@@ -39,9 +41,9 @@ impl Waiting {
     }
 }
 
-/// A photo for the thread that took it, which gives the turn back by [`Queue::end`].
+/// A photo for the thread that took it, which gives it back by [`Queue::end`].
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub(crate) struct Job {
     pub(crate) order: Arc<Order>,
     pub(crate) photo: usize,
     /// Whether nothing else is to be done: the photo may have all threads.
@@ -74,7 +76,7 @@ impl Queue {
     }
 
     /// Waits for a photo to work on; `None` once the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<Turn> {
+    pub(crate) fn take(&self) -> Option<Job> {
         let mut state = self.state();
         loop {
             if let Some(Waiting { order, next }) = state.orders.pop_front() {
@@ -85,7 +87,8 @@ impl Queue {
                 }
                 let is_alone = state.busy == 0 && state.orders.is_empty();
                 state.busy += 1;
-                return Some(Turn { order, photo, is_alone });
+                state.worked = true;
+                return Some(Job { order, photo, is_alone });
             }
             if state.closed {
                 return None;
@@ -94,8 +97,8 @@ impl Queue {
         }
     }
 
-    /// Ends the turn of a photo, whatever became of it.
-    pub(crate) fn end(&self, _turn: Turn) {
+    /// Ends the work on a photo, whatever became of it.
+    pub(crate) fn end(&self, _job: Job) {
         self.state().busy -= 1;
     }
 
@@ -108,6 +111,12 @@ impl Queue {
             *photos -= if is_it { waiting.left() } else { 0 };
             !is_it
         });
+    }
+
+    /// Whether photos were worked on since this was asked last, and nothing is to be done now.
+    pub(crate) fn has_come_to_rest(&self) -> bool {
+        let mut state = self.state();
+        state.orders.is_empty() && state.busy == 0 && std::mem::take(&mut state.worked)
     }
 
     /// How many photos wait.

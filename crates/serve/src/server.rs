@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
@@ -27,6 +28,8 @@ use crate::worker;
 const BACKLOG: u32 = 1024;
 /// Threads for what is neither waiting nor photos: reading requests in JSON, opening models.
 const HELPERS: usize = 4;
+/// How long such a thread waits for more.
+const KEPT: Duration = Duration::from_secs(2);
 
 /// How a server serves.
 #[derive(Clone, Debug)]
@@ -68,7 +71,11 @@ impl Server {
     /// # Errors
     /// The system's reason, if it does not let the server listen there or gives no threads.
     pub fn bind(options: Options, models: Models) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(HELPERS).build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(HELPERS)
+            .thread_keep_alive(KEPT)
+            .build()?;
         let (listener, signals) = {
             let _inside = runtime.enter();
             (listen(options.listen)?, Signals::new()?)
@@ -129,7 +136,8 @@ impl Server {
                 () = signals.end() => false,
             }
         });
-        app.log.event("end", if is_drained { "every request was answered" } else { "requests were cut short" });
+        app.log
+            .event("end", if is_drained { "every request was answered" } else { "requests were cut short" });
         app.queue.close();
         // What is still computed for clients that are cut off is not waited for, nor is a model that is being opened.
         runtime.shutdown_background();

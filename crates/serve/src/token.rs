@@ -46,7 +46,8 @@ impl Token {
     /// # Errors
     /// 401 for every other request.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let value =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (scheme, token) = value.split_once(' ').unwrap_or_default();
         // The hashes have one length, and a guess at a hash is none at the token.
         let is_it = Digest::of(token.trim().as_bytes()).0.ct_eq(&self.0.0);
@@ -70,7 +71,9 @@ mod tests {
             token.check(&headers).is_ok()
         };
         assert!(check("Bearer 0123456789abcdef") && check("bearer 0123456789abcdef"));
-        for wrong in ["", "Bearer", "Bearer ", "0123456789abcdef", "Basic 0123456789abcdef", "Bearer 0123456789abcdeF"] {
+        for wrong in
+            ["", "Bearer", "Bearer ", "0123456789abcdef", "Basic 0123456789abcdef", "Bearer 0123456789abcdeF"]
+        {
             assert!(!check(wrong), "{wrong}");
         }
         assert!(token.check(&HeaderMap::new()).is_err());
@@ -78,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_token_that_can_be_guessed_or_not_be_sent_is_none() {
-        for wrong in ["", " \n", "short", "0123456789 abcdef", "0123456789abcdeé", &"x".repeat(LONGEST + 1)] {
+        for wrong in ["", " \n", "short", "0123456789 abcdef", "0123456789abcdeé", &"x".repeat(LONGEST + 1)]
+        {
             assert!(Token::read(wrong).is_err(), "{wrong}");
         }
         assert!(Token::read(&"x".repeat(LONGEST)).is_ok());

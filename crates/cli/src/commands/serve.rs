@@ -113,7 +113,8 @@ fn opened(
     options: ModelOptions,
     limits: Limits,
 ) -> Result<Classifier, Failure> {
-    let shared = backbones.iter().find_map(|backbone| Classifier::builder().backbone(backbone).open(path).ok());
+    let shared =
+        backbones.iter().find_map(|backbone| Classifier::builder().backbone(backbone).open(path).ok());
     match shared {
         Some(classifier) => Ok(classifier),
         None => options.within(limits).open(),
@@ -175,7 +176,10 @@ fn own_name(model: &Path) -> String {
 
 fn address(text: &str) -> Result<SocketAddr, Failure> {
     let wrong = |reason: String| {
-        Failure::new(Code::Arguments, format!("--listen {}: {reason}; use an address and a port, as in 127.0.0.1:8080", plain(text)))
+        Failure::new(
+            Code::Arguments,
+            format!("--listen {}: {reason}; use an address and a port, as in 127.0.0.1:8080", plain(text)),
+        )
     };
     let mut found = text.to_socket_addrs().map_err(|error| wrong(error.to_string()))?;
     found.next().ok_or_else(|| wrong("no such address".to_owned()))

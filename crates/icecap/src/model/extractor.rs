@@ -83,6 +83,19 @@ impl Extractor {
         self
     }
 
+    /// Makes the extractor take turns at large photos with every other one that is given a clone of `turn`: they are decoded one
+    /// at a time. The threads of one extractor do so by themselves.
+    #[must_use]
+    pub fn in_turn(mut self, turn: &Turn) -> Self {
+        self.turn = turn.clone();
+        self
+    }
+
+    /// Lets go of what each thread keeps for its next photo, where that is more than `most` bytes.
+    pub fn keep_at_most(&mut self, most: usize) {
+        self.workers.iter_mut().for_each(|worker| worker.loader.keep_at_most(most));
+    }
+
     /// Makes the extractor compute features of several views of each photo: mirrored, cropped and so on. An extractor that
     /// describes photos takes the plain view alone.
     #[must_use]

@@ -84,7 +84,8 @@ mod tests {
     fn values_come_out_in_order_however_they_are_nested() {
         let read = |text: &str| serde_json::from_str::<Data>(text).ok();
         let numbers = |values: &[u8]| Some(Data::Numbers(values.to_vec()));
-        let texts = |values: &[&str]| Some(Data::Texts(values.iter().map(|text| (*text).to_owned()).collect()));
+        let texts =
+            |values: &[&str]| Some(Data::Texts(values.iter().map(|text| (*text).to_owned()).collect()));
         for (text, data) in [
             ("[]", Some(Data::Empty)),
             ("[[], [[]]]", Some(Data::Empty)),
@@ -94,7 +95,20 @@ mod tests {
         ] {
             assert_eq!(read(text), data, "{text}");
         }
-        for wrong in ["1", "\"a\"", "null", "{}", "[256]", "[-1]", "[1.5]", "[1, \"a\"]", "[\"a\", 1]", "[null]", "[true]", "[{}]"] {
+        for wrong in [
+            "1",
+            "\"a\"",
+            "null",
+            "{}",
+            "[256]",
+            "[-1]",
+            "[1.5]",
+            "[1, \"a\"]",
+            "[\"a\", 1]",
+            "[null]",
+            "[true]",
+            "[{}]",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         // Deeper than a shape can be is refused by its depth, not by the end of the stack.

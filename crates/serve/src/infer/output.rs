@@ -60,7 +60,12 @@ impl Wanted {
     }
 
     /// Returns the output as the answer's JSON has it, and puts what stands behind that at the end of `binary`.
-    pub(crate) fn write(&self, outcomes: &[(Vec<f32>, Prediction)], classes: &[String], binary: &mut Vec<u8>) -> Value {
+    pub(crate) fn write(
+        &self,
+        outcomes: &[(Vec<f32>, Prediction)],
+        classes: &[String],
+        binary: &mut Vec<u8>,
+    ) -> Value {
         let values = self.values(outcomes, classes);
         let (len, datatype) = match &values {
             Values::Numbers(numbers) => (numbers.len(), "FP32"),
@@ -105,18 +110,21 @@ impl Wanted {
     fn values(&self, outcomes: &[(Vec<f32>, Prediction)], classes: &[String]) -> Values {
         let predictions = outcomes.iter().map(|(_, prediction)| prediction);
         let numbers = |of: fn(&Prediction) -> &[f32]| {
-            Values::Numbers(predictions.clone().flat_map(|prediction| of(prediction).iter().copied()).collect())
+            Values::Numbers(
+                predictions.clone().flat_map(|prediction| of(prediction).iter().copied()).collect(),
+            )
         };
         match (self.of, self.most) {
             (Output::Probabilities, Some(most)) => {
-                let text = |(class, probability): (usize, f32)| {
-                    format!("{probability}:{class}:{}", classes[class])
-                };
+                let text =
+                    |(class, probability): (usize, f32)| format!("{probability}:{class}:{}", classes[class]);
                 Values::Texts(predictions.flat_map(|prediction| prediction.ranked(most)).map(text).collect())
             }
             (Output::Probabilities, None) => numbers(|prediction| &prediction.probabilities),
             (Output::Logits, _) => numbers(|prediction| &prediction.logits),
-            (Output::Labels, _) => Values::Texts(predictions.map(|prediction| prediction.label.clone()).collect()),
+            (Output::Labels, _) => {
+                Values::Texts(predictions.map(|prediction| prediction.label.clone()).collect())
+            }
             (Output::Features, _) => {
                 Values::Numbers(outcomes.iter().flat_map(|(features, _)| features.iter().copied()).collect())
             }
@@ -132,7 +140,8 @@ pub(crate) fn write(
     classes: &[String],
 ) -> (String, Bytes) {
     let (mut head, mut binary) = (head, Vec::new());
-    let outputs: Vec<Value> = wanted.iter().map(|wanted| wanted.write(outcomes, classes, &mut binary)).collect();
+    let outputs: Vec<Value> =
+        wanted.iter().map(|wanted| wanted.write(outcomes, classes, &mut binary)).collect();
     head["outputs"] = outputs.into();
     (head.to_string(), binary.into())
 }

@@ -46,7 +46,10 @@ impl Parameters {
     pub(crate) fn end(self) -> Result<(), Refusal> {
         match self.left.keys().next() {
             None => Ok(()),
-            Some(name) => Err(Refusal::bad(format!("{}: the parameter '{name}' is not known here; leave it out", self.of))),
+            Some(name) => Err(Refusal::bad(format!(
+                "{}: the parameter '{name}' is not known here; leave it out",
+                self.of
+            ))),
         }
     }
 

@@ -65,7 +65,8 @@ struct Output {
 pub(crate) fn read(body: &Bytes, head: Option<usize>, classes: usize) -> Result<InferRequest, Refusal> {
     let len = head.unwrap_or(body.len());
     if len > body.len() {
-        let message = format!("Inference-Header-Content-Length is {len}, and the body has {} bytes", body.len());
+        let message =
+            format!("Inference-Header-Content-Length is {len}, and the body has {} bytes", body.len());
         return Err(Refusal::bad(message));
     }
     let (head, mut binary) = (body.slice(..len), body.slice(len..));
@@ -114,7 +115,9 @@ impl Input {
         parameters.end()?;
         match (name.as_str(), datatype.as_str()) {
             (names::PHOTOS, "BYTES") => {
-                let &[count] = &shape[..] else { return Err(refuse(format!("the shape is {shape:?}; use [N]"))) };
+                let &[count] = &shape[..] else {
+                    return Err(refuse(format!("the shape is {shape:?}; use [N]")));
+                };
                 let count = counted(count).map_err(&refuse)?;
                 let files = match bytes {
                     Some(bytes) => elements(bytes, count),
@@ -131,13 +134,19 @@ impl Input {
                     (Some(bytes), _) => bytes,
                     (None, Data::Numbers(numbers)) => numbers.into(),
                     (None, Data::Empty) => Bytes::new(),
-                    (None, Data::Texts(_)) => return Err(refuse("texts where numbers are asked for".to_owned())),
+                    (None, Data::Texts(_)) => {
+                        return Err(refuse("texts where numbers are asked for".to_owned()));
+                    }
                 };
                 pixels(&bytes, count, [height, width]).map_err(refuse)
             }
             (names::PHOTOS, other) => Err(refuse(format!("the datatype is {other}; use BYTES"))),
             (names::PIXELS, other) => Err(refuse(format!("the datatype is {other}; use UINT8"))),
-            _ => Err(refuse(format!("there is none of this name; use '{}' or '{}'", names::PHOTOS, names::PIXELS))),
+            _ => Err(refuse(format!(
+                "there is none of this name; use '{}' or '{}'",
+                names::PHOTOS,
+                names::PIXELS
+            ))),
         }
     }
 }
@@ -193,7 +202,10 @@ fn pixels(bytes: &Bytes, count: usize, size: [u64; 2]) -> Result<Vec<Photo>, Str
     let of_one = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(3));
     let expected = of_one.and_then(|of_one| of_one.checked_mul(count));
     let (Some(of_one @ 1..), Some(expected)) = (of_one, expected) else {
-        return Err(format!("photos of {} by {} pixels; the shape is [N, height, width, 3]", size[0], size[1]));
+        return Err(format!(
+            "photos of {} by {} pixels; the shape is [N, height, width, 3]",
+            size[0], size[1]
+        ));
     };
     if bytes.len() != expected {
         let shape = format!("[{count}, {height}, {width}, 3]");
@@ -236,7 +248,10 @@ mod tests {
         }
         let json = r#"{"inputs":[{"name":"photos","datatype":"BYTES","shape":[2],"data":["YWJj","ZA=="]}],"id":"7"}"#;
         let request = read_all(json, b"").unwrap();
-        assert_eq!((contents(&request), request.id.as_deref()), (vec![b"abc".to_vec(), b"d".to_vec()], Some("7")));
+        assert_eq!(
+            (contents(&request), request.id.as_deref()),
+            (vec![b"abc".to_vec(), b"d".to_vec()], Some("7"))
+        );
     }
 
     #[test]
@@ -283,7 +298,8 @@ mod tests {
             assert!(read_all(&(json[..json.len() - 1].to_owned() + more + "}"), b"").is_err(), "{more}");
         }
         for shape in ["[1,0,9,3]", "[1,2,2,3]", "[1,4294967296,4294967296,3]", "[1,2,3]", "[1,1,1,4]"] {
-            let json = input(&format!(r#""name":"pixels","datatype":"UINT8","shape":{shape},"data":[1,2,3]"#));
+            let json =
+                input(&format!(r#""name":"pixels","datatype":"UINT8","shape":{shape},"data":[1,2,3]"#));
             assert!(read_all(&json, b"").is_err(), "{shape}");
         }
         for json in ["", "{}", "[]", "{\"inputs\":[]}", "nonsense", "{\"inputs\":{}}"] {

@@ -47,8 +47,10 @@ pub(super) async fn infer(
     if binary.is_empty() {
         return Ok((told, [(header::CONTENT_TYPE, "application/json")], json).into_response());
     }
-    let headers =
-        [(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (JSON_LENGTH, json.len().to_string())];
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (JSON_LENGTH, json.len().to_string()),
+    ];
     Ok((told, headers, [json.as_bytes(), &binary].concat()).into_response())
 }
 

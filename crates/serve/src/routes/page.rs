@@ -27,5 +27,12 @@ pub(super) async fn css() -> impl IntoResponse {
 }
 
 pub(super) async fn js() -> impl IntoResponse {
-    part("text/javascript; charset=utf-8", concat!(include_str!("../page/asking.js"), include_str!("../page/card.js"), include_str!("../page/page.js")))
+    part(
+        "text/javascript; charset=utf-8",
+        concat!(
+            include_str!("../page/asking.js"),
+            include_str!("../page/card.js"),
+            include_str!("../page/page.js")
+        ),
+    )
 }

@@ -44,6 +44,10 @@ impl Answer {
     /// refusal for a while with the time to wait. A 500 is a bug.
     pub(super) fn is_proper(&self) -> Result<(), String> {
         let status = self.status;
+        // What is no request of HTTP gets a status alone.
+        if matches!(status, 400 | 431) && self.body.is_empty() && self.closes() {
+            return Ok(());
+        }
         if self.header("x-request-id").is_none_or(str::is_empty) {
             return Err(format!("status {status} without x-request-id"));
         }

@@ -5,8 +5,8 @@ use std::path::Path;
 use icecap::advanced::weights::{DenseHead, DenseLayer, HeadOutput, Model, Preprocessing};
 use serde::Serialize;
 
-use icecap::advanced::foundation::date::day_of;
 use crate::terminal::wording::{counted, grouped, plain};
+use icecap::advanced::foundation::date::day_of;
 
 /// What a model file says of its head.
 #[derive(Serialize)]
