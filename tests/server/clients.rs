@@ -12,8 +12,8 @@ fn script(name: &str, package: &str, options: &[&str]) {
         // Past the capture of the test harness: a test that did nothing must not look like one that passed.
         let _ = writeln!(std::io::stderr(), "skipped: {why}");
     };
-    let python = std::env::var("ICECAP_TEST_SERVER_PYTHON").ok().filter(|name| !name.is_empty());
-    let Some(python) = python else { return skipped("ICECAP_TEST_SERVER_PYTHON is not set") };
+    let python = std::env::var("ICECAP_TEST_PYTHON").ok().filter(|name| !name.is_empty());
+    let Some(python) = python else { return skipped("ICECAP_TEST_PYTHON is not set") };
     let has = Command::new(&python).args(["-c", &format!("import {package}")]).output().unwrap();
     if !has.status.success() {
         return skipped(&format!("no {package} there"));

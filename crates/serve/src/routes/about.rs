@@ -13,10 +13,7 @@ use crate::infer::names;
 use crate::metrics;
 use crate::models::Served;
 use crate::refusal::Refusal;
-use crate::routes::health::check_version;
-
-/// The version of every model: a file that is replaced takes the place of the one before.
-pub(super) const VERSION: &str = "1";
+use crate::routes::health::{VERSION, check_version};
 
 /// The description of all routes.
 const OPENAPI: &str = include_str!("../openapi.json");

@@ -15,8 +15,7 @@ use crate::app::App;
 use crate::infer::{output, request};
 use crate::order::{Answer, Failure, Outcome, Task};
 use crate::refusal::Refusal;
-use crate::routes::about::VERSION;
-use crate::routes::health::check_version;
+use crate::routes::health::{VERSION, check_version};
 use crate::routes::predict::reason;
 
 /// The length of the JSON in front of bytes, in requests and answers.
