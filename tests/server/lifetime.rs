@@ -85,10 +85,12 @@ fn a_full_queue_says_so_and_clients_that_leave_free_it() {
         stream.write_all(&large).unwrap();
         stream
     };
-    let mut waiting: Vec<TcpStream> = (0..6).map(|_| busy()).collect();
+    let mut waiting: Vec<TcpStream> = Vec::new();
     let photo = served.photo("red/1.jpg");
     let mut full = 0;
-    for _ in 0..200 {
+    for _ in 0..50 {
+        // One that is worked on, one that waits, and one in case the first is done already.
+        waiting.extend((0..3).map(|_| busy()));
         let answer = served.post("/predict", &photo);
         if answer.status == 503 {
             answer.refuses(503, "wait already");

@@ -42,7 +42,7 @@ pub(crate) struct Held {
 impl Bodies {
     /// Bodies of at most so many bytes.
     pub(crate) fn new(most: usize) -> Self {
-        let grains = (most.div_ceil(GRAIN) * BODIES).min(Semaphore::MAX_PERMITS);
+        let grains = (most.max(FIRST).div_ceil(GRAIN) * BODIES).min(Semaphore::MAX_PERMITS);
         Self { most, grains: Arc::new(Semaphore::new(grains)) }
     }
 
