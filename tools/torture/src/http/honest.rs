@@ -34,7 +34,8 @@ impl Tally {
         ordered.get(ordered.len() * 99 / 100).copied().unwrap_or(0)
     }
 
-    fn add(&mut self, other: Self) {
+    /// Takes in what became of others.
+    pub(super) fn add(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
         self.busy += other.busy;
         self.broken.extend(other.broken);

@@ -19,15 +19,21 @@ pub(super) fn declared(target: &Target<'_>, random: &mut fastrand::Rng) -> Resul
     let expects = if random.bool() { "Expect: 100-continue\r\n" } else { "" };
     let head =
         format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{expects}\r\n");
-    let mut connection = Connection::to(target.address)?;
-    connection.send(head.as_bytes());
-    let outcome = match connection.answer(PATIENCE) {
-        Came::Nothing => Err("closed without a 413".to_owned()),
-        came => refused(came, &[413]),
-    };
-    outcome
-        .map(|outcome| format!("declared too large: {outcome}"))
-        .map_err(|broken| format!("a length of {length} for {path}: {broken}"))
+    // A server that is full may close without a word; not again and again.
+    for _ in 0..5 {
+        let mut connection = Connection::to(target.address)?;
+        connection.send(head.as_bytes());
+        match connection.answer(PATIENCE) {
+            Came::Nothing => std::thread::sleep(Duration::from_millis(300)),
+            // The last of these lengths is none that every reader of numbers can hold.
+            came => {
+                return refused(came, &[413, 431])
+                    .map(|outcome| format!("declared too large: {outcome}"))
+                    .map_err(|broken| format!("a length of {length} for {path}: {broken}"));
+            }
+        }
+    }
+    Err(format!("a length of {length} for {path}: closed without a 413, five times"))
 }
 
 /// A number that is no length is no request.

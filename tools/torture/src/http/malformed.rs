@@ -51,8 +51,8 @@ pub(super) fn mutants(target: &Target<'_>, random: &mut fastrand::Rng) -> Result
         connection.finish();
         sound(&mut connection).map_err(|broken| {
             let text = String::from_utf8_lossy(&bad);
-            let start: String = text.chars().take(400).collect();
-            format!("a mutant, {start:?}: {broken}")
+            let start: String = text.chars().take(200).collect();
+            format!("a mutant: {broken}: {start:?}")
         })?;
     }
     Ok(format!("mutants, {MUTANTS} each"))

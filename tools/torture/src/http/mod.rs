@@ -80,9 +80,20 @@ pub fn run(binary: &Path, plan: &Plan, minutes: f64) -> Result<String, String> {
     };
     let mut report = Report::new("torture http", plan);
 
-    let (quiet, held) = quiet(&server, &target, (time / 10).min(Duration::from_secs(15)));
-    target.until = Instant::now() + time;
-    let ((), tally) = honest::beside(&target, HONEST, || storm(&target, plan, &mut report));
+    let ((), quiet) =
+        honest::beside(&target, HONEST, || std::thread::sleep((time / 10).min(Duration::from_secs(15))));
+    // What an attack needs once, such as memory that the system's allocator keeps, is not counted as lost.
+    let Range { start, end } = plan.cases(u64::MAX);
+    let quarter = if plan.only.is_some() { start } else { start + (end - start) / 4 };
+    let mut storms = |cases: Range<u64>, time: Duration| {
+        target.until = Instant::now() + time;
+        let (next, tally) = honest::beside(&target, HONEST, || storm(&target, plan, cases, &mut report));
+        std::thread::sleep(Duration::from_millis(500));
+        (next, tally)
+    };
+    let (next, mut tally) = storms(start..quarter, (time / 4).min(Duration::from_secs(60)));
+    let held = server.held();
+    tally.add(storms(next..end, time).1);
     for (when, tally) in [("quiet", quiet), ("under attack", tally)] {
         report.count(format!("honest clients, {when}: answers"), tally.answered());
         report.count(format!("honest clients, {when}: full, 503"), tally.busy);
@@ -91,6 +102,9 @@ pub fn run(binary: &Path, plan: &Plan, minutes: f64) -> Result<String, String> {
             report.fail_whole(format!("no honest client was answered, {when}"));
         }
         tally.broken.iter().for_each(|broken| report.fail_whole(broken));
+    }
+    if let Some(broken) = exchange::nameless() {
+        report.fail_whole(broken);
     }
     if let Some(held) = held {
         recovered(&server, held, &mut report);
@@ -133,17 +147,10 @@ impl Stage {
     }
 }
 
-/// Honest clients alone, for so long; then what the server holds once they are gone.
-fn quiet(server: &Server, target: &Target<'_>, time: Duration) -> (honest::Tally, Option<Held>) {
-    let ((), tally) = honest::beside(target, HONEST, || std::thread::sleep(time));
-    std::thread::sleep(Duration::from_millis(500));
-    (tally, server.held())
-}
-
-/// Runs the attacks, several at a time, and keeps what became of each.
-fn storm(target: &Target<'_>, plan: &Plan, report: &mut Report) {
-    let Range { start, end } = plan.cases(u64::MAX);
-    let (next, enough) = (AtomicU64::new(start), AtomicBool::new(false));
+/// Runs the attacks of these cases, several at a time, until the target's time is over, and keeps what became of each. Gives the
+/// case that would be next.
+fn storm(target: &Target<'_>, plan: &Plan, cases: Range<u64>, report: &mut Report) -> u64 {
+    let (next, enough) = (AtomicU64::new(cases.start), AtomicBool::new(false));
     let (sender, receiver) = channel();
     std::thread::scope(|scope| {
         for _ in 0..HOSTILE {
@@ -151,7 +158,7 @@ fn storm(target: &Target<'_>, plan: &Plan, report: &mut Report) {
             scope.spawn(move || {
                 while Instant::now() < target.until && !enough.load(Ordering::Relaxed) {
                     let case = next.fetch_add(1, Ordering::Relaxed);
-                    if case >= end || !told(&sender, target, plan, case) {
+                    if case >= cases.end || !told(&sender, target, plan, case) {
                         return;
                     }
                 }
@@ -165,6 +172,7 @@ fn storm(target: &Target<'_>, plan: &Plan, report: &mut Report) {
             report.hear(case, outcome);
         }
     });
+    next.into_inner().min(cases.end)
 }
 
 type Told = (u64, Result<String, String>);

@@ -19,7 +19,6 @@ pub(super) fn attack(target: &Target<'_>, random: &mut fastrand::Rng) -> Result<
     };
     let mut connection = Connection::to(target.address)?;
     connection.send(&request);
-    connection.finish();
     refused(connection.answer(PATIENCE), &[400, 404, 413, 415, 422])
         .map(|outcome| format!("tensors: {outcome}"))
         .map_err(|broken| format!("tensors, {kind}: {broken}"))
