@@ -54,6 +54,11 @@ impl<'py> Batch<'py> {
         Ok(Self { photos, raises, watch, before: 0, errors: Vec::new() })
     }
 
+    /// Returns the interpreter that the photos come from.
+    pub(crate) fn py(&self) -> Python<'py> {
+        self.photos.py()
+    }
+
     /// Takes the next photos; there are none at the end.
     pub(crate) fn window(&mut self) -> PyResult<Vec<Photo>> {
         window(&mut self.photos)

@@ -90,12 +90,12 @@ impl Shared {
     /// Predicts a batch, window by window, and hands each to `take` with what came of its photos.
     ///
     /// # Errors
-    /// What [`Batch::window`] and [`Batch::run`] return.
+    /// What [`Batch::window`], [`Batch::run`] and `take` return.
     fn over<'py>(
         &self,
         batch: &mut Batch<'py>,
         mirrored: bool,
-        mut take: impl FnMut(&mut Batch<'py>, &[Photo], Outcomes<Prediction>),
+        mut take: impl FnMut(&mut Batch<'py>, &[Photo], Outcomes<Prediction>) -> PyResult<()>,
     ) -> PyResult<()> {
         loop {
             let window = batch.window()?;
@@ -105,7 +105,7 @@ impl Shared {
             let outcomes = batch.run(&window, |sources, report| {
                 self.predict(mirrored, |predictor| predictor.predict(sources, report))
             })?;
-            take(batch, &window, outcomes);
+            take(batch, &window, outcomes)?;
         }
     }
 }
@@ -178,23 +178,29 @@ impl Classifier {
         Ok((limits.file_bytes, limits.pixels))
     }
 
-    /// Returns the rows of the photos as the text of a JSON array.
-    fn predict(
+    /// Returns the rows of the photos as the text of a JSON array, and if it `draws` the bytes of a heatmap's file for each photo
+    /// that can be used.
+    fn predict<'py>(
         &self,
-        photos: Bound<'_, PyIterator>,
+        photos: Bound<'py, PyIterator>,
         options: RowOptions,
-        mirrored: bool,
+        (mirrored, draws): (bool, bool),
         raises: bool,
-    ) -> PyResult<String> {
+    ) -> PyResult<(String, Vec<Option<Bound<'py, PyBytes>>>)> {
         let shared = self.own.get()?;
         let (columns, classes) = (options.columns(&shared.classifier)?, shared.classifier.classes());
         let mut batch = Batch::new(photos, raises)?;
-        let mut rows = Vec::new();
-        shared.over(&mut batch, mirrored, |_, window, outcomes| {
+        let (mut rows, mut drawn) = (Vec::new(), Vec::new());
+        shared.over(&mut batch, mirrored, |batch, window, outcomes| {
+            if draws {
+                drawn.extend(shared.maps.drawn(batch, window, &outcomes)?);
+            }
             let each = window.iter().zip(outcomes);
             rows.extend(each.map(|(photo, outcome)| row(&columns, classes, photo, outcome)));
+            Ok(())
         })?;
-        serde_json::to_string(&rows).map_err(|error| PyValueError::new_err(error.to_string()))
+        let rows = serde_json::to_string(&rows).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok((rows, drawn))
     }
 
     /// Returns the probability of each class for each photo, and the exception of each photo that has none.
@@ -215,6 +221,7 @@ impl Classifier {
                     None => values.extend(std::iter::repeat_n(f32::NAN, classes)),
                 }
             }
+            Ok(())
         })?;
         Ok((Array::of_rows(values, &Shape::of([classes])), batch.into_errors()))
     }

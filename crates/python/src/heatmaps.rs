@@ -3,15 +3,18 @@
 use icecap::advanced::graph::Tap;
 use icecap::advanced::kernels::Shape;
 use icecap::explain::Heatmaps;
-use icecap::{Classifier, Error, Predictor, Source};
+use icecap::{Classifier, Error, Prediction, Predictor, Source};
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
+use pyo3::types::{PyBytes, PyIterator};
 
 use crate::array::Array;
 use crate::batch::{Batch, Outcomes, Report};
 use crate::failure::exception;
 use crate::photo::Photo;
 use crate::pool::Pool;
+
+/// The most pixels of the longer side of a drawn heatmap, as that of `icecap predict --heatmap`.
+const LONGEST_SIDE: usize = 1024;
 
 /// What draws heatmaps of a classifier, for each caller that it had at once.
 pub(crate) struct Maps {
@@ -53,6 +56,31 @@ impl Maps {
         }
     }
 
+    /// Returns the bytes of a file for each photo of a window that a prediction was made of: its map for that class, drawn over it.
+    pub(crate) fn drawn<'py>(
+        &self,
+        batch: &mut Batch<'py>,
+        window: &[Photo],
+        predictions: &Outcomes<Prediction>,
+    ) -> PyResult<Vec<Option<Bound<'py, PyBytes>>>> {
+        let usable = window.iter().zip(predictions).filter(|(photo, _)| photo.source().is_ok());
+        let classes: Vec<Option<usize>> =
+            usable.map(|(_, said)| said.as_ref().ok().map(|said| said.class)).collect();
+        let make = || Ok::<_, Error>((self.classifier.predictor()?, Heatmaps::new(&self.classifier)?));
+        let outcomes = batch.run(window, |sources: &[Source<'_>], _| {
+            self.idle.with(make, |(_, heatmaps)| {
+                let each = sources.iter().zip(classes);
+                each.map(|(&photo, class)| {
+                    Ok(Ok(class.map(|class| draw(heatmaps, photo, class)).transpose()?))
+                })
+                .collect()
+            })
+        })?;
+        let py = batch.py();
+        let bytes = |png: Vec<u8>| PyBytes::new(py, &png);
+        Ok(outcomes.into_iter().map(|drawn| drawn.ok().flatten().flatten().map(bytes)).collect())
+    }
+
     fn window(
         &self,
         batch: &mut Batch<'_>,
@@ -75,4 +103,16 @@ impl Maps {
             })
         })
     }
+}
+
+/// Returns the bytes of a PNG file with the map of `class` over its photo; `None` if that cannot be read any more.
+fn draw(heatmaps: &mut Heatmaps, photo: Source<'_>, class: usize) -> Result<Option<Vec<u8>>, Error> {
+    let overlay = match heatmaps.overlay(photo, Some(class), LONGEST_SIDE) {
+        Err(Error::Data(_)) => return Ok(None),
+        overlay => overlay?,
+    };
+    let mut png = Vec::new();
+    // Writing to memory does not fail.
+    let written = overlay.write_png(&mut png);
+    Ok(written.is_ok().then_some(png))
 }

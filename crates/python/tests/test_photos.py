@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -290,6 +291,17 @@ class Predictions(unittest.TestCase):
         self.assertTrue(same_bits(maps[0], own[0]) and np.isnan(maps[1]).all() and isinstance(failed[1], ValueError))
         with self.assertRaises(ValueError):
             classifier.heatmaps(paths, label="no such class")
+
+    def test_a_drawn_heatmap_is_the_file_of_the_command(self) -> None:
+        paths = self.paths[:3]
+        with tempfile.TemporaryDirectory() as folder:
+            support.rows_of_program(paths, "--heatmap", folder)
+            files = [Path(folder, Path(path).stem + ".png").read_bytes() for path in paths]
+        rows = self.classifier.predict(paths, heatmap=True)
+        self.assertEqual([row["heatmap"] for row in rows], files)
+        mixed = self.classifier.predict([b"no photo", paths[1]], heatmap=True, errors="row")
+        self.assertEqual([row["heatmap"] for row in mixed], [None, files[1]])
+        self.assertNotIn("heatmap", self.classifier.predict(paths)[0])
 
     def test_eight_threads_share_one(self) -> None:
         told = self.classifier.probabilities(self.paths)

@@ -64,27 +64,9 @@ impl PredictQuery {
     /// Returns the columns of the rows.
     ///
     /// # Errors
-    /// 400 for a number out of its range, 409 for what the model cannot tell.
+    /// 400 for a number out of its range, and for what the model cannot tell.
     pub(crate) fn columns(&self, served: &Served) -> Result<Columns, Refusal> {
         let classifier = &served.classifier;
-        if self.top == Some(0) {
-            return Err(Refusal::bad("top=0: use a number from 1 on"));
-        }
-        if let Some(least) = self.reject_below
-            && !(0.0..=1.0).contains(&least)
-        {
-            return Err(Refusal::bad(format!("reject_below={least}: use a probability from 0 to 1")));
-        }
-        if let Some(most) = self.reject_novel {
-            if !(most > 0.0 && most.is_finite()) {
-                return Err(Refusal::bad(format!("reject_novel={most}: use a number above 0")));
-            }
-            if classifier.novelty().is_none() {
-                let message =
-                    format!("reject_novel: the model {} keeps nothing that tells new photos", served.name);
-                return Err(Refusal::new(StatusCode::CONFLICT, message));
-            }
-        }
         let columns = Columns {
             top: self.top.unwrap_or(1),
             all: self.all,
@@ -92,6 +74,7 @@ impl PredictQuery {
             reject_novel: self.reject_novel,
             ..Columns::of(classifier)
         };
+        columns.check(classifier).map_err(|error| Refusal::bad(error.to_string()))?;
         Ok(columns.within(classifier.classes().len()))
     }
 

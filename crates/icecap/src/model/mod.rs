@@ -2,6 +2,7 @@
 
 pub(crate) mod backbone;
 pub(crate) mod classifier;
+pub(crate) mod columns;
 mod export;
 pub(crate) mod extraction;
 pub(crate) mod extractor;
@@ -27,6 +28,7 @@ mod tuned_backbone;
 
 pub use backbone::Backbone;
 pub use classifier::{Classifier, Provenance, SaveBackbone};
+pub use columns::{Columns, OF_CLASS};
 pub use extraction::Extracted;
 pub use extractor::Extractor;
 pub use head::{Head, HeadLayer};
@@ -42,7 +44,7 @@ pub use predictor::Predictor;
 pub use preprocessing::Preprocessing;
 pub use progress::Progress;
 pub use quantizing::CalibrationPhotos;
-pub use row::{Choice, Columns, NO_LABEL, OF_CLASS, Row};
+pub use row::{Choice, NO_LABEL, Row};
 pub use session::Session;
 pub use settings::Settings;
 pub use source::{OwnedSource, Source};

@@ -36,7 +36,7 @@ class Row(_Always, total=False):
 
     ``path`` is that of the photo's file, ``None`` for a photo in memory; ``label`` and ``probability`` (from 0 to 1) are those
     of the most probable class, ``None`` if the photo cannot be used; ``true_label`` is the class whose folder the photo lies
-    in; ``error`` says why a photo cannot be used. The others are there if they were asked for, or the model has them.
+    in; ``error`` says why a photo cannot be used; ``heatmap`` has the bytes of a PNG file. The others are there if they were asked for, or the model has them.
     """
 
     top: list[Choice]
@@ -44,7 +44,7 @@ class Row(_Always, total=False):
     probabilities: dict[str, float] | None
     best_guess: str | None
     novelty: float | None
-    heatmap: str | None
+    heatmap: bytes | None
 
 
 class Classifier:
@@ -149,6 +149,7 @@ class Classifier:
         reject_below: float | None = None,
         reject_novel: float | None = None,
         tta: bool = False,
+        heatmap: bool = False,
         errors: Errors = "raise",
     ) -> list[Row]:
         """Says what is on photos.
@@ -161,6 +162,8 @@ class Classifier:
         :param reject_novel: The label is ``"none"``, too, where the photo's novelty is above this limit; 1 as of 2 of 100
             photos of the classes.
         :param tta: Look at each photo and its mirror image and take the mean: twice the time.
+        :param heatmap: Draw for each photo which places spoke for its class, under ``heatmap``: the bytes of a PNG file as
+            ``icecap predict --heatmap`` writes it, ``None`` for a photo that cannot be used.
         :param errors: ``"raise"``, or ``"row"`` to have the error of a photo under ``error``.
         :returns: A row for each photo, in their order.
         """
@@ -170,7 +173,11 @@ class Classifier:
             "reject_below": reject_below,
             "reject_novel": reject_novel,
         }
-        rows: list[Row] = json.loads(self._own.predict(self._each(photos), options, bool(tta), raises(errors)))
+        how = (bool(tta), bool(heatmap))
+        text, drawn = self._own.predict(self._each(photos), options, how, raises(errors))
+        rows: list[Row] = json.loads(text)
+        for row, picture in zip(rows, drawn):
+            row["heatmap"] = picture
         for row in rows:
             # A photo in memory has no path, which the extension tells as an empty one.
             row["path"] = row["path"] or None
