@@ -146,7 +146,8 @@ impl Plan {
         let batch = output.len() / output_len;
         self.check(input, batch, output)?;
         if batch == 1 {
-            return threads.enter(|| self.image(threads, input, output, &mut arenas[0], &mut |_| {}));
+            // Whoever finds the threads taken has the image to itself.
+            return threads.lead(|threads| self.image(threads, input, output, &mut arenas[0], &mut |_| {}));
         }
         let serial = Threads::serial();
         let failed = Mutex::new(None);

@@ -8,13 +8,13 @@
 //! Large files lie in large pages (`slab.rs`), so that a net's packed weights can be used where they were read to.
 
 use std::fs::{File, Metadata};
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
-use std::ops::{Deref, Range};
+use std::io::{self, ErrorKind};
+use std::ops::{ControlFlow::Continue, Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::{buffer::Buffer, element::Element, error::Error, slab::in_slabs};
+use crate::{buffer::Buffer, element::Element, error::Error, par::Threads, slab::in_slabs};
 
 /// Files from this size on are worth large pages.
 const LARGE: usize = 1 << 20;
@@ -23,6 +23,10 @@ const COARSE: Duration = Duration::from_secs(2);
 /// Bytes that are read at a time: they stay in a processor's own cache until they were looked at. Their buffer starts on a
 /// cache line; into memory that does not, the reference machine copies a file at an eighth of the speed.
 const PIECE: usize = 256 << 10;
+/// Bytes that a thread reads at a stretch: few enough that all threads end at about the same time, and some pieces.
+const SHARE: usize = 4 * PIECE;
+/// Bytes that are read at a time where they are not kept: a buffer of fewer pages is touched for the first time sooner.
+const SCANNED: usize = PIECE / 4;
 
 /// The content of a file, or of a part of it, as it was at one moment. Dereferences to its bytes; a clone shares them.
 #[derive(Clone, Debug)]
@@ -46,7 +50,7 @@ impl FileBytes {
     /// [`Error::NoMemory`]; [`Error::FileChanged`] if it was written while it was read.
     pub fn read(path: &Path, limit: u64) -> Result<Self, Error> {
         let file = FileReader::open(path, limit)?;
-        file.read(0..file.len(), |_| ()).and_then(|bytes| file.close().map(|()| bytes))
+        file.read(0..file.len()).and_then(|bytes| file.close().map(|()| bytes))
     }
 
     /// The `len` values in the machine's own byte order from byte `offset` on, in place. `None` if `offset` is not a
@@ -97,12 +101,26 @@ impl<'a> FileReader<'a> {
         self.before.len()
     }
 
-    /// Reads a part of the file. `see` gets each piece of it right after it was read, while it is in the processor's
-    /// cache: for a checksum, which is then much cheaper than later.
+    /// Reads a part of the file.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::NoMemory`]; [`Error::FileChanged`] if the file ends before the part does, or was written.
-    pub fn read(&self, part: Range<u64>, mut see: impl FnMut(&[u8])) -> Result<FileBytes, Error> {
+    pub fn read(&self, part: Range<u64>) -> Result<FileBytes, Error> {
+        self.read_on(part, &Threads::serial(), |(), _, _| ()).map(|(bytes, _)| bytes)
+    }
+
+    /// Reads a part of the file on all threads, share by share. `see` gets each piece right after it was read, while it is in
+    /// the processor's cache, with its place in the part and a state of its share: for a checksum, which is then much cheaper
+    /// than later. Returns the states, too, in the order of the shares, which are the same for any number of threads.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub fn read_on<S: Default + Send>(
+        &self,
+        part: Range<u64>,
+        threads: &Threads,
+        see: impl Fn(&mut S, u64, &[u8]) + Sync,
+    ) -> Result<(FileBytes, Vec<S>), Error> {
         let bytes = part.end.saturating_sub(part.start);
         let no_memory = || Error::NoMemory { path: self.path.to_owned(), bytes };
         let len = usize::try_from(bytes).map_err(|_| no_memory())?;
@@ -111,45 +129,58 @@ impl<'a> FileReader<'a> {
         }
         let zeros = || Buffer::try_zeros(len).ok_or_else(no_memory);
         let mut bytes = if len < LARGE { zeros() } else { in_slabs(zeros) }?;
-        self.seek(part.start)?;
-        for piece in bytes.chunks_mut(PIECE) {
-            self.fill(piece)?;
-            see(piece);
-        }
+        let states = threads.map(bytes.chunks_mut(SHARE).enumerate(), |(share, bytes)| {
+            let mut state = S::default();
+            for (piece, bytes) in bytes.chunks_mut(PIECE).enumerate() {
+                let at = (share * SHARE + piece * PIECE) as u64;
+                self.fill(bytes, part.start + at)?;
+                see(&mut state, at, bytes);
+            }
+            Ok(state)
+        });
+        let states = states.into_iter().collect::<Result<_, Error>>()?;
         if self.is_fresh {
-            self.seek(part.start)?;
             let mut again = Buffer::zeros(PIECE.min(len));
-            for first in bytes.chunks(PIECE) {
+            for (piece, first) in bytes.chunks(PIECE).enumerate() {
                 let again = &mut again[..first.len()];
-                self.fill(again)?;
+                self.fill(again, part.start + (piece * PIECE) as u64)?;
                 if again != first {
                     return Err(self.changed());
                 }
             }
         }
-        Ok(FileBytes { bytes: Arc::new(bytes) })
+        Ok((FileBytes { bytes: Arc::new(bytes) }, states))
     }
 
-    /// Hands the bytes of a part to `see`, piece by piece, and keeps none of them.
+    /// Does what [`read_on`](Self::read_on) does, and keeps none of the bytes.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
-    pub fn scan(&self, part: Range<u64>, mut see: impl FnMut(&[u8])) -> Result<(), Error> {
+    pub fn scan_on<S: Default + Send>(
+        &self,
+        part: Range<u64>,
+        threads: &Threads,
+        see: impl Fn(&mut S, u64, &[u8]) + Sync,
+    ) -> Result<Vec<S>, Error> {
+        // Only what is kept can be compared with a second look.
         if self.is_fresh {
-            // Only what is kept can be compared with a second look.
-            self.read(part, see)?;
-            return Ok(());
+            return self.read_on(part, threads, see).map(|(_, states)| states);
         }
-        self.seek(part.start)?;
-        let mut left = part.end.saturating_sub(part.start);
-        let mut buffer = Buffer::zeros(PIECE.min(usize::try_from(left).unwrap_or(PIECE)));
-        while left > 0 {
-            let piece = &mut buffer[..PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
-            self.fill(piece)?;
-            see(piece);
-            left -= piece.len() as u64;
-        }
-        Ok(())
+        let len = part.end.saturating_sub(part.start);
+        let shares = len.div_ceil(SHARE as u64);
+        let mut buffers = vec![Buffer::<u8>::zeros(SCANNED); threads.count().min(shares as usize).max(1)];
+        let states = threads.map_until_with(&|| Continue(()), &mut buffers, 0..shares, |buffer, share| {
+            let (mut at, end) = (share * SHARE as u64, len.min((share + 1) * SHARE as u64));
+            let mut state = S::default();
+            while at < end {
+                let piece = &mut buffer[..SCANNED.min((end - at) as usize)];
+                self.fill(piece, part.start + at)?;
+                see(&mut state, at, piece);
+                at += piece.len() as u64;
+            }
+            Ok(state)
+        });
+        states.into_iter().flatten().collect()
     }
 
     /// Ends the reading.
@@ -162,13 +193,9 @@ impl<'a> FileReader<'a> {
         if times(&self.before) == times(&after) { Ok(()) } else { Err(self.changed()) }
     }
 
-    fn seek(&self, to: u64) -> Result<(), Error> {
-        let sought = (&self.file).seek(SeekFrom::Start(to));
-        sought.map(drop).map_err(|source| Error::Io { path: self.path.to_owned(), source })
-    }
-
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
-        (&self.file).read_exact(bytes).map_err(|source| match source.kind() {
+    /// Reads the bytes from `at` on: a place in the file that threads read has no meaning.
+    fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), Error> {
+        read_exact_at(&self.file, bytes, at).map_err(|source| match source.kind() {
             ErrorKind::UnexpectedEof => self.changed(),
             _ => Error::Io { path: self.path.to_owned(), source },
         })
@@ -177,6 +204,24 @@ impl<'a> FileReader<'a> {
     fn changed(&self) -> Error {
         Error::FileChanged { path: self.path.to_owned() }
     }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, at) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(read) => (bytes, at) = (&mut bytes[read..], at + read as u64),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// What changes when a file is written.
@@ -251,7 +296,7 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, b"icecap").unwrap();
         assert_eq!(*FileBytes::read(&path, 6).unwrap(), *b"icecap");
-        let part = |part| FileReader::open(&path, 6).unwrap().read(part, |_| ());
+        let part = |part| FileReader::open(&path, 6).unwrap().read(part);
         assert_eq!(*part(3..6).unwrap(), *b"cap");
         assert_eq!(*part(6..6).unwrap(), *b"");
         for outside in [3..7, 7..7, u64::MAX..u64::MAX, 0..u64::MAX] {
@@ -263,30 +308,35 @@ mod tests {
         assert!(FileBytes::read(&path, 6).unwrap().is_empty());
     }
 
-    /// Fresh or not, read or scanned, in one piece or several: `see` gets every byte once, in order.
+    /// Fresh or not, read or scanned, in one share or several, by one thread or more: `see` gets every byte once, those of a
+    /// share in their order, and the shares are handed back in theirs.
     #[test]
     fn every_byte_is_seen_once_and_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        for len in [0, 1, PIECE, PIECE + 1, 5 * PIECE + 7] {
+        for (len, age) in
+            [0, 1, PIECE, PIECE + 1, 5 * PIECE + 7].into_iter().flat_map(|len| [(len, 0), (len, 100)])
+        {
             let content: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
             std::fs::write(&path, &content).unwrap();
-            for age in [0, 100] {
-                let then = SystemTime::now() - Duration::from_secs(age);
-                File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
-                let from = len / 3;
-                let (mut read, mut scanned) = (Vec::new(), Vec::new());
-                let file = FileReader::open(&path, u64::MAX).unwrap();
-                assert_eq!(file.is_fresh, age == 0);
-                let part = from as u64..len as u64;
-                let bytes = file.read(part.clone(), |piece| read.extend_from_slice(piece)).unwrap();
-                file.scan(part, |piece| scanned.extend_from_slice(piece)).unwrap();
-                file.close().unwrap();
-                assert!(
-                    [&*bytes, &read, &scanned].iter().all(|seen| **seen == content[from..]),
-                    "{len} {age}"
-                );
+            let then = SystemTime::now() - Duration::from_secs(age);
+            File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+            let (from, file) = (len / 3, FileReader::open(&path, u64::MAX).unwrap());
+            assert_eq!(file.is_fresh, age == 0);
+            let part = from as u64..len as u64;
+            for threads in [1, 2, 3].map(|count| Threads::new(count).unwrap()) {
+                let see = |seen: &mut Vec<u8>, at: u64, piece: &[u8]| {
+                    assert!(content[from + at as usize..].starts_with(piece));
+                    seen.extend_from_slice(piece);
+                };
+                let (bytes, read) = file.read_on(part.clone(), &threads, see).unwrap();
+                let scanned = file.scan_on(part.clone(), &threads, see).unwrap();
+                let all = [bytes.to_vec(), read.concat(), scanned.concat()];
+                assert!(all.iter().all(|seen| *seen == content[from..]), "{len} {age} {threads:?}");
+                assert_eq!(read.len(), (len - from).div_ceil(SHARE));
+                assert_eq!(read.len(), scanned.len());
             }
+            file.close().unwrap();
         }
     }
 

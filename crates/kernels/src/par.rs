@@ -84,6 +84,22 @@ impl Threads {
         work()
     }
 
+    /// Does what [`Threads::enter`] does and tells `work` which threads it has: these, or the caller's alone where somebody
+    /// else has them. For work that is done another way by one thread.
+    pub fn lead<R>(&self, work: impl FnOnce(&Self) -> R) -> R {
+        #[cfg(feature = "rayon")]
+        if let Some((workers, lease)) = &self.pool {
+            if lease.of_this_thread(|_| ()).is_some() {
+                return work(self);
+            }
+            return match lease.take() {
+                Some(_guard) => Team::gather(workers.pool(), lease, |_| work(self)),
+                None => work(&Self::serial()),
+            };
+        }
+        work(self)
+    }
+
     /// Calls `work(task)` for every `task` below `tasks`, each once, in any order, and returns when all are done.
     ///
     /// # Panics
@@ -246,6 +262,19 @@ mod tests {
     #[test]
     fn a_mistyped_number_of_threads_is_an_error() {
         assert!(matches!(Threads::new(100_000_000), Err(Error::Threads { count: 100_000_000, .. })));
+    }
+
+    #[test]
+    fn whoever_leads_has_the_threads_and_others_have_their_own() {
+        let threads = Threads::new(3).unwrap();
+        let count = |threads: &Threads| threads.count();
+        let counts = threads.lead(|led| {
+            every_task_runs_once(led);
+            let others = std::thread::scope(|scope| scope.spawn(|| threads.lead(count)).join().unwrap());
+            (led.count(), threads.lead(count), others)
+        });
+        assert_eq!(counts, if cfg!(feature = "rayon") { (3, 3, 1) } else { (1, 1, 1) });
+        assert_eq!(threads.lead(count), threads.count());
     }
 
     fn every_task_runs_once(threads: &Threads) {

@@ -4,6 +4,8 @@
 //!    next. A task is claimed by moving that word on, so each is claimed once, and a worker that comes late finds none.
 //! 2. The caller claims tasks like everybody else: where the system has not woken the workers yet, it is not held up.
 //! 3. A step is over when all its tasks are counted as done; only then may what they borrow go away.
+//! 4. At the end the caller tells the workers to leave and does not wait for it: one that the system has not woken at all finds
+//!    no task when it comes, and only the team itself, which it owns together with the caller.
 //!
 //! What it does badly: a waiting worker spins, for [`SPINS`] looks. Then it offers its processor to others, and where the
 //! caller goes on alone it naps between looks. It only waits while the caller is inside one call.
@@ -11,7 +13,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Looks at the shared word before a waiting thread lets others have its processor: some tens of microseconds, more
@@ -49,30 +51,31 @@ struct Padded<T>(T);
 // SAFETY: `job` is written by the thread that made the team, when no task of the last step is left, and read by a thread
 // that has claimed a task of the present one: the claim orders it behind the write, and the next write waits for the task.
 unsafe impl Sync for Team {}
+// SAFETY: as above; what else a team has may be dropped by any thread, and the pointer is not followed then.
+unsafe impl Send for Team {}
 
 impl Team {
     /// Runs `work` on this thread with `pool`'s threads watching for shares.
     pub(crate) fn gather<R>(pool: &rayon::ThreadPool, lease: &Lease, work: impl FnOnce(&Self) -> R) -> R {
-        let team = Self {
+        let team = Arc::new(Self {
             word: Padded(AtomicU64::new(0)),
             done: Padded(AtomicUsize::new(0)),
             over: AtomicBool::new(false),
             panic: Mutex::new(None),
             job: UnsafeCell::new(None),
-        };
-        // The scope must not end before the workers are told, whichever way `work` ends.
+        });
+        // The workers are told to leave, whichever way `work` ends.
         struct Over<'a>(&'a Team);
         impl Drop for Over<'_> {
             fn drop(&mut self) {
                 self.0.over.store(true, Ordering::Release);
             }
         }
-        pool.in_place_scope(|scope| {
-            scope.spawn_broadcast(|_, _| team.watch());
-            let _over = Over(&team);
-            let _led = lease.led_by_this_thread(&team);
-            work(&team)
-        })
+        let watched = Arc::clone(&team);
+        pool.spawn_broadcast(move |_| watched.watch());
+        let _over = Over(&team);
+        let _led = lease.led_by_this_thread(&team);
+        work(&team)
     }
 
     /// Runs `work(task)` for each task, here and on the workers, and returns when all are done. For the thread that
@@ -194,7 +197,7 @@ impl Lease {
     pub(crate) fn of_this_thread<R>(&self, work: impl FnOnce(&Team) -> R) -> Option<R> {
         let (lease, team) = LED.get()?;
         // Inside its own tasks the leader leads nobody: the step's word is in use.
-        // SAFETY: the team is on this thread's stack below us: `Led` takes the pointer back before it goes.
+        // SAFETY: `gather`, below us on this thread's stack, keeps the team: `Led` takes the pointer back before it goes.
         (std::ptr::eq(lease, self) && !BUSY.get()).then(|| work(unsafe { &*team }))
     }
 

@@ -23,6 +23,8 @@ mod affine;
 mod bundle;
 mod choices;
 mod container;
+#[cfg(feature = "files")]
+mod crc;
 mod dense_head;
 mod derived;
 #[cfg(feature = "download")]

@@ -34,8 +34,9 @@ use icecap_foundation::atomic_file::replace_cache_file;
 use icecap_graph::int8::Bottleneck;
 use icecap_graph::{BLOCKS, Net, Numerics, Padding, Precision, Scaling, Spec};
 use icecap_kernels::int8::{INTEGER_PACK_VERSION, PackedBuffers, PackedValues};
-use icecap_kernels::{Buffer, Element, FileBytes, FileReader, LINE_BYTES, PACK_VERSION};
+use icecap_kernels::{Buffer, Element, FileBytes, FileReader, LINE_BYTES, PACK_VERSION, Threads};
 
+use crate::crc::crc_of_shares;
 use crate::{Digest, Error, MAX_FILE};
 
 const MAGIC: &[u8; 8] = b"icecapPK";
@@ -108,10 +109,16 @@ impl PackStore {
     /// A copy of the file and one pass over it at the speed of memory.
     #[must_use]
     pub fn find(&self, name: PackedName) -> Option<Net> {
+        self.find_on(name, &Threads::serial())
+    }
+
+    /// Returns what [`find`](Self::find) does; `threads` share the copy and the pass.
+    #[must_use]
+    pub fn find_on(&self, name: PackedName, threads: &Threads) -> Option<Net> {
         let path = self.path(name);
         let file = FileReader::open(&path, MAX_FILE).ok()?;
         let all = 0..file.len();
-        read(file, all, name)
+        read(file, all, name, threads)
     }
 
     /// Writes the file of `net`, which has this hash, in place of what may be there, and returns its path. A classification top is left out.
@@ -141,31 +148,28 @@ pub fn packed_bytes(sha256: Digest, net: &Net) -> std::io::Result<Vec<u8>> {
 /// Returns the packed net in the bytes `place` of the file at `path`; `None` if there is none of this name, or it is damaged or of another version.
 ///
 /// # Cost
-/// A copy of these bytes and one pass over them at the speed of memory.
+/// A copy of these bytes and one pass over them at the speed of memory, which `threads` share.
 #[must_use]
-pub fn packed_in(path: &Path, place: Range<u64>, name: PackedName) -> Option<Net> {
+pub fn packed_in(path: &Path, place: Range<u64>, name: PackedName, threads: &Threads) -> Option<Net> {
     if place.end.checked_sub(place.start)? > MAX_FILE {
         return None;
     }
-    read(FileReader::open(path, u64::MAX).ok()?, place, name)
+    read(FileReader::open(path, u64::MAX).ok()?, place, name, threads)
 }
 
-fn read(file: FileReader<'_>, place: Range<u64>, name: PackedName) -> Option<Net> {
-    let mut crc = crc32fast::Hasher::new();
-    let mut before = COVERED;
-    let bytes = file.read(place, |piece| {
-        let outside = before.min(piece.len());
-        crc.update(&piece[outside..]);
-        before -= outside;
+fn read(file: FileReader<'_>, place: Range<u64>, name: PackedName, threads: &Threads) -> Option<Net> {
+    let read = file.read_on(place, threads, |crc: &mut crc32fast::Hasher, at, piece| {
+        let outside = (COVERED as u64).saturating_sub(at).min(piece.len() as u64);
+        crc.update(&piece[outside as usize..]);
     });
-    let bytes = bytes.ok()?;
+    let (bytes, shares) = read.ok()?;
     file.close().ok()?;
     let header = bytes.first_chunk::<HEADER>()?;
     let word = |at: usize| header[at..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
     let known = header.starts_with(MAGIC)
         && word(8)? == name.version()
         && header[16..48] == name.sha256.0
-        && word(12)? == crc.finalize();
+        && word(12)? == crc_of_shares(&shares);
     if !known {
         return None;
     }

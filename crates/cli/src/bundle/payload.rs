@@ -146,7 +146,7 @@ impl Payload {
         read: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, Failure> {
         let reader = FileReader::open(file, MAX_BUNDLE)?;
-        let model = reader.read(self.model.start..self.model.start + self.model.len, |_| ())?;
+        let model = reader.read(self.model.start..self.model.start + self.model.len)?;
         reader.close()?;
         match is_whole(&model) {
             true => Ok(read(&model)),

@@ -140,6 +140,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         ));
     }
     tell_rejected(options, &classifier, &tally);
+    // The process ends here, and with it the threads and the memory: to wait for the ones and give back the other takes longer.
+    std::mem::forget(classifier);
     judge(tally, options.strict)
 }
 

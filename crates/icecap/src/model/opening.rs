@@ -103,14 +103,14 @@ impl<'a> ClassifierBuilder<'a> {
         if let Some(backbone) = self.backbone {
             return over(Model::load(path)?, path, backbone);
         }
+        let runner = Runner::new(self.settings)?;
         if let Some(store) = self.pack_store
-            && let Some(model) = Model::load_head(path)?
-            && let Some(net) = store.find(packed_name(&model))
+            && let Some(model) = Model::load_head_on(path, &runner.threads)?
+            && let Some(net) = store.find_on(packed_name(&model), &runner.threads)
             && *net.numerics() == model.record.numerics
         {
-            return self.on_packed(model, path, net);
+            return on_packed(model, path, net, runner);
         }
-        let runner = Runner::new(self.settings)?;
         let opened = Model::open(path, &runner.threads)?;
         let classifier = with_own(opened, path, runner)?;
         if let Some(store) = self.pack_store {
@@ -129,9 +129,10 @@ impl<'a> ClassifierBuilder<'a> {
         if let Some(PackedNet { path, place }) = &self.packed_net {
             let other = || Error::PackedNet { path: (*path).to_owned() };
             let model = Model::head_from_bytes(bytes, label)?.ok_or_else(other)?;
-            let net = icecap_weights::packed_in(path, place.clone(), packed_name(&model));
+            let runner = Runner::new(self.settings)?;
+            let net = icecap_weights::packed_in(path, place.clone(), packed_name(&model), &runner.threads);
             let net = net.filter(|net| *net.numerics() == model.record.numerics).ok_or_else(other)?;
-            return self.on_packed(model, path, net);
+            return on_packed(model, path, net, runner);
         }
         if let Some(backbone) = self.backbone {
             return over(Model::from_bytes(bytes, label)?, path, backbone);
@@ -139,18 +140,18 @@ impl<'a> ClassifierBuilder<'a> {
         let runner = Runner::new(self.settings)?;
         with_own(Model::open_bytes(bytes, label, &runner.threads)?, path, runner)
     }
+}
 
-    /// The classifier of a model whose backbone was found packed.
-    fn on_packed(&self, mut model: Model, path: &Path, net: Net) -> Result<Classifier, Error> {
-        check_precision(&model, path, self.settings.precision)?;
-        model.record.width = model.record.width.or_else(|| net.spec().width());
-        let backbone = Backbone::packed(path, net, model.record.clone(), Runner::new(self.settings)?);
-        let backbone = match model.backbone {
-            BackbonePart::PinnedIntegers(sha256, origin) => backbone.stating(sha256, origin),
-            _ => backbone,
-        };
-        Classifier::assemble(model, path, backbone)
-    }
+/// The classifier of a model whose backbone was found packed.
+fn on_packed(mut model: Model, path: &Path, net: Net, runner: Runner) -> Result<Classifier, Error> {
+    check_precision(&model, path, runner.precision)?;
+    model.record.width = model.record.width.or_else(|| net.spec().width());
+    let backbone = Backbone::packed(path, net, model.record.clone(), runner);
+    let backbone = match model.backbone {
+        BackbonePart::PinnedIntegers(sha256, origin) => backbone.stating(sha256, origin),
+        _ => backbone,
+    };
+    Classifier::assemble(model, path, backbone)
 }
 
 /// The classifier of a model over a backbone that is at hand, if it was trained on that.

@@ -56,9 +56,18 @@ impl Model {
     /// Those of [`Model::load`].
     #[cfg(feature = "files")]
     pub fn load_head(path: impl AsRef<Path>) -> Result<Option<Self>, Error> {
+        Self::load_head_on(path, &Threads::serial())
+    }
+
+    /// Does what [`Model::load_head`] does; `threads` go over the file together.
+    ///
+    /// # Errors
+    /// Those of [`Model::load`].
+    #[cfg(feature = "files")]
+    pub fn load_head_on(path: impl AsRef<Path>, threads: &Threads) -> Result<Option<Self>, Error> {
         let path = path.as_ref();
         // The backbone's values, which are most of the file, are only passed by.
-        if let Some((file, crc)) = safetensors::parse_some(path, seal::is_of_head) {
+        if let Some((file, crc)) = safetensors::parse_some(path, seal::is_of_head, threads) {
             return read_head(&file, || crc);
         }
         let bytes = file_bytes(path)?;

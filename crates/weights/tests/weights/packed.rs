@@ -41,7 +41,7 @@ fn what_is_kept_comes_back_with_its_bits() {
         assert!(found.packed_values().unwrap().eq(packed.packed_values().unwrap()));
         assert_eq!(features(found, 64), features(packed, 64));
     }
-    // A pack outlives its file: who maps it keeps it.
+    // A pack outlives its file: who has read it keeps it.
     let digest = params_digest(&net::params(&net::tiny()));
     let found = store.find(PackedName::f32(digest)).unwrap();
     std::fs::remove_dir_all(folder.path()).unwrap();
@@ -93,6 +93,29 @@ fn a_damaged_or_stale_file_counts_as_missing_and_is_replaced() {
     store.keep(digest, &packed).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), whole, "the same net gives the same bytes");
     assert!(store.find(PackedName::f32(digest)).is_some());
+}
+
+/// A file of several shares, each of which one of the threads reads and sums.
+#[test]
+fn threads_that_read_together_find_what_one_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = PackStore::new(folder.path());
+    let params = starter().unwrap().params;
+    let (name, packed) = (PackedName::f32(params_digest(&params)), Net::new(&params));
+    let path = store.keep(name.sha256, &packed).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    assert!(whole.len() > 1 << 20, "one share");
+    for threads in [1, 2, 3].map(|count| Threads::new(count).unwrap()) {
+        std::fs::write(&path, &whole).unwrap();
+        let found = store.find_on(name, &threads).unwrap();
+        assert!(found.packed_values().unwrap().eq(packed.packed_values().unwrap()));
+        for at in [0, 12, 16, 4096, (1 << 20) - 1, 1 << 20, whole.len() - 1] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x40;
+            std::fs::write(&path, bytes).unwrap();
+            assert!(store.find_on(name, &threads).is_none(), "byte {at}, {threads:?}");
+        }
+    }
 }
 
 /// Where this hash changes, packed weights are not what they were: `PACK_VERSION` in `crates/kernels/src/panels.rs` has

@@ -1,5 +1,8 @@
 //! The hash of the head and the checksum of all values: what they notice, and that a file without them opens as before.
 
+use std::time::{Duration, SystemTime};
+
+use icecap_kernels::Threads;
 use icecap_weights::{Error, Model};
 use serde_json::Value;
 
@@ -102,4 +105,19 @@ fn who_takes_the_backbone_from_elsewhere_notices_damage_to_it_all_the_same() {
         values[place.start] ^= 1;
     });
     assert!(Model::head_from_bytes(&old, "model").unwrap().is_some(), "files of before state none");
+
+    // From a file it is the same, whoever reads it, and whether its bytes are kept for a second look or not.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    for (threads, age) in [(1, 0), (1, 100), (2, 0), (3, 100)] {
+        let threads = Threads::new(threads).unwrap();
+        for at in [None, Some(place.start), Some(place.end - 1)] {
+            let bytes = changed(&model, |_, values| at.into_iter().for_each(|at| values[at] ^= 1));
+            std::fs::write(&path, bytes).unwrap();
+            let written = std::fs::File::options().write(true).open(&path).unwrap();
+            written.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+            let head = Model::load_head_on(&path, &threads);
+            assert_eq!(at.is_none(), matches!(head, Ok(Some(_))), "{at:?} {threads:?} {head:?}");
+        }
+    }
 }

@@ -16,9 +16,9 @@ use std::path::Path;
 #[cfg(feature = "files")]
 use ::safetensors::tensor::TensorInfo;
 use ::safetensors::{Dtype, SafeTensors};
-#[cfg(feature = "files")]
-use icecap_kernels::FileReader;
 use icecap_kernels::Shape;
+#[cfg(feature = "files")]
+use icecap_kernels::{FileReader, Threads};
 use serde::Deserializer;
 use serde::de::{Deserialize, Error as _, MapAccess, Visitor};
 
@@ -27,6 +27,8 @@ use crate::Error;
 use crate::container::{
     Container, ContainerKind, Element, Entry, MAX_FILE, MAX_TENSORS, Values, check_name, dtype_error, limit,
 };
+#[cfg(feature = "files")]
+use crate::crc::crc_of_shares;
 use crate::shown::shown;
 
 /// Checks the header of a whole safetensors file held in memory and lists its tensors. Errors call it `path`.
@@ -56,16 +58,20 @@ pub fn parse<'a>(bytes: &'a [u8], path: &Path) -> Result<Container<'a>, Error> {
 }
 
 /// Lists the tensors of a safetensors file of which only some are wanted, without reading the others into memory. Returns
-/// it with the CRC-32 of all bytes behind the header.
+/// it with the CRC-32 of all bytes behind the header, over which `threads` go together.
 ///
 /// `None` for a file that is damaged, is another or was written meanwhile: [`parse`] finds out what is wrong with it.
 #[cfg(feature = "files")]
-pub(crate) fn parse_some(path: &Path, is_wanted: impl Fn(&str) -> bool) -> Option<(Container<'static>, u32)> {
+pub(crate) fn parse_some(
+    path: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+    threads: &Threads,
+) -> Option<(Container<'static>, u32)> {
     let file = FileReader::open(path, MAX_FILE).ok()?;
-    let prefix = file.read(0..PREFIX as u64, |_| ()).ok()?;
+    let prefix = file.read(0..PREFIX as u64).ok()?;
     let length = u64::from_le_bytes(*prefix.first_chunk()?);
     let start = PREFIX as u64 + Some(length).filter(|length| *length <= MAX_HEADER)?;
-    let Head { metadata, checked } = head(&file.read(0..start, |_| ()).ok()?, file.len(), path).ok()?;
+    let Head { metadata, checked } = head(&file.read(0..start).ok()?, file.len(), path).ok()?;
     // What the crate would check of the whole file.
     let info = |(name, Checked { dtype, shape, offset }): (&String, &Checked)| {
         let from = (offset - start) as usize;
@@ -73,22 +79,22 @@ pub(crate) fn parse_some(path: &Path, is_wanted: impl Fn(&str) -> bool) -> Optio
         (name.clone(), TensorInfo { dtype: *dtype, shape: shape.dims().to_vec(), data_offsets })
     };
     ::safetensors::tensor::Metadata::new(None, checked.iter().map(info).collect()).ok()?;
-    let mut crc = crc32fast::Hasher::new();
-    file.scan(start..file.len(), |piece| crc.update(piece)).ok()?;
+    let sum = |crc: &mut crc32fast::Hasher, _, piece: &[u8]| crc.update(piece);
+    let shares = file.scan_on(start..file.len(), threads, sum).ok()?;
     let mut entries = BTreeMap::new();
     for (name, Checked { dtype, shape, offset }) in checked {
         let values = match element(dtype).filter(|_| is_wanted(&name)) {
             None => Values::Other(dtype.to_string()),
             Some(element) => {
                 let end = offset + (shape.elements() * element.size()) as u64;
-                let data = Cow::Owned(file.read(offset..end, |_| ()).ok()?.to_vec());
+                let data = Cow::Owned(file.read(offset..end).ok()?.to_vec());
                 if element == Element::F32 { Values::F32(data) } else { Values::Typed(element, data) }
             }
         };
         entries.insert(name, Entry { shape, offset, values });
     }
     file.close().ok()?;
-    Some((Container::new(path, ContainerKind::Safetensors, metadata, entries), crc.finalize()))
+    Some((Container::new(path, ContainerKind::Safetensors, metadata, entries), crc_of_shares(&shares)))
 }
 
 /// The element of a type of the format that is read.
