@@ -7,9 +7,10 @@ probabilities as JSON; connections are kept alive and always have a request unde
 this process (`serving_load.py`), on the machine that serves; its share of one core is told. `serving_peer.py` has the
 peers: two uvicorn workers (uvloop, httptools) of one thread each, in two forms; the quicker one counts.
 
-A row is a contender: photos a second (median over rounds), how far the rounds lie apart in percent, median and 99th
-percentile of the answers' times in ms (medians over rounds), the memory of all its processes at the end of the load in MB
-(shared pages by their share), errors, and how many times as fast as it ours is. A contender that fails, answers with
+A row is a contender: photos a second, how far the rounds lie apart in percent, median and 99th percentile of the answers'
+times in ms, what its processes worked for a photo in ms of one core, their memory at the end of the load in MB (shared
+pages by their share), all of it medians over rounds; errors; how many times as fast as it ours is, and how many times as
+long as ours it works for a photo, which says more on a machine that others use. A contender that fails, answers with
 another status than 200, or names another class than ours for more than one photo of ten makes the exit code 1: decoders
 and resizing differ, the net does not.
 
@@ -153,6 +154,15 @@ def processes_of(session):
     return found
 
 
+def processor_seconds(session):
+    """That all processes of a session have worked so far."""
+    ticks = 0
+    for pid in processes_of(session):
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def memory_mb(session):
     """Of all processes of a session, pages that they share with others counted by their share."""
     total = 0
@@ -195,7 +205,8 @@ def one_turn(contender, args, messages, folder):
         connection.socket.close()
         found = {}
         for count in args.connections:
-            measured = serving_load.measure(port, count, messages, WARM_UP_SECONDS, args.seconds, contender.workers)
+            plan = serving_load.Plan(count, contender.workers, WARM_UP_SECONDS, args.seconds)
+            measured = serving_load.measure(port, messages, plan, lambda: processor_seconds(session))
             found[count] = measured, memory_mb(session)
     return found, labels
 
@@ -228,24 +239,26 @@ def rows(turns, connections, ours):
             "apart": (max(speeds) - min(speeds)) / middle,
             "p50_ms": statistics.median(m.percentile(0.5) for m in measured),
             "p99_ms": statistics.median(m.percentile(0.99) for m in measured),
+            "cpu_ms": statistics.median(1e3 * m.server_seconds / len(m.latencies) for m in measured),
             "memory_mb": statistics.median(turn[connections][1] for turn in all_turns),
             "errors": sum(m.errors for m in measured),
             "client_share": statistics.median(m.client_seconds / m.seconds for m in measured),
         })  # fmt: skip
-    base = next((row["photos_per_second"] for row in found if row["contender"] == ours), None)
+    base = next((row for row in found if row["contender"] == ours), None)
     for row in found:
-        row["ours_times_as_fast"] = base / row["photos_per_second"] if base else None
+        row["ours_times_as_fast"] = base["photos_per_second"] / row["photos_per_second"] if base else None
+        row["times_our_cpu"] = row["cpu_ms"] / base["cpu_ms"] if base else None
     return sorted(found, key=lambda row: -row["photos_per_second"])
 
 
 def table(rows):
-    heads = ("photos/s", "apart %", "p50 ms", "p99 ms", "MB", "errors", "client %", "ours is")
+    heads = ("photos/s", "apart %", "p50 ms", "p99 ms", "CPU ms", "MB", "errors", "client %", "ours is", "CPU/ours")
     print(f"{'':20}" + "".join(f"{head:>10}" for head in heads))
     for row in rows:
-        times = f"{row['ours_times_as_fast']:9.2f}x" if row["ours_times_as_fast"] else ""
+        times = f"{row['ours_times_as_fast']:9.2f}x{row['times_our_cpu']:9.2f}x" if row["times_our_cpu"] else ""
         print(
             f"{row['contender']:20}{row['photos_per_second']:10.1f}{100 * row['apart']:10.1f}{row['p50_ms']:10.2f}"
-            f"{row['p99_ms']:10.2f}{row['memory_mb']:10.0f}{row['errors']:10}{100 * row['client_share']:10.1f}{times}"
+            f"{row['p99_ms']:10.2f}{row['cpu_ms']:10.2f}{row['memory_mb']:10.0f}{row['errors']:10}{100 * row['client_share']:10.1f}{times}"
         )
 
 
@@ -305,7 +318,9 @@ def main():
     ours = found[0].name
     all_rows = {count: rows(turns, count, ours) for count in args.connections}
     for count, shown in all_rows.items():
-        print(f"{count} connections, {len(messages)} photos, {args.cores} cores, size {args.size}, {args.rounds} rounds")
+        print(
+            f"{count} connections, {len(messages)} photos, {args.cores} cores, size {args.size}, {args.rounds} rounds"
+        )
         table(shown)
     wrong = complaints(turns, labels, failures, ours)
     if args.csv and not wrong:

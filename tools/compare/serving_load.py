@@ -26,6 +26,7 @@ class Measured:
     errors: int
     first_error: str
     client_seconds: float
+    server_seconds: float
 
     def rate(self):
         return len(self.latencies) / self.seconds
@@ -37,7 +38,9 @@ class Measured:
 
 def request(path, body, content_type="image/jpeg"):
     """The bytes of a request: built once, sent often."""
-    head = f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -194,14 +197,25 @@ class Load:
         self.selector.close()
 
 
-def measure(port, connections, messages, warm_up, seconds, workers):
+@dataclasses.dataclass
+class Plan:
+    """How many connections, to a server of how many processes, and for how long, behind how long that is not counted."""
+
+    connections: int
+    workers: int
+    warm_up: float
+    seconds: float
+
+
+def measure(port, messages, plan, server_clock):
     """Answers a second under a load; the time of warming up is not counted, its errors are."""
-    load = Load(port, connect(port, connections, messages[0], workers), messages)
+    load = Load(port, connect(port, plan.connections, messages[0], plan.workers), messages)
     try:
-        load.run(warm_up)
-        started, used = time.perf_counter(), time.process_time()
-        load.run(seconds)
+        load.run(plan.warm_up)
+        started, used, worked = time.perf_counter(), time.process_time(), server_clock()
+        load.run(plan.seconds)
         spent = time.perf_counter() - started
-        return Measured(load.latencies, spent, load.errors, load.first_error, time.process_time() - used)
+        client, server = time.process_time() - used, server_clock() - worked
+        return Measured(load.latencies, spent, load.errors, load.first_error, client, server)
     finally:
         load.close()

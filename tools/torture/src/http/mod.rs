@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use crate::images::bombs::bombs;
 use crate::product::Product;
 use crate::{Plan, Report, photos};
+use exchange::{Came, Connection};
 use server::{Held, Server};
 use target::{Photo, Target};
 
@@ -80,6 +81,7 @@ pub fn run(binary: &Path, plan: &Plan, minutes: f64) -> Result<String, String> {
     };
     let mut report = Report::new("torture http", plan);
 
+    stretched(&target)?;
     let ((), quiet) =
         honest::beside(&target, HONEST, || std::thread::sleep((time / 10).min(Duration::from_secs(15))));
     // What an attack needs once, such as memory that the system's allocator keeps, is not counted as lost.
@@ -145,6 +147,28 @@ impl Stage {
     fn server(&self, options: &[&str]) -> Result<Server, String> {
         Server::start(&self.product, &self.model, options, &self.log)
     }
+}
+
+/// Has the server read large photos, several at a time: what it keeps for the next of them is not counted as lost.
+fn stretched(target: &Target<'_>) -> Result<(), String> {
+    let photo = requests::photo(&target::large_photo());
+    let ask = || {
+        for _ in 0..3 {
+            let mut connection = Connection::to(target.address)?;
+            connection.send(&photo);
+            match connection.answer(Duration::from_secs(60)) {
+                Came::Answer(answer) if answer.status == 200 => {}
+                came => return Err(format!("a large photo: {came:?}")),
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..HONEST).map(|_| scope.spawn(ask)).collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().map_err(|_| "a client panicked".to_owned())?);
+        joined.collect()
+    })
 }
 
 /// Runs the attacks of these cases, several at a time, until the target's time is over, and keeps what became of each. Gives the

@@ -48,6 +48,11 @@ pub(super) struct Target<'a> {
     pub(super) until: Instant,
 }
 
+/// A photo as cameras make them, of 12 megapixels.
+pub(super) fn large_photo() -> Vec<u8> {
+    rgb_jpeg(4000, 3000, Jpeg::PLAIN)
+}
+
 /// Photos of several sizes and formats, in `folder`, and what `product` says of them by `model`.
 pub(super) fn photos(product: &Product, model: &str, folder: &Path) -> Result<Vec<Photo>, String> {
     let mut random = fastrand::Rng::with_seed(7);
