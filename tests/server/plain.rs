@@ -125,6 +125,7 @@ fn what_cannot_be_followed_is_refused_and_said() {
         ("/nowhere", 404, "openapi"),
         ("/models", 405, "Allow"),
         ("/v2/models/run/versions/2/infer", 404, "version"),
+        ("/v2/models/%FF/infer", 400, "UTF-8"),
     ] {
         served.post(path, &photo).refuses(status, with);
     }
@@ -171,13 +172,11 @@ fn a_token_is_asked_for_wherever_photos_or_models_are() {
     served
         .post_with("/predict", &photo, ("authorization", "Bearer open-sesame-012345678"))
         .refuses(401, "Bearer");
-    for path in ["/models", "/metrics", "/v2/models/run"] {
+    for path in ["/models", "/metrics", "/v2/models/run", "/v2/models/run/ready"] {
         served.get(path).refuses(401, "Bearer");
         assert_eq!(served.get_with(path, ("authorization", &bearer)).status, 200, "{path}");
     }
-    for path in
-        ["/", "/page.css", "/page.js", "/openapi.json", "/v2", "/v2/health/live", "/v2/models/run/ready"]
-    {
+    for path in ["/", "/page.css", "/page.js", "/openapi.json", "/v2", "/v2/health/live"] {
         assert_eq!(served.get(path).status, 200, "{path}");
     }
     let models = served.get_with("/models", ("authorization", &bearer)).json();

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
+use icecap::advanced::foundation::shown::shown;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
 
 use crate::body::{Bodies, Held, Room};
 use crate::limits::PHOTOS;
@@ -21,13 +24,15 @@ use crate::token::Token;
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) models: Models,
+    pub(crate) models: Arc<Models>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) bodies: Bodies,
     pub(crate) token: Option<Token>,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log,
     pub(crate) ids: RequestIds,
+    /// The description of all calls, by OpenAPI.
+    pub(crate) description: Value,
     /// Whether the server is about to end.
     pub(crate) draining: AtomicBool,
 }
@@ -47,6 +52,23 @@ pub(crate) struct Told {
     pub(crate) photos: usize,
     pub(crate) queued: Duration,
     pub(crate) worked: Duration,
+}
+
+/// Answers of more photos than this are written by a thread of their own: the one that listens has others to hear.
+const FEW: usize = 8;
+
+/// Does work that grows with the photos of a request: here, or where there are many on a thread of its own.
+///
+/// # Errors
+/// What `work` returns, and 500 for a bug in it.
+pub(crate) async fn apart<R: Send + 'static>(
+    photos: usize,
+    work: impl FnOnce() -> Result<R, Refusal> + Send + 'static,
+) -> Result<R, Refusal> {
+    match photos <= FEW {
+        true => work(),
+        false => spawn_blocking(work).await.map_err(|_| Refusal::broken())?,
+    }
 }
 
 /// Takes the photos out of the queue when the client leaves, which drops whoever waits for them.
@@ -73,7 +95,7 @@ impl App {
             let names: Vec<&str> = now.iter().map(|served| served.name.as_str()).collect();
             let message = format!(
                 "no model '{}'; there {} {}",
-                name.unwrap_or_default(),
+                shown(name.unwrap_or_default()),
                 if names.len() == 1 { "is" } else { "are" },
                 names.join(", ")
             );

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,19 +11,25 @@ use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::limits::{BODIES, BODY_TIME, REST_BYTES, REST_TIME};
+use crate::limits::{BODIES, BODY_TIME, CONNECTIONS, REST_BYTES, REST_TIME};
 use crate::refusal::Refusal;
 
 /// What one permit of the shared memory stands for.
 const GRAIN: usize = 4096;
-/// What is taken for a body before its bytes are there.
+/// The most that is taken for a body before its bytes are there.
 const FIRST: usize = 64 << 10;
+/// How often memory is given back after a body was read: what was made of it may have been in use the first time.
+const RESTS: u8 = 3;
 
 /// The memory for bodies: how large one may be, and what all of them have together.
 #[derive(Clone, Debug)]
 pub(crate) struct Bodies {
     most: usize,
+    /// What is taken for a body before its bytes are there.
+    first: usize,
     grains: Arc<Semaphore>,
+    /// How often memory is still to be given back, since a body was read.
+    rests: Arc<AtomicU8>,
 }
 
 /// A share of the memory for bodies, given back when it is dropped.
@@ -42,8 +49,10 @@ pub(crate) struct Held {
 impl Bodies {
     /// Bodies of at most so many bytes.
     pub(crate) fn new(most: usize) -> Self {
-        let grains = (most.max(FIRST).div_ceil(GRAIN) * BODIES).min(Semaphore::MAX_PERMITS);
-        Self { most, grains: Arc::new(Semaphore::new(grains)) }
+        let first = FIRST.min(most.next_multiple_of(GRAIN));
+        let all = (most.div_ceil(GRAIN) * BODIES).max(first / GRAIN * CONNECTIONS);
+        let grains = Arc::new(Semaphore::new(all.min(Semaphore::MAX_PERMITS)));
+        Self { most, first, grains, rests: Arc::default() }
     }
 
     /// Reads a body to its end. Where it is refused, what is left of it is passed over, so that the client hears why.
@@ -53,6 +62,7 @@ impl Bodies {
     /// memory for it now, 400 where it breaks off.
     pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Held, Refusal> {
         let mut body = body;
+        self.rests.store(RESTS, Ordering::Relaxed);
         let read = match self.check(headers) {
             Ok(()) => timeout(BODY_TIME, self.collect(&mut body)).await.unwrap_or_else(|_| Err(slow())),
             Err(refusal) => Err(refusal),
@@ -63,10 +73,16 @@ impl Bodies {
         read
     }
 
+    /// Whether memory is to be given back, since a body was read not long ago.
+    pub(crate) fn has_something_to_give_back(&self) -> bool {
+        let one_less = |rests: u8| rests.checked_sub(1);
+        self.rests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+
     /// What can be told from the headers.
     fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if let Some(coding) = headers.get(header::CONTENT_ENCODING)
-            && coding != "identity"
+            && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
         {
             let message = "bodies are taken as they are; send it without Content-Encoding";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
@@ -83,8 +99,9 @@ impl Bodies {
         let mut bytes = BytesMut::new();
         let mut body = pin!(body);
         while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|_| Refusal::bad("the body breaks off or is no valid chunked coding"))?;
+            let frame = frame.map_err(|_| {
+                Refusal::bad("the body breaks off or is no valid chunked coding; send all of it")
+            })?;
             let Ok(data) = frame.into_data() else { continue };
             if bytes.len() + data.len() > self.most {
                 return Err(self.too_large());
@@ -97,9 +114,9 @@ impl Bodies {
 
     /// Room without any bytes yet.
     fn room(&self) -> Result<Room, Refusal> {
-        let grains = FIRST / GRAIN;
+        let grains = self.first / GRAIN;
         let permit = self.grains.clone().try_acquire_many_owned(grains as u32).map_err(|_| full())?;
-        Ok(Room { permit, bytes: FIRST })
+        Ok(Room { permit, bytes: self.first })
     }
 
     fn grow(&self, room: &mut Room, bytes: usize) -> Result<(), Refusal> {
@@ -128,7 +145,10 @@ impl Bodies {
 }
 
 fn slow() -> Refusal {
-    let message = format!("the body took longer than {} s", BODY_TIME.as_secs());
+    let message = format!(
+        "the body took longer than {} s; send fewer or smaller photos in a request",
+        BODY_TIME.as_secs()
+    );
     Refusal::new(StatusCode::REQUEST_TIMEOUT, message)
 }
 
@@ -182,14 +202,24 @@ mod tests {
         }
     }
 
+    /// Slow clients with small bodies do not keep others out.
+    #[tokio::test]
+    async fn as_many_bodies_begin_as_there_are_connections() {
+        for most in [1000, 1 << 16, 1 << 20, 32 << 20] {
+            let bodies = Bodies::new(most);
+            let rooms: Vec<_> = (0..CONNECTIONS).map_while(|_| bodies.room().ok()).collect();
+            assert_eq!(rooms.len(), CONNECTIONS, "{most}");
+        }
+    }
+
     /// However many are read at once, and however they end, all of the memory comes back.
     #[tokio::test]
     async fn bodies_share_memory_and_give_it_back() {
-        let bodies = Bodies::new(1 << 20);
+        let bodies = Bodies::new(4 << 20);
         let whole = bodies.grains.available_permits();
         let mut held = Vec::new();
         for _ in 0..3 * BODIES {
-            held.push(bodies.read(&HeaderMap::new(), chunks(16, 1 << 16)).await);
+            held.push(bodies.read(&HeaderMap::new(), chunks(64, 1 << 16)).await);
         }
         let taken = held.iter().filter(|read| read.is_ok()).count();
         assert!((BODIES / 2..=BODIES).contains(&taken), "{taken}");

@@ -13,7 +13,7 @@ use icecap::advanced::kernels::memory::give_back;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, unconstrained};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::app::App;
@@ -26,6 +26,8 @@ const SWEEP: Duration = Duration::from_millis(250);
 const REST: Duration = Duration::from_secs(2);
 /// How long nothing is taken after the system gave no connection: there are too many open files, or too little memory.
 const SHORTAGE: Duration = Duration::from_millis(100);
+/// How long connections are listened to after the server was told to end.
+const LAST_CALL: Duration = Duration::from_millis(100);
 /// Connections without a place that are told so at once; more are closed without a word.
 const TURNED_AWAY: usize = 64;
 /// How long such a connection may take.
@@ -49,7 +51,10 @@ pub(crate) async fn serve(
     let mut ended = end.clone();
     let take = |stream: TcpStream, open: &mut JoinSet<()>| match places.sit() {
         Some(seat) => drop(open.spawn(connection(stream, seat, app.clone(), router.clone(), end.clone()))),
-        None => turn_away(stream, &turned_away),
+        None => {
+            app.metrics.turned_away();
+            turn_away(stream, &turned_away);
+        }
     };
     loop {
         tokio::select! {
@@ -62,7 +67,7 @@ pub(crate) async fn serve(
                 }
             },
             _ = sweeps.tick() => places.sweep(),
-            _ = rests.tick() => if app.queue.has_come_to_rest() {
+            _ = rests.tick() => if app.queue.is_at_rest() && app.bodies.has_something_to_give_back() {
                 // It takes a while where much was kept.
                 drop(tokio::task::spawn_blocking(give_back));
             },
@@ -70,7 +75,7 @@ pub(crate) async fn serve(
         }
     }
     // Those that the system has taken already have their answer, too.
-    while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, listener.accept()).await {
+    while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, unconstrained(listener.accept())).await {
         take(stream, &mut open);
     }
     drop(listener);
@@ -93,7 +98,7 @@ async fn connection(
     router: Router,
     mut end: watch::Receiver<bool>,
 ) {
-    app.metrics.connection(1);
+    let _counted = Counted::new(app);
     // Answers are written whole, and none should wait for the next.
     let _ = stream.set_nodelay(true);
     let place = seat.place.clone();
@@ -110,18 +115,40 @@ async fn connection(
     let stream = TokioIo::new(Heard::new(stream, seat.place.clone()));
     let connection = http1::Builder::new().max_header_size(HEAD_BYTES).serve_connection(stream, service);
     let mut connection = std::pin::pin!(connection);
+    // A request may be on its way when the end comes, or lie in the socket already: there is a moment to hear it.
+    let last_call = async {
+        let _ = end.wait_for(|ended| *ended).await;
+        sleep(LAST_CALL).await;
+    };
+    let mut last_call = std::pin::pin!(last_call);
     let mut is_ending = false;
     loop {
         tokio::select! {
+            biased;
             _ = connection.as_mut() => break,
             () = seat.place.left() => break,
-            _ = end.wait_for(|ended| *ended), if !is_ending => {
+            () = &mut last_call, if !is_ending => {
                 is_ending = true;
                 connection.as_mut().graceful_shutdown();
             }
         }
     }
-    app.metrics.connection(-1);
+}
+
+/// A connection among those that are counted.
+struct Counted(Arc<App>);
+
+impl Counted {
+    fn new(app: Arc<App>) -> Self {
+        app.metrics.connection(1);
+        Self(app)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.connection(-1);
+    }
 }
 
 /// Tells a connection that there is no place for it.

@@ -36,6 +36,7 @@ mod accept;
 mod app;
 mod body;
 mod connection;
+mod description;
 mod infer;
 mod limits;
 mod log;

@@ -14,6 +14,8 @@ pub(crate) const BODY_TIME: Duration = Duration::from_secs(30);
 pub(crate) const REST_TIME: Duration = Duration::from_secs(2);
 /// The most bytes of such a rest.
 pub(crate) const REST_BYTES: usize = 64 << 20;
+/// How long a client may take nothing of its answer.
+pub(crate) const TAKING_TIME: Duration = Duration::from_secs(30);
 /// The most connections at once.
 pub(crate) const CONNECTIONS: usize = 256;
 /// The most photos of one request.

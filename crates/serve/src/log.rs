@@ -5,11 +5,10 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use icecap::advanced::foundation::date::moment_of;
-use icecap::advanced::foundation::shown::plain;
+use icecap::advanced::foundation::shown::{plain, shown};
 use serde_json::{Value, json};
 
 /// How lines are written.
@@ -51,14 +50,20 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Log {
-    /// Starts the thread that writes; it ends after the last line when the log is dropped.
+    /// Starts the thread that writes. What is returned beside the log hears when the last line was written, after the log
+    /// was dropped.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(crate) fn start(format: LogFormat) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (lines, read) = sync_channel(WAITING);
-        let thread = std::thread::Builder::new().name("log".into()).spawn(move || write(&read))?;
-        Ok((Self { format, lines, left_out: AtomicU64::new(0) }, thread))
+    pub(crate) fn start(format: LogFormat) -> std::io::Result<(Self, Receiver<()>)> {
+        let ((lines, read), (tell, ended)) = (sync_channel(WAITING), sync_channel(1));
+        let work = move || {
+            write(&read);
+            // Nobody may wait for it any more.
+            let _ = tell.send(());
+        };
+        std::thread::Builder::new().name("log".into()).spawn(work)?;
+        Ok((Self { format, lines, left_out: AtomicU64::new(0) }, ended))
     }
 
     /// Tells of a request.
@@ -66,7 +71,7 @@ impl Log {
         let line = match self.format {
             LogFormat::Quiet => return,
             LogFormat::Json => json!({
-                "time": now(), "event": "request", "id": entry.id, "method": entry.method, "path": entry.path,
+                "time": now(), "event": "request", "id": entry.id, "method": entry.method, "path": shown(entry.path),
                 "status": entry.status, "photos": entry.photos, "seconds": entry.seconds, "queued": entry.queued,
                 "worked": entry.worked, "reason": entry.reason,
             })
@@ -82,7 +87,7 @@ impl Log {
                     "{} {} {} {}{photos}, {:.1} ms [{}]{reason}",
                     now(),
                     entry.method,
-                    entry.path,
+                    shown(entry.path),
                     entry.status,
                     1000.0 * entry.seconds,
                     entry.id

@@ -63,6 +63,7 @@ pub(crate) struct Metrics {
     photos: Family<OutcomeLabels, Counter>,
     phases: Family<PhaseLabels, Histogram>,
     connections: Gauge,
+    turned_away: Counter,
     waiting: Gauge,
     reloads: Family<OutcomeLabels, Counter>,
 }
@@ -74,7 +75,7 @@ impl Metrics {
         let photos = Family::<OutcomeLabels, Counter>::default();
         let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
         let phases = Family::<PhaseLabels, Histogram>::new_with_constructor(histogram);
-        let (connections, waiting) = (Gauge::default(), Gauge::default());
+        let (connections, waiting, turned_away) = (Gauge::default(), Gauge::default(), Counter::default());
         let reloads = Family::<OutcomeLabels, Counter>::default();
         registry.register(
             "requests",
@@ -89,9 +90,14 @@ impl Metrics {
             phases.clone(),
         );
         registry.register("connections", "Connections that are open", connections.clone());
+        registry.register(
+            "turned_away_connections",
+            "Connections that were turned away, since there was no place for them",
+            turned_away.clone(),
+        );
         registry.register("waiting_photos", "Photos that wait for a thread", waiting.clone());
         registry.register("reloads", "Models that were to be taken up anew, by outcome", reloads.clone());
-        Self { registry, requests, photos, phases, connections, waiting, reloads }
+        Self { registry, requests, photos, phases, connections, turned_away, waiting, reloads }
     }
 
     /// Counts a request.
@@ -125,6 +131,11 @@ impl Metrics {
     /// Counts what a reload did with a model.
     pub(crate) fn reload(&self, model: &str, outcome: &'static str) {
         self.reloads.get_or_create(&OutcomeLabels { model: model.to_owned(), outcome }).inc();
+    }
+
+    /// Counts a connection that was turned away, since all places were taken.
+    pub(crate) fn turned_away(&self) {
+        self.turned_away.inc();
     }
 
     /// Notes that a connection was opened, or with -1 that one was closed.

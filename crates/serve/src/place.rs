@@ -1,7 +1,7 @@
 //! The places for connections: how many there are, what each is about, and which one has to leave.
 //!
-//! A connection waits for a request, sends the head of one, or has one answered. One that takes too long for a head, or waits too
-//! long for a request, leaves. Where all places are taken, the one that has waited longest makes room for the next: whoever
+//! A connection waits for a request, sends the head of one, has one answered, or takes the answer. One that takes too long for a
+//! head, waits too long for a request, or takes nothing of its answer for long, leaves. Where all places are taken, the one that has waited longest makes room for the next: whoever
 //! holds connections open without asking anything keeps nobody out.
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::limits::{CONNECTIONS, HEAD_TIME, IDLE_TIME};
+use crate::limits::{CONNECTIONS, HEAD_TIME, IDLE_TIME, TAKING_TIME};
 
 /// A connection that waits less than this does not make room for others: it may just be between two requests.
 const BETWEEN: Duration = Duration::from_millis(250);
@@ -29,6 +29,8 @@ enum About {
     Head,
     /// Has a request answered.
     Busy,
+    /// Takes the answer.
+    Taking,
 }
 
 /// A connection's place.
@@ -93,6 +95,7 @@ impl Places {
             let is_over = match about {
                 About::Idle => since.elapsed() > IDLE_TIME,
                 About::Head => since.elapsed() > HEAD_TIME,
+                About::Taking => since.elapsed() > TAKING_TIME,
                 About::Busy => false,
             };
             if is_over {
@@ -112,10 +115,26 @@ impl Place {
         self.leave.notified().await;
     }
 
-    /// How long the connection has asked nothing; `None` while it has a request answered.
+    /// How long the connection has asked nothing; `None` while it has a request answered, or takes the answer.
     fn waits(&self) -> Option<Duration> {
         let (about, since) = *self.state();
-        (about != About::Busy).then(|| since.elapsed())
+        matches!(about, About::Idle | About::Head).then(|| since.elapsed())
+    }
+
+    /// A part of an answer went out.
+    fn took(&self) {
+        let mut state = self.state();
+        if state.0 == About::Taking {
+            state.1 = Instant::now();
+        }
+    }
+
+    /// All that there was to go out has gone.
+    fn has_taken(&self) {
+        let mut state = self.state();
+        if state.0 == About::Taking {
+            *state = (About::Idle, Instant::now());
+        }
     }
 
     /// Bytes came.
@@ -143,7 +162,7 @@ pub(crate) struct Busy(Arc<Place>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        *self.0.state() = (About::Idle, Instant::now());
+        *self.0.state() = (About::Taking, Instant::now());
     }
 }
 
@@ -181,7 +200,11 @@ impl AsyncWrite for Heard {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            self.place.took();
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -189,7 +212,11 @@ impl AsyncWrite for Heard {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        if written.is_ready() {
+            self.place.took();
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -197,6 +224,8 @@ impl AsyncWrite for Heard {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Whoever writes to this flushes it when there is nothing left to write.
+        self.place.has_taken();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
@@ -226,7 +255,9 @@ mod tests {
         assert!(!places.taken().places.contains_key(&9));
         assert!(places.sit().is_none());
         drop(busy);
+        back(&seats[7].place, BETWEEN);
         assert!(places.sit().is_none());
+        seats[7].place.has_taken();
         back(&seats[7].place, BETWEEN);
         assert!(places.sit().is_some());
         drop(seats);
@@ -248,6 +279,12 @@ mod tests {
         back(&seat.place, 2 * IDLE_TIME);
         assert!(!leaves(&seat).await);
         drop(busy);
+        back(&seat.place, 2 * TAKING_TIME);
+        seat.place.took();
+        assert!(!leaves(&seat).await);
+        back(&seat.place, TAKING_TIME);
+        assert!(leaves(&seat).await);
+        seat.place.has_taken();
         back(&seat.place, HEAD_TIME);
         assert!(!leaves(&seat).await);
         seat.place.heard();

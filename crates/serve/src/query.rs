@@ -1,7 +1,6 @@
-//! What stands behind the question mark of a request: the options of `predict`.
+//! What a request's address says: names in its path, and options behind the question mark.
 
-use axum::extract::FromRequestParts;
-use axum::extract::Query as Parsed;
+use axum::extract::{self, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use icecap::model::Columns;
@@ -41,13 +40,28 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Que
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        match Parsed::from_request_parts(parts, state).await {
-            Ok(Parsed(query)) => Ok(Self(query)),
+        match extract::Query::from_request_parts(parts, state).await {
+            Ok(extract::Query(query)) => Ok(Self(query)),
             Err(rejection) => {
                 let why = std::error::Error::source(&rejection)
                     .map_or_else(|| rejection.body_text(), ToString::to_string);
                 Err(Refusal::bad(format!("what stands behind '?': {why}")))
             }
+        }
+    }
+}
+
+/// The names in a path, refused in our words where they are no text.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: serde::de::DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match extract::Path::from_request_parts(parts, state).await {
+            Ok(extract::Path(names)) => Ok(Self(names)),
+            Err(_) => Err(Refusal::bad("the path has a name that is no text in UTF-8")),
         }
     }
 }

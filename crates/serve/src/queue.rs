@@ -23,8 +23,6 @@ struct State {
     photos: usize,
     /// Threads that work on a photo.
     busy: usize,
-    /// Whether a photo was begun since somebody asked.
-    worked: bool,
     closed: bool,
 }
 
@@ -87,7 +85,6 @@ impl Queue {
                 }
                 let is_alone = state.busy == 0 && state.orders.is_empty();
                 state.busy += 1;
-                state.worked = true;
                 return Some(Job { order, photo, is_alone });
             }
             if state.closed {
@@ -113,10 +110,10 @@ impl Queue {
         });
     }
 
-    /// Whether photos were worked on since this was asked last, and nothing is to be done now.
-    pub(crate) fn has_come_to_rest(&self) -> bool {
-        let mut state = self.state();
-        state.orders.is_empty() && state.busy == 0 && std::mem::take(&mut state.worked)
+    /// Whether nothing is to be done.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let state = self.state();
+        state.orders.is_empty() && state.busy == 0
     }
 
     /// How many photos wait.

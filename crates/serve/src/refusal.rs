@@ -8,6 +8,8 @@ use serde_json::json;
 
 /// Seconds after which a client that was turned away may ask again.
 const AGAIN: u64 = 1;
+/// The longest message, in characters.
+const LONGEST: usize = 500;
 
 /// Why a request was refused, for the log; it travels with the response.
 #[derive(Clone, Debug)]
@@ -21,8 +23,14 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// A refusal with this status. Of a long message only the beginning is told: what a client wrote may stand in it.
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        let mut message = message.into();
+        if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { status, message }
     }
 
     /// The request says something that cannot be.
@@ -42,7 +50,10 @@ impl Refusal {
 
     /// Something of ours broke; the log says what.
     pub(crate) fn broken() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "a bug of ours; the server's log says more")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "a bug of ours: please report it, with what the server's log says",
+        )
     }
 }
 

@@ -4,23 +4,25 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::app::App;
 use crate::body::Bodies;
 use crate::connection;
+use crate::description::description;
 use crate::log::{Log, LogFormat};
 use crate::metrics::Metrics;
 use crate::models::{Models, Reloaded};
 use crate::queue::Queue;
 use crate::request_id::RequestIds;
 use crate::routes;
-use crate::signals::{Heard, Signals};
+use crate::signals::{Signal, Signals};
 use crate::token::Token;
 use crate::worker;
 
@@ -30,6 +32,8 @@ const BACKLOG: u32 = 1024;
 const HELPERS: usize = 4;
 /// How long such a thread waits for more.
 const KEPT: Duration = Duration::from_secs(2);
+/// How long the last lines of the log may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// How a server serves.
 #[derive(Clone, Debug)]
@@ -55,7 +59,7 @@ pub struct Server {
     signals: Signals,
     app: Arc<App>,
     workers: Vec<JoinHandle<()>>,
-    log: JoinHandle<()>,
+    log: Receiver<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -83,10 +87,12 @@ impl Server {
         let queue = Arc::new(Queue::new(options.max_queue));
         let workers = worker::start(&queue, options.threads.max(1))?;
         let (log, thread) = Log::start(options.log)?;
+        let description = description(&models, options.token.is_some());
         let app = Arc::new(App {
-            models,
+            models: Arc::new(models),
             queue,
             bodies: Bodies::new(options.max_body),
+            description,
             token: options.token,
             metrics: Metrics::new(),
             log,
@@ -114,12 +120,21 @@ impl Server {
             let router = routes::all(&app);
             let connections = connection::serve(listener, app.clone(), router, end);
             let mut connections = std::pin::pin!(connections);
+            // One reload at a time, while further signals are heard; one that is asked for meanwhile is not forgotten.
+            let asked = Arc::new(Notify::new());
+            let reloading = (app.clone(), asked.clone());
+            tokio::spawn(async move {
+                loop {
+                    reloading.1.notified().await;
+                    reload(&reloading.0).await;
+                }
+            });
             let listening = async {
                 let mut signals = signals;
                 loop {
                     match signals.next().await {
-                        Heard::Reload => reload(&app).await,
-                        Heard::End => break signals,
+                        Signal::Reload => asked.notify_one(),
+                        Signal::End => break signals,
                     }
                 }
             };
@@ -149,7 +164,8 @@ impl Server {
         }
         // The last lines are written when the log is dropped with all that could write to it.
         drop(app);
-        let _ = log.join();
+        // Somebody may hold the log's reader without reading: that does not keep the process.
+        let _ = log.recv_timeout(LAST_LINES);
     }
 }
 
@@ -164,8 +180,8 @@ fn listen(at: SocketAddr) -> io::Result<TcpListener> {
 
 /// Takes up what was replaced, while requests are answered.
 async fn reload(app: &Arc<App>) {
-    let shared = app.clone();
-    let Ok(reloaded) = tokio::task::spawn_blocking(move || shared.models.reload()).await else {
+    let models = app.models.clone();
+    let Ok(reloaded) = tokio::task::spawn_blocking(move || models.reload()).await else {
         return app.log.event("reload", "the models before go on: a bug of ours, told above");
     };
     for (model, what) in reloaded {

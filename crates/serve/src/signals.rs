@@ -4,7 +4,7 @@ use std::io;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Signal {
     /// To take up files that were replaced.
     Reload,
     /// To end.
@@ -29,11 +29,11 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub(crate) async fn next(&mut self) -> Heard {
+    pub(crate) async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.hangup.recv() => Heard::Reload,
-            _ = self.interrupt.recv() => Heard::End,
-            _ = self.terminate.recv() => Heard::End,
+            _ = self.hangup.recv() => Signal::Reload,
+            _ = self.interrupt.recv() => Signal::End,
+            _ = self.terminate.recv() => Signal::End,
         }
     }
 }
@@ -49,9 +49,9 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub(crate) async fn next(&mut self) -> Heard {
+    pub(crate) async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Heard::End,
+            Ok(()) => Signal::End,
             // No signal is to be had, so none comes.
             Err(_) => std::future::pending().await,
         }
@@ -61,6 +61,6 @@ impl Signals {
 impl Signals {
     /// Waits for one that asks to end.
     pub(crate) async fn end(&mut self) {
-        while self.next().await != Heard::End {}
+        while self.next().await != Signal::End {}
     }
 }

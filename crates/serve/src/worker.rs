@@ -80,7 +80,7 @@ impl Benches {
         let Some(bench) = self.of.get_mut(&served.id) else { unreachable!("it was put there") };
         match job.order.task {
             Task::Predict => bench.predict(served, job),
-            Task::Draw(class) => bench.draw(served, job, class),
+            Task::Draw(class) => bench.draw(served, job, class, &self.large),
         }
     }
 }
@@ -108,12 +108,14 @@ impl Bench {
         Ok(Outcome::Predicted { features: self.features.clone(), prediction })
     }
 
-    fn draw(&mut self, served: &Served, job: &Job, class: Option<usize>) -> Answer {
+    fn draw(&mut self, served: &Served, job: &Job, class: Option<usize>, large: &Turn) -> Answer {
         let heatmaps = match &mut self.heatmaps {
             Some(heatmaps) => heatmaps,
-            none => none.insert(Heatmaps::new(&served.classifier).map_err(system)?),
+            none => none.insert(Heatmaps::new(&served.classifier).map_err(system)?.in_turn(large)),
         };
-        let overlay = match heatmaps.overlay(job.order.photos[job.photo].source(), class, LONGEST_SIDE) {
+        let overlay = heatmaps.overlay(job.order.photos[job.photo].source(), class, LONGEST_SIDE);
+        heatmaps.keep_at_most(KEPT);
+        let overlay = match overlay {
             Err(Error::Data(error)) => return Err(Failure::Photo(error)),
             other => other.map_err(system)?,
         };

@@ -81,12 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             None => LogFormat::Text,
         },
     };
-    if !listen.ip().is_loopback() && server.token.is_none() {
-        note(&format!(
-            "warning: {listen} is reached from other machines, and everybody may ask; give --token-file, and put a proxy with \
-             TLS in front"
-        ));
-    }
+    let is_open = !listen.ip().is_loopback() && server.token.is_none();
     let (limits, threads, weights) = (options.photo.limits(), options.threads, options.weights.clone());
     let models = Models::open(files, move |path, backbones| {
         opened(path, backbones, ModelOptions::of(path.to_owned(), weights.clone(), runner(threads)), limits)
@@ -97,7 +92,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     };
     let server = Server::bind(server, models).map_err(failed)?;
     let at = server.address().map_err(failed)?;
+    // Whoever has started this reads the port from it.
     stderr::failure(&format!("listening on http://{at}"));
+    if is_open {
+        note(&format!(
+            "warning: {at} is reached from other machines, and everybody may ask; give --token-file, and put a proxy with TLS \
+             in front"
+        ));
+    }
     server.run();
     Ok(())
 }
@@ -150,7 +152,13 @@ fn with_name(model: &Path) -> Result<ModelFile, Failure> {
         None => (own_name(model), model.to_owned()),
     };
     let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '_' | '-');
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(is_sign) {
+    if path.as_os_str().is_empty() {
+        let message = format!("{}: no file behind the name; use NAME=FILE", plain_path(model));
+        return Err(Failure::new(Code::Arguments, message));
+    }
+    // A name of dots alone is a folder in an address.
+    let is_name = name.chars().all(is_sign) && name.contains(|sign| sign != '.');
+    if !is_name || name.len() > LONGEST_NAME {
         let message = format!(
             "{}: a model cannot be called '{}' in an address; use letters, digits, '.', '_' and '-', as in bees={}",
             plain_path(model),
@@ -189,23 +197,26 @@ fn token(file: &Path) -> Result<Token, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::path(file, error);
     let about = std::fs::metadata(file).map_err(|error| failed(&error))?;
     if !about.is_file() || about.len() > LONGEST_TOKEN_FILE {
-        return Err(failed(&"no file with a token; write one word of 16 characters or more into it"));
+        return Err(failed(
+            &"no regular file of up to 16 KiB; name one that holds a word of 16 characters or more",
+        ));
     }
     let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
     Token::read(&text).map_err(|why| Failure::new(Code::Content, format!("{}: {why}", plain_path(file))))
 }
 
 /// The least that is a body with a photo.
-const LEAST_BODY: usize = 1 << 10;
+const LEAST_BODY: u64 = 1 << 10;
 /// The most: eight of them have to be counted.
-const MOST_BODY: usize = 4 << 30;
+const MOST_BODY: u64 = 4 << 30;
 
 fn bytes(text: &str) -> Result<usize, String> {
     let units = [('K', 10), ('M', 20), ('G', 30)];
     let unit = units.iter().find(|(unit, _)| text.ends_with([*unit, unit.to_ascii_lowercase()]));
     let (digits, shift) = unit.map_or((text, 0), |(_, shift)| (&text[..text.len() - 1], *shift));
-    let bytes = digits.parse().ok().and_then(|count: usize| count.checked_mul(1 << shift));
+    let bytes = digits.parse().ok().and_then(|count: u64| count.checked_mul(1 << shift));
     let bytes = bytes.filter(|bytes| (LEAST_BODY..=MOST_BODY).contains(bytes));
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
     bytes.ok_or_else(|| "use a number of bytes from 1K to 4G, as in 32M".to_owned())
 }
 
@@ -235,7 +246,7 @@ mod tests {
         assert_eq!(name(&format!("wasps={}", model.display())).as_deref(), Some("wasps"));
         assert_eq!(name("some/where.safetensors").as_deref(), Some("where"));
         assert_eq!(name(&format!("{}/a=b.safetensors", folder.path().display())), None);
-        for wrong in ["a b.safetensors", "é.safetensors", "=x", "a/b=c", ""] {
+        for wrong in ["a b.safetensors", "é.safetensors", "=x", "a/b=c", "a=", "..=x", ".=x", ""] {
             assert_eq!(name(wrong), None, "{wrong}");
         }
         let two = [model.clone(), model];

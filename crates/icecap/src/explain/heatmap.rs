@@ -33,6 +33,7 @@
 
 use std::ops::ControlFlow;
 
+use icecap_data::Turn;
 use icecap_graph::Tap;
 
 use crate::error::Error;
@@ -197,6 +198,7 @@ pub struct Heatmaps {
     classifier: Classifier,
     extractor: Extractor,
     rows: Vec<f32>,
+    turn: Turn,
 }
 
 impl Heatmaps {
@@ -206,7 +208,29 @@ impl Heatmaps {
     /// [`Error::Graph`] if the model's size does not fit its net.
     pub fn new(classifier: &Classifier) -> Result<Self, Error> {
         let extractor = Extractor::new(classifier.backbone(), classifier.preprocessing(), Tap::Features)?;
-        Ok(Self { classifier: classifier.clone(), extractor, rows: Vec::new() })
+        let turn = Turn::default();
+        Ok(Self {
+            classifier: classifier.clone(),
+            extractor: extractor.in_turn(&turn),
+            rows: Vec::new(),
+            turn,
+        })
+    }
+
+    /// Makes this take turns at large photos with every other one that is given a clone of `turn`: they are decoded one at a
+    /// time.
+    #[must_use]
+    pub fn in_turn(self, turn: &Turn) -> Self {
+        Self { extractor: self.extractor.in_turn(turn), turn: turn.clone(), ..self }
+    }
+
+    pub(crate) fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    /// Lets go of what is kept for the next photo, where that is more than `most` bytes.
+    pub fn keep_at_most(&mut self, most: usize) {
+        self.extractor.keep_at_most(most);
     }
 
     /// Returns the classifier whose maps these are.

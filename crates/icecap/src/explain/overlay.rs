@@ -72,12 +72,13 @@ impl Overlay {
         class: usize,
         side: usize,
     ) -> Result<Self, icecap_data::Error> {
-        let preprocessing = classifier.preprocessing();
-        let mut loader = classifier.backbone().loader(preprocessing.decoding(), &Turn::default());
-        let photo = photo.open(&mut loader)?.photo()?;
-        let seen = preprocessing.resize.seen(photo.width(), photo.height());
+        Ok(Self::over(whole(classifier, photo, &Turn::default())?, classifier, map, class, side))
+    }
+
+    fn over(photo: Photo, classifier: &Classifier, map: &Heatmap, class: usize, side: usize) -> Self {
+        let seen = classifier.preprocessing().resize.seen(photo.width(), photo.height());
         let map = ClassMap { cells: map.of_class(class), size: map.size(), scale: map.scale_of(class) };
-        Ok(Self::draw(photo, seen, &map, side))
+        Self::draw(photo, seen, &map, side)
     }
 
     /// Draws `map` over the part `seen` of `photo`. The longer side is at most `side` pixels, and no longer than the
@@ -106,9 +107,7 @@ impl Overlay {
         }
         Self { width, height, rgb }
     }
-}
 
-impl Overlay {
     /// Writes the overlay as a PNG file, quickly rather than small.
     ///
     /// # Errors
@@ -142,8 +141,15 @@ impl Heatmaps {
         }
         let map = self.of(&[photo], &|_| ControlFlow::Continue(()))?.pop().ok_or(Error::Stopped)??;
         let class = class.unwrap_or_else(|| self.classifier().decide(&map.logits()));
-        Ok(Overlay::of(self.classifier(), photo, &map, class, side)?)
+        let photo = whole(self.classifier(), photo, self.turn())?;
+        Ok(Overlay::over(photo, self.classifier(), &map, class, side))
     }
+}
+
+/// Reads a photo in its full size.
+fn whole(classifier: &Classifier, photo: Source<'_>, turn: &Turn) -> Result<Photo, icecap_data::Error> {
+    let mut loader = classifier.backbone().loader(classifier.preprocessing().decoding(), turn);
+    photo.open(&mut loader)?.photo()
 }
 
 /// Rows and columns of the overlay of a photo.

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
+use crate::limits::PHOTOS;
+
 /// The values, in row-major order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Data {
@@ -63,6 +65,9 @@ impl<'de> Visitor<'de> for Level<'_> {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
         match self.data {
+            Data::Texts(texts) if texts.len() == PHOTOS => {
+                return Err(E::custom(format!("more than {PHOTOS} texts in one tensor")));
+            }
             Data::Texts(texts) => texts.push(value.to_owned()),
             Data::Empty => *self.data = Data::Texts(vec![value.to_owned()]),
             Data::Numbers(_) => return Err(E::custom("numbers and texts in one tensor")),
@@ -111,6 +116,8 @@ mod tests {
         ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
+        let many = |count: usize| read(&format!("{:?}", vec!["a"; count])).is_some();
+        assert!(many(PHOTOS) && !many(PHOTOS + 1));
         // Deeper than a shape can be is refused by its depth, not by the end of the stack.
         assert_eq!(read(&"[".repeat(100_000)), None);
     }

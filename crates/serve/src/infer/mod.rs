@@ -2,6 +2,7 @@
 //! bytes.
 
 pub(crate) mod data;
+pub(crate) mod few;
 pub(crate) mod names;
 pub(crate) mod output;
 pub(crate) mod parameters;

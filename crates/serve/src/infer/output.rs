@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use icecap::Prediction;
-use serde_json::{Value, json};
+use icecap::advanced::foundation::shown::shown;
+use serde::Serialize;
 
 use crate::infer::names;
 use crate::refusal::Refusal;
@@ -25,6 +26,8 @@ enum Output {
 }
 
 /// The values of an output.
+#[derive(Serialize)]
+#[serde(untagged)]
 enum Values {
     Numbers(Vec<f32>),
     Texts(Vec<String>),
@@ -43,7 +46,7 @@ impl Wanted {
             names::FEATURES => Output::Features,
             _ => {
                 let known = [names::PROBABILITIES, names::LABELS, names::LOGITS, names::FEATURES].join(", ");
-                return Err(Refusal::bad(format!("no output '{name}'; there are {known}")));
+                return Err(Refusal::bad(format!("no output '{}'; there are {known}", shown(name))));
             }
         };
         if most.is_some() && of != Output::Probabilities {
@@ -60,12 +63,7 @@ impl Wanted {
     }
 
     /// Returns the output as the answer's JSON has it, and puts what stands behind that at the end of `binary`.
-    pub(crate) fn write(
-        &self,
-        outcomes: &[(Vec<f32>, Prediction)],
-        classes: &[String],
-        binary: &mut Vec<u8>,
-    ) -> Value {
+    fn write(&self, outcomes: &[(Vec<f32>, Prediction)], classes: &[String], binary: &mut Vec<u8>) -> Tensor {
         let values = self.values(outcomes, classes);
         let (len, datatype) = match &values {
             Values::Numbers(numbers) => (numbers.len(), "FP32"),
@@ -76,13 +74,9 @@ impl Wanted {
             Output::Labels => vec![photos],
             _ => vec![photos, len / photos.max(1)],
         };
-        let mut output = json!({ "name": self.name(), "datatype": datatype, "shape": shape });
+        let name = self.name();
         if !self.is_binary {
-            output["data"] = match values {
-                Values::Numbers(numbers) => json!(numbers),
-                Values::Texts(texts) => json!(texts),
-            };
-            return output;
+            return Tensor { name, datatype, shape, parameters: None, data: Some(values) };
         }
         let before = binary.len();
         match values {
@@ -94,11 +88,12 @@ impl Wanted {
                 }
             }
         }
-        output["parameters"] = json!({ "binary_data_size": binary.len() - before });
-        output
+        let parameters = Some(Behind { binary_data_size: binary.len() - before });
+        Tensor { name, datatype, shape, parameters, data: None }
     }
 
-    fn name(&self) -> &'static str {
+    /// Returns the output's name.
+    pub(crate) fn name(&self) -> &'static str {
         match self.of {
             Output::Probabilities => names::PROBABILITIES,
             Output::Labels => names::LABELS,
@@ -132,16 +127,51 @@ impl Wanted {
     }
 }
 
-/// Returns the answer's JSON and the bytes behind it.
+/// What an answer begins with.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Head {
+    pub(crate) model_name: String,
+    pub(crate) model_version: &'static str,
+    /// What the client calls its request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+}
+
+/// An answer as its JSON is. Numbers are written as they are, and none becomes a JSON value first.
+#[derive(Serialize)]
+struct Written {
+    #[serde(flatten)]
+    head: Head,
+    outputs: Vec<Tensor>,
+}
+
+/// An output.
+#[derive(Serialize)]
+struct Tensor {
+    name: &'static str,
+    datatype: &'static str,
+    shape: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Behind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Values>,
+}
+
+/// Where an output's values stand behind the JSON.
+#[derive(Serialize)]
+struct Behind {
+    binary_data_size: usize,
+}
+
+/// Returns the answer's JSON and the bytes behind it; `None` where it cannot be written.
 pub(crate) fn write(
-    head: Value,
+    head: Head,
     wanted: &[Wanted],
     outcomes: &[(Vec<f32>, Prediction)],
     classes: &[String],
-) -> (String, Bytes) {
-    let (mut head, mut binary) = (head, Vec::new());
-    let outputs: Vec<Value> =
-        wanted.iter().map(|wanted| wanted.write(outcomes, classes, &mut binary)).collect();
-    head["outputs"] = outputs.into();
-    (head.to_string(), binary.into())
+) -> Option<(String, Bytes)> {
+    let mut binary = Vec::new();
+    let outputs = wanted.iter().map(|wanted| wanted.write(outcomes, classes, &mut binary)).collect();
+    let json = serde_json::to_string(&Written { head, outputs }).ok()?;
+    Some((json, binary.into()))
 }

@@ -1,20 +1,23 @@
 //! The parameters of a request and of its tensors: those that are known are followed, every other one is refused.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
+use icecap::advanced::foundation::shown::shown;
+
+use crate::infer::few::{Named, Value};
 use crate::refusal::Refusal;
 
 /// Parameters, of which each is taken once.
 #[derive(Debug)]
 pub(crate) struct Parameters {
-    left: Map<String, Value>,
+    left: BTreeMap<String, Value>,
     /// Whose they are.
     of: String,
 }
 
 impl Parameters {
-    pub(crate) fn new(parameters: Map<String, Value>, of: impl Into<String>) -> Self {
-        Self { left: parameters, of: of.into() }
+    pub(crate) fn new(parameters: Named, of: impl Into<String>) -> Self {
+        Self { left: parameters.0, of: of.into() }
     }
 
     /// Takes a parameter that is true or false.
@@ -24,8 +27,8 @@ impl Parameters {
     pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, Refusal> {
         match self.left.remove(name) {
             None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(flag)),
-            Some(other) => Err(self.wrong(name, &other, "true or false")),
+            Some(Value::Flag(flag)) => Ok(Some(flag)),
+            Some(_) => Err(self.wrong(name, "true or false")),
         }
     }
 
@@ -34,9 +37,11 @@ impl Parameters {
     /// # Errors
     /// 400 for another value.
     pub(crate) fn count(&mut self, name: &str) -> Result<Option<usize>, Refusal> {
-        let Some(value) = self.left.remove(name) else { return Ok(None) };
-        let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
-        count.map(Some).ok_or_else(|| self.wrong(name, &value, "a whole number"))
+        match self.left.remove(name) {
+            None => Ok(None),
+            Some(Value::Count(count)) => Ok(Some(usize::try_from(count).unwrap_or(usize::MAX))),
+            Some(_) => Err(self.wrong(name, "a whole number")),
+        }
     }
 
     /// Ends the reading.
@@ -47,13 +52,14 @@ impl Parameters {
         match self.left.keys().next() {
             None => Ok(()),
             Some(name) => Err(Refusal::bad(format!(
-                "{}: the parameter '{name}' is not known here; leave it out",
-                self.of
+                "{}: the parameter '{}' is not known here; leave it out",
+                self.of,
+                shown(name)
             ))),
         }
     }
 
-    fn wrong(&self, name: &str, value: &Value, asked: &str) -> Refusal {
-        Refusal::bad(format!("{}: the parameter '{name}' is {value} where {asked} is asked for", self.of))
+    fn wrong(&self, name: &str, asked: &str) -> Refusal {
+        Refusal::bad(format!("{}: the parameter '{name}' has another value than {asked}", self.of))
     }
 }

@@ -12,10 +12,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use icecap::advanced::foundation::shown::shown;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use crate::infer::data::Data;
+use crate::infer::few::{Few, Named};
 use crate::infer::names;
 use crate::infer::output::Wanted;
 use crate::infer::parameters::Parameters;
@@ -35,19 +36,19 @@ pub(crate) struct InferRequest {
 struct Head {
     id: Option<String>,
     #[serde(default)]
-    parameters: Map<String, Value>,
-    inputs: Vec<Input>,
+    parameters: Named,
+    inputs: Few<Input>,
     #[serde(default)]
-    outputs: Vec<Output>,
+    outputs: Few<Output>,
 }
 
 #[derive(Deserialize)]
 struct Input {
     name: String,
-    shape: Vec<u64>,
+    shape: Few<u64>,
     datatype: String,
     #[serde(default)]
-    parameters: Map<String, Value>,
+    parameters: Named,
     data: Option<Data>,
 }
 
@@ -55,7 +56,7 @@ struct Input {
 struct Output {
     name: String,
     #[serde(default)]
-    parameters: Map<String, Value>,
+    parameters: Named,
 }
 
 /// Reads a request. `head` is the length of its JSON where bytes follow, `classes` how many classes the model has.
@@ -75,7 +76,7 @@ pub(crate) fn read(body: &Bytes, head: Option<usize>, classes: usize) -> Result<
     let mut parameters = Parameters::new(head.parameters, "the request");
     let is_binary = parameters.flag("binary_data_output")?.unwrap_or(false);
     parameters.end()?;
-    let [input] = <[Input; 1]>::try_from(head.inputs).map_err(|inputs| {
+    let [input] = <[Input; 1]>::try_from(head.inputs.0).map_err(|inputs| {
         let names = format!("'{}' with encoded photos or '{}' with pixels", names::PHOTOS, names::PIXELS);
         Refusal::bad(format!("{} inputs; give one, {names}", inputs.len()))
     })?;
@@ -84,13 +85,21 @@ pub(crate) fn read(body: &Bytes, head: Option<usize>, classes: usize) -> Result<
         let message = format!("{} bytes are left over behind the inputs", binary.len());
         return Err(Refusal::bad(message));
     }
-    let mut wanted = Vec::with_capacity(head.outputs.len());
-    for output in head.outputs {
-        let mut parameters = Parameters::new(output.parameters, format!("the output '{}'", output.name));
+    let mut wanted: Vec<Wanted> = Vec::with_capacity(head.outputs.0.len());
+    for output in head.outputs.0 {
+        let mut parameters =
+            Parameters::new(output.parameters, format!("the output '{}'", shown(&output.name)));
         let is_binary = parameters.flag("binary_data")?.unwrap_or(is_binary);
         let most = parameters.count("classification")?.filter(|most| *most > 0);
         parameters.end()?;
-        wanted.push(Wanted::new(&output.name, is_binary, most.map(|most| most.min(classes)))?);
+        let one = Wanted::new(&output.name, is_binary, most.map(|most| most.min(classes)))?;
+        if wanted.iter().any(|other| other.name() == one.name()) {
+            return Err(Refusal::bad(format!(
+                "the output '{}' is asked for twice; once is enough",
+                one.name()
+            )));
+        }
+        wanted.push(one);
     }
     if wanted.is_empty() {
         wanted = Wanted::usual(is_binary);
@@ -100,7 +109,8 @@ pub(crate) fn read(body: &Bytes, head: Option<usize>, classes: usize) -> Result<
 
 impl Input {
     fn photos(self, binary: &mut Bytes) -> Result<Vec<Photo>, Refusal> {
-        let Self { name, shape, datatype, parameters, data } = self;
+        let Self { name, shape: Few(shape), datatype, parameters, data } = self;
+        let (name, datatype) = (shown(&name), shown(&datatype));
         let refuse = |reason: String| Refusal::bad(format!("the input '{name}': {reason}"));
         let mut parameters = Parameters::new(parameters, format!("the input '{name}'"));
         let bytes = match parameters.count("binary_data_size")? {
@@ -291,6 +301,7 @@ mod tests {
             r#","parameters":{"timeout":1}"#,
             r#","parameters":{"binary_data_output":1}"#,
             r#","outputs":[{"name":"scores"}]"#,
+            r#","outputs":[{"name":"labels"},{"name":"labels"}]"#,
             r#","outputs":[{"name":"labels","parameters":{"classification":1}}]"#,
             r#","outputs":[{"name":"probabilities","parameters":{"classification":-1}}]"#,
             r#","outputs":[{"name":"probabilities","parameters":{"shared_memory_region":"x"}}]"#,

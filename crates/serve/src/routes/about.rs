@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
@@ -12,11 +12,9 @@ use crate::app::App;
 use crate::infer::names;
 use crate::metrics;
 use crate::models::Served;
+use crate::query::Path;
 use crate::refusal::Refusal;
 use crate::routes::health::{VERSION, check_version};
-
-/// The description of all routes.
-const OPENAPI: &str = include_str!("../openapi.json");
 
 /// The models, the first being the one that is asked where none is named.
 pub(super) async fn models(State(app): State<Arc<App>>) -> Json<Value> {
@@ -84,11 +82,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], app.metrics.text(app.queue.photos()))
 }
 
-/// The description of all routes, by OpenAPI, with the names of the models that there are.
-pub(super) async fn openapi(State(app): State<Arc<App>>) -> Result<Json<Value>, Refusal> {
-    let mut description: Value = serde_json::from_str(OPENAPI).map_err(|_| Refusal::broken())?;
-    let now = app.models.now();
-    let names: Vec<&str> = now.iter().map(|served| served.name.as_str()).collect();
-    description["components"]["schemas"]["ModelName"]["enum"] = json!(names);
-    Ok(Json(description))
+/// The description of all routes.
+pub(super) async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(app.description.clone())
 }

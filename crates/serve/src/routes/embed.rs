@@ -5,18 +5,18 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use icecap::advanced::data::csv_record;
 use serde::Serialize;
 
 use crate::accept::RowFormat;
-use crate::app::{Answered, App};
+use crate::app::{Answered, App, apart};
 use crate::order::{Answer, Failure, Outcome, Task};
 use crate::photos;
 use crate::query::{EmbedQuery, Query};
 use crate::refusal::Refusal;
-use crate::routes::predict::reason;
+use crate::routes::predict::{reason, refusal, status};
 
 /// What is written of a photo.
 #[derive(Serialize)]
@@ -36,19 +36,18 @@ pub(super) async fn embed(
     let Query(query) = query?;
     let model = app.model(query.model.as_deref())?;
     let format = RowFormat::preferred(&headers)?;
-    let photos = photos::of_body(&headers, held.bytes).await?;
-    let answered = app.ask(model, Task::Predict, photos, held.room).await?;
-    Ok((Extension(answered.told), rows(answered, format)?).into_response())
+    let (photos, room) = photos::of_body(&headers, held).await?;
+    let answered = app.ask(model, Task::Predict, photos, room).await?;
+    let (told, count) = (Extension(answered.told), answered.answers.len());
+    let response = apart(count, move || rows(answered, format)).await?;
+    Ok((told, response).into_response())
 }
 
 fn rows(answered: Answered, format: RowFormat) -> Result<Response, Refusal> {
     let width = answered.model.classifier.backbone().features();
     let rows = answered.names.into_iter().zip(answered.answers).map(|(path, answer)| row(path, answer));
     let rows = rows.collect::<Result<Vec<Row>, Refusal>>()?;
-    let status = match rows.iter().all(|row| row.error.is_some()) {
-        true => StatusCode::UNPROCESSABLE_ENTITY,
-        false => StatusCode::OK,
-    };
+    let status = status(rows.iter().all(|row| row.error.is_some()));
     let json = |row: &Row| serde_json::to_string(row).map_err(|_| Refusal::broken());
     let text = match format {
         RowFormat::Json => serde_json::to_string(&rows).map_err(|_| Refusal::broken())? + "\n",
@@ -65,7 +64,8 @@ fn row(path: String, answer: Answer) -> Result<Row, Refusal> {
     match answer {
         Ok(Outcome::Predicted { features, .. }) => Ok(Row { path, features: Some(features), error: None }),
         Err(Failure::Photo(error)) => Ok(Row { path, features: None, error: Some(reason(&error)) }),
-        _ => Err(Refusal::broken()),
+        Err(failure) => Err(refusal(failure)),
+        Ok(Outcome::Drawn(_)) => Err(Refusal::broken()),
     }
 }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use icecap::advanced::foundation::shown::shown;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::query::Path;
 use crate::refusal::Refusal;
 
 /// The version of every model: a file that is replaced takes the place of the one before.
@@ -47,6 +49,6 @@ pub(super) fn check_version(version: &str) -> Result<(), Refusal> {
     if version == VERSION {
         return Ok(());
     }
-    let message = format!("no version '{version}'; every model has the version {VERSION} alone");
+    let message = format!("no version '{}'; every model has the version {VERSION} alone", shown(version));
     Err(Refusal::new(StatusCode::NOT_FOUND, message))
 }

@@ -10,11 +10,13 @@ mod predict;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::body::pass_over;
 use crate::observe::{guard, observe};
 use crate::refusal::Refusal;
 
@@ -27,6 +29,8 @@ pub(crate) fn all(app: &Arc<App>) -> Router {
         .route("/metrics", get(about::metrics))
         .route("/v2/models/{model}", get(about::model))
         .route("/v2/models/{model}/versions/{version}", get(about::model_version))
+        .route("/v2/models/{model}/ready", get(health::model_ready))
+        .route("/v2/models/{model}/versions/{version}/ready", get(health::version_ready))
         .route("/v2/models/{model}/infer", post(infer::infer))
         .route("/v2/models/{model}/versions/{version}/infer", post(infer::infer_version))
         .route_layer(from_fn_with_state(app.clone(), guard));
@@ -37,15 +41,15 @@ pub(crate) fn all(app: &Arc<App>) -> Router {
         .route("/openapi.json", get(about::openapi))
         .route("/v2", get(about::server))
         .route("/v2/health/live", get(health::live))
-        .route("/v2/health/ready", get(health::ready))
-        .route("/v2/models/{model}/ready", get(health::model_ready))
-        .route("/v2/models/{model}/versions/{version}/ready", get(health::version_ready));
+        .route("/v2/health/ready", get(health::ready));
     guarded
         .merge(open)
-        .fallback(async || {
+        .fallback(async |headers: HeaderMap, body: Body| {
+            pass_over(&headers, body).await;
             Refusal::new(StatusCode::NOT_FOUND, "nothing is found here; /openapi.json lists what is")
         })
-        .method_not_allowed_fallback(async || {
+        .method_not_allowed_fallback(async |headers: HeaderMap, body: Body| {
+            pass_over(&headers, body).await;
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method; see the header Allow")
         })
         .layer(from_fn_with_state(app.clone(), observe))

@@ -13,7 +13,7 @@ use icecap::advanced::data::{self, csv_record};
 use icecap::model::{Columns, Row};
 
 use crate::accept::RowFormat;
-use crate::app::{Answered, App};
+use crate::app::{Answered, App, apart};
 use crate::order::{Answer, Failure, Outcome, Task};
 use crate::photos;
 use crate::query::{PredictQuery, Query};
@@ -30,17 +30,18 @@ pub(super) async fn predict(
     let model = app.model(query.model.as_deref())?;
     let (columns, class) = (query.columns(&model)?, query.class(&model)?);
     let format = if query.heatmap { RowFormat::Json } else { RowFormat::preferred(&headers)? };
-    let photos = photos::of_body(&headers, held.bytes).await?;
+    let (photos, room) = photos::of_body(&headers, held).await?;
     if query.heatmap && photos.len() > 1 {
         return Err(Refusal::bad(format!("heatmap: {} photos; send one at a time", photos.len())));
     }
     let task = if query.heatmap { Task::Draw(class) } else { Task::Predict };
-    let answered = app.ask(model, task, photos, held.room).await?;
-    let told = Extension(answered.told);
-    match query.heatmap {
-        true => Ok((told, picture(answered)?).into_response()),
-        false => Ok((told, rows(answered, columns, format)?).into_response()),
-    }
+    let answered = app.ask(model, task, photos, room).await?;
+    let (told, count) = (Extension(answered.told), answered.answers.len());
+    let response = match query.heatmap {
+        true => picture(answered)?,
+        false => apart(count, move || rows(answered, columns, format)).await?,
+    };
+    Ok((told, response).into_response())
 }
 
 /// The heatmap of the one photo.
@@ -53,7 +54,7 @@ fn picture(answered: Answered) -> Result<Response, Refusal> {
 }
 
 /// What is told of a photo alone that has no answer.
-fn refusal(failure: Failure) -> Refusal {
+pub(super) fn refusal(failure: Failure) -> Refusal {
     match failure {
         Failure::Photo(error) => Refusal::unreadable(reason(&error)),
         Failure::System(why) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why),
@@ -77,10 +78,7 @@ fn rows(answered: Answered, columns: Columns, format: RowFormat) -> Result<Respo
         let said = said(answer)?;
         rows.push(columns.row(Path::new(name), classes, &said));
     }
-    let status = match rows.iter().all(|row: &Row| row.error.is_some()) {
-        true => StatusCode::UNPROCESSABLE_ENTITY,
-        false => StatusCode::OK,
-    };
+    let status = status(rows.iter().all(|row: &Row| row.error.is_some()));
     let text = match format {
         RowFormat::Json => format!("[\n{}\n]\n", lines(&rows, ",\n")?),
         RowFormat::Lines => lines(&rows, "\n")? + "\n",
@@ -91,6 +89,11 @@ fn rows(answered: Answered, columns: Columns, format: RowFormat) -> Result<Respo
         }
     };
     Ok((status, [(header::CONTENT_TYPE, format.content_type())], text).into_response())
+}
+
+/// The status of an answer, by whether none of its photos can be read.
+pub(super) fn status(is_unreadable: bool) -> StatusCode {
+    if is_unreadable { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
 }
 
 /// The prediction of a photo, or why it cannot be read.
