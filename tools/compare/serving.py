@@ -299,7 +299,10 @@ def keep(path, all_rows, args):
     lines = [head | {"connections": count} | row for count, found in all_rows.items() for row in found]
     lines = [{k: f"{v:.3f}" if isinstance(v, float) else v for k, v in line.items()} for line in lines]
     new = not os.path.exists(path)
-    with open(path, "a", newline="") as file:
+    with open(path, "a+", newline="") as file:
+        file.seek(0)
+        if not new and next(csv.reader(file), []) != list(lines[0]):
+            sys.exit(f"{path}: its columns are others; name a new file with --csv")
         writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         if new:
             writer.writeheader()
