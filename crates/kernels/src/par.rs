@@ -277,6 +277,22 @@ mod tests {
         assert_eq!(threads.lead(count), threads.count());
     }
 
+    /// A worker that is held up, as by a system with other work, holds up nobody.
+    #[cfg(feature = "rayon")]
+    #[test]
+    fn work_ends_without_workers_that_do_not_come() {
+        let threads = Threads::new(2).unwrap();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (workers, _) = threads.pool.as_ref().unwrap();
+        workers.pool().spawn(move || held.recv().unwrap());
+        for _ in 0..10 {
+            every_task_runs_once(&threads);
+            threads.enter(|| every_task_runs_once(&threads));
+        }
+        release.send(()).unwrap();
+        threads.enter(|| every_task_runs_once(&threads));
+    }
+
     fn every_task_runs_once(threads: &Threads) {
         let calls: Vec<AtomicUsize> = (0..17).map(|_| AtomicUsize::new(0)).collect();
         threads.for_each(17, |task| {

@@ -29,7 +29,12 @@ impl RequestIds {
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
         match given {
             Some(name) if (1..=LONGEST).contains(&name.len()) => name.to_owned(),
-            _ => format!("{:08x}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed)),
+            _ => self.next(),
         }
+    }
+
+    /// Returns a name of ours.
+    pub(crate) fn next(&self) -> String {
+        format!("{:08x}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -1,26 +1,13 @@
 //! A client of HTTP that believes nothing: an answer is whole, or it says what it is instead.
 
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// The largest answer that is read.
 const LARGEST: usize = 64 << 20;
-
-/// Answers so far without x-request-id, by their status. They are told together: one cause has thousands of them.
-static NAMELESS: Mutex<BTreeMap<u16, u64>> = Mutex::new(BTreeMap::new());
-
-/// What is told of answers without x-request-id; nothing where all had one.
-pub(super) fn nameless() -> Option<String> {
-    let counts = NAMELESS.lock().ok()?;
-    let counts: Vec<String> =
-        counts.iter().map(|(status, count)| format!("{count} of status {status}")).collect();
-    (!counts.is_empty()).then(|| format!("answers without x-request-id: {}", counts.join(", ")))
-}
 
 /// An answer that came whole.
 #[derive(Debug)]
@@ -53,8 +40,8 @@ impl Answer {
         self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
-    /// Whether it is as every answer has to be: an error in JSON that says something; a refusal for a while with the time to
-    /// wait. A 500 is a bug. That it has a number of the request is counted for [`nameless`].
+    /// Whether it is as every answer has to be: with a number of the request; an error in JSON that says something; a
+    /// refusal for a while with the time to wait. A 500 is a bug.
     pub(super) fn is_proper(&self) -> Result<(), String> {
         let status = self.status;
         // What is no request of HTTP gets a status alone.
@@ -62,13 +49,7 @@ impl Answer {
             return Ok(());
         }
         if self.header("x-request-id").is_none_or(str::is_empty) {
-            if let Ok(mut counts) = NAMELESS.lock() {
-                *counts.entry(status).or_default() += 1;
-            }
-            // What refuses without a number refuses without a reason: one cause.
-            if self.body.is_empty() && (400..500).contains(&status) && self.closes() {
-                return Ok(());
-            }
+            return Err(format!("status {status} without x-request-id"));
         }
         if status == 500 {
             return Err(format!("status 500: {}", String::from_utf8_lossy(&self.body)));
@@ -334,7 +315,7 @@ mod tests {
         assert!(of(400, &[number], r#"{"error":"a sentence"}"#).is_ok());
         assert!(of(422, &[number], r#"[{"error":"no photo"}]"#).is_ok());
         assert!(of(503, &[number, ("retry-after", "1")], r#"{"error":"full"}"#).is_ok());
-        assert!(of(200, &[number], "").is_ok());
+        assert!(of(200, &[number], "").is_ok() && of(200, &[], "").is_err());
         assert!(of(400, &[number], "Bad Request").is_err());
         assert!(of(400, &[number], r#"{"error":""}"#).is_err());
         assert!(of(422, &[number], r#"[{"error":null}]"#).is_err());
