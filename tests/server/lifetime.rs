@@ -187,3 +187,60 @@ fn many_clients_at_once_have_the_answers_of_one_alone() {
     });
     assert_eq!(wrong.into_inner(), 0);
 }
+
+/// What has come before the end is answered, whether it was read by then or not.
+#[cfg(unix)]
+#[test]
+fn requests_that_lie_in_a_socket_at_the_end_are_answered() {
+    let mut served = Served::new(&[]);
+    let open: Vec<TcpStream> = (0..10).map(|_| TcpStream::connect(served.address).unwrap()).collect();
+    served.get("/v2/health/live");
+    served.signal("-STOP");
+    let late = (0..20).map(|_| TcpStream::connect(served.address).unwrap());
+    let mut streams: Vec<TcpStream> = open.into_iter().chain(late).collect();
+    let photo = request(&served.photo("red/1.jpg"));
+    for stream in &mut streams {
+        stream.write_all(&photo).unwrap();
+    }
+    served.signal("-TERM");
+    served.signal("-CONT");
+    for (client, stream) in streams.iter_mut().enumerate() {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "client {client}: {answer}");
+    }
+    assert!(served.ended().success());
+}
+
+/// A reader of the log that reads no further keeps neither requests nor the end.
+#[cfg(unix)]
+#[test]
+fn a_log_that_nobody_reads_keeps_nobody() {
+    let place = Place::two_classes();
+    place.icecap(&["train", "photos", "--out", "run", "--no-report"]).succeeds();
+    let mut command = place.command(&["serve", "run/model.safetensors", "--listen", "127.0.0.1:0"]);
+    let mut server = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut log = std::io::BufReader::new(server.stderr.take().unwrap());
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut log, &mut first).unwrap();
+    let address = first.trim().split_once("http://").unwrap().1.to_owned();
+    let asked = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(200));
+    let mut stream = TcpStream::connect(address).unwrap();
+    // Far more lines than a pipe holds.
+    for _ in 0..3000 {
+        stream.write_all(asked.as_bytes()).unwrap();
+        let mut answer = [0; 4096];
+        assert!(stream.read(&mut answer).unwrap() > 0);
+    }
+    drop(stream);
+    let begun = std::time::Instant::now();
+    assert!(std::process::Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    while server.try_wait().unwrap().is_none() {
+        if begun.elapsed() > Duration::from_secs(12) {
+            server.kill().unwrap();
+            panic!("it runs on");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(server.wait().unwrap().success());
+}

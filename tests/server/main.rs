@@ -10,6 +10,7 @@ mod visitor;
 
 mod campaigns;
 mod clients;
+mod guide;
 mod lifetime;
 mod page;
 mod plain;
