@@ -58,7 +58,7 @@ class OpenVino:
         steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
         steps.input().model().set_layout(ov.Layout("NCHW"))
         steps.input().preprocess().convert_element_type(ov.Type.f32).mean(127.5).scale(127.5)
-        # Without the last one the streams of all processes run on the same core.
+        # Without the last one the streams of all processes run on one core (findings/openvino_processes_share_a_processor.sh).
         settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "THROUGHPUT"}
         settings |= {"ENABLE_CPU_PINNING": False}
         self.compiled = core.compile_model(steps.build(), "CPU", settings)
