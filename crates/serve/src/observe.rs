@@ -81,6 +81,10 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         headers.insert(request_id::HEADER, id);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if observed.app.is_draining() {
+        // The client should not ask again here.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let told = response.extensions().get::<Told>().copied();
     let reason = response.extensions_mut().remove::<Reason>();
     observed.tell(response.status().as_u16(), told, reason.as_ref().map(|Reason(reason)| reason.as_str()));
