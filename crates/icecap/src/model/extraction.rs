@@ -18,7 +18,7 @@ pub struct Extracted {
     pub warnings: Vec<Warning>,
     /// Whether all of the features came from the cache.
     pub cached: bool,
-    /// What the photo's file holds; `None` unless the extractor was asked to [describe](Extractor::describing) it.
+    /// What the photo's file holds; `None` unless the extractor was asked to [describe](crate::model::Extractor::describing) it.
     pub about: Option<About>,
 }
 
