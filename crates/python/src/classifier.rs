@@ -178,16 +178,16 @@ impl Classifier {
         Ok((limits.file_bytes, limits.pixels))
     }
 
-    /// Returns the rows of the photos as the text of a JSON array, and if it `draws` the bytes of a heatmap's file for each photo
-    /// that can be used.
+    /// Returns the rows of the photos as the text of a JSON array, and the bytes of a heatmap's file for each photo that can be
+    /// used, if such are wanted. `how` says whether mirror images are looked at, too, and whether heatmaps are drawn.
     fn predict<'py>(
         &self,
         photos: Bound<'py, PyIterator>,
         options: RowOptions,
-        (mirrored, draws): (bool, bool),
+        how: (bool, bool),
         raises: bool,
     ) -> PyResult<(String, Vec<Option<Bound<'py, PyBytes>>>)> {
-        let shared = self.own.get()?;
+        let ((mirrored, draws), shared) = (how, self.own.get()?);
         let (columns, classes) = (options.columns(&shared.classifier)?, shared.classifier.classes());
         let mut batch = Batch::new(photos, raises)?;
         let (mut rows, mut drawn) = (Vec::new(), Vec::new());

@@ -23,4 +23,4 @@ pub(crate) const PHOTOS: usize = 1024;
 /// Bodies of the largest size that are in memory at once.
 pub(crate) const BODIES: usize = 8;
 /// How long requests may take to be answered after the server was told to end.
-pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(9);

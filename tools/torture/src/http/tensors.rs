@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::exchange::{Connection, refused};
+use super::large::MAX_BODY;
 use super::requests::{post, tensors};
 use super::target::Target;
 
@@ -11,10 +12,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A tensor of one photo as it should be, a little of it wrong.
 pub(super) fn attack(target: &Target<'_>, random: &mut fastrand::Rng) -> Result<String, String> {
     let photo = &target.photos[0].bytes;
-    let (kind, request) = match random.u8(..4) {
+    let (kind, request) = match random.u8(..5) {
         0 => wrong_input(photo, random),
         1 => wrong_length(photo, random),
         2 => wrong_values(photo, random),
+        3 => large_json(random),
         _ => wrong_json(random),
     };
     let mut connection = Connection::to(target.address)?;
@@ -97,6 +99,45 @@ fn wrong_values(photo: &[u8], random: &mut fastrand::Rng) -> (String, Vec<u8>) {
     };
     let size = values.len().to_string();
     (kind.to_owned(), infer(&input("photos", "[1]", "BYTES", &size), &values))
+}
+
+/// JSON of as many entries as a body holds, each of which takes more memory, or more of an answer, than its letters.
+fn large_json(random: &mut fastrand::Rng) -> (String, Vec<u8>) {
+    let bytes = random.usize(1000..MAX_BODY - 1000);
+    let many = |entry: &str| vec![entry; bytes / (entry.len() + 1)].join(",");
+    let photo = r#"{"name":"photos","shape":[1],"datatype":"BYTES","data":["YQ=="]}"#;
+    let (kind, text) = match random.u8(..5) {
+        0 => ("outputs", format!(r#"{{"inputs":[{photo}],"outputs":[{}]}}"#, many(r#"{"name":"features"}"#))),
+        1 => (
+            "numbers in a parameter",
+            format!(r#"{{"parameters":{{"a":[{}]}},"inputs":[{photo}]}}"#, many("0")),
+        ),
+        2 => (
+            "texts",
+            format!(
+                r#"{{"inputs":[{{"name":"photos","shape":[1],"datatype":"BYTES","data":[{}]}}]}}"#,
+                many("\"a\"")
+            ),
+        ),
+        3 => (
+            "axes",
+            format!(
+                r#"{{"inputs":[{{"name":"pixels","shape":[{}],"datatype":"UINT8","data":[1]}}]}}"#,
+                many("1")
+            ),
+        ),
+        _ => (
+            "letters of a name",
+            format!(
+                r#"{{"inputs":[{{"name":"{}","shape":[1],"datatype":"BYTES","data":["YQ=="]}}]}}"#,
+                "x".repeat(bytes)
+            ),
+        ),
+    };
+    (
+        format!("many {kind}"),
+        post("/v2/models/m/infer", "Content-Type: application/json\r\n", text.as_bytes()),
+    )
 }
 
 /// Headers that are no JSON, or none of a request.
