@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use crate::place::{self, Place};
 
 /// Every command, as it is typed.
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "",
     "demo",
     "train",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 29] = [
     "export",
     "check",
     "report",
+    "serve",
     "compare",
     "similar",
     "bundle",
