@@ -2,6 +2,7 @@
 
 use icecap::Classifier;
 use icecap::model::Columns;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::failure::exception;
@@ -22,10 +23,11 @@ impl RowOptions {
     /// # Errors
     /// `ValueError` for what the command refuses, too.
     pub(crate) fn columns(&self, classifier: &Classifier) -> PyResult<Columns> {
-        // What is no count is no class, either.
-        let top = usize::try_from(self.top).unwrap_or(0);
+        let Ok(top) = u16::try_from(self.top) else {
+            return Err(PyValueError::new_err("top: use a number from 1 to 65535"));
+        };
         let columns = Columns {
-            top,
+            top: usize::from(top),
             reject_below: self.reject_below,
             all: self.all,
             reject_novel: self.reject_novel,
