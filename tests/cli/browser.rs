@@ -5,28 +5,19 @@
 //! requests, measures every element and tries what the page's own script does; it tells the page around the frame.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::chromium;
+
 /// A browser that does not end by itself is ended after this time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const FLAGS: [&str; 10] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--virtual-time-budget=5000",
-];
+/// The time of the page, in milliseconds, after which it is looked at.
+const TIME: &str = "--virtual-time-budget=5000";
 
 const PROBE: &str = r#"<script>
 (() => {
@@ -72,18 +63,7 @@ pub(crate) struct Browser(PathBuf);
 impl Browser {
     /// `ICECAP_TEST_CHROMIUM`, else `chromium` on the path. Without either, says in one line that the test is skipped.
     pub(crate) fn find() -> Option<Self> {
-        let named =
-            std::env::var_os("ICECAP_TEST_CHROMIUM").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let found = named.or_else(|| {
-            std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file())
-        });
-        if found.is_none() {
-            // Past the capture of the test harness: a test that did nothing must not look like one that passed.
-            let line = "skipped: no chromium on the path, and ICECAP_TEST_CHROMIUM is not set";
-            let _ = writeln!(std::io::stderr(), "{line}");
-        }
-        found.map(Self)
+        chromium::find().map(Self)
     }
 
     /// What the probe has told of `page` at `width` pixels. Writes into `place`, a folder of its own.
@@ -124,7 +104,8 @@ impl Browser {
         let profile = tempfile::tempdir_in(place).unwrap();
         let (out, said) = (place.join("out"), place.join("said"));
         let mut browser = Command::new(&self.0)
-            .args(FLAGS)
+            .args(chromium::FLAGS)
+            .arg(TIME)
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .args(arguments)
             .arg(format!("file://{}", page.display()))

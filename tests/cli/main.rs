@@ -19,6 +19,7 @@ mod bench;
 mod bundle;
 mod cases;
 mod check;
+mod chromium;
 mod config;
 mod dataset;
 mod download;

@@ -1,23 +1,14 @@
 //! The clients that people have: `tritonclient` and `schemathesis`, where a Python has them.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use crate::python::python_with;
 use crate::served::Served;
 
 /// Runs a script of this folder with a package; says where it cannot.
 fn script(name: &str, package: &str, options: &[&str]) {
-    let skipped = |why: &str| {
-        // Past the capture of the test harness: a test that did nothing must not look like one that passed.
-        let _ = writeln!(std::io::stderr(), "skipped: {why}");
-    };
-    let python = std::env::var("ICECAP_TEST_PYTHON").ok().filter(|name| !name.is_empty());
-    let Some(python) = python else { return skipped("ICECAP_TEST_PYTHON is not set") };
-    let has = Command::new(&python).args(["-c", &format!("import {package}")]).output().unwrap();
-    if !has.status.success() {
-        return skipped(&format!("no {package} there"));
-    }
+    let Some(python) = python_with(package) else { return };
     let served = Served::new(&[]);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/server").join(name);
     let mut command = Command::new(&python);

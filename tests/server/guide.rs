@@ -1,12 +1,12 @@
 //! The examples of docs/server.md, as somebody types them.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::place::Place;
+use crate::python::{python_with, skipped};
 use crate::served::Served;
 
 /// The first block of the guide in a language.
@@ -15,11 +15,6 @@ fn block(language: &str) -> String {
     let guide = std::fs::read_to_string(guide).unwrap();
     let (_, rest) = guide.split_once(&format!("```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0.to_owned()
-}
-
-/// Says past the capture of the test harness that a test did nothing, and why.
-fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 #[cfg(unix)]
@@ -70,12 +65,7 @@ fn the_first_example_works_as_it_is_typed() {
 
 #[test]
 fn the_example_in_python_works_as_it_is_typed() {
-    let python = std::env::var("ICECAP_TEST_PYTHON").ok().filter(|name| !name.is_empty());
-    let Some(python) = python else { return skipped("ICECAP_TEST_PYTHON is not set") };
-    let has = Command::new(&python).args(["-c", "import tritonclient.http"]).output().unwrap();
-    if !has.status.success() {
-        return skipped("no tritonclient there");
-    }
+    let Some(python) = python_with("tritonclient.http") else { return };
     let place = Place::two_classes();
     place.icecap(&["train", "photos", "--out", "run", "--no-report"]).succeeds();
     std::fs::copy(place.path("photos/blue/1.jpg"), place.path("new.jpg")).unwrap();

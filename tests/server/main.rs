@@ -1,10 +1,13 @@
 //! `icecap serve`, as clients use it.
 #![allow(clippy::unwrap_used, reason = "what a test does not expect fails it")]
 
+#[path = "../cli/chromium.rs"]
+mod chromium;
 mod gate;
 #[path = "../cli/place.rs"]
 #[allow(dead_code)]
 mod place;
+mod python;
 mod served;
 mod visitor;
 
