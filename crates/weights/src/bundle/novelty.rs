@@ -7,7 +7,8 @@
 //! ```text
 //! novelty 1 limit 1.625 photos 245 weights 8f7a… center 0.00049 1402… center 0.00051 0f00… crc32 9ab0c1d2
 //! ```
-//! Two hexadecimal digits a feature: `weights` times 1/255, a `center` times the number before it.
+//! Two hexadecimal digits a feature: `weights` times 1/255, a `center` times the number before it. The checksum of it all
+//! stands in a text of its own, `novelty_crc32`: without it a key or a version with a flipped bit would be nothing that anybody misses.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::record::Metadata;
 
 /// The metadata key.
 pub(crate) const NOVELTY: &str = "novelty";
+const NOVELTY_CRC32: &str = "novelty_crc32";
 
 /// The version of the text that is written, and read.
 const VERSION: &str = "1";
@@ -59,7 +61,9 @@ impl StoredNovelty {
 
     /// Adds what the file states of it.
     pub(super) fn state(&self, metadata: &mut BTreeMap<String, String>) {
-        metadata.insert(NOVELTY.to_owned(), self.text());
+        let text = self.text();
+        metadata.insert(NOVELTY_CRC32.to_owned(), format!("{:08x}", crc32fast::hash(text.as_bytes())));
+        metadata.insert(NOVELTY.to_owned(), text);
     }
 
     /// Says what does not fit each other, or the number of features.
@@ -81,6 +85,15 @@ impl StoredNovelty {
 
 /// Returns what a file states of it; `None` if that is nothing, or in the words of a later version.
 pub(super) fn read(metadata: &Metadata<'_>) -> Result<Option<StoredNovelty>, Error> {
+    let text = metadata.map.get(NOVELTY);
+    if let Some(stated) = metadata.map.get(NOVELTY_CRC32) {
+        let got = text.map(|text| format!("{:08x}", crc32fast::hash(text.as_bytes())));
+        if got.as_ref() != Some(stated) {
+            let got = got.map_or("there is none".to_owned(), |got| format!("it has {got}"));
+            let reason = format!("that of 'novelty', and {got}; the file is damaged, copy it again");
+            return Err(metadata.refuse(NOVELTY_CRC32, reason));
+        }
+    }
     Ok(metadata.get(NOVELTY, parse)?.flatten())
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use icecap_kernels::Threads;
-use icecap_weights::{Error, Model};
+use icecap_weights::{Error, Model, StoredCenter, StoredNovelty};
 use serde_json::Value;
 
 use crate::golden_file::parts;
@@ -84,6 +84,41 @@ fn no_text_that_answers_depend_on_is_changed_unnoticed() {
     for (key, text) in [("name", Some("other")), ("training.epochs", None), ("head_sha256", None)] {
         assert!(Model::from_bytes(&with(key, text), "model").is_ok(), "{key}");
     }
+}
+
+/// Whatever bit of the header is flipped: the file is refused, or says the same of everything that an answer depends on.
+#[test]
+fn no_bit_of_a_header_is_flipped_unnoticed() {
+    let mut model = model(&["ants", "bees"], false);
+    model.temperature = 1.5;
+    let features = model.layers[0].kernel.shape().dims()[0];
+    let center = StoredCenter { step: 0.5, values: vec![7; features] };
+    model.novelty =
+        Some(StoredNovelty { limit: 0.25, photos: 9, weights: vec![3; features], centers: vec![center] });
+    let bytes = model.to_bytes().unwrap();
+    let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let said = |model: &Model| {
+        let Model { classes, layers, preprocessing, temperature, threshold, novelty, .. } = model.clone();
+        let numerics = model.record.numerics.clone();
+        format!("{classes:?} {layers:?} {preprocessing:?} {temperature} {threshold} {novelty:?} {numerics:?}")
+    };
+    let whole = said(&Model::from_bytes(&bytes, "model").unwrap());
+    let mut refused = 0;
+    for at in 0..end {
+        // The digits of the novelty are many, and all alike.
+        if at % 8 != 0 && at > 1000 && bytes[at - 8..at + 8].iter().all(u8::is_ascii_hexdigit) {
+            continue;
+        }
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            match Model::from_bytes(&changed, "model") {
+                Ok(model) => assert_eq!(said(&model), whole, "bit {bit} of byte {at}"),
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(refused > 1000, "{refused}");
 }
 
 #[test]
