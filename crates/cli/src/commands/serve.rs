@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use icecap::advanced::data::Limits;
+use icecap::advanced::kernels::memory;
 use icecap::{Backbone, Classifier};
 use icecap_serve::{LogFormat, ModelFile, Models, Options as ServerOptions, Server, Token};
 
@@ -63,7 +64,12 @@ const LONGEST_NAME: usize = 100;
 /// The longest file of a token that is read: a token and what an editor adds.
 const LONGEST_TOKEN_FILE: u64 = 16 << 10;
 
+/// Free memory that each thread may keep: above most photos of the web, so that few of them cost a system call, and small beside
+/// what one thread's net takes.
+const KEPT: u32 = 1 << 20;
+
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    memory::keep_at_most(KEPT);
     let listen = address(&options.listen)?;
     let token = options.token_file.as_deref().map(token).transpose()?;
     let files = named(&options.models)?;
