@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::class::class_below;
 use crate::listed::{is_listing, read_listing};
 use crate::listed_files::ListedFiles;
+use crate::natural::natural;
 use crate::parts::{Parts, parts_of};
 use crate::too_high::{dataset_folder, dataset_in};
 use crate::tree::is_folder;
-use crate::walk::{natural, visible_folders};
+use crate::walk::visible_folders;
 use crate::{Result, Skipped, scan_photos};
 
 /// Photos with their classes, as far as folders name them.

@@ -21,10 +21,10 @@ use icecap_foundation::shown::shown;
 use crate::csv::CsvRecords;
 use crate::inventory::{Inventory, PART_NAMES, Part, Sample};
 use crate::listed_files::{ListedFiles, Places};
+use crate::natural::natural;
 use crate::split_file::SPLIT_COLUMNS;
 use crate::text_file::{read_text, wrong};
 use crate::tree::{entries, first_bytes, is_file};
-use crate::walk::natural;
 use crate::{Error, Result};
 
 /// A line of the file.

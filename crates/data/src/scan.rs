@@ -4,6 +4,7 @@
 //! DIR/ants/*.jpg DIR/bees/*.jpg             a folder for each class
 //! DIR/train/ants/… DIR/val/ants/…           parts inside it; `test/` as well, `valid` and `validation` are `val`
 //! FILE.csv                                  a photo a line, see `listed.rs`
+//! FILE.zip FILE.tar                         in the place of a folder, see `archive`; DIR/*.tar as well, see `shards.rs`
 //! ```
 //!
 //! Names are sorted naturally (`img_2` before `img_10`), so that a folder gives the same samples in the same order on
@@ -14,13 +15,15 @@ use std::path::{Path, PathBuf};
 
 use icecap_foundation::did_you_mean::nearest;
 
+use crate::archive::is_shard_of;
 use crate::inventory::{Inventory, Part, Sample, SkipReason, Skipped};
 use crate::listed::{inventory_of, is_listing, known_samples, listing_in};
 use crate::listed_files::ListedFiles;
-use crate::parts::{Parts, parts_of};
+use crate::natural::natural;
+use crate::parts::{Parts, parts_of, patterns};
 use crate::too_high::{dataset_folder, dataset_in};
 use crate::tree::{is_folder, look_at};
-use crate::walk::{natural, photos_below, visible_folders};
+use crate::walk::{photos_below, visible_folders};
 use crate::{Error, Result};
 
 /// Finds the samples of `folder`, with those of `val` as its validation part if it is given. Either may be a `.csv` file
@@ -108,7 +111,12 @@ pub fn scan_photos(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Skipped>)> {
         return Ok((vec![folder.to_owned()], Vec::new()));
     }
     let mut skipped = Vec::new();
-    let photos = photos_below(folder, &mut skipped)?;
+    let mut photos = photos_below(folder, &mut skipped)?;
+    for pattern in patterns(folder)? {
+        skipped.retain(|file| !is_shard_of(&file.path, &pattern));
+        photos.extend(photos_below(&pattern, &mut skipped)?);
+    }
+    photos.sort_by(|a, b| natural(a, b));
     Ok((photos, skipped))
 }
 

@@ -10,10 +10,11 @@ use crate::error::or_list;
 use crate::inventory::{MissingClass, PART_NAMES, Part, Sample, SkipReason, Skipped};
 use crate::listed::{is_listing, known_samples, listing_in, read_listing};
 use crate::listed_files::ListedFiles;
+use crate::natural::natural;
 use crate::parts::{Parts, parts_of};
 use crate::scan::class_folder;
 use crate::too_high::{dataset_folder, dataset_in};
-use crate::walk::{natural, photos_below, visible_folders};
+use crate::walk::{photos_below, visible_folders};
 use crate::{Error, Result};
 
 /// What a dataset holds, and what is wrong with it.
@@ -298,8 +299,9 @@ impl Survey {
     fn beside(&mut self, folder: &Path, parts: &Parts) -> Result<()> {
         let mut files = Vec::new();
         let read = [Some(&parts.train), parts.val.as_ref(), parts.test.as_ref()];
-        let others =
-            visible_folders(folder, &mut files)?.into_iter().filter(|path| !read.contains(&Some(path)));
+        // A part in shards is a pattern in its folder.
+        let is_read = |path: &PathBuf| read.iter().flatten().any(|part| part.starts_with(path));
+        let others = visible_folders(folder, &mut files)?.into_iter().filter(|path| !is_read(path));
         self.problems.extend(others.map(|path| Problem::Beside { path }));
         self.skipped.extend(files.into_iter().filter(|file| file.reason == SkipReason::NoClass));
         Ok(())

@@ -5,15 +5,20 @@ use std::path::{Path, PathBuf};
 use crate::archive::inside as inside_archive;
 use crate::inventory::{SkipReason, Skipped};
 use crate::parts::parts_of;
+use crate::shards::{Shards, shards_of};
 use crate::walk::visible_folders;
 
 /// Folders within each other that are looked into.
 const DEEPEST: usize = 4;
 
-/// Returns the folder with the dataset that `path` is: `path`, but of a zip archive in which a single folder, beside which no
-/// photo lies, holds the dataset, that folder. Such is what packing a folder makes.
+/// Returns the folder with the dataset that `path` is: `path`, but of an archive in which a single folder, beside which no
+/// photo lies, holds the dataset, that folder; such is what packing a folder makes. Of a folder of shards it is the pattern
+/// that names all of them, `path/*.tar`.
 #[must_use]
 pub fn dataset_folder(path: &Path) -> PathBuf {
+    if let Some(Shards::One(shards)) = shards_of(path) {
+        return dataset_folder(&shards);
+    }
     let is_archive = inside_archive(path).is_some_and(|(_, name)| name.is_empty());
     let found = || {
         let (folders, photos) = inside(path)?;

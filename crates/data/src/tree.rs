@@ -1,8 +1,9 @@
-//! What lies where: folders and files on the disk, and those inside zip archives, by the same paths.
+//! What lies where: folders and files on the disk, and those inside archives, by the same paths.
 //!
 //! ```text
-//! photos/ants/1.jpg         on the disk
-//! photos.zip/ants/1.jpg     in the archive photos.zip; the archive itself is a folder
+//! photos/ants/1.jpg                   on the disk
+//! photos.zip/ants/1.jpg               in the archive photos.zip; the archive itself is a folder
+//! a/*.tar/ants/7.tar/1.jpg            in one of all archives that lie in a folder, a/7.tar: they are one
 //! ```
 
 use std::fs::File;
@@ -22,18 +23,18 @@ pub(crate) struct Entry {
     pub(crate) is_folder: std::result::Result<bool, SkipReason>,
 }
 
-/// Returns whether `path` is a folder, on the disk or in a zip archive, or is such an archive.
+/// Returns whether `path` is a folder, on the disk or in an archive, or is such an archive.
 #[must_use]
 pub fn is_folder(path: &Path) -> bool {
     match inside(path) {
-        // A photo may have any name.
+        // A photo may have any name. A pattern has no first bytes.
         Some((archive, name)) if name.is_empty() => !starts_as_photo(&archive).unwrap_or(false),
         Some((archive, name)) => open(&archive).is_ok_and(|archive| archive.is_folder(&name)),
         None => path.is_dir(),
     }
 }
 
-/// Returns whether `path` is a file, on the disk or in a zip archive.
+/// Returns whether `path` is a file, on the disk or in an archive.
 #[must_use]
 pub fn is_file(path: &Path) -> bool {
     match inside(path) {
@@ -44,14 +45,15 @@ pub fn is_file(path: &Path) -> bool {
     }
 }
 
-/// Returns whether `path` is there, on the disk or in a zip archive.
+/// Returns whether `path` is there, on the disk or in an archive.
 #[must_use]
 pub fn is_there(path: &Path) -> bool {
     match inside(path) {
         Some((archive, name)) if !name.is_empty() => {
             open(&archive).is_ok_and(|archive| archive.is_file(&name) || archive.is_folder(&name))
         }
-        _ => path.exists(),
+        Some((archive, _)) => archive.exists() || open(&archive).is_ok(),
+        None => path.exists(),
     }
 }
 
@@ -86,10 +88,19 @@ pub fn file_digest(path: &Path, limits: &Limits) -> Option<Digest> {
 pub fn real_path(path: &Path) -> Option<PathBuf> {
     match inside(path) {
         Some((archive, name)) if !name.is_empty() => {
-            is_there(path).then(|| archive.canonicalize().ok())?.map(|archive| archive.join(name))
+            is_there(path).then(|| real_archive(&archive))?.map(|archive| archive.join(name))
         }
-        _ => path.canonicalize().ok(),
+        Some((archive, _)) => real_archive(&archive),
+        None => path.canonicalize().ok(),
     }
+}
+
+/// The path of an archive without links and dots. A pattern is no file, but its folder is there.
+fn real_archive(archive: &Path) -> Option<PathBuf> {
+    archive.canonicalize().ok().or_else(|| {
+        let folder = archive.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(archive.file_name()?))
+    })
 }
 
 /// Returns the names of what lies in a folder, and whether each is a folder; nothing if it cannot be looked into.
@@ -164,7 +175,7 @@ pub(crate) fn first_bytes(path: &Path, out: &mut [u8]) -> Result<Vec<u8>> {
     if let Some((archive, name)) = inside(path)
         && !name.is_empty()
     {
-        return open(&archive).and_then(|archive| Ok(archive.first_bytes(&name, out)?.to_vec()));
+        return open(&archive).and_then(|archive| archive.first_bytes(&name, out));
     }
     let mut start = Vec::with_capacity(out.len());
     let read = File::open(path).and_then(|file| file.take(out.len() as u64).read_to_end(&mut start));
@@ -202,6 +213,7 @@ pub(crate) fn look_at(path: &Path) -> Result<()> {
         return if archive.is_file(&name) || archive.is_folder(&name) { Ok(()) } else { Err(missing()) };
     }
     match std::fs::metadata(path) {
+        Err(_) if inside(path).is_some_and(|(archive, _)| open(&archive).is_ok()) => Ok(()),
         Ok(_) => Ok(()),
         Err(source) if source.kind() == ErrorKind::NotFound => Err(missing()),
         Err(source) => Err(Error::Io { path: path.to_owned(), source }),

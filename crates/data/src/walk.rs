@@ -1,12 +1,12 @@
 //! Walking through folders: naturally sorted, in no circle, opening nothing but files whose name says that they are no
 //! photos, to see whether the name is right.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::archive::inside;
 use crate::inventory::{SkipReason, Skipped};
+use crate::natural::natural;
 use crate::tree::{Entry, entries, starts_as_photo};
 use crate::{Error, Result};
 
@@ -69,19 +69,6 @@ const FOREIGN: [&str; 44] = [
 /// Extensions of what cameras and programs put beside a photo under its name, whatever is in them: a small preview of a
 /// video may be a JPEG. They are passed over.
 const SIDECARS: [&str; 7] = ["aae", "xmp", "thm", "lrv", "pp3", "dop", "cos"];
-
-/// Natural order of paths: component by component, numbers by their value. Names that this leaves equal, as it passes
-/// over spaces, are told apart byte by byte before the next component is looked at: otherwise `a b/1`, `ab/2` and
-/// `a  b/3` would stand in a circle, and sorting may panic on one.
-pub(crate) fn natural(a: &Path, b: &Path) -> Ordering {
-    let mut components = a.components().zip(b.components());
-    let by_name = components.find_map(|(a, b)| {
-        let (a, b) = (a.as_os_str(), b.as_os_str());
-        let order = natord::compare(&a.to_string_lossy(), &b.to_string_lossy()).then_with(|| a.cmp(b));
-        Some(order).filter(|order| order.is_ne())
-    });
-    by_name.unwrap_or_else(|| a.cmp(b))
-}
 
 /// What stands in a folder, naturally sorted.
 struct Listing {
@@ -191,49 +178,5 @@ fn sort_in(entry: &Entry) -> Result<std::result::Result<bool, SkipReason>> {
         Ok(false) => Ok(Err(SkipReason::Foreign(extension))),
         Err(error) if error.is_of_the_system() => Err(error),
         Err(error) => Ok(Err(SkipReason::Unreadable(cause(error)))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Paths of few letters, so that many differ only in spaces, zeros and where a folder ends.
-    fn awkward() -> impl Strategy<Value = PathBuf> {
-        "[a01 ]{1,3}(/[a1 ]{1,2}){0,2}".prop_map(PathBuf::from)
-    }
-
-    fn check(a: &Path, b: &Path, c: &Path) -> std::result::Result<(), TestCaseError> {
-        let order = natural(a, b);
-        prop_assert_eq!(order, natural(b, a).reverse());
-        prop_assert_eq!(order.is_eq(), a == b);
-        if order.is_le() && natural(b, c).is_le() {
-            prop_assert!(natural(a, c).is_le(), "{:?} <= {:?} <= {:?}", a, b, c);
-        }
-        Ok(())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn the_order_is_total(a in awkward(), b in awkward(), c in awkward()) {
-            check(&a, &b, &c)?;
-        }
-    }
-
-    #[test]
-    fn names_that_differ_only_in_spaces_are_in_no_circle() {
-        let names =
-            ["a b", "ab", "a  b", "a b/c", "ab/c", "a  b/c", "a b/d", "ab/d", "a  b/d", "ab/c/x", "a b/"];
-        for a in names {
-            for b in names {
-                for c in names {
-                    check(Path::new(a), Path::new(b), Path::new(c)).unwrap();
-                }
-            }
-        }
     }
 }

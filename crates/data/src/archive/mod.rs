@@ -1,59 +1,48 @@
-//! Zip archives of photos, read in place: nothing is unpacked to the disk.
+//! Archives of photos, zip or tar, read in place: nothing is unpacked to the disk. Many tar archives that a pattern names
+//! (`shards-*.tar`) are one.
 //!
-//! The directory is read once and kept; a member is read and unpacked alone, by as many threads at once as like. What an
-//! archive holds is known before anything is unpacked, and a member takes no more memory than the directory states, which
-//! the [`Limits`] bound. An archive that two programs could read differently is refused as a whole (`names.rs` and
-//! `icecap_foundation::zip`); a member whose content is damaged is that photo's error alone.
+//! What is in an archive is read once and kept; a member is read alone, by as many threads at once as like. It takes no more
+//! memory than the archive states, which the [`Limits`] bound. An archive that two programs could read differently is refused
+//! as a whole (`names.rs`, `zipped.rs`, `tarred.rs`); a member whose content is damaged is that photo's error alone.
 
+mod member;
 mod names;
 mod open;
+mod pattern;
 mod source;
+mod tarred;
+mod webdataset;
+mod zipped;
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use icecap_foundation::zip::{self, DEFLATED, Directory, Listed, Record, STORED, ZipError};
+use icecap_foundation::shown::shown;
+use icecap_foundation::zip::ReadAt;
 
 pub(crate) use open::{inside, open};
+pub(crate) use pattern::{is_pattern, is_shard, is_shard_of};
 
-use crate::limits::check;
 use crate::room::for_file;
 use crate::{Error, Limits, Result, Stamp};
-use source::{Seen, Source};
+use member::{Member, Place};
+use source::{Part, Reading, Source};
 
-/// The most files and folders in an archive.
+/// The most files and folders in an archive, and in all that a pattern names.
 const MAX_MEMBERS: u64 = 1 << 20;
-/// The most bytes of an archive's directory: some 120 for each of them.
-const MAX_DIRECTORY: u64 = 128 << 20;
-/// What unpacks an archive that is not read in place.
-const UNZIP: &str = "unzip it and name the folder";
+const MAX_SHARDED: u64 = 1 << 24;
 
-/// An open archive and what it holds.
+/// What is in an archive, or in several.
 #[derive(Debug)]
 pub(crate) struct Archive {
-    path: PathBuf,
-    source: Source,
-    seen: Seen,
-    stamp: Option<Stamp>,
+    /// The files that it is: one, or those that a pattern names.
+    parts: Vec<Part>,
     /// In the order of [`names::order`].
     members: Vec<Member>,
-}
-
-/// A file or a folder in an archive.
-#[derive(Debug)]
-struct Member {
-    /// With folders before it; that of a folder ends in `/`.
-    name: Box<str>,
-    /// As it stands in the archive, where it is written with backslashes.
-    raw: Option<Box<str>>,
-    record: Record,
-}
-
-impl Member {
-    fn listed(&self) -> Listed<'_> {
-        Listed { name: self.raw.as_deref().unwrap_or(&self.name), record: self.record }
-    }
+    /// Whether a file was found to be another than it was.
+    stale: AtomicBool,
 }
 
 /// A file or folder that lies in a folder of an archive.
@@ -62,48 +51,92 @@ pub(crate) struct Child<'a> {
     pub(crate) is_folder: bool,
 }
 
+/// Whether a file's name is that of a tar archive.
+fn is_tar(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tar"))
+}
+
+/// The members of one file, at most `most`.
+fn members(path: &Path, most: u64) -> Result<(Part, Vec<Member>)> {
+    let about = std::fs::metadata(path).map_err(Error::io(path))?;
+    let part = Part::of(path, &about);
+    let source = Source::open(path).map_err(Error::io(path))?;
+    let members = match is_tar(path) {
+        true => tarred::members(path, &source, most)?,
+        false => zipped::members(path, &source, most)?,
+    };
+    Ok((part, members))
+}
+
 impl Archive {
-    /// Opens an archive, of which the file system says `about`, and reads its directory.
-    fn read(path: &Path, about: &Metadata) -> Result<Self> {
-        let refuse = |error: ZipError| match error {
-            ZipError::Broken { offset, .. } => Error::Archive {
-                path: path.into(),
-                offset,
-                reason: format!("{error}; get the file again, or {UNZIP}"),
-            },
-            ZipError::Io(source) => Error::Io { path: path.into(), source },
-        };
-        let (seen, stamp) = (Seen::of(about), Stamp::of(about));
-        let source = Source::open(path).map_err(Error::io(path))?;
-        let directory = Directory::find(&source).map_err(refuse)?;
-        let over = |what, got, most| check(what, got, most).map_err(|error| error.of(path));
-        let length = directory.end - directory.start;
-        over("the number of files in the archive", directory.count, MAX_MEMBERS)?;
-        over("the size of the archive's directory in bytes", length, MAX_DIRECTORY)?;
-        let mut bytes = vec![0; length as usize];
-        zip::ReadAt::read_at(&source, directory.start, &mut bytes).map_err(Error::io(path))?;
-        let mut listed = directory.list(&bytes).map_err(refuse)?;
-        // Where the data begins, only the local header tells. That is read with the member: a million of them would be a
-        // million places of the disk.
-        let starts: Vec<u64> = listed.iter().map(Listed::least_start).collect();
-        directory.part(&mut listed, &starts).map_err(refuse)?;
-        let mut members = Vec::with_capacity(listed.len());
-        for entry in &listed {
-            members.push(member(entry).map_err(|reason| Error::Archive {
-                path: path.into(),
-                offset: entry.record.at,
-                reason: format!("zip entry '{}' {reason}", icecap_foundation::shown::shown(entry.name)),
-            })?);
+    /// Reads what is in the archive at `path`.
+    fn read(path: &Path) -> Result<Self> {
+        let (part, members) = members(path, MAX_MEMBERS)?;
+        Self::of(vec![part], members)
+    }
+
+    /// Reads what is in the archives at `paths`. A member lies in its folder in one that is called as its file, as two of them
+    /// may have a file of one name.
+    fn read_shards(paths: &[PathBuf]) -> Result<Self> {
+        let (mut parts, mut all) = (Vec::new(), Vec::new());
+        for (source, path) in paths.iter().enumerate() {
+            let (part, members) = members(path, MAX_SHARDED - all.len() as u64)?;
+            let shard = path.file_name().unwrap_or_default().to_string_lossy();
+            // Folders are known from what lies in them.
+            let files = members.into_iter().filter(|member| !member.name.ends_with('/'));
+            all.extend(files.map(|member| {
+                let name = match member.name.rsplit_once('/') {
+                    Some((folder, base)) => format!("{folder}/{shard}/{base}"),
+                    // No folder, which would be a class.
+                    None => format!("{shard}~{}", member.name),
+                };
+                Member { name: name.into(), source: source as u32, ..member }
+            }));
+            parts.push(part);
         }
-        members.sort_by(|a, b| names::order(&a.name, &b.name).then(a.record.at.cmp(&b.record.at)));
+        Self::of(parts, all)
+    }
+
+    fn of(parts: Vec<Part>, mut members: Vec<Member>) -> Result<Self> {
+        members.sort_by(|a, b| {
+            names::order(&a.name, &b.name).then_with(|| a.place.offset().cmp(&b.place.offset()))
+        });
         if let Some([_, again]) = members.array_windows().find(|[a, b]| names::clash(&a.name, &b.name)) {
             let reason = format!(
-                "zip entry '{}' stands twice, or is a file and a folder at once; {UNZIP}",
-                icecap_foundation::shown::shown(&again.name)
+                "'{}' stands twice, or is a file and a folder at once; unpack it and name the folder",
+                shown(&again.name)
             );
-            return Err(Error::Archive { path: path.into(), offset: again.record.at, reason });
+            let path = parts[again.source as usize].path.clone();
+            return Err(Error::Archive { path, offset: again.place.offset(), reason });
         }
-        Ok(Self { path: path.to_owned(), source, seen, stamp, members })
+        Ok(Self { parts, members, stale: AtomicBool::new(false) })
+    }
+
+    /// Whether the file system says of its one file what it said.
+    fn is(&self, about: &Metadata) -> bool {
+        matches!(&self.parts[..], [part] if part.is(about))
+    }
+
+    /// Whether one of its files was found changed.
+    fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed)
+    }
+
+    /// Takes something out of a member's file.
+    fn reading<R>(&self, member: &Member, read: impl FnOnce(&Source) -> Result<R>) -> Result<R> {
+        match self.parts[member.source as usize].reading(read) {
+            Reading::Same(result) => result,
+            Reading::Changed => {
+                self.stale.store(true, Ordering::Relaxed);
+                let reason = "the archive was changed while it was read; start again".to_owned();
+                Err(Error::Member { reason })
+            }
+        }
+    }
+
+    /// How many files and folders there are.
+    fn len(&self) -> usize {
+        self.members.len()
     }
 
     /// Whether a folder is called `name`; the archive itself is the folder of no name.
@@ -123,13 +156,13 @@ impl Archive {
 
     /// The size of the file called `name`, in bytes.
     pub(crate) fn length(&self, name: &str) -> Option<u64> {
-        self.file(name).map(|member| member.record.length)
+        self.file(name).map(|member| member.length)
     }
 
     /// The members whose names begin with `folder`, which is empty or ends in `/`.
     fn below<'a, 'f>(&'a self, folder: &'f str) -> impl Iterator<Item = &'a Member> + use<'a, 'f> {
         let first =
-            self.members.partition_point(|member| names::order(&member.name, folder) == Ordering::Less);
+            self.members.partition_point(|member| names::order(&member.name, folder) == cmp::Ordering::Less);
         self.members[first..].iter().take_while(move |member| member.name.starts_with(folder))
     }
 
@@ -160,80 +193,44 @@ impl Archive {
         bytes: &mut Vec<u8>,
     ) -> Result<Option<Stamp>> {
         let member = self.file(name).ok_or_else(|| Error::Read(std::io::ErrorKind::NotFound.into()))?;
-        limits.check_file(member.record.length)?;
+        limits.check_file(member.length)?;
         bytes.clear();
-        for_file(bytes, member.record.length)?;
-        let unpacked = self.start_of(member).and_then(|start| {
-            zip::unpack(&self.source, &member.listed(), start, bytes).map_err(Error::of_member)
-        });
-        if Seen::of(&self.source.about().map_err(Error::Read)?) != self.seen {
-            return Err(Error::Member {
-                reason: "the archive was changed while it was read; start again".to_owned(),
-            });
-        }
-        unpacked?;
+        for_file(bytes, member.length)?;
+        self.reading(member, |source| match &member.place {
+            Place::Zip { raw, record } => {
+                zipped::unpack(source, raw.as_deref().unwrap_or(&member.name), *record, bytes)
+            }
+            Place::Tar { start } => {
+                bytes.resize(member.length as usize, 0);
+                source.read_at(*start, bytes).map_err(Error::Read)
+            }
+        })?;
         if bytes.is_empty() {
             return Err(Error::Empty);
         }
-        Ok(self.stamp.filter(Stamp::is_settled).map(|stamp| stamp.of_member(member.record.header)))
+        let stamp = self.parts[member.source as usize].stamp;
+        Ok(stamp.filter(Stamp::is_settled).map(|stamp| stamp.of_member(member.place.offset())))
     }
 
     /// Reads the first bytes of the file called `name` into `out`; gives those that there are.
-    pub(crate) fn first_bytes<'o>(&self, name: &str, out: &'o mut [u8]) -> Result<&'o [u8]> {
+    pub(crate) fn first_bytes(&self, name: &str, out: &mut [u8]) -> Result<Vec<u8>> {
         let member = self.file(name).ok_or_else(|| Error::Read(std::io::ErrorKind::NotFound.into()))?;
-        let start = self.start_of(member)?;
-        zip::first_bytes(&self.source, &member.listed(), start, out).map_err(Error::of_member)
+        self.reading(member, |source| match &member.place {
+            Place::Zip { raw, record } => {
+                let name = raw.as_deref().unwrap_or(&member.name);
+                Ok(zipped::first_bytes(source, name, *record, out)?.to_vec())
+            }
+            Place::Tar { start } => {
+                let count = member.length.min(out.len() as u64) as usize;
+                source.read_at(*start, &mut out[..count]).map_err(Error::Read)?;
+                Ok(out[..count].to_vec())
+            }
+        })
     }
 
     /// The stamp of the file called `name`, by which it is recognized without being read.
     pub(crate) fn stamp(&self, name: &str) -> Option<Stamp> {
-        Some(self.stamp?.of_member(self.file(name)?.record.header))
-    }
-
-    fn start_of(&self, member: &Member) -> Result<u64> {
-        let local = zip::local(&self.source, &member.listed()).map_err(Error::of_member)?;
-        if !local.agrees {
-            let reason = "the sizes before its data are not those of the zip directory".to_owned();
-            return Err(Error::Member { reason });
-        }
-        Ok(local.start)
-    }
-}
-
-impl Error {
-    /// What is wrong with a member, whose name stands beside it.
-    fn of_member(error: ZipError) -> Self {
-        match error {
-            ZipError::Broken { reason, .. } => Self::Member { reason: format!("its zip entry {reason}") },
-            ZipError::Io(source) => Self::Read(source),
-        }
-    }
-}
-
-/// An entry as a member, or why its archive is refused.
-fn member(entry: &Listed<'_>) -> std::result::Result<Member, String> {
-    let Listed { name, record } = *entry;
-    let turned = record.is_windows && name.contains('\\');
-    let own = if turned { name.replace('\\', "/") } else { name.to_owned() };
-    names::check(&own).map_err(|what| format!("{what}; {UNZIP}"))?;
-    if record.is_encrypted() {
-        return Err(format!("is encrypted; {UNZIP}, or zip it without a password"));
-    }
-    if ![STORED, DEFLATED].contains(&record.method) {
-        let method = method_name(record.method);
-        return Err(format!("is compressed by {method}, which is not read; {UNZIP}, or zip it by deflate"));
-    }
-    if record.is_special() {
-        return Err(format!("is a link or a device and no file; {UNZIP}"));
-    }
-    Ok(Member { name: own.into(), raw: turned.then(|| name.into()), record })
-}
-
-/// What a method of compression is called.
-fn method_name(method: u16) -> String {
-    let known = [(9, "deflate64"), (12, "bzip2"), (14, "LZMA"), (93, "zstd"), (95, "xz"), (98, "PPMd")];
-    match known.iter().find(|(number, _)| *number == method) {
-        Some((_, name)) => (*name).to_owned(),
-        None => format!("method {method}"),
+        let member = self.file(name)?;
+        Some(self.parts[member.source as usize].stamp?.of_member(member.place.offset()))
     }
 }

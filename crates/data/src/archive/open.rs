@@ -1,26 +1,45 @@
 //! Paths that lead into archives, and the archives that are open.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use super::Archive;
-use super::source::Seen;
+use super::pattern::{is_pattern, shards};
+use super::{Archive, is_tar};
 use crate::{Error, Result};
 
-/// The most archives that stay open: training, validation and test photos, and one more.
-const MOST: usize = 4;
+/// The most archives that stay open, and the most files and folders in all of them but the latest.
+const MOST: usize = 64;
+const MOST_MEMBERS: usize = 1 << 22;
 
-/// The archives that were asked for last, the latest first. A path into one says nothing of the rest of it, so its directory
-/// would be read for every photo; whoever asks gets what the file says now, so nobody can tell that it is kept.
-static OPEN: Mutex<Vec<Arc<Archive>>> = Mutex::new(Vec::new());
+/// The archives that were asked for last. A path into one says nothing of the rest of it, so what is in it would be read for
+/// every photo; whoever asks gets what the file says now, so nobody can tell that it is kept.
+static OPEN: LazyLock<Mutex<Opened>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Opened {
+    archives: HashMap<PathBuf, Kept>,
+    /// How often one was asked for.
+    asked: u64,
+}
+
+struct Kept {
+    archive: Arc<Archive>,
+    /// When the folder last changed whose files a pattern names; `None` of a single file.
+    folder: Option<SystemTime>,
+    asked: u64,
+}
 
 /// The archive that `path` is or leads into, and the place inside it, which is empty for the archive itself. `None` for all
-/// other paths: an archive is a file whose name ends in `.zip`, and of several in one path the outermost.
+/// other paths: an archive is a file whose name ends in `.zip` or `.tar`, or a pattern of names that end in `.tar`; of several
+/// in one path the outermost.
 pub(crate) fn inside(path: &Path) -> Option<(PathBuf, String)> {
-    let is_zip = |path: &&Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
-    let named: Vec<&Path> = path.ancestors().filter(is_zip).collect();
-    let archive = named.into_iter().rev().find(|path| path.is_file())?;
+    let is_archive =
+        |path: &&Path| is_tar(path) || path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+    let named: Vec<&Path> = path.ancestors().filter(is_archive).collect();
+    let archive = named.into_iter().rev().find(|path| path.is_file() || is_pattern(path))?;
     let mut parts: Vec<&OsStr> = Vec::new();
     for part in path.strip_prefix(archive).ok()?.components() {
         match part {
@@ -33,22 +52,50 @@ pub(crate) fn inside(path: &Path) -> Option<(PathBuf, String)> {
     Some((archive.to_owned(), parts?.join("/")))
 }
 
-/// The archive at `path`. Its directory is read if it is not open, or another than it was.
+/// The archive at `path`. What is in it is read if it is not open, or another than it was.
 pub(crate) fn open(path: &Path) -> Result<Arc<Archive>> {
-    let about = std::fs::metadata(path).map_err(Error::io(path))?;
-    let seen = Seen::of(&about);
+    let is_many = is_pattern(path);
+    let folder = if is_many { changed(path)? } else { None };
     // A panic leaves whole archives behind.
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = open.iter().position(|archive| archive.path == path && archive.seen == seen);
-    let archive = match known {
-        Some(0) => return Ok(open[0].clone()),
-        Some(at) => open.remove(at),
-        None => {
-            open.retain(|archive| archive.path != path);
-            Arc::new(Archive::read(path, &about)?)
+    open.asked += 1;
+    let asked = open.asked;
+    if let Some(kept) = open.archives.get_mut(path) {
+        let is_same = match is_many {
+            true => kept.folder == folder && !kept.archive.is_stale(),
+            false => kept.archive.is(&std::fs::metadata(path).map_err(Error::io(path))?),
+        };
+        if is_same {
+            kept.asked = asked;
+            return Ok(kept.archive.clone());
         }
+        open.archives.remove(path);
+    }
+    let archive = match is_many {
+        true => Archive::read_shards(&shards(path)?)?,
+        false => Archive::read(path)?,
     };
-    open.insert(0, archive.clone());
-    open.truncate(MOST);
+    let archive = Arc::new(archive);
+    open.make_room(archive.len());
+    open.archives.insert(path.to_owned(), Kept { archive: archive.clone(), folder, asked });
     Ok(archive)
+}
+
+impl Opened {
+    /// Lets go of those that were not asked for the longest, until there is room for another one with so many members.
+    fn make_room(&mut self, members: usize) {
+        let count = |open: &Self| open.archives.values().map(|kept| kept.archive.len()).sum::<usize>();
+        while self.archives.len() >= MOST || count(self) + members > MOST_MEMBERS {
+            let oldest = self.archives.iter().min_by_key(|(_, kept)| kept.asked);
+            let Some(oldest) = oldest.map(|(path, _)| path.clone()) else { return };
+            self.archives.remove(&oldest);
+        }
+    }
+}
+
+/// When the folder of a pattern last had a file more or less.
+fn changed(pattern: &Path) -> Result<Option<SystemTime>> {
+    let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let about = std::fs::metadata(folder).map_err(Error::io(folder))?;
+    Ok(about.modified().ok())
 }

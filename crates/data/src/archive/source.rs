@@ -1,10 +1,54 @@
-//! The file of an archive, which several threads read at once, and what the file system says of it.
+//! A file of an archive, which several threads read at once, and what the file system says of it.
 
 use std::fs::{File, Metadata};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use icecap_foundation::zip::ReadAt;
+
+use crate::{Error, Result, Stamp};
+
+/// A file of an archive as it was when that was opened. For each member it is opened anew: an archive may be a thousand files.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) path: PathBuf,
+    pub(super) stamp: Option<Stamp>,
+    seen: Seen,
+}
+
+impl Part {
+    /// The file at `path`, of which the file system says `about`.
+    pub(super) fn of(path: &Path, about: &Metadata) -> Self {
+        Self { path: path.to_owned(), stamp: Stamp::of(about), seen: Seen::of(about) }
+    }
+
+    /// Whether the file system says what it said.
+    pub(super) fn is(&self, about: &Metadata) -> bool {
+        Seen::of(about) == self.seen
+    }
+
+    /// Opens the file, so that `read` can take something out of it, and checks that it is the file that it was.
+    pub(super) fn reading<R>(&self, read: impl FnOnce(&Source) -> Result<R>) -> Reading<R> {
+        let source = match Source::open(&self.path) {
+            Ok(source) => source,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Reading::Changed,
+            Err(error) => return Reading::Same(Err(Error::Read(error))),
+        };
+        let result = read(&source);
+        match source.file.metadata() {
+            Ok(about) if self.is(&about) => Reading::Same(result),
+            Ok(_) => Reading::Changed,
+            Err(error) => Reading::Same(Err(Error::Read(error))),
+        }
+    }
+}
+
+/// What was read of a file that is the same as before, or that it is not.
+pub(super) enum Reading<R> {
+    Same(Result<R>),
+    Changed,
+}
 
 /// An open file that is read at offsets.
 #[derive(Debug)]
@@ -17,7 +61,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> std::io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         Ok(Self {
@@ -27,11 +71,6 @@ impl Source {
             place: std::sync::Mutex::default(),
         })
     }
-
-    /// What the file system says of the file now.
-    pub(super) fn about(&self) -> std::io::Result<Metadata> {
-        self.file.metadata()
-    }
 }
 
 impl ReadAt for Source {
@@ -40,12 +79,12 @@ impl ReadAt for Source {
     }
 
     #[cfg(unix)]
-    fn read_at(&self, at: u64, out: &mut [u8]) -> std::io::Result<()> {
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
         std::os::unix::fs::FileExt::read_exact_at(&self.file, out, at)
     }
 
     #[cfg(not(unix))]
-    fn read_at(&self, at: u64, out: &mut [u8]) -> std::io::Result<()> {
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
         use std::io::{Read, Seek, SeekFrom};
         let _place = self.place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         (&self.file).seek(SeekFrom::Start(at))?;
@@ -53,9 +92,9 @@ impl ReadAt for Source {
     }
 }
 
-/// What tells an archive from the one that was there before.
+/// What tells a file from the one that was there before.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+struct Seen {
     length: u64,
     modified: Option<SystemTime>,
     /// Device, inode and the time of the last change of anything.
@@ -64,7 +103,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(about: &Metadata) -> Self {
+    fn of(about: &Metadata) -> Self {
         #[cfg(unix)]
         use std::os::unix::fs::MetadataExt;
         Self {

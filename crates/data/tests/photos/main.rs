@@ -16,6 +16,7 @@ mod listed;
 mod make;
 mod resize;
 mod scan;
+mod shards;
 mod tiff;
 mod tiff_maker;
 #[path = "../../../../tests/zip_writer.rs"]
