@@ -1,5 +1,10 @@
 //! How much memory this process holds above what it held when it was quiet.
 
+use icecap_kernels::memory::keep_at_most;
+
+/// What the allocator may keep of freed memory, in bytes.
+const KEPT: u32 = 1 << 20;
+
 /// A measure of this process' memory; says nothing where the system does not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
@@ -7,9 +12,11 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Measures from what is held now.
+    /// Measures from what is held now. From here on the allocator gives back what is freed: what it kept for later would be
+    /// counted as if somebody held it.
     #[must_use]
     pub(crate) fn quiet() -> Self {
+        keep_at_most(KEPT);
         forget();
         Self { quiet: peak() }
     }
