@@ -1,4 +1,4 @@
-//! Zip archives of photos in the place of folders.
+//! Archives of photos in the place of folders.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,10 @@ fn an_archive_gives_what_its_folder_gives_in_every_command() {
     pack(&place, "photos", "photos/", "around.zip", Writing::default());
     let run = |arguments: &[&str]| place.icecap(arguments).succeeds().stdout;
     let model = "run-photos/model.safetensors";
-    for dataset in ["photos", "flat.zip", "around.zip"] {
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_dir_all(".", place.path("photos")).unwrap();
+    fs::write(place.path("flat.tar"), tar.into_inner().unwrap()).unwrap();
+    for dataset in ["photos", "flat.zip", "around.zip", "flat.tar"] {
         let out = format!("run-{dataset}");
         run(&["train", dataset, "--out", &out, "--epochs", "3"]);
         let same = |name: &str| fs::read(place.path(&out).join(name)).unwrap();
@@ -77,6 +80,83 @@ fn an_archive_gives_what_its_folder_gives_in_every_command() {
         let told = place.icecap(&["evaluate", &model, dataset]).succeeds().stderr;
         assert!(told.contains("the model has learned from"), "{told}");
     }
+}
+
+/// Writes the photos of the folder into so many shards, each photo with its label beside it.
+fn shard(place: &Place, shards: usize, to: &str) {
+    let mut archives: Vec<_> = (0..shards).map(|_| tar::Builder::new(Vec::new())).collect();
+    let mut number = 0;
+    for class in ["blue", "red"] {
+        let mut photos: Vec<_> = fs::read_dir(place.path("photos").join(class))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        photos.sort();
+        for photo in photos {
+            let ending = photo.extension().unwrap().to_str().unwrap().to_owned();
+            for (ending, bytes) in
+                [(ending.as_str(), fs::read(&photo).unwrap()), ("cls", class.as_bytes().to_vec())]
+            {
+                let mut header = tar::Header::new_ustar();
+                header.set_size(bytes.len() as u64);
+                let name = format!("{number:04}.{ending}");
+                archives[number % shards].append_data(&mut header, name, &bytes[..]).unwrap();
+            }
+            number += 1;
+        }
+    }
+    fs::create_dir(place.path(to)).unwrap();
+    for (number, archive) in archives.into_iter().enumerate() {
+        fs::write(place.path(to).join(format!("{number:03}.tar")), archive.into_inner().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn shards_are_one_dataset_whose_features_are_those_of_the_folder() {
+    let place = Place::two_classes();
+    shard(&place, 3, "shards");
+    let rows = |dataset: &str| {
+        place.icecap(&["extract", dataset, "--no-cache", "--force", "-o", "features"]).succeeds();
+        let bytes = fs::read(place.path("features")).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let (features, labels) = (file.tensor("features").unwrap(), file.tensor("labels").unwrap());
+        let width = features.data().len() / (labels.data().len() / 8);
+        let rows = features.data().chunks_exact(width).zip(labels.data().chunks_exact(8));
+        let mut rows: Vec<Vec<u8>> = rows.map(|(row, label)| [row, label].concat()).collect();
+        rows.sort();
+        rows
+    };
+    let folder = rows("photos");
+    for dataset in ["shards", "shards/*.tar", "shards/{000..002}.tar"] {
+        assert_eq!(rows(dataset), folder, "{dataset}");
+    }
+    place.icecap(&["train", "shards", "--out", "run", "--epochs", "2"]).succeeds();
+    let page = place.text("run/report.html");
+    assert!(page.contains("data:image") && !page.contains("photo not found"));
+    // What a run wrote trains again.
+    place.icecap(&["train", "run/split.csv", "--out", "again", "--epochs", "2", "--no-report"]).succeeds();
+    assert_eq!(
+        fs::read(place.path("again/model.safetensors")).unwrap(),
+        fs::read(place.path("run/model.safetensors")).unwrap()
+    );
+    let model = "run/model.safetensors";
+    let told = place.icecap(&["predict", model, "shards/001.tar", "shards/*.tar/red/000.tar"]).succeeds();
+    assert!(
+        told.stdout.contains("shards/001.tar/red/") && told.stdout.contains("shards/*.tar/red/000.tar/"),
+        "{told:?}"
+    );
+    for (arguments, code, expected) in [
+        (&["train", "shards/{000..003}.tar"][..], 5, "shards/003.tar: no such file or folder"),
+        (&["check", "shards/{0..tar"], 5, "no such file or folder"),
+        (&["check", "shards/{0.tar"], 3, "a brace in the pattern is not closed"),
+    ] {
+        let told = place.icecap(arguments).fails(code).to_owned();
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+    let whole = fs::read(place.path("shards/001.tar")).unwrap();
+    fs::write(place.path("shards/001.tar"), &whole[..whole.len() / 2]).unwrap();
+    let told = place.icecap(&["train", "shards"]).fails(3).to_owned();
+    assert!(told.contains("shards/001.tar: byte ") && told.contains("it is cut"), "{told}");
 }
 
 #[test]
@@ -136,7 +216,7 @@ fn what_is_no_good_archive_is_refused_in_a_line() {
         (&["evaluate", model, "locked.zip"], 3, "'red/1.jpg' is encrypted; unzip it"),
         (&["extract", "climbing.zip", "-o", "f"], 3, "'../red/1.jpg' leads out of the archive"),
         (&["train", "part.zip"], 3, "part of an archive is missing"),
-        (&["train", "renamed.bin"], 5, "or a zip file of them whose name ends in .zip"),
+        (&["train", "renamed.bin"], 5, "or an archive of them whose name ends in .zip or .tar"),
         (&["train", "missing.zip"], 5, "missing.zip: no such file or folder"),
         (&["train", "good.zip/rde"], 5, "good.zip/rde: no such file or folder; did you mean good.zip/red?"),
     ]);

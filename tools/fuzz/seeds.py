@@ -16,6 +16,7 @@ import pickle
 import shutil
 import struct
 import sys
+import tarfile
 import types
 import zipfile
 
@@ -184,6 +185,13 @@ def main():
         with zipfile.ZipFile(folder("photo_zip") / f"{method}.zip", "w", method) as archive:
             for name in ("top/train/a/1.jpg", "top/train/b/2.jpg", "top/val/a/3.jpg", "top/list.csv", "__MACOSX/._x"):
                 archive.writestr(name, f"path,label of {name}\n" * 3)
+    for number, form in enumerate((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)):
+        with tarfile.open(folder("photo_tar") / f"{number}.tar", "w", format=form) as archive:
+            for name in ("./a/1.jpg", "b/2.jpg", "7.jpg", "7.cls", "8.png", "8.json", "long/" * 30 + "9.jpg"):
+                content = {"7.cls": b"ant", "8.json": b'{"label": 3}'}.get(name, name.encode() * 3)
+                about = tarfile.TarInfo(name)
+                about.size = len(content)
+                archive.addfile(about, io.BytesIO(content))
     for number, text in enumerate(LISTS):
         (folder("lists") / f"{number}.csv").write_text(text)
     for number, start in enumerate(KEPT):

@@ -57,9 +57,11 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod evaluation;
 pub mod gradcheck;
 mod init;
 mod logistic;
+mod logistic_options;
 mod loss;
 mod ops;
 pub mod optim;
@@ -70,7 +72,8 @@ mod workspace;
 
 pub use error::Error;
 pub use init::glorot_uniform;
-pub use logistic::{Logistic, LogisticOptions};
+pub use logistic::Logistic;
+pub use logistic_options::LogisticOptions;
 pub use loss::{CrossEntropy, Loss, Targets};
 pub use ops::{Dense, Dropout, GlobalAveragePool, L2Penalty, Op, Recorded, Relu};
 pub use optim::Optimizer;

@@ -101,7 +101,7 @@ impl Loss {
     /// Those of [`Loss::mean`]; [`Error::Setting`] or [`Error::BatchCount`] for targets that cannot be used.
     pub fn mean_of(self, logits: TensorRef<'_>, labels: &[u32], targets: &Targets<'_>) -> Result<f32, Error> {
         self.check(logits.shape(), labels, targets)?;
-        Ok(self.compute(logits, labels, targets, |_, _| {}) as f32)
+        Ok(self.compute(logits, labels, (targets, labels.len()), |_, _| {}) as f32)
     }
 
     /// Returns the mean loss over a batch and writes its gradient to `d_logits`.
@@ -130,9 +130,25 @@ impl Loss {
         targets: &Targets<'_>,
         d_logits: &mut [f32],
     ) -> Result<f64, Error> {
+        self.share_of(logits, labels, targets, labels.len(), d_logits)
+    }
+
+    /// Returns what a batch adds to the mean loss over `photos` photos, and writes its gradient to `d_logits`: the shares of the
+    /// batches of a large set add up to what [`Loss::gradient_of`] returns for all of it.
+    ///
+    /// # Errors
+    /// Those of [`Loss::gradient_of`].
+    pub(crate) fn share_of(
+        self,
+        logits: TensorRef<'_>,
+        labels: &[u32],
+        targets: &Targets<'_>,
+        photos: usize,
+        d_logits: &mut [f32],
+    ) -> Result<f64, Error> {
         self.check(logits.shape(), labels, targets)?;
         TensorRef::new(logits.shape(), d_logits)?;
-        Ok(self.compute(logits, labels, targets, |index, gradient| d_logits[index] = gradient))
+        Ok(self.compute(logits, labels, (targets, photos), |index, gradient| d_logits[index] = gradient))
     }
 
     fn name(self) -> &'static str {
@@ -169,16 +185,16 @@ impl Loss {
         targets.check(self.name(), classes)
     }
 
-    /// The mean loss; calls `visit(index, d loss / d logit)` for every logit.
+    /// What the batch adds to the mean loss over `photos` photos; calls `visit(index, d loss / d logit)` for every logit.
     fn compute(
         self,
         logits: TensorRef<'_>,
         labels: &[u32],
-        targets: &Targets<'_>,
+        (targets, photos): (&Targets<'_>, usize),
         mut visit: impl FnMut(usize, f32),
     ) -> f64 {
         let columns = logits.shape().dims()[1];
-        let rows = labels.len() as f64;
+        let rows = photos as f64;
         let smoothing = f64::from(targets.smoothing);
         let mut total = 0.0;
         for (row, (logits, &label)) in logits.data().chunks_exact(columns).zip(labels).enumerate() {
@@ -265,7 +281,7 @@ impl Op for CrossEntropy<'_> {
     fn forward(&self, inputs: &[TensorRef<'_>], mut output: TensorMut<'_>, saved: &mut Vec<f32>) {
         saved.resize(inputs[0].data().len(), 0.0);
         let visit = |index: usize, gradient| saved[index] = gradient;
-        output.data_mut()[0] = self.loss.compute(inputs[0], self.labels, &self.targets, visit) as f32;
+        output.data_mut()[0] = self.loss.compute(inputs[0], self.labels, (&self.targets, self.labels.len()), visit) as f32;
     }
 
     fn backward(

@@ -121,6 +121,7 @@ impl Fit {
             targets: Targets { class_weights: Some(&weights), smoothing },
             l2,
             stop: Stop { decrease: 0.0, ..Stop::default() },
+            threads: None,
         };
         let mut values = Vec::new();
         for start in 0..2 {

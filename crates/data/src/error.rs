@@ -30,7 +30,7 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A zip archive that cannot be used, or not safely.
+    /// An archive that cannot be used, or not safely.
     #[error("{}: byte {offset}: {}", escaped(path), plain(reason))]
     Archive {
         /// The archive.
@@ -40,7 +40,7 @@ pub enum Error {
         /// What is wrong there.
         reason: String,
     },
-    /// A file in a zip archive that cannot be taken out of it.
+    /// A file in an archive that cannot be taken out of it.
     #[error("{}", plain(reason))]
     Member {
         /// What is wrong with it.
@@ -160,8 +160,8 @@ pub enum Error {
     },
     /// A file where a folder should be.
     #[error(
-        "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv, or a zip \
-         file of them whose name ends in .zip",
+        "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv, or an \
+         archive of them whose name ends in .zip or .tar",
         escaped(path)
     )]
     NotAFolder {

@@ -30,9 +30,18 @@ pub fn photo(bytes: &[u8]) {
 
 /// A zip archive of photos: the photos that its checksums vouch for, or an error.
 pub fn photo_zip(bytes: &[u8]) {
+    archive(bytes, "zip");
+}
+
+/// A tar archive of photos, or a shard: all of its photos, or an error.
+pub fn photo_tar(bytes: &[u8]) {
+    archive(bytes, "tar");
+}
+
+fn archive(bytes: &[u8], ending: &str) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     // A name of its own: what is written within one tick of the clock could be taken for what was there.
-    let path = folder().join(format!("{}.zip", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    let path = folder().join(format!("{}.{ending}", NUMBER.fetch_add(1, Ordering::Relaxed)));
     std::fs::write(&path, bytes).expect("room for a file");
     let mut loader = Loader::new(Isa::best(), Limits::of_pixels(MOST_PIXELS), ExifPolicy::Apply);
     match scan_photos(&path) {

@@ -31,7 +31,7 @@ use feature_file::FeatureFile;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folders of photos, .zip files of such, photos, or .csv files with columns path and label
+    /// Folders of photos, .zip or .tar files of such, photos, or .csv files with columns path and label
     #[arg(required = true, value_name = "PATH")]
     photos: Vec<PathBuf>,
     /// The file to write, in the safetensors format

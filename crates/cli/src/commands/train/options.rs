@@ -18,11 +18,12 @@ use crate::terminal::table::narrate;
 
 #[derive(Args, Clone)]
 pub(crate) struct Options {
-    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .zip
-    /// file of such a folder, which is read as it is; or a .csv file with columns path and label, and perhaps split and group
+    /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .zip or .tar
+    /// file of such a folder, which is read as it is; or a folder of .tar shards, or a pattern of their names in quotes,
+    /// 'shards/{000..099}.tar'; or a .csv file with columns path and label, and perhaps split and group
     #[arg(value_name = "DIR|ZIP|CSV", required_unless_present_any = ["resume", "config"])]
     pub(super) folder: Option<PathBuf>,
-    /// Folder with the validation photos, a folder for each class, or a .zip or .csv file of them
+    /// Folder with the validation photos, a folder for each class, or a .zip, .tar or .csv file of them
     #[arg(long, value_name = "DIR|ZIP|CSV")]
     pub(super) val: Option<PathBuf>,
     /// Go on with a run that was interrupted, with the options that began it; the model is that of an unbroken run
