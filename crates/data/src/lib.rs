@@ -41,6 +41,7 @@ mod listed_files;
 mod loader;
 mod orient;
 mod parts;
+mod paths_alone;
 mod photo;
 mod raster;
 mod resize;

@@ -13,7 +13,7 @@ pub(crate) struct Parts {
 }
 
 /// Names under which validation parts are found in the wild.
-const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
+pub(crate) const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 
 /// The parts of `folder`; `None` if its folders are classes. `train` may be a class, too (of vehicles, say): it is a
 /// part where it holds folders and a validation or test folder stands beside it, or nothing does.

@@ -124,8 +124,7 @@ struct Fitted {
 impl Search<'_> {
     /// A layer of zeros.
     fn start(&self) -> Result<[Tensor; 2], Error> {
-        let (width, logits) =
-            (self.train.features().shape().dims()[1], Loss::for_classes(self.classes).logits(self.classes));
+        let (width, logits) = (self.train.width(), Loss::for_classes(self.classes).logits(self.classes));
         Ok([Tensor::zeros(Shape::new(&[width, logits])?), Tensor::zeros(Shape::new(&[logits])?)])
     }
 

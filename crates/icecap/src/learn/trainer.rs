@@ -70,7 +70,7 @@ pub struct Trainer {
     pub(crate) folds: Option<usize>,
     pub(crate) views: Views,
     sought: Option<Sought>,
-    strict: bool,
+    pub(crate) strict: bool,
 }
 
 impl Trainer {

@@ -180,9 +180,14 @@ impl Head {
     /// Computes the logits of the photos of `set`, `[N, logits]`, without dropout.
     #[must_use]
     pub fn logits_of(&self, isa: Isa, set: &FeatureSet) -> Vec<f32> {
-        let mut logits = vec![0.0; set.len() * self.logits()];
+        let each = self.logits();
+        let mut logits = vec![0.0; set.len() * each];
         if !set.is_empty() {
-            self.packed().run(isa, set.features().data(), &mut logits);
+            let packed = self.packed();
+            set.stored().pieces(|first, rows| {
+                let count = rows.len() / set.width().max(1);
+                packed.run(isa, rows, &mut logits[first * each..][..count * each]);
+            });
         }
         logits
     }
