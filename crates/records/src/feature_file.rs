@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::format::Format;
-use crate::row::RowHead;
+use crate::row::{RowHead, TakeRow};
 #[cfg(feature = "parquet")]
 use crate::table::StoredTable;
 use crate::tensors::StoredTensors;
@@ -89,7 +89,7 @@ impl FeatureFile {
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Content`], and what `take` returns.
-    pub fn each(&self, take: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn each(&self, take: &mut TakeRow<'_>) -> Result<(), Error> {
         match &self.stored {
             Stored::Tensors(tensors) => tensors.each(take),
             #[cfg(feature = "parquet")]

@@ -33,5 +33,5 @@ pub use error::Error;
 pub use feature_file::FeatureFile;
 pub use format::{Format, UnknownFormat};
 pub use new_file::begin;
-pub use row::{FeatureRow, RowHead};
+pub use row::{FeatureRow, RowHead, TakeRow};
 pub use sink::Sink;

@@ -2,6 +2,11 @@
 
 use icecap::advanced::foundation::Digest;
 
+use crate::error::Error;
+
+/// Who takes the features of photos, with the number of each one's row.
+pub type TakeRow<'t> = dyn FnMut(usize, &[f32]) -> Result<(), Error> + 't;
+
 /// What stands in a file about one photo, as it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct FeatureRow<'a> {

@@ -20,7 +20,7 @@ fn photo(number: usize, len: usize) -> (RowHead, Vec<f32>) {
     let is_broken = number % 5 == 3;
     let head = RowHead {
         path: format!("photos/{number}, \"ä\".jpg"),
-        label: (number % 3 > 0).then(|| ["ants", "bees"][number % 2].to_owned()),
+        label: (!number.is_multiple_of(3)).then(|| ["ants", "bees"][number % 2].to_owned()),
         sha256: (!is_broken).then_some(Digest([number as u8; 32])),
         error: is_broken.then(|| format!("is broken {number}")),
     };

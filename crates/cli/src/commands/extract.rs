@@ -142,7 +142,8 @@ fn find(options: &Options, format: Format) -> Result<Labeled, Failure> {
         _ if found.photos.is_empty() => Err(Failure::new(Code::Content, "no photo found")),
         _ => {
             if let Some(shard) = options.shard {
-                let roots: Vec<PathBuf> = of_inputs.into_iter().chain(options.listed.root.clone()).collect();
+                // The root that is named counts before the folder of the list, which may lie elsewhere on each machine.
+                let roots: Vec<PathBuf> = options.listed.root.iter().cloned().chain(of_inputs).collect();
                 found.photos.retain(|(path, _)| shard.holds(path, &roots));
             }
             Ok(found)

@@ -16,7 +16,7 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use super::schema::{ARROW_SCHEMA, HASH};
 use crate::contained::contained;
 use crate::error::Error;
-use crate::row::RowHead;
+use crate::row::{RowHead, TakeRow};
 
 /// Rows whose features are read at a time.
 const PIECE: usize = 256;
@@ -60,7 +60,7 @@ impl StoredTable {
     }
 
     /// Hands over the features of every photo that has some, with the number of its row.
-    pub(crate) fn each(&self, take: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn each(&self, take: &mut TakeRow<'_>) -> Result<(), Error> {
         let file = Columns::open(&self.path)?;
         if i64::try_from(self.heads.len()) != Ok(file.reader.metadata().file_metadata().num_rows()) {
             return Err(Error::content(&self.path, "was replaced while it was read; begin anew"));
@@ -77,6 +77,11 @@ enum Flow {
     GoOn,
     Stop,
 }
+
+/// Who takes the features of photos, some or all.
+type TakeSome<'t> = dyn FnMut(usize, &[f32]) -> Result<Flow, Error> + 't;
+/// Who takes lists, which may not be there.
+type TakeList<'t> = dyn FnMut(usize, Option<&[f32]>) -> Result<Flow, Error> + 't;
 
 /// A file with the numbers of its columns.
 struct Columns<'p> {
@@ -207,11 +212,7 @@ impl<'p> Columns<'p> {
     }
 
     /// Hands over the features of each row that has some.
-    fn each(
-        &self,
-        heads: &[RowHead],
-        take: &mut dyn FnMut(usize, &[f32]) -> Result<Flow, Error>,
-    ) -> Result<(), Error> {
+    fn each(&self, heads: &[RowHead], take: &mut TakeSome<'_>) -> Result<(), Error> {
         let mut first = 0;
         for group in 0..self.reader.num_row_groups() {
             let rows = contained(|| self.reader.get_row_group(group)).map_err(self.damaged())?;
@@ -224,7 +225,9 @@ impl<'p> Columns<'p> {
             let mut lists = Lists { whole: schema.column(self.features).max_def_level(), ..Lists::default() };
             loop {
                 let Lists { defined, repeated, values, .. } = &mut lists;
-                (defined.clear(), repeated.clear(), values.clear());
+                defined.clear();
+                repeated.clear();
+                values.clear();
                 let piece = contained(|| reader.read_records(PIECE, Some(defined), Some(repeated), values));
                 let (read, ..) = piece.map_err(self.damaged())?;
                 if read == 0 {
@@ -280,10 +283,7 @@ struct Lists {
 
 impl Lists {
     /// Hands over each list, `None` for one that is not there. Returns `None` itself if a list has a gap.
-    fn each(
-        &self,
-        take: &mut dyn FnMut(usize, Option<&[f32]>) -> Result<Flow, Error>,
-    ) -> Result<Option<Flow>, Error> {
+    fn each(&self, take: &mut TakeList<'_>) -> Result<Option<Flow>, Error> {
         let (mut at, mut from, mut row) = (0, 0, 0);
         while at < self.repeated.len() {
             let more = self.repeated[at + 1..].iter().take_while(|level| **level > 0).count();

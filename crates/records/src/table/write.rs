@@ -177,7 +177,7 @@ impl<W: Write + Send> Sink for TableFile<W> {
         group.features.extend(row.features.unwrap_or_default());
         group.has_features.push(error.is_none());
         group.errors.push(error.map(ByteArray::from));
-        let features = row.features.map_or(0, |features| features.len() * size_of::<f32>());
+        let features = row.features.map_or(0, size_of_val);
         group.bytes += features + ROW_BYTES + row.path.len() + error.map_or(0, str::len);
         if group.bytes >= GROUP_BYTES {
             self.flush().map_err(Error::other)?;

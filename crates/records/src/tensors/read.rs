@@ -11,7 +11,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::{HASH, NO_CLASS};
 use crate::error::Error;
-use crate::row::RowHead;
+use crate::row::{RowHead, TakeRow};
 
 /// The longest header that is read, in bytes; metadata and four tensors come to far less.
 const LONGEST_HEADER: u64 = 16 << 20;
@@ -72,7 +72,7 @@ impl StoredTensors {
     }
 
     /// Hands over the features of every row, with its number.
-    pub(crate) fn each(&self, take: &mut dyn FnMut(usize, &[f32]) -> Result<(), Error>) -> Result<(), Error> {
+    pub(crate) fn each(&self, take: &mut TakeRow<'_>) -> Result<(), Error> {
         let io = Error::io(&self.path);
         let mut file = BufReader::with_capacity(1 << 20, regular_file::open(&self.path).map_err(&io)?);
         file.seek(SeekFrom::Start(self.begin)).map_err(&io)?;
