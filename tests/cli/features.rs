@@ -65,6 +65,12 @@ fn training_on_parts_is_training_on_their_photos() {
     fs::rename(place.path("photos"), place.path("away")).unwrap();
     let run = named(&["--folds", "3", "--epochs", "2", "--hidden", "4"], "alone", &["--features", "parts"]);
     assert!(run.stdout.contains("as they were extracted"), "{}", run.stdout);
+    // What would need the photos is no command to type.
+    let commands: Vec<&str> = run.stdout.lines().filter(|line| line.contains("icecap train ")).collect();
+    assert!(
+        commands.iter().all(|line| !line.contains("--weights") && !line.contains("--unfreeze")),
+        "{commands:?}"
+    );
     named(
         &["--exclude", "leave.txt", "--class-weight", "balanced", "--epochs", "4"],
         "alone",
