@@ -9,11 +9,13 @@
 mod place;
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use icecap::advanced::kernels::Shape;
 use icecap::advanced::kernels::rng::{Purpose, Stream};
+use icecap_records::{Description, FeatureFile, FeatureRow, Format, begin};
 use place::{Place, Run};
 
 /// Photos where `ICECAP_TEST_LARGE` does not say how many: more than a window of 256.
@@ -22,6 +24,10 @@ const QUICK: u32 = 600;
 const PEAK: u64 = 300;
 /// The promise for a training whose last blocks learn, too.
 const PEAK_TUNING: u64 = 600;
+/// Rows of features at least, where photos are few: a second copy of most of them is more than what else is needed.
+const ROWS: u32 = 60_000;
+/// The promise for a training on rows of features: so many times their bytes, and megabytes beside that.
+const PEAK_FEATURES: (f64, u64) = (1.15, 200);
 /// The promise for the second training: seconds to its first epoch.
 const SECONDS: f64 = 1.0;
 /// Trainings of which one has to keep that promise.
@@ -100,6 +106,40 @@ fn the_last_blocks_learn_from_many_photos_in_bounded_memory() {
     // One epoch tells what so many photos are: whatever came of it, a trial was made.
     let metrics = place.json("run/metrics.json");
     assert_eq!(metrics["tuned"]["trials"][0]["loss"].as_array().map(Vec::len), Some(1), "{metrics}");
+}
+
+#[test]
+fn features_stand_in_memory_once_while_they_are_trained_on() {
+    let place = Place::two_classes();
+    place.icecap(&["extract", "photos", "-o", "few.parquet"]).succeeds();
+    let few = FeatureFile::open(&place.path("few.parquet")).unwrap();
+    let (rows, len) = (ROWS.max(photos() * 10), few.row_len().unwrap());
+    let (metadata, classes) = (few.metadata().clone(), few.classes().unwrap());
+    let mut out = BufWriter::new(fs::File::create(place.path("many.parquet")).unwrap());
+    let description = Description { metadata, classes: classes.clone(), row: Shape::of([len]) };
+    let mut file = begin(Format::Parquet, &mut out, description, &[]).unwrap();
+    let mut features = vec![0.0; len];
+    for row in 0..rows {
+        let (class, mut stream) = ((row % 2) as usize, Stream::new(u64::from(row), Purpose::Test, 0, 0));
+        features.iter_mut().for_each(|value| *value = stream.range(0.0, 1.0));
+        features[class] += 1.0;
+        let path = format!("photos/{}/{row}.png", classes[class]);
+        let of = FeatureRow {
+            path: &path,
+            class: Some(class),
+            sha256: None,
+            sides: None,
+            features: Ok(&features),
+        };
+        file.push(&of).unwrap();
+    }
+    file.finish().unwrap();
+    out.flush().unwrap();
+    let words = ["train", "--features", "many.parquet", "--epochs", "1", "--no-report", "--out", "run"];
+    let (_, peak) = watched(place.command(&words), b"");
+    let bytes = f64::from(rows) * (len * 4) as f64;
+    is_within((bytes * PEAK_FEATURES.0 / 1e6) as u64 + PEAK_FEATURES.1, "train --features", peak);
+    assert_eq!(place.json("run/metrics.json")["photos"]["read"], rows);
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn what_an_option_puts_in_the_place_of_what_a_file_states_is_told() {
     assert!(!same.contains("is taken"), "{same}");
     for command in [
         &["train", "photos", "--epochs", "1", "--no-report", "--out", "r"][..],
-        &["extract", "photos", "-o", "f"],
+        &["extract", "photos", "-o", "f.npy"],
         &["check", "photos"],
         &["similar", "photos/red/0.png", "--in", "photos"],
         &["summary"],
@@ -182,7 +182,7 @@ fn a_folder_one_level_too_high_is_told_by_every_command() {
     let said = place.icecap(&["check", "phone"]).succeeds().stdout;
     assert!(said.contains(meant) && said.trim_end().ends_with("train phone/photos"), "{said}");
     for command in
-        [&["extract", "phone", "-o", "f"][..], &["similar", "phone/photos/red/0.png", "--in", "phone"]]
+        [&["extract", "phone", "-o", "f.jsonl"][..], &["similar", "phone/photos/red/0.png", "--in", "phone"]]
     {
         let run = place.icecap(command).succeeds();
         assert!(run.stderr.contains(meant), "{}", run.stderr);

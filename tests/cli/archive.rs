@@ -10,7 +10,7 @@ use crate::place::Place;
 use crate::zip_writer::{Packed, Writing, archive};
 
 /// Packs everything in `folder` with `prefix` before its name, as well as what macOS adds.
-fn pack(place: &Place, folder: &str, prefix: &str, to: &str, how: Writing) {
+pub(crate) fn pack(place: &Place, folder: &str, prefix: &str, to: &str, how: Writing) {
     fn collect(folder: &Path, prefix: &str, files: &mut Vec<Packed>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -61,8 +61,8 @@ fn an_archive_gives_what_its_folder_gives_in_every_command() {
             assert_eq!(as_folder(run(command)), run(&of_folder), "{command:?}");
         }
         let extracted = |dataset: &str| {
-            run(&["extract", dataset, "--no-cache", "--force", "-o", "features"]);
-            let bytes = fs::read(place.path("features")).unwrap();
+            run(&["extract", dataset, "--no-cache", "--force", "-o", "features.safetensors"]);
+            let bytes = fs::read(place.path("features.safetensors")).unwrap();
             let file = SafeTensors::deserialize(&bytes).unwrap();
             file.tensor("features").unwrap().data().to_vec()
         };
@@ -214,7 +214,7 @@ fn what_is_no_good_archive_is_refused_in_a_line() {
         (&["predict", model, "none.zip"], 3, "no zip directory stands at the end"),
         (&["train", "bare.zip"], 3, "bare.zip: no class folders"),
         (&["evaluate", model, "locked.zip"], 3, "'red/1.jpg' is encrypted; unzip it"),
-        (&["extract", "climbing.zip", "-o", "f"], 3, "'../red/1.jpg' leads out of the archive"),
+        (&["extract", "climbing.zip", "-o", "f.safetensors"], 3, "'../red/1.jpg' leads out of the archive"),
         (&["train", "part.zip"], 3, "part of an archive is missing"),
         (&["train", "renamed.bin"], 5, "or an archive of them whose name ends in .zip or .tar"),
         (&["train", "missing.zip"], 5, "missing.zip: no such file or folder"),

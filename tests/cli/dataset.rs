@@ -89,7 +89,7 @@ fn what_is_excluded_has_no_part_in_anything() {
     assert!(evaluated.stdout.starts_with("photos    18 in photos"), "{}", evaluated.stdout);
     let checked = place.icecap(&["check", "photos", "--exclude", "not.txt"]).succeeds();
     assert!(checked.stdout.starts_with("photos    18 in photos"), "{}", checked.stdout);
-    let extracted = place.icecap(&["extract", "photos", "-o", "f", "--exclude", "not.txt"]).succeeds();
+    let extracted = place.icecap(&["extract", "photos", "-o", "f.csv", "--exclude", "not.txt"]).succeeds();
     assert!(extracted.stdout.contains("features [18, "), "{}", extracted.stdout);
 
     // The file that a run leaves of what it skipped is such a list.

@@ -101,7 +101,7 @@ fn strict_takes_a_folder_that_cannot_be_looked_into_for_an_error_in_every_comman
     let model = "run/model.safetensors";
     for arguments in [
         &["train", "photos", "--out", "again", "--epochs", "1"][..],
-        &["extract", "photos", "-o", "features"],
+        &["extract", "photos", "-o", "features.safetensors"],
         &["evaluate", model, "photos"],
         &["predict", model, "photos"],
         &["classify", "photos"],

@@ -138,7 +138,7 @@ fn quiet_says_nothing_but_the_result_and_why_it_failed() {
         &["-q", "report", "run"],
         &["-q", "export", model, "--onnx", "x.onnx"],
         &["-q", "bundle", model, "-o", "program"],
-        &["-q", "extract", "photos", "-o", "features"],
+        &["-q", "extract", "photos", "-o", "features.safetensors"],
         &["-q", "weights", "import", "starter", "-o", "weights"],
         &["-q", "weights", "prepack", "starter"],
         &["-q", "weights", "pull", "starter"],

@@ -26,6 +26,7 @@ mod download;
 mod evaluate;
 mod export;
 mod export_engines;
+mod features;
 mod heard;
 mod heatmap;
 mod help;
@@ -41,6 +42,7 @@ mod overwrite;
 mod page;
 mod people;
 mod predict;
+mod records;
 mod report;
 #[cfg(unix)]
 mod resume;
@@ -54,6 +56,7 @@ mod similar;
 mod since;
 mod split;
 mod sweep;
+mod tables;
 mod tools;
 #[cfg(unix)]
 mod torture;

@@ -23,7 +23,7 @@ fn a_name_that_is_no_text_is_left_out_by_every_command_and_told() {
         &["train", "photos", "--out", "other", "--epochs", "1"],
         &["evaluate", "run/model.safetensors", "photos"],
         &["predict", "run/model.safetensors", "photos"],
-        &["extract", "photos", "-o", "features"],
+        &["extract", "photos", "-o", "features.safetensors"],
         &["similar", "photos/red/0.png", "--in", "photos"],
         &["train", "photos", "--folds", "2"],
     ];
@@ -42,7 +42,7 @@ fn a_name_that_is_no_text_is_left_out_by_every_command_and_told() {
     for command in ["train", "extract"] {
         let line = match command {
             "train" => place.icecap(&["train", "photos", "--out", "strict", "--strict"]),
-            _ => place.icecap(&["extract", "photos", "-o", "strict", "--strict"]),
+            _ => place.icecap(&["extract", "photos", "-o", "strict.parquet", "--strict"]),
         };
         assert!(line.fails(3).contains(r"\x"), "{line:?}");
     }

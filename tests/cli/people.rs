@@ -143,13 +143,14 @@ impl Case<'_> {
         let (file, photos) = (self.path(&self.entry.file), self.photos());
         let mut rows = Vec::new();
         for photo in &photos {
-            let mut words = vec!["extract", photo, "--weights", &file, "-o", "people.features", "--no-cache"];
+            let mut words =
+                vec!["extract", photo, "--weights", &file, "-o", "people.safetensors", "--no-cache"];
             words.extend(self.entry.options.iter().map(String::as_str));
             let run = self.place.icecap(&words);
             if run.code != Some(0) {
                 return self.refusal(&run, &self.entry.extract);
             }
-            let bytes = std::fs::read(self.place.path("people.features")).unwrap();
+            let bytes = std::fs::read(self.place.path("people.safetensors")).unwrap();
             rows.extend(floats(&bytes, "features").unwrap());
         }
         if self.entry.extract == "refuse" {

@@ -182,23 +182,25 @@ fn extract_says_what_is_wrong_and_leaves_nothing_half_written() {
     std::fs::create_dir(at("bad")).unwrap();
     std::fs::write(at("bad/1.png"), "no photo").unwrap();
     std::fs::write(at("mixed/2.png"), "no photo").unwrap();
-    std::fs::write(at("old"), "old").unwrap();
+    std::fs::write(at("old.safetensors"), "old").unwrap();
     let run = |arguments: &[&str]| {
         place.icecap(&[&["extract", "--size", "32", "--no-cache", "--force"], arguments].concat())
     };
-    fails(&run(&["good", "-o", "none/f"]), 5, "none/f: no such folder");
-    fails(&run(&["good", "-o", "empty"]), 5, "is a folder");
-    fails(&run(&["missing", "-o", "f"]), 5, "missing: no such file or folder");
-    fails(&run(&["empty", "-o", "f"]), 3, "no photo found");
-    fails(&run(&["bad", "-o", "old"]), 3, "none of 1 photo could be used");
-    fails(&run(&["mixed", "-o", "old", "--strict"]), 3, "mixed/2.png");
-    assert_eq!(std::fs::read(at("old")).unwrap(), b"old");
+    fails(&run(&["good", "-o", "none/f.parquet"]), 5, "none/f.parquet: no such folder");
+    std::fs::create_dir(at("empty/f.csv")).unwrap();
+    fails(&run(&["good", "-o", "empty/f.csv"]), 5, "is a folder");
+    std::fs::remove_dir(at("empty/f.csv")).unwrap();
+    fails(&run(&["missing", "-o", "f.npy"]), 5, "missing: no such file or folder");
+    fails(&run(&["empty", "-o", "f.npy"]), 3, "no photo found");
+    fails(&run(&["bad", "-o", "old.safetensors"]), 3, "none of 1 photo could be used");
+    fails(&run(&["mixed", "-o", "old.safetensors", "--strict"]), 3, "mixed/2.png");
+    assert_eq!(std::fs::read(at("old.safetensors")).unwrap(), b"old");
     let mut left: Vec<_> =
         std::fs::read_dir(place.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["bad", "empty", "good", "mixed", "old"]);
-    run(&["mixed", "-o", "old"]).succeeds();
-    assert!(SafeTensors::deserialize(&std::fs::read(at("old")).unwrap()).is_ok());
+    assert_eq!(left, ["bad", "empty", "good", "mixed", "old.safetensors"]);
+    run(&["mixed", "-o", "old.safetensors"]).succeeds();
+    assert!(SafeTensors::deserialize(&std::fs::read(at("old.safetensors")).unwrap()).is_ok());
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn a_few_skipped_photos_are_named_and_the_others_counted() {
     for number in 0..25 {
         std::fs::write(place.path(format!("photos/{number}.jpg")), "no photo").unwrap();
     }
-    let run = place.icecap(&["extract", "photos", "-o", "f", "--size", "32", "--no-cache"]).succeeds();
+    let run = place.icecap(&["extract", "photos", "-o", "f.jsonl", "--size", "32", "--no-cache"]).succeeds();
     assert_eq!(run.stderr.lines().filter(|line| line.starts_with("skipped ")).count(), 20);
     assert!(run.stderr.contains("and 5 more skipped photos"), "{}", run.stderr);
     assert!(run.stdout.contains("25 skipped"), "{}", run.stdout);

@@ -21,22 +21,27 @@ const LEAST: usize = 1024;
 const MOST: usize = 64;
 const SUMS: usize = 64 << 20;
 
-/// Rows of a matrix of features, with their labels.
+/// Rows of a matrix of features, with a label for each.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     features: &'a [f32],
     width: usize,
     labels: &'a [u32],
-    chosen: Option<&'a [usize]>,
+    chosen: Option<&'a [u32]>,
 }
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new(features: &'a [f32], width: usize, labels: &'a [u32], chosen: Option<&'a [usize]>) -> Self {
+    pub(crate) fn new(
+        features: &'a [f32],
+        width: usize,
+        labels: &'a [u32],
+        chosen: Option<&'a [u32]>,
+    ) -> Self {
         Self { features, width, labels, chosen }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.chosen.map_or(self.labels.len(), <[usize]>::len)
+        self.labels.len()
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -45,7 +50,7 @@ impl<'a> Rows<'a> {
 
     /// The place in the matrix of the row that comes at `place`.
     fn row(&self, place: usize) -> usize {
-        self.chosen.map_or(place, |chosen| chosen[place])
+        self.chosen.map_or(place, |chosen| chosen[place] as usize)
     }
 
     /// The features of some rows that follow each other: as they lie, or gathered in `room`.
@@ -56,7 +61,7 @@ impl<'a> Rows<'a> {
         };
         room.clear();
         for &row in &chosen[places] {
-            room.extend_from_slice(&self.features[row * width..][..width]);
+            room.extend_from_slice(&self.features[row as usize * width..][..width]);
         }
         room
     }
@@ -94,7 +99,6 @@ impl<'a> Rows<'a> {
 struct Piece {
     places: std::ops::Range<usize>,
     room: Vec<f32>,
-    labels: Vec<u32>,
     z: Vec<f32>,
     d_z: Vec<f32>,
     d_kernel: Vec<f32>,
@@ -122,12 +126,15 @@ impl<'a> Evaluation<'a> {
     ) -> Result<Self, Error> {
         let weights = rows.width() * logits;
         // The loss judges the targets, on one row of logits that say nothing.
-        let label = rows.labels[rows.row(0)];
-        loss.mean_of(TensorRef::new(Shape::new(&[1, logits])?, &vec![0.0; logits])?, &[label], &options.targets)?;
+        let label = rows.labels[0];
+        loss.mean_of(
+            TensorRef::new(Shape::new(&[1, logits])?, &vec![0.0; logits])?,
+            &[label],
+            &options.targets,
+        )?;
         let piece = |places: std::ops::Range<usize>| Piece {
             places,
             room: Vec::new(),
-            labels: Vec::with_capacity(BLOCK),
             z: vec![0.0; BLOCK * logits],
             d_z: vec![0.0; BLOCK * logits],
             d_kernel: vec![0.0; weights],
@@ -176,15 +183,14 @@ impl<'a> Evaluation<'a> {
     /// Adds up the loss and the gradient of a piece.
     fn add_up(&self, piece: &mut Piece, offset: &[f64]) -> Result<(), Error> {
         let (inputs, logits, photos) = (self.rows.width(), self.logits, self.rows.count());
-        let Piece { places, room, labels, z, d_z, d_kernel, d_c, loss } = piece;
+        let Piece { places, room, z, d_z, d_kernel, d_c, loss } = piece;
         *loss = 0.0;
         d_c.fill(0.0);
         let kernel = Matrix::new(&self.kernel, inputs, logits);
         for start in places.clone().step_by(BLOCK) {
             let block = start..(start + BLOCK).min(places.end);
             let rows = block.len();
-            labels.clear();
-            labels.extend(block.clone().map(|place| self.rows.labels[self.rows.row(place)]));
+            let labels = &self.rows.labels[block.clone()];
             let features = Matrix::new(self.rows.features(block, room), rows, inputs);
             let (z, d_z) = (&mut z[..rows * logits], &mut d_z[..rows * logits]);
             matmul(features, kernel, z, false);

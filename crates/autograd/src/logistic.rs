@@ -37,10 +37,10 @@ impl<'a> Logistic<'a> {
     /// # Errors
     /// [`Error::InputShape`] for features that are no matrix with rows; [`Error::BatchCount`], [`Error::Label`].
     pub fn new(features: TensorRef<'a>, labels: &'a [u32], classes: usize) -> Result<Self, Error> {
-        Self::of_rows(features, labels, None, classes)
+        Self::of_rows(features, None, labels, classes)
     }
 
-    /// Returns the problem of fitting a layer to some rows of `features` [N, F], in the order given, with a label for each of the N; all
+    /// Returns the problem of fitting a layer to some rows of `features` [N, F], in the order given, with a label for each of those; to all
     /// rows if none are named. Nothing is copied.
     ///
     /// # Errors
@@ -50,11 +50,11 @@ impl<'a> Logistic<'a> {
     /// If a row is not there.
     pub fn of_rows(
         features: TensorRef<'a>,
+        chosen: Option<&'a [u32]>,
         labels: &'a [u32],
-        chosen: Option<&'a [usize]>,
         classes: usize,
     ) -> Result<Self, Error> {
-        let (&[rows, columns], true) = (features.shape().dims(), features.shape().rank() == 2) else {
+        let (&[all, columns], true) = (features.shape().dims(), features.shape().rank() == 2) else {
             return Err(Error::InputShape {
                 op: "logistic regression",
                 input: "the features",
@@ -62,6 +62,8 @@ impl<'a> Logistic<'a> {
                 got: features.shape(),
             });
         };
+        let rows = chosen.map_or(all, <[u32]>::len);
+        assert!(chosen.is_none_or(|rows| rows.iter().all(|&row| (row as usize) < all)), "a row beyond {all}");
         let loss = Loss::for_classes(classes);
         let logits = loss.logits(classes);
         if labels.len() != rows {

@@ -281,7 +281,8 @@ impl Op for CrossEntropy<'_> {
     fn forward(&self, inputs: &[TensorRef<'_>], mut output: TensorMut<'_>, saved: &mut Vec<f32>) {
         saved.resize(inputs[0].data().len(), 0.0);
         let visit = |index: usize, gradient| saved[index] = gradient;
-        output.data_mut()[0] = self.loss.compute(inputs[0], self.labels, (&self.targets, self.labels.len()), visit) as f32;
+        output.data_mut()[0] =
+            self.loss.compute(inputs[0], self.labels, (&self.targets, self.labels.len()), visit) as f32;
     }
 
     fn backward(

@@ -6,7 +6,7 @@ mod oracle;
 use icecap_autograd::optim::lbfgs::{End, Stop, minimize};
 use icecap_autograd::{Error, Logistic, LogisticOptions, Targets};
 use icecap_kernels::rng::{Purpose, Stream};
-use icecap_kernels::{Shape, Tensor};
+use icecap_kernels::{Shape, Tensor, Threads};
 use proptest::prelude::*;
 
 fn stream(seed: u64) -> Stream {
@@ -255,4 +255,53 @@ fn a_layer_that_does_not_fit_is_refused() {
         oracle::bits(layer[0].data())
     };
     assert_eq!(again(0), again(1));
+}
+
+/// Rows enough for several pieces: the same bits on any number of threads, and for rows that are chosen those of a matrix of them.
+#[test]
+fn many_rows_have_the_same_bits_on_any_threads_and_wherever_they_stand() {
+    for classes in [2, 5] {
+        let (x, labels) = photos(7, 5000, 6, classes);
+        let rows: Vec<u32> = (0..5000).rev().filter(|row| row % 3 != 0).collect();
+        let gathered: Vec<f32> =
+            rows.iter().flat_map(|&row| &x.data()[row as usize * 6..][..6]).copied().collect();
+        let gathered = Tensor::from_slice(Shape::of([rows.len(), 6]), &gathered).unwrap();
+        let of_rows: Vec<u32> = rows.iter().map(|&row| labels[row as usize]).collect();
+        let logits = if classes == 2 { 1 } else { classes };
+        let fitted = |problem: &Logistic<'_>, threads: usize| {
+            let threads = Threads::new(threads).unwrap();
+            let options = LogisticOptions { l2: 0.01, threads: Some(&threads), ..Default::default() };
+            let mut layer = [Tensor::zeros(Shape::of([6, logits])), Tensor::zeros(Shape::of([logits]))];
+            let outcome = problem.fit(&mut layer, &options, |_, _, _| true).unwrap();
+            (outcome.value.to_bits(), oracle::bits(layer[0].data()), oracle::bits(layer[1].data()))
+        };
+        let whole = Logistic::new(gathered.view(), &of_rows, classes).unwrap();
+        let chosen = Logistic::of_rows(x.view(), Some(&rows), &of_rows, classes).unwrap();
+        let alone = fitted(&whole, 1);
+        for threads in [1, 2, 3, 8] {
+            assert_eq!((&fitted(&whole, threads), &fitted(&chosen, threads)), (&alone, &alone), "{threads}");
+        }
+        // The value is that of the definition.
+        let mut layer = [Tensor::zeros(Shape::of([6, logits])), Tensor::zeros(Shape::of([logits]))];
+        let outcome = chosen
+            .fit(&mut layer, &LogisticOptions { l2: 0.01, ..Default::default() }, |_, _, _| true)
+            .unwrap();
+        let [kernel, bias] =
+            [0, 1].map(|at| layer[at].data().iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
+        let z: Vec<f64> = gathered
+            .data()
+            .chunks_exact(6)
+            .flat_map(|row| {
+                let (kernel, bias) = (&kernel, &bias);
+                (0..logits).map(move |column| {
+                    bias[column]
+                        + (0..6).map(|i| f64::from(row[i]) * kernel[i * logits + column]).sum::<f64>()
+                })
+            })
+            .collect();
+        let weights = vec![1.0; classes];
+        let naive = oracle::smoothed(&z, &of_rows, &weights, 0.0, classes)
+            + 0.005 * kernel.iter().map(|weight| weight * weight).sum::<f64>();
+        assert!((outcome.value - naive).abs() < 1e-6, "{} and {naive}", outcome.value);
+    }
 }

@@ -42,6 +42,7 @@ mod loader;
 mod natural;
 mod orient;
 mod parts;
+mod paths_alone;
 mod photo;
 mod raster;
 mod resize;

@@ -15,7 +15,7 @@ pub(crate) struct Parts {
 }
 
 /// Names under which validation parts are found in the wild.
-const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
+pub(crate) const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 
 /// The patterns of the shards in a folder and in its parts; none where photos lie in folders.
 pub(crate) fn patterns(folder: &Path) -> Result<Vec<PathBuf>> {

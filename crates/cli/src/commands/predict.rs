@@ -20,6 +20,7 @@ use crate::options::model::ModelOptions;
 use crate::options::overwrite::OverwriteOption;
 use crate::options::photo::PhotoOptions;
 use crate::options::row_format::Format;
+use crate::options::shard::Shard;
 use crate::photos::skipped;
 use crate::run::learned::Learned;
 use crate::store::cache_folder;
@@ -46,6 +47,10 @@ pub(crate) struct Options {
     /// File with more photos and folders, one path a line; - for standard input, answered as it comes
     #[arg(long, value_name = "FILE")]
     files_from: Option<PathBuf>,
+    /// Take one of N shares of the photos, counted from 1, as in 1/4: for machines that work beside each other. A photo's share
+    /// is told by its path below the folder that is named, as `extract` tells it, or by its whole path on a list
+    #[arg(long, value_name = "I/N", allow_negative_numbers = true)]
+    shard: Option<Shard>,
     /// How rows are written [default: by the name of --out, else table]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -102,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         None => Format::of_file(options.out.as_deref())?,
     };
     options.out.iter().try_for_each(|file| options.overwrite.check(file))?;
-    let photos = Photos::new(&options.paths, options.files_from.as_deref())?;
+    let photos = Photos::new(&options.paths, options.files_from.as_deref(), options.shard)?;
     let classifier = options.model.within(options.photo.limits()).open()?;
     check_novelty(options, &classifier)?;
     let columns = Columns {
@@ -142,7 +147,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     tell_rejected(options, &classifier, &tally);
     // The process ends here, and with it the threads and the memory: to wait for the ones and give back the other takes longer.
     std::mem::forget(classifier);
-    judge(tally, options.strict)
+    judge(tally, options)
 }
 
 /// Refuses to ask a model for what it does not keep.
@@ -199,9 +204,11 @@ fn probability(text: &str) -> Result<f32, String> {
     probability.ok_or_else(|| "use a probability from 0 to 1, as in 0.6".to_owned())
 }
 
-fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
+fn judge(tally: Tally, options: &Options) -> Result<(), Failure> {
     let Tally { photos, unreadable, labeled, right, over_limit, first_error, not_scanned, .. } = tally;
-    if photos == 0 {
+    let strict = options.strict;
+    // A share may be of none; the photos are in the others.
+    if photos == 0 && options.shard.is_none() {
         return Err(Failure::new(Code::Content, "no photo found; name photos or folders that hold some"));
     }
     if labeled > 0 {
@@ -210,11 +217,11 @@ fn judge(tally: Tally, strict: bool) -> Result<(), Failure> {
     }
     skipped::larger(first_error.as_deref().into_iter());
     match first_error {
-        Some(first) if over_limit == photos => {
+        Some(first) if over_limit == photos && options.shard.is_none() => {
             let message = format!("none of {} can be used, the first: {first}", counted(photos, "photo"));
             return Err(Failure::new(Code::Limit, message));
         }
-        Some(first) if strict || unreadable == photos => {
+        Some(first) if strict || (unreadable == photos && options.shard.is_none()) => {
             return Err(icecap::Error::Skipped { skipped: unreadable, photos, first }.into());
         }
         Some(first) => {

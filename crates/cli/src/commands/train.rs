@@ -7,6 +7,7 @@ mod class_table;
 mod config;
 mod copies;
 mod epoch_table;
+mod feature_parts;
 mod heard;
 mod leads;
 pub(super) mod metrics;
@@ -24,6 +25,7 @@ mod twins;
 mod unfinished;
 mod verdict;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
@@ -47,6 +49,7 @@ use crate::terminal::table::print;
 use crate::terminal::wording::{agreeing, counted, plain_path};
 
 use arguments::arguments;
+use feature_parts::FeatureParts;
 use metrics::metrics;
 use plan::Plan;
 use report::Report;
@@ -63,11 +66,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let options = first.as_ref().unwrap_or(options);
     options.training.options()?;
     tuning::check(options)?;
-    let Photos { inventory, groups, dataset, since, sought, opened } = photos(options)?;
+    let Photos { inventory, groups, dataset, since, sought, opened, parts } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
 
     let opening = Instant::now();
-    let opened = opened.map_or_else(|| quantize::open(options), Ok)?;
+    let opened = backbone(options, opened, parts.as_ref())?;
     seconds.weights = since_start(opening);
     let since = since.map(|since| since.open(&opened)).transpose()?;
     let folder = run_folder(options)?;
@@ -77,6 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let ground = Ground {
         options,
         dataset: &dataset,
+        parts: parts.as_ref(),
         opened: &opened,
         cache: cache.as_ref(),
         groups: groups.as_ref(),
@@ -97,14 +101,13 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
-    let names = PhotoNames::of(&trained.dataset, &options.roots());
+    let names = PhotoNames::of(&trained.dataset, &roots(options, parts.as_ref()));
     let saved = Saved { options, trained: &trained, names: &names };
     save(&saved, &folder, &arguments(options, &backbone, &preprocessing, &folder, &trained))?;
     seconds.save = since_start(saving);
     seconds.total = since_start(started);
     let inherited = quantize::inherited(options, &opened);
-    let tried = swept.as_ref().map(|swept| &swept.tried);
-    let metrics = metrics(&trained, &names, seconds, since).with_tried(tried);
+    let metrics = metrics(&trained, &names, seconds, since).with_tried(swept.as_ref().map(|of| &of.tried));
     let metrics = metrics.with_model(&folder.file(MODEL)).with_net_of(inherited.as_deref());
     folder.write(METRICS, &metrics.file()?)?;
     let run = write_page(options, &folder, &trained)?;
@@ -117,6 +120,24 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     report.say(&leads::text(run.as_ref(), options))
 }
 
+/// Returns the backbone, opened unless it was before; parts that another has made are refused.
+fn backbone(
+    options: &Options,
+    opened: Option<Backbone>,
+    parts: Option<&FeatureParts>,
+) -> Result<Backbone, Failure> {
+    let opened = opened.map_or_else(|| quantize::open(options), Ok)?;
+    if let Some(parts) = parts {
+        parts.check(options, &opened, options.input.over(Preprocessing::for_training(&opened)?))?;
+    }
+    Ok(opened)
+}
+
+/// Returns the folders in which the photos lie, or lay when their features were made.
+fn roots(options: &Options, parts: Option<&FeatureParts>) -> Vec<PathBuf> {
+    parts.map_or_else(|| options.roots(), FeatureParts::roots)
+}
+
 /// Makes features of the photos and trains on them; with the net that made them, in int8 if that is asked for.
 fn fitted(
     ground: &Ground<'_>,
@@ -125,7 +146,7 @@ fn fitted(
     report: &Report<'_>,
     seconds: &mut Seconds,
 ) -> Result<(Backbone, Trained), Failure> {
-    let &Ground { options, opened, cache, groups, unfinished, .. } = ground;
+    let &Ground { options, parts, opened, cache, groups, unfinished, .. } = ground;
     let mut dataset = ground.dataset.clone();
     let (backbone, trained) = loop {
         let quantizing = Instant::now();
@@ -139,7 +160,7 @@ fn fitted(
             .groups(groups.cloned())
             .sought(sought);
         report.reading(is_calibrated);
-        match learn(&trainer, &dataset, report, unfinished)? {
+        match learn(&trainer, (&dataset, parts), report, unfinished)? {
             Learned::Done(trained) => break (backbone, *trained),
             Learned::Readable(readable) => dataset = readable,
         }
@@ -172,16 +193,24 @@ enum Learned {
 /// Trains, and tells of it. A training that is stopped between its epochs leaves its classifier in `unfinished`.
 fn learn(
     trainer: &Trainer,
-    dataset: &Dataset,
+    (dataset, parts): (&Dataset, Option<&FeatureParts>),
     report: &Report<'_>,
     unfinished: &Unfinished,
 ) -> Result<Learned, Failure> {
-    let unbroken = trainer.train(dataset, &|event| {
+    let event = |event: Event<'_>| {
         if let Event::Unfinished(classifier) = event {
             unfinished.model(classifier);
         }
         report.event(event)
-    });
+    };
+    let unbroken = match parts {
+        None => trainer.train(dataset, &event),
+        Some(parts) => match parts.given(dataset, report) {
+            Ok((given, skipped)) => trainer.train_on_given(given, skipped, &event),
+            Err(icecap_records::Error::Refused(error)) => Err(error),
+            Err(error) => return Err(error.into()),
+        },
+    };
     report.rest();
     if let (Some(readable), Err(Error::Stopped)) = (report.take_readable(), &unbroken) {
         return Ok(Learned::Readable(readable));
@@ -203,14 +232,20 @@ struct Photos {
     sought: Option<Sought>,
     /// The backbone, if it had to be opened to find copies.
     opened: Option<Backbone>,
+    /// What was made of the photos before, if that is trained on.
+    parts: Option<FeatureParts>,
 }
 
 /// Finds the photos and deals them out to training and validation.
 fn photos(options: &Options) -> Result<Photos, Failure> {
+    let parts = FeatureParts::open(options)?;
     let by_copies = options.group.as_deref() == Some(copies::DUPLICATES);
     let rule = options.group.as_deref().filter(|_| !by_copies);
     let rule: Option<GroupRule> = rule.map(str::parse).transpose()?;
-    let inventory = options.dataset.scan(options.folder(), options.val.as_deref());
+    let inventory = match &parts {
+        Some(parts) => options.dataset.over(parts.inventory()?, &parts.roots()),
+        None => options.dataset.scan(options.folder(), options.val.as_deref()),
+    };
     let mut inventory = inventory.map_err(|failure| resume::elsewhere(options, failure))?;
     if let (Some(begun), Some(run)) = (&options.begun, &options.out) {
         inventory = begun.inventory(run, inventory)?;
@@ -232,7 +267,7 @@ fn photos(options: &Options) -> Result<Photos, Failure> {
     };
     check_photos(&inventory, &dataset, options.strict)?;
     let sought = threshold::sought(options, &dataset.classes)?;
-    Ok(Photos { inventory, groups, dataset, since, sought, opened })
+    Ok(Photos { inventory, groups, dataset, since, sought, opened, parts })
 }
 
 /// `options`, completed by the runs that they name.

@@ -131,12 +131,15 @@ impl DatasetOptions {
     /// Scans a dataset as a training does.
     pub(crate) fn scan(&self, folder: &Path, val: Option<&Path>) -> Result<Inventory, Failure> {
         let listed = self.listed.of([Some(folder), val].into_iter().flatten())?;
-        let mut inventory = data::scan_listed(folder, val, &listed)?;
+        let inventory = data::scan_listed(folder, val, &listed)?;
         check_listed(folder, inventory.train.iter().map(|sample| sample.path.as_path()))?;
-        self.excluded.apply(|list| {
-            let roots = roots(folder, val);
-            inventory.exclude(list, &roots.iter().map(PathBuf::as_path).collect::<Vec<_>>())
-        })?;
+        self.over(inventory, &roots(folder, val))
+    }
+
+    /// Returns `inventory`, whose photos lie in `roots`, without what is left out, its classes in the order that is asked for.
+    pub(crate) fn over(&self, mut inventory: Inventory, roots: &[PathBuf]) -> Result<Inventory, Failure> {
+        self.excluded
+            .apply(|list| inventory.exclude(list, &roots.iter().map(PathBuf::as_path).collect::<Vec<_>>()))?;
         if let Some(file) = &self.classes {
             inventory.order_classes(file, &read_classes(file)?)?;
         }

@@ -14,4 +14,5 @@ pub(crate) mod overwrite;
 pub(crate) mod photo;
 pub(crate) mod row_format;
 pub(crate) mod runner;
+pub(crate) mod shard;
 pub(crate) mod training;

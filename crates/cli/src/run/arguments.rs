@@ -30,7 +30,10 @@ pub(crate) struct Arguments {
 pub(crate) struct PhotoArguments {
     pub(crate) version: &'static str,
     pub(crate) command: String,
-    pub(crate) folder: String,
+    /// Missing where features were trained on, whose files stand in its place.
+    pub(crate) folder: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) features: Vec<String>,
     pub(crate) val: Option<String>,
     /// How the paths in a .csv file are read.
     pub(crate) root: Option<String>,

@@ -8,17 +8,9 @@ use icecap::judge::interval;
 use super::Run;
 use super::command_line::CommandLine;
 use super::confusion::Confusion;
+pub(crate) use super::lead::Lead;
 use crate::options::training::STEPS;
 use crate::terminal::wording::{agreeing, counted, grouped, plain};
-
-/// A way to better results.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Lead {
-    /// Why, and what to expect; a sentence.
-    pub(crate) text: String,
-    /// What to type.
-    pub(crate) command: Option<String>,
-}
 
 /// ImageNet weights for whoever has used the starter.
 const IMAGENET: &str = "keras-1.0-160";
@@ -65,7 +57,7 @@ pub(crate) fn leads(run: &Run) -> Vec<Lead> {
     let known = Known { run, line: CommandLine::of(&command), confusion, accuracy };
     let rules: [fn(&Known<'_>) -> Option<Lead>; 9] =
         [copies, weights, size, rising, unsolved, weakest, unfreeze, uneven, few];
-    rules.into_iter().filter_map(|rule| rule(&known)).collect()
+    rules.into_iter().filter_map(|rule| rule(&known)).map(|lead| lead.possible(run, &command)).collect()
 }
 
 impl Known<'_> {

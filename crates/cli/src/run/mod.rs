@@ -11,6 +11,7 @@ pub(crate) mod finished;
 pub(crate) mod folder;
 pub(crate) mod history;
 pub(crate) mod labels;
+mod lead;
 pub(crate) mod leads;
 pub(crate) mod learned;
 pub(crate) mod left_out;

@@ -12,8 +12,8 @@ const CODE: u8 = 1;
 /// Runs the program; a panic in it, on whichever thread, becomes a message and an exit code.
 pub(crate) fn contained(run: fn() -> ExitCode) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        // One inside a decoder becomes an error about that photo.
-        if icecap::advanced::data::is_decoding() {
+        // One inside a decoder becomes an error about that photo, and one inside a table's reader about that table.
+        if icecap::advanced::data::is_decoding() || icecap_records::is_reading() {
             return;
         }
         stderr::failure(&format!(

@@ -115,6 +115,16 @@ from_below!(
     icecap::advanced::foundation::atomic_file::WriteError
 );
 
+impl From<icecap_records::Error> for Failure {
+    fn from(error: icecap_records::Error) -> Self {
+        match error {
+            icecap_records::Error::Io { path, source } => Self::path(&path, source),
+            icecap_records::Error::Refused(error) => error.into(),
+            other => Self::new(Code::Content, other.to_string()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

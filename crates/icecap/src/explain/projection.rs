@@ -63,7 +63,7 @@ impl FeatureMap {
             if self::width(set) != width {
                 return Err(refuse("the rows differ in length; take features of one backbone"));
             }
-            rows.extend(set.features().data().chunks_exact(width));
+            rows.extend((0..set.len()).map(|row| set.row(row)));
         }
         if rows.is_empty() || width == 0 {
             return Err(refuse("there are no features; give at least one row"));
@@ -120,7 +120,7 @@ impl FeatureMap {
 }
 
 fn width(set: &FeatureSet) -> usize {
-    set.features().shape().dims().get(1).copied().unwrap_or(0)
+    set.width()
 }
 
 /// The leading directions of centered rows and the variances along them, largest first.

@@ -27,11 +27,11 @@ pub fn centroid_head(set: &FeatureSet, classes: usize) -> Result<Head, Error> {
     if set.is_empty() {
         return Err(Error::Setting { what: "centroids", reason: "there are none of no photos".to_owned() });
     }
-    let width = set.features().shape().dims()[1];
+    let width = set.width();
     let counts = set.counts(classes);
     let mut means = vec![vec![0.0_f64; width]; classes];
-    for (row, &label) in set.features().data().chunks_exact(width).zip(set.labels()) {
-        means[label as usize].iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    for (row, &label) in set.labels().iter().enumerate() {
+        means[label as usize].iter_mut().zip(set.row(row)).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     let mut bias = vec![NEVER; classes];
     for class in (0..classes).filter(|&class| counts[class] > 0) {

@@ -74,7 +74,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 /// breaks; what [`Head::train`] returns.
 ///
 /// # Cost
-/// `k` trainings, one to a thread, and a copy of the set's features for each thread.
+/// `k` trainings, one to a thread; for L-BFGS a copy of the set's features for each thread, too.
 pub fn cross_validate(
     compute: Compute<'_>,
     set: &FeatureSet,
@@ -110,9 +110,9 @@ pub(crate) fn judge(
         if compute.is_stopped() {
             return Err(Error::Stopped);
         }
-        let mut head = Head::for_training(set.features().shape().dims()[1], classes, options)?;
+        let mut head = Head::for_training(set.width(), classes, options)?;
         let photos = Photos { train: &train, validation: &tried };
-        fit(&mut head, isa, photos, &settled.options, Listener::Pulse(compute.pulse))?;
+        fit(&mut head, alone, photos, &settled.options, Listener::Pulse(compute.pulse))?;
         let logits = head.logits_of(isa, &tried);
         let about = Fold {
             photos: tried.len(),

@@ -27,10 +27,9 @@ struct Directions {
 impl Directions {
     /// The directions of those `rows` of a set that has `classes` classes.
     fn of(set: &FeatureSet, rows: &[usize], classes: usize) -> Self {
-        let width = set.features().shape().dims()[1];
-        let data = set.features().data();
+        let width = set.width();
         let direction = |row: usize| {
-            let row = &data[row * width..][..width];
+            let row = set.row(row);
             let scale = 1.0 / length(row);
             row.iter().map(move |&value| f64::from(value) * scale)
         };
@@ -111,16 +110,13 @@ pub(crate) fn novelty(
 ) -> Result<Option<StoredNovelty>, Error> {
     let set = &*set.without_views()?;
     let Some((k, fold_of)) = usable_folds(set, classes, FOLDS, 1, seed) else { return Ok(None) };
-    let width = set.features().shape().dims()[1];
     let judged = each(compute, enough(set.len(), k), |fold| {
         if compute.is_stopped() {
             return Err(Error::Stopped);
         }
         let (held, others) = parted(set, &fold_of, fold);
         let others = Directions::of(set, &others, classes);
-        let far = |row: usize| {
-            distance(&set.features().data()[row * width..][..width], &others.weights, &others.centers)
-        };
+        let far = |row: usize| distance(set.row(row), &others.weights, &others.centers);
         Ok(held.into_iter().map(far).collect::<Vec<f64>>())
     })?;
     let mut distances: Vec<f64> = judged.into_iter().flatten().collect();
@@ -136,7 +132,7 @@ pub(crate) fn novelty(
         limit,
         photos: distances.len(),
         weights: weights.iter().map(|weight| (weight * 255.0).round().max(1.0) as u8).collect(),
-        centers: centers.chunks_exact(width).map(stored).collect(),
+        centers: centers.chunks_exact(set.width()).map(stored).collect(),
     }))
 }
 

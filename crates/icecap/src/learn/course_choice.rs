@@ -88,7 +88,7 @@ pub(crate) fn choose_course(
         let (held, others) = parted(train, &fold_of, fold);
         let (others, held) = (train.rows(&others)?, train.rows(&held)?);
         let options = options.clone().with_steps(|steps| steps.rate = Rate::Fixed(rate));
-        let mut head = Head::for_training(train.features().shape().dims()[1], classes, &options)?;
+        let mut head = Head::for_training(train.width(), classes, &options)?;
         match held_metrics(&mut head, compute, &others, &held, &options) {
             Err(Error::Diverged { .. }) => Ok(vec![LOST]),
             other => other,

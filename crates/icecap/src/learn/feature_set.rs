@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 
 use icecap_data::{Part, folds, split, split_groups};
-use icecap_kernels::{Shape, Tensor};
+use icecap_kernels::Tensor;
 
 use crate::error::Error;
+use crate::learn::feature_rows::FeatureRows;
 
-/// Pooled features of some photos with their classes.
+/// Pooled features of some photos with their classes. Sets that are made of some rows of another share its features: there is
+/// one copy of them, unless such a set is asked for its [own](FeatureSet::features).
 #[derive(Clone, Debug)]
 pub struct FeatureSet {
-    features: Tensor,
+    features: FeatureRows,
     labels: Vec<u32>,
     groups: Option<Vec<u32>>,
     /// Which rows are photos as they are; `None` if all are.
@@ -24,14 +26,10 @@ impl FeatureSet {
     /// [`Error::Kernel`] if they are not one row a label.
     pub fn new(features: Tensor, labels: Vec<u32>) -> Result<Self, Error> {
         if features.shape().rank() != 2 || features.shape().dims()[0] != labels.len() {
-            let shape = Shape::of([labels.len(), features.shape().dims().last().copied().unwrap_or(0)]);
-            return Err(icecap_kernels::Error::ElementCount {
-                dims: shape.dims().to_vec(),
-                got: features.data().len(),
-            }
-            .into());
+            let dims = vec![labels.len(), features.shape().dims().last().copied().unwrap_or(0)];
+            return Err(icecap_kernels::Error::ElementCount { dims, got: features.data().len() }.into());
         }
-        Ok(Self { features, labels, groups: None, plain: None })
+        Ok(Self { features: FeatureRows::of(features), labels, groups: None, plain: None })
     }
 
     /// Returns the set with the group of each row: what is held back from a training, for whatever purpose, then never
@@ -111,10 +109,25 @@ impl FeatureSet {
         self.labels.is_empty()
     }
 
-    /// Returns the features, `[N, F]`.
+    /// Returns the features, `[N, F]`. A set of some rows of another makes a copy of them for the first who asks.
     #[must_use]
     pub fn features(&self) -> &Tensor {
+        self.features.whole()
+    }
+
+    /// The features as they are stored, and where among them rows are.
+    pub(crate) fn stored(&self) -> &FeatureRows {
         &self.features
+    }
+
+    /// How many features a row has.
+    pub(crate) fn width(&self) -> usize {
+        self.features.width()
+    }
+
+    /// The features of a row.
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
+        self.features.row(row)
     }
 
     /// Returns the class of each row.
@@ -147,7 +160,7 @@ impl FeatureSet {
         Ok(Self { groups: groups.clone(), plain: plain.clone(), ..Self::new(features, labels.clone())? })
     }
 
-    /// Returns a set of some of the rows, in the order given.
+    /// Returns a set of some of the rows, in the order given, which shares their features with this one.
     ///
     /// # Errors
     /// [`Error::Kernel`] if they are too many for a tensor.
@@ -155,12 +168,7 @@ impl FeatureSet {
     /// # Panics
     /// If a row is not there.
     pub fn rows(&self, rows: &[usize]) -> Result<Self, Error> {
-        let width = self.features.shape().dims()[1];
-        let mut features = Tensor::zeros(Shape::new(&[rows.len(), width])?);
-        let data = self.features.data();
-        for (to, &row) in features.data_mut().chunks_exact_mut(width.max(1)).zip(rows) {
-            to.copy_from_slice(&data[row * width..][..width]);
-        }
+        let features = self.features.some(rows)?;
         let of = |values: &[u32]| rows.iter().map(|&row| values[row]).collect::<Vec<_>>();
         let plain = self.plain.as_ref().map(|plain| rows.iter().map(|&row| plain[row]).collect());
         Ok(Self { features, labels: of(&self.labels), groups: self.groups.as_deref().map(of), plain })
@@ -196,6 +204,8 @@ impl FeatureSet {
 
 #[cfg(test)]
 mod tests {
+    use icecap_kernels::Shape;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use icecap_data::{Part, Sample, Views, split, split_groups};
-use icecap_foundation::Digest;
+use icecap_foundation::Hasher;
 use icecap_weights::check_classes;
 
 use crate::error::Error;
@@ -82,12 +82,13 @@ impl Trainer {
                 "one row is learned from for each photo; leave views out, or train on photos".to_owned(),
             );
         }
-        let (len, needed) = (set.features().shape().dims()[1], self.backbone.features());
+        let (len, needed) = (set.width(), self.backbone.features());
         if len != needed {
             return refuse("features", format!("{len} a row, and the backbone gives {needed}"));
         }
-        if let Some(row) = set.features().data().iter().position(|value| !value.is_finite()) {
-            return refuse("features", format!("row {} holds what is no number", row / len));
+        let is_whole = |row: &usize| set.row(*row).iter().all(|value| value.is_finite());
+        if let Some(row) = (0..set.len()).find(|row| !is_whole(row)) {
+            return refuse("features", format!("row {row} holds what is no number"));
         }
         match set.labels().iter().position(|&label| label as usize >= classes.len()) {
             Some(row) => {
@@ -101,7 +102,10 @@ impl Trainer {
 
 /// A text that tells these rows from others.
 fn fingerprint(set: &FeatureSet) -> String {
-    let labels = set.labels().iter().flat_map(|label| label.to_le_bytes());
-    let values = set.features().data().iter().flat_map(|value| value.to_le_bytes());
-    Digest::of(&labels.chain(values).collect::<Vec<u8>>()).to_string()
+    let mut hasher = Hasher::new();
+    set.labels().iter().for_each(|label| hasher.update(&label.to_le_bytes()));
+    for row in 0..set.len() {
+        hasher.update(&set.row(row).iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    }
+    hasher.digest().to_string()
 }

@@ -34,7 +34,7 @@ impl Head {
         let go_on = || ControlFlow::Continue(());
         let compute = Compute { threads: &Threads::serial(), isa, pulse: &go_on };
         let settled = settle(compute, train, self.classes(), options)?;
-        fit(self, isa, Photos { train, validation }, &settled.options, Listener::Each(&mut report))
+        fit(self, compute, Photos { train, validation }, &settled.options, Listener::Each(&mut report))
     }
 }
 

@@ -52,8 +52,7 @@ pub struct L2Choice {
 /// [`Error::Stopped`] if the pulse breaks; [`Error::Autograd`] if labels do not fit the classes.
 ///
 /// # Cost
-/// One fit for each fold and penalty, most of them short, since each starts where the last one ended; a copy of the set's
-/// features for each thread.
+/// One fit for each fold and penalty, most of them short, since each starts where the last one ended. No features are copied.
 pub fn choose_l2(
     compute: Compute<'_>,
     train: &FeatureSet,
@@ -124,8 +123,7 @@ struct Fitted {
 impl Search<'_> {
     /// A layer of zeros.
     fn start(&self) -> Result<[Tensor; 2], Error> {
-        let (width, logits) =
-            (self.train.features().shape().dims()[1], Loss::for_classes(self.classes).logits(self.classes));
+        let (width, logits) = (self.train.width(), Loss::for_classes(self.classes).logits(self.classes));
         Ok([Tensor::zeros(Shape::new(&[width, logits])?), Tensor::zeros(Shape::new(&[logits])?)])
     }
 
@@ -143,9 +141,10 @@ impl Search<'_> {
         let stop = Stop { steps: 200, gradient: 1e-4, decrease: 1e-4 };
         let go_on = |_: usize, _: f64, _: &[Tensor; 2]| !compute.is_stopped();
         let mut layer = start.clone();
-        Logistic::new(train.features().view(), train.labels(), classes)?.fit(
+        let stored = train.stored();
+        Logistic::of_rows(stored.matrix().view(), stored.numbers(), train.labels(), classes)?.fit(
             &mut layer,
-            &LogisticOptions { targets, l2, stop },
+            &LogisticOptions { targets, l2, stop, threads: None },
             go_on,
         )?;
         let logits = Head::from_parts(layer[0].clone(), layer[1].clone(), classes).logits_of(self.isa, &held);

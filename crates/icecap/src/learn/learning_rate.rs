@@ -45,7 +45,7 @@ pub fn find_rate(train: &FeatureSet, classes: usize, options: &TrainOptions) -> 
         return Err(refuse("none can be found without photos"));
     }
     let steps = options.steps().ok_or_else(|| refuse("this solver has none to be found"))?;
-    let mut head = Head::for_training(train.features().shape().dims()[1], classes, options)?;
+    let mut head = Head::for_training(train.width(), classes, options)?;
     let weights = options.class_weight.of(&train.counts(classes));
     let targets = Targets { class_weights: weights.as_deref(), smoothing: options.label_smoothing };
     let mut stepper = Stepper::new(train, options, steps, targets)?;

@@ -133,16 +133,43 @@ impl Gathered {
         validated: bool,
         groups: Option<&Groups>,
     ) -> Result<Photos, Error> {
+        self.check(classes, validated)?;
+        let (features, views) = self.sorted(rows)?;
+        self.complete(features, views, groups)
+    }
+
+    /// Returns the features by part, which came in their places; as [`Gathered::finish`] otherwise.
+    pub(crate) fn finish_sorted(
+        self,
+        features: [Tensor; 3],
+        classes: &[String],
+        validated: bool,
+        groups: Option<&Groups>,
+    ) -> Result<Photos, Error> {
+        self.check(classes, validated)?;
+        self.complete(features, None, groups)
+    }
+
+    /// Whether there are photos of every class to learn from, and some to validate with.
+    fn check(&self, classes: &[String], validated: bool) -> Result<(), Error> {
         let [train, val, _] = &self.parts;
-        for (index, class) in classes.iter().enumerate() {
-            if !train.1.iter().any(|sample| sample.class == index) {
-                return Err(Error::EmptyClass { class: class.clone(), part: "training" });
-            }
+        let mut is_there = vec![false; classes.len()];
+        train.1.iter().for_each(|sample| is_there[sample.class] = true);
+        if let Some(index) = is_there.iter().position(|is_there| !is_there) {
+            return Err(Error::EmptyClass { class: classes[index].clone(), part: "training" });
         }
-        if validated && val.1.is_empty() {
-            return Err(Error::NoPhotos { part: "validation" });
+        match validated && val.1.is_empty() {
+            true => Err(Error::NoPhotos { part: "validation" }),
+            false => Ok(()),
         }
-        let ([of_train, of_val, of_test], of_views) = self.sorted(rows)?;
+    }
+
+    fn complete(
+        self,
+        [of_train, of_val, of_test]: [Tensor; 3],
+        of_views: Option<Tensor>,
+        groups: Option<&Groups>,
+    ) -> Result<Photos, Error> {
         let [train, val, test] = self.parts;
         let set = |(_, samples): (Vec<Range<usize>>, Vec<Sample>), features| -> Result<PhotoSet, Error> {
             let labels = samples.iter().map(|sample| sample.class as u32).collect();

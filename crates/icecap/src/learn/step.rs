@@ -45,7 +45,9 @@ impl<'a> Stepper<'a> {
         let labels: Vec<u32> = step.rows.iter().map(|&row| train.labels()[row as usize]).collect();
         let mut tape = Tape::new(&mut self.workspace);
         let layers = HeadOnTape::put(&mut tape, head);
-        let features = tape.gather(train.features().view(), step.rows)?;
+        let stored = train.stored();
+        let rows: Vec<u32> = step.rows.iter().map(|&row| stored.number(row as usize)).collect();
+        let features = tape.gather(stored.matrix().view(), &rows)?;
         let dropout = Dropout::training(self.steps.dropout, self.seed, step.epoch, step.rows)?;
         let values = layers.logits(&mut tape, features, dropout)?;
         let metrics = Metrics::of(tape.value(values)?.data(), &labels, classes)?;

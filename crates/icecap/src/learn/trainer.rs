@@ -70,7 +70,7 @@ pub struct Trainer {
     pub(crate) folds: Option<usize>,
     pub(crate) views: Views,
     sought: Option<Sought>,
-    strict: bool,
+    pub(crate) strict: bool,
 }
 
 impl Trainer {
@@ -250,13 +250,13 @@ impl Trainer {
         // Once more, of those that can be read.
         self.check_folds(dataset)?;
         let classes = dataset.classes.len();
-        let (isa, threads) = (self.backbone.isa(), self.backbone.threads());
         let (train, val) = (photos.learned(), &photos.val.features);
         let pulse = || event(Event::Pulse);
-        let settled = settle(Compute { threads, isa, pulse: &pulse }, train, classes, &self.options)?;
+        let compute = Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse: &pulse };
+        let settled = settle(compute, train, classes, &self.options)?;
         tell(event(Event::Settled(&settled)))?;
         let mut head = Head::for_training(self.backbone.features(), classes, &self.options)?;
-        let before = head.evaluate(isa, val)?;
+        let before = head.evaluate_on(compute.threads, compute.isa, val)?;
         tell(event(Event::Before(before)))?;
         let mut epochs = 0;
         let rows = fit::Photos { train, validation: val };
@@ -264,7 +264,7 @@ impl Trainer {
             epochs = epoch.epoch;
             event(Event::Epoch(epoch))
         };
-        let fitted = fit(&mut head, isa, rows, &settled.options, Listener::Each(&mut report));
+        let fitted = fit(&mut head, compute, rows, &settled.options, Listener::Each(&mut report));
         Ok(Learned { head, before, settled, epochs, fitted })
     }
 

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::judge::calibration::Calibration;
 use crate::judge::metrics::Metrics;
 use crate::judge::temperature::temperature;
+use crate::learn::compute::Compute;
 use crate::learn::content_slice::Sliced;
 use crate::learn::course::{Course, Draws, Epoch, Learner, Listener, Rates, Went};
 use crate::learn::fine_tuned::{Trial, TuneChoice, Verdict};
@@ -186,7 +187,8 @@ impl Phase<'_> {
         let mut head = Head::for_training(self.backbone.features(), self.classes, &options)?;
         let pulse = || (self.event)(Event::Pulse);
         let photos = fit::Photos { train: &train, validation: &none };
-        fit(&mut head, self.backbone.isa(), photos, &options, Listener::Pulse(&pulse))?;
+        let compute = Compute { threads: self.backbone.threads(), isa: self.backbone.isa(), pulse: &pulse };
+        fit(&mut head, compute, photos, &options, Listener::Pulse(&pulse))?;
         Ok(head)
     }
 

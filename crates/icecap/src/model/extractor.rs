@@ -41,9 +41,9 @@ pub struct Extractor {
     turn: Turn,
 }
 
-/// The version of the arithmetic. Features of another version or instruction set are not taken from a cache: their
-/// last digits differ.
-const NUMERIC_VERSION: &str = "3";
+/// The version of the arithmetic by which features are made. Features of another version or instruction set are not taken from
+/// a cache: their last digits differ.
+pub const NUMERIC_VERSION: &str = "3";
 
 impl Extractor {
     /// Returns an extractor of what leaves the net at `tap`.

@@ -1,7 +1,7 @@
 //! The cap: dense layers on pooled features.
 
 use icecap_autograd::{Loss, glorot_uniform};
-use icecap_kernels::{Isa, PackedDense, Shape, Tensor};
+use icecap_kernels::{Isa, PackedDense, Shape, Tensor, Threads};
 use icecap_weights::{Activation, DenseLayer};
 
 use crate::error::Error;
@@ -180,9 +180,15 @@ impl Head {
     /// Computes the logits of the photos of `set`, `[N, logits]`, without dropout.
     #[must_use]
     pub fn logits_of(&self, isa: Isa, set: &FeatureSet) -> Vec<f32> {
+        self.logits_on(&Threads::serial(), isa, set)
+    }
+
+    /// Computes what [`Head::logits_of`] does, on threads.
+    pub(crate) fn logits_on(&self, threads: &Threads, isa: Isa, set: &FeatureSet) -> Vec<f32> {
         let mut logits = vec![0.0; set.len() * self.logits()];
         if !set.is_empty() {
-            self.packed().run(isa, set.features().data(), &mut logits);
+            let packed = self.packed();
+            set.stored().spread(threads, &mut logits, |rows, out| packed.run(isa, rows, out));
         }
         logits
     }
@@ -193,10 +199,20 @@ impl Head {
     /// [`Error::Autograd`] if features or labels do not fit the head; [`Error::Setting`] if it gives several labels, of which
     /// a photo of the set has one.
     pub fn evaluate(&self, isa: Isa, set: &FeatureSet) -> Result<Metrics, Error> {
+        self.evaluate_on(&Threads::serial(), isa, set)
+    }
+
+    /// Measures what [`Head::evaluate`] does, on threads.
+    pub(crate) fn evaluate_on(
+        &self,
+        threads: &Threads,
+        isa: Isa,
+        set: &FeatureSet,
+    ) -> Result<Metrics, Error> {
         if self.multi_label {
             let reason = "it gives several labels, and the photos have a class each".to_owned();
             return Err(Error::Setting { what: "head", reason });
         }
-        Metrics::of(&self.logits_of(isa, set), set.labels(), self.classes)
+        Metrics::of(&self.logits_on(threads, isa, set), set.labels(), self.classes)
     }
 }

@@ -30,7 +30,7 @@ pub use backbone::Backbone;
 pub use classifier::{Classifier, Provenance, SaveBackbone};
 pub use columns::{Columns, OF_CLASS};
 pub use extraction::Extracted;
-pub use extractor::Extractor;
+pub use extractor::{Extractor, NUMERIC_VERSION};
 pub use head::{Head, HeadLayer};
 #[doc(inline)]
 pub use icecap_graph::Precision;

@@ -41,7 +41,7 @@ pub fn run(binary: &Path, golden: &Path, plan: &Plan) -> Result<String, String> 
         product.succeed(&words)?;
         rows(&output)
     };
-    let before = extract("before")?;
+    let before = extract("before.safetensors")?;
     let mut report = Report::new("torture folder", plan);
     // With one case alone, that one.
     let is_damaged = |case: u64| case % SHARE == 7 || cases.len() == 1;
@@ -49,7 +49,7 @@ pub fn run(binary: &Path, golden: &Path, plan: &Plan) -> Result<String, String> 
         std::fs::write(name(case), damaged(&formats, case / SHARE)).map_err(failed)?;
     }
     if cases.len() > 1 {
-        let after = extract("after")?;
+        let after = extract("after.safetensors")?;
         for &case in &cases {
             let path = text(&name(case));
             match (is_damaged(case), before.get(&path), after.get(&path)) {
@@ -63,7 +63,8 @@ pub fn run(binary: &Path, golden: &Path, plan: &Plan) -> Result<String, String> 
             }
         }
     }
-    let strict = ["extract", &text(&folder), "--output", &text(&place.path().join("strict")), "--strict"];
+    let strict =
+        ["extract", &text(&folder), "--output", &text(&place.path().join("strict.parquet")), "--strict"];
     let output = product.run(&strict)?;
     report.ran("a strict run");
     if output.status.code() != Some(3) || last_line(&output).is_empty() {

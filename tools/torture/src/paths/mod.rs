@@ -103,10 +103,11 @@ impl Stage {
             Err(broken) => return Ok(Err(format!("predict of {:?}: {broken}", tree.odd))),
         };
         let out = text(&written.join("out"));
+        let file = text(&written.join("out.parquet"));
         let wrong = format!("{}x", text(tree.photos.first().unwrap_or(&tree.root)));
         let commands: [&[&str]; 6] = [
             &["train", &root, "--epochs", "1", "--out", &out],
-            &["extract", &root, "-o", &out],
+            &["extract", &root, "-o", &file],
             &["check", &root],
             &["evaluate", &self.model, &root],
             &["similar", &wrong, "--in", &root],

@@ -95,6 +95,8 @@ Examples:
       after the head the net's last blocks learn too, if photos held back from training say that it helps
   icecap train photos --threshold recall=0.95 --positive cracked
       of two classes, so many photos of the one that is looked for are found
+  icecap train --features part-1.parquet part-2.parquet
+      on what `icecap extract` made of the photos, on this machine or on others; the photos need not be here
   icecap train --resume icecap-run
       goes on with a run that was interrupted";
 
@@ -154,6 +156,8 @@ const EXTRACT: &str = "\
 Examples:
   icecap extract photos -o features.safetensors --weights keras-1.0-160
       a row of 1,280 features for each photo, with its class and its path
+  icecap extract photos --shard 1/4 -o part-1.parquet
+      a table with the first of four shares of the photos, on one of four machines; `icecap train --features` takes all four
   icecap extract photos --maps -o maps.safetensors
       whole feature maps, before the mean over their pixels";
 

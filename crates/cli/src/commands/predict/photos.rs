@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use icecap::Source;
 use icecap::advanced::data::{is_file, is_folder, scan_photos};
 
+use crate::options::dataset::roots;
+use crate::options::shard::Shard;
 use crate::photos::skipped;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
@@ -26,6 +28,8 @@ const LONGEST_LINE: usize = 64 << 10;
 pub(super) struct Photos {
     /// What was named and is yet to come.
     parts: VecDeque<Named>,
+    /// The share of the photos that is taken; `None` for all.
+    shard: Option<Shard>,
     /// The first file or folder that could not be looked into.
     unreadable: Option<Failure>,
 }
@@ -118,10 +122,20 @@ fn list(file: &Path) -> Result<Named, Failure> {
 impl Photos {
     /// Looks into every folder of `paths`, and opens the list of paths if one is named; what is not there is an error now rather
     /// than after an hour.
-    pub(super) fn new(paths: &[PathBuf], files_from: Option<&Path>) -> Result<Self, Failure> {
-        let mut photos = Self { parts: VecDeque::with_capacity(paths.len() + 1), unreadable: None };
+    pub(super) fn new(
+        paths: &[PathBuf],
+        files_from: Option<&Path>,
+        shard: Option<Shard>,
+    ) -> Result<Self, Failure> {
+        let parts = VecDeque::with_capacity(paths.len() + 1);
+        let mut photos = Self { parts, shard, unreadable: None };
         for path in paths {
             let part = if path.as_os_str() == STANDARD_INPUT {
+                if shard.is_some() {
+                    let message =
+                        "--shard: the bytes of a photo on standard input have no path that tells their share";
+                    return Err(Failure::new(Code::Arguments, message));
+                }
                 Named::Bytes(standard_input()?)
             } else {
                 refuse_list(path)?;
@@ -171,6 +185,7 @@ impl Photos {
                         let photos = self.below(&path)?;
                         self.parts.push_front(Named::Photos(photos.into_iter()));
                     }
+                    Some(path) if self.shard.is_some_and(|shard| !shard.holds(&path, &[])) => {}
                     // One that is missing gets a row with its error, as any other that cannot be read.
                     Some(path) => window.push(Photo::File(path)),
                     None => drop(self.parts.pop_front()),
@@ -180,9 +195,13 @@ impl Photos {
         Ok(window)
     }
 
-    /// Returns the photos in and below a folder, or the file itself.
+    /// Returns the photos of the share in and below a folder, or the file itself.
     fn below(&mut self, path: &Path) -> Result<Vec<PathBuf>, Failure> {
-        let (photos, passed_over) = scan_photos(path)?;
+        let (mut photos, passed_over) = scan_photos(path)?;
+        if let Some(shard) = self.shard {
+            let roots = roots(path, None);
+            photos.retain(|photo| shard.holds(photo, &roots));
+        }
         skipped::clutter(&passed_over);
         self.unreadable = self.unreadable.take().or_else(|| skipped::unreadable(&passed_over));
         Ok(photos)

@@ -26,7 +26,8 @@ pub(super) fn arguments(
     let photos = PhotoArguments {
         version: env!("CARGO_PKG_VERSION"),
         command: format!("icecap {}", words.join(" ")),
-        folder: text(options.folder()),
+        folder: options.folder.as_deref().map(text),
+        features: options.features.iter().map(|path| text(path)).collect(),
         val: options.val.as_deref().map(text),
         root: options.dataset.listed.root.as_deref().map(text),
         extension: options.dataset.listed.extension.clone(),

@@ -88,8 +88,17 @@ impl<'a> Words<'a> {
     fn all(&self, typed: Vec<String>) -> Result<Vec<String>, Failure> {
         let mut words = Vec::new();
         for (key, value) in &self.table {
-            if !TOLD.contains(&key.as_str()) && !self.is_passed_over(key) {
-                words.extend(self.word(key, value)?);
+            if TOLD.contains(&key.as_str()) || self.is_passed_over(key) {
+                continue;
+            }
+            match (key.as_str(), value) {
+                // Each of several files is given by itself.
+                ("features", Value::Array(files)) => {
+                    for file in files {
+                        words.extend(self.word(key, file)?);
+                    }
+                }
+                _ => words.extend(self.word(key, value)?),
             }
         }
         // Options of icecap itself take no values: the first word without a dash is the command.
@@ -202,7 +211,8 @@ mod tests {
         let photos = PhotoArguments {
             version: "",
             command: String::new(),
-            folder: String::new(),
+            folder: text(),
+            features: vec![String::new()],
             val: text(),
             root: text(),
             extension: text(),

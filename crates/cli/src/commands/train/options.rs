@@ -15,14 +15,19 @@ use crate::options::training::TrainingOptions;
 use crate::run::begun::Begun;
 use crate::terminal::failure::Failure;
 use crate::terminal::table::narrate;
+use crate::terminal::wording::plain_path;
 
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .zip or .tar
     /// file of such a folder, which is read as it is; or a folder of .tar shards, or a pattern of their names in quotes,
     /// 'shards/{000..099}.tar'; or a .csv file with columns path and label, and perhaps split and group
-    #[arg(value_name = "DIR|ZIP|CSV", required_unless_present_any = ["resume", "config"])]
+    #[arg(value_name = "DIR|ZIP|CSV", required_unless_present_any = ["resume", "config", "features"])]
     pub(super) folder: Option<PathBuf>,
+    /// Files of features, .parquet or .safetensors, that `icecap extract` has left, or folders of such: trained on instead of
+    /// their photos, which need not be there. The weights must be those that made them
+    #[arg(long, value_name = "PARTS", num_args = 1.., conflicts_with_all = ["folder", "val", "since"])]
+    pub(super) features: Vec<PathBuf>,
     /// Folder with the validation photos, a folder for each class, or a .zip, .tar or .csv file of them
     #[arg(long, value_name = "DIR|ZIP|CSV")]
     pub(super) val: Option<PathBuf>,
@@ -130,6 +135,15 @@ impl Options {
         let mut roots = roots(self.folder(), self.val.as_deref());
         roots.extend(self.dataset.listed.root.clone());
         roots
+    }
+
+    /// Returns where the photos are, or what was made of them.
+    pub(super) fn source(&self) -> String {
+        match &self.features[..] {
+            [] => plain_path(self.folder()),
+            [file] => format!("features: {}", plain_path(file)),
+            files => format!("features: {} and {} more", plain_path(&files[0]), files.len() - 1),
+        }
     }
 
     /// Returns what is trained on.

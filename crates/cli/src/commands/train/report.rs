@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use icecap::advanced::data::Inventory;
+use icecap::advanced::data::{Inventory, is_there};
 use icecap::learn::{Decay, Epoch, Epochs, PhotoReport, Settled, Steps, TuneChoice, Verdict};
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Backbone, Dataset, Event, Trained};
@@ -110,7 +110,7 @@ impl<'a> Report<'a> {
             "photos      {photos} of {} in {}\n{}\nvalidation  {}\nweights     {}, MobileNetV2 width {width}\n\
              input       {preprocessing}\nruns on     {}, {}{}\n",
             counted(dataset.classes.len(), "class"),
-            plain_path(self.options.folder()),
+            self.options.source(),
             class_table::text(&dataset),
             self.validation(inventory),
             plain(weights),
@@ -247,10 +247,13 @@ impl<'a> Report<'a> {
             0 => String::new(),
             skipped => format!(", {skipped} skipped"),
         };
+        let from = match self.options.features.is_empty() {
+            true => format!("{} of them from the cache", photos.cached),
+            false => "as they were extracted".to_owned(),
+        };
         self.say(&format!(
-            "\nfeatures    of {} in {seconds:.2} s, {} of them from the cache{left_out}\n",
-            counted(photos.read, "photo"),
-            photos.cached
+            "\nfeatures    of {} in {seconds:.2} s, {from}{left_out}\n",
+            counted(photos.read, "photo")
         ))
     }
 
@@ -376,7 +379,7 @@ impl<'a> Report<'a> {
         };
         let model = typed_path(&model);
         // A photo or a folder of photos that the head has not learned from.
-        let val = dataset.val.first();
+        let val = dataset.val.first().filter(|first| is_there(&first.path));
         let root = val.and_then(|first| parent_of_class(&first.path, &dataset.classes[first.class]));
         let (one, all) = match (&inventory.val, root) {
             (Some(_), Some(root)) => (typed_path(root), typed_path(root)),

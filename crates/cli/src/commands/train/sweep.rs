@@ -13,6 +13,7 @@ use icecap::model::Preprocessing;
 use icecap::{Backbone, Dataset, Error, Event, TrainOptions, Trainer};
 
 use super::epoch_table::figure;
+use super::feature_parts::FeatureParts;
 use super::options::Options;
 use super::plan::{Combination, Plan, told};
 use super::quantize;
@@ -32,6 +33,8 @@ use crate::terminal::wording::{counted, plain};
 pub(super) struct Ground<'a> {
     pub(super) options: &'a Options,
     pub(super) dataset: &'a Dataset,
+    /// What was made of the photos before, if that is trained on.
+    pub(super) parts: Option<&'a FeatureParts>,
     pub(super) opened: &'a Backbone,
     pub(super) cache: Option<&'a Arc<Cache>>,
     pub(super) groups: Option<&'a Groups>,

@@ -1,22 +1,21 @@
-//! A file of features, written while they are made: `docs/feature-file.md`.
+//! Writing tensors while they are made.
 //!
 //! How many photos can be read is known at the end, and the header stands at the front. So a header for all of them is
 //! measured first and its place left empty; the one for those that were read has no longer numbers in it, and fits.
 
 use std::collections::BTreeMap;
 use std::io::{Result, Seek, SeekFrom, Write};
-use std::path::Path;
 
 use icecap::advanced::kernels::Shape;
 use icecap::advanced::weights::safetensors::{Element, header, pad_header};
 
-/// The number of the layout, in the metadata.
-pub(crate) const FORMAT: &str = "1";
-/// The label of a photo without a class.
-pub(crate) const NO_CLASS: i64 = -1;
+use super::{HASH, NO_CLASS};
+use crate::description::Description;
+use crate::row::FeatureRow;
+use crate::sink::Sink;
 
-/// A feature file under way.
-pub(crate) struct FeatureFile<W> {
+/// A file of tensors under way. A photo without features has no row.
+pub(crate) struct TensorFile<W> {
     out: W,
     metadata: BTreeMap<String, String>,
     row: Shape,
@@ -25,49 +24,45 @@ pub(crate) struct FeatureFile<W> {
     labels: Vec<i64>,
     /// The paths so far, a line each.
     paths: Vec<u8>,
+    hashes: Vec<u8>,
     /// A row as it stands in the file.
     bytes: Vec<u8>,
 }
 
-impl<W: Write + Seek> FeatureFile<W> {
-    /// Begins a file of at most as many rows as `paths`, each of shape `row`.
-    pub(crate) fn begin<'p>(
-        mut out: W,
-        metadata: BTreeMap<String, String>,
-        row: Shape,
-        paths: impl ExactSizeIterator<Item = &'p str>,
-    ) -> Result<Self> {
-        let rows = paths.len();
-        let text = paths.map(|path| path.len() + 1).sum::<usize>().saturating_sub(1);
-        let reserved = head(&metadata, row, rows, text)?.len();
+impl<W: Write + Seek> TensorFile<W> {
+    /// Begins a file of at most as many rows as `paths`.
+    pub(crate) fn begin(mut out: W, description: Description, paths: &[String]) -> Result<Self> {
+        let Description { metadata, row, .. } = description;
+        let text = paths.iter().map(|path| path.len() + 1).sum::<usize>().saturating_sub(1);
+        let reserved = head(&metadata, row, paths.len(), text)?.len();
         out.write_all(&vec![b' '; reserved])?;
-        Ok(Self { out, metadata, row, reserved, labels: Vec::new(), paths: Vec::new(), bytes: Vec::new() })
+        let (labels, paths, hashes, bytes) = Default::default();
+        Ok(Self { out, metadata, row, reserved, labels, paths, hashes, bytes })
     }
+}
 
-    /// Writes the features of one photo.
-    pub(crate) fn push(&mut self, path: &str, class: Option<usize>, features: &[f32]) -> Result<()> {
+impl<W: Write + Seek> Sink for TensorFile<W> {
+    fn push(&mut self, row: &FeatureRow<'_>) -> Result<()> {
+        let Ok(features) = row.features else { return Ok(()) };
         self.bytes.clear();
         self.bytes.extend(features.iter().flat_map(|value| value.to_le_bytes()));
         self.out.write_all(&self.bytes)?;
         if !self.labels.is_empty() {
             self.paths.push(b'\n');
         }
-        self.paths.extend(path.as_bytes());
-        self.labels.push(class.map_or(NO_CLASS, |class| class as i64));
+        self.paths.extend(row.path.as_bytes());
+        self.labels.push(row.class.map_or(NO_CLASS, |class| class as i64));
+        self.hashes.extend(row.sha256.map_or([0; HASH], |sha256| sha256.0));
         Ok(())
     }
 
-    /// Returns how many photos there are.
-    pub(crate) fn rows(&self) -> usize {
-        self.labels.len()
-    }
-
     /// Writes what follows the features, then the header into its place.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    fn finish(mut self: Box<Self>) -> Result<()> {
         for label in &self.labels {
             self.out.write_all(&label.to_le_bytes())?;
         }
         self.out.write_all(&self.paths)?;
+        self.out.write_all(&self.hashes)?;
         let mut head = head(&self.metadata, self.row, self.labels.len(), self.paths.len())?;
         assert!(head.len() <= self.reserved, "a header for fewer rows is longer");
         pad_header(&mut head, self.reserved);
@@ -84,24 +79,16 @@ fn head(metadata: &BTreeMap<String, String>, row: Shape, rows: usize, text: usiz
         ("features", Element::F32, features),
         ("labels", Element::I64, Shape::of([rows])),
         ("paths", Element::U8, Shape::of([text])),
+        ("sha256", Element::U8, Shape::of([rows, HASH])),
     ];
     Ok(header(metadata, &tensors))
-}
-
-/// Returns why a path cannot stand in the file; `None` if it can.
-pub(crate) fn refuse(path: &Path) -> Option<String> {
-    match path.to_str() {
-        None => Some(format!("{}: the name is not valid UTF-8; rename it", path.display())),
-        Some(text) if text.contains('\n') => {
-            Some(format!("{}: the name has a line break in it; rename it", path.display()))
-        }
-        Some(_) => None,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
+
+    use icecap::advanced::foundation::Digest;
 
     use super::*;
 
@@ -110,11 +97,19 @@ mod tests {
         for (all, read) in [(1, 1), (10, 9), (1000, 0), (101, 100), (12, 2)] {
             let paths: Vec<String> = (0..all).map(|i| format!("photo {i}")).collect();
             let mut bytes = Cursor::new(Vec::new());
-            let row = Shape::of([2, 3]);
-            let names = paths.iter().map(String::as_str);
-            let mut file = FeatureFile::begin(&mut bytes, BTreeMap::new(), row, names).unwrap();
-            for (i, path) in paths.iter().take(read).enumerate() {
-                file.push(path, (i > 0).then_some(i), &[i as f32; 6]).unwrap();
+            let description =
+                Description { metadata: BTreeMap::new(), classes: Vec::new(), row: Shape::of([2, 3]) };
+            let mut file = Box::new(TensorFile::begin(&mut bytes, description, &paths).unwrap());
+            for (i, path) in paths.iter().enumerate() {
+                let values = [i as f32; 6];
+                let row = FeatureRow {
+                    path,
+                    class: (i > 0).then_some(i),
+                    sha256: Some(Digest([i as u8; HASH])),
+                    sides: None,
+                    features: if i < read { Ok(&values) } else { Err("broken") },
+                };
+                file.push(&row).unwrap();
             }
             file.finish().unwrap();
             let bytes = bytes.into_inner();
@@ -124,6 +119,8 @@ mod tests {
                 (0..read as i64).flat_map(|i| if i > 0 { i } else { -1 }.to_le_bytes()).collect();
             assert_eq!(opened.tensor("labels").unwrap().data(), labels);
             assert_eq!(opened.tensor("paths").unwrap().data(), paths[..read].join("\n").as_bytes());
+            let hashes: Vec<u8> = (0..read).flat_map(|i| [i as u8; HASH]).collect();
+            assert_eq!(opened.tensor("sha256").unwrap().data(), hashes);
         }
     }
 }

@@ -1,0 +1,26 @@
+//! The reader of tables panics on some damaged files. Such a panic is an error about the file.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use parquet::errors::{ParquetError, Result};
+
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns whether this thread is inside the reader of tables, so that a panic now is an error about a file. For a panic hook,
+/// which should say nothing then.
+#[must_use]
+pub fn is_reading() -> bool {
+    READING.get()
+}
+
+/// Does what `read` does; a panic in it is an error.
+pub(crate) fn contained<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    let before = READING.replace(true);
+    // What was half read is given up with the file.
+    let result = catch_unwind(AssertUnwindSafe(read));
+    READING.set(before);
+    result.unwrap_or_else(|_| Err(ParquetError::General("lengths in it contradict each other".to_owned())))
+}
