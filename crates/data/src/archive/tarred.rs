@@ -147,28 +147,10 @@ impl Walk<'_> {
             ));
         };
         self.end = end.next_multiple_of(BLOCK);
-        let Ok(text) = std::str::from_utf8(&bytes) else {
-            return refuse(format!("has a name that is not valid UTF-8; {UNTAR}, and rename it"));
-        };
-        // As `tar cf photos.tar .` writes them.
-        let mut own = text;
-        while let Some(below) = own.strip_prefix("./") {
-            own = below.trim_start_matches('/');
-        }
-        match kind {
-            // The folder that everything is in.
-            EntryType::Directory if matches!(own, "" | ".") => return Ok(()),
-            EntryType::Regular | EntryType::Continuous | EntryType::Directory | EntryType::Link => {}
-            EntryType::XGlobalHeader => return Ok(()),
-            EntryType::GNUSparse => return refuse(format!("is written with holes; {UNTAR}")),
-            _ => return refuse(format!("is a link, a device or a part of a file; {UNTAR}")),
-        }
-        if let Err(what) = names::check(own) {
-            return refuse(format!("{what}; {UNTAR}"));
-        }
-        let name: Box<str> = match kind.is_dir() && !own.ends_with('/') {
-            true => format!("{own}/").into(),
-            false => own.into(),
+        let name = match named(kind, &bytes) {
+            Ok(Some(name)) => name,
+            Ok(None) => return Ok(()),
+            Err(what) => return refuse(what),
         };
         let (start, length) = match kind {
             EntryType::Link => match self.linked(entry) {
@@ -226,4 +208,29 @@ impl Walk<'_> {
         }
         Ok(Ok(()))
     }
+}
+
+/// What an entry is called here, a folder with a slash at its end; `None` for what is no file and no folder, or for the folder that
+/// everything is in; else why its archive is refused.
+fn named(kind: EntryType, bytes: &[u8]) -> std::result::Result<Option<Box<str>>, String> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Err(format!("has a name that is not valid UTF-8; {UNTAR}, and rename it"));
+    };
+    // As `tar cf photos.tar .` writes them.
+    let mut own = text;
+    while let Some(below) = own.strip_prefix("./") {
+        own = below.trim_start_matches('/');
+    }
+    match kind {
+        EntryType::XGlobalHeader => return Ok(None),
+        EntryType::Directory if matches!(own, "" | ".") => return Ok(None),
+        EntryType::Regular | EntryType::Continuous | EntryType::Directory | EntryType::Link => {}
+        EntryType::GNUSparse => return Err(format!("is written with holes; {UNTAR}")),
+        _ => return Err(format!("is a link, a device or a part of a file; {UNTAR}")),
+    }
+    names::check(own).map_err(|what| format!("{what}; {UNTAR}"))?;
+    Ok(Some(match kind.is_dir() && !own.ends_with('/') {
+        true => format!("{own}/").into(),
+        false => own.into(),
+    }))
 }
