@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use icecap::advanced::data::{
-    self, Exclusions, GroupRule, Groups, Inventory, ListedFiles, Survey, is_folder, read_classes,
+    self, Exclusions, GroupRule, Groups, Inventory, ListedFiles, Survey, read_classes,
 };
 use icecap::learn::SplitRule;
 use icecap::{Dataset, Error, OwnedSource};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::failure::in_place;
 use crate::photo::Photo;
 use crate::train_options::{Asked, Listed};
 
@@ -37,14 +38,14 @@ impl Brought {
     ) -> PyResult<Self> {
         let mut own = Vec::with_capacity(labels.len());
         let mut labels = labels.iter();
-        for item in photos.clone() {
+        for (place, item) in photos.clone().into_iter().enumerate() {
             let source = match Photo::of(&item?)? {
                 Photo::Path(path) => OwnedSource::Path(path),
                 Photo::Bytes(bytes) => OwnedSource::Bytes(bytes.to_vec()),
                 Photo::Rgb { pixels, width, height } => {
                     OwnedSource::Rgb { pixels: pixels.to_vec(), width, height }
                 }
-                Photo::Broken(error) => return Err(error),
+                Photo::Broken(error) => return Err(in_place(photos.py(), &error, place)),
             };
             let label = labels.next().ok_or_else(|| PyValueError::new_err("labels: fewer than photos"))?;
             own.push((source, *label));
@@ -98,17 +99,7 @@ impl Listed {
 
     /// The folders that paths in a file of exclusions may be relative to.
     fn roots(&self) -> Vec<PathBuf> {
-        let mut roots = Vec::new();
-        for path in [Some(&self.folder), self.val.as_ref()].into_iter().flatten() {
-            if is_folder(path) {
-                let inside = data::dataset_folder(path);
-                roots.extend((inside != *path).then(|| path.clone()));
-                roots.insert(0, inside);
-            } else {
-                roots.push(path.parent().unwrap_or(Path::new("")).to_owned());
-            }
-        }
-        roots
+        data::dataset_roots(&self.folder, self.val.as_deref())
     }
 
     /// Finds the photos and deals them out to training and validation.

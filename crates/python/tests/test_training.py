@@ -62,12 +62,10 @@ class Folders(unittest.TestCase):
                 run = icecap.train(folder(), **options)
                 self.assertTrue(run.classifier.to_bytes() == model, "other bytes")
                 metrics = run.metrics
-                for key in sorted(set(metrics) - {"photos", "classes", "skipped_photos", "folds"}):
+                # What differs is how long it took, and what was in the cache.
+                for key in sorted(set(told) - {"model", "seconds", "photos"}):
                     self.assertEqual(metrics[key], told[key], key)
-                counts = [{key: row[key] for key in ("name", "train", "val", "test")} for row in told["classes"]]
-                self.assertEqual(metrics["classes"], counts)
-                if "folds" in options:
-                    self.assertEqual(metrics["folds"], told["folds"])
+                self.assertEqual(set(told) - set(metrics), {"model"})
 
     def test_saved_it_is_the_program_s_file(self) -> None:
         model, _ = of_program("--epochs", 2, "--head-only")

@@ -10,13 +10,13 @@ use std::time::Instant;
 
 use clap::Args;
 use icecap::Backbone;
-use icecap::advanced::data::Labeled;
+use icecap::advanced::data::{Labeled, dataset_roots};
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::graph::Tap;
 use icecap::advanced::kernels::Shape;
 use icecap::model::{Extractor, Preprocessing};
 
-use crate::options::dataset::{ExcludeOptions, ListedOptions, labeled, roots};
+use crate::options::dataset::{ExcludeOptions, ListedOptions, labeled};
 use crate::options::input::{BackboneOptions, InputOptions};
 use crate::options::overwrite::OverwriteOption;
 use crate::photos::batches::for_each_photo;
@@ -119,7 +119,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 fn find(options: &Options) -> Result<Labeled, Failure> {
     let mut found = labeled(&options.photos, &options.listed)?;
     options.excluded.apply(|list| {
-        let roots: Vec<PathBuf> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
+        let roots: Vec<PathBuf> = options.photos.iter().flat_map(|path| dataset_roots(path, None)).collect();
         let roots: Vec<&Path> = roots.iter().map(PathBuf::as_path).collect();
         found.photos.retain(|(path, _)| !list.covers(path, &roots));
         Ok(())

@@ -65,6 +65,12 @@ class Backbone:
         )
         return cls._of(_icecap.Backbone.open(asked, opening), (os.path.abspath(asked) if os.path.exists(asked) else asked, opening))
 
+    def _runs_on(self) -> tuple[int, int | None]:
+        """How many threads, and the largest photo, as they were asked for; of a classifier's backbone, what it has."""
+        if self._asked is not None:
+            return self._asked[1]["threads"], self._asked[1]["max_pixels"]
+        return self._own.threads(), self._own.limits()[1]
+
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns of the input, in pixels."""

@@ -15,8 +15,7 @@ use toml::{Table, Value};
 use super::axis::Axis;
 use super::options::Options;
 use super::resume;
-use crate::options::training::STEPS;
-use crate::run::arguments::MOST_BYTES;
+use crate::run::arguments::{MOST_BYTES, STEPS};
 use crate::run::files::ARGUMENTS;
 use crate::run::text_file::toml_file;
 use crate::terminal::failure::{Code, Failure};
@@ -201,15 +200,15 @@ mod tests {
         let text = || Some("x".to_owned());
         let photos = PhotoArguments {
             version: "",
-            command: String::new(),
-            folder: String::new(),
+            command: Some(String::new()),
+            folder: Some(String::new()),
             val: text(),
             root: text(),
             extension: text(),
             since: text(),
             exclude: text(),
             class_order: text(),
-            weights: String::new(),
+            weights: text(),
             ema: false,
             params_sha256: String::new(),
             scaling: String::new(),
