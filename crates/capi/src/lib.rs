@@ -20,7 +20,6 @@ mod handle;
 mod options;
 mod outcome;
 mod photo;
-mod pool;
 mod prediction;
 mod status;
 mod version;

@@ -95,11 +95,3 @@ pub(crate) fn unreadable(skipped: &[Skipped]) -> Option<Failure> {
 pub(crate) fn is_limit(error: &data::Error) -> bool {
     error.kind() == data::ErrorKind::Limit
 }
-
-/// Returns why a photo cannot be read, without its path.
-pub(crate) fn reason(error: &data::Error) -> String {
-    match error {
-        data::Error::Photo { source, .. } => source.to_string(),
-        other => other.to_string(),
-    }
-}
