@@ -22,7 +22,6 @@ mod of_process;
 mod origin;
 mod photo;
 mod photo_set;
-mod pool;
 mod record;
 mod row_options;
 mod train_options;

@@ -63,6 +63,7 @@ impl Origin<'_> {
             exclude: named(|listed| listed.exclude.as_deref()),
             class_order: named(|listed| listed.classes.as_deref()),
             weights,
+            ema: asked.input.ema,
             ..kept::arguments::photos(&done.backbone, &done.preprocessing)
         };
         let run = RunArguments {

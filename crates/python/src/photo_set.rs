@@ -1,5 +1,6 @@
 //! The photos of a training or a check: those of a folder, or those that a caller brings with their labels.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use icecap::advanced::data::{
@@ -19,6 +20,9 @@ pub(crate) struct PhotoSet {
     pub(crate) dataset: Dataset,
     pub(crate) groups: Option<Groups>,
 }
+
+/// Names the groups of photos that are copies, by path.
+pub(crate) type Copies<'a> = &'a mut dyn FnMut(&Inventory) -> Result<HashMap<PathBuf, String>, Error>;
 
 /// Photos with the number of the class of each.
 pub(crate) struct Brought {
@@ -102,13 +106,16 @@ impl Listed {
         data::dataset_roots(&self.folder, self.val.as_deref())
     }
 
-    /// Finds the photos and deals them out to training and validation.
+    /// Finds the photos and deals them out to training and validation. `copies` names the groups of photos that are copies, by
+    /// path, if these are to stay together.
     ///
     /// # Errors
-    /// What the library returns of a folder that cannot be trained on, and [`Error::Skipped`] where one that cannot be looked
-    /// into is an error.
-    pub(crate) fn dealt(&self, asked: &Asked, seed: u64) -> Result<PhotoSet, Error> {
-        let inventory = self.scan()?;
+    /// What the library returns of a folder that cannot be trained on, and what `copies` returns.
+    pub(crate) fn dealt(&self, asked: &Asked, seed: u64, copies: Copies<'_>) -> Result<PhotoSet, Error> {
+        let mut inventory = self.scan()?;
+        if self.is_by_copies() {
+            inventory.groups = copies(&inventory)?;
+        }
         let groups = groups(&inventory, self.rule()?.as_ref())?;
         let rule = SplitRule::new(asked.share, seed).groups(groups.clone());
         let dataset = match asked.folds {

@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use icecap::advanced::data::{Part, Sample, SplitRow};
 use icecap::advanced::foundation::atomic_file::replace_file;
-use icecap::{Classifier, Dataset, Error, OwnedSource, SaveBackbone, Source};
+use icecap::learn::FeatureSet;
+use icecap::{Classifier, Dataset, Error, OwnedSource, SaveBackbone, Source, Trained};
 use icecap_report::page::{Material, Photos, of_trained, shown};
 use icecap_report::run::Run;
 use icecap_report::run::labels::{Doubt, doubts};
@@ -21,11 +23,18 @@ use crate::origin::{From, Origin};
 
 /// What the page of a run is made of.
 pub(crate) struct Record {
-    run: Run,
+    map: Mutex<Map>,
     /// The command that makes the run, word by word; empty where no command can name its photos.
     words: Vec<String>,
     doubts: Option<Vec<Doubt>>,
     photos: Kept,
+}
+
+/// The run, whose photos have places on its map once a page was asked for: to find them takes longer than to train a head.
+struct Map {
+    run: Run,
+    /// The features of the training, validation and test photos until then.
+    features: Option<[FeatureSet; 3]>,
 }
 
 /// Where the photos are that the page shows.
@@ -41,17 +50,31 @@ impl Record {
     ///
     /// # Errors
     /// If the run is too large to be shown.
-    pub(crate) fn of(done: &Done, origin: Origin<'_>, metrics: &Metrics) -> Result<Self, ReportError> {
+    pub(crate) fn of(done: Done, origin: Origin<'_>, metrics: &Metrics) -> Result<Self, ReportError> {
         let trained = &done.trained;
         let names = origin.names(&trained.dataset);
         let metrics = metrics.file()?;
-        let arguments = origin.arguments(done)?.toml()?;
-        let photos = kept::predictions::seen(trained, &names)?;
+        let arguments = origin.arguments(&done)?.toml()?;
+        let photos = kept::predictions::seen(trained, &names);
         let run = Run::of_texts(Path::new(""), &metrics, &arguments, photos)?;
         let doubts = trained.doubted.as_ref().map(|doubted| doubts(&trained.train_set, doubted, &names));
         let wanted = shown(&run, doubts.as_deref());
         let photos = Kept::of(&trained.dataset, origin, &names, &wanted);
-        Ok(Self { run, words: origin.asked.words.clone(), doubts, photos })
+        let Trained { train_set, val_set, test_set, .. } = done.trained;
+        let features = Some([train_set.features, val_set.features, test_set.features]);
+        let map = Mutex::new(Map { run, features });
+        Ok(Self { map, words: origin.asked.words.clone(), doubts, photos })
+    }
+
+    /// Returns the run with the places of its photos.
+    fn placed(&self) -> Result<Run, Error> {
+        let mut map = self.map.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(features) = &map.features {
+            let mut photos = map.run.photos.clone();
+            kept::predictions::place(&mut photos, features)?;
+            *map = Map { run: Run { photos, ..map.run.clone() }, features: None };
+        }
+        Ok(map.run.clone())
     }
 
     /// Writes the page to `file`, as that of a run in the folder of that.
@@ -69,7 +92,7 @@ impl Record {
             _ => std::path::absolute(".").unwrap_or_default(),
         };
         let out = folder.to_string_lossy().into_owned();
-        let mut run = Run { folder, ..self.run.clone() };
+        let mut run = Run { folder, ..self.placed()? };
         if !self.words.is_empty() {
             let words = self.words.iter().map(String::as_str).chain(["--out", &out]).map(typed);
             let command = words.collect::<Vec<_>>().join(" ");

@@ -116,19 +116,20 @@ impl Asked {
     }
 }
 
+/// What groups are by, where copies stay together.
+const DUPLICATES: &str = "duplicates";
+
 impl Listed {
+    /// Whether photos that are copies stay together.
+    pub(crate) fn is_by_copies(&self) -> bool {
+        self.group.as_deref() == Some(DUPLICATES)
+    }
+
     /// Returns the rule by which photos belong together.
     ///
     /// # Errors
     /// [`Error::Data`] for what is no rule.
     pub(crate) fn rule(&self) -> Result<Option<GroupRule>, Error> {
-        match self.group.as_deref() {
-            Some("duplicates") => refused(
-                "group",
-                "copies are found by the program: `icecap train --group duplicates`; name a regular expression, or leave it out",
-            ),
-            Some(text) => Ok(Some(text.parse()?)),
-            None => Ok(None),
-        }
+        Ok(self.group.as_deref().filter(|_| !self.is_by_copies()).map(str::parse).transpose()?)
     }
 }

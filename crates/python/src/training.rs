@@ -1,12 +1,14 @@
 //! Training, from whatever it is asked for to a run.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use icecap::advanced::data::Cache;
+use icecap::advanced::data::{Cache, Inventory};
 use icecap::advanced::kernels::{Shape, Tensor};
+use icecap::check::Checker;
 use icecap::learn::FeatureSet;
 use icecap::model::{Precision, Preprocessing};
 use icecap::{Dataset, Error, Event, Settings, Source, Trained, Trainer};
@@ -69,7 +71,6 @@ impl Run {
         done.times.end();
         let trained = &done.trained;
         let metrics = done.metrics(&origin.names(&trained.dataset));
-        let record = Record::of(&done, origin, &metrics);
         let dataset = &trained.dataset;
         let row = |(part, sample): (icecap::advanced::data::Part, &icecap::advanced::data::Sample)| {
             let path = sample.path.to_string_lossy().into_owned();
@@ -79,7 +80,7 @@ impl Run {
             metrics: metrics.line(),
             split: dataset.samples().map(row).collect(),
             classifier: OfProcess::new(trained.classifier.clone()),
-            record,
+            record: Record::of(done, origin, &metrics),
         }
     }
 }
@@ -96,10 +97,14 @@ pub(crate) fn train_folder(
     listener.watch.run(py, || {
         let (options, mut times) = (asked.options()?, Times::begin());
         let began = Instant::now();
-        let photos = listed.dealt(&asked, options.seed)?;
+        // Copies are found by the net, which is then opened already.
+        let mut opened = None;
+        let photos = listed.dealt(&asked, options.seed, &mut |inventory| {
+            copies(&asked, inventory, opened.insert(open(&asked)?), &listener)
+        })?;
         times.scan = Some(began.elapsed());
         let origin = Origin { asked: &asked, photos: From::Listed(&listed) };
-        Ok(Run::of(on_photos(&asked, photos, times, &listener)?, origin))
+        Ok(Run::of(on_photos(&asked, photos, opened, times, &listener)?, origin))
     })
 }
 
@@ -119,7 +124,7 @@ pub(crate) fn train_photos(
         let (options, times) = (asked.options()?, Times::begin());
         let photos = brought.dealt(&asked, options.seed)?;
         let origin = Origin { asked: &asked, photos: From::Memory };
-        Ok(Run::of(on_photos(&asked, photos, times, &listener)?, origin))
+        Ok(Run::of(on_photos(&asked, photos, None, times, &listener)?, origin))
     })
 }
 
@@ -157,17 +162,22 @@ pub(crate) fn train_features(
     })
 }
 
-/// Trains on photos: with the net that is opened, or the same in int8, quantized with photos of the training.
-fn on_photos(asked: &Asked, photos: PhotoSet, mut times: Times, listener: &Listener) -> Result<Done, Error> {
+/// Trains on photos: with the net that is `opened` or asked for, or the same in int8, quantized with photos of the training.
+fn on_photos(
+    asked: &Asked,
+    photos: PhotoSet,
+    opened: Option<icecap::Backbone>,
+    mut times: Times,
+    listener: &Listener,
+) -> Result<Done, Error> {
     let PhotoSet { mut dataset, groups } = photos;
     let options = asked.options()?;
     let sought = asked.sought(&dataset.classes)?;
     let began = Instant::now();
-    let opened = open(asked)?;
+    let opened = opened.map_or_else(|| open(asked), Ok)?;
     times.weights = Some(began.elapsed());
     let preprocessing = asked.input.over(Preprocessing::for_training(&opened)?)?;
-    let cache = asked.cache.then(weights_source::cache_folder).flatten();
-    let cache = cache.map(|folder| Arc::new(Cache::new(&folder.join("features"))));
+    let cache = cache(asked);
     let (backbone, trained) = loop {
         let began = Instant::now();
         let backbone = quantized(asked, &opened, &dataset, preprocessing, listener)?;
@@ -192,11 +202,33 @@ fn on_photos(asked: &Asked, photos: PhotoSet, mut times: Times, listener: &Liste
     Ok(Done { trained, backbone, preprocessing, net_of, times })
 }
 
+/// Returns the cache of features, unless none is to be used, or this user has no cache folder.
+fn cache(asked: &Asked) -> Option<Arc<Cache>> {
+    let folder = asked.cache.then(weights_source::cache_folder).flatten()?;
+    Some(Arc::new(Cache::new(&folder.join("features"))))
+}
+
+/// Returns the groups of copies among all photos of `inventory`, as `icecap train --group duplicates` finds them: at the size of
+/// the weights, whatever the size of the training.
+fn copies(
+    asked: &Asked,
+    inventory: &Inventory,
+    opened: &icecap::Backbone,
+    listener: &Listener,
+) -> Result<HashMap<PathBuf, String>, Error> {
+    let mut preprocessing = Preprocessing::for_training(opened)?;
+    let resize = preprocessing.resize;
+    preprocessing = Preprocessing { resize, ..asked.input.over(preprocessing)? };
+    let checker = Checker::new(opened)?.preprocessing(preprocessing).cache(cache(asked));
+    Ok(checker.copy_groups(inventory, &|step| listener.step(step))?.named)
+}
+
 /// Opens the weights in f32, unless their file is a model in int8, which then is trained on as it is.
 fn open(asked: &Asked) -> Result<icecap::Backbone, Error> {
     let settings = asked.input.settings()?;
     let path = asked.weights.as_deref().unwrap_or(Path::new(weights_source::STARTER));
-    let backbone = weights_source::open(path, Settings { precision: None, ..settings })?;
+    let as_stated = Settings { precision: None, ..settings };
+    let backbone = weights_source::open(path, asked.input.taken()?, as_stated)?;
     match settings.precision {
         Some(asked @ Precision::F32) if backbone.precision() != asked => {
             let record = Box::new(backbone.record().clone());

@@ -96,8 +96,8 @@ class Run:
         photos it errs and where it looked, which labels are doubtful. One HTML file that stands alone and names no folder of this
         machine but that which ``path`` lies in.
 
-        Photos are read once more, some two hundred at most; of photos in memory a run keeps those. A run of features has a page
-        without pictures. The command on the page is the one that does the same as this call did.
+        Photos are read once more, some two hundred at most; of photos in memory a run keeps those, and until its first page the
+        features of all (5 KB a photo). A run of features has a page without pictures. The command on the page is the one that does the same as this call did.
 
         :param path: The file to write, as ``"icecap-run/report.html"``; its folder is there. A file of that name is replaced.
         :raises LimitError: If there are more than 4096 classes.
@@ -134,6 +134,8 @@ def train(
     resize: str | None = None,
     exif: Literal["apply", "ignore"] | None = None,
     dct: Literal["accurate", "fast"] | None = None,
+    scaling: str | None = None,
+    ema: bool = False,
     precision: Literal["f32", "int8"] | None = None,
     augment: str | None = None,
     views: int | None = None,
@@ -181,8 +183,11 @@ def train(
     :param val: Folder with the validation photos.
     :param val_split: Share of each class that is held back for validation, from 0 to 1; by default 0.2.
     :param folds: Judge the training photos by so many folds, too; nothing is then held back.
-    :param group: A regular expression on the path below the class folder: photos with the same match stay together.
+    :param group: A regular expression on the path below the class folder: photos with the same match stay together. Or
+        ``"duplicates"``: photos that are copies of each other, as :func:`check` finds them, do.
     :param size: Side of the input in pixels, or (rows, columns).
+    :param scaling: What pixels become, as :meth:`Backbone.open` takes it.
+    :param ema: Take the averaged weights that a training's checkpoint holds beside the trained ones.
     :param precision: ``"int8"`` quantizes the net with photos of the training.
     :param augment: Learn from views of each photo, too, as ``"flip,crop:0.8"``; ``views`` says how many, by default 4.
     :param progress: Called now and then by the thread that trains; what it raises ends the training.
@@ -225,7 +230,15 @@ def train(
     if positive is not None and threshold is None:
         raise ValueError("positive: is about threshold; say that, too")
     opening = opened_with(
-        size=size, resize=resize, exif=exif, dct=dct, precision=precision, threads=threads, max_pixels=max_pixels
+        size=size,
+        resize=resize,
+        exif=exif,
+        dct=dct,
+        scaling=scaling,
+        ema=ema,
+        precision=precision,
+        threads=threads,
+        max_pixels=max_pixels,
     )
     asked = {
         "head": texts,
@@ -255,6 +268,7 @@ def train(
     if labels is not None:
         others = {"weights": weights, "augment": augment, "size": size, "resize": resize, "exif": exif, "dct": dct}
         others |= {"precision": precision, "threads": threads or None, "max_pixels": max_pixels, "strict": strict or None}
+        others |= {"scaling": scaling, "ema": ema or None}
         _refuse("features, which are made already", others)
         if backbone is None:
             raise TypeError("backbone: say which backbone has made the features; the classifier runs on it")
