@@ -43,7 +43,7 @@ fn a_program_asks_for_the_version_that_it_was_built_with() {
     );
     ended_well(&mut installed.shell(trained.path(), &line));
     if has("readelf") {
-        assert_eq!(dynamic(&lib.join("libicecap_c.so"), "SONAME"), [called.clone()]);
+        assert_eq!(dynamic(&lib.join("libicecap_c.so"), "SONAME"), std::slice::from_ref(&called));
         assert!(dynamic(&program, "NEEDED").contains(&called));
     }
     // What the linker looks for is no matter to a program that is built.
@@ -56,9 +56,8 @@ fn a_program_asks_for_the_version_that_it_was_built_with() {
 fn an_older_library_is_replaced_and_its_licenses_come_along() {
     let place = TempDir::new().unwrap();
     let (prefix, built) = (place.path().join("there"), place.path().join("built"));
-    for folder in [prefix.join("lib"), built.clone()] {
-        std::fs::create_dir_all(folder).unwrap();
-    }
+    std::fs::create_dir_all(prefix.join("lib")).unwrap();
+    std::fs::create_dir_all(&built).unwrap();
     // A version that had no name of its own left a file where there is a link now.
     std::fs::write(prefix.join("lib/libicecap_c.so"), "old").unwrap();
     for (name, text) in

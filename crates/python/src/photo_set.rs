@@ -42,7 +42,7 @@ impl Brought {
     ) -> PyResult<Self> {
         let mut own = Vec::with_capacity(labels.len());
         let mut labels = labels.iter();
-        for (place, item) in photos.clone().into_iter().enumerate() {
+        for (place, item) in photos.clone().enumerate() {
             let source = match Photo::of(&item?)? {
                 Photo::Path(path) => OwnedSource::Path(path),
                 Photo::Bytes(bytes) => OwnedSource::Bytes(bytes.to_vec()),

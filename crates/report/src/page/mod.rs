@@ -1,10 +1,10 @@
 //! `report.html`: a run as one page that a person can show to a colleague.
 //!
 //! The page stands alone: style, script and pictures are in it, and its Content-Security-Policy lets nothing else in, so
-//! it can be mailed, and opened without a network. It is made of the run's folder and the photos that it names, never of
-//! what is only in memory; so `icecap report` makes again what `icecap train` has made. Charts are SVG and read without
-//! the script, which only adds a box under the pointer and sorts the table. Everything that came from outside goes
-//! through [`escape()`].
+//! it can be mailed, and opened without a network. It is made of what stands in the run's files and of its photos, never
+//! of what a training alone knows; so `icecap report` makes again what `icecap train` has made, and another program makes
+//! the same. Charts are SVG and read without the script, which only adds a box under the pointer and sorts the table.
+//! Everything that came from outside goes through `escape`.
 //!
 //! A room holds one section: it takes the [`Run`] and gives its content, or `None` if the run lacks what it shows.
 
