@@ -117,22 +117,17 @@ mod tests {
     use crate::run::files::SPLIT;
     use crate::run::metrics::Metrics;
 
-    #[test]
-    fn a_photo_becomes_small_and_what_is_none_is_left_out() {
-        let place = tempfile::tempdir().unwrap();
-        let (wide, thin, text) =
-            (place.path().join("a.png"), place.path().join("b.png"), place.path().join("c.jpg"));
-        RgbImage::from_fn(400, 200, |x, y| image::Rgb([x as u8, y as u8, 7])).save(&wide).unwrap();
-        RgbImage::new(1, 900).save(&thin).unwrap();
-        fs::write(&text, "no photo").unwrap();
-        let size = |path: &Path| {
-            let mut loader = Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply);
-            let jpeg = small(Source::Path(path), &mut loader).unwrap();
-            let photo = decode(&jpeg, &Limits::default(), ExifPolicy::Apply).unwrap();
-            (photo.width(), photo.height())
-        };
-        assert_eq!((size(&wide), size(&thin)), ((160, 80), (1, 160)));
-        let seen = |path: &Path| Seen {
+    /// A wide photo, a thin one, and a text.
+    fn files(place: &Path) -> [PathBuf; 3] {
+        let files = ["a.png", "b.png", "c.jpg"].map(|name| place.join(name));
+        RgbImage::from_fn(400, 200, |x, y| image::Rgb([x as u8, y as u8, 7])).save(&files[0]).unwrap();
+        RgbImage::new(1, 900).save(&files[1]).unwrap();
+        fs::write(&files[2], "no photo").unwrap();
+        files
+    }
+
+    fn seen(path: &Path) -> Seen {
+        Seen {
             part: Part::Val,
             path: path.to_owned(),
             class: 0,
@@ -140,7 +135,33 @@ mod tests {
             probability: 1.0,
             true_probability: 1.0,
             place: None,
+        }
+    }
+
+    fn loader() -> Loader {
+        Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply)
+    }
+
+    fn made<'a>(
+        photos: &'a Photos<'a>,
+        wanted: &[&Seen],
+        flow: ControlFlow<()>,
+    ) -> Result<Thumbnails<'a>, Error> {
+        let threads = Threads::new(2).unwrap();
+        let reading = Reading { threads: &threads, isa: Isa::best(), flow: &|| flow };
+        Thumbnails::of(wanted, PhotoFiles::of(photos, wanted), &loader, reading)
+    }
+
+    #[test]
+    fn a_photo_becomes_small_and_what_is_none_is_left_out() {
+        let place = tempfile::tempdir().unwrap();
+        let [wide, thin, text] = files(place.path());
+        let size = |path: &Path| {
+            let jpeg = small(Source::Path(path), &mut loader()).unwrap();
+            let photo = decode(&jpeg, &Limits::default(), ExifPolicy::Apply).unwrap();
+            (photo.width(), photo.height())
         };
+        assert_eq!((size(&wide), size(&thin)), ((160, 80), (1, 160)));
         // One is told by its name, and lies where the run's split says.
         fs::write(place.path().join(SPLIT), format!("part,class,path\nval,a,{}\n", wide.display())).unwrap();
         let [named, wide, text, missing] =
@@ -152,35 +173,26 @@ mod tests {
             classes: vec!["a".to_owned()],
             photos: Vec::new(),
         };
-        let all = [&named, &wide, &text, &missing, &wide];
-        let loader = || Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply);
-        let threads = Threads::new(2).unwrap();
-        let flow = || ControlFlow::Continue(());
-        let reading = Reading { threads: &threads, isa: Isa::best(), flow: &flow };
         let photos = Material::beside(&run).unwrap().photos;
-        let of = |photos| Thumbnails::of(&all, PhotoFiles::of(photos, &all), &loader, reading).unwrap();
-        let thumbnails = of(&photos);
+        let all = [&named, &wide, &text, &missing, &wide];
+        let thumbnails = made(&photos, &all, ControlFlow::Continue(())).unwrap();
         assert!(thumbnails.get(&wide).unwrap().starts_with("data:image/jpeg;base64,/9j/"));
         assert_eq!(thumbnails.get(&named), thumbnails.get(&wide));
         assert!([&text, &missing].iter().all(|seen| thumbnails.get(seen).is_none()));
-        // In memory a name is no path, and stands for the photo that is called so.
-        let bytes = OwnedSource::Bytes(fs::read(&thin).unwrap());
-        let kept = HashMap::from([(PathBuf::from("a.png"), bytes)]);
-        let photos = Photos::InMemory(&kept);
-        let in_memory = of(&photos);
-        assert!(in_memory.get(&named).is_some() && in_memory.get(&named) != thumbnails.get(&wide));
-        assert!(in_memory.get(&wide).is_none() && in_memory.are_known());
-        let nowhere = of(&Photos::Nowhere);
-        assert!(nowhere.get(&wide).is_none() && !nowhere.are_known());
-        // Whoever stops it has no pictures.
-        let flow = || ControlFlow::Break(());
-        let stopped = Thumbnails::of(
-            &all,
-            PhotoFiles::of(&photos, &all),
-            &loader,
-            Reading { threads: &threads, isa: Isa::best(), flow: &flow },
-        );
-        assert!(matches!(stopped, Err(Error::Stopped)));
+        assert!(matches!(made(&photos, &all, ControlFlow::Break(())), Err(Error::Stopped)));
+    }
+
+    #[test]
+    fn in_memory_a_name_is_no_path() {
+        let place = tempfile::tempdir().unwrap();
+        let [wide, thin, _] = files(place.path());
+        let [named, wide] = [Path::new("a.png"), &wide].map(seen);
+        let kept = HashMap::from([(PathBuf::from("a.png"), OwnedSource::Bytes(fs::read(&thin).unwrap()))]);
+        for (photos, are_known) in [(Photos::InMemory(&kept), true), (Photos::Nowhere, false)] {
+            let thumbnails = made(&photos, &[&named, &wide], ControlFlow::Continue(())).unwrap();
+            assert!(thumbnails.get(&named).is_some() == are_known && thumbnails.get(&wide).is_none());
+            assert_eq!(thumbnails.are_known(), are_known);
+        }
     }
 
     #[test]
