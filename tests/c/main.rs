@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod callers;
 mod header;
+mod installed;
 mod programs;
 mod toolchain;
 mod trained;

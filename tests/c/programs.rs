@@ -77,7 +77,8 @@ fn the_first_example_of_the_docs_is_built_by_the_lines_of_the_docs_and_says_what
     let [program] = &blocks(&page, "c")[..] else { panic!("one program in the page") };
     let lines_of_shell = blocks(&page, "sh");
     let [install, shared, linked] = &lines_of_shell[..] else { panic!("three blocks: {lines_of_shell:?}") };
-    assert!(install.starts_with("cargo build --release -p icecap-capi\ncrates/capi/install.sh"), "{install}");
+    assert!(install.starts_with("cargo build --release -p icecap-capi\n"), "{install}");
+    assert!(install.contains("\ncrates/capi/install.sh"), "{install}");
     let Some(installed) = Installed::new() else { return };
     let trained = Trained::new();
     std::fs::write(trained.path().join("first.c"), program).unwrap();

@@ -50,13 +50,22 @@ fn libraries() -> PathBuf {
 impl Installed {
     /// Installs the library; `None` if there is no compiler here, or no pkg-config.
     pub(crate) fn new() -> Option<Self> {
+        Self::below(TempDir::new().unwrap())
+    }
+
+    /// Installs the library below `prefix`.
+    pub(crate) fn below(prefix: TempDir) -> Option<Self> {
         if !cfg!(target_os = "linux") || !["gcc", "g++", "pkg-config"].into_iter().all(has) {
             return None;
         }
-        let prefix = TempDir::new().unwrap();
         let script = crate::root().join("crates/capi/install.sh");
         ended_well(Command::new(script).arg(prefix.path()).arg(libraries()));
         Some(Self { prefix })
+    }
+
+    /// The folder that it is installed below.
+    pub(crate) fn prefix(&self) -> &Path {
+        self.prefix.path()
     }
 
     /// A shell that runs `line` in `folder` and finds the library as a user's would.

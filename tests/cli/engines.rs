@@ -1,7 +1,6 @@
 //! Engines of others, where a Python has them, and what they are asked: models, pixels and our own answers in files.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -19,6 +18,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
 use crate::place::Place;
+use crate::skipped::skipped;
 
 /// The interpreter that has the packages of others. Without it, says in one line that the test is skipped.
 pub(crate) fn python() -> Option<String> {
@@ -27,11 +27,6 @@ pub(crate) fn python() -> Option<String> {
         skipped("ICECAP_TEST_PYTHON is not set");
     }
     name
-}
-
-pub(crate) fn skipped(why: &str) {
-    // Past the capture of the test harness: a test that did nothing must not look like one that passed.
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 /// Runs a script of `tools/reference`; none where a package is missing.

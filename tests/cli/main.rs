@@ -8,6 +8,8 @@ mod browser;
 mod engines;
 mod file_server;
 mod place;
+#[path = "../skipped.rs"]
+mod skipped;
 #[path = "../zip_writer.rs"]
 mod zip_writer;
 

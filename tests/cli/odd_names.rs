@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::place::Place;
+use crate::place::{Place, Run};
 
 #[test]
 fn a_name_that_is_no_text_is_left_out_by_every_command_and_told() {
@@ -39,6 +39,8 @@ fn a_name_that_is_no_text_is_left_out_by_every_command_and_told() {
     }
     let check = place.icecap(&["check", "photos"]);
     assert!(check.stdout.contains(r"photos/red/caf\xE9.png: the name is not valid UTF-8"), "{check:?}");
+    // It is left out, as the trainings above did it.
+    assert!(!check.stdout.contains("refuse") && check.stdout.contains("mend the errors"), "{check:?}");
     for command in ["train", "extract"] {
         let line = match command {
             "train" => place.icecap(&["train", "photos", "--out", "strict", "--strict"]),
@@ -46,4 +48,18 @@ fn a_name_that_is_no_text_is_left_out_by_every_command_and_told() {
         };
         assert!(line.fails(3).contains(r"\x"), "{line:?}");
     }
+}
+
+#[test]
+fn a_folder_above_all_photos_whose_name_is_no_text_is_refused_and_told_so() {
+    let place = Place::two_classes();
+    let odd = place.path("").join(OsStr::from_bytes(b"caf\xE9"));
+    if fs::rename(place.path("photos"), &odd).is_err() {
+        println!("skipped: this file system has no such names");
+        return;
+    }
+    let typed = |command: &str| Run::of(place.command(&[command]).arg(&odd).output().unwrap());
+    let (train, check) = (typed("train"), typed("check"));
+    assert!(train.fails(3).contains("not valid UTF-8"), "{train:?}");
+    assert!(check.stdout.contains("a training would refuse this dataset"), "{check:?}");
 }

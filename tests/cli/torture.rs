@@ -1,21 +1,19 @@
 //! The campaigns of `tools/torture` on the whole binary, small.
 
-use std::io::Write;
 use std::path::Path;
 
 use torture::{Plan, cache_storm, check_order, diskfull, kill, stage};
+
+use crate::skipped::skipped;
 
 /// The binary under test.
 fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_icecap"))
 }
 
-/// Says past the capture of the test harness that a test did nothing, and why.
-fn skipped(why: Option<String>) -> bool {
-    if let Some(why) = &why {
-        let _ = writeln!(std::io::stderr(), "skipped: {why}");
-    }
-    why.is_some()
+/// Whether something is missing that a test needs, of which a line then tells.
+fn is_skipped(why: Option<String>) -> bool {
+    why.inspect(|why| skipped(why)).is_some()
 }
 
 #[track_caller]
@@ -51,21 +49,21 @@ fn a_killed_process_loses_nothing_and_leaves_nothing() {
 
 #[test]
 fn a_process_killed_at_a_call_loses_nothing_and_leaves_nothing() {
-    if !skipped(stage::no_strace()) {
+    if !is_skipped(stage::no_strace()) {
         holds(kill::run(binary(), &Plan::of(12, 0), 29));
     }
 }
 
 #[test]
 fn a_full_disk_leaves_what_was_there() {
-    if !skipped(stage::no_small_disk().or_else(stage::no_strace)) {
+    if !is_skipped(stage::no_small_disk().or_else(stage::no_strace)) {
         holds(diskfull::run(binary(), &Plan::of(13, 6), 29));
     }
 }
 
 #[test]
 fn files_are_written_synced_and_renamed_in_this_order() {
-    if !skipped(stage::no_strace()) {
+    if !is_skipped(stage::no_strace()) {
         holds(check_order::run(binary(), &Plan { seed: 14, count: None, only: None }));
     }
 }

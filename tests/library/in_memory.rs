@@ -155,6 +155,14 @@ fn a_size_whose_bytes_do_not_fit_64_bits_is_refused_whatever_the_limits() {
         let refused = loader.open_rgb(&pixels, width, height).map(|_| ()).unwrap_err();
         assert!(matches!(refused, icecap::advanced::data::Error::Pixels { .. }), "{refused}");
     }
+    // No header could state such a side, and no limit allows it: what is wrong is its size.
+    for (width, height) in [(1_u64 << 32, 1), (1, 1_u64 << 32), (u64::MAX, u64::MAX)] {
+        if let (Ok(width), Ok(height)) = (usize::try_from(width), usize::try_from(height)) {
+            let refused = loader.open_rgb(&pixels, width, height).map(|_| ()).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Limit, "{refused}");
+            assert!(refused.to_string().contains(&width.max(height).to_string()), "{refused}");
+        }
+    }
 }
 
 fn train(dataset: &Dataset) -> Trained {
@@ -367,4 +375,17 @@ fn features_that_cannot_be_trained_on_are_refused_by_name() {
     ] {
         assert!(error.starts_with(what), "{error}");
     }
+    // A class that is one group is in no fold or in all: that is told before anything is trained.
+    let labels: Vec<u32> = (0..40).map(|row| row % 2).collect();
+    let features = Tensor::from_slice(Shape::of([40, 1280]), &vec![1.0; 40 * 1280]).unwrap();
+    let set = FeatureSet::new(features, labels).unwrap();
+    let set = set.with_groups((0..40).map(|row| row % 2).collect()).unwrap();
+    let trainer = Trainer::new(&backbone).unwrap().folds(Some(3));
+    let begun = std::sync::atomic::AtomicBool::new(false);
+    let error = trainer.train_on_features(classes, &set, 0.0, &|_| {
+        begun.store(true, std::sync::atomic::Ordering::Relaxed);
+        ControlFlow::Continue(())
+    });
+    assert!(matches!(error.unwrap_err(), icecap::Error::Groups { parts: 3, .. }));
+    assert!(!begun.into_inner(), "it had begun");
 }

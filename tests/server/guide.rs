@@ -6,8 +6,9 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::place::Place;
-use crate::python::{python_with, skipped};
+use crate::python::python_with;
 use crate::served::Served;
+use crate::skipped::skipped;
 
 /// The first block of the guide in a language.
 fn block(language: &str) -> String {

@@ -9,6 +9,8 @@ mod gate;
 mod place;
 mod python;
 mod served;
+#[path = "../skipped.rs"]
+mod skipped;
 mod visitor;
 
 mod campaigns;

@@ -1,12 +1,8 @@
 //! The interpreter that has the clients of others.
 
-use std::io::Write;
 use std::process::Command;
 
-/// Says past the capture of the test harness that a test did nothing, and why: it must not look like one that passed.
-pub(crate) fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
-}
+use crate::skipped::skipped;
 
 /// The Python that `ICECAP_TEST_PYTHON` names, if it has a package; else says in one line that the test is skipped.
 pub(crate) fn python_with(package: &str) -> Option<String> {

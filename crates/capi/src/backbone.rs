@@ -7,8 +7,8 @@ use std::path::Path;
 use icecap::Backbone as Net;
 use icecap::advanced::data::Limits;
 use icecap::advanced::graph::Tap;
-use icecap::advanced::weights::{self, Manifest, Store};
-use icecap::model::{Extractor, Preprocessing};
+use icecap::advanced::weights::{Choices, Manifest, Store};
+use icecap::model::{Extractor, Pool, Preprocessing, WeightsSource};
 
 use crate::batch::{Batch, Outcome, Placed, Running, Watch, Work, sources};
 use crate::boundary::{filled, free, path, places, read, string};
@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::handle::{Content, Handle, held};
 use crate::options::{Asked, Options};
 use crate::outcome::make;
-use crate::pool::Pool;
 use crate::status::{Failure, Status};
 
 /// A frozen MobileNetV2, which turns photos into features. Belongs to the caller, who frees it.
@@ -41,35 +40,24 @@ impl Content for Opened {
     const MAGIC: u32 = 0x1ce0_bacb;
 }
 
-/// The weights that are in the library.
-const STARTER: &str = "starter";
-
 impl Backbone {
     fn open(asked: &Path, Asked { settings, size, cache }: Asked) -> Result<Self, Failure> {
-        let net = if asked.exists() {
-            Net::open(asked, settings)?
-        } else if asked.as_os_str() == STARTER {
-            Net::starter(settings)?
-        } else {
-            let manifest = Manifest::built_in().map_err(icecap::Error::from)?;
-            let name = asked.to_string_lossy();
-            let entry = manifest.find(&name).ok_or_else(|| {
-                let (name, near) = (name.clone().into_owned(), manifest.near(&name));
-                icecap::Error::from(weights::Error::UnknownName { name, near })
-            })?;
-            let cache = cache.ok_or_else(|| {
+        let manifest = || Ok::<_, Failure>(Manifest::built_in().map_err(icecap::Error::from)?);
+        let net = WeightsSource::find(asked, manifest)?.backbone(Choices::default(), settings, |entry| {
+            let missing = || {
                 Failure::usage(format!(
-                    "the weights {name} are opened from the cache of the program icecap; name its folder in options, or give \
-                     a file of weights"
+                    "the weights {} are opened from the cache of the program icecap; name its folder in options, or give a \
+                     file of weights",
+                    entry.name
                 ))
-            })?;
-            Net::open_stored(&Store::new(cache), entry, settings)?
-        };
+            };
+            Ok::<_, Failure>(Store::new(cache.ok_or_else(missing)?))
+        })?;
         let mut preprocessing = Preprocessing::for_training(&net)?;
         if let Some([height, width]) = size {
             (preprocessing.resize.height, preprocessing.resize.width) = (height, width);
         }
-        let opened = Opened { net, preprocessing, extractors: Pool::new() };
+        let opened = Opened { net, preprocessing, extractors: Pool::default() };
         // A size that the net cannot have is told now.
         opened.extractors.with(|| opened.extractor(), |_| Ok(()))?;
         Ok(Self(Handle::new(opened)))

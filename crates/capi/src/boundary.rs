@@ -15,7 +15,7 @@ use crate::status::Failure;
 
 /// Runs `work`; a panic in it becomes a failure that says so.
 pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    // What a panic leaves half-done is either dropped with it or behind a lock: see `Pool`.
+    // What a panic leaves half-done is either dropped with it or behind a lock: see `icecap::model::Pool`.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|left| Err(Failure::panicked(&*left)))
 }
 

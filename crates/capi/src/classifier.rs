@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
 
 use icecap::advanced::data::Limits;
+use icecap::model::Pool;
 use icecap::{Classifier as Model, Predictor};
 
 use crate::batch::{Batch, Outcome, Placed, Running, Watch, Work, sources};
@@ -14,7 +15,6 @@ use crate::handle::{Content, Handle, held};
 use crate::options::Options;
 use crate::outcome::make;
 use crate::photo::{Photo, Readable};
-use crate::pool::Pool;
 use crate::prediction::Prediction;
 use crate::status::{Failure, Status};
 
@@ -48,13 +48,13 @@ impl Classifier {
             CString::new(name.as_str()).map_err(|_| Failure::new(Status::BadInput, reason()))
         };
         let classes = model.classes().iter().map(name).collect::<Result<_, _>>()?;
-        Ok(Self(Handle::new(Opened { model, classes, predictors: Pool::new() })))
+        Ok(Self(Handle::new(Opened { model, classes, predictors: Pool::default() })))
     }
 }
 
 impl Opened {
     fn predict(&self, photos: &[Placed<'_>], watch: &Watch<'_>) -> Result<Vec<Answer>, Failure> {
-        let new = || Ok(self.model.predictor()?);
+        let new = || Ok::<_, Failure>(self.model.predictor()?);
         let all = self.predictors.with(new, |predictor| Ok(predictor.predict(&sources(photos), watch)?))?;
         let answers = all.into_iter().zip(photos);
         Ok(answers.map(|(said, photo)| Prediction::of(&self.model, &photo.photo, said)).collect())

@@ -4,7 +4,7 @@
 //! - A call that can fail returns a [`Status`], and puts an [`Error`] with the message where the caller wants it: there is no
 //!   "last error" that threads would share, nor any other global state.
 //! - No panic leaves a call: it becomes `ICECAP_STATUS_BUG` ([`boundary`]).
-//! - A handle may be used by any number of threads at once: what a call needs alone comes from a pool ([`pool`]).
+//! - A handle may be used by any number of threads at once: what a call needs alone comes from a pool ([`Pool`](icecap::model::Pool)).
 //!
 //! Beside the kernels this is the only room with unsafe code: strings and arrays of the caller's, whose lengths no type
 //! tells, become slices in [`boundary`], and functions are exported under their names. Everything else is safe Rust.
@@ -20,7 +20,6 @@ mod handle;
 mod options;
 mod outcome;
 mod photo;
-mod pool;
 mod prediction;
 mod status;
 mod version;

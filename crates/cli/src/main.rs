@@ -5,7 +5,6 @@ mod arguments;
 mod bundle;
 mod commands;
 mod options;
-mod page;
 mod photos;
 mod run;
 mod store;

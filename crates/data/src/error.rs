@@ -352,6 +352,15 @@ impl Error {
         }
     }
 
+    /// Returns what is wrong with a photo without its path, which stands beside it or is nobody's business.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Photo { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// Returns whether the system gave out, and not the photo: too many files are open, or a disk or a network failed. Nothing is
     /// known of the photo then, and the next one will fare no better.
     #[must_use]

@@ -59,9 +59,14 @@ impl Limits {
         check("a file size in bytes", bytes, self.file_bytes)
     }
 
+    /// The error of an image with a side that no header could state.
+    pub(crate) fn large_side(&self, side: usize) -> Error {
+        Error::Limit { what: SIDE, got: side as u64, limit: u64::from(self.side) }
+    }
+
     /// Checks the sides of an image in pixels, as its header states them.
     pub(crate) fn check_size(&self, width: u32, height: u32) -> Result<()> {
-        check("an image side in pixels", u64::from(width.max(height)), u64::from(self.side))?;
+        check(SIDE, u64::from(width.max(height)), u64::from(self.side))?;
         check("an image size in pixels", u64::from(width) * u64::from(height), self.pixels)
     }
 
@@ -70,6 +75,9 @@ impl Limits {
         check("a decoded size in bytes", bytes, self.decoded_bytes)
     }
 }
+
+/// What errors call the sides of an image.
+const SIDE: &str = "an image side in pixels";
 
 /// Refuses `got` with [`Error::Limit`] if it is above `limit`.
 pub(crate) fn check(what: &'static str, got: u64, limit: u64) -> Result<()> {

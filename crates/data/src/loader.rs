@@ -135,12 +135,12 @@ impl Loader {
         width: usize,
         height: usize,
     ) -> Result<OpenPhoto<'a>> {
-        let wrong = || Error::Pixels { width, height, got: pixels.len() };
-        let columns = u32::try_from(width).map_err(|_| wrong())?;
-        let rows = u32::try_from(height).map_err(|_| wrong())?;
+        // Above every limit that there can be.
+        let side = |side: usize| u32::try_from(side).map_err(|_| self.limits.large_side(side));
+        let (columns, rows) = (side(width)?, side(height)?);
         self.limits.check_size(columns, rows)?;
         if pixels.is_empty() || pixels.len() as u128 != u128::from(columns) * u128::from(rows) * 3 {
-            return Err(wrong());
+            return Err(Error::Pixels { width, height, got: pixels.len() });
         }
         let mut hashed = b"rgb".to_vec();
         hashed.extend(columns.to_le_bytes());

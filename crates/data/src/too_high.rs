@@ -6,6 +6,7 @@ use crate::archive::inside as inside_archive;
 use crate::inventory::{SkipReason, Skipped};
 use crate::parts::parts_of;
 use crate::shards::{Shards, shards_of};
+use crate::tree::is_folder;
 use crate::walk::visible_folders;
 
 /// Folders within each other that are looked into.
@@ -29,6 +30,23 @@ pub fn dataset_folder(path: &Path) -> PathBuf {
         dataset_in(only)
     };
     is_archive.then(found).flatten().unwrap_or_else(|| path.to_owned())
+}
+
+/// Returns the folders that the paths of a dataset's photos may be relative to: `folder` and `val` themselves, or those in which
+/// they lie if they are lists. In front of an archive stands the folder in it that has the dataset.
+#[must_use]
+pub fn dataset_roots(folder: &Path, val: Option<&Path>) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for path in [Some(folder), val].into_iter().flatten() {
+        if is_folder(path) {
+            let inside = dataset_folder(path);
+            let outside = (inside != path).then(|| path.to_owned());
+            roots.extend([Some(inside), outside].into_iter().flatten());
+        } else {
+            roots.push(path.parent().unwrap_or(Path::new("")).to_owned());
+        }
+    }
+    roots
 }
 
 /// The folder at or below `only`, the single folder of a dataset, that has class folders or parts; `None` if photos lie in

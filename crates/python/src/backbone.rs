@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use icecap::advanced::data::{ExifPolicy, Limits};
 use icecap::advanced::graph::{Tap, UnknownPrecision};
-use icecap::model::{Extractor, Preprocessing};
+use icecap::advanced::weights::parse_scaling;
+use icecap::model::{Extractor, Pool, Preprocessing};
 use icecap::{Error, Settings};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
@@ -14,8 +15,7 @@ use crate::array::Array;
 use crate::batch::Batch;
 use crate::failure::exception;
 use crate::of_process::OfProcess;
-use crate::pool::Pool;
-use crate::weights_source;
+use crate::weights_source::{self, Taken};
 use crate::work::Watch;
 
 /// A backbone, how photos become its input, and an extractor for each caller that it had at once.
@@ -40,6 +40,8 @@ pub(crate) struct Opening {
     resize: Option<String>,
     exif: Option<String>,
     dct: Option<String>,
+    scaling: Option<String>,
+    pub(crate) ema: bool,
     precision: Option<String>,
     threads: usize,
     max_pixels: Option<u64>,
@@ -56,6 +58,13 @@ impl Opening {
         let precision = self.precision.as_ref().map(read).transpose()?;
         let limits = self.max_pixels.map_or_else(Limits::default, Limits::of_pixels);
         Ok(Settings { threads: self.threads, limits, precision, ..Settings::default() })
+    }
+
+    /// Returns what is taken of the weights.
+    pub(crate) fn taken(&self) -> Result<Taken, Error> {
+        let wrong = |reason| Error::Setting { what: "scaling", reason };
+        let scaling = self.scaling.as_deref().map(|text| parse_scaling(text).map_err(wrong)).transpose()?;
+        Ok(Taken { scaling, ema: self.ema })
     }
 
     /// Returns `preprocessing` with what the options override.
@@ -153,7 +162,7 @@ impl Backbone {
     #[staticmethod]
     fn open(py: Python<'_>, asked: PathBuf, opening: Opening) -> PyResult<Self> {
         let (backbone, preprocessing) = Watch::new(py)?.run(py, || {
-            let backbone = weights_source::open(&asked, opening.settings()?)?;
+            let backbone = weights_source::open(&asked, opening.taken()?, opening.settings()?)?;
             let preprocessing = opening.over(Preprocessing::for_training(&backbone)?)?;
             // A size that the net does not have is an error now.
             backbone.plan(preprocessing.size(), Tap::Pooled, 1)?;

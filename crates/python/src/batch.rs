@@ -8,7 +8,7 @@ use icecap::{Error, Source};
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
-use crate::failure::exception;
+use crate::failure::{exception, in_place};
 use crate::photo::{Photo, window};
 use crate::work::Watch;
 
@@ -25,7 +25,7 @@ impl Failed {
     fn exception(self, py: Python<'_>, place: usize, photo: &Photo) -> PyErr {
         match self {
             Self::Content(error) => exception(&error.into(), photo.path().is_none().then_some(place)),
-            Self::Python(error) => error.clone_ref(py),
+            Self::Python(error) => in_place(py, &error, place),
         }
     }
 }

@@ -43,12 +43,7 @@ pub(crate) fn check_folder(
 
 fn found(checkup: &Checkup, finding: &Finding) -> Value {
     let of = |photo: &usize| &checkup.survey.photos[*photo];
-    let mut classes: Vec<usize> = finding.photos.iter().map(|photo| of(photo).1.class).collect();
-    classes.sort_unstable();
-    classes.dedup();
-    let mut parts: Vec<Part> = finding.photos.iter().map(|photo| of(photo).0).collect();
-    parts.sort_unstable();
-    parts.dedup();
+    let (classes, parts) = (checkup.classes_of(&finding.photos), checkup.parts_of(&finding.photos));
     let path = |photo: &usize| of(photo).1.path.to_string_lossy().into_owned();
     json!({
         "level": finding.level.to_string(),

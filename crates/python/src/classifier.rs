@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use icecap::advanced::data::{Error as DataError, ExifPolicy, Limits, Views};
 use icecap::advanced::kernels::Shape;
-use icecap::model::{Columns, Row};
+use icecap::model::{Columns, Pool, Row};
 use icecap::{Error, Prediction, Predictor, SaveBackbone, Settings};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -17,7 +17,6 @@ use crate::batch::{Batch, Failed, Outcomes};
 use crate::heatmaps::Maps;
 use crate::of_process::OfProcess;
 use crate::photo::Photo;
-use crate::pool::Pool;
 use crate::row_options::RowOptions;
 use crate::work::Watch;
 

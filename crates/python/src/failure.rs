@@ -7,8 +7,8 @@ use icecap::advanced::data::Error as DataError;
 use icecap::advanced::foundation::shown::plain;
 use icecap::advanced::weights::Error as WeightsError;
 use icecap::{Error, Kind};
-use pyo3::PyErr;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
 
 pyo3::create_exception!(
     icecap,
@@ -38,6 +38,30 @@ pub(crate) fn exception(error: &Error, photo: Option<usize>) -> PyErr {
     }
 }
 
+/// Returns an exception of Python's with the place of the photo that it is about: in front of the message of the kinds that are
+/// raised for photos, and as a note on others, where Python has notes.
+pub(crate) fn in_place(py: Python<'_>, error: &PyErr, place: usize) -> PyErr {
+    let kind = error.get_type(py);
+    let known = [py.get_type::<PyValueError>(), py.get_type::<PyTypeError>(), py.get_type::<LimitError>()];
+    if known.iter().any(|known| known.is(&kind)) {
+        let placed = PyErr::from_type(kind, format!("photo {place}: {}", error.value(py)));
+        placed.set_traceback(py, error.traceback(py));
+        return placed;
+    }
+    // Python 3.10 has none; the exception is told all the same.
+    let _ = error.value(py).call_method1("add_note", (format!("photo {place}"),));
+    error.clone_ref(py)
+}
+
+/// Returns the exception of a run whose page cannot be made.
+pub(crate) fn unshown(error: &icecap_report::Error) -> PyErr {
+    let message = plain(&error.to_string()).into_owned();
+    match error.kind() {
+        Kind::Limit => LimitError::new_err(message),
+        _ => PyValueError::new_err(message),
+    }
+}
+
 /// Returns what mends an error, where the library does not know how Python's half is called.
 fn advice(error: &Error) -> String {
     match error {
@@ -61,7 +85,10 @@ fn number(error: &Error) -> Option<i32> {
     }
     let mut below = error.source();
     while let Some(error) = below {
-        if let Some(number) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+        let own = error.downcast_ref::<io::Error>();
+        // A kind of the library's own words has no number of the system.
+        let missing = own.filter(|error| error.kind() == io::ErrorKind::NotFound).map(|_| NOT_FOUND);
+        if let Some(number) = own.and_then(io::Error::raw_os_error).or(missing) {
             return Some(number);
         }
         below = error.source();

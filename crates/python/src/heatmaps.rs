@@ -3,6 +3,7 @@
 use icecap::advanced::graph::Tap;
 use icecap::advanced::kernels::Shape;
 use icecap::explain::Heatmaps;
+use icecap::model::Pool;
 use icecap::{Classifier, Error, Prediction, Predictor, Source};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyIterator};
@@ -11,7 +12,6 @@ use crate::array::Array;
 use crate::batch::{Batch, Outcomes, Report};
 use crate::failure::exception;
 use crate::photo::Photo;
-use crate::pool::Pool;
 
 /// The most pixels of the longer side of a drawn heatmap, as that of `icecap predict --heatmap`.
 const LONGEST_SIDE: usize = 1024;

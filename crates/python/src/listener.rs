@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use icecap::Event;
 use icecap::check::Step;
+use icecap::learn::Epoch;
 use icecap::model::Progress;
+use icecap_report::kept::metrics::history;
 use pyo3::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::metrics::epoch;
 use crate::work::Watch;
 
 /// The least time between two calls that tell how far photos are.
@@ -34,8 +35,8 @@ impl Listener {
         match event {
             Event::Extracting(now) => self.photos("features", now),
             Event::Tuning { progress, .. } => self.photos("tuning", progress),
-            Event::Epoch(of) => self.tell(|| epoch_of("epoch", epoch(of))),
-            Event::TunedEpoch(of) => self.tell(|| epoch_of("tuned epoch", epoch(of))),
+            Event::Epoch(of) => self.tell(|| epoch_of("epoch", of)),
+            Event::TunedEpoch(of) => self.tell(|| epoch_of("tuned epoch", of)),
             _ => self.watch.flow(),
         }
     }
@@ -56,13 +57,13 @@ impl Listener {
         if !self.watch.is_caller() || !self.is_due(now.done == now.photos) {
             return ControlFlow::Continue(());
         }
-        self.tell(|| json!({ "stage": stage, "done": now.done, "photos": now.photos }))
+        self.tell(|| json!({ "stage": stage, "done": now.done, "photos": now.photos }).to_string())
     }
 
-    fn tell(&self, what: impl FnOnce() -> Value) -> ControlFlow<()> {
+    fn tell(&self, what: impl FnOnce() -> String) -> ControlFlow<()> {
         self.watch.flow()?;
         let Some(callback) = &self.callback else { return ControlFlow::Continue(()) };
-        let text = what().to_string();
+        let text = what();
         self.watch.ask(|py| callback.call1(py, (text,)).map(|_| ()))
     }
 
@@ -76,6 +77,9 @@ impl Listener {
     }
 }
 
-fn epoch_of(stage: &str, epoch: Value) -> Value {
-    json!({ "stage": stage, "epoch": epoch })
+/// An epoch under the names that `metrics.json` has, with its digits, as the text of a JSON object.
+fn epoch_of(stage: &str, epoch: &Epoch) -> String {
+    let row = history(std::slice::from_ref(epoch)).pop();
+    let row = serde_json::to_string(&row).unwrap_or_else(|error| unreachable!("numbers alone: {error}"));
+    format!("{{\"stage\":\"{stage}\",\"epoch\":{row}}}")
 }

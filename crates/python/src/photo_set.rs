@@ -1,15 +1,17 @@
 //! The photos of a training or a check: those of a folder, or those that a caller brings with their labels.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use icecap::advanced::data::{
-    self, Exclusions, GroupRule, Groups, Inventory, ListedFiles, Survey, is_folder, read_classes,
+    self, Exclusions, GroupRule, Groups, Inventory, ListedFiles, Survey, read_classes,
 };
 use icecap::learn::SplitRule;
 use icecap::{Dataset, Error, OwnedSource};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::failure::in_place;
 use crate::photo::Photo;
 use crate::train_options::{Asked, Listed};
 
@@ -18,6 +20,9 @@ pub(crate) struct PhotoSet {
     pub(crate) dataset: Dataset,
     pub(crate) groups: Option<Groups>,
 }
+
+/// Names the groups of photos that are copies, by path.
+pub(crate) type Copies<'a> = &'a mut dyn FnMut(&Inventory) -> Result<HashMap<PathBuf, String>, Error>;
 
 /// Photos with the number of the class of each.
 pub(crate) struct Brought {
@@ -37,14 +42,14 @@ impl Brought {
     ) -> PyResult<Self> {
         let mut own = Vec::with_capacity(labels.len());
         let mut labels = labels.iter();
-        for item in photos.clone() {
+        for (place, item) in photos.clone().enumerate() {
             let source = match Photo::of(&item?)? {
                 Photo::Path(path) => OwnedSource::Path(path),
                 Photo::Bytes(bytes) => OwnedSource::Bytes(bytes.to_vec()),
                 Photo::Rgb { pixels, width, height } => {
                     OwnedSource::Rgb { pixels: pixels.to_vec(), width, height }
                 }
-                Photo::Broken(error) => return Err(error),
+                Photo::Broken(error) => return Err(in_place(photos.py(), &error, place)),
             };
             let label = labels.next().ok_or_else(|| PyValueError::new_err("labels: fewer than photos"))?;
             own.push((source, *label));
@@ -98,26 +103,19 @@ impl Listed {
 
     /// The folders that paths in a file of exclusions may be relative to.
     fn roots(&self) -> Vec<PathBuf> {
-        let mut roots = Vec::new();
-        for path in [Some(&self.folder), self.val.as_ref()].into_iter().flatten() {
-            if is_folder(path) {
-                let inside = data::dataset_folder(path);
-                roots.extend((inside != *path).then(|| path.clone()));
-                roots.insert(0, inside);
-            } else {
-                roots.push(path.parent().unwrap_or(Path::new("")).to_owned());
-            }
-        }
-        roots
+        data::dataset_roots(&self.folder, self.val.as_deref())
     }
 
-    /// Finds the photos and deals them out to training and validation.
+    /// Finds the photos and deals them out to training and validation. `copies` names the groups of photos that are copies, by
+    /// path, if these are to stay together.
     ///
     /// # Errors
-    /// What the library returns of a folder that cannot be trained on, and [`Error::Skipped`] where one that cannot be looked
-    /// into is an error.
-    pub(crate) fn dealt(&self, asked: &Asked, seed: u64) -> Result<PhotoSet, Error> {
-        let inventory = self.scan()?;
+    /// What the library returns of a folder that cannot be trained on, and what `copies` returns.
+    pub(crate) fn dealt(&self, asked: &Asked, seed: u64, copies: Copies<'_>) -> Result<PhotoSet, Error> {
+        let mut inventory = self.scan()?;
+        if self.is_by_copies() {
+            inventory.groups = copies(&inventory)?;
+        }
         let groups = groups(&inventory, self.rule()?.as_ref())?;
         let rule = SplitRule::new(asked.share, seed).groups(groups.clone());
         let dataset = match asked.folds {

@@ -24,11 +24,13 @@ pub(crate) struct Asked {
     pub(crate) folds: Option<usize>,
     pub(crate) share: f64,
     augment: Option<String>,
-    views: u32,
+    pub(crate) views: u32,
     threshold: Option<String>,
-    positive: Option<String>,
+    pub(crate) positive: Option<String>,
     pub(crate) strict: bool,
     pub(crate) cache: bool,
+    /// The same as the words of a command; empty where no command can name the photos.
+    pub(crate) words: Vec<String>,
 }
 
 /// What is asked of a folder, an archive or a list of photos.
@@ -41,7 +43,7 @@ pub(crate) struct Listed {
     pub(crate) classes: Option<PathBuf>,
     pub(crate) root: Option<PathBuf>,
     pub(crate) extension: Option<String>,
-    group: Option<String>,
+    pub(crate) group: Option<String>,
 }
 
 fn refused<T>(what: &'static str, reason: impl Into<String>) -> Result<T, Error> {
@@ -62,10 +64,27 @@ impl Asked {
     /// # Errors
     /// [`Error::Data`] for a text that names none.
     pub(crate) fn seen(&self, seed: u64) -> Result<Views, Error> {
-        match &self.augment {
-            Some(text) => Ok(Views::drawn(text.parse::<Augment>()?, seed, self.views)?),
+        match self.changes()? {
+            Some(augment) => Ok(Views::drawn(augment, seed, self.views)?),
             None => Ok(Views::Plain),
         }
+    }
+
+    /// Returns the changes that views of a photo are drawn from.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a text that names none.
+    pub(crate) fn changes(&self) -> Result<Option<Augment>, Error> {
+        Ok(self.augment.as_deref().map(str::parse::<Augment>).transpose()?)
+    }
+
+    /// Returns what the threshold is to do.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for what cannot be wished.
+    pub(crate) fn wish(&self) -> Result<Option<Wish>, Error> {
+        let wrong = |reason| Error::Setting { what: "threshold", reason };
+        self.threshold.as_deref().map(|text| text.parse().map_err(wrong)).transpose()
     }
 
     /// Returns which class is looked for, and what its threshold is to do.
@@ -73,8 +92,7 @@ impl Asked {
     /// # Errors
     /// [`Error::Setting`] for what cannot be wished, and for a class that is none.
     pub(crate) fn sought(&self, classes: &[String]) -> Result<Option<Sought>, Error> {
-        let Some(text) = &self.threshold else { return Ok(None) };
-        let wish: Wish = text.parse().map_err(|reason| Error::Setting { what: "threshold", reason })?;
+        let Some(wish) = self.wish()? else { return Ok(None) };
         let [first, second] = classes else {
             let reason = format!(
                 "only two classes have one, and there are {}; predict(reject_below=…) takes an unsure answer for none of them",
@@ -98,19 +116,20 @@ impl Asked {
     }
 }
 
+/// What groups are by, where copies stay together.
+const DUPLICATES: &str = "duplicates";
+
 impl Listed {
+    /// Whether photos that are copies stay together.
+    pub(crate) fn is_by_copies(&self) -> bool {
+        self.group.as_deref() == Some(DUPLICATES)
+    }
+
     /// Returns the rule by which photos belong together.
     ///
     /// # Errors
     /// [`Error::Data`] for what is no rule.
     pub(crate) fn rule(&self) -> Result<Option<GroupRule>, Error> {
-        match self.group.as_deref() {
-            Some("duplicates") => refused(
-                "group",
-                "copies are found by the program: `icecap train --group duplicates`; name a regular expression, or leave it out",
-            ),
-            Some(text) => Ok(Some(text.parse()?)),
-            None => Ok(None),
-        }
+        Ok(self.group.as_deref().filter(|_| !self.is_by_copies()).map(str::parse).transpose()?)
     }
 }

@@ -213,6 +213,38 @@ class Broken(unittest.TestCase):
                 self.assertTrue(np.isnan(values).all() and all(failed) and len(values) == len(failed) == len(batch))
 
     @unittest.skipIf(os.name == "nt", "names are text there")
+    def test_a_photo_that_python_refuses_is_told_by_its_place(self) -> None:
+        class Silent(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                raise OSError(5, "it is gone")
+
+        good = support.photos(1)[0]
+        backbone = icecap.Backbone.open("starter")
+        gray, floats = np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3))
+        large = icecap.Backbone.open("starter", max_pixels=10)
+        for asked, kind, photo in [
+            (backbone, ValueError, gray),
+            (backbone, TypeError, floats),
+            (backbone, TypeError, 7),
+            (backbone, ValueError, b"no photo"),
+            (large, icecap.LimitError, np.zeros((8, 8, 3), np.uint8)),
+        ]:
+            photos = [photo] if asked is large else [good, good, photo]
+            place = len(photos) - 1
+            with self.assertRaisesRegex(kind, f"^photo {place}: "):
+                asked.features(photos)
+            _, failed = asked.features(photos, errors="row")
+            self.assertIs(type(failed[place]), kind)
+            self.assertRegex(str(failed[place]), f"^photo {place}: [^p]")
+        with self.assertRaises(OSError) as raised:
+            backbone.features([good, Silent()])
+        self.assertEqual((raised.exception.errno, getattr(raised.exception, "__notes__", ["photo 1"])), (5, ["photo 1"]))
+        with self.assertRaisesRegex(TypeError, "^photo 1: an array of a photo"):
+            icecap.train([(good, "a"), (floats, "b")])
+        # Beyond the first window of photos, too.
+        with self.assertRaisesRegex(ValueError, "^photo 300: "):
+            backbone.features([np.zeros((4, 4, 3), np.uint8)] * 300 + [gray])
+
     def test_a_name_that_is_no_text_is_read(self) -> None:
         name = os.fsdecode(os.fsencode(str(support.folder())) + b"/\xff.png")
         Path(name).write_bytes(Path(self.good[0]).read_bytes())

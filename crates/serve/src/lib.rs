@@ -53,6 +53,7 @@ mod request_id;
 mod routes;
 mod server;
 mod signals;
+mod table;
 mod token;
 mod worker;
 

@@ -6,9 +6,11 @@ use std::process::Command;
 
 use crate::archive::{Entry, tar_gz};
 use crate::outcome::Outcome;
-use crate::process::{cargo, output, run};
+use crate::process::{cargo, host, output, run};
 use crate::third_party::licenses;
 
+/// The package that is the binary.
+const BINARY: &str = "icecap-cli";
 /// Each shell with the name under which it looks for a script.
 const SHELLS: [(&str, &str); 5] = [
     ("bash", "icecap.bash"),
@@ -29,7 +31,7 @@ const TIME: u64 = 1_577_836_800;
 pub(crate) fn make(root: &Path, target: Option<&str>) -> Outcome {
     let host = host()?;
     let mut build = cargo(root);
-    build.args(["build", "--release", "--locked", "--package", "icecap-cli"]);
+    build.args(["build", "--release", "--locked", "--package", BINARY]);
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let folder = match target {
         Some(target) => {
@@ -45,7 +47,7 @@ pub(crate) fn make(root: &Path, target: Option<&str>) -> Outcome {
     let time = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok()).unwrap_or(TIME);
     let name = format!("icecap-{}-{}", env!("CARGO_PKG_VERSION"), target.unwrap_or(&host));
     let mut entries = entries(root, &binary)?;
-    for (name, bytes) in of_others(root, target.unwrap_or(&host))? {
+    for (name, bytes) in licenses(root, BINARY, target.unwrap_or(&host))? {
         entries.insert(name.to_owned(), Entry { bytes, is_program: false });
     }
     let archive = tar_gz(&name, &entries, time)?;
@@ -81,24 +83,6 @@ fn entries(root: &Path, binary: &Path) -> Outcome<BTreeMap<String, Entry>> {
         entries.insert(format!("man/man1/{name}"), text(read(&page.path())?));
     }
     Ok(entries)
-}
-
-/// The licenses of all that the binary is made of: crates, and the standard library where the toolchain brings its notices.
-fn of_others(root: &Path, target: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
-    let mut files = vec![("LICENSES-THIRD-PARTY.txt", licenses(root, target)?.into_bytes())];
-    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
-    match std::fs::read(Path::new(&sysroot).join("share/doc/rust/COPYRIGHT-library.html")) {
-        Ok(bytes) => files.push(("LICENSES-STANDARD-LIBRARY.html", bytes)),
-        Err(_) => println!("this toolchain brings no notices of the standard library: they are left out"),
-    }
-    Ok(files)
-}
-
-/// The system that this compiler builds for by itself.
-fn host() -> Outcome<String> {
-    let about = output(Command::new("rustc").arg("-vV"))?;
-    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
 }
 
 /// Says what to do where the standard library of a target is missing: cargo's own words are long.

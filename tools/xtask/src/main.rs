@@ -33,6 +33,9 @@ usage: cargo run -p xtask -- COMMAND
   dist [TARGET]          build the binary, for another system if one is named, and put it with completions, manual and
                          licenses into dist/icecap-VERSION-TARGET.tar.gz: the same bytes from the same binary
 
+  licenses PACKAGE FOLDER [TARGET]
+                         put the licenses of all that one of our packages is made of into a folder, as for icecap-capi
+
   The campaigns of tools/torture, against the promises of docs/reliability.md; each has --seed, --count, --only, --help:
   torture WHAT           damaged files: images, prefixes, bombs, folder, weights, cuts, flips; a server among hostile
                          clients: http, terms
@@ -54,6 +57,10 @@ fn main() -> ExitCode {
         ["bench"] => bench::run_all(root(), &[]),
         ["dist"] => dist::make(root(), None),
         ["dist", target] => dist::make(root(), Some(target)),
+        ["licenses", package, folder] => third_party::write(root(), package, folder.as_ref(), None),
+        ["licenses", package, folder, target] => {
+            third_party::write(root(), package, folder.as_ref(), Some(target))
+        }
         [campaign, ..] if CAMPAIGNS.contains(&campaign) => torture(&arguments),
         ["bench", "--", ..] => bench::run_all(root(), &arguments[2..]),
         _ => {

@@ -37,3 +37,10 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
+
+/// The system that this compiler builds for by itself.
+pub(crate) fn host() -> Outcome<String> {
+    let about = output(Command::new("rustc").arg("-vV"))?;
+    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
+}

@@ -1,16 +1,16 @@
-//! The licenses of the crates that a binary is made of, read from the packages themselves.
+//! The licenses of the crates that a binary or a library is made of, read from the packages themselves, and of the standard
+//! library that is in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::outcome::Outcome;
-use crate::process::metadata;
+use crate::process::{host, metadata, output};
 
-/// The package that is the binary.
-const BINARY: &str = "icecap-cli";
 /// How files are named that hold a license or what it asks to be handed on, in capitals.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE"];
 const RULE: &str = "\n================================================================================\n";
@@ -26,17 +26,39 @@ struct Package {
     folder: PathBuf,
 }
 
-/// Returns the text that lists the crates of others which the binary for `target` is made of, with their licenses: each
-/// text once, under the names of all crates that have it.
+/// Returns the files of licenses that go with `package`, one of ours, built for `target`, with their names: those of the crates
+/// that it is made of, and the notices of the standard library where the toolchain brings them.
 ///
 /// # Errors
-/// A crate that names no license, one whose files cannot be read.
-pub(crate) fn licenses(root: &Path, target: &str) -> Outcome<String> {
-    text(&packages(&metadata(root, &["--locked", "--filter-platform", target])?)?)
+/// A crate that names no license, one whose files cannot be read; a package that is none.
+pub(crate) fn licenses(root: &Path, package: &str, target: &str) -> Outcome<Vec<(&'static str, Vec<u8>)>> {
+    let metadata = metadata(root, &["--locked", "--filter-platform", target])?;
+    let mut files = vec![("LICENSES-THIRD-PARTY.txt", text(&packages(&metadata, package)?)?.into_bytes())];
+    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]))?;
+    match std::fs::read(Path::new(&sysroot).join("share/doc/rust/COPYRIGHT-library.html")) {
+        Ok(bytes) => files.push(("LICENSES-STANDARD-LIBRARY.html", bytes)),
+        Err(_) => println!("this toolchain brings no notices of the standard library: they are left out"),
+    }
+    Ok(files)
 }
 
-/// The packages of others that the binary needs, directly or through others, but not those that only build or test it.
-fn packages(metadata: &Value) -> Outcome<BTreeSet<Package>> {
+/// Writes the files of licenses that go with `package`, built for `target` or this system, into a folder.
+///
+/// # Errors
+/// What [`licenses`] returns, and a file that cannot be written.
+pub(crate) fn write(root: &Path, package: &str, folder: &Path, target: Option<&str>) -> Outcome {
+    let host = host()?;
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for (name, bytes) in licenses(root, package, target.unwrap_or(&host))? {
+        let file = folder.join(name);
+        std::fs::write(&file, &bytes).map_err(|error| format!("{}: {error}", file.display()))?;
+        println!("{}: {:.1} MB", file.display(), bytes.len() as f64 / 1e6);
+    }
+    Ok(())
+}
+
+/// The packages of others that the package called `name` needs, directly or through others, but not those that only build or test it.
+fn packages(metadata: &Value, name: &str) -> Outcome<BTreeSet<Package>> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let by_id = |values: Vec<Value>| -> BTreeMap<String, Value> {
@@ -44,8 +66,8 @@ fn packages(metadata: &Value) -> Outcome<BTreeSet<Package>> {
     };
     let all = by_id(list(&metadata["packages"]));
     let nodes = by_id(list(&metadata["resolve"]["nodes"]));
-    let start = all.iter().find(|(_, package)| package["name"] == BINARY);
-    let mut open = vec![start.ok_or_else(|| format!("there is no package {BINARY}"))?.0.clone()];
+    let start = all.iter().find(|(_, package)| package["name"] == name && package["source"].is_null());
+    let mut open = vec![start.ok_or_else(|| format!("there is no package {name} of ours"))?.0.clone()];
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
         let linked = |of: &Value| list(&of["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
@@ -102,8 +124,7 @@ impl Package {
 
 fn text(packages: &BTreeSet<Package>) -> Outcome<String> {
     let mut told =
-        "The program is made of these crates of others, under these licenses; their texts follow.\n\n"
-            .to_owned();
+        "It is made of these crates of others, under these licenses; their texts follow.\n\n".to_owned();
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for package in packages {
         let Package { name, version, license, repository, authors, .. } = package;
@@ -134,6 +155,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const BINARY: &str = "the-binary";
 
     #[test]
     fn each_text_stands_once_under_all_that_have_it_and_no_license_is_no_release() {
@@ -169,7 +192,7 @@ mod tests {
                 ]},
             })
         };
-        let told = text(&packages(&metadata("ISC")).unwrap()).unwrap();
+        let told = text(&packages(&metadata("ISC"), BINARY).unwrap()).unwrap();
         assert_eq!(told.matches("the same\ntext").count(), 1, "{told}");
         assert!(told.contains("a 1.0.0, b 1.0.0") && told.contains("another"), "{told}");
         assert!(
@@ -177,6 +200,7 @@ mod tests {
             "{told}"
         );
         assert!(!told.contains("only-tests") && !told.contains("code") && !told.contains(BINARY), "{told}");
-        assert_eq!(packages(&metadata("")).unwrap_err(), "b 1.0.0 names no license");
+        assert_eq!(packages(&metadata(""), BINARY).unwrap_err(), "b 1.0.0 names no license");
+        assert_eq!(packages(&metadata("ISC"), "a").unwrap_err(), "there is no package a of ours");
     }
 }

@@ -180,7 +180,7 @@ fn classify(
             Err(error) => {
                 report.over_limit += usize::from(skipped::is_limit(&error));
                 left_out.tell(|| format!("skipped {error}"));
-                report.skipped.push(Skipped { path, reason: skipped::reason(&error) });
+                report.skipped.push(Skipped { path, reason: error.reason() });
             }
         }
         Ok(())

@@ -15,14 +15,14 @@ use icecap::{
     Backbone, Classifier, Dataset, Event, Prediction, SaveBackbone, Source, TrainOptions, Trained, Trainer,
 };
 use icecap_demo::{CLASSES, DemoFolder, PHOTOS, SIDE, Tile, sheet, write_png};
+use icecap_report::kept;
+use icecap_report::page::{self, Material};
 
-use super::train::{metrics, predictions};
 use crate::options::runner::ThreadOptions;
-use crate::page;
 use crate::run::Run;
 use crate::run::files::{ARGUMENTS, METRICS, MODEL, PREDICTIONS, REPORT, SPLIT};
-use crate::run::metrics::Seconds;
 use crate::run::photo_names::PhotoNames;
+use crate::run::seconds::Seconds;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::lock::lock;
@@ -105,17 +105,17 @@ fn write_page(
 ) -> Result<PathBuf, Failure> {
     let names = PhotoNames::of(dataset, &[folder.photos()]);
     let mut seconds = Seconds::default();
-    metrics::take_times(&mut seconds, trained);
+    kept::metrics::take_times(&mut seconds, trained);
     seconds.total = Some(started.elapsed().as_secs_f64());
-    let metrics = metrics::metrics(trained, &names, seconds, None);
+    let metrics = kept::metrics::metrics(trained, &names, seconds, None);
     let write =
         |name: &str, text: String| replace_file(&folder.file(name), |out| out.write_all(text.as_bytes()));
     dataset.write_split(&folder.file(SPLIT))?;
-    write(PREDICTIONS, predictions::csv(trained, &names)?)?;
+    write(PREDICTIONS, kept::predictions::csv(trained, &names)?)?;
     write(ARGUMENTS, arguments(folder, options))?;
     write(METRICS, metrics.file()?)?;
     let run = Run::open(&options.out)?;
-    write(REPORT, page::of_trained(&run, &trained.classifier)?)?;
+    write(REPORT, page::of_trained(&run, &Material::beside(&run)?, &trained.classifier, &interrupt::flow)?)?;
     Ok(folder.file(REPORT))
 }
 

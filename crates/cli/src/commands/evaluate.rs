@@ -15,7 +15,7 @@ use icecap::judge::{Metrics, Ranking, THRESHOLD, tempered};
 use icecap::learn::SkippedPhoto;
 use icecap::model::Extractor;
 
-use crate::options::dataset::{ExcludeOptions, ListedOptions, check_listed, roots};
+use crate::options::dataset::{ExcludeOptions, ListedOptions, check_listed};
 use crate::options::model::ModelOptions;
 use crate::options::photo::PhotoOptions;
 use crate::photos::batches::for_each_photo;
@@ -74,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (mut samples, inventory) = found.map_err(no_classes)?;
     check_listed(&options.folder, samples.iter().map(|sample| sample.path.as_path()))?;
     options.excluded.apply(|list| {
-        let roots = roots(&options.folder, None);
+        let roots = data::dataset_roots(&options.folder, None);
         let roots: Vec<&Path> = roots.iter().map(PathBuf::as_path).collect();
         samples.retain(|sample| !list.covers(&sample.path, &roots));
         Ok(())

@@ -9,13 +9,13 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use icecap::advanced::data::Labeled;
+use icecap::advanced::data::{Labeled, dataset_roots};
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::kernels::Shape;
 use icecap::model::{Extractor, Preprocessing};
 use icecap_records::{Description, FeatureRow, Format, begin};
 
-use crate::options::dataset::{labeled, roots};
+use crate::options::dataset::labeled;
 use crate::photos::batches::for_each_photo;
 use crate::photos::skipped;
 use crate::store::cache_folder;
@@ -118,7 +118,7 @@ fn tell(options: &Options, found: &Labeled, written: &Written) -> Result<(), Fai
 /// Returns the photos to use, those whose names cannot be written down left out.
 fn find(options: &Options, format: Format) -> Result<Labeled, Failure> {
     let mut found = labeled(&options.photos, &options.listed)?;
-    let of_inputs: Vec<PathBuf> = options.photos.iter().flat_map(|path| roots(path, None)).collect();
+    let of_inputs: Vec<PathBuf> = options.photos.iter().flat_map(|path| dataset_roots(path, None)).collect();
     options.excluded.apply(|list| {
         let roots: Vec<&Path> = of_inputs.iter().map(PathBuf::as_path).collect();
         found.photos.retain(|(path, _)| !list.covers(path, &roots));
@@ -199,7 +199,7 @@ fn write(
             Err(error) if options.strict => Err(Failure::new(Code::Content, error.to_string())),
             Err(error) => {
                 left_out.tell(|| format!("skipped {error}"));
-                file.push(&FeatureRow { features: Err(&skipped::reason(&error)), ..of }).map_err(failed)
+                file.push(&FeatureRow { features: Err(&error.reason()), ..of }).map_err(failed)
             }
         }
     })?;

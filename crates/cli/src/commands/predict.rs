@@ -14,7 +14,7 @@ use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::foundation::shown::plain_lines;
 use icecap::judge::THRESHOLD;
 use icecap::model::Columns;
-use icecap::{Classifier, Predictor, Source};
+use icecap::{Classifier, Error, Predictor, Source};
 
 use crate::options::model::ModelOptions;
 use crate::options::overwrite::OverwriteOption;
@@ -109,7 +109,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     options.out.iter().try_for_each(|file| options.overwrite.check(file))?;
     let photos = Photos::new(&options.paths, options.files_from.as_deref(), options.shard)?;
     let classifier = options.model.within(options.photo.limits()).open()?;
-    check_novelty(options, &classifier)?;
     let columns = Columns {
         top: usize::from(options.top),
         reject_below: options.reject_below,
@@ -118,6 +117,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         heatmap: options.heatmaps.is_some(),
         ..Columns::of(&classifier)
     };
+    columns.check(&classifier).map_err(|error| not_told(options, error))?;
     let views = if options.tta { Views::Mirrored } else { Views::Plain };
     let heatmaps = options.heatmaps.open(&classifier, options.overwrite)?;
     let cache = if options.cache { cache_folder::open() } else { None };
@@ -150,17 +150,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     judge(tally, options)
 }
 
-/// Refuses to ask a model for what it does not keep.
-fn check_novelty(options: &Options, classifier: &Classifier) -> Result<(), Failure> {
-    if options.reject_novel.is_some() && classifier.novelty().is_none() {
-        let message = format!(
-            "{}: --reject-novel: the model keeps nothing that tells new photos, as those of older builds, of an import and of \
-             very few photos; train it anew, or leave the option out",
-            plain_path(&options.model.model)
-        );
-        return Err(Failure::new(Code::Content, message));
+/// Refuses to ask a model for what it does not keep: what the command line alone can tell was refused before.
+fn not_told(options: &Options, error: Error) -> Failure {
+    match error {
+        Error::Setting { what, reason } => {
+            let (model, option) = (plain_path(&options.model.model), what.replace('_', "-"));
+            Failure::new(Code::Content, format!("{model}: --{option}: {reason}"))
+        }
+        other => other.into(),
     }
-    Ok(())
 }
 
 /// Says how many photos are none of the classes, and why.

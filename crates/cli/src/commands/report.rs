@@ -7,14 +7,14 @@ use clap::Args;
 use icecap::Classifier;
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::kernels::{Isa, Threads};
+use icecap_report::page::{self, Heat, Material, Reading};
 
 use crate::options::overwrite::OverwriteOption;
 use crate::options::runner::ThreadOptions;
-use crate::page;
-use crate::page::Heat;
 use crate::run::Run;
 use crate::run::files::{MODEL, REPORT};
 use crate::terminal::failure::Failure;
+use crate::terminal::interrupt;
 use crate::terminal::table::narrate;
 use crate::terminal::wording::{megabytes, plain_path};
 
@@ -39,7 +39,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     // A page without maps is a page: a model that needs its weights beside it is not asked.
     let classifier = Classifier::open(options.run.join(MODEL)).ok();
     let mut heat = Heat::of(classifier.as_ref());
-    let html = page::html(&run, &threads, isa, &mut |photo, class| heat.jpeg(photo, class))?;
+    let material = Material::beside(&run)?;
+    let reading = Reading { threads: &threads, isa, flow: &interrupt::flow };
+    let html = page::html(&run, &material, reading, &mut |photo, class| heat.jpeg(photo, class))?;
     let file = options.output.clone().unwrap_or_else(|| options.run.join(REPORT));
     replace_file(&file, |out| out.write_all(html.as_bytes()))?;
     narrate(&format!(

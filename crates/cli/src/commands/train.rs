@@ -10,10 +10,8 @@ mod epoch_table;
 mod feature_parts;
 mod heard;
 mod leads;
-pub(super) mod metrics;
 mod options;
 mod plan;
-pub(super) mod predictions;
 mod quantize;
 mod report;
 mod resume;
@@ -32,25 +30,26 @@ use icecap::advanced::data::{self, GroupRule, Groups, Inventory};
 use icecap::learn::{Sought, SplitRule};
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Dataset, Error, Event, SaveBackbone, Trained, Trainer};
+use icecap_report::kept;
+use icecap_report::page::{self, Material};
 
-use crate::page;
 use crate::photos::skipped;
 use crate::run::Run;
 use crate::run::arguments::Arguments;
 use crate::run::files::{ARGUMENTS, HISTORY, LABELS, METRICS, MODEL, PREDICTIONS, REPORT, SKIPPED, SPLIT};
 use crate::run::folder::RunFolder;
-use crate::run::metrics::Seconds;
 use crate::run::photo_names::PhotoNames;
+use crate::run::seconds::Seconds;
 use crate::run::{history, labels, left_out};
 use crate::store::cache_folder;
 use crate::terminal::failure::{Code, Failure};
+use crate::terminal::interrupt;
 use crate::terminal::stderr::note;
 use crate::terminal::table::print;
 use crate::terminal::wording::{agreeing, counted, plain_path};
 
 use arguments::arguments;
 use feature_parts::FeatureParts;
-use metrics::metrics;
 use plan::Plan;
 use report::Report;
 use since::Since;
@@ -97,7 +96,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         fitted(&Ground { options, dataset, ..ground }, preprocessing, sought, &report, &mut seconds)?;
     // From here on only files are written: if that fails, it can be tried again.
     unfinished.keep();
-    metrics::take_times(&mut seconds, &trained);
+    kept::metrics::take_times(&mut seconds, &trained);
 
     let since = since.map(|since| since.compare(&trained, cache)).transpose()?;
     let saving = Instant::now();
@@ -107,7 +106,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     seconds.save = since_start(saving);
     seconds.total = since_start(started);
     let inherited = quantize::inherited(options, &opened);
-    let metrics = metrics(&trained, &names, seconds, since).with_tried(swept.as_ref().map(|of| &of.tried));
+    let tried = swept.as_ref().map(|swept| &swept.tried);
+    let metrics = kept::metrics::metrics(&trained, &names, seconds, since).with_tried(tried);
     let metrics = metrics.with_model(&folder.file(MODEL)).with_net_of(inherited.as_deref());
     folder.write(METRICS, &metrics.file()?)?;
     let run = write_page(options, &folder, &trained)?;
@@ -329,9 +329,9 @@ fn save(saved: &Saved<'_>, folder: &RunFolder, arguments: &Arguments) -> Result<
     let skipped_photos = &trained.photos.skipped;
     let model = || Ok(trained.classifier.save(folder.file(MODEL), backbone)?);
     let split = || Ok(trained.dataset.write_split(&folder.file(SPLIT))?);
-    let history = || folder.write(HISTORY, &history::csv(&metrics::history(&trained.history)));
+    let history = || folder.write(HISTORY, &history::csv(&kept::metrics::history(&trained.history)));
     let arguments = || folder.write(ARGUMENTS, &arguments.toml()?);
-    let predictions = || folder.write(PREDICTIONS, &predictions::csv(trained, names)?);
+    let predictions = || folder.write(PREDICTIONS, &kept::predictions::csv(trained, names)?);
     let skipped = || match skipped_photos.is_empty() {
         true => folder.remove(SKIPPED),
         false => folder.write(SKIPPED, &left_out::csv(skipped_photos, names)),
@@ -339,7 +339,7 @@ fn save(saved: &Saved<'_>, folder: &RunFolder, arguments: &Arguments) -> Result<
     let labels = || match &trained.doubted {
         Some(doubted) => {
             let classes = trained.classifier.classes();
-            folder.write(LABELS, &labels::csv(&trained.train_set, doubted, classes, names))
+            folder.write(LABELS, &labels::csv(&labels::doubts(&trained.train_set, doubted, names), classes))
         }
         None => folder.remove(LABELS),
     };
@@ -359,7 +359,7 @@ fn save(saved: &Saved<'_>, folder: &RunFolder, arguments: &Arguments) -> Result<
 /// Reads back what now stands in the run's folder. A run that is too large to be looked at is a run all the same.
 fn written(folder: &RunFolder) -> Option<Run> {
     Run::open(folder.path())
-        .inspect_err(|failure| note(&format!("note: the run cannot be shown: {}", failure.message())))
+        .inspect_err(|error| note(&format!("note: the run cannot be shown: {error}")))
         .ok()
 }
 
@@ -375,6 +375,7 @@ fn write_page(options: &Options, folder: &RunFolder, trained: &Trained) -> Resul
         folder.remove(REPORT)?;
         return Ok(run);
     };
-    folder.write(REPORT, &page::of_trained(shown, &trained.classifier)?)?;
+    let page = page::of_trained(shown, &Material::beside(shown)?, &trained.classifier, &interrupt::flow)?;
+    folder.write(REPORT, &page)?;
     Ok(run)
 }

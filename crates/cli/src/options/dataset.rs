@@ -133,7 +133,7 @@ impl DatasetOptions {
         let listed = self.listed.of([Some(folder), val].into_iter().flatten())?;
         let inventory = data::scan_listed(folder, val, &listed)?;
         check_listed(folder, inventory.train.iter().map(|sample| sample.path.as_path()))?;
-        self.over(inventory, &roots(folder, val))
+        self.over(inventory, &data::dataset_roots(folder, val))
     }
 
     /// Returns `inventory`, whose photos lie in `roots`, without what is left out, its classes in the order that is asked for.
@@ -152,7 +152,7 @@ impl DatasetOptions {
         let mut survey = data::survey_listed(folder, val, &listed)?;
         check_listed(folder, survey.photos.iter().map(|(_, sample)| sample.path.as_path()))?;
         self.excluded.apply(|list| {
-            let roots = roots(folder, val);
+            let roots = data::dataset_roots(folder, val);
             survey.exclude(list, &roots.iter().map(PathBuf::as_path).collect::<Vec<_>>());
             Ok(())
         })?;
@@ -161,21 +161,4 @@ impl DatasetOptions {
         }
         Ok(survey)
     }
-}
-
-/// Returns the folders that paths may be relative to: those of the dataset, or in which the files that list it lie.
-pub(crate) fn roots(folder: &Path, val: Option<&Path>) -> Vec<PathBuf> {
-    let mut roots: Vec<PathBuf> = Vec::new();
-    for path in [Some(folder), val].into_iter().flatten() {
-        if data::is_folder(path) {
-            // In an archive the dataset may lie further down.
-            let inside = data::dataset_folder(path);
-            roots.extend(
-                [Some(inside.clone()), (inside != path).then(|| path.to_owned())].into_iter().flatten(),
-            );
-        } else {
-            roots.push(path.parent().unwrap_or(Path::new("")).to_owned());
-        }
-    }
-    roots
 }

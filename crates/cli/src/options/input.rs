@@ -7,14 +7,14 @@ use icecap::advanced::data::{ExifPolicy, Limits, ResizeMode};
 use icecap::advanced::graph::Scaling;
 use icecap::advanced::kernels::jpeg::Dct;
 use icecap::advanced::weights::{Choices, FileHead, NOTE_OF_ACTIVATION, NOTE_OF_AVERAGES, Weights};
-use icecap::model::{Precision, Preprocessing};
+use icecap::model::{Precision, Preprocessing, WeightsSource};
 use icecap::{Backbone, Settings};
 
 use crate::options::input_size::InputSize;
 use crate::options::overridden::Overridden;
 use crate::options::photo::PhotoOptions;
 use crate::options::runner::RunnerOptions;
-use crate::store::weights_source::WeightsSource;
+use crate::store::weights_source;
 use crate::terminal::failure::Failure;
 use crate::terminal::stderr::note;
 use crate::terminal::wording::{plain, plain_path};
@@ -80,18 +80,18 @@ impl BackboneOptions {
                 "note: using the built-in starter weights (width 0.35), small and weak beside ImageNet weights; \
                  name others with --weights or {WEIGHTS_VARIABLE}, as `icecap weights list` shows them"
             ));
-            let starter = WeightsSource::Starter.weights(self.averages.choices())?;
+            let starter = weights_source::weights(&WeightsSource::Starter, self.averages.choices())?;
             return self.scaled(starter, settings);
         };
-        let source = WeightsSource::find(&asked)?;
+        let source = weights_source::find(&asked)?;
         let overridden = Overridden { scaling: self.scaling, ..input };
         if self.scaling.is_none() {
-            let backbone = source.backbone(self.averages.choices(), settings)?;
+            let backbone = weights_source::backbone(&source, self.averages.choices(), settings)?;
             tell(&asked, backbone.notes(), backbone.head(), &overridden);
             overridden.tell(&asked, backbone.record(), backbone.notes());
             return Ok(backbone);
         }
-        let weights = source.weights(self.averages.choices())?;
+        let weights = weights_source::weights(&source, self.averages.choices())?;
         tell(&asked, &weights.notes, &weights.head, &overridden);
         overridden.tell(&asked, &weights.record, &weights.notes);
         self.scaled(weights, settings)
@@ -100,10 +100,10 @@ impl BackboneOptions {
     /// Opens the weights as [`BackboneOptions::open_in`] does, and tells nothing of them.
     pub(crate) fn weights(&self) -> Result<Weights, Failure> {
         let source = match self.file() {
-            Some(asked) => WeightsSource::find(&asked)?,
+            Some(asked) => weights_source::find(&asked)?,
             None => WeightsSource::Starter,
         };
-        let weights = source.weights(self.averages.choices())?;
+        let weights = weights_source::weights(&source, self.averages.choices())?;
         Ok(match self.scaling {
             Some(scaling) => weights.with_scaling(scaling)?,
             None => weights,

@@ -13,7 +13,7 @@ use crate::options::input::{AveragesOption, BackboneOptions};
 use crate::options::no_model;
 use crate::options::runner::RunnerOptions;
 use crate::store::cache_folder;
-use crate::store::weights_source::WeightsSource;
+use crate::store::weights_source;
 use crate::terminal::did_you_mean::hint_of;
 use crate::terminal::failure::{Code, Failure};
 
@@ -72,7 +72,8 @@ impl ModelOptions {
             return self.open_bundled(payload);
         }
         if let Some(weights) = &self.weights {
-            let backbone = WeightsSource::find(weights)?.backbone(self.averages().choices(), settings)?;
+            let source = weights_source::find(weights)?;
+            let backbone = weights_source::backbone(&source, self.averages().choices(), settings)?;
             return self.over(&backbone);
         }
         let opening = Classifier::builder().settings(settings);
@@ -134,7 +135,10 @@ impl ModelOptions {
         let (averages, runner) = (self.averages(), self.runner);
         let around = BackboneOptions { weights: None, scaling: None, averages, runner };
         let backbone = match around.file() {
-            Some(asked) => WeightsSource::find(&asked)?.backbone(averages.choices(), self.settings())?,
+            Some(asked) => {
+                let source = weights_source::find(&asked)?;
+                weights_source::backbone(&source, averages.choices(), self.settings())?
+            }
             None => Backbone::starter(self.settings())?,
         };
         if backbone.record().params_sha256.to_string() == params_sha256 {

@@ -91,22 +91,7 @@ pub(crate) fn unreadable(skipped: &[Skipped]) -> Option<Failure> {
     Some(Failure::new(Code::Content, format!("{}: {}", escaped(&first.path), first.reason)))
 }
 
-/// Returns why a photo is left out, without its path, which stands beside it.
-pub(crate) fn bare(photo: &SkippedPhoto) -> &str {
-    let path = photo.path.to_string_lossy();
-    let bare = photo.reason.strip_prefix(path.as_ref()).and_then(|rest| rest.strip_prefix(": "));
-    bare.unwrap_or(&photo.reason)
-}
-
 /// Returns whether a photo is above a limit of size.
 pub(crate) fn is_limit(error: &data::Error) -> bool {
     error.kind() == data::ErrorKind::Limit
-}
-
-/// Returns why a photo cannot be read, without its path.
-pub(crate) fn reason(error: &data::Error) -> String {
-    match error {
-        data::Error::Photo { source, .. } => source.to_string(),
-        other => other.to_string(),
-    }
 }

@@ -1,30 +1,13 @@
-//! The folder of a run: its files by name, what stands in each, and the folder while it is filled.
+//! The folder of a run while it is filled; what stands in its files, and reads them, is in the crate of the report.
 
-pub(crate) mod arguments;
+pub(crate) mod basis;
 pub(crate) mod begun;
-pub(crate) mod command_line;
-pub(crate) mod confusion;
-pub(crate) mod coverage;
-pub(crate) mod figure;
-pub(crate) mod files;
-pub(crate) mod finished;
 pub(crate) mod folder;
-pub(crate) mod history;
-pub(crate) mod labels;
-mod lead;
-pub(crate) mod leads;
 pub(crate) mod learned;
-pub(crate) mod left_out;
 mod mark;
-pub(crate) mod metrics;
-pub(crate) mod novelty;
-pub(crate) mod operating_point;
-pub(crate) mod photo_names;
-pub(crate) mod predictions;
-pub(crate) mod since;
-mod spare;
 pub(crate) mod text_file;
-pub(crate) mod tried;
-pub(crate) mod tuned;
 
-pub(crate) use finished::Run;
+pub(crate) use icecap_report::run::{
+    Run, arguments, confusion, coverage, files, history, labels, leads, left_out, metrics, photo_names,
+    seconds, since, tried,
+};

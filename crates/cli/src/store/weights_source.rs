@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap::advanced::kernels::{FileBytes, Threads};
+use icecap::advanced::kernels::FileBytes;
 use icecap::advanced::weights::download::{Network, Wish};
-use icecap::advanced::weights::{Choices, Entry, Error, Manifest, Store, Weights, read_with};
+use icecap::advanced::weights::{Choices, Entry, Error, Manifest, Store, Weights};
+use icecap::model::WeightsSource;
 use icecap::{Backbone, Settings};
 
 use crate::store::cache_folder;
@@ -15,78 +16,46 @@ use crate::terminal::wording::plain;
 
 /// The environment variable that names a manifest of the user's own.
 const MANIFEST_VARIABLE: &str = "ICECAP_MANIFEST";
-/// The entry whose file is in the program.
-const STARTER: &str = "starter";
 /// The longest manifest that is read, in bytes.
 const MAX_MANIFEST: u64 = 1 << 20;
 
-/// Where weights are.
-#[derive(Clone, Debug)]
-pub(crate) enum WeightsSource {
-    /// The starter weights, which are in the program.
-    Starter,
-    /// A file of the user.
-    File(PathBuf),
-    /// An entry of the manifest, whose file is in the store, or will be fetched into it.
-    Entry(Box<Entry>, Store),
+/// Finds what `asked` means: an existing path wins over a name. Nothing is opened or fetched yet.
+pub(crate) fn find(asked: &Path) -> Result<WeightsSource, Failure> {
+    WeightsSource::find(asked, || manifest(None))
 }
 
-impl WeightsSource {
-    /// Finds what `asked` means: an existing path wins over a name. Nothing is opened or fetched yet.
-    pub(crate) fn find(asked: &Path) -> Result<Self, Failure> {
-        Self::find_in(asked, || manifest(None))
-    }
+/// Opens the backbone, after fetching it if need be.
+pub(crate) fn backbone(
+    source: &WeightsSource,
+    choices: Choices,
+    settings: Settings,
+) -> Result<Backbone, Failure> {
+    check(source, choices)?;
+    source.backbone(choices, settings, provided)
+}
 
-    /// Finds what `asked` means with another manifest, which is read only if a name was given.
-    pub(crate) fn find_in(
-        asked: &Path,
-        manifest: impl FnOnce() -> Result<Manifest, Failure>,
-    ) -> Result<Self, Failure> {
-        if asked.exists() {
-            return Ok(Self::File(asked.to_owned()));
-        }
-        Ok(match entry(&asked.to_string_lossy(), &manifest()?)? {
-            entry if entry.file_name().is_none() && entry.name == STARTER => Self::Starter,
-            entry => Self::Entry(Box::new(entry), cache_folder::store()?),
-        })
-    }
+/// Opens the net and its record, after fetching them if need be.
+pub(crate) fn weights(source: &WeightsSource, choices: Choices) -> Result<Weights, Failure> {
+    check(source, choices)?;
+    source.weights(choices, provided)
+}
 
-    /// Refuses to choose where there is nothing to choose from.
-    fn check(&self, choices: Choices) -> Result<(), Failure> {
-        match self {
-            Self::Starter | Self::Entry(..) if choices.ema => Err(Failure::new(
-                Code::Arguments,
-                "--ema: weights known by name hold one net; it is for a file with averaged weights beside them",
-            )),
-            _ => Ok(()),
-        }
+/// Refuses to choose where there is nothing to choose from, in the words of the command line.
+fn check(source: &WeightsSource, choices: Choices) -> Result<(), Failure> {
+    match source {
+        WeightsSource::Starter | WeightsSource::Entry(_) if choices.ema => Err(Failure::new(
+            Code::Arguments,
+            "--ema: weights known by name hold one net; it is for a file with averaged weights beside them",
+        )),
+        _ => Ok(()),
     }
+}
 
-    /// Opens the backbone, after fetching it if need be.
-    pub(crate) fn backbone(&self, choices: Choices, settings: Settings) -> Result<Backbone, Failure> {
-        self.check(choices)?;
-        Ok(match self {
-            Self::Starter => Backbone::starter(settings)?,
-            Self::File(path) => Backbone::open_with(path, choices, settings)?,
-            Self::Entry(entry, store) => {
-                provide(entry, store)?;
-                Backbone::open_stored(store, entry, settings)?
-            }
-        })
-    }
-
-    /// Opens the net and its record, after fetching them if need be.
-    pub(crate) fn weights(&self, choices: Choices) -> Result<Weights, Failure> {
-        self.check(choices)?;
-        Ok(match self {
-            Self::Starter => icecap::advanced::weights::starter()?,
-            Self::File(path) => read_with(path, choices, &Threads::serial())?,
-            Self::Entry(entry, store) => {
-                provide(entry, store)?;
-                store.read(entry)?
-            }
-        })
-    }
+/// Returns the store that has the file of an entry, after fetching it if need be.
+pub(crate) fn provided(entry: &Entry) -> Result<Store, Failure> {
+    let store = cache_folder::store()?;
+    provide(entry, &store)?;
+    Ok(store)
 }
 
 /// Fetches the file of an entry unless it is in the store.

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use icecap::Error;
 use icecap::advanced::foundation::did_you_mean::{forgiven, slips};
 use icecap::advanced::{data, kernels, weights};
+use icecap_report::run::files::MODEL;
 
-/// The model's file in the folder of a run, which somebody means who names that folder.
-pub(crate) const MODEL: &str = "model.safetensors";
 /// Entries of a folder that are looked at: nobody waits for a hint.
 const MOST: usize = 10_000;
 
@@ -42,7 +41,7 @@ fn missing(error: &Error) -> Option<&Path> {
     }
 }
 
-/// Returns the existing path most like `asked`, or the model in a run's folder. `None` if `asked` exists, or nothing is
+/// Returns the existing path most like `asked`, or the model in a run's folder, which somebody means who names that folder. `None` if `asked` exists, or nothing is
 /// like it. Each step names a folder that exists in place of one that does not, so there are no more steps than `asked` has
 /// components, whatever links lie around.
 fn path(asked: &Path) -> Option<PathBuf> {

@@ -1,13 +1,16 @@
 //! Errors as people and programs see them: one line on standard error, and an exit code.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use icecap::{Error, Kind};
+use icecap_report::run::files::UNFINISHED;
 
 use crate::terminal::advice::advice;
 use crate::terminal::did_you_mean;
 use crate::terminal::last_words;
 use crate::terminal::stderr;
+use crate::terminal::wording::typed_path;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -95,6 +98,38 @@ impl From<Error> for Failure {
         };
         Self::new(code, error.to_string() + &advice(&error) + &did_you_mean::hint(&error))
     }
+}
+
+impl From<icecap_report::Error> for Failure {
+    fn from(error: icecap_report::Error) -> Self {
+        let code = match error.kind() {
+            Kind::Limit => Code::Limit,
+            Kind::Path => Code::Path,
+            _ => Code::Content,
+        };
+        match error {
+            icecap_report::Error::Facade(error) => error.into(),
+            icecap_report::Error::NoRun { folder } => Self::new(code, no_run(&folder)),
+            other => Self::new(code, other.to_string()),
+        }
+    }
+}
+
+/// Returns what to say of a folder without a finished run.
+fn no_run(folder: &Path) -> String {
+    let what = if folder.join(UNFINISHED).is_file() {
+        let run = typed_path(folder);
+        format!("the run is not finished; go on with it first: `icecap train --resume {run}`")
+    } else if folder.is_dir() {
+        "not the folder of a run, it has no metrics.json; `icecap train PHOTOS --out RUN` makes one"
+            .to_owned()
+    } else if folder.exists() {
+        "not a folder; name the folder of a run, as `icecap train` leaves it".to_owned()
+    } else {
+        let meant = did_you_mean::hint_of(folder);
+        format!("no such folder; name the folder of a run, as `icecap train` leaves it{meant}")
+    };
+    format!("{}: {what}", folder.display())
 }
 
 /// Errors of the crates below become errors of the facade first.

@@ -46,20 +46,19 @@ pub struct Checkup {
 }
 
 impl Checkup {
-    /// Returns the parts in which photos of a group lie.
+    /// Returns the parts in which some photos lie, of a group or a finding, in their order.
     #[must_use]
-    pub fn parts_of(&self, group: &Group) -> Vec<Part> {
-        let mut parts: Vec<Part> = group.photos.iter().map(|&photo| self.survey.photos[photo].0).collect();
+    pub fn parts_of(&self, photos: &[usize]) -> Vec<Part> {
+        let mut parts: Vec<Part> = photos.iter().map(|&photo| self.survey.photos[photo].0).collect();
         parts.sort_unstable();
         parts.dedup();
         parts
     }
 
-    /// Returns the classes that photos of a group have, as indices.
+    /// Returns the classes that some photos have, of a group or a finding, as indices in their order.
     #[must_use]
-    pub fn classes_of(&self, group: &Group) -> Vec<usize> {
-        let mut classes: Vec<usize> =
-            group.photos.iter().map(|&photo| self.survey.photos[photo].1.class).collect();
+    pub fn classes_of(&self, photos: &[usize]) -> Vec<usize> {
+        let mut classes: Vec<usize> = photos.iter().map(|&photo| self.survey.photos[photo].1.class).collect();
         classes.sort_unstable();
         classes.dedup();
         classes

@@ -77,7 +77,7 @@ impl Checkup {
         }
         for (index, (_, sample)) in self.survey.photos.iter().enumerate() {
             if sample.path.to_str().is_none() {
-                let message = "the name is not valid UTF-8, which a training refuses; rename it";
+                let message = "the path is not valid UTF-8, which a training refuses; rename the folder in it that is not";
                 found.push(error("name", message.to_owned(), vec![index]));
             }
         }
@@ -145,7 +145,7 @@ impl Checkup {
 
     /// The names of a group's classes, if there are several.
     fn across_classes(&self, group: &Group) -> Option<String> {
-        let classes = self.classes_of(group);
+        let classes = self.classes_of(&group.photos);
         let names: Vec<String> =
             classes.iter().map(|&class| format!("'{}'", self.survey.classes[class])).collect();
         (names.len() > 1).then(|| listed(&names))
@@ -153,7 +153,7 @@ impl Checkup {
 
     /// The names of a group's parts, if there are several.
     fn across_parts(&self, group: &Group) -> Option<String> {
-        let names: Vec<&str> = self.parts_of(group).into_iter().map(Part::name).collect();
+        let names: Vec<&str> = self.parts_of(&group.photos).into_iter().map(Part::name).collect();
         (names.len() > 1).then(|| listed(&names))
     }
 

@@ -24,6 +24,7 @@ pub(crate) mod checker;
 pub(crate) mod checkup;
 pub(crate) mod cliques;
 pub(crate) mod components;
+mod copy_groups;
 pub(crate) mod duplicates;
 pub(crate) mod findings;
 pub(crate) mod labels;
@@ -37,6 +38,7 @@ pub(crate) mod superfluous;
 
 pub use checker::{COMPARED, Checker, Step};
 pub use checkup::{Checkup, Group};
+pub use copy_groups::CopyGroups;
 pub use duplicates::SIMILAR;
 pub use findings::Finding;
 pub use level::Level;

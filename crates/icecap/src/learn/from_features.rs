@@ -8,7 +8,7 @@ use icecap_foundation::Hasher;
 use icecap_weights::check_classes;
 
 use crate::error::Error;
-use crate::learn::dataset::Dataset;
+use crate::learn::dataset::{Dataset, by_groups};
 use crate::learn::feature_set::FeatureSet;
 use crate::learn::photo_features::Photos;
 use crate::learn::photo_set::PhotoSet;
@@ -59,6 +59,10 @@ impl Trainer {
         }
         let dataset = Dataset::of_parts(classes, train.samples.clone(), val.samples.clone());
         self.check_folds(&dataset)?;
+        // Groups of the set are none of the trainer's: without this the folds would be refused when the head is trained.
+        if let (Some(folds), Some(_)) = (self.folds, train.features.groups()) {
+            train.features.folds(folds, seed).map_err(|error| by_groups(error, &dataset.classes))?;
+        }
         self.on_features(Photos::of_sets([train, val, test], fingerprint(set)), &dataset, None, event)
     }
 

@@ -108,12 +108,8 @@ impl Columns {
                 Row { path, choices, is_rejected, all, novelty, labels, true_label, heatmap, error, columns }
             }
             Err(error) => {
-                let error = match error {
-                    icecap_data::Error::Photo { source, .. } => source.to_string(),
-                    other => other.to_string(),
-                };
                 let (choices, all, is_rejected) = (Vec::new(), Vec::new(), false);
-                let (novelty, labels, error) = (None, self.labels.then(Vec::new), Some(error));
+                let (novelty, labels, error) = (None, self.labels.then(Vec::new), Some(error.reason()));
                 Row { path, choices, is_rejected, all, novelty, labels, true_label, heatmap, error, columns }
             }
         }

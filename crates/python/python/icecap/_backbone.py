@@ -41,6 +41,8 @@ class Backbone:
         resize: str | None = None,
         exif: Literal["apply", "ignore"] | None = None,
         dct: Literal["accurate", "fast"] | None = None,
+        scaling: str | None = None,
+        ema: bool = False,
         precision: Literal["f32", "int8"] | None = None,
         threads: int = 0,
         max_pixels: int | None = None,
@@ -53,6 +55,9 @@ class Backbone:
         :param resize: How a photo becomes that size: ``"squash"``, ``"center-crop"``, ``"crop"`` or ``"cut"``.
         :param exif: Whether a photo is turned as its EXIF orientation says; by default it is.
         :param dct: How JPEGs are decoded.
+        :param scaling: What pixels become: ``"-1..1"``, ``"0..1"``, ``"mean R,G,B std R,G,B"`` or ``"scale R,G,B shift R,G,B"``; by
+            default what the weights were trained with.
+        :param ema: Take the averaged weights that a training's checkpoint holds beside the trained ones.
         :param precision: The numbers that the net computes with.
         :param threads: How many threads; 0 for as many as there are processors.
         :param max_pixels: The largest photo that is read, in pixels; 120 million by default.
@@ -61,9 +66,23 @@ class Backbone:
         """
         asked = os.fsdecode(name_or_path)
         opening = opened_with(
-            size=size, resize=resize, exif=exif, dct=dct, precision=precision, threads=threads, max_pixels=max_pixels
+            size=size,
+            resize=resize,
+            exif=exif,
+            dct=dct,
+            scaling=scaling,
+            ema=ema,
+            precision=precision,
+            threads=threads,
+            max_pixels=max_pixels,
         )
         return cls._of(_icecap.Backbone.open(asked, opening), (os.path.abspath(asked) if os.path.exists(asked) else asked, opening))
+
+    def _runs_on(self) -> tuple[int, int | None]:
+        """How many threads, and the largest photo, as they were asked for; of a classifier's backbone, what it has."""
+        if self._asked is not None:
+            return self._asked[1]["threads"], self._asked[1]["max_pixels"]
+        return self._own.threads(), self._own.limits()[1]
 
     @property
     def size(self) -> tuple[int, int]:

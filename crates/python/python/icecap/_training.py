@@ -13,6 +13,7 @@ import numpy.typing as npt
 from . import _icecap
 from ._backbone import Backbone
 from ._classifier import Classifier
+from ._command import words
 from ._options import head, number, whole
 from ._photos import Photo, each
 from ._values import Size, opened_with, rows_of_features
@@ -55,29 +56,33 @@ class Finding(TypedDict):
 class Run:
     """What a training leaves: the classifier, and how good it is."""
 
-    __slots__ = ("_own",)
+    __slots__ = ("_opening", "_own")
 
     _own: _icecap.Run
+    _opening: dict[str, Any]
 
     def __init__(self) -> None:
         raise TypeError("use train(photos)")
 
     @classmethod
-    def _of(cls, own: _icecap.Run) -> Run:
+    def _of(cls, own: _icecap.Run, threads: int, max_pixels: int | None) -> Run:
         run = cls.__new__(cls)
         run._own = own
+        run._opening = {"backbone": None, "threads": threads, "max_pixels": max_pixels}
         return run
 
     @property
     def classifier(self) -> Classifier:
         """The classifier, ready to use and to save."""
-        return Classifier._of(self._own.classifier(), {"backbone": None, "threads": 0, "max_pixels": None})
+        return Classifier._of(self._own.classifier(), self._opening)
 
     @property
     def metrics(self) -> dict[str, Any]:
         """How good the classifier is, under the names of ``metrics.json`` in a run's folder (``docs/run-folder.md``): losses in
         nats, accuracies from 0 to 1, ``None`` where there is nothing to measure on."""
         metrics: dict[str, Any] = json.loads(self._own.metrics())
+        # There it is the file beside it, and here there is none.
+        del metrics["model"]
         return metrics
 
     @property
@@ -85,6 +90,21 @@ class Run:
         """The part (``"train"``, ``"val"``, ``"test"``), the class and the path of each photo that could be read; photos in memory
         are called ``CLASS/NUMBER``."""
         return self._own.split()
+
+    def report(self, path: Path) -> None:
+        """Writes the page that ``icecap train`` leaves as ``report.html`` of the same training: how good the classifier is, on which
+        photos it errs and where it looked, which labels are doubtful. One HTML file that stands alone and names no folder of this
+        machine but that which ``path`` lies in.
+
+        Photos are read once more, some two hundred at most; of photos in memory a run keeps those, and until its first page the
+        features of all (5 KB a photo). A run of features has a page without pictures. The command on the page is the one that does the same as this call did.
+
+        :param path: The file to write, as ``"icecap-run/report.html"``; its folder is there. A file of that name is replaced.
+        :raises LimitError: If there are more than 4096 classes.
+        :raises OSError: If the file cannot be written.
+        :raises KeyboardInterrupt: Soon after Ctrl-C.
+        """
+        self._own.report(os.fsdecode(path))
 
     def save(self, path: Path, *, head_only: bool = False) -> None:
         """Saves the model, as :meth:`Classifier.save` does."""
@@ -114,6 +134,8 @@ def train(
     resize: str | None = None,
     exif: Literal["apply", "ignore"] | None = None,
     dct: Literal["accurate", "fast"] | None = None,
+    scaling: str | None = None,
+    ema: bool = False,
     precision: Literal["f32", "int8"] | None = None,
     augment: str | None = None,
     views: int | None = None,
@@ -161,8 +183,11 @@ def train(
     :param val: Folder with the validation photos.
     :param val_split: Share of each class that is held back for validation, from 0 to 1; by default 0.2.
     :param folds: Judge the training photos by so many folds, too; nothing is then held back.
-    :param group: A regular expression on the path below the class folder: photos with the same match stay together.
+    :param group: A regular expression on the path below the class folder: photos with the same match stay together. Or
+        ``"duplicates"``: photos that are copies of each other, as :func:`check` finds them, do.
     :param size: Side of the input in pixels, or (rows, columns).
+    :param scaling: What pixels become, as :meth:`Backbone.open` takes it.
+    :param ema: Take the averaged weights that a training's checkpoint holds beside the trained ones.
     :param precision: ``"int8"`` quantizes the net with photos of the training.
     :param augment: Learn from views of each photo, too, as ``"flip,crop:0.8"``; ``views`` says how many, by default 4.
     :param progress: Called now and then by the thread that trains; what it raises ends the training.
@@ -172,6 +197,7 @@ def train(
     :raises FileNotFoundError: If the folder, or the weights, are not there.
     :raises KeyboardInterrupt: Soon after Ctrl-C.
     """
+    asked_for = dict(locals())
     texts = head(
         {
             "optimizer": optimizer,
@@ -204,7 +230,15 @@ def train(
     if positive is not None and threshold is None:
         raise ValueError("positive: is about threshold; say that, too")
     opening = opened_with(
-        size=size, resize=resize, exif=exif, dct=dct, precision=precision, threads=threads, max_pixels=max_pixels
+        size=size,
+        resize=resize,
+        exif=exif,
+        dct=dct,
+        scaling=scaling,
+        ema=ema,
+        precision=precision,
+        threads=threads,
+        max_pixels=max_pixels,
     )
     asked = {
         "head": texts,
@@ -218,6 +252,7 @@ def train(
         "positive": positive,
         "strict": bool(strict),
         "cache": bool(cache),
+        "words": words(asked_for) if isinstance(data, (str, os.PathLike)) else [],
     }
     call = None if progress is None else lambda text: progress(json.loads(text))
     listed = {"val": val, "exclude": exclude, "root": root, "extension": extension, "group": group}
@@ -226,13 +261,14 @@ def train(
         if classes is not None and not isinstance(classes, (str, os.PathLike)):
             raise TypeError("classes: for a folder it is a file with the name of a class a line")
         own = _icecap.train_folder(_listed(data, classes, **listed), asked, call)
-        return Run._of(own)
+        return Run._of(own, opening["threads"], opening["max_pixels"])
     if isinstance(classes, (str, os.PathLike)):
         raise TypeError("classes: for photos and features that are at hand they are the names themselves")
     _refuse("photos or features that are at hand", listed)
     if labels is not None:
         others = {"weights": weights, "augment": augment, "size": size, "resize": resize, "exif": exif, "dct": dct}
         others |= {"precision": precision, "threads": threads or None, "max_pixels": max_pixels, "strict": strict or None}
+        others |= {"scaling": scaling, "ema": ema or None}
         _refuse("features, which are made already", others)
         if backbone is None:
             raise TypeError("backbone: say which backbone has made the features; the classifier runs on it")
@@ -240,13 +276,15 @@ def train(
         numbers, names = _numbered(list(labels), classes)
         if len(numbers) != len(rows):
             raise ValueError(f"labels: {len(numbers)} for {len(rows)} rows of features; give one for each")
-        return Run._of(_icecap.train_features(backbone._own, rows.tobytes(), (numbers, names), asked, call))
+        own = _icecap.train_features(backbone._own, rows.tobytes(), (numbers, names), asked, call)
+        return Run._of(own, *backbone._runs_on())
     _refuse("photos with their labels", {"backbone": backbone})
     photos, given = _pairs(data)
     numbers, names = _numbered(given, classes)
     most = _PIXELS if max_pixels is None else max_pixels
     items: Iterator[object] = each(photos, exif != "ignore", (2 * max(most, _PIXELS), most))
-    return Run._of(_icecap.train_photos(items, numbers, names, asked, call))
+    own = _icecap.train_photos(items, numbers, names, asked, call)
+    return Run._of(own, opening["threads"], opening["max_pixels"])
 
 
 def check(

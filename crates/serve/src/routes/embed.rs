@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use icecap::advanced::data::csv_record;
 use serde::Serialize;
 
 use crate::accept::RowFormat;
@@ -16,7 +15,8 @@ use crate::order::{Answer, Failure, Outcome, Task};
 use crate::photos;
 use crate::query::{EmbedQuery, Query};
 use crate::refusal::Refusal;
-use crate::routes::predict::{reason, refusal, status};
+use crate::routes::predict::refusal;
+use crate::table::{Table, TableRow};
 
 /// What is written of a photo.
 #[derive(Serialize)]
@@ -47,40 +47,34 @@ fn rows(answered: Answered, format: RowFormat) -> Result<Response, Refusal> {
     let width = answered.model.classifier.backbone().features();
     let rows = answered.names.into_iter().zip(answered.answers).map(|(path, answer)| row(path, answer));
     let rows = rows.collect::<Result<Vec<Row>, Refusal>>()?;
-    let status = status(rows.iter().all(|row| row.error.is_some()));
-    let json = |row: &Row| serde_json::to_string(row).map_err(|_| Refusal::broken());
-    let text = match format {
-        RowFormat::Json => serde_json::to_string(&rows).map_err(|_| Refusal::broken())? + "\n",
-        RowFormat::Lines => {
-            let lines: Result<Vec<String>, Refusal> = rows.iter().map(json).collect();
-            lines?.join("\n") + "\n"
-        }
-        RowFormat::Csv => csv(&rows, width),
-    };
-    Ok((status, [(header::CONTENT_TYPE, format.content_type())], text).into_response())
+    let names = (0..width).map(|feature| format!("f{feature}"));
+    let columns = ["path".to_owned()].into_iter().chain(names).chain(["error".to_owned()]).collect();
+    Table { rows, columns, fields: |row: &Row| row.fields(width) }.response(format)
+}
+
+impl TableRow for Row {
+    fn is_unreadable(&self) -> bool {
+        self.error.is_some()
+    }
+}
+
+impl Row {
+    /// The fields for CSV, of photos with so many features.
+    fn fields(&self, width: usize) -> Vec<String> {
+        let values = match &self.features {
+            Some(features) => features.iter().map(f32::to_string).collect(),
+            None => vec![String::new(); width],
+        };
+        let error = self.error.clone().unwrap_or_default();
+        [self.path.clone()].into_iter().chain(values).chain([error]).collect()
+    }
 }
 
 fn row(path: String, answer: Answer) -> Result<Row, Refusal> {
     match answer {
         Ok(Outcome::Predicted { features, .. }) => Ok(Row { path, features: Some(features), error: None }),
-        Err(Failure::Photo(error)) => Ok(Row { path, features: None, error: Some(reason(&error)) }),
+        Err(Failure::Photo(error)) => Ok(Row { path, features: None, error: Some(error.reason()) }),
         Err(failure) => Err(refusal(failure)),
         Ok(Outcome::Drawn(_)) => Err(Refusal::broken()),
     }
-}
-
-fn csv(rows: &[Row], width: usize) -> String {
-    let names = (0..width).map(|feature| format!("f{feature}"));
-    let around = |path: String, values: Vec<String>, error: String| {
-        csv_record([path].into_iter().chain(values).chain([error]))
-    };
-    let mut text = around("path".to_owned(), names.collect(), "error".to_owned());
-    for row in rows {
-        let values = match &row.features {
-            Some(features) => features.iter().map(f32::to_string).collect(),
-            None => vec![String::new(); width],
-        };
-        text += &around(row.path.clone(), values, row.error.clone().unwrap_or_default());
-    }
-    text
 }

@@ -18,7 +18,6 @@ use crate::order::{Answer, Failure, Outcome, Task};
 use crate::query::Path;
 use crate::refusal::Refusal;
 use crate::routes::health::{VERSION, check_version};
-use crate::routes::predict::reason;
 
 /// The length of the JSON in front of bytes, in requests and answers.
 const JSON_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
@@ -84,7 +83,7 @@ fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Refusal> {
 fn outcome((photo, answer): (usize, Answer)) -> Result<(Vec<f32>, Prediction), Refusal> {
     match answer {
         Ok(Outcome::Predicted { features, prediction }) => Ok((features, prediction)),
-        Err(Failure::Photo(error)) => Err(Refusal::bad(format!("photo {photo}: {}", reason(&error)))),
+        Err(Failure::Photo(error)) => Err(Refusal::bad(format!("photo {photo}: {}", error.reason()))),
         Err(Failure::System(why)) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why)),
         Ok(Outcome::Drawn(_)) | Err(Failure::Bug) => Err(Refusal::broken()),
     }

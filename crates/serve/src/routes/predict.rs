@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use icecap::Prediction;
-use icecap::advanced::data::{self, csv_record};
+use icecap::advanced::data;
 use icecap::model::{Columns, Row};
 
 use crate::accept::RowFormat;
@@ -18,6 +18,7 @@ use crate::order::{Answer, Failure, Outcome, Task};
 use crate::photos;
 use crate::query::{PredictQuery, Query};
 use crate::refusal::Refusal;
+use crate::table::{Table, TableRow};
 
 pub(super) async fn predict(
     State(app): State<Arc<App>>,
@@ -56,17 +57,9 @@ fn picture(answered: Answered) -> Result<Response, Refusal> {
 /// What is told of a photo alone that has no answer.
 pub(super) fn refusal(failure: Failure) -> Refusal {
     match failure {
-        Failure::Photo(error) => Refusal::unreadable(reason(&error)),
+        Failure::Photo(error) => Refusal::unreadable(error.reason()),
         Failure::System(why) => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why),
         Failure::Bug => Refusal::broken(),
-    }
-}
-
-/// Why a photo cannot be read, without the name that it has here.
-pub(super) fn reason(error: &data::Error) -> String {
-    match error {
-        data::Error::Photo { source, .. } => source.to_string(),
-        other => other.to_string(),
     }
 }
 
@@ -78,22 +71,14 @@ fn rows(answered: Answered, columns: Columns, format: RowFormat) -> Result<Respo
         let said = said(answer)?;
         rows.push(columns.row(Path::new(name), classes, &said));
     }
-    let status = status(rows.iter().all(|row: &Row| row.error.is_some()));
-    let text = match format {
-        RowFormat::Json => format!("[\n{}\n]\n", lines(&rows, ",\n")?),
-        RowFormat::Lines => lines(&rows, "\n")? + "\n",
-        RowFormat::Csv => {
-            let mut text = csv_record(columns.names(classes));
-            text.extend(rows.iter().map(|row| csv_record(row.fields(classes.len()))));
-            text
-        }
-    };
-    Ok((status, [(header::CONTENT_TYPE, format.content_type())], text).into_response())
+    let fields = |row: &Row| row.fields(classes.len());
+    Table { rows, columns: columns.names(classes), fields }.response(format)
 }
 
-/// The status of an answer, by whether none of its photos can be read.
-pub(super) fn status(is_unreadable: bool) -> StatusCode {
-    if is_unreadable { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+impl TableRow for Row {
+    fn is_unreadable(&self) -> bool {
+        self.error.is_some()
+    }
 }
 
 /// The prediction of a photo, or why it cannot be read.
@@ -104,9 +89,4 @@ fn said(answer: Answer) -> Result<Result<Prediction, data::Error>, Refusal> {
         Err(failure) => Err(refusal(failure)),
         Ok(Outcome::Drawn(_)) => Err(Refusal::broken()),
     }
-}
-
-fn lines(rows: &[Row], between: &str) -> Result<String, Refusal> {
-    let lines: Result<Vec<String>, _> = rows.iter().map(serde_json::to_string).collect();
-    Ok(lines.map_err(|_| Refusal::broken())?.join(between))
 }

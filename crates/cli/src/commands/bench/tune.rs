@@ -13,7 +13,7 @@ use icecap_bench::{TuneCase, TuneTime, Work, drawn_params, tune_times, with_peak
 use super::record::{Output, Row, number};
 use crate::options::measuring_time::seconds;
 use crate::options::runner::ThreadOptions;
-use crate::store::weights_source::WeightsSource;
+use crate::store::weights_source;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::table::table;
 
@@ -92,7 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 /// The weights that were asked for, or drawn ones.
 fn params(options: &Options) -> Result<Params, Failure> {
     Ok(match &options.weights {
-        Some(asked) => WeightsSource::find(asked)?.weights(Choices::default())?.params,
+        Some(asked) => weights_source::weights(&weights_source::find(asked)?, Choices::default())?.params,
         None => drawn_params(options.width)?,
     })
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::names::Names;
 use super::options::Options;
 use super::text;
-use crate::photos::skipped;
 
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
@@ -127,12 +126,7 @@ fn classes(checkup: &Checkup) -> Vec<Class<'_>> {
 
 fn found<'a>(checkup: &'a Checkup, names: &Names, finding: &'a Finding) -> Found<'a> {
     let of = |photo: &usize| &checkup.survey.photos[*photo];
-    let mut classes: Vec<usize> = finding.photos.iter().map(|photo| of(photo).1.class).collect();
-    classes.sort_unstable();
-    classes.dedup();
-    let mut parts: Vec<Part> = finding.photos.iter().map(|photo| of(photo).0).collect();
-    parts.sort_unstable();
-    parts.dedup();
+    let (classes, parts) = (checkup.classes_of(&finding.photos), checkup.parts_of(&finding.photos));
     Found {
         level: finding.level.to_string(),
         kind: finding.kind,
@@ -147,7 +141,7 @@ fn file<'a>(checkup: &'a Checkup, names: &Names, photo: usize) -> File<'a> {
     let (part, sample) = &checkup.survey.photos[photo];
     let (seen, error) = match &checkup.photos[photo] {
         Ok(seen) => (Some(seen), None),
-        Err(error) => (None, Some(skipped::reason(error))),
+        Err(error) => (None, Some(error.reason())),
     };
     File {
         path: names.name(&sample.path),

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use icecap::advanced::data::dataset_roots;
+
 use super::options::Options;
-use crate::options::dataset::roots;
 
 /// The folder that paths are told relative to.
 pub(super) struct Names(Option<PathBuf>);
@@ -12,7 +13,7 @@ impl Names {
     /// Paths are relative to the dataset's folder, or to that of the file which lists it. Where there is another folder for
     /// validation, a path below one could be in either: then they are as they were found.
     pub(super) fn of(options: &Options) -> Self {
-        let roots = roots(&options.folder, options.val.as_deref());
+        let roots = dataset_roots(&options.folder, options.val.as_deref());
         Self(roots.into_iter().next().filter(|_| options.val.is_none()))
     }
 

@@ -171,9 +171,10 @@ fn verdict(options: &Options, checkup: &Checkup, findings: &[Finding]) -> String
         .map(|level| counted(of(level), &level.to_string()))
         .collect();
     let command = training(options, &checkup.survey.problems);
-    // A training leaves out photos that cannot be read, and stops at classes that do not fit.
+    // A training leaves out photos that cannot be read or have no name, and stops at classes that do not fit, and at a folder
+    // whose own name keeps every photo in it from being written down.
     let refused = checkup.survey.problems.iter().any(Problem::is_error)
-        || findings.iter().any(|finding| finding.kind == "name");
+        || findings.iter().any(|finding| finding.kind == "name" && !finding.photos.is_empty());
     match (counts.is_empty(), refused, of(Level::Error)) {
         (true, ..) => format!("nothing wrong found; next: {command}\n"),
         (_, true, _) => format!(

@@ -6,8 +6,8 @@ use icecap::learn::SkippedPhoto;
 use serde::Serialize;
 
 use super::evaluation::Evaluation;
-use crate::photos::skipped;
 use crate::run::coverage::CoverageRow;
+use crate::run::left_out::bare;
 use crate::terminal::failure::{Code, Failure};
 
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ pub(super) fn json<'a>(
     let row = |of| (0..classes.len()).map(|taken_for| confusion.cell(of, taken_for)).collect();
     let left_out = |photo: &'a SkippedPhoto| Skipped {
         path: photo.path.to_string_lossy().into_owned(),
-        reason: skipped::bare(photo),
+        reason: bare(photo),
     };
     let report = Report {
         model: model.to_string_lossy().into_owned(),

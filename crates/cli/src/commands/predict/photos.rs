@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use icecap::Source;
 use icecap::advanced::data::{is_file, is_folder, scan_photos};
 
-use crate::options::dataset::roots;
 use crate::options::shard::Shard;
 use crate::photos::skipped;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::interrupt;
 use crate::terminal::wording::plain_path;
+use icecap::advanced::data::dataset_roots;
 
 /// What stands for standard input.
 const STANDARD_INPUT: &str = "-";
@@ -199,7 +199,7 @@ impl Photos {
     fn below(&mut self, path: &Path) -> Result<Vec<PathBuf>, Failure> {
         let (mut photos, passed_over) = scan_photos(path)?;
         if let Some(shard) = self.shard {
-            let roots = roots(path, None);
+            let roots = dataset_roots(path, None);
             photos.retain(|photo| shard.holds(photo, &roots));
         }
         skipped::clutter(&passed_over);

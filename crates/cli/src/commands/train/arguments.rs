@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use icecap::learn::Value;
 use icecap::model::Preprocessing;
 use icecap::{Backbone, Trained};
+use icecap_report::kept;
 
 use super::options::Options;
 use super::resume;
@@ -25,7 +25,7 @@ pub(super) fn arguments(
     let words: Vec<_> = words.iter().map(|word| typed(word)).collect();
     let photos = PhotoArguments {
         version: env!("CARGO_PKG_VERSION"),
-        command: format!("icecap {}", words.join(" ")),
+        command: Some(format!("icecap {}", words.join(" "))),
         folder: options.folder.as_deref().map(text),
         features: options.features.iter().map(|path| text(path)).collect(),
         val: options.val.as_deref().map(text),
@@ -34,15 +34,10 @@ pub(super) fn arguments(
         since: options.since.as_deref().map(text),
         exclude: options.dataset.excluded.exclude.as_deref().map(text),
         class_order: options.dataset.classes.as_deref().map(text),
-        weights: options.backbone.file().map_or("starter".to_owned(), |file| text(&file)),
+        weights: Some(options.backbone.file().map_or("starter".to_owned(), |file| text(&file))),
         ema: options.backbone.averages.ema,
-        params_sha256: backbone.record().params_sha256.to_string(),
-        scaling: backbone.record().to_metadata().remove("scaling").unwrap_or_default(),
-        size: preprocessing.size(),
-        resize: preprocessing.resize.mode.to_string(),
-        exif: preprocessing.exif.to_string(),
-        dct: preprocessing.dct.to_string(),
         max_pixels: options.input.limits().pixels,
+        ..kept::arguments::photos(backbone, preprocessing)
     };
     let run = RunArguments {
         val_split: options.held_back(),
@@ -52,26 +47,11 @@ pub(super) fn arguments(
         views: options.augment.count(),
         threshold: options.threshold.map(|wish| wish.to_string()),
         positive: options.positive.clone(),
-        threads: backbone.threads().count(),
-        isa: backbone.isa().name(),
-        precision: backbone.precision().name(),
         out: text(folder.path()),
         strict: options.strict,
         cache: !options.no_cache,
         head_only: options.head_only,
+        ..kept::arguments::run(backbone)
     };
-    Arguments { photos, training: training(trained), typed: options.training.typed(), run }
-}
-
-/// Returns the training options that were used: what was left open is settled.
-fn training(trained: &Trained) -> Vec<(&'static str, Value)> {
-    let options = &trained.settled.options;
-    let typed = |(key, value)| match key {
-        // A solver without epochs has gone through some all the same.
-        "epochs" if options.steps().is_none() => (key, Value::Count(trained.history.len() as u64)),
-        "learning_rate" => ("lr", value),
-        "early_stopping" => ("early_stop", value),
-        _ => (key, value),
-    };
-    options.describe().into_iter().map(typed).collect()
+    Arguments { photos, training: kept::arguments::training(trained), typed: options.training.typed(), run }
 }

@@ -15,8 +15,7 @@ use toml::{Table, Value};
 use super::axis::Axis;
 use super::options::Options;
 use super::resume;
-use crate::options::training::STEPS;
-use crate::run::arguments::MOST_BYTES;
+use crate::run::arguments::{MOST_BYTES, STEPS};
 use crate::run::files::ARGUMENTS;
 use crate::run::text_file::toml_file;
 use crate::terminal::failure::{Code, Failure};
@@ -210,7 +209,7 @@ mod tests {
         let text = || Some("x".to_owned());
         let photos = PhotoArguments {
             version: "",
-            command: String::new(),
+            command: Some(String::new()),
             folder: text(),
             features: vec![String::new()],
             val: text(),
@@ -219,7 +218,7 @@ mod tests {
             since: text(),
             exclude: text(),
             class_order: text(),
-            weights: String::new(),
+            weights: text(),
             ema: false,
             params_sha256: String::new(),
             scaling: String::new(),

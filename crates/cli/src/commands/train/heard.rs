@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use icecap::learn::Epoch;
+use icecap_report::kept::metrics::history;
 use serde::Serialize;
 
-use super::metrics;
 use crate::run::history::EpochRow;
 use crate::terminal::progress::{Step, tell_program_measured};
 
@@ -28,7 +28,7 @@ struct Measured {
 
 /// Tells of an epoch, counted through both phases, of which `of` are expected in all. Numbers that are not known are null.
 pub(super) fn epoch(epoch: &Epoch, phase: Phase, of: Option<u32>, started: Instant) {
-    let row = metrics::history(std::slice::from_ref(epoch)).pop();
+    let row = history(std::slice::from_ref(epoch)).pop();
     let step = Step { step: "epoch", done: epoch.epoch.into(), of: of.map(u64::from), started };
     tell_program_measured(step, &Measured { phase, row });
 }

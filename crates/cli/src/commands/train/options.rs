@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use icecap::advanced::data::dataset_roots;
 use icecap::judge::Wish;
 use icecap::{Backbone, TrainOptions, Trainer};
 
 use super::augment::AugmentOptions;
 use super::axis::Axis;
-use crate::options::dataset::{DatasetOptions, roots};
+use crate::options::dataset::DatasetOptions;
 use crate::options::input::{BackboneOptions, InputOptions};
 use crate::options::overwrite::OverwriteOption;
 use crate::options::training::TrainingOptions;
@@ -132,7 +133,7 @@ impl Options {
 
     /// Returns the folders of the photos.
     pub(super) fn roots(&self) -> Vec<PathBuf> {
-        let mut roots = roots(self.folder(), self.val.as_deref());
+        let mut roots = dataset_roots(self.folder(), self.val.as_deref());
         roots.extend(self.dataset.listed.root.clone());
         roots
     }

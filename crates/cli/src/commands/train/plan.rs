@@ -13,7 +13,8 @@ use super::axis::{Axis, word};
 use super::options::Options;
 use super::resume;
 use crate::options::input::InputOptions;
-use crate::options::training::{STEPS, TrainingOptions};
+use crate::options::training::TrainingOptions;
+use crate::run::arguments::STEPS;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::wording::plain;
 

@@ -23,7 +23,7 @@ use icecap::{Backbone, Classifier, Dataset, Error, Trained};
 use super::copies::DUPLICATES;
 use super::options::Options;
 use crate::options::input_size::InputSize;
-use crate::run::arguments::Basis;
+use crate::run::basis::Basis;
 use crate::run::files::{ARGUMENTS, MODEL, SPLIT};
 use crate::run::since::{Changes, Comparison};
 use crate::terminal::failure::{Code, Failure};

@@ -9,6 +9,7 @@ use icecap::advanced::graph::Scaling;
 use icecap::advanced::kernels::FileBytes;
 use icecap::advanced::kernels::jpeg::Dct;
 use icecap::advanced::weights::{Activation, Choices, Digest, FileHead, NOTE_OF_CHOICE, Weights};
+use icecap::model::WeightsSource;
 use icecap::{Classifier, SaveBackbone, Settings};
 
 use crate::options::class_names::class_names;
@@ -17,7 +18,7 @@ use crate::options::input_size::InputSize;
 use crate::options::manifest::ManifestOptions;
 use crate::options::overridden::Overridden;
 use crate::options::overwrite::OverwriteOption;
-use crate::store::weights_source::WeightsSource;
+use crate::store::weights_source;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::stderr::note;
 use crate::terminal::table::{narrate, print};
@@ -76,7 +77,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let asked = options.classes.as_deref();
     let classes = asked.filter(|text| *text != OWN_CLASSES).map(class_names).transpose()?;
     let choices = Choices { activation: options.activation, ..options.averages.choices() };
-    let weights = WeightsSource::find_in(&options.weights, || options.manifest.read())?.weights(choices)?;
+    let source = WeightsSource::find(&options.weights, || options.manifest.read())?;
+    let weights = weights_source::weights(&source, choices)?;
     let weights = with_options(options, weights)?;
     let classes = match asked {
         Some(OWN_CLASSES) => Some(own_classes(options, &weights)?),

@@ -8,13 +8,14 @@ use icecap::advanced::weights::{
     BackbonePart, Choices, Container, Digest, Error, FileHead, Inside, MAX_FILE, Model, Record, STARTER,
     Weights, parse_scaling, read_with,
 };
+use icecap::model::WeightsSource;
 use serde::Serialize;
 
 use super::integers::Integers;
 use super::trained_head::{TrainedHead, head_of};
 use crate::options::input::AveragesOption;
 use crate::options::manifest::ManifestOptions;
-use crate::store::weights_source::{WeightsSource, provide};
+use crate::store::weights_source::provided;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::pixels;
 use crate::terminal::table::{print, print_json, table};
@@ -133,14 +134,14 @@ struct Tensor {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let choices = options.averages.choices();
-    let report = match WeightsSource::find_in(&options.weights, || options.manifest.read())? {
+    let report = match WeightsSource::find(&options.weights, || options.manifest.read())? {
         WeightsSource::Starter => {
             let path = Path::new("the starter backbone");
             report(STARTER, path, choices, icecap::advanced::weights::starter())?
         }
         WeightsSource::File(path) => of_file(&path, choices, read_with(&path, choices, &Threads::serial()))?,
-        WeightsSource::Entry(entry, store) => {
-            provide(&entry, &store)?;
+        WeightsSource::Entry(entry) => {
+            let store = provided(&entry)?;
             let path = store.file(&entry).unwrap_or_default();
             of_file(&path, choices, store.read(&entry))?
         }

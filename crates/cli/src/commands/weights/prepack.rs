@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use icecap::Settings;
+use icecap::model::WeightsSource;
 
 use crate::options::input::AveragesOption;
 use crate::options::manifest::ManifestOptions;
 use crate::store::cache_folder;
-use crate::store::weights_source::WeightsSource;
+use crate::store::weights_source;
 use crate::terminal::failure::Failure;
 use crate::terminal::table::{narrate, print};
 use crate::terminal::wording::{megabytes, plain_path};
@@ -30,8 +31,8 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let store = cache_folder::packed_or_failure()?;
-    let source = WeightsSource::find_in(&options.weights, || options.manifest.read())?;
-    let backbone = source.backbone(options.averages.choices(), Settings::default())?;
+    let source = WeightsSource::find(&options.weights, || options.manifest.read())?;
+    let backbone = weights_source::backbone(&source, options.averages.choices(), Settings::default())?;
     let path = backbone.repack(&store)?;
     let bytes = std::fs::metadata(&path).map_err(|error| Failure::path(&path, error))?.len();
     let params_sha256 = backbone.record().params_sha256.to_string();

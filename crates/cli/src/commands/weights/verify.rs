@@ -8,10 +8,12 @@ use icecap::advanced::weights::{
     BackbonePart, Checked, Container, Digest, Entry, Error, IntegerBackbone, MAX_FILE, Manifest, Model,
     Store, Weights,
 };
+use icecap::model::WeightsSource;
 use serde::Serialize;
 
 use crate::options::manifest::ManifestOptions;
-use crate::store::weights_source::{WeightsSource, entry};
+use crate::store::cache_folder;
+use crate::store::weights_source::entry;
 use crate::terminal::failure::{Code, Failure};
 use crate::terminal::quantized;
 use crate::terminal::table::{print, print_json};
@@ -48,10 +50,10 @@ struct Compared {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let manifest = options.manifest.read()?;
-    let report = match WeightsSource::find_in(&options.weights, || Ok(manifest.clone()))? {
+    let report = match WeightsSource::find::<Failure>(&options.weights, || Ok(manifest.clone()))? {
         WeightsSource::Starter => starter(&manifest)?,
         WeightsSource::File(path) => file(&path, &manifest)?,
-        WeightsSource::Entry(entry, store) => stored(&entry, &store)?,
+        WeightsSource::Entry(entry) => stored(&entry, &cache_folder::store()?)?,
     };
     if options.json {
         return print_json(&report);

@@ -14,10 +14,6 @@ use tuning::TuningOptions;
 pub(crate) use tuning::block;
 use values::{Typed, epochs, l2, patience, rate, share};
 
-/// Options of steps, which a solver in one go takes none of, by their names in a run's `args.toml`.
-pub(crate) const STEPS: [&str; 8] =
-    ["epochs", "lr", "warmup", "batch", "dropout", "hidden", "schedule", "early_stop"];
-
 /// How the head is trained.
 #[derive(Args, Clone)]
 pub(crate) struct TrainingOptions {
