@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::place::Place;
+use icecap_records::FeatureFile;
+
+use crate::place::{Place, Run};
 use crate::records::{extract, place};
 
 fn model(place: &Place, run: &str) -> Vec<u8> {
@@ -18,16 +20,27 @@ fn parts(place: &Place) {
     }
 }
 
+/// Trains from what `source` names into `run`, anew if it is there.
+fn train(place: &Place, words: &[&str], run: &str, source: &[&str]) -> Run {
+    let words = [&["train"], source, &["--size", "32", "--out", run, "--force"], words].concat();
+    place.icecap(&words).succeeds()
+}
+
+/// Photos that could not be read, by the parts that tell of them: tensors have no rows of these.
+fn broken(place: &Place) -> Vec<String> {
+    let parts =
+        ["parts/a.parquet", "parts/c.parquet"].map(|part| FeatureFile::open(&place.path(part)).unwrap());
+    let heads = parts.iter().flat_map(|part| part.heads());
+    heads.filter(|head| head.error.is_some()).map(|head| head.path.clone()).collect()
+}
+
 #[test]
 fn training_on_parts_is_training_on_their_photos() {
     let place = place();
     parts(&place);
-    let named = |words: &[&str], run: &str, source: &[&str]| {
-        place
-            .icecap(&[&["train"], source, &["--size", "32", "--out", run, "--force"], words].concat())
-            .succeeds()
-    };
+    let broken = broken(&place);
     fs::write(place.path("leave.txt"), "photos/red/3.jpg\n").unwrap();
+    let turned = ["parts/d.safetensors", "parts/c.parquet", "parts/a.parquet", "parts/b.safetensors"];
     for words in [
         &[][..],
         &["--val-split", "0.4", "--seed", "7", "--optimizer", "lbfgs"],
@@ -35,23 +48,15 @@ fn training_on_parts_is_training_on_their_photos() {
         &["--folds", "3", "--epochs", "2", "--hidden", "4"],
         &["--exclude", "leave.txt", "--class-weight", "balanced", "--epochs", "4"],
     ] {
-        named(words, "of-photos", &["photos"]);
-        for source in [
-            &["--features", "parts"][..],
-            &[
-                "--features",
-                "parts/d.safetensors",
-                "parts/c.parquet",
-                "parts/a.parquet",
-                "parts/b.safetensors",
-            ],
-        ] {
-            let run = named(words, "of-parts", source);
-            for broken in ["photos/red/7b.png", "photos/blue/0.jpg"] {
-                let is_told = run.stderr.contains(&format!("skipped {broken}"));
-                // Tensors have no rows of photos that could not be read.
-                assert!(is_told || source.len() > 1, "{}", run.stderr);
-            }
+        train(&place, words, "of-photos", &["photos"]);
+        for source in [&["--features", "parts"][..], &[&["--features"], &turned[..]].concat()] {
+            let run = train(&place, words, "of-parts", source);
+            let told = run.stderr.lines().filter_map(|line| line.strip_prefix("skipped "));
+            let told: Vec<&str> = told.filter_map(|line| Some(line.split_once(": ")?.0)).collect();
+            assert!(
+                told.len() == broken.len() && broken.iter().all(|path| told.contains(&path.as_str())),
+                "{told:?}"
+            );
             assert!(model(&place, "of-parts") == model(&place, "of-photos"), "{words:?} {source:?}");
             for name in ["split.csv", "predictions.csv", "metrics.csv"] {
                 let [one, other] = ["of-parts", "of-photos"].map(|run| place.text(&format!("{run}/{name}")));
@@ -59,11 +64,17 @@ fn training_on_parts_is_training_on_their_photos() {
             }
         }
     }
-    let page = place.text("of-parts/report.html");
-    assert!(page.contains("data:image/jpeg"), "the photos are at hand");
-    // Elsewhere there are no photos, and the same model.
+    assert!(place.text("of-parts/report.html").contains("data:image/jpeg"), "the photos are at hand");
+}
+
+#[test]
+fn parts_are_enough_where_there_are_no_photos() {
+    let place = place();
+    parts(&place);
+    let words = ["--folds", "3", "--epochs", "2"];
+    train(&place, &words, "of-photos", &["photos"]);
     fs::rename(place.path("photos"), place.path("away")).unwrap();
-    let run = named(&["--folds", "3", "--epochs", "2", "--hidden", "4"], "alone", &["--features", "parts"]);
+    let run = train(&place, &words, "alone", &["--features", "parts"]);
     assert!(run.stdout.contains("as they were extracted"), "{}", run.stdout);
     // What would need the photos is no command to type.
     let commands: Vec<&str> = run.stdout.lines().filter(|line| line.contains("icecap train ")).collect();
@@ -71,16 +82,15 @@ fn training_on_parts_is_training_on_their_photos() {
         commands.iter().all(|line| !line.contains("--weights") && !line.contains("--unfreeze")),
         "{commands:?}"
     );
-    named(
-        &["--exclude", "leave.txt", "--class-weight", "balanced", "--epochs", "4"],
-        "alone",
-        &["--features", "parts"],
-    );
     assert!(model(&place, "alone") == model(&place, "of-photos"));
     assert!(!place.text("alone/report.html").contains("data:image/jpeg"));
     // And from the run's own words.
     place.icecap(&["train", "--config", "alone/args.toml", "--out", "again"]).succeeds();
     assert!(model(&place, "again") == model(&place, "of-photos"));
+    // With what could not be read, a strict training fails as on the photos.
+    let strict = ["train", "--features", "parts", "--size", "32", "--out", "strict", "--strict"];
+    let strict = place.icecap(&strict);
+    assert_eq!(strict.code, Some(if broken(&place).is_empty() { 0 } else { 3 }), "{strict:?}");
 }
 
 #[test]
