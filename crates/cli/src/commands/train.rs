@@ -67,7 +67,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     tuning::check(options)?;
     let Photos { inventory, groups, dataset, since, sought, opened, parts } = photos(options)?;
     let mut seconds = Seconds { scan: since_start(started), ..Seconds::default() };
-
     let opening = Instant::now();
     let opened = backbone(options, opened, parts.as_ref())?;
     seconds.weights = since_start(opening);
