@@ -5,8 +5,9 @@ use std::process::Command;
 use icecap_records::FeatureFile;
 use serde_json::Value;
 
-use crate::engines::{python, skipped};
+use crate::engines::python;
 use crate::place::Place;
+use crate::skipped::skipped;
 
 /// Reads `f.parquet` by each program that is there and compares it with `f.npy`, whose row is no number where a photo is broken;
 /// writes it again in other ways. Prints what was done by whom.
