@@ -116,8 +116,8 @@ fn shards_are_one_dataset_whose_features_are_those_of_the_folder() {
     let place = Place::two_classes();
     shard(&place, 3, "shards");
     let rows = |dataset: &str| {
-        place.icecap(&["extract", dataset, "--no-cache", "--force", "-o", "features"]).succeeds();
-        let bytes = fs::read(place.path("features")).unwrap();
+        place.icecap(&["extract", dataset, "--no-cache", "--force", "-o", "features.safetensors"]).succeeds();
+        let bytes = fs::read(place.path("features.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
         let (features, labels) = (file.tensor("features").unwrap(), file.tensor("labels").unwrap());
         let width = features.data().len() / (labels.data().len() / 8);

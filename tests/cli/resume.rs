@@ -186,7 +186,7 @@ fn what_cannot_be_gone_on_with_is_told() {
     for (more, named) in [
         (&["--epochs", "3"][..], "--epochs"),
         (&["--precision", "int8"], "--precision"),
-        (&["photos"], "[DIR|ZIP|CSV]"),
+        (&["photos"], "[DIR|ARCHIVE|CSV]"),
         (&["--strict"], "--strict"),
     ] {
         let run = place.icecap(&[&["train", "--resume", "run"], more].concat());

@@ -152,6 +152,19 @@ pub enum Error {
         /// The text given.
         text: String,
     },
+    /// A folder of shards of which some are called as parts are, and another otherwise.
+    #[error(
+        "{}: '{}' is no shard of a part, or not as the others of its part are called, while others are called train, val or test; \
+         rename it, or name what is meant by patterns, as in 'train-*.tar' and --val 'val-*.tar'",
+        escaped(path),
+        plain(shard)
+    )]
+    MixedShards {
+        /// The folder.
+        path: PathBuf,
+        /// The name of the shard.
+        shard: String,
+    },
     /// A folder that is not there.
     #[error("{}: no such file or folder", escaped(path))]
     MissingFolder {

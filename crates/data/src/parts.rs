@@ -19,7 +19,7 @@ pub(crate) const VAL_NAMES: [&str; 3] = ["val", "valid", "validation"];
 
 /// The patterns of the shards in a folder and in its parts; none where photos lie in folders.
 pub(crate) fn patterns(folder: &Path) -> Result<Vec<PathBuf>> {
-    if let Some(shards) = shards_of(folder) {
+    if let Some(shards) = shards_of(folder)? {
         return Ok(shards.all());
     }
     let Some(Parts { train, val, test }) = parts_of(folder)? else { return Ok(Vec::new()) };
@@ -30,7 +30,7 @@ pub(crate) fn patterns(folder: &Path) -> Result<Vec<PathBuf>> {
 /// The parts of `folder`; `None` if its folders are classes. `train` may be a class, too (of vehicles, say): it is a
 /// part where it holds folders and a validation or test folder stands beside it, or nothing does.
 pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
-    if let Some(Shards::Parts([Some(train), val, test])) = shards_of(folder) {
+    if let Some(Shards::Parts([Some(train), val, test])) = shards_of(folder)? {
         return Ok(Some(Parts { train, val, test }));
     }
     let folders = visible_folders(folder, &mut Vec::new())?;
@@ -44,7 +44,7 @@ pub(crate) fn parts_of(folder: &Path) -> Result<Option<Parts>> {
     let Some(train) = named(&["train"]) else { return Ok(None) };
     // A part may be a folder of shards.
     let part = |path: &PathBuf| match shards_of(path) {
-        Some(Shards::One(shards)) => shards,
+        Ok(Some(Shards::One(shards))) => shards,
         _ => path.clone(),
     };
     let (val, test) = (named(&VAL_NAMES).map(part), named(&["test"]).map(part));

@@ -19,7 +19,11 @@ impl Inventory {
         classes.sort_by(|a, b| natural(Path::new(a), Path::new(b)));
         let numbers: HashMap<&str, usize> =
             classes.iter().enumerate().map(|(number, class)| (class.as_str(), number)).collect();
-        let parts: Vec<Option<Part>> = photos.iter().map(|(path, class)| part_of(path, class)).collect();
+        let root = common_folder(photos.iter().map(|(path, _)| path.as_path()));
+        let parts: Vec<Option<Part>> = photos
+            .iter()
+            .map(|(path, class)| part_of(path.strip_prefix(&root).unwrap_or(path), class))
+            .collect();
         let has = |part| parts.contains(&Some(part));
         // A folder that happens to be called so is no part of a larger one.
         let is_parted = has(Part::Train) && (has(Part::Val) || has(Part::Test)) && !parts.contains(&None);
@@ -52,15 +56,37 @@ impl Inventory {
     }
 }
 
-/// The part that the folder above a photo's class folder is called after.
+/// The innermost folder that all photos lie in.
+fn common_folder<'p>(mut photos: impl Iterator<Item = &'p Path>) -> PathBuf {
+    let folder = |photo: &'p Path| photo.parent().unwrap_or(Path::new(""));
+    let Some(mut common) = photos.next().map(folder) else { return PathBuf::new() };
+    for photo in photos {
+        while !folder(photo).starts_with(common) {
+            match common.parent() {
+                Some(outer) => common = outer,
+                None => return PathBuf::new(),
+            }
+        }
+    }
+    common.to_owned()
+}
+
+/// The part of a photo by its path below the dataset: what the folder above its class folder is called after, or the shards that it
+/// is in.
 fn part_of(path: &Path, class: &str) -> Option<Part> {
     let names: Vec<&str> = path
         .components()
         .filter_map(|part| if let Component::Normal(name) = part { name.to_str() } else { None })
         .collect();
-    let above = names.iter().skip(1).position(|name| *name == class)?;
-    let is = |name: &str| names[above].eq_ignore_ascii_case(name);
+    // As in `train*.tar/CLASS/…` and `train/*.tar/CLASS/…`.
+    let (part, below) = match &names[..] {
+        [part, "*.tar", class, ..] => (*part, *class),
+        [part, class, ..] => (part.strip_suffix("*.tar").unwrap_or(part), *class),
+        _ => return None,
+    };
+    let is = |name: &str| part.eq_ignore_ascii_case(name);
     match () {
+        () if below != class => None,
         () if is("train") => Some(Part::Train),
         () if VAL_NAMES.into_iter().any(is) => Some(Part::Val),
         () if is("test") => Some(Part::Test),
@@ -113,6 +139,19 @@ mod tests {
         is_alike(&["d/train/a/1", "d/train/b/2", "d/val/a/3"], "d/train");
         is_alike(&["d/train/1", "d/bus/2", "d/test/3"], "d");
         is_alike(&["train/d/a/1", "train/d/b/2"], "train/d");
+        // A folder above that is called as a class, and one below.
+        is_alike(&["sub/a/train/a/1", "sub/a/train/b/2", "sub/a/val/a/3", "sub/a/train/b/a/b/4"], "sub/a");
+    }
+
+    #[test]
+    fn shards_keep_their_parts() {
+        for [train, val] in [["d/train*.tar", "d/val*.tar"], ["d/train/*.tar", "d/valid/*.tar"]] {
+            let photo =
+                |shards: &str, name: &str| (PathBuf::from(format!("{shards}/{name}")), name[..1].to_owned());
+            let photos = vec![photo(train, "a/0.tar/1"), photo(train, "b/0.tar/2"), photo(val, "a/0.tar/3")];
+            let found = Inventory::of_paths(photos, &[]);
+            assert_eq!((found.train.len(), found.val.map(|val| val.len())), (2, Some(1)), "{train}");
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::archive::{inside, is_shard};
+use crate::archive::{inside, is_shard, is_shard_of};
 use crate::tree::entries;
+use crate::{Error, Result};
 
-/// Names of parts as shards begin with them; the first of each that one has counts.
-const PARTS: [&[&str]; 3] = [&["train"], &["validation", "valid", "val"], &["test"]];
+/// Names of parts as shards begin with them; the longest that one begins with counts.
+const PARTS: [(usize, &str); 7] =
+    [(0, "training"), (0, "train"), (1, "validation"), (1, "valid"), (1, "val"), (2, "testing"), (2, "test")];
 
 /// The patterns that name a folder's shards.
 pub(crate) enum Shards {
@@ -22,34 +24,59 @@ pub(crate) enum Shards {
 }
 
 /// The shards of a folder on the disk; `None` if it has none, or folders beside them, which then are its classes.
-pub(crate) fn shards_of(folder: &Path) -> Option<Shards> {
+///
+/// # Errors
+/// [`Error::MixedShards`] where some are called as parts are, and others otherwise, or in several ways: they would be left out or
+/// learned from.
+pub(crate) fn shards_of(folder: &Path) -> Result<Option<Shards>> {
     if inside(folder).is_some() {
-        return None;
+        return Ok(None);
     }
+    // A folder that cannot be listed is told of by whoever lists it.
+    let Ok(entries) = entries(folder) else { return Ok(None) };
     let mut names = Vec::new();
-    for entry in entries(folder).ok()? {
-        let name = entry.path.file_name()?.to_string_lossy().into_owned();
+    for entry in entries {
+        let name = entry.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match entry.is_folder {
             _ if name.starts_with('.') => {}
-            Ok(true) => return None,
+            Ok(true) => return Ok(None),
             Ok(false) if is_shard(&entry.path) => names.push(name),
             _ => {}
         }
     }
     if names.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let begun = |part: &&str| names.iter().any(|name| begins(name, part));
-    let parts = PARTS.map(|part| part.iter().find(|part| begun(part)).copied());
-    if parts[0].is_some() && (parts[1].is_some() || parts[2].is_some()) {
-        return Some(Shards::Parts(parts.map(|part| Some(folder.join(format!("{}*.tar", part?))))));
+    names.sort_unstable();
+    let of: Vec<Option<(usize, &str)>> = names.iter().map(|name| part_of(name)).collect();
+    let has = |part: usize| of.iter().flatten().any(|(own, _)| *own == part);
+    if !has(0) || !(has(1) || has(2)) {
+        return Ok(Some(Shards::One(folder.join("*.tar"))));
     }
-    Some(Shards::One(folder.join("*.tar")))
+    let mut parts = [None, None, None];
+    for (part, begin) in of.iter().flatten() {
+        parts[*part].get_or_insert_with(|| folder.join(format!("{begin}*.tar")));
+    }
+    // Each shard is one of its own part's pattern, and of no other's.
+    let fits = |name: &String, own: &Option<(usize, &str)>| {
+        let file = folder.join(name);
+        let is_in = |part: usize| parts[part].as_ref().is_some_and(|pattern| is_shard_of(&file, pattern));
+        own.is_some_and(|(own, _)| (0..3).all(|part| is_in(part) == (part == own)))
+    };
+    match names.iter().zip(&of).find(|(name, own)| !fits(name, own)) {
+        Some((name, _)) => Err(Error::MixedShards { path: folder.to_owned(), shard: name.clone() }),
+        None => Ok(Some(Shards::Parts(parts))),
+    }
 }
 
-/// Whether a shard's name begins with that of a part, and goes on with no letter.
-fn begins(name: &str, part: &str) -> bool {
-    name.strip_prefix(part).is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_alphabetic()))
+/// The part that a shard's name begins with, and that beginning as it is written; behind it comes no letter.
+fn part_of(name: &str) -> Option<(usize, &str)> {
+    PARTS.into_iter().find_map(|(part, known)| {
+        let (begin, rest) = name.split_at_checked(known.len())?;
+        let is_one =
+            begin.eq_ignore_ascii_case(known) && !rest.starts_with(|letter: char| letter.is_alphabetic());
+        is_one.then_some((part, begin))
+    })
 }
 
 impl Shards {

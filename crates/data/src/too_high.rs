@@ -17,7 +17,7 @@ const DEEPEST: usize = 4;
 /// that names all of them, `path/*.tar`.
 #[must_use]
 pub fn dataset_folder(path: &Path) -> PathBuf {
-    if let Some(Shards::One(shards)) = shards_of(path) {
+    if let Ok(Some(Shards::One(shards))) = shards_of(path) {
         return dataset_folder(&shards);
     }
     let is_archive = inside_archive(path).is_some_and(|(_, name)| name.is_empty());

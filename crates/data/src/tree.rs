@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use crate::archive::{inside, open};
+use crate::archive::{inside, open, open_anew};
 use crate::inventory::SkipReason;
 use crate::limits::check;
 use crate::room::for_file;
@@ -27,8 +27,10 @@ pub(crate) struct Entry {
 #[must_use]
 pub fn is_folder(path: &Path) -> bool {
     match inside(path) {
-        // A photo may have any name. A pattern has no first bytes.
-        Some((archive, name)) if name.is_empty() => !starts_as_photo(&archive).unwrap_or(false),
+        // A photo may have any name. A pattern has no first bytes, and a tar archive begins with the name of a file, as "BM…".
+        Some((archive, name)) if name.is_empty() => {
+            starts_as_tar(&archive).unwrap_or(false) || !starts_as_photo(&archive).unwrap_or(false)
+        }
         Some((archive, name)) => open(&archive).is_ok_and(|archive| archive.is_folder(&name)),
         None => path.is_dir(),
     }
@@ -121,7 +123,7 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Entry>> {
         if name.is_empty() && !is_folder(folder) {
             return Err(not_a_folder());
         }
-        let archive = open(&archive)?;
+        let archive = if name.is_empty() { open_anew(&archive) } else { open(&archive) }?;
         return match archive.is_folder(&name) {
             true => {
                 let entry = |child: crate::archive::Child<'_>| Entry {
@@ -162,6 +164,12 @@ fn kind(entry: &std::fs::DirEntry) -> std::result::Result<bool, SkipReason> {
         true => Ok(kind.is_dir()),
         false => Err(SkipReason::NotAFile),
     }
+}
+
+/// Whether a file has the mark of a tar archive where that stands.
+fn starts_as_tar(path: &Path) -> Result<bool> {
+    let mut start = [0; 262];
+    Ok(first_bytes(path, &mut start)?.get(257..) == Some(b"ustar"))
 }
 
 /// Whether the first bytes of a regular file are those of a format that is read.
@@ -252,6 +260,18 @@ pub(crate) fn read_file(path: &Path, limits: &Limits, bytes: &mut Vec<u8>) -> Re
         return Err(Error::Empty);
     }
     Ok(stamp.filter(|before| file.metadata().ok().and_then(|after| Stamp::of(&after)) == Some(*before)))
+}
+
+/// Returns the file on the disk that a photo is, or in which it lies.
+#[must_use]
+pub fn file_on_disk(path: &Path) -> PathBuf {
+    match inside(path) {
+        Some((archive, name)) if !name.is_empty() => {
+            let part = open(&archive).ok().and_then(|open| open.part_of(&name).map(Path::to_owned));
+            part.unwrap_or(archive)
+        }
+        _ => path.to_owned(),
+    }
 }
 
 /// What the file system says of a file, or of the archive that it is in.

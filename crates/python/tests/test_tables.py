@@ -63,7 +63,7 @@ class Tables(unittest.TestCase):
             "bytes": pa.array(content, pa.large_binary()),
             "content": pa.chunked_array([content[:4], content[4:]], pa.binary()),
             "image": pa.array(both),
-            "photo": pa.array(paths),
+            "photo": pa.array(paths).dictionary_encode(),
         }.items():
             for count in (1, 3, 10):
                 tables = [
@@ -97,6 +97,12 @@ class Tables(unittest.TestCase):
             Embedder("no-such-weights.h5")
         with self.assertRaises(FileNotFoundError):
             Classify("no-such-model.safetensors")
+        with self.assertRaisesRegex(ValueError, "another net than where this was made"):
+            Embedder(sha256="0" * 64)
+        with self.assertRaisesRegex(ValueError, "another model than where this was made"):
+            Classify(model(), sha256=b"0" * 32)
+        nothing = Embedder()(pa.table({"image": pa.nulls(2), "k": [1, 2]}))
+        self.assertEqual((nothing["k"].to_pylist(), nothing["embedding"].to_pylist()), ([1, 2], [None, None]))
         rows = Embedder()(pa.table({"image": pa.array([None, b""], pa.binary())}))
         self.assertEqual([row is None for row in rows["embedding"].to_pylist()], [True, True])
         self.assertTrue(all(rows["error"].to_pylist()))

@@ -10,6 +10,9 @@ use crate::row::{RowHead, TakeRow};
 use crate::table::StoredTable;
 use crate::tensors::StoredTensors;
 
+/// The number of the layout of feature files, as their metadata states it under `features_format`.
+pub const FEATURES_FORMAT: &str = "1";
+
 /// A file of features, opened.
 pub struct FeatureFile {
     path: PathBuf,
@@ -39,7 +42,16 @@ impl FeatureFile {
                 ));
             }
         };
-        Ok(Self { path: path.to_owned(), stored })
+        let file = Self { path: path.to_owned(), stored };
+        match file.metadata().get("features_format") {
+            Some(format) if format != FEATURES_FORMAT => {
+                let reason = format!(
+                    "is of the format {format} of features, and {FEATURES_FORMAT} is read; extract the photos again"
+                );
+                Err(Error::content(path, reason))
+            }
+            _ => Ok(file),
+        }
     }
 
     /// Returns where the file lies.

@@ -30,7 +30,7 @@ mod text;
 pub use contained::is_reading;
 pub use description::Description;
 pub use error::Error;
-pub use feature_file::FeatureFile;
+pub use feature_file::{FEATURES_FORMAT, FeatureFile};
 pub use format::{Format, UnknownFormat};
 pub use new_file::begin;
 pub use row::{FeatureRow, RowHead, TakeRow};

@@ -7,7 +7,7 @@ mod options;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use icecap::advanced::data::{Labeled, dataset_roots};
 use icecap::advanced::foundation::atomic_file::replace_file;
@@ -39,7 +39,7 @@ struct Written {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let format = format(options)?;
+    let (format, start) = (format(options)?, SystemTime::now());
     let found = find(options, format)?;
     if options.output.is_dir() {
         return Err(Failure::path(&options.output, "is a folder; name a file to write"));
@@ -52,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let metadata = metadata(options, &backbone, preprocessing, &found.classes);
     let photos: Vec<PathBuf> = found.photos.iter().map(|(path, _)| path.clone()).collect();
     if options.shard.is_some()
-        && let Some(told) = finished(options, format, &metadata, &photos)?
+        && let Some(told) = finished(options, format, &metadata, &found)?
     {
         return narrate(&told);
     }
@@ -77,6 +77,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Some(failure) => return Err(failure),
         None => replaced?,
     };
+    if options.shard.is_some() {
+        finished::began(&options.output, start);
+    }
     tell(options, &found, &written)
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Options {
     images: Vec<PathBuf>,
     /// Folder of photos to look through, photos in folders of their class or not, a .zip or .tar file of such a folder, or a .csv
     /// file that lists some; may be given several times
-    #[arg(long = "in", value_name = "DIR|ZIP|CSV", required = true)]
+    #[arg(long = "in", value_name = "DIR|ARCHIVE|CSV", required = true)]
     folders: Vec<PathBuf>,
     #[command(flatten)]
     listed: ListedOptions,

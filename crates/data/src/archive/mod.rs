@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use icecap_foundation::shown::shown;
 use icecap_foundation::zip::ReadAt;
 
-pub(crate) use open::{inside, open};
+pub(crate) use open::{inside, open, open_anew};
 pub(crate) use pattern::{is_pattern, is_shard, is_shard_of};
 
 use crate::room::for_file;
@@ -115,6 +115,19 @@ impl Archive {
     /// Whether the file system says of its one file what it said.
     fn is(&self, about: &Metadata) -> bool {
         matches!(&self.parts[..], [part] if part.is(about))
+    }
+
+    /// Whether it is of these files, and the file system says of each what it said.
+    fn is_of(&self, paths: &[PathBuf]) -> bool {
+        let is = |(part, path): (&Part, &PathBuf)| {
+            part.path == *path && std::fs::metadata(path).is_ok_and(|about| part.is(&about))
+        };
+        !self.is_stale() && self.parts.len() == paths.len() && self.parts.iter().zip(paths).all(is)
+    }
+
+    /// The file on the disk that has the file called `name`.
+    pub(crate) fn part_of(&self, name: &str) -> Option<&Path> {
+        Some(&self.parts[self.file(name)?.source as usize].path)
     }
 
     /// Whether one of its files was found changed.
@@ -231,6 +244,11 @@ impl Archive {
     /// The stamp of the file called `name`, by which it is recognized without being read.
     pub(crate) fn stamp(&self, name: &str) -> Option<Stamp> {
         let member = self.file(name)?;
-        Some(self.parts[member.source as usize].stamp?.of_member(member.place.offset()))
+        let part = &self.parts[member.source as usize];
+        if !std::fs::metadata(&part.path).is_ok_and(|about| part.is(&about)) {
+            self.stale.store(true, Ordering::Relaxed);
+            return None;
+        }
+        Some(part.stamp?.of_member(member.place.offset()))
     }
 }

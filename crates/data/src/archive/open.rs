@@ -10,17 +10,20 @@ use super::pattern::{is_pattern, shards};
 use super::{Archive, is_tar};
 use crate::{Error, Result};
 
-/// The most archives that stay open, and the most files and folders in all of them but the latest.
+/// The most archives that stay open, and the most files and folders in all of them but the latest: two patterns of the most that
+/// are read, training and validation.
 const MOST: usize = 64;
-const MOST_MEMBERS: usize = 1 << 22;
+const MOST_MEMBERS: usize = 1 << 25;
 
 /// The archives that were asked for last. A path into one says nothing of the rest of it, so what is in it would be read for
-/// every photo; whoever asks gets what the file says now, so nobody can tell that it is kept.
+/// every photo. Of a single file whoever asks gets what the file says now. Those that a pattern names are looked at again where
+/// their folder changed, where one of them was found changed, and where a dataset is searched for photos (`open_anew`).
 static OPEN: LazyLock<Mutex<Opened>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
 struct Opened {
     archives: HashMap<PathBuf, Kept>,
+    refused: HashMap<PathBuf, Refused>,
     /// How often one was asked for.
     asked: u64,
 }
@@ -30,6 +33,14 @@ struct Kept {
     /// When the folder last changed whose files a pattern names; `None` of a single file.
     folder: Option<SystemTime>,
     asked: u64,
+}
+
+/// What was wrong with the files of a pattern when its folder last changed: told again at once, as a photo after the other asks.
+struct Refused {
+    folder: Option<SystemTime>,
+    path: PathBuf,
+    offset: u64,
+    reason: String,
 }
 
 /// The archive that `path` is or leads into, and the place inside it, which is empty for the archive itself. `None` for all
@@ -54,6 +65,15 @@ pub(crate) fn inside(path: &Path) -> Option<(PathBuf, String)> {
 
 /// The archive at `path`. What is in it is read if it is not open, or another than it was.
 pub(crate) fn open(path: &Path) -> Result<Arc<Archive>> {
+    opened(path, false)
+}
+
+/// The archive at `path`, each of its files looked at.
+pub(crate) fn open_anew(path: &Path) -> Result<Arc<Archive>> {
+    opened(path, true)
+}
+
+fn opened(path: &Path, anew: bool) -> Result<Arc<Archive>> {
     let is_many = is_pattern(path);
     let folder = if is_many { changed(path)? } else { None };
     // A panic leaves whole archives behind.
@@ -62,20 +82,32 @@ pub(crate) fn open(path: &Path) -> Result<Arc<Archive>> {
     let asked = open.asked;
     if let Some(kept) = open.archives.get_mut(path) {
         let is_same = match is_many {
-            true => kept.folder == folder && !kept.archive.is_stale(),
+            true if kept.folder == folder && !anew && !kept.archive.is_stale() => true,
+            // Another file in the folder is nobody's business.
+            true => kept.archive.is_of(&shards(path)?),
             false => kept.archive.is(&std::fs::metadata(path).map_err(Error::io(path))?),
         };
         if is_same {
-            kept.asked = asked;
+            (kept.asked, kept.folder) = (asked, folder);
             return Ok(kept.archive.clone());
         }
         open.archives.remove(path);
     }
-    let archive = match is_many {
-        true => Archive::read_shards(&shards(path)?)?,
-        false => Archive::read(path)?,
+    if let Some(Refused { path, offset, reason, .. }) =
+        open.refused.get(path).filter(|refused| !anew && refused.folder == folder)
+    {
+        return Err(Error::Archive { path: path.clone(), offset: *offset, reason: reason.clone() });
+    }
+    let read = match is_many {
+        true => shards(path).and_then(|paths| Archive::read_shards(&paths)),
+        false => Archive::read(path),
     };
-    let archive = Arc::new(archive);
+    if let (Err(Error::Archive { path: of, offset, reason }), true) = (&read, is_many) {
+        let refused = Refused { folder, path: of.clone(), offset: *offset, reason: reason.clone() };
+        open.refused.insert(path.to_owned(), refused);
+    }
+    let archive = Arc::new(read?);
+    open.refused.remove(path);
     open.make_room(archive.len());
     open.archives.insert(path.to_owned(), Kept { archive: archive.clone(), folder, asked });
     Ok(archive)

@@ -8,6 +8,9 @@ use crate::{Error, Result};
 
 /// The most archives that a pattern names.
 const MAX_SHARDS: usize = 1 << 16;
+/// The most groups of braces in one, and bytes of it: those of a file's name.
+const MAX_GROUPS: usize = 8;
+const MAX_BYTES: usize = 255;
 
 /// Whether the last part of a path is such a pattern, and no file.
 pub(crate) fn is_pattern(path: &Path) -> bool {
@@ -34,6 +37,10 @@ pub(crate) fn is_shard_of(file: &Path, pattern: &Path) -> bool {
 pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let pattern = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if pattern.len() > MAX_BYTES || pattern.matches('{').count() > MAX_GROUPS {
+        let reason = format!("a pattern has at most {MAX_GROUPS} groups of braces, and {MAX_BYTES} bytes");
+        return Err(Error::Archive { path: path.into(), offset: 0, reason });
+    }
     let expanded =
         expanded(pattern).map_err(|reason| Error::Archive { path: path.into(), offset: 0, reason })?;
     let mut names = Vec::new();
@@ -101,6 +108,14 @@ fn numbers(from: &str, to: &str) -> Option<Vec<String>> {
 
 /// Whether a name is one of a pattern's in which a star stands for any letters.
 fn matches(pattern: &str, name: &str) -> bool {
+    // The ending is that of an archive however it is written.
+    let parted =
+        |text: &str| text.len().checked_sub(4).and_then(|at| text.is_char_boundary(at).then_some(at));
+    let (Some(at), Some(own)) = (parted(pattern), parted(name)) else { return false };
+    if !pattern[at..].eq_ignore_ascii_case(&name[own..]) {
+        return false;
+    }
+    let (pattern, name) = (&pattern[..at], &name[..own]);
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };

@@ -74,7 +74,6 @@ impl Sidecars {
         if let Some(text) = text
             && (own || self.labels.get(key).is_none_or(|known| !known.own))
         {
-            check(&text)?;
             self.labels.insert(key.into(), Label { text, own });
         }
         Ok(())
@@ -93,11 +92,11 @@ fn written(bytes: &[u8]) -> Result<String, String> {
 /// The label in a description; `None` if that has none.
 fn described(bytes: &[u8]) -> Option<String> {
     let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else { return None };
-    match KEYS.iter().find_map(|key| object.get(*key))? {
-        Value::String(text) => Some(text.trim().to_owned()),
+    KEYS.iter().filter_map(|key| object.get(*key)).find_map(|value| match value {
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => number.as_i64().map(|number| number.to_string()),
         _ => None,
-    }
+    })
 }
 
 /// Whether a label can be the name of a folder.
@@ -112,21 +111,35 @@ fn check(label: &str) -> Result<(), String> {
     if names::check(label).is_err() || label.contains('/') || is_hidden { refused() } else { Ok(()) }
 }
 
+/// Whether a file is a photo by its ending, which has no dot in it.
+fn is_photo(member: &Member) -> bool {
+    let ending = parted(&member.name).map(|(_, ending)| ending).filter(|_| !member.name.ends_with('/'));
+    ending.is_some_and(|ending| PHOTOS.iter().any(|photo| ending.eq_ignore_ascii_case(photo)))
+}
+
 /// Puts the photos of labeled samples into folders of their labels, and leaves out what is no photo; samples without a label
 /// lie beside the folders. Archives without labels stay as they are.
 pub(super) fn into_folders(members: Vec<Member>, sidecars: Sidecars) -> Result<Vec<Member>, (u64, String)> {
-    if sidecars.labels.is_empty() {
+    let is_labeled =
+        |member: &Member| parted(&member.name).is_some_and(|(key, _)| sidecars.labels.contains_key(key));
+    // A photo in a folder may have any description beside it: labels of descriptions alone count where every photo has one.
+    let by_description = !sidecars.labels.values().any(|label| label.own);
+    let mut photos = members.iter().filter(|member| is_photo(member));
+    if sidecars.labels.is_empty() || by_description && !photos.all(is_labeled) {
         return Ok(members);
     }
     let mut photos = Vec::new();
     for member in members {
-        let Some((key, ending)) = parted(&member.name) else { continue };
-        if member.name.ends_with('/') || !PHOTOS.iter().any(|photo| ending.eq_ignore_ascii_case(photo)) {
-            continue;
-        }
+        let Some((key, _)) = parted(&member.name).filter(|_| is_photo(&member)) else { continue };
         let name = match sidecars.labels.get(key) {
-            Some(label) => format!("{}/{}", label.text, member.name),
-            None => member.name.replace('/', "_"),
+            Some(label) => {
+                check(&label.text).map_err(|what| {
+                    (member.place.offset(), format!("tar entry '{}' {what}", shown(&member.name)))
+                })?;
+                format!("{}/{}", label.text, member.name)
+            }
+            // Beside the folders; a percent sign stands for itself and for the slashes of its own folders.
+            None => member.name.replace('%', "%25").replace('/', "%2F"),
         };
         photos.push(Member { name: name.into(), ..member });
     }

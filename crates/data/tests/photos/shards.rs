@@ -180,10 +180,7 @@ fn labels_beside_photos_are_their_class_folders() {
         let files: [(&str, &[u8]); 2] = [("1.jpg", b"1"), ("1.cls", label.as_bytes())];
         let path = write(place.path(), "bad.tar", tar(&files));
         let error = scan(&path, None).unwrap_err();
-        assert!(
-            error.kind() == ErrorKind::Content && error.to_string().contains("1.cls"),
-            "{label:?}: {error}"
-        );
+        assert!(error.kind() == ErrorKind::Content && error.to_string().contains("1."), "{label:?}: {error}");
         fs::remove_file(path).unwrap();
     }
 }
@@ -241,7 +238,53 @@ fn shards_are_one_dataset_and_its_parts() {
     // What a range names has to be there.
     let error = scan(&root.join("one/{000..003}.tar"), None).unwrap_err();
     assert!(matches!(&error, Error::MissingFolder { path } if *path == root.join("one/003.tar")), "{error}");
+    let deep = format!("{}.tar", "{a}".repeat(20));
+    assert!(scan(&root.join("one").join(deep), None).is_err());
     assert!(scan(&root.join("one/x*.tar"), None).is_err() && scan(&root.join("one/{0.tar"), None).is_err());
+}
+
+/// Descriptions of photos that lie in class folders say nothing of their classes, and neither does one of the whole.
+#[test]
+fn descriptions_are_labels_where_every_photo_has_one() {
+    let place = tempfile::tempdir().unwrap();
+    let label = b"{\"class\": \"other\"}".as_slice();
+    let files: [(&str, &[u8]); 6] = [
+        ("a/1.jpg", b"1"),
+        ("a/1.json", label),
+        ("a/2.jpg", b"2"),
+        ("b/3.jpg", b"3"),
+        ("dataset.json", label),
+        ("b/4.jpg", b"4"),
+    ];
+    let path = write(place.path(), "photos.tar", tar(&files));
+    let found = scan(&path, None).unwrap();
+    assert_eq!((found.classes.join(" "), found.train.len()), ("a b".to_owned(), 4));
+    // An archive may begin as a bitmap does.
+    let files: [(&str, &[u8]); 2] = [("BMW/1.jpg", b"1"), ("VW/2.jpg", b"2")];
+    let path = write(place.path(), "cars.tar", tar(&files));
+    assert_eq!(scan(&path, None).unwrap().classes, ["BMW", "VW"]);
+}
+
+#[test]
+fn shards_of_no_part_beside_parts_are_refused_by_name() {
+    let place = tempfile::tempdir().unwrap();
+    for (names, odd) in [
+        (["train-0.tar", "val-0.tar", "extra.tar"], Some("extra.tar")),
+        (["train-0.tar", "val-0.tar", "trainer.tar"], Some("trainer.tar")),
+        (["train-0.tar", "val-0.tar", "valid-1.tar"], None),
+        (["Train-0.tar", "VAL-0.tar", "Train-1.TAR"], None),
+        (["training-0.tar", "validation-0.tar", "testing-0.tar"], None),
+    ] {
+        let root = tempfile::tempdir_in(place.path()).unwrap();
+        for (number, name) in names.iter().enumerate() {
+            write(root.path(), name, shard(number * 6..number * 6 + 6));
+        }
+        match (scan(root.path(), None), odd) {
+            (Ok(found), None) => assert!(found.val.is_some_and(|val| val.len() % 6 == 0), "{names:?}"),
+            (Err(Error::MixedShards { shard, .. }), Some(odd)) => assert_eq!(shard, odd),
+            (other, _) => panic!("{names:?}: {other:?}"),
+        }
+    }
 }
 
 #[test]

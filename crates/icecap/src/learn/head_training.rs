@@ -40,6 +40,7 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
+    use icecap_autograd::{Logistic, LogisticOptions};
     use icecap_kernels::rng::{Purpose, Stream};
     use icecap_kernels::{Shape, Tensor};
 
@@ -215,6 +216,41 @@ mod tests {
         assert!(fit.history.last().unwrap().train.accuracy > 0.9, "{:?}", fit.history.last());
         let (_, fit) = trained(&set, &Solver::Lbfgs { l2: None }.into());
         assert!(fit.options.l2().is_some_and(|l2| l2 > 0.0), "{:?}", fit.options);
+    }
+
+    /// Photos enough to be approached by samples of them: the end is the minimum that is reached from zeros.
+    #[test]
+    fn samples_of_many_photos_change_the_way_and_not_the_end() {
+        let set = clouds(40_000, 0.05);
+        let solver = Solver::Lbfgs { l2: Some(0.01) };
+        let trained = |threads: usize| {
+            let threads = Threads::new(threads).unwrap();
+            let go_on = || ControlFlow::Continue(());
+            let compute = Compute { threads: &threads, isa: Isa::best(), pulse: &go_on };
+            let mut head = Head::untrained(20, 2, 0).unwrap();
+            let photos = Photos { train: &set, validation: &set };
+            let mut report = |_: &Epoch| ControlFlow::Continue(());
+            let fit =
+                fit(&mut head, compute, photos, &solver.clone().into(), Listener::Each(&mut report)).unwrap();
+            (head, fit.history.len())
+        };
+        let (head, steps) = trained(1);
+        assert!(trained(3).0.kernel().data() == head.kernel().data());
+        let problem = Logistic::new(set.features().view(), set.labels(), 2).unwrap();
+        let mut layer = [Tensor::zeros(Shape::of([20, 1])), Tensor::zeros(Shape::of([1]))];
+        let options = LogisticOptions { l2: 0.01, ..Default::default() };
+        let outcome = problem.fit(&mut layer, &options, |_, _, _| true).unwrap();
+        let far =
+            layer[0].data().iter().zip(head.kernel().data()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(far < 2e-3, "{far}");
+        assert!(steps < outcome.steps, "{steps} and {}", outcome.steps);
+        // Whoever asks to stop is heard on the way.
+        let stop = || ControlFlow::Break(());
+        let compute = Compute { threads: &Threads::serial(), isa: Isa::best(), pulse: &stop };
+        let mut head = Head::untrained(20, 2, 0).unwrap();
+        let photos = Photos { train: &set, validation: &set };
+        let stopped = fit(&mut head, compute, photos, &solver.into(), Listener::Pulse(&stop));
+        assert!(matches!(stopped, Err(Error::Stopped)), "{stopped:?}");
     }
 
     #[test]

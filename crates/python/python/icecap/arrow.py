@@ -35,8 +35,6 @@ __all__ = ["Classify", "Embedder"]
 
 # Names of the column of photos, the first that a table has: Ray's, Spark's, that of Hugging Face's datasets, and plain ones.
 _IMAGES = ("bytes", "content", "image", "photo", "path")
-# Columns that hold files, which nobody wants to see written again.
-_FILES = ("bytes", "content", "image", "photo")
 
 
 class _Mapper:
@@ -66,9 +64,11 @@ class _Mapper:
     def kept(self, names: list[str]) -> list[str]:
         """Which of the columns come out: not those of files, and not those that are called as what is computed."""
         column = self.image(names)
-        files = {column} if self._image is not None or column in _FILES else set()
+        # A path tells which photo a row is.
+        files = {column} if column != "path" else set()
         computed = {field.name for field in self.fields()}
-        return [name for name in names if name not in files and self.called(name) not in computed]
+        kept = [name for name in names if name not in files and self.called(name) not in computed]
+        return [name for name in kept if name == self.called(name) or self.called(name) not in names]
 
     def called(self, name: str) -> str:
         """What a column is called when it comes out."""
@@ -111,6 +111,14 @@ class _Mapper:
 def _photos(column: pa.ChunkedArray) -> Iterator[Photo]:
     """The photos of a column, not copied. One that is null is of no bytes, which is told as an empty file."""
     kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_null(kind):
+        yield from (b"" for _ in range(len(column)))
+        return
+    for view, plain in (("is_binary_view", pa.large_binary()), ("is_string_view", pa.large_string())):
+        if getattr(pa.types, view, lambda _: False)(kind):
+            column, kind = column.cast(plain), plain
     if pa.types.is_struct(kind):
         names = {kind.field(place).name for place in range(kind.num_fields)}
         if "bytes" not in names:
@@ -157,6 +165,7 @@ class Embedder(_Mapper):
     :param image: The column of photos; by default the first of ``bytes``, ``content``, ``image``, ``photo``, ``path``.
     :param threads: How many threads a process computes with. Engines run several processes on one machine; give each as many as
         the engine was told.
+    :param sha256: The hash that the net must have (:attr:`icecap.Backbone.sha256`); by default that of the net found here.
     :param fixed: Whether an embedding is a list of fixed size, as Parquet keeps it; engines that know no such lists get plain ones.
     :param options: What else :meth:`icecap.Backbone.open` takes.
     """
@@ -168,17 +177,23 @@ class Embedder(_Mapper):
         image: str | None = None,
         threads: int = 1,
         fixed: bool = True,
+        sha256: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(image)
-        self._fixed = fixed
+        self._fixed, self._net = fixed, sha256
         self._asked = os.fspath(weights), {"threads": threads, **options}
         self._opened: Backbone | None = None
-        # A wrong name or option is told here, and not by a worker; what the weights are is part of what is pickled.
+        # A wrong name or option is told where this is made; what the weights are is part of what is pickled.
         self._width, self._net = self.backbone.width, self.backbone.sha256
 
     def open(self) -> None:
         _ = self.backbone
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the net."""
+        return self._net or self.backbone.sha256
 
     @property
     def backbone(self) -> Backbone:
@@ -186,7 +201,8 @@ class Embedder(_Mapper):
         if self._opened is None:
             weights, options = self._asked
             self._opened = Backbone.open(weights, **options)
-            if getattr(self, "_net", self._opened.sha256) != self._opened.sha256:
+            if self._net not in (None, self._opened.sha256):
+                self._opened = None
                 raise ValueError(f"{weights}: another net than where this was made; give every machine the same file")
         return self._opened
 
@@ -218,14 +234,25 @@ class Classify(_Mapper):
     :param model: A model file of ``icecap train``. Every machine needs it.
     :param image: The column of photos, as of :class:`Embedder`.
     :param threads: How many threads a process computes with.
+    :param sha256: The hash that the model's file must have; by default that of the file found here.
     :param options: What else :meth:`icecap.Classifier.open` takes.
     """
 
-    def __init__(self, model: str | os.PathLike[str], *, image: str | None = None, threads: int = 1, **options: Any) -> None:
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        image: str | None = None,
+        threads: int = 1,
+        sha256: bytes | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(image)
         self._asked = os.fspath(model), {"threads": threads, **options}
         self._opened: Classifier | None = None
-        self._classes = list(self.classifier.classes)
+        # A wrong name is told where this is made; what the model is is part of what is pickled.
+        self.sha256 = sha256 or _sha256(os.fspath(model))
+        self.open()
 
     def open(self) -> None:
         _ = self.classifier
@@ -235,9 +262,9 @@ class Classify(_Mapper):
         """The classifier, opened when it is first needed in this process."""
         if self._opened is None:
             model, options = self._asked
-            self._opened = Classifier.open(model, **options)
-            if getattr(self, "_classes", self._opened.classes) != list(self._opened.classes):
+            if os.path.exists(model) and _sha256(model) != self.sha256:
                 raise ValueError(f"{model}: another model than where this was made; give every machine the same file")
+            self._opened = Classifier.open(model, **options)
         return self._opened
 
     def called(self, name: str) -> str:

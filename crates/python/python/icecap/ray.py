@@ -6,7 +6,7 @@
 >>> embed(photos, "keras-1.0-160", workers=8).write_parquet("features/")  # doctest: +SKIP
 
 ``ray.data.read_images`` decodes with Pillow, whose pixels are not those of icecap: read the files. Each worker is an actor that opens the weights
-once. A worker that dies is started anew by Ray, and its batch computed again.
+once, and refuses others than those of the program that asks. A worker that dies is started anew by Ray, and its batch computed again.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def embed(
     :param batch_size: Photos of one call; 64 of 100 KB are small beside what an actor holds.
     :param options: What else the embedder takes.
     """
+    options = {"sha256": Embedder(weights, **options).sha256, **options}
     return _mapped(dataset, Embedder, (weights,), (workers, threads, batch_size), options)
 
 
@@ -53,6 +54,7 @@ def classify(
     **options: Any,
 ) -> ray.data.Dataset:
     """Maps :class:`icecap.arrow.Classify` over a dataset; the rest as :func:`embed`."""
+    options = {"sha256": Classify(model, **options).sha256, **options}
     return _mapped(dataset, Classify, (model,), (workers, threads, batch_size), options)
 
 

@@ -31,6 +31,7 @@ __all__ = ["classify", "embed"]
 
 # What this process has opened, by what it was pickled as: a worker computes many partitions.
 _OPENED: dict[bytes, Any] = {}
+_MOST = 4
 
 
 def embed(frame: DataFrame, weights: str | os.PathLike[str] = "starter", **options: Any) -> DataFrame:
@@ -78,5 +79,8 @@ def plain(table: pa.Table) -> pa.Table:
 def opened(pickled: bytes) -> Any:
     """What was pickled, once for each process."""
     if pickled not in _OPENED:
+        # A worker that is kept for long sees many; the last few are enough.
+        while len(_OPENED) >= _MOST:
+            del _OPENED[next(iter(_OPENED))]
         _OPENED[pickled] = pickle.loads(pickled)
     return _OPENED[pickled]

@@ -20,6 +20,8 @@ use crate::row::{RowHead, TakeRow};
 
 /// Rows whose features are read at a time.
 const PIECE: usize = 256;
+/// The longest text of a row, in bytes: four times the longest path.
+const LONGEST: usize = 16 << 10;
 
 /// A table of features, opened.
 pub(crate) struct StoredTable {
@@ -202,7 +204,12 @@ impl<'p> Columns<'p> {
             if rows == 0 {
                 return Ok(all);
             }
-            let mut values = values.into_iter().map(&bytes);
+            let values: Vec<Vec<u8>> = values.into_iter().map(&bytes).collect();
+            if let Some(long) = values.iter().map(Vec::len).find(|len| *len > LONGEST) {
+                let reason = format!("holds a text of {long} bytes; one of at most {LONGEST} is read");
+                return Err(Error::content(self.path, reason));
+            }
+            let mut values = values.into_iter();
             match levels.is_empty() {
                 // A column in which no value may be missing has no levels.
                 true => all.extend(values.map(Some)),

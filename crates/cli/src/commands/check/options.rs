@@ -13,10 +13,10 @@ pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .zip or .tar
     /// file of such a folder, which is read as it is; or a folder of .tar shards, or a pattern of their names in quotes,
     /// 'shards/{000..099}.tar'; or a .csv file with columns path and label, and perhaps split and group
-    #[arg(value_name = "DIR|ZIP|CSV")]
+    #[arg(value_name = "DIR|ARCHIVE|CSV")]
     pub(super) folder: PathBuf,
     /// Folder with the validation photos, a folder for each class, or a .zip, .tar or .csv file of them
-    #[arg(long, value_name = "DIR|ZIP|CSV")]
+    #[arg(long, value_name = "DIR|ARCHIVE|CSV")]
     pub(super) val: Option<PathBuf>,
     #[command(flatten)]
     pub(super) dataset: DatasetOptions,

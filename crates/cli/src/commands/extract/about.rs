@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use icecap::Backbone;
 use icecap::model::{NUMERIC_VERSION, Preprocessing};
+use icecap_records::FEATURES_FORMAT;
 
 use super::options::Options;
-
-/// The number of the layout, in the metadata.
-const FORMAT: &str = "1";
 
 /// Returns the metadata of a file for photos of `classes`.
 pub(super) fn metadata(
@@ -22,7 +20,7 @@ pub(super) fn metadata(
     let stem = file.as_deref().and_then(|path| path.file_stem()).map(|stem| stem.to_string_lossy());
     let weights = record.name.clone().or(stem.map(|stem| stem.into_owned())).unwrap_or_default();
     let texts = [
-        ("features_format", FORMAT.to_owned()),
+        ("features_format", FEATURES_FORMAT.to_owned()),
         ("weights", weights),
         ("params_sha256", record.params_sha256.to_string()),
         ("preprocessing", preprocessing.to_string()),

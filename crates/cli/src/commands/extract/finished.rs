@@ -1,13 +1,17 @@
 //! Whether a share of the photos was extracted before: then there is nothing to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+#[cfg(unix)]
+use std::time::{Duration, UNIX_EPOCH};
 
+use icecap::advanced::data::{Labeled, file_on_disk};
 use icecap_records::{FeatureFile, Format};
 
 use super::options::Options;
 use crate::terminal::failure::{Code, Failure};
-use crate::terminal::wording::{counted, plain_path};
+use crate::terminal::wording::{counted, plain, plain_path};
 
 /// The key that another build of the same arithmetic writes otherwise.
 const VERSION: &str = "tool_version";
@@ -21,7 +25,7 @@ pub(super) fn finished(
     options: &Options,
     format: Format,
     metadata: &BTreeMap<String, String>,
-    photos: &[PathBuf],
+    found: &Labeled,
 ) -> Result<Option<String>, Failure> {
     let output = &options.output;
     if options.overwrite.is_given() || !output.is_file() {
@@ -51,14 +55,24 @@ pub(super) fn finished(
         )));
     }
     let heads = file.heads();
-    if !heads.iter().map(|head| Path::new(&head.path)).eq(photos.iter().map(PathBuf::as_path)) {
+    if !heads.iter().map(|head| Path::new(&head.path)).eq(found.photos.iter().map(|(path, _)| path.as_path()))
+    {
         return Err(other("is of other photos".to_owned()));
+    }
+    let label = |class: &Option<usize>| class.map(|class| found.classes[class].as_str());
+    let mut labels = heads.iter().zip(&found.photos);
+    if let Some((head, (_, class))) = labels.find(|(head, (_, class))| head.label.as_deref() != label(class))
+    {
+        let name =
+            |label: Option<&str>| label.map_or("no class".to_owned(), |label| format!("'{}'", plain(label)));
+        let (was, is) = (name(head.label.as_deref()), name(label(class)));
+        return Err(other(format!("has {} as {was}, which is {is} now", plain(&head.path))));
     }
     let errors = heads.iter().filter(|head| head.error.is_some()).count();
     if options.strict && errors > 0 {
         return Err(other(format!("{} in it could not be read", counted(errors, "photo"))));
     }
-    if let Some(photo) = changed_since(output, photos) {
+    if let Some(photo) = changed_since(output, found) {
         return Err(other(format!("{} was changed since", plain_path(photo))));
     }
     let told = match errors {
@@ -68,17 +82,40 @@ pub(super) fn finished(
     Ok(Some(format!(
         "{}: is complete already: {}{told}\n",
         plain_path(output),
-        counted(photos.len(), "photo")
+        counted(found.photos.len(), "photo")
     )))
 }
 
 /// Returns a photo whose file is younger than the one at `output`; one in an archive is as old as that.
-fn changed_since<'p>(output: &Path, photos: &'p [PathBuf]) -> Option<&'p Path> {
-    let changed = |path: &Path| {
-        let about =
-            path.ancestors().filter_map(|path| std::fs::metadata(path).ok()).find(|about| about.is_file());
-        about.and_then(|about| about.modified().ok())
-    };
-    let own = changed(output)?;
-    photos.iter().map(PathBuf::as_path).find(|photo| changed(photo).is_some_and(|photo| photo > own))
+fn changed_since<'p>(output: &Path, found: &'p Labeled) -> Option<&'p Path> {
+    // When its extraction began: `began`.
+    let own = std::fs::metadata(output).ok()?.modified().ok()?;
+    let mut changes: HashMap<PathBuf, Option<SystemTime>> = HashMap::new();
+    found.photos.iter().map(|(photo, _)| photo.as_path()).find(|photo| {
+        let file = file_on_disk(photo);
+        let change = *changes.entry(file).or_insert_with_key(|file| last_change(file));
+        change.is_some_and(|change| change > own)
+    })
+}
+
+/// Dates a file of features back to when its extraction began: a photo that was changed from then on may have been read before. A
+/// system that keeps no such times says nothing of changes, either.
+pub(super) fn began(output: &Path, start: SystemTime) {
+    let _ = std::fs::OpenOptions::new().append(true).open(output).and_then(|file| file.set_modified(start));
+}
+
+/// When a file's content was last changed, or the file was put where it is: a copy keeps the time of its original.
+fn last_change(file: &Path) -> Option<SystemTime> {
+    let about = std::fs::metadata(file).ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let placed = UNIX_EPOCH.checked_add(Duration::new(
+            about.ctime().try_into().ok()?,
+            about.ctime_nsec().try_into().ok()?,
+        ))?;
+        Some(about.modified().ok()?.max(placed))
+    }
+    #[cfg(not(unix))]
+    about.modified().ok()
 }

@@ -208,7 +208,9 @@ fn named(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             files.push(path.clone());
             continue;
         }
-        let names = data::names_in(path).into_iter().filter(|(_, is_folder)| !is_folder);
+        // Systems leave hidden files under the names of others.
+        let names =
+            data::names_in(path).into_iter().filter(|(name, is_folder)| !is_folder && !name.starts_with('.'));
         let found: BTreeSet<PathBuf> = names
             .map(|(name, _)| path.join(name))
             .filter(|file| Format::of(file).is_ok_and(Format::is_read))
