@@ -154,8 +154,7 @@ pub enum Error {
     },
     /// A folder of shards of which some are called as parts are, and another otherwise.
     #[error(
-        "{}: '{}' is no shard of a part, or not as the others of its part are called, while others are called train, val or test; \
-         rename it, or name what is meant by patterns, as in 'train-*.tar' and --val 'val-*.tar'",
+        "{}: '{}' is of no part beside shards of parts; rename it, or name 'train-*.tar' and --val 'val-*.tar'",
         escaped(path),
         plain(shard)
     )]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use icecap_weights::{Model, StoredCenter, StoredNovelty, THRESHOLD_FORMAT, safetensors};
 
+use crate::golden_file::parts;
 use crate::model::{assert_same, model, rewritten};
 
 fn novelty() -> StoredNovelty {

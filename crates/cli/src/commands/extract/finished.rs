@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use std::time::{Duration, UNIX_EPOCH};
 
 use icecap::advanced::data::{Labeled, file_on_disk};
-use icecap_records::{FeatureFile, Format};
+use icecap_records::{FeatureFile, Format, RowHead};
 
 use super::options::Options;
 use crate::terminal::failure::{Code, Failure};
@@ -55,18 +55,8 @@ pub(super) fn finished(
         )));
     }
     let heads = file.heads();
-    if !heads.iter().map(|head| Path::new(&head.path)).eq(found.photos.iter().map(|(path, _)| path.as_path()))
-    {
-        return Err(other("is of other photos".to_owned()));
-    }
-    let label = |class: &Option<usize>| class.map(|class| found.classes[class].as_str());
-    let mut labels = heads.iter().zip(&found.photos);
-    if let Some((head, (_, class))) = labels.find(|(head, (_, class))| head.label.as_deref() != label(class))
-    {
-        let name =
-            |label: Option<&str>| label.map_or("no class".to_owned(), |label| format!("'{}'", plain(label)));
-        let (was, is) = (name(head.label.as_deref()), name(label(class)));
-        return Err(other(format!("has {} as {was}, which is {is} now", plain(&head.path))));
+    if let Some(reason) = differs(heads, found) {
+        return Err(other(reason));
     }
     let errors = heads.iter().filter(|head| head.error.is_some()).count();
     if options.strict && errors > 0 {
@@ -86,7 +76,22 @@ pub(super) fn finished(
     )))
 }
 
-/// Returns a photo whose file is younger than the one at `output`; one in an archive is as old as that.
+/// Says how what is told of photos differs from what was found.
+fn differs(heads: &[RowHead], found: &Labeled) -> Option<String> {
+    if !heads.iter().map(|head| Path::new(&head.path)).eq(found.photos.iter().map(|(path, _)| path.as_path()))
+    {
+        return Some("is of other photos".to_owned());
+    }
+    let label = |class: &Option<usize>| class.map(|class| found.classes[class].as_str());
+    let mut labels = heads.iter().zip(&found.photos);
+    let (head, (_, class)) = labels.find(|(head, (_, class))| head.label.as_deref() != label(class))?;
+    let name =
+        |label: Option<&str>| label.map_or("no class".to_owned(), |label| format!("'{}'", plain(label)));
+    let (was, is) = (name(head.label.as_deref()), name(label(class)));
+    Some(format!("has {} as {was}, which is {is} now", plain(&head.path)))
+}
+
+/// Returns a photo that was changed, or put where it is, since the extraction of `output` began; one in an archive is as old as that.
 fn changed_since<'p>(output: &Path, found: &'p Labeled) -> Option<&'p Path> {
     // When its extraction began: `began`.
     let own = std::fs::metadata(output).ok()?.modified().ok()?;
