@@ -194,7 +194,8 @@ impl<'a> IntegerReference<'a> {
         let real = sums
             .iter()
             .zip(factors.iter().cycle())
-            .map(|(&sum, factor)| (sum as f32 * factor).clamp(0.0, 6.0));
+            // A zero has no sign.
+            .map(|(&sum, factor)| (sum as f32 * factor).clamp(0.0, 6.0) + 0.0);
         IntegerImage { height: input.height, width: input.width, values: real.collect() }
     }
 

@@ -204,7 +204,7 @@ impl Lanes for Portable {
     unsafe fn store_real(sums: Self::Sums, factors: *const f32, to: *mut f32) {
         for (c, &sum) in sums.map(i32x4::to_array).as_flattened().iter().enumerate() {
             // SAFETY: by the contract.
-            unsafe { *to.add(c) = (sum as f32 * *factors.add(c)).clamp(0.0, 6.0) };
+            unsafe { *to.add(c) = (sum as f32 * *factors.add(c)).clamp(0.0, 6.0) + 0.0 };
         }
     }
 }
