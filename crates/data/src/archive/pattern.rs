@@ -90,7 +90,7 @@ fn expanded(pattern: &str) -> std::result::Result<Vec<String>, String> {
     }
     let join =
         |choice: &String| tails.iter().map(move |tail| format!("{before}{choice}{tail}")).collect::<Vec<_>>();
-    Ok(choices.iter().flat_map(|choice| join(choice)).collect())
+    Ok(choices.iter().flat_map(join).collect())
 }
 
 /// The numbers from `from` to `to`, as wide as they are written where one begins with a zero.

@@ -97,14 +97,14 @@ impl Walk<'_> {
             Err(error) => return Ok(Err((0, format!("{error}; {UNTAR}")))),
         };
         for entry in entries {
-            let entry = match entry {
+            let mut entry = match entry {
                 Ok(entry) => entry,
                 Err(error) if error.raw_os_error().is_some() => return Err(Error::io(path)(error)),
                 Err(_) => return Ok(Err((self.end, self.no_entry(budget.get())))),
             };
             check("the number of files in the archive", self.members.len() as u64 + 1, self.most)
                 .map_err(|error| error.of(path))?;
-            if let Err(refused) = self.entry(&entry) {
+            if let Err(refused) = self.entry(&mut entry) {
                 return Ok(Err(refused));
             }
             budget.set(MAX_HEADER);
@@ -129,9 +129,9 @@ impl Walk<'_> {
     }
 
     /// Takes one entry.
-    fn entry<R: Read>(&mut self, entry: &Entry<'_, R>) -> std::result::Result<(), Refused> {
+    fn entry<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> std::result::Result<(), Refused> {
         let at = entry.raw_header_position();
-        let bytes = entry.path_bytes();
+        let bytes = entry.path_bytes().into_owned();
         let refuse = |what: String| {
             Err((at, format!("tar entry '{}' {what}", shown(&String::from_utf8_lossy(&bytes)))))
         };
@@ -147,6 +147,9 @@ impl Walk<'_> {
             ));
         };
         self.end = end.next_multiple_of(BLOCK);
+        if has_holes(entry) {
+            return refuse(format!("is written with holes; {UNTAR}"));
+        }
         let name = match named(kind, &bytes) {
             Ok(Some(name)) => name,
             Ok(None) => return Ok(()),
@@ -208,6 +211,12 @@ impl Walk<'_> {
         }
         Ok(Ok(()))
     }
+}
+
+/// Whether an entry is a file with holes as GNU tar writes one in the format of pax: its data is a map of what is between them.
+fn has_holes<R: Read>(entry: &mut Entry<'_, R>) -> bool {
+    let Ok(Some(extensions)) = entry.pax_extensions() else { return false };
+    extensions.flatten().any(|extension| extension.key_bytes().starts_with(b"GNU.sparse."))
 }
 
 /// What an entry is called here, a folder with a slash at its end; `None` for what is no file and no folder, or for the folder that
