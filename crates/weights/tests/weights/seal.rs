@@ -99,7 +99,7 @@ fn no_bit_of_a_header_is_flipped_unnoticed() {
     let end = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let said = |model: &Model| {
         let Model { classes, layers, preprocessing, temperature, threshold, novelty, .. } = model.clone();
-        let numerics = model.record.numerics.clone();
+        let numerics = model.record.numerics;
         format!("{classes:?} {layers:?} {preprocessing:?} {temperature} {threshold} {novelty:?} {numerics:?}")
     };
     let whole = said(&Model::from_bytes(&bytes, "model").unwrap());
