@@ -230,20 +230,18 @@ mod tests {
             let mut head = Head::untrained(20, 2, 0).unwrap();
             let photos = Photos { train: &set, validation: &set };
             let mut report = |_: &Epoch| ControlFlow::Continue(());
-            let fit =
-                fit(&mut head, compute, photos, &solver.clone().into(), Listener::Each(&mut report)).unwrap();
-            (head, fit.history.len())
+            fit(&mut head, compute, photos, &solver.clone().into(), Listener::Each(&mut report)).unwrap();
+            head
         };
-        let (head, steps) = trained(1);
-        assert!(trained(3).0.kernel().data() == head.kernel().data());
+        let head = trained(1);
+        assert!(trained(3).kernel().data() == head.kernel().data());
         let problem = Logistic::new(set.features().view(), set.labels(), 2).unwrap();
         let mut layer = [Tensor::zeros(Shape::of([20, 1])), Tensor::zeros(Shape::of([1]))];
         let options = LogisticOptions { l2: 0.01, ..Default::default() };
-        let outcome = problem.fit(&mut layer, &options, |_, _, _| true).unwrap();
+        problem.fit(&mut layer, &options, |_, _, _| true).unwrap();
         let far =
             layer[0].data().iter().zip(head.kernel().data()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(far < 2e-3, "{far}");
-        assert!(steps < outcome.steps, "{steps} and {}", outcome.steps);
         // Whoever asks to stop is heard on the way.
         let stop = || ControlFlow::Break(());
         let compute = Compute { threads: &Threads::serial(), isa: Isa::best(), pulse: &stop };
