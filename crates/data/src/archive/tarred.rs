@@ -137,6 +137,10 @@ impl Walk<'_> {
         };
         let (start, length) = (entry.raw_file_position(), entry.size());
         let kind = entry.header().entry_type();
+        // Before its size, which is that with the holes.
+        if kind == EntryType::GNUSparse || has_holes(entry) {
+            return refuse(format!("is written with holes; {UNTAR}"));
+        }
         // A link's size is that of the file it names, whose bytes stand elsewhere.
         let stored = if matches!(kind, EntryType::Link | EntryType::Symlink) { 0 } else { length };
         let end = start.checked_add(stored).filter(|end| *end <= self.source.length());
@@ -147,9 +151,6 @@ impl Walk<'_> {
             ));
         };
         self.end = end.next_multiple_of(BLOCK);
-        if has_holes(entry) {
-            return refuse(format!("is written with holes; {UNTAR}"));
-        }
         let name = match named(kind, &bytes) {
             Ok(Some(name)) => name,
             Ok(None) => return Ok(()),
@@ -234,7 +235,6 @@ fn named(kind: EntryType, bytes: &[u8]) -> std::result::Result<Option<Box<str>>,
         EntryType::XGlobalHeader => return Ok(None),
         EntryType::Directory if matches!(own, "" | ".") => return Ok(None),
         EntryType::Regular | EntryType::Continuous | EntryType::Directory | EntryType::Link => {}
-        EntryType::GNUSparse => return Err(format!("is written with holes; {UNTAR}")),
         _ => return Err(format!("is a link, a device or a part of a file; {UNTAR}")),
     }
     names::check(own).map_err(|what| format!("{what}; {UNTAR}"))?;
