@@ -40,7 +40,8 @@ def classify(frame: dd.DataFrame, model: str | os.PathLike[str], **options: Any)
 
 
 def _mapped(frame: dd.DataFrame, mapper: Embedder | Classify) -> dd.DataFrame:
-    return frame.map_partitions(_Partition(mapper), meta=_with(frame._meta, mapper, pa.schema(mapper.fields()).empty_table()))
+    meta = _with(frame._meta, mapper, pa.schema(mapper.fields()).empty_table())
+    return frame.map_partitions(_Partition(mapper), meta=meta)  # type: ignore[no-any-return,no-untyped-call,unused-ignore]
 
 
 class _Partition:

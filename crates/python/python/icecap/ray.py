@@ -17,7 +17,7 @@ from typing import Any
 from .arrow import Classify, Embedder
 
 try:
-    import ray.data
+    import ray.data  # type: ignore[import-not-found,import-untyped,unused-ignore]
 except ImportError as error:
     raise ImportError("icecap.ray needs Ray: pip install 'icecap[ray]'") from error
 

@@ -21,9 +21,9 @@ import pyarrow as pa
 from .arrow import Classify, Embedder
 
 try:
-    from pyspark.sql import DataFrame
-    from pyspark.sql.pandas.types import from_arrow_schema
-    from pyspark.sql.types import StructType
+    from pyspark.sql import DataFrame  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from pyspark.sql.pandas.types import from_arrow_schema  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from pyspark.sql.types import StructType  # type: ignore[import-not-found,import-untyped,unused-ignore]
 except ImportError as error:
     raise ImportError("icecap.spark needs PySpark 3.3 or newer: pip install 'icecap[spark]'") from error
 
