@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use crate::archive::{inside, open, open_anew};
+use crate::archive::{folder_of, inside, open, open_anew};
 use crate::inventory::SkipReason;
 use crate::limits::check;
 use crate::room::for_file;
@@ -99,10 +99,8 @@ pub fn real_path(path: &Path) -> Option<PathBuf> {
 
 /// The path of an archive without links and dots. A pattern is no file, but its folder is there.
 fn real_archive(archive: &Path) -> Option<PathBuf> {
-    archive.canonicalize().ok().or_else(|| {
-        let folder = archive.parent().filter(|folder| !folder.as_os_str().is_empty());
-        Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(archive.file_name()?))
-    })
+    let in_folder = || Some(folder_of(archive).canonicalize().ok()?.join(archive.file_name()?));
+    archive.canonicalize().ok().or_else(in_folder)
 }
 
 /// Returns the names of what lies in a folder, and whether each is a folder; nothing if it cannot be looked into.

@@ -23,7 +23,7 @@ use icecap_foundation::shown::shown;
 use icecap_foundation::zip::ReadAt;
 
 pub(crate) use open::{inside, open, open_anew};
-pub(crate) use pattern::{is_pattern, is_shard, is_shard_of};
+pub(crate) use pattern::{folder_of, is_pattern, is_shard, is_shard_of};
 
 use crate::room::for_file;
 use crate::{Error, Limits, Result, Stamp};

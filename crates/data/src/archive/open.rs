@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::pattern::{is_pattern, shards};
+use super::pattern::{folder_of, is_pattern, shards};
 use super::{Archive, is_tar};
 use crate::{Error, Result};
 
@@ -127,7 +127,7 @@ impl Opened {
 
 /// When the folder of a pattern last had a file more or less.
 fn changed(pattern: &Path) -> Result<Option<SystemTime>> {
-    let folder = pattern.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(pattern);
     let about = std::fs::metadata(folder).map_err(Error::io(folder))?;
     Ok(about.modified().ok())
 }

@@ -30,12 +30,17 @@ pub(crate) fn is_shard_of(file: &Path, pattern: &Path) -> bool {
     file.parent() == pattern.parent() && both.is_some_and(|(file, pattern)| matches(&pattern, &file))
 }
 
+/// The folder that a path's last part lies in; the working directory for a bare name.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// The archives that a pattern names, naturally sorted.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::MissingFolder`] if there is none, or one of several numbers or words between braces has none.
 pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let pattern = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if pattern.len() > MAX_BYTES || pattern.matches('{').count() > MAX_GROUPS {
         let reason = format!("a pattern has at most {MAX_GROUPS} groups of braces, and {MAX_BYTES} bytes");
