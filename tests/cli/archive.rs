@@ -1,12 +1,13 @@
 //! Archives of photos in the place of folders.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::place::Place;
+use crate::table_writer::{self, Row, USUAL};
 use crate::zip_writer::{Packed, Writing, archive};
 
 /// Packs everything in `folder` with `prefix` before its name, as well as what macOS adds.
@@ -82,27 +83,29 @@ fn an_archive_gives_what_its_folder_gives_in_every_command() {
     }
 }
 
+/// The photos of the folder with their classes.
+fn photos(place: &Place) -> Vec<(&'static str, PathBuf)> {
+    let mut photos = Vec::new();
+    for class in ["blue", "red"] {
+        let entries = fs::read_dir(place.path("photos").join(class)).unwrap();
+        photos.extend(entries.map(|entry| (class, entry.unwrap().path())));
+    }
+    photos.sort();
+    photos
+}
+
 /// Writes the photos of the folder into so many shards, each photo with its label beside it.
 fn shard(place: &Place, shards: usize, to: &str) {
     let mut archives: Vec<_> = (0..shards).map(|_| tar::Builder::new(Vec::new())).collect();
-    let mut number = 0;
-    for class in ["blue", "red"] {
-        let mut photos: Vec<_> = fs::read_dir(place.path("photos").join(class))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        photos.sort();
-        for photo in photos {
-            let ending = photo.extension().unwrap().to_str().unwrap().to_owned();
-            for (ending, bytes) in
-                [(ending.as_str(), fs::read(&photo).unwrap()), ("cls", class.as_bytes().to_vec())]
-            {
-                let mut header = tar::Header::new_ustar();
-                header.set_size(bytes.len() as u64);
-                let name = format!("{number:04}.{ending}");
-                archives[number % shards].append_data(&mut header, name, &bytes[..]).unwrap();
-            }
-            number += 1;
+    for (number, (class, photo)) in photos(place).into_iter().enumerate() {
+        let ending = photo.extension().unwrap().to_str().unwrap().to_owned();
+        for (ending, bytes) in
+            [(ending.as_str(), fs::read(&photo).unwrap()), ("cls", class.as_bytes().to_vec())]
+        {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            let name = format!("{number:04}.{ending}");
+            archives[number % shards].append_data(&mut header, name, &bytes[..]).unwrap();
         }
     }
     fs::create_dir(place.path(to)).unwrap();
@@ -111,24 +114,94 @@ fn shard(place: &Place, shards: usize, to: &str) {
     }
 }
 
+/// The features of a dataset's photos with their labels, in no order.
+fn feature_rows(place: &Place, dataset: &str) -> Vec<Vec<u8>> {
+    place.icecap(&["extract", dataset, "--no-cache", "--force", "-o", "features.safetensors"]).succeeds();
+    let bytes = fs::read(place.path("features.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let (features, labels) = (file.tensor("features").unwrap(), file.tensor("labels").unwrap());
+    let width = features.data().len() / (labels.data().len() / 8);
+    let rows = features.data().chunks_exact(width).zip(labels.data().chunks_exact(8));
+    let mut rows: Vec<Vec<u8>> = rows.map(|(row, label)| [row, label].concat()).collect();
+    rows.sort();
+    rows
+}
+
+/// Writes the photos of the folder into so many tables, the classes mixed.
+fn tables(place: &Place, tables: usize, to: &str) {
+    let mut photos = photos(place);
+    photos.sort_by_key(|(_, photo)| photo.file_name().unwrap().to_owned());
+    fs::create_dir(place.path(to)).unwrap();
+    for (number, photos) in photos.chunks(photos.len().div_ceil(tables)).enumerate() {
+        let row = |(class, photo): &(&str, PathBuf)| {
+            let name = photo.file_name().unwrap().to_str().unwrap();
+            Row::new(fs::read(photo).unwrap(), name, i64::from(*class == "red"))
+        };
+        let rows: Vec<Row> = photos.iter().map(row).collect();
+        let words = table_writer::classes(&["blue", "red"]);
+        let bytes = table_writer::table(USUAL, Some(words), &rows, table_writer::Writing::default());
+        fs::write(place.path(to).join(format!("train-{number:05}-of-{tables:05}.parquet")), bytes).unwrap();
+    }
+}
+
+#[test]
+fn tables_of_photos_give_what_their_folder_gives() {
+    let place = Place::two_classes();
+    tables(&place, 1, "one");
+    tables(&place, 3, "three");
+    let folder = feature_rows(&place, "photos");
+    for dataset in ["one", "three", "three/train-*.parquet", "one/train-00000-of-00001.parquet"] {
+        assert_eq!(feature_rows(&place, dataset), folder, "{dataset}");
+    }
+    // One table has the names of the folder, so also its order, and its split: the same model.
+    place.icecap(&["train", "photos", "--out", "run-photos", "--epochs", "2", "--no-report"]).succeeds();
+    place.icecap(&["train", "one", "--out", "run", "--epochs", "2"]).succeeds();
+    let model = |run: &str| fs::read(place.path(run).join("model.safetensors")).unwrap();
+    assert_eq!(model("run"), model("run-photos"));
+    let page = place.text("run/report.html");
+    assert!(page.contains("data:image") && !page.contains("photo not found"));
+    place.icecap(&["train", "three", "--out", "run3", "--epochs", "2", "--no-report"]).succeeds();
+    // Shares have all of it, and a part that is complete is left.
+    for share in ["1/2", "2/2", "1/2"] {
+        let part = format!("part-{}.parquet", &share[..1]);
+        place.icecap(&["extract", "three", "--shard", share, "-o", &part]).succeeds();
+    }
+    place
+        .icecap(&[
+            "train",
+            "--features",
+            "part-2.parquet",
+            "part-1.parquet",
+            "--out",
+            "run-parts",
+            "--epochs",
+            "2",
+        ])
+        .succeeds();
+    assert_eq!(model("run-parts"), model("run3"));
+    place.icecap(&["check", "three"]).succeeds();
+    let told = place.icecap(&["predict", "run/model.safetensors", "three", "--format", "csv"]).succeeds();
+    assert!(told.stdout.contains("three/*.parquet/red/train-00001-of-00003.parquet/"), "{told:?}");
+    let (whole, path) = (fs::read(place.path("one/train-00000-of-00001.parquet")).unwrap(), "cut.parquet");
+    fs::write(place.path(path), &whole[..whole.len() / 2]).unwrap();
+    place.each_fails(&[
+        (&["train", path], 3, "cut.parquet: is no Parquet file, or is damaged"),
+        (
+            &["train", "part-1.parquet"],
+            3,
+            "part-1.parquet: holds features and no photos; train on them with --features",
+        ),
+        (&["train", "--features", "one"], 3, "has no column 'embedding'"),
+    ]);
+}
+
 #[test]
 fn shards_are_one_dataset_whose_features_are_those_of_the_folder() {
     let place = Place::two_classes();
     shard(&place, 3, "shards");
-    let rows = |dataset: &str| {
-        place.icecap(&["extract", dataset, "--no-cache", "--force", "-o", "features.safetensors"]).succeeds();
-        let bytes = fs::read(place.path("features.safetensors")).unwrap();
-        let file = SafeTensors::deserialize(&bytes).unwrap();
-        let (features, labels) = (file.tensor("features").unwrap(), file.tensor("labels").unwrap());
-        let width = features.data().len() / (labels.data().len() / 8);
-        let rows = features.data().chunks_exact(width).zip(labels.data().chunks_exact(8));
-        let mut rows: Vec<Vec<u8>> = rows.map(|(row, label)| [row, label].concat()).collect();
-        rows.sort();
-        rows
-    };
-    let folder = rows("photos");
+    let folder = feature_rows(&place, "photos");
     for dataset in ["shards", "shards/*.tar", "shards/{000..002}.tar"] {
-        assert_eq!(rows(dataset), folder, "{dataset}");
+        assert_eq!(feature_rows(&place, dataset), folder, "{dataset}");
     }
     place.icecap(&["train", "shards", "--out", "run", "--epochs", "2"]).succeeds();
     let page = place.text("run/report.html");
@@ -215,7 +288,7 @@ fn what_is_no_good_archive_is_refused_in_a_line() {
         (&["evaluate", model, "locked.zip"], 3, "'red/1.jpg' is encrypted; unzip it"),
         (&["extract", "climbing.zip", "-o", "f.safetensors"], 3, "'../red/1.jpg' leads out of the archive"),
         (&["train", "part.zip"], 3, "part of an archive is missing"),
-        (&["train", "renamed.bin"], 5, "or an archive of them whose name ends in .zip or .tar"),
+        (&["train", "renamed.bin"], 5, "or an archive of them whose name ends in .zip, .tar or .parquet"),
         (&["train", "missing.zip"], 5, "missing.zip: no such file or folder"),
         (&["train", "good.zip/rde"], 5, "good.zip/rde: no such file or folder; did you mean good.zip/red?"),
     ]);

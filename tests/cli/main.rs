@@ -10,6 +10,8 @@ mod file_server;
 mod place;
 #[path = "../skipped.rs"]
 mod skipped;
+#[path = "../table_writer.rs"]
+mod table_writer;
 #[path = "../zip_writer.rs"]
 mod zip_writer;
 

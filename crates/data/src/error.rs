@@ -31,12 +31,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// An archive that cannot be used, or not safely.
-    #[error("{}: byte {offset}: {}", escaped(path), plain(reason))]
+    #[error("{}: {}{}", escaped(path), offset.map_or(String::new(), |at| format!("byte {at}: ")), plain(reason))]
     Archive {
         /// The archive.
         path: PathBuf,
-        /// Where in the file.
-        offset: u64,
+        /// Where in the file, if it is a matter of bytes.
+        offset: Option<u64>,
         /// What is wrong there.
         reason: String,
     },
@@ -173,7 +173,7 @@ pub enum Error {
     /// A file where a folder should be.
     #[error(
         "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv, or an \
-         archive of them whose name ends in .zip or .tar",
+         archive of them whose name ends in .zip, .tar or .parquet",
         escaped(path)
     )]
     NotAFolder {

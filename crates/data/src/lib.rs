@@ -92,6 +92,9 @@ pub use stamps::Stamp;
 pub use survey::{Problem, Survey, survey, survey_listed};
 pub use thumbnail::{encode_jpeg, thumbnail};
 pub use too_high::{dataset_folder, dataset_roots};
-pub use tree::{file_digest, file_length, file_on_disk, is_file, is_folder, is_there, names_in, real_path};
+pub use tree::{
+    TablePlace, file_digest, file_length, file_on_disk, is_file, is_folder, is_there, names_in, real_path,
+    table_place,
+};
 pub use turn::Turn;
 pub use views::{MAX_VIEWS, Views};

@@ -56,6 +56,9 @@ impl Inventory {
     }
 }
 
+/// How patterns of all shards end.
+const SHARDS: [&str; 2] = ["*.tar", "*.parquet"];
+
 /// The innermost folder that all photos lie in.
 fn common_folder<'p>(mut photos: impl Iterator<Item = &'p Path>) -> PathBuf {
     let folder = |photo: &'p Path| photo.parent().unwrap_or(Path::new(""));
@@ -78,10 +81,12 @@ fn part_of(path: &Path, class: &str) -> Option<Part> {
         .components()
         .filter_map(|part| if let Component::Normal(name) = part { name.to_str() } else { None })
         .collect();
-    // As in `train*.tar/CLASS/…` and `train/*.tar/CLASS/…`.
+    // As in `train*.tar/CLASS/…` and `train/*.tar/CLASS/…`, or with tables.
     let (part, below) = match &names[..] {
-        [part, "*.tar", class, ..] => (*part, *class),
-        [part, class, ..] => (part.strip_suffix("*.tar").unwrap_or(part), *class),
+        [part, shards, class, ..] if SHARDS.contains(shards) => (*part, *class),
+        [part, class, ..] => {
+            (SHARDS.into_iter().find_map(|of| part.strip_suffix(of)).unwrap_or(part), *class)
+        }
         _ => return None,
     };
     let is = |name: &str| part.eq_ignore_ascii_case(name);

@@ -1,4 +1,4 @@
-//! Folders of tar archives that are a dataset together: its shards.
+//! Folders of tar archives, or of tables of photos, that are a dataset together: its shards.
 //!
 //! ```text
 //! shards/000.tar 001.tar …                        →  shards/*.tar
@@ -48,14 +48,22 @@ pub(crate) fn shards_of(folder: &Path) -> Result<Option<Shards>> {
         return Ok(None);
     }
     names.sort_unstable();
+    let ending = |name: &str| name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    let (first, last) = (ending(&names[0]), names.iter().map(|name| ending(name)));
+    if last.into_iter().any(|other| other != first) {
+        let reason =
+            "has shards of two kinds, .tar and .parquet; name those that are meant, as in 'FOLDER/*.parquet'";
+        return Err(Error::Archive { path: folder.to_owned(), offset: None, reason: reason.to_owned() });
+    }
+    let ending = first.unwrap_or_default();
     let of: Vec<Option<(usize, &str)>> = names.iter().map(|name| part_of(name)).collect();
     let has = |part: usize| of.iter().flatten().any(|(own, _)| *own == part);
     if !has(0) || !(has(1) || has(2)) {
-        return Ok(Some(Shards::One(folder.join("*.tar"))));
+        return Ok(Some(Shards::One(folder.join(format!("*.{ending}")))));
     }
     let mut parts = [None, None, None];
     for (part, begin) in of.iter().flatten() {
-        parts[*part].get_or_insert_with(|| folder.join(format!("{begin}*.tar")));
+        parts[*part].get_or_insert_with(|| folder.join(format!("{begin}*.{ending}")));
     }
     // Each shard is one of its own part's pattern, and of no other's.
     let fits = |name: &String, own: &Option<(usize, &str)>| {

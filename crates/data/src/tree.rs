@@ -272,6 +272,18 @@ pub fn file_on_disk(path: &Path) -> PathBuf {
     }
 }
 
+/// Where a photo in a table lies: the table or the pattern that names several, which of them, and the row.
+pub type TablePlace = (PathBuf, u32, u64);
+
+/// Returns where a photo in a table lies. Photos that follow each other there are unpacked together, so many of them are read in
+/// this order. `None` for a photo that lies elsewhere.
+#[must_use]
+pub fn table_place(path: &Path) -> Option<TablePlace> {
+    let (archive, name) = inside(path)?;
+    let (file, row) = open(&archive).ok()?.row(&name)?;
+    Some((archive, file, row))
+}
+
 /// What the file system says of a file, or of the archive that it is in.
 pub(crate) fn stamp_of(path: &Path) -> Option<Stamp> {
     match inside(path) {

@@ -19,7 +19,7 @@ const CLUTTER: [&str; 6] = ["thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
 
 /// Extensions of files that are hardly ever photos: these are passed over where their first bytes are no photo's, too.
 /// Anything else is a photo until it is decoded, so that a damaged one is told of and not passed over.
-const FOREIGN: [&str; 44] = [
+const FOREIGN: [&str; 45] = [
     "txt",
     "csv",
     "tsv",
@@ -58,6 +58,7 @@ const FOREIGN: [&str; 44] = [
     "pkl",
     "h5",
     "safetensors",
+    "parquet",
     "yaml",
     "yml",
     "toml",

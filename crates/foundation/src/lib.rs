@@ -4,6 +4,7 @@
 //! - `atomic_file` (feature `files`): files that are replaced in one step, so that a reader finds the old one or the
 //!   whole new one, whatever happens in between.
 //! - `regular_file` (feature `files`): opening what may stand in the place of a file of ours.
+//! - [`read_at`]: bytes at offsets, of memory or (feature `files`) of a file.
 //! - [`zip`]: the entries of zip archives, read from memory or from a file.
 //! - [`date`]: days and moments, in UTC.
 //! - [`shown`]: names and text from a file, fit to be shown.
@@ -15,6 +16,7 @@ pub mod atomic_file;
 pub mod date;
 pub mod did_you_mean;
 mod digest;
+pub mod read_at;
 #[cfg(feature = "files")]
 pub mod regular_file;
 pub mod shown;

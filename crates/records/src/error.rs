@@ -37,4 +37,13 @@ impl Error {
     pub(crate) fn content(path: &Path, reason: impl Into<String>) -> Self {
         Self::Content { path: path.to_owned(), reason: reason.into() }
     }
+
+    /// What is wrong with the table in `path`.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn of_table(path: &Path) -> impl Fn(icecap_columns::Error) -> Self {
+        move |error| match error {
+            icecap_columns::Error::Io(source) => Self::Io { path: path.to_owned(), source },
+            other => Self::content(path, other.to_string()),
+        }
+    }
 }

@@ -11,8 +11,6 @@
 //! What a file says of itself (which net made its features, from photos how prepared) is its [`Description`].
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "parquet")]
-mod contained;
 mod description;
 mod error;
 mod feature_file;
@@ -26,12 +24,12 @@ mod table;
 mod tensors;
 mod text;
 
-#[cfg(feature = "parquet")]
-pub use contained::is_reading;
 pub use description::Description;
 pub use error::Error;
 pub use feature_file::{FEATURES_FORMAT, FeatureFile};
 pub use format::{Format, UnknownFormat};
+#[cfg(feature = "parquet")]
+pub use icecap_columns::is_reading;
 pub use new_file::begin;
 pub use row::{FeatureRow, RowHead, TakeRow};
 pub use sink::Sink;

@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[command(flatten)]
     photo: PhotoOptions,
     /// Folder with a folder of photos for each class; one with train/ and val/ or test/ gives its test/, else its val/.
-    /// Or a .zip or .tar file of such a folder, or a .csv file with columns path and label, and perhaps split
+    /// Or a .zip, .tar or .parquet file of such, or a .csv file with columns path and label, and perhaps split
     #[arg(value_name = "DIR|ARCHIVE|CSV")]
     folder: PathBuf,
     #[command(flatten)]

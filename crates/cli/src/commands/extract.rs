@@ -9,7 +9,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use icecap::advanced::data::{Labeled, dataset_roots};
+use icecap::advanced::data::{Labeled, dataset_roots, table_place};
 use icecap::advanced::foundation::atomic_file::replace_file;
 use icecap::advanced::kernels::Shape;
 use icecap::model::{Extractor, Preprocessing};
@@ -149,6 +149,8 @@ fn find(options: &Options, format: Format) -> Result<Labeled, Failure> {
                 let roots: Vec<PathBuf> = options.listed.root.iter().cloned().chain(of_inputs).collect();
                 found.photos.retain(|(path, _)| shard.holds(path, &roots));
             }
+            // A page of a table has photos of any class: each is unpacked once.
+            found.photos.sort_by_cached_key(|(path, _)| table_place(path));
             Ok(found)
         }
     }

@@ -41,7 +41,7 @@ pub(crate) struct Options {
     model: ModelOptions,
     #[command(flatten)]
     photo: PhotoOptions,
-    /// Photos, folders, .zip or .tar files of photos, or - for the bytes of a photo on standard input
+    /// Photos, folders, .zip, .tar or .parquet files of photos, or - for the bytes of a photo on standard input
     #[arg(value_name = "PATH", required_unless_present = "files_from")]
     paths: Vec<PathBuf>,
     /// File with more photos and folders, one path a line; - for standard input, answered as it comes

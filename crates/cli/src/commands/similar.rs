@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Images to look for
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
-    /// Folder of photos to look through, photos in folders of their class or not, a .zip or .tar file of such a folder, or a .csv
+    /// Folder of photos to look through, photos in folders of their class or not, a .zip, .tar or .parquet file of such, or a .csv
     /// file that lists some; may be given several times
     #[arg(long = "in", value_name = "DIR|ARCHIVE|CSV", required = true)]
     folders: Vec<PathBuf>,

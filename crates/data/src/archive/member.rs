@@ -7,7 +7,7 @@ use icecap_foundation::zip::Record;
 pub(super) struct Member {
     /// With folders before it; that of a folder ends in `/`.
     pub(super) name: Box<str>,
-    /// Its bytes, unpacked.
+    /// Its bytes, unpacked; of a value of a table only who reads it knows.
     pub(super) length: u64,
     pub(super) place: Place,
     /// Which of the archive's files it is in.
@@ -25,14 +25,28 @@ pub(super) enum Place {
     },
     /// Bytes of a tar archive, as they are.
     Tar { start: u64 },
+    /// A value of a table, by its row.
+    #[cfg(feature = "parquet")]
+    Table { row: u64 },
 }
 
 impl Place {
-    /// A place in the file that is this member's alone.
+    /// A number that in its file is this member's alone: where it is, or its row.
     pub(super) fn offset(&self) -> u64 {
         match self {
             Self::Zip { record, .. } => record.header,
             Self::Tar { start } => *start,
+            #[cfg(feature = "parquet")]
+            Self::Table { row } => *row,
+        }
+    }
+
+    /// Where in its file it is, if that is a matter of bytes.
+    pub(super) fn byte(&self) -> Option<u64> {
+        match self {
+            #[cfg(feature = "parquet")]
+            Self::Table { .. } => None,
+            other => Some(other.offset()),
         }
     }
 }

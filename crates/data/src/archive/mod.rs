@@ -1,5 +1,5 @@
-//! Archives of photos, zip or tar, read in place: nothing is unpacked to the disk. Many tar archives that a pattern names
-//! (`shards-*.tar`) are one.
+//! Archives of photos, zip or tar, and tables of them, read in place: nothing is unpacked to the disk. Many tar archives or tables
+//! that a pattern names (`shards-*.tar`, `train-*.parquet`) are one.
 //!
 //! What is in an archive is read once and kept; a member is read alone, by as many threads at once as like. It takes no more
 //! memory than the archive states, which the [`Limits`] bound. An archive that two programs could read differently is refused
@@ -8,8 +8,10 @@
 mod member;
 mod names;
 mod open;
+mod part;
 mod pattern;
-mod source;
+#[cfg(feature = "parquet")]
+mod table;
 mod tarred;
 mod webdataset;
 mod zipped;
@@ -17,10 +19,11 @@ mod zipped;
 use std::cmp;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use icecap_foundation::read_at::{OpenFile, ReadAt};
 use icecap_foundation::shown::shown;
-use icecap_foundation::zip::ReadAt;
 
 pub(crate) use open::{inside, open, open_anew};
 pub(crate) use pattern::{folder_of, is_pattern, is_shard, is_shard_of};
@@ -28,7 +31,7 @@ pub(crate) use pattern::{folder_of, is_pattern, is_shard, is_shard_of};
 use crate::room::for_file;
 use crate::{Error, Limits, Result, Stamp};
 use member::{Member, Place};
-use source::{Part, Reading, Source};
+use part::{Part, Reading};
 
 /// The most files and folders in an archive, and in all that a pattern names.
 const MAX_MEMBERS: u64 = 1 << 20;
@@ -51,17 +54,34 @@ pub(crate) struct Child<'a> {
     pub(crate) is_folder: bool,
 }
 
-/// Whether a file's name is that of a tar archive.
-fn is_tar(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("tar"))
+/// Whether a file's name ends so.
+fn ends_in(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case(ending))
+}
+
+/// Whether a file's name is that of a table.
+fn is_table(path: &Path) -> bool {
+    cfg!(feature = "parquet") && ends_in(path, "parquet")
+}
+
+/// Whether a file's name is that of what comes in many files.
+fn is_sharded(path: &Path) -> bool {
+    ends_in(path, "tar") || is_table(path)
 }
 
 /// The members of one file, at most `most`.
 fn members(path: &Path, most: u64) -> Result<(Part, Vec<Member>)> {
     let about = std::fs::metadata(path).map_err(Error::io(path))?;
-    let part = Part::of(path, &about);
-    let source = Source::open(path).map_err(Error::io(path))?;
-    let members = match is_tar(path) {
+    #[cfg_attr(not(feature = "parquet"), expect(unused_mut))]
+    let mut part = Part::of(path, &about);
+    #[cfg(feature = "parquet")]
+    if is_table(path) {
+        let (photos, members) = table::members(path, most)?;
+        part.photos = Some(photos);
+        return Ok((part, members));
+    }
+    let source = OpenFile::open(path).map_err(Error::io(path))?;
+    let members = match ends_in(path, "tar") {
         true => tarred::members(path, &source, most)?,
         false => zipped::members(path, &source, most)?,
     };
@@ -107,7 +127,7 @@ impl Archive {
                 shown(&again.name)
             );
             let path = parts[again.source as usize].path.clone();
-            return Err(Error::Archive { path, offset: again.place.offset(), reason });
+            return Err(Error::Archive { path, offset: again.place.byte(), reason });
         }
         Ok(Self { parts, members, stale: AtomicBool::new(false) })
     }
@@ -130,14 +150,29 @@ impl Archive {
         Some(&self.parts[self.file(name)?.source as usize].path)
     }
 
+    /// Which file on the disk has the one called `name`, and in which row, if that is a table.
+    pub(crate) fn row(&self, name: &str) -> Option<(u32, u64)> {
+        let member = self.file(name)?;
+        match member.place {
+            #[cfg(feature = "parquet")]
+            Place::Table { row } => Some((member.source, row)),
+            _ => None,
+        }
+    }
+
     /// Whether one of its files was found changed.
     fn is_stale(&self) -> bool {
         self.stale.load(Ordering::Relaxed)
     }
 
     /// Takes something out of a member's file.
-    fn reading<R>(&self, member: &Member, read: impl FnOnce(&Source) -> Result<R>) -> Result<R> {
-        match self.parts[member.source as usize].reading(read) {
+    fn reading<R>(
+        &self,
+        member: &Member,
+        read: impl FnOnce(&Part, &Arc<OpenFile>) -> Result<R>,
+    ) -> Result<R> {
+        let part = &self.parts[member.source as usize];
+        match part.reading(|source| read(part, source)) {
             Reading::Same(result) => result,
             Reading::Changed => {
                 self.stale.store(true, Ordering::Relaxed);
@@ -169,7 +204,14 @@ impl Archive {
 
     /// The size of the file called `name`, in bytes.
     pub(crate) fn length(&self, name: &str) -> Option<u64> {
-        self.file(name).map(|member| member.length)
+        let member = self.file(name)?;
+        match &member.place {
+            #[cfg(feature = "parquet")]
+            Place::Table { row } => {
+                self.reading(member, |part, source| part.photos()?.length(source, *row)).ok()
+            }
+            _ => Some(member.length),
+        }
     }
 
     /// The members whose names begin with `folder`, which is empty or ends in `/`.
@@ -209,7 +251,7 @@ impl Archive {
         limits.check_file(member.length)?;
         bytes.clear();
         for_file(bytes, member.length)?;
-        self.reading(member, |source| match &member.place {
+        self.reading(member, |_part, source| match &member.place {
             Place::Zip { raw, record } => {
                 zipped::unpack(source, raw.as_deref().unwrap_or(&member.name), *record, bytes)
             }
@@ -217,6 +259,8 @@ impl Archive {
                 bytes.resize(member.length as usize, 0);
                 source.read_at(*start, bytes).map_err(Error::Read)
             }
+            #[cfg(feature = "parquet")]
+            Place::Table { row } => _part.photos()?.read(source, *row, limits, bytes),
         })?;
         if bytes.is_empty() {
             return Err(Error::Empty);
@@ -228,7 +272,7 @@ impl Archive {
     /// Reads the first bytes of the file called `name` into `out`; gives those that there are.
     pub(crate) fn first_bytes(&self, name: &str, out: &mut [u8]) -> Result<Vec<u8>> {
         let member = self.file(name).ok_or_else(|| Error::Read(std::io::ErrorKind::NotFound.into()))?;
-        self.reading(member, |source| match &member.place {
+        self.reading(member, |_part, source| match &member.place {
             Place::Zip { raw, record } => {
                 let name = raw.as_deref().unwrap_or(&member.name);
                 Ok(zipped::first_bytes(source, name, *record, out)?.to_vec())
@@ -238,6 +282,8 @@ impl Archive {
                 source.read_at(*start, &mut out[..count]).map_err(Error::Read)?;
                 Ok(out[..count].to_vec())
             }
+            #[cfg(feature = "parquet")]
+            Place::Table { row } => _part.photos()?.first_bytes(source, *row, out.len()),
         })
     }
 

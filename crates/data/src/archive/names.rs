@@ -7,6 +7,8 @@
 
 use std::cmp::Ordering;
 
+use icecap_foundation::shown::shown;
+
 /// The longest name, in bytes: what a system takes for a path.
 const LONGEST: usize = 4096;
 
@@ -28,6 +30,15 @@ pub(super) fn check(name: &str) -> Result<(), &'static str> {
         return Ok(());
     };
     Err(what)
+}
+
+/// Why a label cannot be the name of a folder, if it cannot.
+pub(super) fn check_label(label: &str) -> Result<(), String> {
+    let is_hidden = label.starts_with('.') || label.chars().any(char::is_control);
+    match check(label).is_err() || label.contains('/') || is_hidden {
+        true => Err(format!("has the label '{}', which cannot be the name of a class folder", shown(label))),
+        false => Ok(()),
+    }
 }
 
 /// The order of names in which everything in a folder follows the folder: byte by byte, the slash before all others.

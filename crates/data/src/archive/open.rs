@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::pattern::{folder_of, is_pattern, shards};
-use super::{Archive, is_tar};
+use super::{Archive, ends_in, is_sharded};
 use crate::{Error, Result};
 
 /// The most archives that stay open, and the most files and folders in all of them but the latest: two patterns of the most that
@@ -39,16 +39,15 @@ struct Kept {
 struct Refused {
     folder: Option<SystemTime>,
     path: PathBuf,
-    offset: u64,
+    offset: Option<u64>,
     reason: String,
 }
 
 /// The archive that `path` is or leads into, and the place inside it, which is empty for the archive itself. `None` for all
-/// other paths: an archive is a file whose name ends in `.zip` or `.tar`, or a pattern of names that end in `.tar`; of several
-/// in one path the outermost.
+/// other paths: an archive is a file whose name ends in `.zip`, `.tar` or `.parquet`, or a pattern of names that end in one of the
+/// last two; of several in one path the outermost.
 pub(crate) fn inside(path: &Path) -> Option<(PathBuf, String)> {
-    let is_archive =
-        |path: &&Path| is_tar(path) || path.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
+    let is_archive = |path: &&Path| is_sharded(path) || ends_in(path, "zip");
     let named: Vec<&Path> = path.ancestors().filter(is_archive).collect();
     let archive = named.into_iter().rev().find(|path| path.is_file() || is_pattern(path))?;
     let mut parts: Vec<&OsStr> = Vec::new();

@@ -1,8 +1,8 @@
-//! Names of many archives at once, as they are written for shards: `shards-*.tar`, `train-{000..099}.tar`.
+//! Names of many archives at once, as they are written for shards: `shards-*.tar`, `train-{000..099}.tar`, `train-*.parquet`.
 
 use std::path::{Path, PathBuf};
 
-use super::is_tar;
+use super::is_sharded;
 use crate::natural::natural;
 use crate::{Error, Result};
 
@@ -15,12 +15,16 @@ const MAX_BYTES: usize = 255;
 /// Whether the last part of a path is such a pattern, and no file.
 pub(crate) fn is_pattern(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    is_tar(path) && name.contains(['*', '{']) && !path.exists()
+    is_sharded(path) && name.contains(['*', '{']) && !path.exists()
 }
 
-/// Whether a file is an archive that a folder of shards has.
+/// Whether a file is an archive that a folder of shards has: a table of something else is none.
 pub(crate) fn is_shard(path: &Path) -> bool {
-    is_tar(path) && path.is_file()
+    #[cfg(feature = "parquet")]
+    if super::is_table(path) {
+        return path.is_file() && super::table::has_photos(path);
+    }
+    is_sharded(path) && path.is_file()
 }
 
 /// Whether a file is one of those that a pattern names.
@@ -44,21 +48,23 @@ pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>> {
     let pattern = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if pattern.len() > MAX_BYTES || pattern.matches('{').count() > MAX_GROUPS {
         let reason = format!("a pattern has at most {MAX_GROUPS} groups of braces, and {MAX_BYTES} bytes");
-        return Err(Error::Archive { path: path.into(), offset: 0, reason });
+        return Err(Error::Archive { path: path.into(), offset: None, reason });
     }
     let expanded =
-        expanded(pattern).map_err(|reason| Error::Archive { path: path.into(), offset: 0, reason })?;
+        expanded(pattern).map_err(|reason| Error::Archive { path: path.into(), offset: None, reason })?;
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
         let name = entry.map_err(Error::io(folder))?.file_name();
         names.extend(name.into_string().ok().filter(|name| !name.starts_with('.')));
     }
     names.sort_unstable();
+    // A star stands for whatever is there, which may be files of features beside photos.
+    let is_one = |pattern: &str, name: &str| matches(pattern, name) && is_shard(&folder.join(name));
     let mut found: Vec<&str> = Vec::new();
     for one in &expanded {
         let before = found.len();
         match one.contains('*') {
-            true => found.extend(names.iter().map(String::as_str).filter(|name| matches(one, name))),
+            true => found.extend(names.iter().map(String::as_str).filter(|name| is_one(one, name))),
             false => found.extend(names.binary_search(one).ok().map(|at| names[at].as_str())),
         }
         if found.len() == before {
@@ -114,13 +120,13 @@ fn numbers(from: &str, to: &str) -> Option<Vec<String>> {
 /// Whether a name is one of a pattern's in which a star stands for any letters.
 fn matches(pattern: &str, name: &str) -> bool {
     // The ending is that of an archive however it is written.
-    let parted =
-        |text: &str| text.len().checked_sub(4).and_then(|at| text.is_char_boundary(at).then_some(at));
-    let (Some(at), Some(own)) = (parted(pattern), parted(name)) else { return false };
-    if !pattern[at..].eq_ignore_ascii_case(&name[own..]) {
+    let (Some((pattern, ending)), Some((name, own))) = (pattern.rsplit_once('.'), name.rsplit_once('.'))
+    else {
+        return false;
+    };
+    if !ending.eq_ignore_ascii_case(own) {
         return false;
     }
-    let (pattern, name) = (&pattern[..at], &name[..own]);
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();
     let Some(mut rest) = name.strip_prefix(first) else { return false };

@@ -10,13 +10,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use icecap_foundation::read_at::{OpenFile, ReadAt};
 use icecap_foundation::shown::shown;
-use icecap_foundation::zip::ReadAt;
 use tar::{Archive, Entry, EntryType};
 
 use super::member::{Member, Place};
 use super::names;
-use super::source::Source;
 use super::webdataset::{self, Sidecars};
 use crate::limits::check;
 use crate::{Error, Result};
@@ -58,7 +57,7 @@ type Refused = (u64, String);
 
 /// What is read of an archive.
 struct Walk<'a> {
-    source: &'a Source,
+    source: &'a OpenFile,
     most: u64,
     members: Vec<Member>,
     /// Which member has a name, for hard links.
@@ -70,7 +69,7 @@ struct Walk<'a> {
 
 /// The members of the archive at `path`, at most `most`. Where photos have labels beside them, as in shards of WebDataset,
 /// they lie in folders of their labels.
-pub(super) fn members(path: &Path, source: &Source, most: u64) -> Result<Vec<Member>> {
+pub(super) fn members(path: &Path, source: &OpenFile, most: u64) -> Result<Vec<Member>> {
     let mut walk = Walk {
         source,
         most,
@@ -79,7 +78,8 @@ pub(super) fn members(path: &Path, source: &Source, most: u64) -> Result<Vec<Mem
         sidecars: Sidecars::default(),
         end: 0,
     };
-    let refuse = |(offset, reason): Refused| Error::Archive { path: path.into(), offset, reason };
+    let refuse =
+        |(offset, reason): Refused| Error::Archive { path: path.into(), offset: Some(offset), reason };
     walk.read(path)?.map_err(refuse)?;
     walk.check_end().map_err(Error::io(path))?.map_err(refuse)?;
     let Walk { members, sidecars, .. } = walk;

@@ -29,7 +29,7 @@ const PHOTOS: [&str; 16] = [
     "heic", "avif",
 ];
 /// Where an object has the label, the first that is there.
-const KEYS: [&str; 3] = ["label", "class", "cls"];
+pub(super) const LABEL_KEYS: [&str; 3] = ["label", "class", "cls"];
 
 /// The labels of an archive's samples, by their keys.
 #[derive(Default)]
@@ -92,23 +92,11 @@ fn written(bytes: &[u8]) -> Result<String, String> {
 /// The label in a description; `None` if that has none.
 fn described(bytes: &[u8]) -> Option<String> {
     let Ok(Value::Object(object)) = serde_json::from_slice(bytes) else { return None };
-    KEYS.iter().filter_map(|key| object.get(*key)).find_map(|value| match value {
+    LABEL_KEYS.iter().filter_map(|key| object.get(*key)).find_map(|value| match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => number.as_i64().map(|number| number.to_string()),
         _ => None,
     })
-}
-
-/// Whether a label can be the name of a folder.
-fn check(label: &str) -> Result<(), String> {
-    let refused = || {
-        Err(format!(
-            "has the label '{}', which cannot be the name of a class folder; unpack the archive",
-            shown(label)
-        ))
-    };
-    let is_hidden = label.starts_with('.') || label.chars().any(char::is_control);
-    if names::check(label).is_err() || label.contains('/') || is_hidden { refused() } else { Ok(()) }
 }
 
 /// Whether a file is a photo by its ending, which has no dot in it.
@@ -133,8 +121,11 @@ pub(super) fn into_folders(members: Vec<Member>, sidecars: Sidecars) -> Result<V
         let Some((key, _)) = parted(&member.name).filter(|_| is_photo(&member)) else { continue };
         let name = match sidecars.labels.get(key) {
             Some(label) => {
-                check(&label.text).map_err(|what| {
-                    (member.place.offset(), format!("tar entry '{}' {what}", shown(&member.name)))
+                names::check_label(&label.text).map_err(|what| {
+                    (
+                        member.place.offset(),
+                        format!("tar entry '{}' {what}; unpack the archive", shown(&member.name)),
+                    )
                 })?;
                 format!("{}/{}", label.text, member.name)
             }

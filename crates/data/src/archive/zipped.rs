@@ -5,12 +5,12 @@
 
 use std::path::Path;
 
+use icecap_foundation::read_at::{OpenFile, ReadAt};
 use icecap_foundation::shown::shown;
 use icecap_foundation::zip::{self, DEFLATED, Directory, Listed, Record, STORED, ZipError};
 
 use super::member::{Member, Place};
 use super::names;
-use super::source::Source;
 use crate::limits::check;
 use crate::{Error, Result};
 
@@ -20,11 +20,11 @@ const MAX_DIRECTORY: u64 = 128 << 20;
 const UNZIP: &str = "unzip it and name the folder";
 
 /// The members of the archive at `path`, at most `most`.
-pub(super) fn members(path: &Path, source: &Source, most: u64) -> Result<Vec<Member>> {
+pub(super) fn members(path: &Path, source: &OpenFile, most: u64) -> Result<Vec<Member>> {
     let refuse = |error: ZipError| match error {
         ZipError::Broken { offset, .. } => Error::Archive {
             path: path.into(),
-            offset,
+            offset: Some(offset),
             reason: format!("{error}; get the file again, or {UNZIP}"),
         },
         ZipError::Io(source) => Error::Io { path: path.into(), source },
@@ -35,7 +35,7 @@ pub(super) fn members(path: &Path, source: &Source, most: u64) -> Result<Vec<Mem
     over("the number of files in the archive", directory.count, most)?;
     over("the size of the archive's directory in bytes", length, MAX_DIRECTORY)?;
     let mut bytes = vec![0; length as usize];
-    zip::ReadAt::read_at(source, directory.start, &mut bytes).map_err(Error::io(path))?;
+    source.read_at(directory.start, &mut bytes).map_err(Error::io(path))?;
     let mut listed = directory.list(&bytes).map_err(refuse)?;
     // Where the data begins, only the local header tells. That is read with the member: a million of them would be a
     // million places of the disk.
@@ -45,7 +45,7 @@ pub(super) fn members(path: &Path, source: &Source, most: u64) -> Result<Vec<Mem
     for entry in &listed {
         members.push(member(entry).map_err(|reason| Error::Archive {
             path: path.into(),
-            offset: entry.record.at,
+            offset: Some(entry.record.at),
             reason: format!("zip entry '{}' {reason}", shown(entry.name)),
         })?);
     }
@@ -82,7 +82,7 @@ fn method_name(method: u16) -> String {
 }
 
 /// Unpacks the entry called `name` into `bytes`, which is empty and has the room.
-pub(super) fn unpack(source: &Source, name: &str, record: Record, bytes: &mut Vec<u8>) -> Result<()> {
+pub(super) fn unpack(source: &OpenFile, name: &str, record: Record, bytes: &mut Vec<u8>) -> Result<()> {
     let listed = Listed { name, record };
     let start = start_of(source, &listed)?;
     zip::unpack(source, &listed, start, bytes).map_err(Error::of_entry)
@@ -90,7 +90,7 @@ pub(super) fn unpack(source: &Source, name: &str, record: Record, bytes: &mut Ve
 
 /// The first bytes of the entry called `name`, as many as `out` has or fewer.
 pub(super) fn first_bytes<'o>(
-    source: &Source,
+    source: &OpenFile,
     name: &str,
     record: Record,
     out: &'o mut [u8],
@@ -100,7 +100,7 @@ pub(super) fn first_bytes<'o>(
     zip::first_bytes(source, &listed, start, out).map_err(Error::of_entry)
 }
 
-fn start_of(source: &Source, listed: &Listed<'_>) -> Result<u64> {
+fn start_of(source: &OpenFile, listed: &Listed<'_>) -> Result<u64> {
     let local = zip::local(source, listed).map_err(Error::of_entry)?;
     if !local.agrees {
         let reason = "the sizes before its data are not those of the zip directory".to_owned();

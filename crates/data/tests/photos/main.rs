@@ -17,6 +17,11 @@ mod make;
 mod resize;
 mod scan;
 mod shards;
+#[cfg(feature = "parquet")]
+#[path = "../../../../tests/table_writer.rs"]
+mod table_writer;
+#[cfg(feature = "parquet")]
+mod tables;
 mod tiff;
 mod tiff_maker;
 #[path = "../../../../tests/zip_writer.rs"]

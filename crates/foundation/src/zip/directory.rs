@@ -1,6 +1,7 @@
 //! The directory of an archive: where it stands and what it lists.
 
-use super::{Listed, ReadAt, Record, ZipError, record, u16_at, u32_at, u64_at};
+use super::{Listed, Record, ZipError, record, u16_at, u32_at, u64_at};
+use crate::read_at::ReadAt;
 
 const CENTRAL: u32 = 0x0201_4b50;
 const CENTRAL_LEN: usize = 46;

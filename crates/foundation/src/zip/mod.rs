@@ -16,6 +16,8 @@
 mod directory;
 mod unpack;
 
+use crate::read_at::ReadAt;
+
 pub use directory::Directory;
 pub use unpack::{Local, first_bytes, local, unpack};
 
@@ -35,29 +37,6 @@ const FOLDER: u16 = 0o040_000;
 const FILE: u16 = 0o100_000;
 const LOCAL: u32 = 0x0403_4b50;
 const LOCAL_LEN: usize = 30;
-
-/// What an archive is read from, by several threads at once.
-pub trait ReadAt {
-    /// How many bytes there are.
-    fn length(&self) -> u64;
-    /// Fills `out` with the bytes from `at` on.
-    ///
-    /// # Errors
-    /// What the system says; there are no bytes beyond the length.
-    fn read_at(&self, at: u64, out: &mut [u8]) -> std::io::Result<()>;
-}
-
-impl ReadAt for [u8] {
-    fn length(&self) -> u64 {
-        self.len() as u64
-    }
-
-    fn read_at(&self, at: u64, out: &mut [u8]) -> std::io::Result<()> {
-        let from = usize::try_from(at).ok().and_then(|at| self.get(at..)?.get(..out.len()));
-        out.copy_from_slice(from.ok_or(std::io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-}
 
 /// What is wrong with an archive.
 #[derive(Debug, thiserror::Error)]

@@ -7,9 +7,9 @@ use miniz_oxide::inflate::core::inflate_flags::{
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 use super::{
-    DEFLATED, LOCAL, LOCAL_LEN, Listed, ReadAt, Record, SIZES_BEHIND, STORED, ZipError, record, u16_at,
-    u32_at,
+    DEFLATED, LOCAL, LOCAL_LEN, Listed, Record, SIZES_BEHIND, STORED, ZipError, record, u16_at, u32_at,
 };
+use crate::read_at::ReadAt;
 
 /// Deflate's best: a match of 258 bytes for two bits.
 const MAX_RATIO: u64 = 1032;

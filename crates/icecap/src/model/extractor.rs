@@ -207,18 +207,23 @@ impl Extractor {
             false => ControlFlow::Continue(()),
         };
         let jobs = photos.iter().zip(rows.chunks_exact_mut(len)).enumerate();
-        let jobs = jobs.map(|(number, (&photo, rows))| Job { number, photo, rows });
+        let mut jobs: Vec<Job<'_>> =
+            jobs.map(|(number, (&photo, rows))| Job { number, photo, rows }).collect();
+        jobs.sort_by_cached_key(|job| job.photo.table_place());
         let gave_out = GaveOut::default();
         let outcomes = threads.map_until_with(&go_on, workers, jobs, |worker, job| {
+            let number = job.number;
             let mut outcome = extraction.extract(worker, job);
             let now = Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, photos: photos.len() };
             if gave_out.takes(&mut outcome) || progress(now).is_break() {
                 stopped.store(true, Ordering::Relaxed);
             }
-            outcome
+            (number, outcome)
         });
         gave_out.finish()?;
-        outcomes.ok_or(Error::Stopped)
+        let mut outcomes = outcomes.ok_or(Error::Stopped)?;
+        outcomes.sort_unstable_by_key(|(number, _)| *number);
+        Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
     }
 
     /// Makes what so many threads need for so many photos, unless it was made before.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use icecap_data::{Loader, OpenPhoto, Result};
+use icecap_data::{Loader, OpenPhoto, Result, TablePlace, table_place};
 
 /// A photo that can be read, borrowed from whoever holds it.
 ///
@@ -38,6 +38,14 @@ impl<'a> Source<'a> {
             Self::Path(path) => loader.open(path),
             Self::Bytes(bytes) => loader.open_bytes(bytes),
             Self::Rgb { pixels, width, height } => loader.open_rgb(pixels, width, height),
+        }
+    }
+
+    /// Where the photo lies in a table, by which those of one are read in turn.
+    pub(crate) fn table_place(self) -> Option<TablePlace> {
+        match self {
+            Self::Path(path) => table_place(path),
+            Self::Bytes(_) | Self::Rgb { .. } => None,
         }
     }
 }

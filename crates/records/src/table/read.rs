@@ -2,19 +2,15 @@
 //! if their columns are called and typed as ours.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use icecap::advanced::foundation::read_at::OpenFile;
 use icecap::advanced::foundation::{Digest, regular_file};
+use icecap_columns::{Table, contained};
 use parquet::basic::Type;
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader};
-use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::column::reader::ColumnReader;
 
 use super::schema::{ARROW_SCHEMA, HASH};
-use crate::contained::contained;
 use crate::error::Error;
 use crate::row::{RowHead, TakeRow};
 
@@ -35,20 +31,11 @@ pub(crate) struct StoredTable {
 impl StoredTable {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let file = Columns::open(path)?;
-        let about = file.reader.metadata().file_metadata();
-        let metadata = about.key_value_metadata().into_iter().flatten();
-        let metadata = metadata.filter(|entry| entry.key != ARROW_SCHEMA);
-        let metadata = metadata.filter_map(|entry| Some((entry.key.clone(), entry.value.clone()?))).collect();
-        let rows = about.num_rows();
+        let metadata = file.table.words().filter(|(key, _)| *key != ARROW_SCHEMA);
+        let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let mut heads = Vec::new();
-        for group in 0..file.reader.num_row_groups() {
+        for group in 0..file.table.groups() {
             heads.extend(file.heads(group)?);
-        }
-        if i64::try_from(heads.len()) != Ok(rows) {
-            return Err(Error::content(
-                path,
-                format!("says that it has {rows} rows, and has {}", heads.len()),
-            ));
         }
         let mut len = None;
         if heads.iter().any(|head| head.error.is_none()) {
@@ -64,7 +51,7 @@ impl StoredTable {
     /// Hands over the features of every photo that has some, with the number of its row.
     pub(crate) fn each(&self, take: &mut TakeRow<'_>) -> Result<(), Error> {
         let file = Columns::open(&self.path)?;
-        if i64::try_from(self.heads.len()) != Ok(file.reader.metadata().file_metadata().num_rows()) {
+        if self.heads.len() as u64 != file.table.rows() {
             return Err(Error::content(&self.path, "was replaced while it was read; begin anew"));
         }
         file.each(&self.heads, &mut |row, features| {
@@ -88,7 +75,7 @@ type TakeList<'t> = dyn FnMut(usize, Option<&[f32]>) -> Result<Flow, Error> + 't
 /// A file with the numbers of its columns.
 struct Columns<'p> {
     path: &'p Path,
-    reader: SerializedFileReader<File>,
+    table: Table<OpenFile>,
     paths: usize,
     labels: Option<usize>,
     hashes: Option<usize>,
@@ -98,10 +85,9 @@ struct Columns<'p> {
 
 impl<'p> Columns<'p> {
     fn open(path: &'p Path) -> Result<Self, Error> {
-        let file = regular_file::open(path).map_err(Error::io(path))?;
-        let reader = contained(|| SerializedFileReader::new(file))
-            .map_err(|error| Error::content(path, format!("is no Parquet file, or is damaged: {error}")))?;
-        let schema = reader.metadata().file_metadata().schema_descr_ptr();
+        let file = regular_file::open(path).and_then(OpenFile::of).map_err(Error::io(path))?;
+        let table = Table::open(file).map_err(Error::of_table(path))?;
+        let schema = table.schema();
         let of = |name: &str| {
             let mut columns = schema.columns().iter().enumerate();
             columns.find(|(_, column)| column.path().parts().first().is_some_and(|first| first == name))
@@ -135,20 +121,16 @@ impl<'p> Columns<'p> {
             hashes: plain("sha256", &[Type::FIXED_LEN_BYTE_ARRAY, Type::BYTE_ARRAY])?,
             errors: plain("error", &[Type::BYTE_ARRAY])?,
             path,
-            reader,
             features,
+            table,
         })
-    }
-
-    fn damaged(&self) -> impl Fn(ParquetError) -> Error {
-        |error| Error::content(self.path, format!("is damaged: {error}"))
     }
 
     /// What a group says of its photos beside their features.
     fn heads(&self, group: usize) -> Result<Vec<RowHead>, Error> {
-        let rows = contained(|| self.reader.get_row_group(group)).map_err(self.damaged())?;
+        let bytes = |at: usize| self.table.bytes(group, at, LONGEST).map_err(Error::of_table(self.path));
         let text = |at: usize| -> Result<Vec<Option<String>>, Error> {
-            let texts = self.bytes(&*rows, at)?.into_iter();
+            let texts = bytes(at)?.into_iter();
             let utf8 = |bytes: Vec<u8>| {
                 String::from_utf8(bytes).map_err(|_| Error::content(self.path, "holds text that is no UTF-8"))
             };
@@ -157,7 +139,7 @@ impl<'p> Columns<'p> {
         let optional = |at: Option<usize>| at.map(text).transpose().map(|texts| texts.map(Vec::into_iter));
         let paths = text(self.paths)?;
         let (mut labels, mut errors) = (optional(self.labels)?, optional(self.errors)?);
-        let mut hashes = self.hashes.map(|at| self.bytes(&*rows, at)).transpose()?.map(Vec::into_iter);
+        let mut hashes = self.hashes.map(bytes).transpose()?.map(Vec::into_iter);
         let mut heads = Vec::with_capacity(paths.len());
         for path in paths {
             let path = path.ok_or_else(|| Error::content(self.path, "holds a row without a path"))?;
@@ -178,65 +160,25 @@ impl<'p> Columns<'p> {
         Ok(heads)
     }
 
-    /// The values of a plain column of bytes, row by row.
-    fn bytes(&self, rows: &dyn RowGroupReader, at: usize) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        match contained(|| rows.get_column_reader(at)).map_err(self.damaged())? {
-            ColumnReader::ByteArrayColumnReader(reader) => {
-                self.values(reader, |value: ByteArray| value.data().to_vec())
-            }
-            ColumnReader::FixedLenByteArrayColumnReader(reader) => {
-                self.values(reader, |value| ByteArray::from(value).data().to_vec())
-            }
-            _ => Err(Error::content(self.path, "holds a column of another type than it says")),
-        }
-    }
-
-    fn values<D: DataType>(
-        &self,
-        mut reader: ColumnReaderImpl<D>,
-        bytes: impl Fn(D::T) -> Vec<u8>,
-    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        let mut all = Vec::new();
-        loop {
-            let (mut values, mut levels) = (Vec::new(), Vec::new());
-            let read = contained(|| reader.read_records(PIECE, Some(&mut levels), None, &mut values));
-            let (rows, ..) = read.map_err(self.damaged())?;
-            if rows == 0 {
-                return Ok(all);
-            }
-            let values: Vec<Vec<u8>> = values.into_iter().map(&bytes).collect();
-            if let Some(long) = values.iter().map(Vec::len).find(|len| *len > LONGEST) {
-                let reason = format!("holds a text of {long} bytes; one of at most {LONGEST} is read");
-                return Err(Error::content(self.path, reason));
-            }
-            let mut values = values.into_iter();
-            match levels.is_empty() {
-                // A column in which no value may be missing has no levels.
-                true => all.extend(values.map(Some)),
-                false => all.extend(levels.iter().map(|level| if *level > 0 { values.next() } else { None })),
-            }
-        }
-    }
-
     /// Hands over the features of each row that has some.
     fn each(&self, heads: &[RowHead], take: &mut TakeSome<'_>) -> Result<(), Error> {
         let mut first = 0;
-        for group in 0..self.reader.num_row_groups() {
-            let rows = contained(|| self.reader.get_row_group(group)).map_err(self.damaged())?;
+        for group in 0..self.table.groups() {
+            let damaged = Error::of_table(self.path);
             let ColumnReader::FloatColumnReader(mut reader) =
-                contained(|| rows.get_column_reader(self.features)).map_err(self.damaged())?
+                self.table.column(group, self.features).map_err(&damaged)?
             else {
                 return Err(Error::content(self.path, "holds a column of another type than it says"));
             };
-            let schema = self.reader.metadata().file_metadata().schema_descr();
-            let mut lists = Lists { whole: schema.column(self.features).max_def_level(), ..Lists::default() };
+            let whole = self.table.schema().column(self.features).max_def_level();
+            let mut lists = Lists { whole, ..Lists::default() };
             loop {
                 let Lists { defined, repeated, values, .. } = &mut lists;
                 defined.clear();
                 repeated.clear();
                 values.clear();
                 let piece = contained(|| reader.read_records(PIECE, Some(defined), Some(repeated), values));
-                let (read, ..) = piece.map_err(self.damaged())?;
+                let (read, ..) = piece.map_err(&damaged)?;
                 if read == 0 {
                     break;
                 }

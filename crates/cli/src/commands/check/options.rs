@@ -11,11 +11,12 @@ use crate::options::overwrite::OverwriteOption;
 #[derive(Args)]
 pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .zip or .tar
-    /// file of such a folder, which is read as it is; or a folder of .tar shards, or a pattern of their names in quotes,
-    /// 'shards/{000..099}.tar'; or a .csv file with columns path and label, and perhaps split and group
+    /// file of such a folder, or a .parquet file with photos in it, which are read as they are; or a folder of .tar or .parquet
+    /// shards, or a pattern of their names in quotes, 'shards/{000..099}.tar'; or a .csv file with columns path and label, and
+    /// perhaps split and group
     #[arg(value_name = "DIR|ARCHIVE|CSV")]
     pub(super) folder: PathBuf,
-    /// Folder with the validation photos, a folder for each class, or a .zip, .tar or .csv file of them
+    /// Folder with the validation photos, a folder for each class, or a .zip, .tar, .parquet or .csv file of them
     #[arg(long, value_name = "DIR|ARCHIVE|CSV")]
     pub(super) val: Option<PathBuf>,
     #[command(flatten)]

@@ -12,7 +12,7 @@ use crate::options::shard::Shard;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folders of photos, .zip or .tar files of such, photos, or .csv files with columns path and label
+    /// Folders of photos, .zip, .tar or .parquet files of such, photos, or .csv files with columns path and label
     #[arg(required = true, value_name = "PATH")]
     pub(super) photos: Vec<PathBuf>,
     /// The file to write, whose ending says its format: .parquet, .safetensors, .csv, .jsonl or .npy

@@ -21,15 +21,16 @@ use crate::terminal::wording::plain_path;
 #[derive(Args, Clone)]
 pub(crate) struct Options {
     /// Folder with a folder of photos for each class, or with train/ and val/ (and test/) that have these; or a .zip or .tar
-    /// file of such a folder, which is read as it is; or a folder of .tar shards, or a pattern of their names in quotes,
-    /// 'shards/{000..099}.tar'; or a .csv file with columns path and label, and perhaps split and group
+    /// file of such a folder, or a .parquet file with photos in it, which are read as they are; or a folder of .tar or .parquet
+    /// shards, or a pattern of their names in quotes, 'shards/{000..099}.tar'; or a .csv file with columns path and label, and
+    /// perhaps split and group
     #[arg(value_name = "DIR|ARCHIVE|CSV", required_unless_present_any = ["resume", "config", "features"])]
     pub(super) folder: Option<PathBuf>,
     /// Files of features, .parquet or .safetensors, that `icecap extract` has left, or folders of such: trained on instead of
     /// their photos, which need not be there. The weights must be those that made them
     #[arg(long, value_name = "PARTS", num_args = 1.., conflicts_with_all = ["folder", "val", "since"])]
     pub(super) features: Vec<PathBuf>,
-    /// Folder with the validation photos, a folder for each class, or a .zip, .tar or .csv file of them
+    /// Folder with the validation photos, a folder for each class, or a .zip, .tar, .parquet or .csv file of them
     #[arg(long, value_name = "DIR|ARCHIVE|CSV")]
     pub(super) val: Option<PathBuf>,
     /// Go on with a run that was interrupted, with the options that began it; the model is that of an unbroken run

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use parquet::errors::{ParquetError, Result};
+use parquet::errors::Result;
+
+use crate::Error;
 
 thread_local! {
     static READING: Cell<bool> = const { Cell::new(false) };
@@ -16,11 +18,15 @@ pub fn is_reading() -> bool {
     READING.get()
 }
 
-/// Does what `read` does; a panic in it is an error.
-pub(crate) fn contained<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+/// Does what `read` does, which calls the reader of tables; a panic in it is an error.
+///
+/// # Errors
+/// Those of `read`, and [`Error::Content`] for a panic.
+pub fn contained<T>(read: impl FnOnce() -> Result<T>) -> std::result::Result<T, Error> {
     let before = READING.replace(true);
     // What was half read is given up with the file.
     let result = catch_unwind(AssertUnwindSafe(read));
     READING.set(before);
-    result.unwrap_or_else(|_| Err(ParquetError::General("lengths in it contradict each other".to_owned())))
+    let result = result.map_err(|_| Error::content("is damaged: lengths in it contradict each other"))?;
+    result.map_err(Error::from)
 }

@@ -1,12 +1,15 @@
-//! A file of an archive, which several threads read at once, and what the file system says of it.
+//! A file of an archive, and what the file system says of it.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use icecap_foundation::zip::ReadAt;
+use icecap_foundation::read_at::OpenFile;
 
+#[cfg(feature = "parquet")]
+use super::table::PhotoColumn;
 use crate::{Error, Result, Stamp};
 
 /// A file of an archive as it was when that was opened. For each member it is opened anew: an archive may be a thousand files.
@@ -14,13 +17,28 @@ use crate::{Error, Result, Stamp};
 pub(super) struct Part {
     pub(super) path: PathBuf,
     pub(super) stamp: Option<Stamp>,
+    /// Where a table has its photos.
+    #[cfg(feature = "parquet")]
+    pub(super) photos: Option<PhotoColumn>,
     seen: Seen,
 }
 
 impl Part {
     /// The file at `path`, of which the file system says `about`.
     pub(super) fn of(path: &Path, about: &Metadata) -> Self {
-        Self { path: path.to_owned(), stamp: Stamp::of(about), seen: Seen::of(about) }
+        Self {
+            path: path.to_owned(),
+            stamp: Stamp::of(about),
+            #[cfg(feature = "parquet")]
+            photos: None,
+            seen: Seen::of(about),
+        }
+    }
+
+    /// Where its photos are, if it is a table.
+    #[cfg(feature = "parquet")]
+    pub(super) fn photos(&self) -> Result<&PhotoColumn> {
+        self.photos.as_ref().ok_or_else(|| Error::Member { reason: "the file is no table".to_owned() })
     }
 
     /// Whether the file system says what it said.
@@ -29,14 +47,14 @@ impl Part {
     }
 
     /// Opens the file, so that `read` can take something out of it, and checks that it is the file that it was.
-    pub(super) fn reading<R>(&self, read: impl FnOnce(&Source) -> Result<R>) -> Reading<R> {
-        let source = match Source::open(&self.path) {
-            Ok(source) => source,
+    pub(super) fn reading<R>(&self, read: impl FnOnce(&Arc<OpenFile>) -> Result<R>) -> Reading<R> {
+        let source = match OpenFile::open(&self.path) {
+            Ok(source) => Arc::new(source),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Reading::Changed,
             Err(error) => return Reading::Same(Err(Error::Read(error))),
         };
         let result = read(&source);
-        match source.file.metadata() {
+        match source.metadata() {
             Ok(about) if self.is(&about) => Reading::Same(result),
             Ok(_) => Reading::Changed,
             Err(error) => Reading::Same(Err(Error::Read(error))),
@@ -48,48 +66,6 @@ impl Part {
 pub(super) enum Reading<R> {
     Same(Result<R>),
     Changed,
-}
-
-/// An open file that is read at offsets.
-#[derive(Debug)]
-pub(super) struct Source {
-    file: File,
-    length: u64,
-    /// Where a file has one place to read from, one thread has it at a time.
-    #[cfg(not(unix))]
-    place: std::sync::Mutex<()>,
-}
-
-impl Source {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        Ok(Self {
-            file,
-            length,
-            #[cfg(not(unix))]
-            place: std::sync::Mutex::default(),
-        })
-    }
-}
-
-impl ReadAt for Source {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.file, out, at)
-    }
-
-    #[cfg(not(unix))]
-    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
-        use std::io::{Read, Seek, SeekFrom};
-        let _place = self.place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        (&self.file).seek(SeekFrom::Start(at))?;
-        (&self.file).read_exact(out)
-    }
 }
 
 /// What tells a file from the one that was there before.

@@ -1,0 +1,17 @@
+//! Columns of Parquet files, read: a whole column of a group of rows ([`Table::bytes`]), or one page of it at a time
+//! ([`Pages`]), as a column of photos is too large to be had at once.
+//!
+//! A [`Table`] is opened from whatever gives bytes at offsets. Nothing that a file states takes memory before it is held against
+//! a limit, and a panic of the reader underneath is an [`Error`] about the file.
+#![forbid(unsafe_code)]
+
+mod contained;
+mod error;
+mod pages;
+mod table;
+mod watched;
+
+pub use contained::{contained, is_reading};
+pub use error::Error;
+pub use pages::{Page, Pages};
+pub use table::Table;

@@ -1,0 +1,173 @@
+//! A column of bytes, page by page: of photos all of it would not fit into memory.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use icecap_foundation::read_at::ReadAt;
+use parquet::basic::Type;
+use parquet::column::page::{Page as Raw, PageMetadata, PageReader};
+use parquet::column::reader::ColumnReaderImpl;
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::errors::Result as Read;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::ColumnDescPtr;
+
+use crate::Error;
+use crate::contained::contained;
+use crate::table::check_compression;
+use crate::watched::Watched;
+
+/// Where the pages of a column are; it holds no bytes of them.
+#[derive(Debug)]
+pub struct Pages {
+    column: ColumnDescPtr,
+    chunks: Vec<Chunk>,
+}
+
+/// The part of a column that is in one group of rows.
+#[derive(Debug)]
+struct Chunk {
+    first_row: u64,
+    rows: u64,
+    about: ColumnChunkMetaData,
+}
+
+impl Pages {
+    /// The pages of a column of the table that `about` tells of.
+    pub(crate) fn of(about: &ParquetMetaData, column: usize) -> Result<Self, Error> {
+        let schema = about.file_metadata().schema_descr().column(column);
+        if schema.physical_type() != Type::BYTE_ARRAY || schema.max_rep_level() > 0 {
+            return Err(Error::content("holds no bytes, or lists of them, in a column of bytes"));
+        }
+        let (mut chunks, mut first_row) = (Vec::new(), 0);
+        for group in about.row_groups() {
+            let about = group.columns().get(column).filter(|chunk| chunk.column_type() == Type::BYTE_ARRAY);
+            let about =
+                about.ok_or_else(|| Error::content("is damaged: a group without one of the columns"))?;
+            check_compression(about.compression())?;
+            let rows = group.num_rows() as u64;
+            chunks.push(Chunk { first_row, rows, about: about.clone() });
+            first_row += rows;
+        }
+        Ok(Self { column: schema, chunks })
+    }
+
+    /// Reads the page with the value of a row from `source`, which is what the table was opened from or the same once more. It
+    /// passes over the headers of those before it in its group: a read of 512 bytes each.
+    ///
+    /// # Errors
+    /// [`Error::Content`] for what is damaged, [`Error::Memory`] before it is taken, [`Error::Io`].
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn read<S: ReadAt + Send + Sync + 'static>(&self, source: S, row: u64) -> Result<Page, Error> {
+        let at = self.chunks.partition_point(|chunk| chunk.first_row + chunk.rows <= row);
+        let Chunk { first_row, rows, about } = &self.chunks[at];
+        let watched = Watched::of_pages(Arc::new(source), about.compression());
+        let mut pages =
+            contained(|| SerializedPageReader::new(Arc::new(watched), about, *rows as usize, None))?;
+        let (mut first, mut dictionary) = (*first_row, None);
+        loop {
+            let next = contained(|| pages.peek_next_page())?;
+            let next = next.ok_or_else(|| Error::content("is damaged: a page is missing"))?;
+            if next.is_dict {
+                dictionary = contained(|| pages.get_next_page())?;
+                continue;
+            }
+            // Without lists a value is a row.
+            let count = next.num_rows.or(next.num_levels).unwrap_or_default() as u64;
+            if first + count > first_row + rows {
+                return Err(Error::content("is damaged: pages of more rows than their group has"));
+            }
+            if row < first + count {
+                let page = contained(|| pages.get_next_page())?;
+                let values = self.values(dictionary.into_iter().chain(page).collect(), count as usize)?;
+                return Ok(Page { first, values });
+            }
+            contained(|| pages.skip_next_page())?;
+            first += count;
+        }
+    }
+
+    /// The values in a page, behind its dictionary where it has one.
+    fn values(&self, pages: Vec<Raw>, count: usize) -> Result<Vec<Option<ByteArray>>, Error> {
+        let there = self.column.max_def_level();
+        let (mut values, mut levels) = (Vec::new(), Vec::new());
+        let read = contained(|| {
+            let pages = Box::new(Given(pages.into_iter()));
+            let mut reader = ColumnReaderImpl::<ByteArrayType>::new(self.column.clone(), pages);
+            reader.read_records(count, Some(&mut levels), None, &mut values)
+        })?;
+        let mut values = values.into_iter();
+        let found: Vec<Option<ByteArray>> = match there {
+            0 => values.map(Some).collect(),
+            _ => levels.into_iter().map(|level| if level == there { values.next() } else { None }).collect(),
+        };
+        match read.0 == count && found.len() == count {
+            true => Ok(found),
+            false => Err(Error::content("is damaged: a page with fewer values than it says")),
+        }
+    }
+}
+
+/// The values of some rows that follow each other.
+#[derive(Debug)]
+pub struct Page {
+    first: u64,
+    values: Vec<Option<ByteArray>>,
+}
+
+impl Page {
+    /// Its rows.
+    #[must_use]
+    pub fn rows(&self) -> Range<u64> {
+        self.first..self.first + self.values.len() as u64
+    }
+
+    /// The value of a row of it; `None` where the row has none, or is in another page.
+    #[must_use]
+    pub fn value(&self, row: u64) -> Option<&[u8]> {
+        let value = self.values.get(usize::try_from(row.checked_sub(self.first)?).ok()?)?;
+        value.as_ref().map(ByteArray::data)
+    }
+
+    /// The bytes that it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let value = |value: &Option<ByteArray>| value.as_ref().map_or(0, |value| value.len() as u64);
+        self.values.iter().map(value).sum::<u64>()
+            + (self.values.len() * size_of::<Option<ByteArray>>()) as u64
+    }
+}
+
+/// Pages that are given out one by one.
+struct Given(std::vec::IntoIter<Raw>);
+
+impl Iterator for Given {
+    type Item = Read<Raw>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(Ok)
+    }
+}
+
+impl PageReader for Given {
+    fn get_next_page(&mut self) -> Read<Option<Raw>> {
+        Ok(self.0.next())
+    }
+
+    fn peek_next_page(&mut self) -> Read<Option<PageMetadata>> {
+        let about = |page: &Raw| PageMetadata {
+            num_rows: None,
+            num_levels: Some(page.num_values() as usize),
+            is_dict: matches!(page, Raw::DictionaryPage { .. }),
+        };
+        Ok(self.0.as_slice().first().map(about))
+    }
+
+    fn skip_next_page(&mut self) -> Read<()> {
+        self.0.next();
+        Ok(())
+    }
+}
