@@ -163,6 +163,27 @@ def photos(path):
             yield values[start:end]
 
 
+def tables(folder):
+    """Small Parquet files with photos in them, as pyarrow writes them; none without it."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        print("no pyarrow here: photo_parquet begins without seeds")
+        return
+    names = b'{"info": {"features": {"image": {"_type": "Image"}, "label": {"names": ["a", "b"], "_type": "ClassLabel"}}}}'
+    photos = [{"bytes": name.encode() * 3, "path": name} for name in ("1.jpg", "2.jpg", "2.jpg")] + [None]
+    table = pa.table({"image": photos, "label": pa.array([0, 1, -1, None], pa.int64())})
+    for number, (codec, version, dictionary) in enumerate(
+        (("none", "1.0", False), ("snappy", "1.0", True), ("zstd", "2.0", True), ("zstd", "2.0", False))
+    ):
+        words = table.replace_schema_metadata({"huggingface": names} if number % 2 else {})
+        how = {"compression": codec, "data_page_version": version, "use_dictionary": dictionary}
+        pq.write_table(words, folder / f"{number}.parquet", row_group_size=3, store_schema=False, **how)
+    spark = pa.table({"path": ["file:/1.jpg"], "content": [b"1.jpg"], "label": ["a"]})
+    pq.write_table(spark, folder / "spark.parquet")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("golden", type=pathlib.Path)
@@ -192,6 +213,7 @@ def main():
                 about = tarfile.TarInfo(name)
                 about.size = len(content)
                 archive.addfile(about, io.BytesIO(content))
+    tables(folder("photo_parquet"))
     for number, text in enumerate(LISTS):
         (folder("lists") / f"{number}.csv").write_text(text)
     for number, start in enumerate(KEPT):

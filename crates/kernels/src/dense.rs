@@ -12,7 +12,8 @@
 //! Where an instruction set has fused multiply-adds a product is not rounded before it is added; the portable form, which
 //! has none, differs from the others by the last digit. Among `avx2` and all above it bits are the same.
 //!
-//! What it does badly: a single class fills one lane of sixteen, and the weights are read again for each row.
+//! Of many rows some go through a panel together, so that what is loaded of it counts for each: six where there are 32 registers.
+//! What it does badly: a single class fills one lane of sixteen.
 
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2x8, Avx512x16};
@@ -54,21 +55,26 @@ impl PackedDense {
     }
 }
 
+/// The most rows that go through a panel together.
+const MOST: usize = 6;
+
 type PanelFn = unsafe fn(*const f32, *const f32, usize, *const f32, *mut f32);
 
 pub(crate) struct DenseRow {
     pub(crate) kernel: Kernel,
+    /// For one row, and for several: so many.
     panel: PanelFn,
+    several: (usize, PanelFn),
 }
 
 row!(DenseRow);
 
 rows! { DenseRow;
     #[cfg(target_arch = "x86_64")]
-    dense_f32_1x16_avx512: Dense, Avx512, { panel: panel_avx512 };
+    dense_f32_1x16_avx512: Dense, Avx512, { panel: one_avx512, several: (6, several_avx512) };
     #[cfg(target_arch = "x86_64")]
-    dense_f32_1x8_avx2: Dense, Avx2, { panel: panel_avx2 };
-    dense_f32_1x8_portable: Dense, Portable, { panel: panel_portable };
+    dense_f32_1x8_avx2: Dense, Avx2, { panel: one_avx2, several: (3, several_avx2) };
+    dense_f32_1x8_portable: Dense, Portable, { panel: one_portable, several: (2, several_portable) };
 }
 
 /// Computes the logits of a batch of rows.
@@ -88,24 +94,40 @@ pub fn dense(isa: Isa, input: &[f32], weights: &PackedDense, output: &mut [f32])
         input.len(),
         output.len()
     );
-    let panel = pick(ROWS, isa).panel;
-    for (row, logits) in input.chunks_exact(k).zip(output.chunks_exact_mut(n)) {
-        for (index, lanes) in logits.chunks_mut(BLOCK).enumerate() {
-            let mut sums = [0.0; BLOCK];
-            let weights = &packed.weights()[index * packed.panel_len()..][..packed.panel_len()];
-            let bias = &packed.bias()[index * BLOCK..][..BLOCK];
-            // SAFETY: k inputs, k times 16 weights, 16 biases and 16 sums, as sliced; the row was selected by the
-            // token of an instruction set that this processor runs.
-            unsafe { panel(row.as_ptr(), weights.as_ptr(), k, bias.as_ptr(), sums.as_mut_ptr()) };
-            lanes.copy_from_slice(&sums[..lanes.len()]);
+    let DenseRow { panel, several: (together, several), .. } = *pick(ROWS, isa);
+    let rows = input.len() / k;
+    let whole = rows - rows % together;
+    let (many, few) = input.split_at(whole * k);
+    let (many_logits, few_logits) = output.split_at_mut(whole * n);
+    for (rows, logits) in many.chunks_exact(together * k).zip(many_logits.chunks_exact_mut(together * n)) {
+        run(several, rows, packed, logits);
+    }
+    for (row, logits) in few.chunks_exact(k).zip(few_logits.chunks_exact_mut(n)) {
+        run(panel, row, packed, logits);
+    }
+}
+
+/// Computes the logits of as many rows as `panel` takes.
+fn run(panel: PanelFn, input: &[f32], packed: &Panels, output: &mut [f32]) {
+    let (k, n) = (packed.k, packed.n);
+    for index in 0..n.div_ceil(BLOCK) {
+        let mut sums = [0.0; MOST * BLOCK];
+        let weights = &packed.weights()[index * packed.panel_len()..][..packed.panel_len()];
+        let bias = &packed.bias()[index * BLOCK..][..BLOCK];
+        // SAFETY: k inputs of each row, k times 16 weights, 16 biases and 16 sums of at most MOST rows, as sliced; the kernel was
+        // selected by the token of an instruction set that this processor runs.
+        unsafe { panel(input.as_ptr(), weights.as_ptr(), k, bias.as_ptr(), sums.as_mut_ptr()) };
+        for (logits, sums) in output.chunks_exact_mut(n).zip(sums.chunks_exact(BLOCK)) {
+            let logits = logits[index * BLOCK..].iter_mut().take(BLOCK);
+            logits.zip(sums).for_each(|(to, sum)| *to = *sum);
         }
     }
 }
 
 /// # Safety
-/// `input` holds k values, `weights` k * 16, `bias` and `output` 16; the processor runs V's instruction set.
+/// `input` holds ROWS times k values, `weights` k * 16, `bias` 16 and `output` ROWS * 16; the processor runs V's instruction set.
 #[inline(always)]
-unsafe fn body<V: Vector>(
+unsafe fn body<V: Vector, const ROWS: usize>(
     input: *const f32,
     weights: *const f32,
     k: usize,
@@ -114,34 +136,53 @@ unsafe fn body<V: Vector>(
 ) {
     for lane in (0..BLOCK).step_by(V::LANES) {
         // SAFETY: by the contract.
-        let mut sums = [unsafe { V::splat(0.0) }; CHAINS];
+        let mut sums = [[unsafe { V::splat(0.0) }; CHAINS]; ROWS];
         let whole = k - k % CHAINS;
         for first in (0..whole).step_by(CHAINS) {
             for chain in 0..CHAINS {
-                // SAFETY: by the contract.
-                sums[chain] = unsafe { step(input, weights, first + chain, lane, sums[chain]) };
+                // SAFETY: by the contract, as first + chain is below k.
+                unsafe { step(input, weights, k, (first + chain, chain), lane, &mut sums) };
             }
         }
         for chain in 0..k - whole {
-            // SAFETY: by the contract.
-            sums[chain] = unsafe { step(input, weights, whole + chain, lane, sums[chain]) };
+            // SAFETY: by the contract, as whole + chain is below k.
+            unsafe { step(input, weights, k, (whole + chain, chain), lane, &mut sums) };
         }
-        let sum = (sums[0].add(sums[1])).add(sums[2].add(sums[3]));
-        // SAFETY: by the contract.
-        unsafe { sum.add(V::load(bias.add(lane))).store(output.add(lane)) };
+        for (row, sums) in sums.iter().enumerate() {
+            let sum = (sums[0].add(sums[1])).add(sums[2].add(sums[3]));
+            // SAFETY: by the contract.
+            unsafe { sum.add(V::load(bias.add(lane))).store(output.add(row * BLOCK + lane)) };
+        }
     }
 }
 
+/// Adds the products of one input of each row to the rows' sums of a chain.
+///
 /// # Safety
 /// `at` is below k; otherwise as [`body`].
 #[inline(always)]
-unsafe fn step<V: Vector>(input: *const f32, weights: *const f32, at: usize, lane: usize, sum: V) -> V {
+unsafe fn step<V: Vector, const ROWS: usize>(
+    input: *const f32,
+    weights: *const f32,
+    k: usize,
+    (at, chain): (usize, usize),
+    lane: usize,
+    sums: &mut [[V; CHAINS]; ROWS],
+) {
     // SAFETY: by the contract.
-    unsafe { V::splat(*input.add(at)).mul_add(V::load(weights.add(at * BLOCK + lane)), sum) }
+    unsafe {
+        let weights = V::load(weights.add(at * BLOCK + lane));
+        for (row, sums) in sums.iter_mut().enumerate() {
+            sums[chain] = V::splat(*input.add(row * k + at)).mul_add(weights, sums[chain]);
+        }
+    }
 }
 
 shells! { [](input: *const f32, weights: *const f32, k: usize, bias: *const f32, output: *mut f32);
-    avx512 panel_avx512 = body::<Avx512x16>;
-    avx2 panel_avx2 = body::<Avx2x8>;
-    portable panel_portable = body::<Portable8>;
+    avx512 one_avx512 = body::<Avx512x16, 1>;
+    avx512 several_avx512 = body::<Avx512x16, 6>;
+    avx2 one_avx2 = body::<Avx2x8, 1>;
+    avx2 several_avx2 = body::<Avx2x8, 3>;
+    portable one_portable = body::<Portable8, 1>;
+    portable several_portable = body::<Portable8, 2>;
 }

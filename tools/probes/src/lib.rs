@@ -12,14 +12,14 @@ mod weights;
 
 pub use cache::cache;
 pub use lists::lists;
-pub use photos::{photo, photo_tar, photo_zip};
+pub use photos::{photo, photo_parquet, photo_tar, photo_zip};
 pub use weights::{model, safetensors, weights};
 
 /// A probe: takes any bytes, and panics where something does not hold.
 pub type Probe = fn(&[u8]);
 
 /// Every fuzz target by name, with its probe.
-pub const PROBES: [(&str, Probe); 13] = [
+pub const PROBES: [(&str, Probe); 14] = [
     ("cache", cache),
     ("hdf5", weights),
     ("keras_archive", weights),
@@ -27,6 +27,7 @@ pub const PROBES: [(&str, Probe); 13] = [
     ("model", model),
     ("onnx", weights),
     ("photo", photo),
+    ("photo_parquet", photo_parquet),
     ("photo_tar", photo_tar),
     ("photo_zip", photo_zip),
     ("safetensors", safetensors),

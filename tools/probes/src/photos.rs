@@ -1,3 +1,5 @@
+use std::panic;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use icecap_data::{Decoding, ExifPolicy, Limits, Loader, decode, scan_photos, survey};
@@ -36,6 +38,21 @@ pub fn photo_zip(bytes: &[u8]) {
 /// A tar archive of photos, or a shard: all of its photos, or an error.
 pub fn photo_tar(bytes: &[u8]) {
     archive(bytes, "tar");
+}
+
+/// A Parquet file: the photos in it, or an error. Its reader's panics are errors, so whoever looks for panics is told of others
+/// alone.
+pub fn photo_parquet(bytes: &[u8]) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let other = panic::take_hook();
+        panic::set_hook(Box::new(move |about| {
+            if !icecap_columns::is_reading() {
+                other(about);
+            }
+        }));
+    });
+    archive(bytes, "parquet");
 }
 
 fn archive(bytes: &[u8], ending: &str) {
