@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use icecap_foundation::read_at::ReadAt;
-use parquet::basic::Type;
+use parquet::basic::{Encoding, Type};
 use parquet::column::page::{Page as Raw, PageMetadata, PageReader};
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArray, ByteArrayType};
@@ -14,9 +14,9 @@ use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::Error;
+use crate::compression::check_compression;
 use crate::contained::contained;
-use crate::table::check_compression;
-use crate::watched::Watched;
+use crate::watched::{MAX_PAGE, Watched};
 
 /// Where the pages of a column are; it holds no bytes of them.
 #[derive(Debug)]
@@ -82,31 +82,54 @@ impl Pages {
             }
             if row < first + count {
                 let page = contained(|| pages.get_next_page())?;
-                let values = self.values(dictionary.into_iter().chain(page).collect(), count as usize)?;
-                return Ok(Page { first, values });
+                let raw: Vec<Raw> = dictionary.into_iter().chain(page).collect();
+                let (values, bytes) = self.values(raw, count as usize)?;
+                return Ok(Page { first, values, bytes });
             }
             contained(|| pages.skip_next_page())?;
             first += count;
         }
     }
 
-    /// The values in a page, behind its dictionary where it has one.
-    fn values(&self, pages: Vec<Raw>, count: usize) -> Result<Vec<Option<ByteArray>>, Error> {
+    /// The values in a page, behind its dictionary where it has one, and the bytes that they take.
+    fn values(&self, pages: Vec<Raw>, count: usize) -> Result<(Vec<Option<ByteArray>>, u64), Error> {
+        // Most values lie in their page as they are; of those that are told by what differs from the last each takes memory.
+        let differ = pages.iter().any(|page| page.encoding() == Encoding::DELTA_BYTE_ARRAY);
+        let piece = if differ { 1 } else { count };
+        let mut bytes: u64 = pages.iter().map(|page| page.buffer().len() as u64).sum();
         let there = self.column.max_def_level();
-        let (mut values, mut levels) = (Vec::new(), Vec::new());
-        let read = contained(|| {
-            let pages = Box::new(Given(pages.into_iter()));
-            let mut reader = ColumnReaderImpl::<ByteArrayType>::new(self.column.clone(), pages);
-            reader.read_records(count, Some(&mut levels), None, &mut values)
+        let mut reader = contained(|| {
+            Ok(ColumnReaderImpl::<ByteArrayType>::new(
+                self.column.clone(),
+                Box::new(Given(pages.into_iter())),
+            ))
         })?;
-        let mut values = values.into_iter();
-        let found: Vec<Option<ByteArray>> = match there {
-            0 => values.map(Some).collect(),
-            _ => levels.into_iter().map(|level| if level == there { values.next() } else { None }).collect(),
-        };
-        match read.0 == count && found.len() == count {
-            true => Ok(found),
-            false => Err(Error::content("is damaged: a page with fewer values than it says")),
+        let mut found = Vec::new();
+        while found.len() < count {
+            let (mut values, mut levels) = (Vec::new(), Vec::new());
+            let (rows, ..) = contained(|| reader.read_records(piece, Some(&mut levels), None, &mut values))?;
+            if rows == 0 {
+                return Err(Error::content("is damaged: a page with fewer values than it says"));
+            }
+            if differ {
+                bytes += values.iter().map(|value| value.len() as u64).sum::<u64>();
+                if bytes > MAX_PAGE {
+                    return Err(Error::content(format!(
+                        "has a page whose values are more than {MAX_PAGE} bytes"
+                    )));
+                }
+            }
+            let mut values = values.into_iter();
+            match there {
+                0 => found.extend(values.map(Some)),
+                _ => found.extend(
+                    levels.into_iter().map(|level| if level == there { values.next() } else { None }),
+                ),
+            }
+        }
+        match found.len() == count {
+            true => Ok((found, bytes)),
+            false => Err(Error::content("is damaged: a page with more values than it says")),
         }
     }
 }
@@ -116,6 +139,8 @@ impl Pages {
 pub struct Page {
     first: u64,
     values: Vec<Option<ByteArray>>,
+    /// Of the page, of its dictionary, and of values beside them.
+    bytes: u64,
 }
 
 impl Page {
@@ -135,9 +160,7 @@ impl Page {
     /// The bytes that it takes in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let value = |value: &Option<ByteArray>| value.as_ref().map_or(0, |value| value.len() as u64);
-        self.values.iter().map(value).sum::<u64>()
-            + (self.values.len() * size_of::<Option<ByteArray>>()) as u64
+        self.bytes + (self.values.len() * size_of::<Option<ByteArray>>()) as u64
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use icecap_foundation::read_at::ReadAt;
-use parquet::basic::Compression;
+use parquet::basic::LogicalType;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
-use parquet::schema::types::SchemaDescriptor;
+use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
+use crate::compression::check_compression;
 use crate::contained::contained;
 use crate::watched::Watched;
 use crate::{Error, Pages};
@@ -134,11 +135,17 @@ impl<S: ReadAt + Send + Sync + 'static> Table<S> {
     /// # Errors
     /// Those of [`Table::column`], and for a column of something else.
     pub fn integers(&self, group: usize, column: usize) -> Result<Vec<Option<i64>>, Error> {
+        let is_unsigned = is_unsigned(&self.schema().column(column));
         match self.column(group, column)? {
-            ColumnReader::Int32ColumnReader(reader) => {
-                self.values(group, column, reader, |value: i32| Ok(value.into()))
+            ColumnReader::Int32ColumnReader(reader) => self.values(group, column, reader, |value: i32| {
+                Ok(if is_unsigned { i64::from(value.cast_unsigned()) } else { value.into() })
+            }),
+            ColumnReader::Int64ColumnReader(reader) => {
+                self.values(group, column, reader, |value: i64| match is_unsigned && value < 0 {
+                    true => Err(Error::content(format!("holds a number above {}", i64::MAX))),
+                    false => Ok(value),
+                })
             }
-            ColumnReader::Int64ColumnReader(reader) => self.values(group, column, reader, Ok),
             _ => Err(Error::content("holds a column of another type than it says")),
         }
     }
@@ -192,16 +199,10 @@ impl<S: ReadAt + Send + Sync + 'static> Table<S> {
     }
 }
 
-/// Refuses what the reader of tables was built without.
-pub(crate) fn check_compression(compression: Compression) -> Result<(), Error> {
-    match compression {
-        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => Ok(()),
-        other => {
-            let text = other.to_string();
-            let name = text.split('(').next().unwrap_or_default().to_lowercase();
-            Err(Error::content(format!(
-                "is compressed by {name}, which is not read; write it with zstd or snappy"
-            )))
-        }
+/// Whether a column's whole numbers are without a sign.
+fn is_unsigned(column: &ColumnDescriptor) -> bool {
+    match column.logical_type_ref() {
+        Some(LogicalType::Integer(kind)) => !kind.is_signed,
+        _ => column.converted_type().to_string().starts_with("UINT"),
     }
 }

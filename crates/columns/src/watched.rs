@@ -13,7 +13,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use crate::Error;
 
 /// The most bytes of a page.
-const MAX_PAGE: u64 = 1 << 30;
+pub(crate) const MAX_PAGE: u64 = 1 << 30;
 /// Bytes that are read ahead of a page's header.
 const HEADER: usize = 512;
 /// How many bytes one of Snappy's can stand for: three of them copy 64.

@@ -173,8 +173,8 @@ pub enum Error {
     /// A file where a folder should be.
     #[error(
         "{}: a file, not a folder; name the folder that holds the photos, or a list of them whose name ends in .csv, or an \
-         archive of them whose name ends in .zip, .tar or .parquet",
-        escaped(path)
+         archive of them whose name ends in .zip{}",
+        escaped(path), if cfg!(feature = "parquet") { ", .tar or .parquet" } else { " or .tar" }
     )]
     NotAFolder {
         /// The file.

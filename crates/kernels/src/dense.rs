@@ -124,6 +124,14 @@ fn run(panel: PanelFn, input: &[f32], packed: &Panels, output: &mut [f32]) {
     }
 }
 
+/// What the rows and a panel are multiplied from.
+#[derive(Clone, Copy)]
+struct Factors {
+    input: *const f32,
+    weights: *const f32,
+    k: usize,
+}
+
 /// # Safety
 /// `input` holds ROWS times k values, `weights` k * 16, `bias` 16 and `output` ROWS * 16; the processor runs V's instruction set.
 #[inline(always)]
@@ -134,6 +142,7 @@ unsafe fn body<V: Vector, const ROWS: usize>(
     bias: *const f32,
     output: *mut f32,
 ) {
+    let factors = Factors { input, weights, k };
     for lane in (0..BLOCK).step_by(V::LANES) {
         // SAFETY: by the contract.
         let mut sums = [[unsafe { V::splat(0.0) }; CHAINS]; ROWS];
@@ -141,12 +150,12 @@ unsafe fn body<V: Vector, const ROWS: usize>(
         for first in (0..whole).step_by(CHAINS) {
             for chain in 0..CHAINS {
                 // SAFETY: by the contract, as first + chain is below k.
-                unsafe { step(input, weights, k, (first + chain, chain), lane, &mut sums) };
+                unsafe { step(factors, (first + chain, chain), lane, &mut sums) };
             }
         }
         for chain in 0..k - whole {
             // SAFETY: by the contract, as whole + chain is below k.
-            unsafe { step(input, weights, k, (whole + chain, chain), lane, &mut sums) };
+            unsafe { step(factors, (whole + chain, chain), lane, &mut sums) };
         }
         for (row, sums) in sums.iter().enumerate() {
             let sum = (sums[0].add(sums[1])).add(sums[2].add(sums[3]));
@@ -162,9 +171,7 @@ unsafe fn body<V: Vector, const ROWS: usize>(
 /// `at` is below k; otherwise as [`body`].
 #[inline(always)]
 unsafe fn step<V: Vector, const ROWS: usize>(
-    input: *const f32,
-    weights: *const f32,
-    k: usize,
+    Factors { input, weights, k }: Factors,
     (at, chain): (usize, usize),
     lane: usize,
     sums: &mut [[V; CHAINS]; ROWS],

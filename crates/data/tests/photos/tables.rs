@@ -104,7 +104,7 @@ proptest! {
                 None => {
                     let error = loader.open(&photo).err().unwrap();
                     prop_assert_eq!(error.kind(), ErrorKind::Content);
-                    let said = format!("row {at} has no bytes");
+                    let said = format!("row {at} has no photo in it");
                     prop_assert!(error.to_string().contains(&said), "{}", error);
                 }
             }
@@ -163,6 +163,14 @@ fn tables_are_one_dataset_and_its_parts() {
     assert_eq!(scan_photos(&root.join("data")).unwrap().0.len(), 36);
     let named = scan(&root.join("data/train-{00000..00001}-of-00002.parquet"), None).unwrap();
     assert_eq!(hashes(&named.train), hashes(&other.train));
+    // A shard that is refused is not passed over.
+    let dated = USUAL.replace("int64 label", "int64 label (TIMESTAMP_MILLIS)");
+    write(root, "mixed/a.parquet", of(0..3));
+    write(root, "mixed/b.parquet", table(&dated, None, &rows(3..6), Writing::default()));
+    for path in [root.join("mixed"), root.join("mixed/*.parquet")] {
+        let error = scan(&path, None).unwrap_err().to_string();
+        assert!(error.contains("b.parquet: has labels in its column 'label'"), "{error}");
+    }
     // A table of something else in a folder of photos is a file like any other.
     write(root, "loose/1.jpg", "1");
     write(root, "loose/features.parquet", fs::read(root.join("data/train-features.parquet")).unwrap());
@@ -190,6 +198,13 @@ fn columns_are_found_by_what_the_file_says_or_what_they_hold() {
     let words =
         classes(&["c", "a", "b"]).replace("\"image\"", "\"img\"").replace("\"label\"", "\"fine_label\"");
     assert_eq!(names(&of(&other, Some(words))), "a/000001.jpg b/000002.jpg c/000000.jpg c/000003.jpg");
+    // Numbers without a sign stay what they are.
+    let unsigned = USUAL.replace("int64 label", "int64 label (UINT_64)");
+    let mut odd = rows.clone();
+    odd[0].label = Some(-1);
+    let path = write(root, "odd.parquet", table(&unsigned, None, &odd, how));
+    let error = scan(&path, None).unwrap_err().to_string();
+    assert!(error.contains("a number above 9223372036854775807"), "{error}");
     // A label that is told for none is none.
     assert_eq!(names(&of(&other, None)), "000000.jpg 000001.jpg 000002.jpg 000003.jpg");
     let scanned = |schema: &str, words: Option<String>| scan(&of(schema, words), None).unwrap_err();

@@ -58,6 +58,12 @@ impl Features {
         self.0.iter().filter(|(_, feature)| is(feature)).map(|(name, _)| name.as_str()).collect()
     }
 
+    /// Whether a column is said to be of something else: of sounds, say, which are bytes with a path, too.
+    fn is_other(&self, column: &str) -> bool {
+        let kind = self.0.get(column).and_then(|feature| feature.get("_type")).and_then(Value::as_str);
+        kind.is_some_and(|kind| !["Image", "Value"].contains(&kind))
+    }
+
     /// The names of the classes in a column.
     fn classes(&self, column: &str) -> Option<Vec<String>> {
         let names = self.0.get(column)?.get("names")?.as_array()?;
@@ -65,13 +71,27 @@ impl Features {
     }
 }
 
+/// Why a table has no photos that could be read.
+enum Lack {
+    /// It holds something else.
+    OtherThings(String),
+    /// It may hold photos, and is refused.
+    Unclear(String),
+}
+
 impl Columns {
     /// The columns of a table, or why it has none.
     pub(super) fn of(table: &Table<OpenFile>) -> Result<Self, String> {
         let schema = table.schema();
         let features = Features::of(table);
-        let (photos, names) = photos(schema, &features)?;
+        let (photos, names) = photos(schema, &features)
+            .map_err(|(Lack::OtherThings(reason) | Lack::Unclear(reason))| reason)?;
         Ok(Self { photos, names, label: label(schema, &features)? })
+    }
+
+    /// Whether a table holds something else than photos, for sure.
+    pub(super) fn are_of_other_things(table: &Table<OpenFile>) -> bool {
+        matches!(photos(table.schema(), &Features::of(table)), Err(Lack::OtherThings(_)))
     }
 }
 
@@ -95,7 +115,7 @@ fn is_text(column: &ColumnDescriptor) -> bool {
 }
 
 /// The column of photos and that of their paths.
-fn photos(schema: &SchemaDescriptor, features: &Features) -> Result<(usize, Option<usize>), String> {
+fn photos(schema: &SchemaDescriptor, features: &Features) -> Result<(usize, Option<usize>), Lack> {
     let columns = schema.columns();
     let bytes_of = |name: &str| at(schema, &[name, "bytes"]).filter(|at| is_bytes(&columns[*at]));
     let said = features.of_kind("Image");
@@ -108,39 +128,45 @@ fn photos(schema: &SchemaDescriptor, features: &Features) -> Result<(usize, Opti
         let top = columns.iter().filter(|column| column.path().parts().len() == 2);
         let mut names: Vec<&str> = top.map(|column| column.path().parts()[0].as_str()).collect();
         names.dedup();
-        names.retain(|name| at(schema, &[name, "path"]).is_some());
+        names.retain(|name| !features.is_other(name));
         found = structs(names);
     }
     if found.is_empty() {
         let path = PATHS.iter().filter_map(|name| at(schema, &[name])).find(|at| is_text(&columns[*at]));
-        let plain = columns.iter().enumerate();
-        let plain = plain
-            .filter(|(_, column)| column.path().parts().len() == 1 && is_bytes(column) && !is_text(column));
+        let plain = columns.iter().enumerate().filter(|(_, column)| {
+            let says_nothing =
+                column.logical_type_ref().is_none() && column.converted_type() == ConvertedType::NONE;
+            let is_label = LABEL_KEYS.contains(&column.name());
+            column.path().parts().len() == 1 && is_bytes(column) && says_nothing && !is_label
+        });
         found.extend(plain.map(|(number, column)| (column.name().to_owned(), number, path)));
     }
     match &found[..] {
         [(_, photos, path)] => Ok((*photos, path.filter(|at| is_bytes(&columns[*at])))),
         [] if at(schema, &["embedding", "list", "element"]).is_some() => {
-            Err("holds features and no photos; train on them with --features".to_owned())
+            Err(Lack::OtherThings("holds features and no photos; train on them with --features".to_owned()))
         }
-        [] => match said.first() {
-            Some(name) => Err(format!(
+        [] => Err(match said.first() {
+            Some(name) => Lack::Unclear(format!(
                 "has no bytes of photos in its column '{}', only where they may be found",
                 shown(name)
             )),
-            None => Err("has no column of photos: of bytes, or of a struct of bytes and path".to_owned()),
-        },
-        [(one, ..), (other, ..), ..] => Err(format!(
+            None => Lack::OtherThings(
+                "has no column of photos: of bytes, or of a struct of bytes and path".to_owned(),
+            ),
+        }),
+        [(one, ..), (other, ..), ..] => Err(Lack::Unclear(format!(
             "has several columns of photos, '{}' and '{}'; write it with one of them",
             shown(one),
             shown(other)
-        )),
+        ))),
     }
 }
 
 /// The column of labels.
 fn label(schema: &SchemaDescriptor, features: &Features) -> Result<Option<Label>, String> {
-    let there = |name: &&str| at(schema, &[name]).is_some();
+    // A list of labels stands below the name of its column.
+    let there = |name: &&str| schema.columns().iter().any(|column| column.path().parts()[0] == **name);
     let said: Vec<&str> = features.of_kind("ClassLabel").into_iter().filter(there).collect();
     let usual = || {
         LABEL_KEYS.into_iter().find(|name| match said.is_empty() {
@@ -159,13 +185,18 @@ fn label(schema: &SchemaDescriptor, features: &Features) -> Result<Option<Label>
             )
         })?),
     };
-    let Some((name, number)) = name.and_then(|name| Some((name, at(schema, &[name])?))) else {
-        return Ok(None);
+    let Some(name) = name else { return Ok(None) };
+    let refused = || {
+        Err(format!(
+            "has labels in its column '{}' that are neither text nor whole numbers, one for each photo; write them as such",
+            shown(name)
+        ))
     };
+    let Some(number) = at(schema, &[name]) else { return refused() };
     let column = schema.column(number);
     // Dates, times and fixed-point numbers are whole numbers underneath; old writers say so in the old way alone.
     let is_whole = match column.logical_type_ref() {
-        Some(logical) => matches!(logical, LogicalType::Integer { .. }),
+        Some(logical) => matches!(logical, LogicalType::Integer(_)),
         None => {
             column.converted_type() == ConvertedType::NONE
                 || column.converted_type().to_string().contains("INT_")
@@ -185,8 +216,5 @@ fn label(schema: &SchemaDescriptor, features: &Features) -> Result<Option<Label>
         }
         _ => {}
     }
-    Err(format!(
-        "has labels in its column '{}' that are neither text nor whole numbers, one for each photo; write them as such",
-        shown(name)
-    ))
+    refused()
 }

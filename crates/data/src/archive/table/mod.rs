@@ -29,7 +29,9 @@ use crate::{Error, Limits, Result};
 
 /// The longest label, in bytes, and the longest path of a photo.
 const MAX_LABEL: usize = 1 << 10;
-const MAX_PATH: usize = 1 << 12;
+const MAX_PATH: usize = 1 << 16;
+/// The most bytes of all names that are kept while they are read.
+const MAX_NAMES: u64 = 256 << 20;
 
 /// Where a file has its photos.
 #[derive(Debug)]
@@ -39,10 +41,10 @@ pub(super) struct PhotoColumn {
     id: u64,
 }
 
-/// Whether a Parquet file holds photos; a damaged one may.
+/// Whether a Parquet file is one of photos: also a damaged one, and one that is refused, may be.
 pub(super) fn has_photos(path: &Path) -> bool {
     let open = || Table::open(OpenFile::open(path)?);
-    open().map_or(true, |table| Columns::of(&table).is_ok())
+    open().map_or(true, |table| !Columns::are_of_other_things(&table))
 }
 
 /// The photos of the table at `path`, at most `most`: in folders of their labels, those without one beside them.
@@ -61,13 +63,17 @@ pub(super) fn members(path: &Path, most: u64) -> Result<(PhotoColumn, Vec<Member
         return Err(content(what.to_owned()));
     }
     let pages = table.pages(columns.photos).map_err(refuse)?;
-    let (mut labels, mut bases) = (Vec::new(), Vec::new());
+    let (mut labels, mut bases, mut bytes) = (Vec::new(), Vec::new(), 0);
     for group in 0..table.groups() {
         let rows = table.group_rows(group) as usize;
         match columns.names {
             Some(column) => {
                 let paths = table.bytes(group, column, MAX_PATH).map_err(refuse)?;
                 bases.extend(paths.into_iter().map(|path| base(path?)));
+                let read = bases[bases.len() - rows..].iter().flatten().map(|base| base.len() as u64);
+                bytes += read.sum::<u64>();
+                check("the bytes of the names in the table", bytes, MAX_NAMES)
+                    .map_err(|error| error.of(path))?;
             }
             None => bases.extend((0..rows).map(|_| None)),
         }
@@ -197,7 +203,7 @@ impl PhotoColumn {
 
 /// The photo of a row in its page.
 fn value(page: &Page, row: u64) -> Result<&[u8]> {
-    let reason = || format!("row {row} has no bytes of a photo, or only where one may be found");
+    let reason = || format!("row {row} has no photo in it; a path alone is none");
     page.value(row).ok_or_else(|| Error::Member { reason: reason() })
 }
 
