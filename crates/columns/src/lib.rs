@@ -5,7 +5,7 @@
 //! held against a limit before memory is taken, and a panic of the reader underneath is an [`Error`] about the file.
 #![forbid(unsafe_code)]
 
-mod compression;
+mod chunk;
 mod contained;
 mod error;
 mod pages;

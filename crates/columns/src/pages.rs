@@ -10,13 +10,12 @@ use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::errors::Result as Read;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::Error;
-use crate::compression::check_compression;
+use crate::chunk::{chunk, in_rows, pages};
 use crate::contained::contained;
-use crate::watched::{MAX_PAGE, Watched};
+use crate::watched::MAX_PAGE;
 
 /// Where the pages of a column are; it holds no bytes of them.
 #[derive(Debug)]
@@ -41,13 +40,9 @@ impl Pages {
             return Err(Error::content("holds no bytes, or lists of them, in a column of bytes"));
         }
         let (mut chunks, mut first_row) = (Vec::new(), 0);
-        for group in about.row_groups() {
-            let about = group.columns().get(column).filter(|chunk| chunk.column_type() == Type::BYTE_ARRAY);
-            let about =
-                about.ok_or_else(|| Error::content("is damaged: a group without one of the columns"))?;
-            check_compression(about.compression())?;
-            let rows = group.num_rows() as u64;
-            chunks.push(Chunk { first_row, rows, about: about.clone() });
+        for (group, of_group) in about.row_groups().iter().enumerate() {
+            let rows = of_group.num_rows() as u64;
+            chunks.push(Chunk { first_row, rows, about: chunk(about, group, column)?.clone() });
             first_row += rows;
         }
         Ok(Self { column: schema, chunks })
@@ -61,12 +56,10 @@ impl Pages {
     ///
     /// # Panics
     /// If there is no such row.
-    pub fn read<S: ReadAt + Send + Sync + 'static>(&self, source: S, row: u64) -> Result<Page, Error> {
+    pub fn read<S: ReadAt + Send + Sync>(&self, source: Arc<S>, row: u64) -> Result<Page, Error> {
         let at = self.chunks.partition_point(|chunk| chunk.first_row + chunk.rows <= row);
         let Chunk { first_row, rows, about } = &self.chunks[at];
-        let watched = Watched::of_pages(Arc::new(source), about.compression());
-        let mut pages =
-            contained(|| SerializedPageReader::new(Arc::new(watched), about, *rows as usize, None))?;
+        let mut pages = pages(source, about, *rows)?;
         let (mut first, mut dictionary) = (*first_row, None);
         loop {
             let next = contained(|| pages.peek_next_page())?;
@@ -119,13 +112,7 @@ impl Pages {
                     )));
                 }
             }
-            let mut values = values.into_iter();
-            match there {
-                0 => found.extend(values.map(Some)),
-                _ => found.extend(
-                    levels.into_iter().map(|level| if level == there { values.next() } else { None }),
-                ),
-            }
+            found.extend(in_rows(values, &levels, there));
         }
         match found.len() == count {
             true => Ok((found, bytes)),

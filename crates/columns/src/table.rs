@@ -7,10 +7,9 @@ use parquet::basic::LogicalType;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
-use crate::compression::check_compression;
+use crate::chunk::{chunk, in_rows, pages};
 use crate::contained::contained;
 use crate::watched::Watched;
 use crate::{Error, Pages};
@@ -94,17 +93,7 @@ impl<S: ReadAt + Send + Sync + 'static> Table<S> {
     /// # Errors
     /// Those of [`Table::open`].
     pub fn column(&self, group: usize, column: usize) -> Result<ColumnReader, Error> {
-        let chunk = self.group_list()[group].columns().get(column);
-        let chunk = chunk.ok_or_else(|| Error::content("is damaged: a group without one of the columns"))?;
-        check_compression(chunk.compression())?;
-        let source = Arc::new(Watched::of_pages(self.source.clone(), chunk.compression()));
-        let rows = self.group_rows(group) as usize;
-        let pages = contained(|| {
-            if chunk.column_type() != self.schema().column(column).physical_type() {
-                return Err(Error::content("is damaged: a column of another type than it says").into());
-            }
-            SerializedPageReader::new(source, chunk, rows, None)
-        })?;
+        let pages = pages(self.source.clone(), chunk(&self.about, group, column)?, self.group_rows(group))?;
         contained(|| Ok(get_column_reader(self.schema().column(column), Box::new(pages))))
     }
 
@@ -171,16 +160,8 @@ impl<S: ReadAt + Send + Sync + 'static> Table<S> {
             if read == 0 {
                 break;
             }
-            let mut values = values.into_iter().map(&value);
-            match there {
-                // A column in which no value may be missing has no levels.
-                0 => all.extend(values.map(|value| value.map(Some)).collect::<Result<Vec<_>, _>>()?),
-                _ => {
-                    for level in levels {
-                        all.push(if level == there { values.next().transpose()? } else { None });
-                    }
-                }
-            }
+            let values = values.into_iter().map(&value).collect::<Result<Vec<V>, Error>>()?;
+            all.extend(in_rows(values, &levels, there));
         }
         match all.len() == rows {
             true => Ok(all),

@@ -51,7 +51,8 @@ fn check_header(start: &[u8], compression: Compression) -> std::result::Result<(
     if compression == Compression::SNAPPY && unpacked > packed.saturating_mul(SNAPPY) + 64 {
         return Err(Error::content("is damaged: a page that says it unpacks to more than it can"));
     }
-    has_room(unpacked)
+    // Where the reader gets no memory, it ends the process.
+    room(unpacked).map(drop)
 }
 
 /// How many bytes a page has in the file, and unpacked, by the first bytes of its header: the second and third of its numbers.
@@ -76,11 +77,7 @@ fn sizes(header: &[u8]) -> Option<(u64, u64)> {
     Some((number()?, unpacked))
 }
 
-/// Whether there is memory for so many bytes: where the reader gets none, it ends the process.
-fn has_room(bytes: u64) -> std::result::Result<(), Error> {
-    room(bytes).map(drop)
-}
-
+/// Room for so many bytes.
 fn room(bytes: u64) -> std::result::Result<Vec<u8>, Error> {
     let mut room = Vec::new();
     let count = usize::try_from(bytes).map_err(|_| Error::Memory { bytes })?;

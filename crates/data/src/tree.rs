@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use crate::archive::{folder_of, inside, open, open_anew};
+use crate::archive::{folder_of, inside, is_table, open, open_anew};
 use crate::inventory::SkipReason;
 use crate::limits::check;
 use crate::room::for_file;
@@ -279,7 +279,7 @@ pub type TablePlace = (PathBuf, u32, u64);
 /// this order. `None` for a photo that lies elsewhere.
 #[must_use]
 pub fn table_place(path: &Path) -> Option<TablePlace> {
-    let (archive, name) = inside(path)?;
+    let (archive, name) = inside(path).filter(|(archive, _)| is_table(archive))?;
     let (file, row) = open(&archive).ok()?.row(&name)?;
     Some((archive, file, row))
 }

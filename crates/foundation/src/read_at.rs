@@ -29,16 +29,6 @@ impl ReadAt for [u8] {
     }
 }
 
-impl<T: ReadAt + ?Sized> ReadAt for std::sync::Arc<T> {
-    fn length(&self) -> u64 {
-        (**self).length()
-    }
-
-    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
-        (**self).read_at(at, out)
-    }
-}
-
 /// An open file that is read at offsets, of the length that it had when it was opened.
 #[cfg(feature = "files")]
 #[derive(Debug)]

@@ -59,8 +59,8 @@ fn ends_in(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case(ending))
 }
 
-/// Whether a file's name is that of a table.
-fn is_table(path: &Path) -> bool {
+/// Whether a path is called as a table, or as a pattern of such.
+pub(crate) fn is_table(path: &Path) -> bool {
     cfg!(feature = "parquet") && ends_in(path, "parquet")
 }
 

@@ -32,12 +32,19 @@ pub(super) fn check(name: &str) -> Result<(), &'static str> {
     Err(what)
 }
 
+/// Whether a text is a good name of one file or folder that nothing passes over as hidden.
+pub(super) fn is_visible(name: &str) -> bool {
+    check(name).is_ok()
+        && !name.contains('/')
+        && !name.starts_with('.')
+        && !name.chars().any(char::is_control)
+}
+
 /// Why a label cannot be the name of a folder, if it cannot.
 pub(super) fn check_label(label: &str) -> Result<(), String> {
-    let is_hidden = label.starts_with('.') || label.chars().any(char::is_control);
-    match check(label).is_err() || label.contains('/') || is_hidden {
-        true => Err(format!("has the label '{}', which cannot be the name of a class folder", shown(label))),
-        false => Ok(()),
+    match is_visible(label) {
+        true => Ok(()),
+        false => Err(format!("has the label '{}', which cannot be the name of a class folder", shown(label))),
     }
 }
 

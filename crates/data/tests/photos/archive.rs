@@ -11,12 +11,9 @@ use icecap_data::{
 use icecap_kernels::Isa;
 use proptest::prelude::*;
 
+use crate::loader;
 use crate::make::{Jpeg, rgb_jpeg};
 use crate::zip_writer::{Packed, Writing, archive};
-
-fn loader() -> Loader {
-    Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply)
-}
 
 /// Writes an archive and returns its path.
 fn zip(folder: &Path, name: &str, files: &[Packed], how: Writing) -> PathBuf {

@@ -27,8 +27,12 @@ mod tiff_maker;
 #[path = "../../../../tests/zip_writer.rs"]
 mod zip_writer;
 
+use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use icecap_data::{ExifPolicy, Limits, Loader};
+use icecap_kernels::Isa;
 
 /// The folder of large assets. Without it, says in one line that the test is skipped.
 fn assets() -> Option<PathBuf> {
@@ -38,6 +42,19 @@ fn assets() -> Option<PathBuf> {
         std::io::stderr().write_all(b"skipped: ICECAP_TEST_ASSETS is not set\n").unwrap();
     }
     folder
+}
+
+/// A loader as a program has one that was told nothing else.
+fn loader() -> Loader {
+    Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply)
+}
+
+/// Writes a file below `folder`, and the folders that it lies in; gives its path.
+fn write_below(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, bytes).unwrap();
+    path
 }
 
 /// The committed golden files.

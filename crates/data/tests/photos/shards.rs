@@ -5,16 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use icecap_data::{
-    Digest, Error, ErrorKind, ExifPolicy, Inventory, Limits, Loader, SkipReason, dataset_folder, is_file,
-    is_folder, is_there, real_path, scan, scan_known, scan_labeled, scan_photos, survey,
+    Digest, Error, ErrorKind, Inventory, SkipReason, dataset_folder, is_file, is_folder, is_there, real_path,
+    scan, scan_known, scan_labeled, scan_photos, survey,
 };
-use icecap_kernels::Isa;
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
 
-fn loader() -> Loader {
-    Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply)
-}
+use crate::{loader, write_below as write};
 
 /// A tar archive of these files.
 fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -51,13 +48,6 @@ fn ended(entries: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = entries.concat();
     bytes.resize(bytes.len() + 1024, 0);
     bytes
-}
-
-fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, bytes).unwrap();
-    path
 }
 
 /// The hash of each sample's content, by class.

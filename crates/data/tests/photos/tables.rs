@@ -2,28 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use icecap_data::{
-    ErrorKind, ExifPolicy, Limits, Loader, SkipReason, file_length, is_file, is_folder, scan, scan_photos,
-    survey,
+    ErrorKind, Loader, SkipReason, file_length, is_file, is_folder, scan, scan_photos, survey,
 };
-use icecap_kernels::Isa;
 use parquet::basic::{Compression, ZstdLevel};
 use proptest::prelude::*;
 
 use crate::table_writer::{Row, USUAL, Writing, classes, table};
-
-fn loader() -> Loader {
-    Loader::new(Isa::best(), Limits::default(), ExifPolicy::Apply)
-}
-
-fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, bytes).unwrap();
-    path
-}
+use crate::{loader, write_below as write};
 
 /// The hash of the content of every photo in and below `folder`, by its name there; what is wrong with those that have none.
 fn contents(folder: &Path) -> BTreeMap<String, Result<String, String>> {

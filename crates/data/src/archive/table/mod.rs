@@ -101,8 +101,7 @@ pub(super) fn members(path: &Path, most: u64) -> Result<(PhotoColumn, Vec<Member
 fn base(path: Vec<u8>) -> Option<String> {
     let path = String::from_utf8(path).ok()?;
     let base = path.rsplit(['/', '\\']).next()?;
-    let is_odd = base.starts_with('.') || base.chars().any(char::is_control);
-    (!is_odd && names::check(base).is_ok()).then(|| base.to_owned())
+    names::is_visible(base).then(|| base.to_owned())
 }
 
 type RowLabel = std::result::Result<Option<String>, String>;
